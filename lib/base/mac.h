@@ -1,0 +1,41 @@
+// An Ethernet MAC address and its text form.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace podlane {
+
+/// A 48-bit MAC address, bytes in wire order.
+struct MacAddress {
+    std::array<uint8_t, 6> bytes;
+
+    friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) noexcept = default;
+
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return (bytes[0] & 1) != 0; }
+    [[nodiscard]] constexpr bool is_zero() const noexcept { return *this == MacAddress{}; }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept {
+        return *this == MacAddress{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    }
+    /// The six bytes as a number, for hashing and table keys.
+    [[nodiscard]] constexpr uint64_t as_u64() const noexcept {
+        uint64_t value = 0;
+        for (const uint8_t byte : bytes) value = (value << 8) | byte;
+        return value;
+    }
+};
+static_assert(sizeof(MacAddress) == 6);
+
+inline constexpr MacAddress kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+/// Parses "02:42:ac:11:00:02" (either case); nothing else is a MAC address.
+[[nodiscard]] std::optional<MacAddress> parse_mac(std::string_view text) noexcept;
+
+/// "02:42:ac:11:00:02".
+[[nodiscard]] std::string to_string(const MacAddress& mac);
+
+} // namespace podlane
