@@ -1,0 +1,44 @@
+// The key of a flow: what must be equal for two packets to belong to one direction of a connection.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "lib/base/bytes.h"
+#include "lib/base/family.h"
+
+namespace podlane {
+
+/// One direction of a connection. Comparable and hashable as bytes: it has no padding.
+///
+/// Ports by protocol: TCP, UDP, SCTP: as on the wire. ICMP echo request: src_port = identifier,
+/// dst_port = 0; echo reply: src_port = 0, dst_port = identifier, so that reversed() of a request's
+/// key is its reply's key. Anything else, and fragments without an L4 header: both 0.
+template <Family F>
+struct FlowKey {
+    typename F::Address src;
+    typename F::Address dst;
+    be16 src_port;
+    be16 dst_port;
+    uint8_t protocol; ///< IANA protocol number of the upper layer
+    uint8_t kind;     ///< FlowKind: keeps fragments apart from whole packets
+    uint16_t vnet;    ///< virtual network; 0 is the pod network
+
+    friend constexpr bool operator==(const FlowKey&, const FlowKey&) noexcept = default;
+
+    /// The key of the opposite direction when nothing is translated.
+    [[nodiscard]] constexpr FlowKey reversed() const noexcept {
+        return {dst, src, dst_port, src_port, protocol, kind, vnet};
+    }
+};
+
+/// What FlowKey::kind holds.
+enum class FlowKind : uint8_t {
+    kWhole = 0,    ///< ports are known
+    kFragment = 1, ///< a fragment: addresses and protocol only
+};
+
+static_assert(sizeof(FlowKey<V4>) == 16 && std::has_unique_object_representations_v<FlowKey<V4>>);
+static_assert(sizeof(FlowKey<V6>) == 40 && std::has_unique_object_representations_v<FlowKey<V6>>);
+
+} // namespace podlane
