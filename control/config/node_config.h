@@ -1,0 +1,166 @@
+// One node's configuration: the YAML file given to podlaned, read, checked and completed.
+//
+// The composition root, the compiler of objects and the dataplane's set-up read it; nobody changes
+// it after loading. Control thread only. Each value is checked here once, so that later code can
+// rely on it: ranges, duplicates, overlaps, and which address lies in which subnet. docs/config.md
+// describes every key for operators.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// `workers`: how many worker cores, and which ones if the operator chose.
+struct WorkersConfig {
+    unsigned count = 1;          ///< 1-64
+    std::vector<unsigned> cpus;  ///< Linux CPU ids, `count` of them in order; empty = we choose
+};
+
+/// `idle`: what a worker does when no packet is there.
+enum class IdleMode : uint8_t { kPoll, kAdaptive };
+
+/// `memory.hugepages`: kAuto uses them when the kernel has some.
+enum class HugepagesMode : uint8_t { kAuto, kOn, kOff };
+
+struct MemoryConfig {
+    HugepagesMode hugepages = HugepagesMode::kAuto;
+    uint32_t mbufs = 65536;      ///< packet buffers in all, 1024-16777216
+    uint32_t mbuf_bytes = 2176;  ///< data room of one buffer, its 128-byte headroom included
+};
+
+struct FlowsConfig {
+    uint32_t capacity = 1U << 20;  ///< connections (not table entries), 1024-268435456
+};
+
+/// A static neighbour: never resolved, never aged.
+struct NeighborConfig {
+    IpAddress address;
+    MacAddress mac{};
+};
+
+/// What `device` names.
+enum class DeviceKind : uint8_t {
+    kPci,   ///< "0000:3b:00.0", a PCI address with its domain
+    kVdev,  ///< "net_af_packet0,iface=eth1", DPDK virtual device arguments
+};
+
+/// A DPDK device as the configuration names it.
+struct DeviceConfig {
+    DeviceKind kind = DeviceKind::kVdev;
+    std::string name;       ///< PCI address with domain, or the vdev's name ("net_af_packet0")
+    std::string arguments;  ///< what stands behind the first comma, "" if nothing
+
+    /// As the EAL takes it: NAME or NAME,ARGUMENTS.
+    [[nodiscard]] std::string text() const {
+        return arguments.empty() ? name : name + "," + arguments;
+    }
+};
+
+/// One entry of `uplinks`: a port that leads to other nodes and outside.
+struct UplinkConfig {
+    std::string name;  ///< unique among uplinks and pod ports
+    DeviceConfig device;
+    std::vector<InterfaceAddress> addresses;  ///< may be empty; no two alike on the node
+    std::vector<IpAddress> gateways;          ///< at most one a family; each in a subnet above
+    uint16_t mtu = 1500;                      ///< bytes of the IP packet, 68-65535
+    std::optional<MacAddress> mac;            ///< none: the port's own
+    std::vector<NeighborConfig> neighbors;
+};
+
+/// `host`: the TAP to this node's kernel.
+struct HostConfig {
+    std::string interface = "podlane0";  ///< Linux interface name, at most 15 characters
+};
+
+/// One entry of `pods.ports`: a pod on a DPDK device instead of a TAP of ours.
+struct PodPortConfig {
+    std::string name_space;  ///< of the pod
+    std::string name;        ///< of the pod
+    DeviceConfig device;
+    std::vector<IpAddress> addresses;  ///< each inside pods.cidrs and not the gateway
+    MacAddress mac{};                  ///< unicast, unique on the node
+
+    /// "NAMESPACE/NAME", as in the file.
+    [[nodiscard]] std::string key() const { return name_space + "/" + name; }
+};
+
+struct PodsConfig {
+    std::vector<IpPrefix> cidrs;            ///< at least one; none overlaps another
+    std::optional<MacAddress> gateway_mac;  ///< none: the bridge's own
+    uint16_t mtu = 1500;                    ///< bytes of the IP packet; `auto` already resolved
+    bool mtu_is_auto = true;                ///< the file said `auto` or nothing
+    std::vector<PodPortConfig> ports;
+
+    /// The gateway of each CIDR: its first address (network + 1), in the order of `cidrs`.
+    [[nodiscard]] std::vector<IpAddress> gateways() const;
+    /// True if `address` is in one of the CIDRs.
+    [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
+};
+
+/// kDirect routes between nodes over the L2 that they share.
+enum class OverlayType : uint8_t { kVxlan, kDirect };
+
+struct OverlayConfig {
+    OverlayType type = OverlayType::kVxlan;
+    uint32_t vni = 1;               ///< 1-16777215
+    uint16_t port = 8472;           ///< UDP destination port, host order
+    std::optional<MacAddress> mac;  ///< our VTEP's; none: derived from the node's address
+    bool over_v6 = false;           ///< outer header is IPv6: no uplink has an IPv4 address
+    uint16_t overhead_bytes = 50;   ///< what encapsulation adds to the IP packet: 50, 70 or 0
+};
+
+/// An inclusive range of ports, host order.
+struct PortRange {
+    uint16_t first = 30000;
+    uint16_t last = 32767;
+
+    [[nodiscard]] constexpr bool contains(uint16_t port) const noexcept {
+        return port >= first && port <= last;
+    }
+};
+
+struct ClusterConfig {
+    std::vector<IpPrefix> pod_cidrs;      ///< never masqueraded; include pods.cidrs
+    std::vector<IpPrefix> service_cidrs;  ///< ClusterIPs; overlap no pod CIDR
+    PortRange node_ports;
+    std::string domain = "cluster.local";
+};
+
+struct NodeConfig {
+    std::string document;  ///< file or document name it was read from
+    std::string node;      ///< this node's name, as in Kubernetes
+    std::string socket = "/run/podlane/podlane.sock";
+    WorkersConfig workers;
+    IdleMode idle = IdleMode::kAdaptive;
+    MemoryConfig memory;
+    FlowsConfig flows;
+    std::vector<UplinkConfig> uplinks;
+    std::optional<HostConfig> host;  ///< none: no host TAP
+    PodsConfig pods;
+    OverlayConfig overlay;
+    ClusterConfig cluster;
+    std::vector<std::string> objects;  ///< files or folders; relative ones already made relative
+                                       ///< to the configuration's folder
+};
+
+/// Reads and checks FILE. The error's message is one line: FILE:LINE:COL: KEY: what is wrong.
+[[nodiscard]] Result<NodeConfig> load_node_config(const std::string& path);
+
+/// The same from text; `name` stands for the file in errors, and relative `objects` paths are
+/// taken from its folder.
+[[nodiscard]] Result<NodeConfig> load_node_config_from_text(std::string_view text,
+                                                            const std::string& name);
+
+/// What podlaned would do with this configuration, for `podlaned --check`: several lines, each
+/// ended by a newline.
+[[nodiscard]] std::string describe(const NodeConfig& config);
+
+}  // namespace podlane::control
