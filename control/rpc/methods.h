@@ -1,0 +1,47 @@
+// The table of the config socket's methods, and the dispatch of one message to them.
+//
+// Filled by the composition root before the server starts; called by the server (control thread),
+// by tests and by the fuzzer without any socket.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/rpc/request.h"
+
+namespace podlane::control {
+
+/// Methods by name. Not safe for several threads at once.
+class RpcMethods {
+  public:
+    using Method = std::function<RpcResult(RpcRequest&)>;
+
+    /// Adds or replaces a method. A method that throws answers kInternal with the exception's text.
+    void add(std::string name, Method method);
+
+    /// Calls one method with `params` (an object, or null for none): for callers within the
+    /// process.
+    [[nodiscard]] RpcResult call(std::string_view method, const nlohmann::ordered_json& params,
+                                 const RpcPeer& peer = {}) const;
+
+    /// Answers one message: a request, a notification or a batch, per JSON-RPC 2.0. Gives the reply
+    /// without a line end, or nothing where none is due. `message` is decoded in place, thus
+    /// spoiled.
+    [[nodiscard]] std::optional<std::string> answer(std::string& message,
+                                                    const RpcPeer& peer) const;
+
+  private:
+    friend class RpcDispatch;
+    [[nodiscard]] RpcResult invoke(std::string_view method, const rapidjson::Value* params,
+                                   const RpcPeer& peer) const;
+
+    std::map<std::string, Method, std::less<>> methods_;
+};
+
+/// The text of a reply without `result`, for failures that concern no request: `id` is null.
+[[nodiscard]] std::string rpc_failure_text(const RpcFailure& failure);
+
+}  // namespace podlane::control
