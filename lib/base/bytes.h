@@ -30,7 +30,7 @@ template <std::unsigned_integral T>
 /// An unsigned integer in network byte order.
 template <std::unsigned_integral T>
 struct BigEndian {
-    T raw; ///< the bytes as they stand on the wire
+    T raw;  ///< the bytes as they stand on the wire
 
     BigEndian() = default;
     /// From a host-order value.
@@ -66,4 +66,4 @@ static_assert(std::has_unique_object_representations_v<be32>);
 /// Bytes in a cache line of every machine we run on; fixed so that layouts do not depend on flags.
 inline constexpr std::size_t kCacheLine = 64;
 
-} // namespace podlane
+}  // namespace podlane

@@ -21,8 +21,12 @@ struct Ipv4Address {
 
     [[nodiscard]] constexpr bool is_zero() const noexcept { return value.raw == 0; }
     /// 224.0.0.0/4, RFC 5771.
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return (value.host() >> 28) == 0xe; }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return (value.host() >> 24) == 127; }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return (value.host() >> 28) == 0xe;
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return (value.host() >> 24) == 127;
+    }
     /// 169.254.0.0/16, RFC 3927.
     [[nodiscard]] constexpr bool is_link_local() const noexcept {
         return (value.host() >> 16) == 0xa9fe;
@@ -70,7 +74,7 @@ struct V4 {
     static constexpr int kVersion = 4;
     static constexpr uint16_t kEtherType = 0x0800;
     static constexpr unsigned kAddressBits = 32;
-    static constexpr unsigned kMinHeaderBytes = 20; // without options
+    static constexpr unsigned kMinHeaderBytes = 20;  // without options
     static constexpr uint8_t kIcmpProtocol = 1;
     static constexpr const char* kName = "ipv4";
 };
@@ -81,7 +85,7 @@ struct V6 {
     static constexpr int kVersion = 6;
     static constexpr uint16_t kEtherType = 0x86dd;
     static constexpr unsigned kAddressBits = 128;
-    static constexpr unsigned kMinHeaderBytes = 40; // without extension headers
+    static constexpr unsigned kMinHeaderBytes = 40;  // without extension headers
     static constexpr uint8_t kIcmpProtocol = 58;
     static constexpr const char* kName = "ipv6";
 };
@@ -101,4 +105,4 @@ struct Prefix {
     }
 };
 
-} // namespace podlane
+}  // namespace podlane

@@ -84,4 +84,4 @@ IpAddress address_plus(const IpAddress& base, uint64_t n) noexcept {
     return out;
 }
 
-} // namespace podlane
+}  // namespace podlane

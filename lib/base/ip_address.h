@@ -17,8 +17,10 @@ namespace podlane {
 class IpAddress {
   public:
     constexpr IpAddress() noexcept : value_(Ipv4Address{}) {}
-    constexpr IpAddress(Ipv4Address a) noexcept : value_(a) {} // NOLINT(google-explicit-constructor)
-    constexpr IpAddress(Ipv6Address a) noexcept : value_(a) {} // NOLINT(google-explicit-constructor)
+    constexpr IpAddress(Ipv4Address a) noexcept
+        : value_(a) {}  // NOLINT(google-explicit-constructor)
+    constexpr IpAddress(Ipv6Address a) noexcept
+        : value_(a) {}  // NOLINT(google-explicit-constructor)
 
     [[nodiscard]] constexpr bool is_v4() const noexcept { return value_.index() == 0; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return value_.index() == 1; }
@@ -56,8 +58,8 @@ struct InterfaceAddress {
     IpAddress address;
     uint8_t length = 0;
 
-    friend constexpr auto operator<=>(const InterfaceAddress&, const InterfaceAddress&) noexcept =
-        default;
+    friend constexpr auto operator<=>(const InterfaceAddress&,
+                                      const InterfaceAddress&) noexcept = default;
     [[nodiscard]] IpPrefix subnet() const noexcept;
 };
 
@@ -66,7 +68,8 @@ struct InterfaceAddress {
 /// Parses "10.0.0.0/8"; host bits must be zero.
 [[nodiscard]] std::optional<IpPrefix> parse_prefix(std::string_view text) noexcept;
 /// Parses "192.168.50.1/24"; host bits may be set.
-[[nodiscard]] std::optional<InterfaceAddress> parse_interface_address(std::string_view text) noexcept;
+[[nodiscard]] std::optional<InterfaceAddress> parse_interface_address(
+    std::string_view text) noexcept;
 
 /// RFC 5952 text for IPv6, dotted quad for IPv4.
 [[nodiscard]] std::string to_string(const IpAddress& address);
@@ -78,4 +81,4 @@ struct InterfaceAddress {
 /// The n-th address after `base` (n added to the address as a number, wrapping).
 [[nodiscard]] IpAddress address_plus(const IpAddress& base, uint64_t n) noexcept;
 
-} // namespace podlane
+}  // namespace podlane

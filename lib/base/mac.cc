@@ -13,7 +13,7 @@ int hex_digit(char c) noexcept {
     return -1;
 }
 
-} // namespace
+}  // namespace
 
 std::optional<MacAddress> parse_mac(std::string_view text) noexcept {
     if (text.size() != 17) return std::nullopt;
@@ -33,4 +33,4 @@ std::string to_string(const MacAddress& mac) {
                        b[5]);
 }
 
-} // namespace podlane
+}  // namespace podlane

@@ -38,4 +38,4 @@ inline constexpr MacAddress kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 /// "02:42:ac:11:00:02".
 [[nodiscard]] std::string to_string(const MacAddress& mac);
 
-} // namespace podlane
+}  // namespace podlane

@@ -12,18 +12,18 @@ namespace podlane {
 
 /// One line for an operator, and where it points.
 struct Error {
-    std::string message;   ///< whole line, location included where there is one
-    std::string document = {}; ///< file or document name, if known
-    int line = 0;          ///< 1-based; 0 when there is none
-    std::string path = {}; ///< key path such as "spec.ports[0].port"
+    std::string message;        ///< whole line, location included where there is one
+    std::string document = {};  ///< file or document name, if known
+    int line = 0;               ///< 1-based; 0 when there is none
+    std::string path = {};      ///< key path such as "spec.ports[0].port"
 };
 
 /// Either a T or an Error. Check with ok() before value().
 template <class T>
 class [[nodiscard]] Result {
   public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}   // NOLINT
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {} // NOLINT
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
     [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
@@ -45,7 +45,7 @@ template <>
 class [[nodiscard]] Result<void> {
   public:
     Result() = default;
-    Result(Error error) : error_(std::move(error)), failed_(true) {} // NOLINT
+    Result(Error error) : error_(std::move(error)), failed_(true) {}  // NOLINT
     [[nodiscard]] bool ok() const noexcept { return !failed_; }
     explicit operator bool() const noexcept { return ok(); }
     [[nodiscard]] const Error& error() const { return error_; }
@@ -55,4 +55,4 @@ class [[nodiscard]] Result<void> {
     bool failed_ = false;
 };
 
-} // namespace podlane
+}  // namespace podlane

@@ -25,15 +25,15 @@ class SpscRing {
         // Pairs with the release in pop(): the slot has been read before it is written again.
         if (tail - head_.load(std::memory_order_acquire) == Slots) return false;
         slots_[tail & (Slots - 1)] = value;
-        tail_.store(tail + 1, std::memory_order_release); // pairs with the acquire in pop()
+        tail_.store(tail + 1, std::memory_order_release);  // pairs with the acquire in pop()
         return true;
     }
     /// False when empty; `out` is untouched then.
     [[nodiscard]] bool pop(T& out) noexcept {
         const uint64_t head = head_.load(std::memory_order_relaxed);
-        if (tail_.load(std::memory_order_acquire) == head) return false; // pairs with push()
+        if (tail_.load(std::memory_order_acquire) == head) return false;  // pairs with push()
         out = slots_[head & (Slots - 1)];
-        head_.store(head + 1, std::memory_order_release); // pairs with the acquire in push()
+        head_.store(head + 1, std::memory_order_release);  // pairs with the acquire in push()
         return true;
     }
     [[nodiscard]] size_t size() const noexcept {
@@ -47,4 +47,4 @@ class SpscRing {
     alignas(kCacheLine) std::array<T, Slots> slots_{};
 };
 
-} // namespace podlane
+}  // namespace podlane

@@ -1,0 +1,36 @@
+// Maglev consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): which endpoint serves a
+// connection, so that nodes agree without talk and a change moves few connections.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace podlane {
+
+/// The lookup table for one set of endpoints. Immutable after build().
+class MaglevTable {
+  public:
+    MaglevTable() = default;
+
+    /// Builds the table for endpoints identified by `identities` (a hash of address and port each;
+    /// the order of the span is the order of the indexes that pick() returns, and does not change
+    /// which identity a hash gets). Fewer than two identities give an empty table. At most 65535.
+    /// Size: the smallest prime of a fixed list that is at least 100 times the count (at most 1 %
+    /// imbalance; section 5.3 of the paper), capped at 65537 below 16384 endpoints.
+    [[nodiscard]] static MaglevTable build(std::span<const uint64_t> identities);
+
+    /// The index of the endpoint for this hash; the table must not be empty.
+    [[nodiscard]] uint32_t pick(uint32_t hash) const noexcept {
+        // Multiply-shift keeps the division away; the hash's upper bits decide.
+        const uint64_t slot = (uint64_t{hash} * slots_.size()) >> 32;
+        return slots_[static_cast<size_t>(slot)];
+    }
+    [[nodiscard]] size_t size() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::span<const uint16_t> slots() const noexcept { return slots_; }
+
+  private:
+    std::vector<uint16_t> slots_;
+};
+
+}  // namespace podlane

@@ -1,0 +1,319 @@
+#include "lib/path/decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "lib/base/ip_address.h"
+
+namespace podlane {
+
+namespace {
+
+constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
+
+/// Values of FamilyState::keep_source.
+constexpr uint8_t kKeepPodCidr = 1;
+
+bool has_ports(uint8_t protocol) noexcept {
+    return protocol == kTcp || protocol == kUdp || protocol == kSctp;
+}
+
+/// Traffic of this node's pods and kernel takes a frontend's inside endpoints.
+template <Family F>
+bool is_inside(const PathQuery<F>& query) noexcept {
+    return !query.overlay && query.from != PortKind::kUplink;
+}
+
+template <Family F>
+bool is_node_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    return std::find(state.node_addresses.begin(), state.node_addresses.end(), address) !=
+           state.node_addresses.end();
+}
+
+template <Family F>
+bool is_local_pod_address(const FamilyState<F>& state,
+                          const typename F::Address& address) noexcept {
+    return std::any_of(state.pod_cidrs.begin(), state.pod_cidrs.end(),
+                       [&](const Prefix<F>& cidr) { return cidr.contains(address); });
+}
+
+template <Family F>
+std::string text(const typename F::Address& address) {
+    return to_string(IpAddress(address));
+}
+
+template <Family F>
+std::string text(const typename F::Address& address, be16 port) {
+    return to_string(IpAddress(address), port.host());
+}
+
+/// The destination is a service address that serves something else, or nothing at all.
+template <Family F, class Trace>
+bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& query,
+                           PathDecision<F>& decision, Trace& trace) {
+    if (!state.frontends.has_address(query.key.dst) || is_node_address(state, query.key.dst)) {
+        return false;
+    }
+    decision.verdict = PathVerdict::kReject;
+    decision.reason = Drop::kServiceUndefinedPort;
+    if constexpr (Trace::kEnabled) {
+        trace.step(
+            "service", "reject",
+            fmt::format("{} belongs to a Service that has no such port", text<F>(query.key.dst)));
+    }
+    return true;
+}
+
+/// Chooses an endpoint; false when the packet ends here.
+template <Family F, class Trace>
+bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Frontend<F>& frontend,
+                   PathDecision<F>& decision, Trace& trace) {
+    decision.service = frontend.service;
+    decision.service_epoch = snapshot.service_epochs[index_of(frontend.service)];
+    const bool inside = is_inside(query);
+    if (!inside && frontend.source_ranges) {
+        const auto& ranges = *frontend.source_ranges;
+        const bool allowed = std::any_of(ranges.begin(), ranges.end(), [&](const Prefix<F>& range) {
+            return range.contains(query.key.src);
+        });
+        if (!allowed) {
+            decision.verdict = PathVerdict::kDrop;
+            decision.reason = Drop::kServiceSourceRange;
+            if constexpr (Trace::kEnabled) {
+                trace.step("service", "drop",
+                           fmt::format("{} is outside loadBalancerSourceRanges of Service {}",
+                                       text<F>(query.key.src), frontend.service_name));
+            }
+            return false;
+        }
+    }
+    const EndpointSet<F>& set = inside ? *frontend.inside : *frontend.outside;
+    if (set.empty()) {
+        const bool local_only = frontend.drop_when_empty;
+        decision.verdict = local_only ? PathVerdict::kDrop : PathVerdict::kReject;
+        decision.reason = local_only ? Drop::kServiceNoLocalEndpoints : Drop::kServiceNoEndpoints;
+        if constexpr (Trace::kEnabled) {
+            trace.step("service", local_only ? "drop" : "reject",
+                       fmt::format("Service {} has no endpoint{} for this traffic",
+                                   frontend.service_name, local_only ? " on this node" : ""));
+        }
+        return false;
+    }
+    const Endpoint<F>& endpoint = set.pick(query.hash);
+    decision.to.dst = endpoint.address;
+    decision.to.dst_port = endpoint.port;
+    decision.translated = true;
+    if constexpr (Trace::kEnabled) {
+        trace.step("service",
+                   fmt::format("to endpoint {}", text<F>(endpoint.address, endpoint.port)),
+                   fmt::format("{} of Service {}{}, 1 of {} endpoints", to_string(frontend.kind),
+                               frontend.service_name,
+                               frontend.port_name.empty() ? "" : ":" + frontend.port_name,
+                               set.endpoints.size()));
+    }
+    return true;
+}
+
+/// The source address for masquerading towards `destination`; false when there is none.
+template <Family F>
+bool masquerade_source(const FamilyState<F>& state, const typename F::Address& destination,
+                       typename F::Address& out) noexcept {
+    const uint8_t* keep = state.keep_source->find(destination);
+    if (keep != nullptr && *keep == kKeepPodCidr && !state.gateways.empty()) {
+        out = state.gateways.front();
+        return true;
+    }
+    if (!state.has_uplink_source) {
+        if (state.gateways.empty()) return false;
+        out = state.gateways.front();
+        return true;
+    }
+    out = state.uplink_source;
+    return true;
+}
+
+/// Why the packet's source must become ours; nullptr: it keeps its own.
+template <Family F>
+const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& query,
+                              const Frontend<F>* frontend,
+                              const PathDecision<F>& decision) noexcept {
+    if (query.from == PortKind::kHost) return nullptr;
+    if (decision.translated && decision.to.dst == query.key.src) {
+        return "hairpin: the pod is its own endpoint";
+    }
+    if (frontend != nullptr && frontend->masquerade_outside) {
+        return "externalTrafficPolicy Cluster";
+    }
+    if (query.from == PortKind::kPod && is_local_pod_address(state, query.key.src) &&
+        state.keep_source->find(decision.to.dst) == nullptr) {
+        return "a pod's traffic leaves the cluster";
+    }
+    return nullptr;
+}
+
+template <Family F, class Trace>
+bool apply_masquerade(const FamilyState<F>& state, const PathQuery<F>& query,
+                      const Frontend<F>* frontend, PathDecision<F>& decision, Trace& trace) {
+    const char* why = masquerade_reason(state, query, frontend, decision);
+    if (why == nullptr) return true;
+    if (!masquerade_source(state, decision.to.dst, decision.to.src)) {
+        decision.verdict = PathVerdict::kDrop;
+        decision.reason = Drop::kNoSnatAddress;
+        return false;
+    }
+    decision.masquerade = true;
+    if constexpr (Trace::kEnabled) {
+        trace.step("masquerade", fmt::format("source becomes {}", text<F>(decision.to.src)), why);
+    }
+    return true;
+}
+
+}  // namespace
+
+template <Family F>
+uint32_t service_hash(const FlowKey<F>& key) noexcept {
+    // Fixed multipliers and no seed: every node must come to the same endpoint.
+    uint64_t h = 0x9e3779b97f4a7c15u ^ key.protocol;
+    const auto mix = [&h](uint64_t word) {
+        h = (h ^ word) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    };
+    const auto mix_address = [&mix](const typename F::Address& address) {
+        const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
+        for (size_t i = 0; i < sizeof(address); i += 4) {
+            uint32_t word = 0;
+            __builtin_memcpy(&word, bytes + i, 4);
+            mix(word);
+        }
+    };
+    mix_address(key.src);
+    mix_address(key.dst);
+    mix(uint64_t{key.src_port.raw} << 16 | key.dst_port.raw);
+    return static_cast<uint32_t>(h >> 16);
+}
+
+template <Family F>
+const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
+    if (!has_ports(key.protocol) || key.kind != static_cast<uint8_t>(FlowKind::kWhole)) {
+        return nullptr;
+    }
+    const FamilyState<F>& state = snapshot.family<F>();
+    const Frontend<F>* exact = state.frontends.find({key.dst, key.dst_port, key.protocol});
+    if (exact != nullptr || !is_node_address(state, key.dst)) return exact;
+    return state.frontends.find({typename F::Address{}, key.dst_port, key.protocol});
+}
+
+template <Family F, class Trace>
+void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
+                  PathDecision<F>& decision, Trace& trace) {
+    const Route<F>* route = snapshot.family<F>().routes->find(destination);
+    const RouteKind kind = route != nullptr ? route->kind : RouteKind::kUnreachable;
+    switch (kind) {
+        case RouteKind::kAdjacency:
+        case RouteKind::kHost:
+            decision.adjacency = route->adjacency;
+            decision.port = route->port;
+            if (route->adjacency == kNoAdjacency) {
+                decision.verdict = PathVerdict::kDrop;
+                decision.reason = Drop::kHostAbsent;
+            } else {
+                decision.verdict = PathVerdict::kForward;
+            }
+            break;
+        case RouteKind::kConnected:
+        case RouteKind::kVia:
+            decision.verdict = PathVerdict::kResolve;
+            decision.port = route->port;
+            decision.next_hop = kind == RouteKind::kVia ? route->via : destination;
+            break;
+        case RouteKind::kGateway:
+            decision.verdict = PathVerdict::kLocal;
+            decision.reason = Drop::kGatewayUnhandled;
+            break;
+        case RouteKind::kUnallocated:
+            decision.verdict = PathVerdict::kDrop;
+            decision.reason = Drop::kServiceUnallocated;
+            break;
+        case RouteKind::kUnreachable:
+            decision.verdict = PathVerdict::kNoRoute;
+            decision.reason = Drop::kNoRoute;
+            break;
+    }
+    if constexpr (Trace::kEnabled) {
+        Prefix<F> prefix{};
+        const bool found = snapshot.family<F>().routes->find_prefix(destination, prefix);
+        trace.step(
+            "route", to_string(decision.verdict),
+            found ? fmt::format("{} is in {} ({}{}{})", text<F>(destination),
+                                to_string(IpPrefix{prefix.address, prefix.length}), to_string(kind),
+                                route->origin.empty() ? "" : ", ", route->origin)
+                  : fmt::format("no route to {}", text<F>(destination)));
+    }
+}
+
+template <Family F>
+AdjacencyId adjacency_towards(const Snapshot& snapshot,
+                              const typename F::Address& destination) noexcept {
+    PathDecision<F> decision;
+    NoTrace trace;
+    decide_route(snapshot, destination, decision, trace);
+    return decision.verdict == PathVerdict::kForward ? decision.adjacency : kNoAdjacency;
+}
+
+template <Family F, class Trace>
+PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trace& trace) {
+    const FamilyState<F>& state = snapshot.family<F>();
+    PathDecision<F> decision;
+    decision.to = query.key;
+    if (query.key.dst.is_multicast()) {
+        decision.reason = Drop::kMulticastUnrouted;
+        return decision;
+    }
+    if (query.key.dst.is_zero() || query.key.dst.is_loopback() || query.key.src.is_zero()) {
+        decision.reason = Drop::kIpBadAddress;
+        return decision;
+    }
+    const Frontend<F>* frontend = find_frontend(snapshot, query.key);
+    if (frontend != nullptr) {
+        if (!apply_service(snapshot, query, *frontend, decision, trace)) return decision;
+    } else {
+        if (reject_undefined_port(state, query, decision, trace)) return decision;
+        if constexpr (Trace::kEnabled) {
+            trace.step("service", "none", "the destination is no Service's");
+        }
+    }
+    if (!apply_masquerade(state, query, frontend, decision, trace)) return decision;
+    decide_route(snapshot, decision.to.dst, decision, trace);
+    decision.reply_adjacency = adjacency_towards<F>(snapshot, query.key.src);
+    return decision;
+}
+
+template <Family F>
+bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
+                          const Endpoint<F>& endpoint, PortKind from, bool overlay) noexcept {
+    const Frontend<F>* frontend = find_frontend(snapshot, original);
+    if (frontend == nullptr) return false;
+    const PathQuery<F> query{original, from, overlay, 0};
+    return (is_inside(query) ? frontend->inside : frontend->outside)->contains(endpoint);
+}
+
+#define PODLANE_INSTANTIATE(F)                                                                     \
+    template uint32_t service_hash<F>(const FlowKey<F>&) noexcept;                                 \
+    template const Frontend<F>* find_frontend<F>(const Snapshot&, const FlowKey<F>&) noexcept;     \
+    template void decide_route<F, NoTrace>(const Snapshot&, const F::Address&, PathDecision<F>&,   \
+                                           NoTrace&);                                              \
+    template void decide_route<F, StepTrace>(const Snapshot&, const F::Address&, PathDecision<F>&, \
+                                             StepTrace&);                                          \
+    template PathDecision<F> decide<F, NoTrace>(const Snapshot&, const PathQuery<F>&, NoTrace&);   \
+    template PathDecision<F> decide<F, StepTrace>(const Snapshot&, const PathQuery<F>&,            \
+                                                  StepTrace&);                                     \
+    template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;        \
+    template bool endpoint_still_valid<F>(const Snapshot&, const FlowKey<F>&, const Endpoint<F>&,  \
+                                          PortKind, bool) noexcept;
+PODLANE_INSTANTIATE(V4)
+PODLANE_INSTANTIATE(V6)
+#undef PODLANE_INSTANTIATE
+
+}  // namespace podlane

@@ -1,0 +1,49 @@
+// Next hops: everything a worker needs to send a packet on its way, compiled by control.
+//
+// A flow holds an adjacency's index, not its content: when a neighbour's MAC address changes, the
+// new snapshot's adjacency changes and no flow has to.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "lib/base/bytes.h"
+#include "lib/base/mac.h"
+#include "lib/state/ids.h"
+
+namespace podlane {
+
+/// What sending to an adjacency means.
+enum class AdjacencyKind : uint8_t {
+    kNone,        ///< not in use
+    kEthernet,    ///< write dst and src MAC, send on `port`
+    kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
+    kUnresolved,  ///< ask for the neighbour, hold the packet
+    kFailed,      ///< the neighbour did not answer: tell the sender, drop
+};
+
+/// Bytes of the largest outer header: Ethernet + IPv6 + UDP + VXLAN.
+inline constexpr size_t kMaxOuterBytes = 14 + 40 + 8 + 8;
+
+/// One next hop. Two cache lines; the first is all that an untunnelled packet needs.
+struct alignas(kCacheLine) Adjacency {
+    AdjacencyKind kind = AdjacencyKind::kNone;
+    uint8_t outer_bytes = 0;     ///< bytes of `outer` in use; 0 without a tunnel
+    uint8_t outer_l3_bytes = 0;  ///< 20 or 40: the outer IP header's bytes
+    uint8_t reserved = 0;
+    PortId port = kNoPort;
+    uint16_t mtu = 0;  ///< largest IP packet (before encapsulation) that may go this way, bytes
+    MacAddress
+        dst{};  ///< the frame's destination; in a tunnel, the inner frame's (peer's VTEP MAC)
+    MacAddress src{};  ///< the frame's source; in a tunnel, our VTEP MAC
+    /// Sum of the outer IPv4 header with total length 0, for patching length and checksum in.
+    uint32_t outer_partial_sum = 0;
+    uint32_t neighbour = 0;  ///< index into Snapshot::neighbour_requests' key space; 0: none
+    /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.
+    std::array<uint8_t, 96> outer{};
+};
+static_assert(sizeof(Adjacency) == 128 && std::is_trivially_copyable_v<Adjacency>);
+static_assert(kMaxOuterBytes <= 96);
+
+}  // namespace podlane

@@ -1,0 +1,49 @@
+// What workers count, and control reads. One block for each worker, written by it alone.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "lib/base/bytes.h"
+#include "lib/base/drop.h"
+#include "lib/state/ids.h"
+
+namespace podlane {
+
+/// A number that one thread raises and others may read at any time.
+class Counter {
+  public:
+    void add(uint64_t n) noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    [[nodiscard]] uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<uint64_t> value_{0};
+};
+
+struct PortCounters {
+    Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
+    Counter rx_dropped;  ///< came from this port and were dropped, for whatever reason
+    Counter tx_dropped;  ///< were to leave by this port and did not
+};
+
+/// Connections that were made through services, by ServiceId; beyond this they share slot 0.
+inline constexpr size_t kServiceCounters = 1 << 17;
+
+/// Threads: the worker adds, anybody reads; numbers only grow.
+struct alignas(kCacheLine) WorkerCounters {
+    std::array<Counter, kDropCount> drops;
+    std::array<PortCounters, kMaxPorts> ports;
+    Counter rx_packets;
+    Counter busy_cycles;  ///< TSC cycles of turns that moved a packet
+    Counter idle_cycles;  ///< TSC cycles of turns that did not, sleep included
+    Counter slow_path;    ///< packets that took the slow path
+    Counter held;         ///< packets that waited for a neighbour
+    std::array<Counter, kServiceCounters> service_connections;
+
+    void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }
+};
+
+}  // namespace podlane

@@ -1,0 +1,64 @@
+// A persistent array: an immutable value whose changed copy shares all untouched chunks.
+//
+// This is what keeps the price of one change independent of the size of the cluster: a copy copies
+// the spine (size / kChunk pointers) and the one chunk that changed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace podlane {
+
+/// Copy-on-write array of T; elements never set read as T{}.
+/// Threads: a value is immutable through its const interface, so any number of readers may use it
+/// while the builder prepares the next one from a copy. Builder only: set().
+template <class T, size_t Chunk = 64>
+class CowArray {
+  public:
+    static constexpr size_t kChunk = Chunk;
+
+    /// The element at `index`; T{} beyond the end. No reference counts are touched.
+    [[nodiscard]] const T& operator[](size_t index) const noexcept {
+        const size_t chunk = index / Chunk;
+        if (chunk >= spine_.size() || !spine_[chunk]) [[unlikely]]
+            return empty();
+        return (*spine_[chunk])[index % Chunk];
+    }
+    /// Where the element lies, for a prefetch; nullptr beyond the end.
+    [[nodiscard]] const T* address_of(size_t index) const noexcept {
+        const size_t chunk = index / Chunk;
+        return chunk < spine_.size() && spine_[chunk] ? &(*spine_[chunk])[index % Chunk] : nullptr;
+    }
+
+    /// Replaces one element of this value; other copies keep what they had.
+    void set(size_t index, T value) { mutable_at(index) = std::move(value); }
+
+    /// The element for changing in place; its chunk is copied first when another value shares it.
+    [[nodiscard]] T& mutable_at(size_t index) {
+        const size_t chunk = index / Chunk;
+        if (chunk >= spine_.size()) spine_.resize(chunk + 1);
+        auto& slot = spine_[chunk];
+        if (!slot) {
+            slot = std::make_shared<std::array<T, Chunk>>();
+        } else if (slot.use_count() != 1) {
+            slot = std::make_shared<std::array<T, Chunk>>(*slot);
+        }
+        return (*slot)[index % Chunk];
+    }
+
+    /// Elements up to the last chunk that was ever set.
+    [[nodiscard]] size_t size() const noexcept { return spine_.size() * Chunk; }
+
+  private:
+    static const T& empty() noexcept {
+        static const T value{};
+        return value;
+    }
+
+    std::vector<std::shared_ptr<std::array<T, Chunk>>> spine_;
+};
+
+}  // namespace podlane

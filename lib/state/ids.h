@@ -1,0 +1,37 @@
+// Small strong identifiers that cross the border between control and workers.
+#pragma once
+
+#include <cstdint>
+
+namespace podlane {
+
+/// A port's index, stable while the port exists; reused after it is gone and every worker knows.
+enum class PortId : uint16_t {};
+inline constexpr PortId kNoPort{0xffff};
+/// Ports that one node can have: uplinks, the host interface, 250 pods and room.
+inline constexpr size_t kMaxPorts = 512;
+
+[[nodiscard]] constexpr size_t index_of(PortId id) noexcept {
+    return static_cast<size_t>(id);
+}
+
+/// An index into Snapshot::adjacencies. 0 is never a next hop: "not resolved yet".
+enum class AdjacencyId : uint32_t {};
+inline constexpr AdjacencyId kNoAdjacency{0};
+
+[[nodiscard]] constexpr size_t index_of(AdjacencyId id) noexcept {
+    return static_cast<size_t>(id);
+}
+
+/// A service port's index, into Snapshot::service_epochs and the service counters. 0: no service.
+enum class ServiceId : uint32_t {};
+inline constexpr ServiceId kNoService{0};
+
+[[nodiscard]] constexpr size_t index_of(ServiceId id) noexcept {
+    return static_cast<size_t>(id);
+}
+
+/// Workers that can exist at once.
+inline constexpr size_t kMaxWorkers = 64;
+
+}  // namespace podlane

@@ -1,0 +1,154 @@
+// One generation of everything that control tells the workers: an immutable object graph.
+//
+// Control compiles it, Dataplane::publish() swaps one pointer, and each worker uses it from its
+// next burst on. A burst sees one snapshot. What did not change is shared with the generation
+// before. All fields are public data: who holds a `const Snapshot` can only read.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "lib/base/family.h"
+#include "lib/base/mac.h"
+#include "lib/fib/fdb.h"
+#include "lib/fib/lpm.h"
+#include "lib/state/adjacency.h"
+#include "lib/state/cow_array.h"
+#include "lib/state/ids.h"
+#include "lib/state/service.h"
+
+namespace podlane {
+
+enum class PortKind : uint8_t { kNone, kUplink, kHost, kPod };
+
+[[nodiscard]] constexpr const char* to_string(PortKind kind) noexcept {
+    switch (kind) {
+        case PortKind::kNone:
+            return "none";
+        case PortKind::kUplink:
+            return "uplink";
+        case PortKind::kHost:
+            return "host";
+        case PortKind::kPod:
+            return "pod";
+    }
+    return "";
+}
+
+/// What a worker must know of a port to judge the frames that come from it.
+struct PortView {
+    PortKind kind = PortKind::kNone;
+    MacAddress mac{};       ///< ours: frames to it are for the router
+    MacAddress peer_mac{};  ///< the pod's or the host kernel's; zero on an uplink
+    uint16_t mtu = 0;       ///< largest IP packet, bytes
+};
+using PortViews = std::array<PortView, kMaxPorts>;
+
+enum class RouteKind : uint8_t {
+    kUnreachable,  ///< no way there: ICMP unreachable
+    kAdjacency,    ///< to `adjacency`: a local pod, a resolved neighbour, a remote node, the host
+    kConnected,    ///< on `port`'s link; the neighbour has no adjacency yet: ask for it
+    kVia,          ///< by way of the gateway in `via`, on `port`, which has no adjacency yet
+    kHost,         ///< one of this node's own addresses; `adjacency` is the host port's, 0 if none
+    kGateway,      ///< an address of the pod bridge: answers ping, nothing else
+    kUnallocated,  ///< service CIDR: what no Service has is dropped
+};
+
+[[nodiscard]] constexpr const char* to_string(RouteKind kind) noexcept {
+    switch (kind) {
+        case RouteKind::kUnreachable:
+            return "unreachable";
+        case RouteKind::kAdjacency:
+            return "adjacency";
+        case RouteKind::kConnected:
+            return "connected";
+        case RouteKind::kVia:
+            return "via";
+        case RouteKind::kHost:
+            return "host";
+        case RouteKind::kGateway:
+            return "gateway";
+        case RouteKind::kUnallocated:
+            return "unallocated";
+    }
+    return "";
+}
+
+/// Where packets to a prefix go. Resolved neighbours are host routes, so one lookup decides.
+template <Family F>
+struct Route {
+    RouteKind kind = RouteKind::kUnreachable;
+    PortId port = kNoPort;                 ///< the port that leads there
+    AdjacencyId adjacency = kNoAdjacency;  ///< kAdjacency and kHost
+    typename F::Address via{};             ///< kVia
+    std::string origin;                    ///< for listings: "pod default/web", "node node-b", ...
+};
+
+/// The part of a snapshot that exists once for each address family.
+template <Family F>
+struct FamilyState {
+    std::shared_ptr<const Lpm<F, Route<F>>> routes;  ///< never null
+    /// Destinations that keep a pod's source address: pod and service CIDRs, node addresses.
+    std::shared_ptr<const Lpm<F, uint8_t>> keep_source;  ///< never null
+    FrontendTable<F> frontends;
+    std::vector<Prefix<F>> pod_cidrs;                 ///< this node's
+    std::vector<typename F::Address> gateways;        ///< the bridge's, one for each pod CIDR
+    std::vector<typename F::Address> node_addresses;  ///< this node's, all uplinks
+    bool has_uplink_source = false;
+    typename F::Address uplink_source{};  ///< masquerading towards outside
+    bool has_vtep = false;
+    typename F::Address vtep{};  ///< outer destination that we decapsulate
+};
+
+/// The overlay as the workers need it.
+struct OverlayView {
+    bool enabled = false;
+    uint32_t vni = 0;  ///< 24 bits, host order
+    be16 port{};       ///< outer UDP destination port
+    MacAddress mac{};  ///< our VTEP MAC: inner destination of what is for us
+};
+
+/// One generation.
+struct Snapshot {
+    uint64_t generation = 0;
+    /// Rises when a route, port or adjacency index changes its meaning; flows compiled under an
+    /// older one are routed again when their next packet comes.
+    uint32_t topology_epoch = 1;
+    FamilyState<V4> v4;
+    FamilyState<V6> v6;
+    OverlayView overlay;
+    MacAddress gateway_mac{};                 ///< the pod bridge's own
+    CowArray<Adjacency> adjacencies;          ///< by AdjacencyId
+    CowArray<uint32_t, 1024> service_epochs;  ///< by ServiceId; rises when an endpoint goes
+    std::shared_ptr<const PortViews> ports;   ///< by PortId; never null
+    std::shared_ptr<const Fdb> fdb;           ///< MAC -> port index; never null
+    std::vector<PortId> bridge_ports;         ///< pod ports, for flooding
+    PortId host_port = kNoPort;
+
+    template <Family F>
+    [[nodiscard]] const FamilyState<F>& family() const noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return v4;
+        } else {
+            return v6;
+        }
+    }
+    template <Family F>
+    [[nodiscard]] FamilyState<F>& family() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return v4;
+        } else {
+            return v6;
+        }
+    }
+    [[nodiscard]] const PortView& port(PortId id) const noexcept { return (*ports)[index_of(id)]; }
+};
+
+/// A snapshot with nothing in it: what workers start with.
+[[nodiscard]] std::shared_ptr<Snapshot> make_empty_snapshot();
+
+}  // namespace podlane
