@@ -1,0 +1,57 @@
+// Starts the packet side of the process and gives control its handle on it.
+//
+// The composition root is the only one outside dataplane/ that includes this file; control works
+// through lib/state/dataplane.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+#include "lib/state/dataplane.h"
+
+namespace podlane::dataplane {
+
+/// How workers behave when nothing comes in.
+enum class IdleMode : uint8_t {
+    kPoll,      ///< never sleep
+    kAdaptive,  ///< sleep after some empty turns, wake on traffic
+};
+
+enum class HugepageMode : uint8_t { kAuto, kOn, kOff };
+
+/// A DPDK device that leads to other nodes and outside.
+struct UplinkRequest {
+    std::string name;    ///< "uplink0"
+    std::string device;  ///< PCI address or vdev arguments
+    uint16_t mtu = 1500;
+    std::optional<MacAddress> mac;  ///< instead of the device's own
+};
+
+struct RuntimeConfig {
+    std::vector<int> worker_cpus;  ///< one worker each; CPU ids may repeat
+    IdleMode idle = IdleMode::kAdaptive;
+    HugepageMode hugepages = HugepageMode::kAuto;
+    uint32_t mbufs = 65536;
+    uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
+    uint32_t flow_capacity = 1u << 20;  ///< connections
+    std::vector<UplinkRequest> uplinks;
+    std::vector<std::string> eal_arguments;  ///< added behind the derived ones
+    std::string log_level = "info";
+};
+
+/// What a running dataplane is, with what would make it faster, a line each.
+struct Started {
+    std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
+    std::vector<std::string> hints;
+};
+
+/// Starts EAL, opens the uplinks and runs the workers on an empty snapshot.
+/// Threads: call on the control thread, once in the process's life. On an error nothing runs.
+[[nodiscard]] Result<Started> start(const RuntimeConfig& config);
+
+}  // namespace podlane::dataplane
