@@ -20,9 +20,9 @@ struct FlowKey {
     typename F::Address dst;
     be16 src_port;
     be16 dst_port;
-    uint8_t protocol; ///< IANA protocol number of the upper layer
-    uint8_t kind;     ///< FlowKind: keeps fragments apart from whole packets
-    uint16_t vnet;    ///< virtual network; 0 is the pod network
+    uint8_t protocol;  ///< IANA protocol number of the upper layer
+    uint8_t kind;      ///< FlowKind: keeps fragments apart from whole packets
+    uint16_t vnet;     ///< virtual network; 0 is the pod network
 
     friend constexpr bool operator==(const FlowKey&, const FlowKey&) noexcept = default;
 
@@ -34,11 +34,11 @@ struct FlowKey {
 
 /// What FlowKey::kind holds.
 enum class FlowKind : uint8_t {
-    kWhole = 0,    ///< ports are known
-    kFragment = 1, ///< a fragment: addresses and protocol only
+    kWhole = 0,     ///< ports are known
+    kFragment = 1,  ///< a fragment: addresses and protocol only
 };
 
 static_assert(sizeof(FlowKey<V4>) == 16 && std::has_unique_object_representations_v<FlowKey<V4>>);
 static_assert(sizeof(FlowKey<V6>) == 40 && std::has_unique_object_representations_v<FlowKey<V6>>);
 
-} // namespace podlane
+}  // namespace podlane

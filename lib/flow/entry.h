@@ -1,0 +1,180 @@
+// A connection in memory: what the fast path reads of it, and what only the slow path and ageing
+// do.
+//
+// One block holds both directions' entries and the shared state, so that one direction finds the
+// other by address arithmetic. An established packet touches its entry alone. Workers only, and
+// readers that are online in the table's QuiescentDomain.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/base/bytes.h"
+#include "lib/base/family.h"
+#include "lib/flow/key.h"
+#include "lib/flow/rewrite.h"
+#include "lib/flow/tcp_state.h"
+
+namespace podlane {
+
+/// Where a flow's packets go, with the topology for which that was decided.
+struct Hop {
+    uint32_t topology_epoch;
+    uint32_t adjacency;  ///< 0: not resolved yet
+
+    friend constexpr bool operator==(Hop, Hop) noexcept = default;
+    [[nodiscard]] constexpr uint64_t packed() const noexcept {
+        return uint64_t{topology_epoch} << 32 | adjacency;
+    }
+    [[nodiscard]] static constexpr Hop unpacked(uint64_t word) noexcept {
+        return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)};
+    }
+};
+
+/// Bits of FlowEntry::flags, the same in both directions.
+enum EntryFlags : uint8_t {
+    /// A packet must compare service_epoch with its snapshot's: UDP follows its endpoints at once.
+    kEntryCheckService = 0x01,
+};
+
+/// One direction of a connection: all that its established packets need.
+///
+/// Threads: key, rewrite, service_id, direction and flags are written before the entry is published
+/// and do not change until every reader has passed a quiescent point after its removal: plain reads
+/// are safe. The atomics change in place; each is a value of its own, so that relaxed accesses
+/// suffice everywhere.
+template <Family F>
+struct alignas(kCacheLine) FlowEntry {
+    FlowKey<F> key;
+    std::atomic<uint64_t> hop;            ///< Hop::packed(); epoch and index cannot be torn apart
+    std::atomic<uint32_t> service_epoch;  ///< the service's epoch when the endpoint was chosen
+    uint32_t service_id;                  ///< 0: no service
+    std::atomic<uint32_t> last_seen;      ///< seconds of the worker clock
+    std::atomic<uint8_t> steady;          ///< nonzero: see needs_state()
+    uint8_t direction;                    ///< FlowDirection, and the entry's place in its block
+    uint8_t flags;                        ///< EntryFlags
+    Rewrite<F> rewrite;
+
+    /// Notes a packet at `now_s`. Writes at most once a second, so that the line stays shared
+    /// between workers.
+    void touch(uint32_t now_s) noexcept {
+        if (last_seen.load(std::memory_order_relaxed) != now_s) {
+            last_seen.store(now_s, std::memory_order_relaxed);
+        }
+    }
+    [[nodiscard]] Hop current_hop() const noexcept {
+        return Hop::unpacked(hop.load(std::memory_order_relaxed));
+    }
+    void set_hop(Hop next) noexcept { hop.store(next.packed(), std::memory_order_relaxed); }
+
+    /// True when this packet must go through Connection::note_packet(): until both directions have
+    /// been seen and TCP is established, and for every segment with SYN, FIN or RST.
+    /// `tcp_flags` is 0 for what is not TCP.
+    [[nodiscard]] bool needs_state(uint8_t tcp_flags) const noexcept {
+        return steady.load(std::memory_order_relaxed) == 0 || can_change_state(tcp_flags);
+    }
+};
+static_assert(sizeof(FlowEntry<V4>) == 64 && sizeof(FlowEntry<V6>) == 128);
+// An IPv6 packet's first line answers "is it mine, is it still right"; its rewrite is the second.
+static_assert(offsetof(FlowEntry<V6>, rewrite) == 64);
+
+/// What a block is being used for; the lower two bits of ConnectionState::life.
+enum class Life : uint32_t {
+    kFree = 0,
+    kInserting = 1,  ///< one entry may be visible, the other not yet
+    kLive = 2,       ///< both entries are visible
+    kDead = 3,       ///< being removed, or waiting for its grace period
+};
+
+/// What a connection's directions share and established packets do not touch.
+///
+/// Threads: protocol, created_s, service_id, owner and the hashes as FlowEntry's plain members.
+/// `life` goes kLive -> kDead by compare-and-swap: whoever wins removes the connection. Its upper
+/// 30 bits count the block's uses, so that a reference from outside can be told from a later
+/// tenant.
+struct alignas(kCacheLine) ConnectionState {
+    std::atomic<uint32_t> life;
+    /// The sweep need not look before this second; 0 after anything that shortens the timeout.
+    std::atomic<uint32_t> check_at_s;
+    uint64_t hash[2];  ///< of the entries' keys
+    uint64_t retire_token;
+    std::atomic<uint32_t> next;        ///< block index + 1 in a list of free or retired blocks
+    std::atomic<uint32_t> next_batch;  ///< first block + 1 of the next batch of free blocks
+    uint32_t created_s;
+    uint32_t service_id;  ///< 0: no service
+    uint8_t protocol;
+    uint8_t owner;  ///< the worker that made it
+    std::atomic<TcpState> tcp_state;
+    std::atomic<uint8_t> seen;  ///< bit 0: a packet of the original direction, bit 1: of the reply
+    std::atomic<uint8_t> marked;  ///< nonzero: the next sweep removes it
+
+    [[nodiscard]] static constexpr Life life_of(uint32_t word) noexcept {
+        return static_cast<Life>(word & 3);
+    }
+    [[nodiscard]] static constexpr uint32_t generation_of(uint32_t word) noexcept {
+        return word >> 2;
+    }
+    [[nodiscard]] bool is_live() const noexcept {
+        // Pairs with the release that ends FlowTable::insert().
+        return life_of(life.load(std::memory_order_acquire)) == Life::kLive;
+    }
+    [[nodiscard]] bool replied() const noexcept {
+        return seen.load(std::memory_order_relaxed) == 3;
+    }
+    /// The block's next sweep looks at this connection again: its timeout may have become shorter.
+    void look_again() noexcept { check_at_s.store(0, std::memory_order_relaxed); }
+    /// Asks for removal from a thread that is no worker; done within one pass of the sweep.
+    void mark_for_removal() noexcept {
+        marked.store(1, std::memory_order_relaxed);
+        look_again();
+    }
+};
+static_assert(sizeof(ConnectionState) == 64);
+
+/// Both directions and their state: one block.
+template <Family F>
+struct alignas(kCacheLine) Connection {
+    FlowEntry<F> entry[2];  ///< by FlowDirection
+    ConnectionState state;
+
+    [[nodiscard]] FlowEntry<F>& original() noexcept { return entry[0]; }
+    [[nodiscard]] FlowEntry<F>& reply() noexcept { return entry[1]; }
+    [[nodiscard]] const FlowEntry<F>& original() const noexcept { return entry[0]; }
+    [[nodiscard]] const FlowEntry<F>& reply() const noexcept { return entry[1]; }
+
+    /// The second at which either direction was seen last.
+    [[nodiscard]] uint32_t last_seen_s() const noexcept {
+        const uint32_t a = entry[0].last_seen.load(std::memory_order_relaxed);
+        const uint32_t b = entry[1].last_seen.load(std::memory_order_relaxed);
+        return static_cast<int32_t>(a - b) > 0 ? a : b;
+    }
+    [[nodiscard]] uint32_t timeout_seconds() const noexcept {
+        return timeout_s(state.protocol, state.tcp_state.load(std::memory_order_relaxed),
+                         state.replied());
+    }
+
+    /// Tracks a packet for which FlowEntry::needs_state() holds. `tcp_flags` is 0 for what is not
+    /// TCP. Returns true when the segment is a SYN that begins a new connection on this one's
+    /// addresses and ports: the caller removes this one and takes the slow path; nothing is changed
+    /// then.
+    [[nodiscard]] bool note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept;
+};
+static_assert(sizeof(Connection<V4>) == 192 && sizeof(Connection<V6>) == 320);
+
+/// The block in which an entry stands.
+template <Family F>
+[[nodiscard]] inline Connection<F>& connection_of(FlowEntry<F>& entry) noexcept {
+    // Entries are the first members of their block, in the order of their direction.
+    return *reinterpret_cast<Connection<F>*>(&entry - entry.direction);
+}
+
+template <Family F>
+[[nodiscard]] inline FlowEntry<F>& opposite_of(FlowEntry<F>& entry) noexcept {
+    return connection_of(entry).entry[entry.direction ^ 1];
+}
+
+extern template bool Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
+extern template bool Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+
+}  // namespace podlane

@@ -1,0 +1,229 @@
+// The flow table: one for each family, shared by all workers, without locks.
+//
+// Workers look up, insert and remove; the slow path fills it and everything after reads it. A block
+// (entry.h) holds a connection, a bucket (bucket.h) holds eight tags in one cache line, so that an
+// established packet touches a bucket line and an entry line. Memory: 232 bytes a connection with
+// IPv4, 360 with IPv6, both directions and buckets included; pages that were never used cost
+// nothing.
+//
+// Order of work in a worker's turn: lookup of a burst, inserts for what missed, maintain(), sweep()
+// when there is time, and then QuiescentDomain::quiescent().
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "lib/base/bytes.h"
+#include "lib/base/family.h"
+#include "lib/base/result.h"
+#include "lib/flow/blocks.h"
+#include "lib/flow/bucket.h"
+#include "lib/flow/entry.h"
+#include "lib/flow/hash.h"
+#include "lib/flow/key.h"
+#include "lib/state/quiescent.h"
+
+namespace podlane {
+
+/// What a FlowTable is made of.
+struct FlowTableOptions {
+    uint32_t capacity = 1048576;  ///< connections that it can hold at once; 1 .. 2^28
+    unsigned workers = 1;         ///< ids 0 .. workers-1, which are also their reader ids
+    uint64_t seed = 0;            ///< of the hash; 0: random
+    FlowMemory memory = {};  ///< where memory comes from; default: anonymous, huge pages if free
+};
+
+/// What the slow path decided about a new connection.
+template <Family F>
+struct NewConnection {
+    FlowKey<F> original;  ///< as the first packet came
+    FlowKey<F> reply;     ///< as replies will come; original.reversed() when nothing is translated
+    Hop original_hop{};
+    Hop reply_hop{};
+    uint32_t service_id = 0;  ///< 0: no service
+    uint32_t service_epoch = 0;
+    uint8_t entry_flags = 0;    ///< EntryFlags
+    uint8_t rewrite_flags = 0;  ///< kRewriteDecrementTtl or 0, for both directions
+    uint8_t tcp_flags = 0;      ///< of the first packet; sets the TCP state
+};
+
+enum class InsertStatus : uint8_t {
+    kInserted,    ///< `entry` is the new connection's original direction
+    kExists,      ///< another worker was first, or the key was there: `entry` has the original key
+    kReplyTaken,  ///< another connection has the reply key: choose another source port
+    kBusy,        ///< workers met on this key too often (Drop::kFlowBusy); very rare
+    kFull,        ///< no free block, or no free slot (Drop::kFlowTableFull)
+};
+
+template <Family F>
+struct InsertResult {
+    InsertStatus status;
+    FlowEntry<F>* entry;  ///< null unless kInserted or kExists
+};
+
+/// Sums over all workers; they only grow, but for `active`.
+struct FlowCounters {
+    uint64_t active = 0;
+    uint64_t capacity = 0;
+    uint64_t created = 0;
+    uint64_t expired = 0;  ///< by age, or on request
+    uint64_t evicted = 0;  ///< to make room
+    uint64_t refused = 0;  ///< new connections without room
+};
+
+/// Threads: a worker passes its own id and is online in the domain. lookup*() and for_each() are
+/// for any thread that is online in it. counters() is for anyone. A returned entry stays valid
+/// until the calling thread's next quiescent(), also when it is removed meanwhile.
+template <Family F>
+class FlowTable {
+  public:
+    /// Most keys that lookup_bulk() takes.
+    static constexpr unsigned kMaxBulk = 64;
+
+    /// Fails when the memory is not to be had. `domain` must outlive the table.
+    [[nodiscard]] static Result<std::unique_ptr<FlowTable>> create(const FlowTableOptions& options,
+                                                                   QuiescentDomain& domain);
+    ~FlowTable();
+    FlowTable(const FlowTable&) = delete;
+    FlowTable& operator=(const FlowTable&) = delete;
+
+    [[nodiscard]] uint64_t hash(const FlowKey<F>& key) const noexcept {
+        return flow_hash(key, secret_);
+    }
+
+    // A look-up in three steps, for callers that interleave them over a burst; lookup_bulk() does.
+    /// Step 1: asks for the bucket line.
+    void prefetch(uint64_t hash) const noexcept;
+    /// Step 2: compares tags in the first bucket and asks for the entry line. Null: not there.
+    [[nodiscard]] FlowEntry<F>* candidate(uint64_t hash) const noexcept;
+    /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
+    [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
+                                        FlowEntry<F>* candidate) const noexcept;
+
+    /// The entry of `key`, or null. `hash` is hash(key).
+    [[nodiscard]] FlowEntry<F>* lookup(const FlowKey<F>& key, uint64_t hash) const noexcept;
+
+    /// Looks up `keys.size()` <= kMaxBulk keys, overlapping their memory accesses. Fills `hashes`
+    /// and `out` (null: a miss), which are at least as long.
+    void lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
+                     std::span<FlowEntry<F>*> out) const noexcept;
+
+    /// Makes a connection, unless its original key is there by now. Lock-free; at most a few
+    /// hundred loads where workers meet on one key.
+    [[nodiscard]] InsertResult<F> insert(unsigned worker, const NewConnection<F>& spec,
+                                         uint32_t now_s) noexcept;
+
+    /// Removes `connection`, which was found since this worker's last quiescent(). False: another
+    /// worker did it already. Not counted as expired.
+    bool remove(unsigned worker, Connection<F>& connection) noexcept;
+
+    /// Once per loop turn, before quiescent(): takes back blocks whose grace period is over and,
+    /// when few are free, evicts. Cost without work: a few loads of the worker's own line.
+    void maintain(unsigned worker, uint32_t now_s) noexcept;
+
+    /// Ages at most `budget` blocks. Workers share one pass over the table a second, so that a
+    /// sleeping worker's connections age as well. Returns the number of blocks looked at: 0 when
+    /// this second's pass is done.
+    unsigned sweep(unsigned worker, uint32_t now_s, unsigned budget) noexcept;
+
+    [[nodiscard]] FlowCounters counters() const noexcept;
+    [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
+
+    /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on;
+    /// returns the block to continue at, or 0 at the end. A connection that comes or goes meanwhile
+    /// may be missed. The caller is online throughout, and quiescent between calls.
+    template <class Visitor>
+    uint32_t for_each(Visitor&& visit, uint32_t from, uint32_t max) const {
+        const uint32_t end = blocks_.limit();
+        for (uint32_t i = from; i < end; ++i) {
+            if (i - from == max) return i;
+            Connection<F>& connection = blocks_.at(i);
+            // Live, and we are online: its plain members stand until our next quiescent point.
+            if (connection.state.is_live()) visit(connection);
+        }
+        return 0;
+    }
+
+  private:
+    struct alignas(kCacheLine) WorkerCounters {
+        std::atomic<uint64_t> created{0}, removed{0}, expired{0}, evicted{0}, refused{0};
+        uint32_t evict_cursor = 0;  ///< where the next search for something to evict begins
+    };
+
+    FlowTable(const FlowTableOptions& options, QuiescentDomain& domain);
+
+    [[nodiscard]] FlowEntry<F>* entry_at(uint32_t entry_index) const noexcept {
+        return &blocks_.at(entry_index >> 1).entry[entry_index & 1];
+    }
+    [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
+                                        const FlowKey<F>& key) const noexcept;
+
+    HashSecret secret_;
+    uint32_t capacity_;
+    uint32_t bucket_count_;
+    FlowArena bucket_memory_;
+    Bucket* buckets_;
+    BlockPool<F> blocks_;
+    QuiescentDomain& domain_;
+    std::unique_ptr<WorkerCounters[]> counters_;
+    alignas(kCacheLine) std::atomic<uint64_t> pass_{0};  ///< the sweep's second and next block
+};
+
+template <Family F>
+inline void FlowTable<F>::prefetch(uint64_t hash) const noexcept {
+    __builtin_prefetch(&buckets_[first_bucket(hash, bucket_count_)]);
+}
+
+template <Family F>
+inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
+    const Bucket& bucket = buckets_[first_bucket(hash, bucket_count_)];
+    const uint32_t mark = slot::mark_of_hash(hash);
+    const unsigned mask = match_marks(bucket, mark);
+    if (mask == 0) return nullptr;
+    // Pairs with the compare-and-swap that committed the slot: the entry's content is visible.
+    const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
+    if (static_cast<uint32_t>(word >> 32) != mark) return nullptr;
+    FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
+    __builtin_prefetch(entry);
+    if constexpr (sizeof(FlowEntry<F>) > kCacheLine) {
+        __builtin_prefetch(reinterpret_cast<const char*>(entry) + kCacheLine);
+    }
+    return entry;
+}
+
+template <Family F>
+inline FlowEntry<F>* FlowTable<F>::find_in(const Bucket& bucket, uint32_t mark,
+                                           const FlowKey<F>& key) const noexcept {
+    for (unsigned mask = match_marks(bucket, mark); mask != 0; mask &= mask - 1) {
+        // Pairs with the compare-and-swap that committed the slot.
+        const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
+        if (static_cast<uint32_t>(word >> 32) != mark) continue;  // removed meanwhile
+        FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
+        if (entry->key == key) return entry;
+    }
+    return nullptr;
+}
+
+template <Family F>
+inline FlowEntry<F>* FlowTable<F>::lookup(const FlowKey<F>& key, uint64_t hash) const noexcept {
+    const BucketPair pair = bucket_pair(hash, bucket_count_);
+    const uint32_t mark = slot::mark_of_hash(hash);
+    FlowEntry<F>* const entry = find_in(buckets_[pair.first], mark, key);
+    return entry != nullptr ? entry : find_in(buckets_[pair.second], mark, key);
+}
+
+template <Family F>
+inline FlowEntry<F>* FlowTable<F>::confirm(const FlowKey<F>& key, uint64_t hash,
+                                           FlowEntry<F>* candidate) const noexcept {
+    if (candidate != nullptr && candidate->key == key) [[likely]]
+        return candidate;
+    return lookup(key, hash);
+}
+
+extern template class FlowTable<V4>;
+extern template class FlowTable<V6>;
+
+}  // namespace podlane

@@ -1,0 +1,62 @@
+// Connection states and how long each may be silent: nf_conntrack's model and default timeouts, so
+// that a node behaves towards idle connections as one with kube-proxy does.
+//
+// Pure functions; workers call next_state() for the segments that can change a state and the ageing
+// sweep calls timeout_s().
+#pragma once
+
+#include <cstdint>
+
+#include "lib/proto/ip_protocol.h"
+#include "lib/proto/tcp.h"
+
+namespace podlane {
+
+/// A TCP connection as seen from the middle. kNone for everything that is not TCP.
+enum class TcpState : uint8_t {
+    kNone,
+    kSynSent,      ///< SYN seen from the originator
+    kSynSentBoth,  ///< SYN seen from both ends: simultaneous open
+    kSynReceived,  ///< SYN-ACK seen, or the ACK that ends a simultaneous open is missing
+    kEstablished,
+    kFinWait,    ///< the first FIN seen
+    kCloseWait,  ///< the first FIN acknowledged
+    kLastAck,    ///< FINs of both ends seen
+    kTimeWait,   ///< the last FIN acknowledged
+    kClose,      ///< RST seen
+};
+inline constexpr unsigned kTcpStates = 10;
+
+/// Which end a segment came from.
+enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
+
+/// The state after a segment with `flags` (as in the TCP header) from `direction`. A connection
+/// first seen in its middle is picked up as established (nf_conntrack's tcp_loose). A SYN from the
+/// originator onto a state for which may_be_replaced() holds gives kSynSent; the caller makes a new
+/// connection then.
+[[nodiscard]] TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noexcept;
+
+/// Seconds of silence after which a connection is forgotten. `replied`: packets of both directions
+/// have been seen.
+[[nodiscard]] uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept;
+
+/// True when a new SYN from the originator with the same addresses and ports begins a new
+/// connection.
+[[nodiscard]] constexpr bool may_be_replaced(TcpState state) noexcept {
+    return state == TcpState::kTimeWait || state == TcpState::kClose || state == TcpState::kLastAck;
+}
+
+/// True when segments without SYN, FIN and RST cannot change the state.
+[[nodiscard]] constexpr bool is_steady(TcpState state) noexcept {
+    return state == TcpState::kEstablished;
+}
+
+/// True when a segment with `flags` can change a steady state.
+[[nodiscard]] constexpr bool can_change_state(uint8_t flags) noexcept {
+    return (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
+}
+
+/// "ESTABLISHED", "TIME_WAIT", ... as nf_conntrack prints them.
+[[nodiscard]] const char* to_string(TcpState state) noexcept;
+
+}  // namespace podlane
