@@ -1,0 +1,20 @@
+// Doing something inside another network namespace without ever moving the calling thread.
+//
+// The makers of pod TAPs call it; control thread. The work runs on a thread that lives for that
+// call alone, so no other thread can be caught in the wrong namespace, whatever fails.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// Runs `work` inside the network namespace at `path` ("/run/netns/x", "/proc/PID/ns/net"; empty:
+/// the caller's own) and returns what it returns. Blocks until it is done. While it runs,
+/// /proc/thread-self/net and /proc/sys/net show that namespace. Errors of entering name the path.
+[[nodiscard]] Result<void> in_network_namespace(const std::string& path,
+                                                const std::function<Result<void>()>& work);
+
+}  // namespace podlane::control

@@ -1,0 +1,38 @@
+// Device strings as the configuration has them: a PCI address, or DPDK vdev arguments.
+//
+// Plain text work, no DPDK: control uses it to find the kernel interface behind an uplink.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/result.h"
+
+namespace podlane {
+
+enum class DeviceKind : uint8_t { kPci, kVirtual };
+
+/// A parsed device string.
+struct Device {
+    DeviceKind kind = DeviceKind::kVirtual;
+    std::string name;       ///< "0000:3b:00.0" with its domain, or "net_tap0"
+    std::string driver;     ///< of a virtual device, without its number: "net_tap"; else empty
+    std::string arguments;  ///< what stands behind the first comma
+
+    /// The value of `key` among the arguments: "eth1" for "iface" in
+    /// "net_tap0,remote=x,iface=eth1".
+    [[nodiscard]] std::optional<std::string> argument(std::string_view key) const;
+    /// As the EAL takes it: NAME or NAME,ARGUMENTS.
+    [[nodiscard]] std::string text() const;
+};
+
+/// Parses "0000:3b:00.0", "3b:00.0" or "net_NAME[NUMBER][,ARGUMENTS]" ("virtio_user0,..." too).
+[[nodiscard]] Result<Device> parse_device(std::string_view text);
+
+/// The kernel interface that the device sits on and takes frames from: `iface` of net_af_packet
+/// and net_af_xdp, `remote` of net_tap, `iface` of net_pcap.
+[[nodiscard]] std::optional<std::string> kernel_interface(const Device& device);
+
+}  // namespace podlane

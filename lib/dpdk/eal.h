@@ -1,0 +1,74 @@
+// Starting DPDK's environment layer (EAL) with arguments derived from the node's configuration.
+//
+// The composition root starts it once, on the control thread, before any port is opened. A process
+// can do that once only.
+//
+// Workers are our own threads, registered with the EAL (worker_thread.h), and not lcores of the
+// EAL: they may share a CPU with control or each other on small machines, they can be joined, and
+// the EAL pins none of ours. The EAL itself gets one lcore, the calling thread, whose affinity is
+// put back afterwards, since every thread started later inherits it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace podlane {
+
+enum class HugepageUse : uint8_t {
+    kAuto,  ///< if the kernel has enough free ones
+    kOn,    ///< an error without
+    kOff,
+};
+
+struct EalRequest {
+    HugepageUse hugepages = HugepageUse::kAuto;
+    uint64_t memory_bytes = uint64_t{64} << 20;  ///< what pools and rings will need, room included
+    std::vector<std::string> pci_devices;        ///< "0000:3b:00.0"; only these are probed
+    unsigned workers = 1;                        ///< for the notes
+    std::string log_level = "warning";  ///< DPDK's own log: error, warning, notice, info or debug
+    std::vector<std::string> extra_arguments;  ///< appended, so that they win
+};
+
+/// The running EAL; stops it when it goes. Close all ports and pools before.
+class Eal {
+  public:
+    Eal(Eal&& other) noexcept : running_(std::exchange(other.running_, false)) {
+        arguments_ = std::move(other.arguments_);
+        notes_ = std::move(other.notes_);
+        hugepages_ = other.hugepages_;
+    }
+    Eal& operator=(Eal&&) = delete;
+    ~Eal();
+
+    [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
+    /// One line for each thing that would make this node faster.
+    [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+    [[nodiscard]] bool uses_hugepages() const noexcept { return hugepages_; }
+
+  private:
+    friend Result<Eal> start_eal(const EalRequest& request);
+    Eal() = default;
+
+    bool running_ = false;
+    bool hugepages_ = false;
+    std::vector<std::string> arguments_;
+    std::vector<std::string> notes_;
+};
+
+/// The arguments that start_eal() would use with this much free hugepage memory, program name
+/// first. `prefix` must be unique on the machine.
+[[nodiscard]] std::vector<std::string> eal_arguments(const EalRequest& request,
+                                                     uint64_t free_hugepage_bytes,
+                                                     const std::string& prefix);
+
+/// Free hugepage memory of all sizes, bytes.
+[[nodiscard]] uint64_t free_hugepage_bytes();
+
+/// Starts the EAL. Several processes may do so on one machine at the same time.
+[[nodiscard]] Result<Eal> start_eal(const EalRequest& request);
+
+}  // namespace podlane

@@ -1,0 +1,119 @@
+// A port on a DPDK device: an uplink, or a pod port on memif, vhost, pcap and the like.
+//
+// Control's thread opens, asks and closes; the worker that owns a queue receives, sends, and arms
+// its wake-up. start_eal() comes before, and the pool must outlive the port.
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+#include "lib/dpdk/device.h"
+#include "lib/state/port_caps.h"
+
+namespace podlane {
+
+struct EthdevRequest {
+    std::string name;      ///< the port's, for messages
+    std::string device;    ///< PCI address or vdev arguments; plugged in if it is not yet
+    unsigned workers = 1;  ///< one receive and one send queue each, where the device has them
+    uint16_t mtu = 1500;   ///< bytes of the IP packet
+    std::optional<MacAddress> mac;  ///< none: the device's own
+    rte_mempool* pool = nullptr;    ///< received frames go into its buffers
+    uint16_t rx_descriptors = 1024;
+    uint16_t tx_descriptors = 1024;
+};
+
+struct EthdevStats {
+    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    uint64_t rx_dropped = 0;  ///< lost by the device: no descriptor, no buffer, bad frame
+    uint64_t tx_dropped = 0;
+};
+
+struct LinkState {
+    bool up = false;
+    uint32_t mbit_per_second = 0;  ///< 0: unknown or without meaning
+};
+
+/// An open, started port. Closes and unplugs the device when it goes; no worker may use it then.
+class EthdevPort {
+  public:
+    EthdevPort(EthdevPort&& other) noexcept;
+    EthdevPort& operator=(EthdevPort&&) = delete;
+    ~EthdevPort();
+
+    [[nodiscard]] uint16_t ethdev_id() const noexcept { return id_; }
+    [[nodiscard]] const PortCaps& caps() const noexcept { return caps_; }
+    [[nodiscard]] const MacAddress& mac() const noexcept { return mac_; }
+    [[nodiscard]] uint16_t mtu() const noexcept { return mtu_; }
+    [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
+    [[nodiscard]] const Device& device() const noexcept { return device_; }
+    /// Lines for the log: what was asked and the device cannot do.
+    [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
+
+    /// Takes up to `count` frames from `queue`; the caller owns them. One thread per queue.
+    [[nodiscard]] uint16_t receive(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
+        return rte_eth_rx_burst(id_, queue, frames, count);
+    }
+    /// Sends up to `count` frames, in order; returns how many were taken, the caller keeps the
+    /// rest. One thread per queue.
+    [[nodiscard]] uint16_t send(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
+        return rte_eth_tx_burst(id_, queue, frames, count);
+    }
+    /// Checks and finishes mbufs that ask for offloads, where the driver needs that before send()
+    /// (pseudo-header sums); returns how many from the start may be sent, rte_errno for the next.
+    [[nodiscard]] uint16_t prepare(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
+        return rte_eth_tx_prepare(id_, queue, frames, count);
+    }
+
+    /// A descriptor that becomes readable when a frame waits in `queue`, for the epoll of its
+    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive() once more,
+    /// then sleep only if that gave nothing; after waking: disarm_wake(). Spurious wake-ups happen.
+    [[nodiscard]] int wake_fd(uint16_t queue) const noexcept;
+    void arm_wake(uint16_t queue) noexcept;
+    void disarm_wake(uint16_t queue) noexcept;
+
+    [[nodiscard]] EthdevStats stats() const noexcept;
+    /// The driver's own counters, by its names; those that are 0 are left out.
+    [[nodiscard]] std::vector<std::pair<std::string, uint64_t>> extended_stats() const;
+    [[nodiscard]] LinkState link() const noexcept;
+
+    /// Stops, closes and unplugs now. Nothing happens the second time.
+    void close() noexcept;
+
+  private:
+    friend Result<EthdevPort> open_ethdev(const EthdevRequest& request);
+    enum class WakeKind : uint8_t {
+        kNone,
+        kInterrupt,  ///< an event descriptor that must be enabled and read
+        kData,       ///< the driver's own data descriptor, readable while frames wait
+        kDoorbell,   ///< our own packet socket on the same kernel interface
+    };
+    EthdevPort() = default;
+    [[nodiscard]] Result<void> configure(const EthdevRequest& request);
+    void set_up_wake();
+
+    uint16_t id_ = RTE_MAX_ETHPORTS;
+    bool plugged_ = false;  ///< by us, so we unplug
+    WakeKind wake_kind_ = WakeKind::kNone;
+    uint16_t mtu_ = 0;
+    MacAddress mac_{};
+    PortCaps caps_{};
+    Device device_;
+    std::string driver_;
+    std::vector<std::string> notes_;
+    std::vector<int> wake_fds_;  ///< by queue
+};
+
+/// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,
+/// and the message names the port, the device and the cause.
+[[nodiscard]] Result<EthdevPort> open_ethdev(const EthdevRequest& request);
+
+}  // namespace podlane

@@ -1,0 +1,49 @@
+// The pool of packet buffers.
+//
+// The dataplane's set-up makes one for all ports and workers; any registered thread allocates and
+// frees, mostly from its own cache.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lib/base/result.h"
+
+namespace podlane {
+
+struct PacketPoolRequest {
+    std::string name = "packets";  ///< made unique in the process
+    uint32_t mbufs = 65536;        ///< buffers in all
+    uint32_t mbuf_bytes = 2176;    ///< data room of one, RTE_PKTMBUF_HEADROOM included; <= 65535
+    uint16_t private_bytes = 0;    ///< between the mbuf and its data; rounded up to 8
+    uint32_t cache_mbufs = 256;    ///< kept by each thread, at least two bursts; lowered when the
+                                   ///< pool is small
+};
+
+/// Bytes that such a pool takes, metadata and rounding included; for EalRequest::memory_bytes.
+[[nodiscard]] uint64_t packet_pool_bytes(const PacketPoolRequest& request);
+
+/// Frees the pool when it goes: close every port that receives into it before.
+class PacketPool {
+  public:
+    [[nodiscard]] rte_mempool* get() const noexcept { return pool_.get(); }
+    [[nodiscard]] uint32_t mbufs() const noexcept { return pool_->size; }
+    /// Buffers that nobody holds; slow, for statistics.
+    [[nodiscard]] uint32_t available() const noexcept { return rte_mempool_avail_count(get()); }
+
+  private:
+    friend Result<PacketPool> create_packet_pool(const PacketPoolRequest& request);
+    struct Free {
+        void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
+    };
+    explicit PacketPool(rte_mempool* pool) : pool_(pool) {}
+
+    std::unique_ptr<rte_mempool, Free> pool_;
+};
+
+[[nodiscard]] Result<PacketPool> create_packet_pool(const PacketPoolRequest& request);
+
+}  // namespace podlane

@@ -1,0 +1,48 @@
+// A worker's thread: named, pinned, and known to the EAL so that mempool caches work.
+//
+// The dataplane's set-up starts one for each worker, on the control thread, after start_eal().
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "lib/base/result.h"
+
+namespace podlane {
+
+struct WorkerThreadRequest {
+    std::string name;  ///< at most 15 characters, as `top -H` shows it
+    int cpu = -1;      ///< Linux CPU id to run on; -1: wherever the process may
+};
+
+/// A running worker thread. Joins when it goes: tell `body` to end first.
+class WorkerThread {
+  public:
+    WorkerThread(WorkerThread&&) noexcept = default;
+    WorkerThread& operator=(WorkerThread&&) = delete;
+    ~WorkerThread() { join(); }
+
+    [[nodiscard]] int tid() const noexcept { return tid_; }  ///< Linux thread id
+    [[nodiscard]] int cpu() const noexcept { return cpu_; }
+    [[nodiscard]] unsigned lcore() const noexcept { return lcore_; }  ///< in DPDK's numbering
+    /// Waits for `body` to return.
+    void join() noexcept;
+
+  private:
+    friend Result<WorkerThread> start_worker_thread(const WorkerThreadRequest& request,
+                                                    std::function<void()> body);
+    WorkerThread() = default;
+
+    std::thread thread_;
+    int tid_ = 0;
+    int cpu_ = -1;
+    unsigned lcore_ = 0;
+};
+
+/// Starts `body`; returns when the thread runs, is pinned and registered, or an error when one of
+/// these fails; `body` is not called then.
+[[nodiscard]] Result<WorkerThread> start_worker_thread(const WorkerThreadRequest& request,
+                                                       std::function<void()> body);
+
+}  // namespace podlane
