@@ -1,0 +1,123 @@
+"""Pods of two Podlane nodes, over VXLAN and over direct routes."""
+
+import re
+
+import cluster as lab
+from capture import Capture
+from checks import expect, expect_equal
+from lab import objects
+
+FAMILIES = (4, 6)
+# The uplinks' MTU in the direct mode: pods have 1500, so the path is narrower than their ports.
+NARROW = 1400
+
+
+def sizes(options, family):
+    """100 MB over each overlay once; the other combinations move enough to see disorder."""
+    return (100 if family == 4 and options.workers == 1 else 20) * lab.MEBI
+
+
+def talk(report, options, family, here, there):
+    with report.check(f"IPv{family}: pods of two nodes ping each other"):
+        lab.expect_ping(here.namespace, there.address(family))
+        lab.expect_ping(there.namespace, here.address(family))
+    with report.check(f"IPv{family}: the TTL falls by one at each of the two nodes"):
+        _, output = lab.ping(here.namespace, there.address(family), count=1)
+        expect_equal(re.search(r"ttl=(\d+)", output).group(1), "62")
+    with report.check(f"IPv{family}: UDP comes back unchanged and shows the pod's own address"):
+        for size in (1, 1300):
+            seen = lab.call(here.namespace, "ask_udp", address=there.address(family), port=lab.UDP,
+                            count=100, size=size)
+            expect(seen["lost"] == 0 and seen["damaged"] == 0, f"{size} bytes: {seen}")
+            expect_equal(seen["answers"][0], [there.name, here.address(family)])
+    size = sizes(options, family)
+    with Capture(there.namespace, "eth0") as server, Capture(here.namespace, "eth0") as client:
+        with report.check(f"IPv{family}: TCP moves {size // lab.MEBI} MiB each way, unchanged"):
+            rate = lab.expect_bulk(here.namespace, there.address(family), size)
+            report.note(f"{rate:.0f} MB/s")
+    lab.expect_clean(report, server, f"IPv{family}: no bad checksum at the server", least=100)
+    lab.expect_clean(report, client, f"IPv{family}: no bad checksum at the client", least=100)
+    with report.check(f"IPv{family}: a closed port of a pod elsewhere refuses"):
+        seen = lab.call(here.namespace, "refused", address=there.address(family), port=9)
+        expect_equal(seen["how"], "refused")
+
+
+def on_the_wire(report, options, cluster, family, here, there):
+    """What passes between the nodes, seen by neither of them: on the wire's bridge."""
+    port = cluster.nodes["b"].wire_port
+    with Capture(cluster.wire.namespace, port, direction="out") as wire:
+        with report.check(f"IPv{family}: 2 MiB each way under a capture on the wire"):
+            lab.expect_bulk(here.namespace, there.address(family), 2 * lab.MEBI)
+    decode = ("-T", "vxlan") if options.overlay == "vxlan" else ()
+    lab.expect_clean(report, wire, f"IPv{family}: no bad checksum on the wire", *decode, least=100)
+    with report.check(f"IPv{family}: pod packets travel as {options.overlay} on the wire"):
+        packets = wire.listing(*decode)
+        pods = [p for p in packets if here.address(family) + "." in p or
+                here.address(family) + " " in p]
+        expect(len(pods) > 100, f"{len(pods)} of {len(packets)} packets show the pod's address")
+        inside = [p for p in pods if "VXLAN" in p and "vni 1" in p]
+        expect_equal(len(inside), len(pods) if decode else 0, "of them in VXLAN with VNI 1")
+
+
+def mtu(report, cluster, family, here, there):
+    """The path is narrower than the pod's interface: Podlane decides, not the pod's kernel."""
+    headers = 28 if family == 4 else 48
+    address = there.address(family)
+    auto = here.namespace.ip_json("link", "show", "eth0")[0]["mtu"]
+    least, most = (auto, 1450) if cluster.overlay == "vxlan" else (NARROW, NARROW)
+    here.namespace.ip("link", "set", "eth0", "mtu", "1500")
+    with report.check(f"IPv{family}: a packet of the path's MTU passes with DF"):
+        lab.expect_ping(here.namespace, address, size=least - headers, dont_fragment=True, count=5)
+    with report.check(f"IPv{family}: a bigger one with DF comes back with the path's MTU"):
+        _, output = lab.ping(here.namespace, address, count=3, interval=0.2, wait=1,
+                             size=1500 - headers, dont_fragment=True)
+        found = re.search(r"mtu[ =]*(\d+)", output)
+        expect(found, f"no word of the MTU: {output}")
+        expect(least <= int(found.group(1)) <= most, f"{found.group(0)}, not {least} to {most}")
+    with report.check(f"IPv{family}: TCP finds the path's MTU"):
+        lab.expect_bulk(here.namespace, address, lab.MEBI)
+    with report.check(f"IPv{family}: big packets without DF pass, or are dropped by name"):
+        before = cluster.nodes["a"].drops()
+        received, output = lab.ping(here.namespace, address, count=3, wait=1, size=4000)
+        named = {reason: count - before.get(reason, 0)
+                 for reason, count in cluster.nodes["a"].drops().items()
+                 if count > before.get(reason, 0)}
+        expect(received == 3 or named, f"{received} of 3 came back, no drop named: {output}")
+    here.namespace.ip("link", "set", "eth0", "mtu", str(auto))
+
+
+def membership(report, cluster, here, there):
+    """A node that leaves is not reached any more; one that joins is, at once."""
+    node = cluster.nodes["a"]
+    with report.check("a removed Node is not reached any more, and the pod is told"):
+        node.ctl("delete", "-f", "-", stdin=objects.document(cluster.node_objects()[1]))
+        received, output = lab.ping(here.namespace, there.address(4), count=2, wait=1)
+        expect_equal(received, 0, f"answers; {output}")
+    with report.check("a Node added again is reached at once"):
+        node.apply(objects.document(cluster.node_objects()[1]))
+        received, output = lab.ping(here.namespace, there.address(4), count=3)
+        expect(received >= 2, output)
+
+
+@lab.with_cluster(outside=False, start=False)
+def tests(report, options, cluster):
+    if options.overlay == "direct":
+        for node in cluster.nodes.values():
+            node.config["uplinks"][0]["mtu"] = NARROW
+            node.config["pods"]["mtu"] = 1500
+    cluster.start()
+    here, there = cluster.pod("a", "here"), cluster.pod("b", "there")
+    for family in FAMILIES:
+        talk(report, options, family, here, there)
+        on_the_wire(report, options, cluster, family, here, there)
+        mtu(report, cluster, family, here, there)
+    membership(report, cluster, here, there)
+    with report.check("no packet of the transfers was lost for want of room"):
+        for node in cluster.nodes.values():
+            lost = {reason: count for reason, count in node.drops().items()
+                    if reason in ("no_mbuf", "no_headroom", "tx_too_long", "flow_table_full")}
+            expect_equal(lost, {}, node.name)
+
+
+if __name__ == "__main__":
+    lab.main(tests, workers=1, overlay="vxlan")

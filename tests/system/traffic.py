@@ -1,0 +1,341 @@
+"""The applications of the tests: servers and clients that run inside a namespace.
+
+`traffic.py serve NAME ...` answers until it is stopped; `traffic.py call FUNCTION JSON` runs one
+client function and prints its result as JSON. Standard library only; no import from the tests.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import resource
+import socket
+import sys
+import threading
+import time
+
+BLOCK = 1 << 18
+
+
+def stream(seed, size):
+    """Yields `size` bytes that depend on the seed and differ from block to block."""
+    block = random.Random(seed).randbytes(BLOCK)
+    sent = 0
+    while sent < size:
+        turn = (sent // BLOCK * 7919) % BLOCK
+        piece = block[turn:] + block[:turn]
+        yield memoryview(piece)[: min(BLOCK, size - sent)]
+        sent += BLOCK
+
+
+def digest_of_stream(seed, size):
+    digest = hashlib.sha256()
+    for piece in stream(seed, size):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def receive_digest(connection, size):
+    digest = hashlib.sha256()
+    buffer = bytearray(BLOCK)
+    left = size
+    while left:
+        count = connection.recv_into(buffer, min(BLOCK, left))
+        if count == 0:
+            raise EOFError(f"connection closed with {left} of {size} bytes to come")
+        digest.update(memoryview(buffer)[:count])
+        left -= count
+    return digest.hexdigest()
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listener(port, kind=socket.SOCK_STREAM, protocol=0):
+    """A socket of both families on every address."""
+    made = socket.socket(socket.AF_INET6, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    made.bind(("::", port))
+    if kind == socket.SOCK_STREAM:
+        made.listen(1024)
+    return made
+
+
+# ---- servers -----------------------------------------------------------------------------------
+
+
+def serve_bulk(port):
+    """One request a connection: a line "SEED SIZE", SIZE bytes each way, digests compared."""
+
+    def answer(connection):
+        with connection:
+            reader = connection.makefile("rb", buffering=0)
+            line = b""
+            while not line.endswith(b"\n"):
+                byte = reader.read(1)
+                if not byte:
+                    return
+                line += byte
+            seed, size = map(int, line.split())
+            connection.sendall(receive_digest(connection, size).encode())
+            for piece in stream(seed + 1, size):
+                connection.sendall(piece)
+
+    server = listener(port)
+    while True:
+        connection, _ = server.accept()
+        threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+
+def shown(address):
+    host = address[0]
+    return host[7:] if host.startswith("::ffff:") else host
+
+
+async def serve_lines(name, port):
+    """Answers each line with "NAME CLIENT-ADDRESS LINE"."""
+
+    async def answer(reader, writer):
+        peer = shown(writer.get_extra_info("peername"))
+        try:
+            while line := await reader.readline():
+                writer.write(f"{name} {peer} ".encode() + line)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, sock=listener(port), backlog=1024)
+    await server.serve_forever()
+
+
+def serve_udp(name, port):
+    """Answers each datagram with "NAME CLIENT-ADDRESS DATAGRAM"."""
+    server = listener(port, socket.SOCK_DGRAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    while True:
+        data, peer = server.recvfrom(65536)
+        server.sendto(f"{name} {shown(peer)} ".encode() + data, peer)
+
+
+def serve(name, lines, udp, bulk):
+    """Starts one server for each port that is not 0 and never returns."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if bulk:
+        threading.Thread(target=serve_bulk, args=(bulk,), daemon=True).start()
+    if udp:
+        threading.Thread(target=serve_udp, args=(name, udp), daemon=True).start()
+    asyncio.run(serve_lines(name, lines))
+
+
+# ---- clients -----------------------------------------------------------------------------------
+
+
+def bulk(address, port, size, seed=1, timeout=60):
+    """Moves `size` bytes each way; returns whether both arrived whole, and the seconds taken."""
+    with socket.create_connection((address, port), timeout) as connection:
+        started = time.monotonic()
+        connection.sendall(f"{seed} {size}\n".encode())
+        for piece in stream(seed, size):
+            connection.sendall(piece)
+        theirs = b""
+        while len(theirs) < 64:
+            piece = connection.recv(64 - len(theirs))
+            if not piece:
+                raise EOFError("closed before the digest")
+            theirs += piece
+        back = receive_digest(connection, size)
+        seconds = time.monotonic() - started
+    return {
+        "sent_whole": theirs.decode() == digest_of_stream(seed, size),
+        "received_whole": back == digest_of_stream(seed + 1, size),
+        "seconds": round(seconds, 3),
+    }
+
+
+def ask(address, port, count=1, timeout=3, source_port=0):
+    """Connects `count` times, one after the other; returns [[server, our address as seen]]."""
+    answers = []
+    for _ in range(count):
+        source = ("", source_port) if source_port else None
+        with socket.create_connection((address, port), timeout, source) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(b"hello\n")
+            answers.append(connection.makefile().readline().split()[:2])
+    return answers
+
+
+def ask_udp(address, port, count=1, timeout=1, size=32, source_port=0, new_socket=True, gap=0):
+    """Sends `count` datagrams, each answered before the next; retries one once.
+
+    Returns {"answers": [[server, our address as seen]], "lost": n, "damaged": n}.
+    """
+    answers, lost, damaged = [], 0, 0
+    client = None
+    for number in range(count):
+        if client is None or new_socket:
+            client = socket.socket(family_of(address), socket.SOCK_DGRAM)
+            client.settimeout(timeout)
+            if source_port:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                client.bind(("", source_port))
+            client.connect((address, port))
+        data = random.Random(number).randbytes(size)
+        try:
+            client.send(data)
+            reply = client.recv(65536)
+        except TimeoutError:
+            lost += 1
+            continue
+        server, seen, back = reply.split(b" ", 2)
+        damaged += back != data
+        answers.append([server.decode(), seen.decode()])
+        time.sleep(gap)
+    return {"answers": answers, "lost": lost, "damaged": damaged}
+
+
+def refused(address, port, protocol="tcp", timeout=3):
+    """Returns {"how": "refused" | "timeout" | "unreachable" | "answered", "seconds": s}."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    started = time.monotonic()
+    how = "answered"
+    with socket.socket(family_of(address), kind) as client:
+        client.settimeout(timeout)
+        try:
+            client.connect((address, port))
+            if protocol == "udp":
+                client.send(b"hello")
+                client.recv(100)
+        except ConnectionRefusedError:
+            how = "refused"
+        except TimeoutError:
+            how = "timeout"
+        except OSError:
+            how = "unreachable"
+    return {"how": how, "seconds": round(time.monotonic() - started, 3)}
+
+
+def held_udp(address, port, source_port):
+    """Reads lines of stdin; for each, sends one datagram from one socket and prints the server."""
+    client = socket.socket(family_of(address), socket.SOCK_DGRAM)
+    client.settimeout(2)
+    client.bind(("", source_port))
+    client.connect((address, port))
+    for line in sys.stdin:
+        try:
+            client.send(line.encode())
+            print(client.recv(65536).split()[0].decode(), flush=True)
+        except OSError as error:
+            print(f"error:{type(error).__name__}", flush=True)
+    return {}
+
+
+async def _one_request(address, port, timeout, result):
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(address, port)
+            writer.write(b"request\n")
+            answer = (await reader.readline()).split()
+            writer.close()
+            await writer.wait_closed()
+        if len(answer) != 3 or answer[2] != b"request":
+            raise ConnectionError(f"answer {answer!r}")
+        server = answer[0].decode()
+        result["servers"][server] = result["servers"].get(server, 0) + 1
+        result["done"] += 1
+    except (OSError, TimeoutError) as error:
+        result["failures"].append(f"{type(error).__name__}: {error}")
+    result["slowest"] = max(result["slowest"], time.monotonic() - started)
+
+
+async def _long_connection(address, port, until, result):
+    """One connection for the whole run: every answer has to come from the same server."""
+    reader, writer = await asyncio.open_connection(address, port)
+    first = None
+    try:
+        while time.monotonic() < until:
+            writer.write(b"request\n")
+            async with asyncio.timeout(5):
+                answer = (await reader.readline()).split()
+            server = answer[0].decode() if answer else "closed"
+            first = first or server
+            if server != first:
+                result["moved"].append(f"{first} -> {server}")
+                break
+            result["held_requests"] += 1
+            await asyncio.sleep(0.1)
+    except (OSError, TimeoutError) as error:
+        result["moved"].append(f"{first}: {type(error).__name__}: {error}")
+    writer.close()
+
+
+def load(address, port, clients, held, seconds, pause):
+    """`clients` that connect anew for each request beside `held` connections that stay."""
+    result = {"done": 0, "failures": [], "servers": {}, "moved": [], "held_requests": 0,
+              "slowest": 0.0}
+
+    async def repeat(number, until):
+        await asyncio.sleep(pause * number / clients)
+        while time.monotonic() < until:
+            await _one_request(address, port, 5, result)
+            await asyncio.sleep(pause)
+
+    async def everything():
+        until = time.monotonic() + seconds
+        await asyncio.gather(
+            *(repeat(number, until) for number in range(clients)),
+            *(_long_connection(address, port, until, result) for _ in range(held)),
+        )
+
+    asyncio.run(everything())
+    result["failed"] = len(result["failures"])
+    result["failures"] = result["failures"][:5]
+    result["slowest"] = round(result["slowest"], 3)
+    return result
+
+
+def sctp_available():
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
+    except OSError:
+        return False
+    return True
+
+
+def serve_sctp(name, port):
+    server = listener(port, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    while True:
+        connection, peer = server.accept()
+        with connection:
+            connection.sendall(f"{name} {shown(peer)} ".encode() + connection.recv(1000))
+
+
+def ask_sctp(address, port, timeout=3):
+    with socket.socket(family_of(address), socket.SOCK_STREAM, socket.IPPROTO_SCTP) as client:
+        client.settimeout(timeout)
+        client.connect((address, port))
+        client.sendall(b"hello\n")
+        return client.recv(1000).decode().split()[:2]
+
+
+_CALLS = {each.__name__: each for each in (bulk, ask, ask_udp, refused, held_udp, load, ask_sctp)}
+
+
+def main():
+    command = sys.argv[1]
+    if command == "serve":
+        name, lines, udp, bulk_port = sys.argv[2], *map(int, sys.argv[3:6])
+        serve(name, lines, udp, bulk_port)
+    elif command == "serve-sctp":
+        serve_sctp(sys.argv[2], int(sys.argv[3]))
+    elif command == "call":
+        print(json.dumps(_CALLS[sys.argv[2]](**json.loads(sys.argv[3]))))
+
+
+if __name__ == "__main__":
+    main()
