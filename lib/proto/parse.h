@@ -1,0 +1,438 @@
+// The parser of received frames: one bounds-checked pass to L4.
+//
+// Called once a packet by the parse stage, after decapsulation for the inner frame, and by tools
+// and fuzzers; every other stage uses the offsets found here. Everything that decides where a
+// header begins is checked against the bytes that are there. No allocation, no state; any thread.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "lib/base/drop.h"
+#include "lib/base/family.h"
+#include "lib/flow/key.h"
+#include "lib/proto/checksum.h"
+#include "lib/proto/ethernet.h"
+#include "lib/proto/icmp.h"
+#include "lib/proto/ip_protocol.h"
+#include "lib/proto/ipv4.h"
+#include "lib/proto/ipv6.h"
+#include "lib/proto/sctp.h"
+#include "lib/proto/tcp.h"
+#include "lib/proto/udp.h"
+#include "lib/proto/wire.h"
+
+namespace podlane {
+
+/// What the parser found. Offsets count from the frame's first byte.
+struct Headers {
+    enum Flag : uint16_t {
+        kVlan = 1 << 0,           ///< one or two VLAN tags stand before the EtherType
+        kMulticastMac = 1 << 1,   ///< the destination MAC has the group bit; also in broadcasts
+        kBroadcast = 1 << 2,      ///< the destination MAC is ff:ff:ff:ff:ff:ff
+        kIpOptions = 1 << 3,      ///< IPv4 options or IPv6 extension headers are present
+        kFragment = 1 << 4,       ///< any fragment, the first included
+        kFirstFragment = 1 << 5,  ///< the fragment with the L4 header
+        kMoreFragments = 1 << 6,  ///< not the last fragment
+        kDontFragment = 1 << 7,   ///< IPv4's DF; always set for IPv6
+        kPorts = 1 << 8,          ///< TCP, UDP or SCTP header at l4_offset
+        kEchoRequest = 1 << 9,    ///< ICMP echo request of either family
+        kEchoReply = 1 << 10,     ///< ICMP echo reply of either family
+        kIcmpError = 1 << 11,     ///< an ICMP message that quotes a packet
+        kUnspecifiedSource = 1 << 12,  ///< the IP source is 0.0.0.0 or ::
+    };
+
+    uint32_t l3_bytes;        ///< IP header and payload, without Ethernet padding; 0 when not IP
+    uint16_t ether_type;      ///< host order, the innermost tag's
+    uint16_t vlan_tci;        ///< host order, the outermost tag's; 0 without a tag
+    uint16_t l3_offset;       ///< what follows the Ethernet header and tags
+    uint16_t l4_offset;       ///< what follows the IP header with its options; 0 when not IP
+    uint16_t payload_offset;  ///< after the L4 header; l4_offset when there is no known L4 header
+    uint16_t flags;           ///< Flag bits
+    uint8_t ip_version;       ///< 4, 6, or 0 when not IP
+    uint8_t protocol;         ///< upper layer; of an IPv6 fragment what its fragment header names
+    uint8_t tcp_flags;        ///< 0 when not TCP
+    uint8_t icmp_type;        ///< of ICMP or ICMPv6 only
+
+    [[nodiscard]] constexpr bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
+    /// The frame's first byte behind the IP packet.
+    [[nodiscard]] constexpr uint32_t l3_end() const noexcept { return l3_offset + l3_bytes; }
+    /// L4 header and payload, in bytes.
+    [[nodiscard]] constexpr uint32_t l4_bytes() const noexcept {
+        return l3_bytes - static_cast<uint32_t>(l4_offset - l3_offset);
+    }
+};
+static_assert(sizeof(Headers) == 20 && std::is_trivially_copyable_v<Headers>);
+
+/// IPv6 extension headers that are followed before a packet counts as hostile.
+inline constexpr unsigned kMaxIpv6Extensions = 8;
+
+namespace detail {
+
+inline void add_flag(Headers& out, unsigned flags) noexcept {
+    out.flags = static_cast<uint16_t>(out.flags | flags);
+}
+
+/// The flag when `condition` holds, without a branch.
+[[nodiscard]] constexpr unsigned when(bool condition, Headers::Flag flag) noexcept {
+    return condition ? static_cast<unsigned>(flag) : 0u;
+}
+
+/// The L4 header at out.l4_offset. `end` is where readable bytes of the packet end, at most
+/// out.l3_end(). When `kQuoted`, headers may be cut after their first eight bytes and length fields
+/// are not believed.
+template <Family F, bool kQuoted>
+[[nodiscard]] inline Drop parse_l4(const uint8_t* bytes, uint32_t end, Headers& out) noexcept {
+    const uint32_t l4 = out.l4_offset;
+    const uint32_t room = end - l4;
+    const auto after = [&out, l4](uint32_t header_bytes) {
+        out.payload_offset = static_cast<uint16_t>(l4 + header_bytes);
+    };
+    if (out.protocol == kProtocolTcp) {
+        if constexpr (kQuoted) {
+            if (room < 8) return Drop::kL4Truncated;
+            if (room > offsetof(TcpHeader, flags)) {
+                out.tcp_flags = bytes[l4 + offsetof(TcpHeader, flags)];
+            }
+            after(std::min<uint32_t>(room, sizeof(TcpHeader)));
+        } else {
+            if (room < sizeof(TcpHeader)) [[unlikely]]
+                return Drop::kL4Truncated;
+            const auto tcp = header_at<TcpHeader>(bytes, l4);
+            const uint32_t header_bytes = tcp.header_bytes();
+            if (header_bytes < sizeof(TcpHeader) || header_bytes > room) [[unlikely]] {
+                return header_bytes <= out.l4_bytes() && header_bytes > room ? Drop::kL4Truncated
+                                                                             : Drop::kL4BadLength;
+            }
+            out.tcp_flags = tcp.flags;
+            after(header_bytes);
+        }
+        add_flag(out, Headers::kPorts);
+    } else if (out.protocol == kProtocolUdp) {
+        if (room < sizeof(UdpHeader)) [[unlikely]]
+            return Drop::kL4Truncated;
+        if constexpr (!kQuoted) {
+            // A first fragment's UDP length is the whole datagram's.
+            const uint32_t udp_bytes = header_at<UdpHeader>(bytes, l4).bytes.host();
+            const bool beyond = udp_bytes > out.l4_bytes() && !out.has(Headers::kFragment);
+            if (udp_bytes < sizeof(UdpHeader) || beyond) [[unlikely]]
+                return Drop::kL4BadLength;
+        }
+        after(sizeof(UdpHeader));
+        add_flag(out, Headers::kPorts);
+    } else if (out.protocol == F::kIcmpProtocol) {
+        if (room < sizeof(IcmpHeader)) [[unlikely]]
+            return Drop::kL4Truncated;
+        out.icmp_type = bytes[l4];
+        add_flag(out, when(is_echo_request<F>(out.icmp_type), Headers::kEchoRequest) |
+                          when(is_echo_reply<F>(out.icmp_type), Headers::kEchoReply) |
+                          when(is_icmp_error<F>(out.icmp_type), Headers::kIcmpError));
+        after(sizeof(IcmpHeader));
+    } else if (out.protocol == kProtocolSctp) {
+        const uint32_t needed = kQuoted ? 8 : sizeof(SctpHeader);
+        if (room < needed) return Drop::kL4Truncated;
+        after(std::min<uint32_t>(room, sizeof(SctpHeader)));
+        add_flag(out, Headers::kPorts);
+    }
+    return Drop::kNone;
+}
+
+/// RFC 1812 section 5.3.7 and RFC 1122 section 3.2.1.3. An unspecified source is the beginning of
+/// an address configuration (DHCP) and speaks to groups only.
+[[nodiscard]] inline bool bad_addresses(const Ipv4Header& ip, Headers& out) noexcept {
+    const uint32_t src = ip.src.value.host();
+    const uint32_t dst = ip.dst.value.host();
+    const bool group = (dst >> 28) == 0xe || dst == 0xffffffff;
+    if (src == 0) [[unlikely]]
+        add_flag(out, Headers::kUnspecifiedSource);
+    return ((src >> 28) == 0xe) | (src == 0xffffffff) | ((src >> 24) == 127) |
+           ((dst >> 24) == 127) | (dst == 0) | ((src == 0) & !group);
+}
+
+/// RFC 4291 sections 2.5.2, 2.5.3 and 2.7.
+[[nodiscard]] inline bool bad_addresses(const Ipv6Header& ip, Headers& out) noexcept {
+    struct Halves {
+        be64 high, low;
+    };
+    const auto src = std::bit_cast<Halves>(ip.src);
+    const auto dst = std::bit_cast<Halves>(ip.dst);
+    if ((src.high.raw == 0) | (dst.high.raw == 0)) [[unlikely]] {
+        if (dst.high.raw == 0 && dst.low.host() <= 1) return true;
+        if (src.high.raw == 0 && src.low.host() == 1) return true;
+        if (src.high.raw == 0 && src.low.raw == 0) {
+            add_flag(out, Headers::kUnspecifiedSource);
+            return !ip.dst.is_multicast();
+        }
+    }
+    return ip.src.is_multicast();
+}
+
+/// The IPv4 header at out.l3_offset and what follows. `head_bytes` are readable, `frame_bytes` are
+/// in the whole frame.
+template <bool kQuoted>
+[[nodiscard]] inline Drop parse_ipv4(const uint8_t* bytes, uint32_t head_bytes,
+                                     uint32_t frame_bytes, Headers& out) noexcept {
+    const uint32_t l3 = out.l3_offset;
+    if (head_bytes - l3 < sizeof(Ipv4Header)) [[unlikely]]
+        return Drop::kIpTruncated;
+    const auto ip = header_at<Ipv4Header>(bytes, l3);
+    uint32_t header_bytes = sizeof(Ipv4Header);
+    const uint32_t total = ip.total_bytes.host();
+    if (ip.version_ihl != 0x45) [[unlikely]] {
+        if (ip.version() != 4) return Drop::kIpBadVersion;
+        header_bytes = ip.header_bytes();
+        if (header_bytes < sizeof(Ipv4Header)) return Drop::kIpBadHeaderLength;
+        if (header_bytes > head_bytes - l3) return Drop::kIpTruncated;
+        if (header_bytes > total) return Drop::kIpBadHeaderLength;
+        add_flag(out, Headers::kIpOptions);
+    }
+    if constexpr (!kQuoted) {
+        // A larger frame is padded; a smaller one was cut off on the way.
+        if (total < header_bytes || total > frame_bytes - l3) [[unlikely]] {
+            return Drop::kIpBadTotalLength;
+        }
+        if (header_bytes == sizeof(Ipv4Header)) [[likely]] {
+            uint64_t sum = uint64_t{load<uint32_t>(bytes + l3)} + load<uint32_t>(bytes + l3 + 4) +
+                           load<uint32_t>(bytes + l3 + 8) + load<uint32_t>(bytes + l3 + 12) +
+                           load<uint32_t>(bytes + l3 + 16);
+            sum = (sum & 0xffffffff) + (sum >> 32);
+            sum = (sum & 0xffff) + (sum >> 16);
+            sum = (sum & 0xffff) + (sum >> 16);
+            if (sum != 0xffff) [[unlikely]]
+                return Drop::kIpBadChecksum;
+        } else if (!ipv4_header_checksum_ok({bytes + l3, header_bytes})) {
+            return Drop::kIpBadChecksum;
+        }
+        if (bad_addresses(ip, out)) [[unlikely]]
+            return Drop::kIpBadAddress;
+    }
+    out.ip_version = 4;
+    out.protocol = ip.protocol;
+    out.l3_bytes = total;
+    out.l4_offset = static_cast<uint16_t>(l3 + header_bytes);
+    out.payload_offset = out.l4_offset;
+    const uint32_t fragment = ip.fragment.host();
+    // DF is bit 14 of the field and bit 7 of the flags.
+    static_assert(kIpv4DontFragment >> 7 == Headers::kDontFragment);
+    add_flag(out, (fragment & kIpv4DontFragment) >> 7);
+    if ((fragment & (kIpv4MoreFragments | kIpv4OffsetMask)) != 0) [[unlikely]] {
+        const bool first = (fragment & kIpv4OffsetMask) == 0;
+        add_flag(out, Headers::kFragment | when(first, Headers::kFirstFragment) |
+                          when((fragment & kIpv4MoreFragments) != 0, Headers::kMoreFragments));
+        if (!first) return Drop::kNone;
+    }
+    const uint32_t end = kQuoted ? head_bytes : std::min(head_bytes, l3 + total);
+    return parse_l4<V4, kQuoted>(bytes, end, out);
+}
+
+/// Follows IPv6 extension headers from out.l4_offset on, which it moves; RFC 8200 section 4.1. Ends
+/// at an upper layer or at a fragment's header. Readable bytes end at `end`.
+[[nodiscard]] inline Drop skip_ipv6_extensions(const uint8_t* bytes, uint32_t end,
+                                               Headers& out) noexcept {
+    uint32_t at = out.l4_offset;
+    for (unsigned count = 0;; ++count) {
+        const uint8_t next = out.protocol;
+        // Hop-by-hop options stand first or are no extension header (section 4.3).
+        const bool plain = next == kProtocolRouting || next == kProtocolDestinationOptions ||
+                           (next == kProtocolHopByHop && count == 0);
+        if (!plain && next != kProtocolAh && next != kProtocolFragment) return Drop::kNone;
+        if (count == kMaxIpv6Extensions) return Drop::kIpTooManyExtensions;
+        if (end - at < 8) return Drop::kIpTruncated;
+        const auto extension = header_at<Ipv6Extension>(bytes, at);
+        uint32_t extension_bytes = 8;
+        if (next == kProtocolAh) {
+            extension_bytes = (extension.length + 2u) * 4;
+        } else if (next != kProtocolFragment) {
+            extension_bytes = (extension.length + 1u) * 8;
+        }
+        if (end - at < extension_bytes) return Drop::kIpTruncated;
+        out.protocol = extension.next_header;
+        add_flag(out, Headers::kIpOptions);
+        if (next == kProtocolFragment) {
+            const auto fragment = header_at<Ipv6Fragment>(bytes, at);
+            const bool first = fragment.offset_bytes() == 0;
+            // Offset 0 without M is a whole packet (RFC 6946). For real fragments the walk ends
+            // here in the first one too, so that all fragments of a datagram show the same
+            // protocol.
+            if (!first || fragment.more()) {
+                add_flag(out, Headers::kFragment | when(first, Headers::kFirstFragment) |
+                                  when(fragment.more(), Headers::kMoreFragments));
+                out.l4_offset = static_cast<uint16_t>(at + extension_bytes);
+                return Drop::kNone;
+            }
+        }
+        at += extension_bytes;
+        out.l4_offset = static_cast<uint16_t>(at);
+    }
+}
+
+/// parse_ipv4()'s counterpart.
+template <bool kQuoted>
+[[nodiscard]] inline Drop parse_ipv6(const uint8_t* bytes, uint32_t head_bytes,
+                                     uint32_t frame_bytes, Headers& out) noexcept {
+    const uint32_t l3 = out.l3_offset;
+    if (head_bytes - l3 < sizeof(Ipv6Header)) [[unlikely]]
+        return Drop::kIpTruncated;
+    const auto ip = header_at<Ipv6Header>(bytes, l3);
+    if (ip.version() != 6) [[unlikely]]
+        return Drop::kIpBadVersion;
+    const uint32_t payload = ip.payload_bytes.host();
+    const uint32_t total = payload + static_cast<uint32_t>(sizeof(Ipv6Header));
+    if constexpr (!kQuoted) {
+        // Payload length 0 is a jumbogram (RFC 2675), which no port here can carry, or nothing.
+        if (payload == 0 || total > frame_bytes - l3) [[unlikely]]
+            return Drop::kIpBadTotalLength;
+        if (bad_addresses(ip, out)) [[unlikely]]
+            return Drop::kIpBadAddress;
+    }
+    out.ip_version = 6;
+    out.protocol = ip.next_header;
+    out.l3_bytes = total;
+    out.l4_offset = static_cast<uint16_t>(l3 + sizeof(Ipv6Header));
+    add_flag(out, Headers::kDontFragment);
+    const uint32_t end = kQuoted ? head_bytes : std::min(head_bytes, l3 + total);
+    if (out.protocol != kProtocolTcp && out.protocol != kProtocolUdp) {
+        const Drop drop = skip_ipv6_extensions(bytes, end, out);
+        if (drop != Drop::kNone) [[unlikely]]
+            return drop;
+    }
+    out.payload_offset = out.l4_offset;
+    if (out.has(Headers::kFragment) && !out.has(Headers::kFirstFragment)) return Drop::kNone;
+    return parse_l4<V6, kQuoted>(bytes, end, out);
+}
+
+}  // namespace detail
+
+/// Parses the IP packet that begins at `l3_offset` (at most 1024) of a frame, checking it as
+/// parse_frame() does. Its version is read from its first byte.
+[[nodiscard]] inline Drop parse_ip_packet(std::span<const uint8_t> head, uint32_t l3_offset,
+                                          uint32_t frame_bytes, Headers& out) noexcept {
+    assert(head.size() <= frame_bytes && l3_offset <= 1024);
+    out = Headers{};
+    const auto head_bytes = static_cast<uint32_t>(head.size());
+    if (l3_offset >= head_bytes) return Drop::kIpTruncated;
+    out.l3_offset = static_cast<uint16_t>(l3_offset);
+    const bool is_v6 = head[l3_offset] >> 4 == V6::kVersion;
+    out.ether_type = is_v6 ? V6::kEtherType : V4::kEtherType;
+    return is_v6 ? detail::parse_ipv6<false>(head.data(), head_bytes, frame_bytes, out)
+                 : detail::parse_ipv4<false>(head.data(), head_bytes, frame_bytes, out);
+}
+
+/// Parses the packet that an ICMP error of family F quotes at `l3_offset`. It may be cut off after
+/// eight bytes of its L4 header, and was changed on its way: lengths, checksum and addresses are
+/// not judged, and out.l3_bytes is what the quoted header claims, more than is there as a rule.
+/// Offsets in `out` count from the start of `head`, so that flow_key() and stores work on it.
+/// A fragment other than the first needs no L4 bytes. `l3_offset` is at most 32768.
+template <Family F>
+[[nodiscard]] inline Drop parse_quoted_packet(std::span<const uint8_t> head, uint32_t l3_offset,
+                                              Headers& out) noexcept {
+    assert(l3_offset <= 32768);
+    out = Headers{};
+    const auto head_bytes = static_cast<uint32_t>(head.size());
+    if (l3_offset > head_bytes) return Drop::kIpTruncated;
+    out.l3_offset = static_cast<uint16_t>(l3_offset);
+    out.ether_type = F::kEtherType;
+    if constexpr (std::same_as<F, V4>) {
+        return detail::parse_ipv4<true>(head.data(), head_bytes, head_bytes, out);
+    } else {
+        return detail::parse_ipv6<true>(head.data(), head_bytes, head_bytes, out);
+    }
+}
+
+/// Parses and checks a received frame: RFC 1812 section 5.2.2 for IPv4, RFC 8200 for IPv6.
+/// `head` is the frame's first buffer and holds all headers of a frame that passes; `frame_bytes`
+/// is the length of the whole chain of buffers and not less than `head`.
+/// Drop::kNone means that `out` is right; also for frames that are neither IPv4 nor IPv6, of which
+/// it tells the Ethernet part alone. Otherwise `out` is filled as far as the parser came.
+[[nodiscard]] inline Drop parse_frame(std::span<const uint8_t> head, uint32_t frame_bytes,
+                                      Headers& out) noexcept {
+    assert(head.size() <= frame_bytes);
+    out = Headers{};
+    const uint8_t* bytes = head.data();
+    const auto head_bytes = static_cast<uint32_t>(head.size());
+    if (head_bytes < sizeof(EthernetHeader)) [[unlikely]]
+        return Drop::kFrameTooShort;
+    constexpr uint64_t kAllOnes = be64(0xffffffffffff0000).raw;
+    const uint64_t dst_mac = load<uint64_t>(bytes) & kAllOnes;
+    detail::add_flag(out, detail::when((bytes[0] & 1u) != 0, Headers::kMulticastMac) |
+                              detail::when(dst_mac == kAllOnes, Headers::kBroadcast));
+    uint16_t ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type)).host();
+    uint32_t l3 = sizeof(EthernetHeader);
+    for (int tags = 0; tags < 2; ++tags) {
+        if (ether_type != kEtherTypeVlan && ether_type != kEtherTypeQinq) [[likely]]
+            break;
+        if (head_bytes - l3 < sizeof(VlanTag)) return Drop::kFrameTooShort;
+        const auto tag = header_at<VlanTag>(bytes, l3);
+        if (tags == 0) out.vlan_tci = tag.tci.host();
+        detail::add_flag(out, Headers::kVlan);
+        ether_type = tag.ether_type.host();
+        l3 += sizeof(VlanTag);
+    }
+    out.ether_type = ether_type;
+    out.l3_offset = static_cast<uint16_t>(l3);
+    if (ether_type == V4::kEtherType) [[likely]] {
+        return detail::parse_ipv4<false>(bytes, head_bytes, frame_bytes, out);
+    }
+    if (ether_type == V6::kEtherType) {
+        return detail::parse_ipv6<false>(bytes, head_bytes, frame_bytes, out);
+    }
+    return Drop::kNone;
+}
+
+/// The addresses of a parsed packet, in wire order.
+template <Family F>
+[[nodiscard]] inline typename F::Address src_address(const uint8_t* frame,
+                                                     const Headers& headers) noexcept {
+    using Header = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+    return load<typename F::Address>(frame + headers.l3_offset + offsetof(Header, src));
+}
+template <Family F>
+[[nodiscard]] inline typename F::Address dst_address(const uint8_t* frame,
+                                                     const Headers& headers) noexcept {
+    using Header = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+    return load<typename F::Address>(frame + headers.l3_offset + offsetof(Header, dst));
+}
+
+/// The key of the whole datagram, also when `headers` are those of its first fragment: where a flow
+/// is decided by ports. See lib/flow/key.h for what stands in the ports. The frame's family is F.
+template <Family F>
+[[nodiscard]] inline FlowKey<F> whole_flow_key(const uint8_t* frame, const Headers& headers,
+                                               uint16_t vnet = 0) noexcept {
+    FlowKey<F> key{};
+    key.src = src_address<F>(frame, headers);
+    key.dst = dst_address<F>(frame, headers);
+    key.protocol = headers.protocol;
+    key.kind = static_cast<uint8_t>(FlowKind::kWhole);
+    key.vnet = vnet;
+    const uint8_t* l4 = frame + headers.l4_offset;
+    if (headers.has(Headers::kPorts)) [[likely]] {
+        key.src_port = load<be16>(l4);
+        key.dst_port = load<be16>(l4 + 2);
+    } else if (headers.has(Headers::kEchoRequest)) {
+        key.src_port = load<be16>(l4 + offsetof(IcmpHeader, id));
+    } else if (headers.has(Headers::kEchoReply)) {
+        key.dst_port = load<be16>(l4 + offsetof(IcmpHeader, id));
+    }
+    return key;
+}
+
+/// The key under which this packet is looked up: whole_flow_key(), or for every fragment, the first
+/// included, the key that all fragments of its datagram share. The frame's family is F.
+template <Family F>
+[[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
+                                         uint16_t vnet = 0) noexcept {
+    FlowKey<F> key = whole_flow_key<F>(frame, headers, vnet);
+    if (headers.has(Headers::kFragment)) [[unlikely]] {
+        key.src_port = key.dst_port = be16(0);
+        key.kind = static_cast<uint8_t>(FlowKind::kFragment);
+    }
+    return key;
+}
+
+}  // namespace podlane
