@@ -1,0 +1,62 @@
+// Packets that answer other packets: ICMP errors, echo replies, TCP resets.
+//
+// Pure byte builders for the slow path: they write an IP packet with all its checksums into the
+// caller's memory and return its length; Ethernet is the caller's. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "lib/base/family.h"
+#include "lib/proto/parse.h"
+
+namespace podlane {
+
+/// What an ICMP error says, in words that both families have.
+enum class IcmpError : uint8_t {
+    kNetUnreachable,   ///< IPv6: no route to destination
+    kHostUnreachable,  ///< IPv6: address unreachable
+    kPortUnreachable,
+    kAdminProhibited,
+    kTooBig,  ///< IPv4: fragmentation needed and DF set; IPv6: packet too big
+    kTimeExceeded,
+};
+
+/// The longest error of a family: RFC 1812 section 4.3.2.3, RFC 4443 section 3.1.
+template <Family F>
+inline constexpr size_t kMaxIcmpErrorBytes = std::same_as<F, V4> ? 576 : 1280;
+
+/// False where no error may answer this packet: an ICMP error, a fragment other than the first, a
+/// packet to a group by MAC or IP, or from an unspecified or group source. RFC 1122 section 3.2.2,
+/// RFC 4443 section 2.4 (e). `frame` was parsed into `headers`. IPv6's exception for "packet too
+/// big" about multicast is not made: nothing here routes multicast. IPv6 redirects get no answer
+/// either.
+[[nodiscard]] bool may_send_icmp_error(const uint8_t* frame, const Headers& headers) noexcept;
+
+/// Builds the error from `from` about `packet` to its source, quoting as much of it as RFCs 1812
+/// and 4443 and `out` allow. `packet` begins with its IP header and has no Ethernet padding; it may
+/// be cut short. `mtu` counts for kTooBig alone, in bytes of the IP packet. Returns the bytes
+/// written, 0 when `out` has not even room for the quoted header. Ask may_send_icmp_error() first.
+template <Family F>
+[[nodiscard]] size_t build_icmp_error(std::span<uint8_t> out, const typename F::Address& from,
+                                      IcmpError error, uint32_t mtu,
+                                      std::span<const uint8_t> packet) noexcept;
+
+/// Turns an echo request into its reply in place: addresses exchanged, a fresh TTL, checksums
+/// updated, so that a wrong request stays wrong. Options stay. `frame` was parsed into `headers`,
+/// which has kEchoRequest; MAC addresses are the caller's.
+template <Family F>
+void make_echo_reply(uint8_t* frame, const Headers& headers) noexcept;
+
+/// The most that build_tcp_reset() writes.
+template <Family F>
+inline constexpr size_t kTcpResetBytes = F::kMinHeaderBytes + sizeof(TcpHeader);
+
+/// Builds the reset which answers a segment that no connection takes, from its destination to its
+/// source: RFC 9293 section 3.10.7.1. `frame` was parsed into `headers`. Returns the bytes written,
+/// 0 when none may be sent: not TCP, a fragment, itself a reset, to or from a group; or no room.
+template <Family F>
+[[nodiscard]] size_t build_tcp_reset(std::span<uint8_t> out, const uint8_t* frame,
+                                     const Headers& headers) noexcept;
+
+}  // namespace podlane
