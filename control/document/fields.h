@@ -1,0 +1,133 @@
+// Typed access to document trees, with errors that say where, which value and what is allowed.
+//
+// The readers of node configurations and of Kubernetes objects are written with it. A value that is
+// wrong is reported and counts as absent, so that one reading reports all that is wrong. One
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/document/value.h"
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// The errors of one text, with paths found when they are needed: reading good values pays nothing.
+class Problems {
+  public:
+    /// Keeps the first `most` errors, and counts no further.
+    explicit Problems(std::string_view document, size_t most = 100)
+        : document_(document), most_(most) {}
+
+    /// Paths begin at `root` from now on; `subject`, such as "Service default/web", stands before
+    /// them. Both must live until the next call.
+    void enter(const Value& root, std::string subject = {});
+
+    /// Reports "DOCUMENT:LINE:COL: [SUBJECT: ][PATH: ]WHAT"; `at` is a value or a key in the root's
+    /// tree, or the root itself.
+    void add(const Value& at, std::string_view what);
+    /// The same about the member `key` that `mapping` lacks.
+    void add_missing(const Value& mapping, std::string_view key, std::string_view what);
+
+    [[nodiscard]] bool empty() const noexcept { return errors_.empty(); }
+    [[nodiscard]] size_t size() const noexcept { return errors_.size(); }
+    [[nodiscard]] bool full() const noexcept { return errors_.size() >= most_; }
+    [[nodiscard]] const std::vector<Error>& errors() const noexcept { return errors_; }
+    [[nodiscard]] std::string_view document() const noexcept { return document_; }
+    /// "spec.ports[0].port"; "" for the root.
+    [[nodiscard]] std::string path_of(const Value& at) const;
+
+  private:
+    void add_at(const Value& at, const std::string& path, std::string_view what);
+
+    std::string document_;
+    size_t most_;
+    const Value* root_ = nullptr;
+    std::string subject_;
+    std::vector<Error> errors_;
+};
+
+/// A value as it stands in a message: `70000`, `"abc"`, `true`, `a list`; long ones are cut.
+[[nodiscard]] std::string shown(const Value& value);
+/// Text in quotes, cut where it is long, with control characters escaped.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+/// The candidate closest to a misspelt word; "" if none is close.
+[[nodiscard]] std::string_view closest(std::string_view word,
+                                       std::span<const std::string_view> candidates);
+
+/// Whole numbers that are allowed, and what they are: {68, 65535, "an MTU"}.
+struct IntegerRange {
+    int64_t lowest;
+    int64_t highest;
+    std::string_view what;
+};
+inline constexpr IntegerRange kPortNumbers{1, 65535, "a port"};
+
+// Each reads one value, or reports it and returns none.
+[[nodiscard]] std::optional<std::string_view> as_string(const Value& value, Problems& problems);
+[[nodiscard]] std::optional<bool> as_bool(const Value& value, Problems& problems);
+[[nodiscard]] std::optional<int64_t> as_integer(const Value& value, const IntegerRange& range,
+                                                Problems& problems);
+[[nodiscard]] std::optional<IpAddress> as_ip(const Value& value, Problems& problems);
+/// Host bits must be zero.
+[[nodiscard]] std::optional<IpPrefix> as_prefix(const Value& value, Problems& problems);
+[[nodiscard]] std::optional<InterfaceAddress> as_interface_address(const Value& value,
+                                                                   Problems& problems);
+/// Unicast and not zero.
+[[nodiscard]] std::optional<MacAddress> as_mac(const Value& value, Problems& problems);
+[[nodiscard]] std::span<const Value> as_list(const Value& value, Problems& problems);
+
+/// Whether a key that nobody asked for is an error.
+enum class Keys : uint8_t { kStrict, kLax };
+
+/// A mapping's members by name and type. Null counts as absent everywhere, as in Kubernetes.
+class Fields {
+  public:
+    /// Reports a value that is no mapping. A null pointer is a mapping without members.
+    Fields(const Value* value, Problems& problems, Keys keys);
+
+    /// False if there is no mapping.
+    explicit operator bool() const noexcept { return mapping_ != nullptr; }
+    /// The mapping; only where there is one.
+    [[nodiscard]] const Value& value() const noexcept { return *mapping_; }
+
+    /// The member's value, null pointer if there is none.
+    const Value* get(std::string_view key);
+    /// The same; reports that it is missing. `what` says what it is for.
+    const Value* require(std::string_view key, std::string_view what);
+    [[nodiscard]] bool has(std::string_view key) { return get(key) != nullptr; }
+
+    std::string string(std::string_view key, std::string_view otherwise = {});
+    bool boolean(std::string_view key, bool otherwise);
+    /// `otherwise` if it is absent or wrong.
+    template <class T>
+    T integer(std::string_view key, const IntegerRange& range, T otherwise) {
+        const Value* value = get(key);
+        if (value == nullptr) return otherwise;
+        const auto number = as_integer(*value, range, problems_);
+        return number ? static_cast<T>(*number) : otherwise;
+    }
+    std::optional<IpAddress> ip(std::string_view key);
+    /// The items of a list; none if it is absent.
+    std::span<const Value> list(std::string_view key);
+    /// A mapping within.
+    Fields fields(std::string_view key) { return {get(key), problems_, keys_}; }
+
+    /// Reports each key that was never asked for, where keys are strict. Call it last.
+    void finish();
+
+  private:
+    const Value* mapping_ = nullptr;
+    Problems& problems_;
+    Keys keys_;
+    std::vector<std::string_view> asked_;
+};
+
+}  // namespace podlane::control

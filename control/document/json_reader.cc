@@ -1,0 +1,197 @@
+// JSON through RapidJSON's SAX reader (RFC 8259).
+#include <fmt/format.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include "control/document/builder.h"
+
+namespace podlane::control {
+
+namespace {
+
+namespace rj = rapidjson;
+
+/// Follows the reader through the text and tells where its tokens begin: the reader itself only
+/// knows how far it has read.
+class Cursor {
+  public:
+    explicit Cursor(std::string_view text) : text_(text) {}
+
+    /// Goes on to the next token, over white space and punctuation.
+    void to_token() noexcept {
+        for (; offset_ < text_.size(); ++offset_) {
+            switch (text_[offset_]) {
+                case '\n':
+                    ++line_;
+                    line_start_ = offset_ + 1;
+                    break;
+                case ' ':
+                case '\t':
+                case '\r':
+                case ',':
+                case ':':
+                case ']':
+                case '}':
+                    break;
+                default:
+                    return;
+            }
+        }
+    }
+    /// Goes on to `offset`, wherever that is.
+    void to(size_t offset) noexcept {
+        for (; offset_ < offset && offset_ < text_.size(); ++offset_) {
+            if (text_[offset_] != '\n') continue;
+            ++line_;
+            line_start_ = offset_ + 1;
+        }
+    }
+    /// Jumps over a token, which holds no line break.
+    void past_token(size_t end) noexcept { offset_ = end; }
+
+    [[nodiscard]] size_t offset() const noexcept { return offset_; }
+    [[nodiscard]] DocumentBuilder::Position position() const noexcept {
+        return {line_, static_cast<uint32_t>(offset_ - line_start_ + 1)};
+    }
+
+  private:
+    std::string_view text_;
+    size_t offset_ = 0;
+    size_t line_start_ = 0;
+    uint32_t line_ = 1;
+};
+
+class Events {
+  public:
+    Events(std::string_view text, const rj::MemoryStream& stream, size_t base, Cursor& cursor,
+           DocumentBuilder& builder)
+        : text_(text), stream_(stream), base_(base), cursor_(cursor), builder_(builder) {}
+
+    // The names are RapidJSON's.
+    bool Null() { return scalar(ValueType::kNull, {}); }
+    bool Bool(bool value) { return scalar(ValueType::kBool, value ? "true" : "false"); }
+    bool RawNumber(const char* data, rj::SizeType size, bool /*copy*/) {
+        cursor_.to_token();
+        const std::string_view number(data, size);
+        const bool is_integer = number.find_first_of(".eE") == std::string_view::npos;
+        return scalar(is_integer ? ValueType::kInteger : ValueType::kNumber,
+                      text_.substr(cursor_.offset(), size));
+    }
+    bool String(const char* data, rj::SizeType size, bool /*copy*/) {
+        cursor_.to_token();
+        const auto at = cursor_.position();
+        const size_t begin = cursor_.offset();
+        const size_t end = base_ + stream_.Tell();
+        cursor_.past_token(end);
+        // Escapes make what stands in the text longer than what it means.
+        const std::string_view string = end - begin == size + 2
+                                            ? text_.substr(begin + 1, size)
+                                            : builder_.arena().copy(std::string_view(data, size));
+        return builder_.scalar(ValueType::kString, string, at);
+    }
+    bool Key(const char* data, rj::SizeType size, bool copy) { return String(data, size, copy); }
+    bool StartObject() {
+        const auto at = begin_container();
+        return builder_.begin_mapping(at);
+    }
+    bool EndObject(rj::SizeType /*members*/) { return builder_.end_container(); }
+    bool StartArray() {
+        const auto at = begin_container();
+        return builder_.begin_sequence(at);
+    }
+    bool EndArray(rj::SizeType /*items*/) { return builder_.end_container(); }
+    // Never called: numbers are asked for as text.
+    bool Int(int /*value*/) { return false; }
+    bool Uint(unsigned /*value*/) { return false; }
+    bool Int64(int64_t /*value*/) { return false; }
+    bool Uint64(uint64_t /*value*/) { return false; }
+    bool Double(double /*value*/) { return false; }
+
+  private:
+    bool scalar(ValueType type, std::string_view text) {
+        cursor_.to_token();
+        const auto at = cursor_.position();
+        cursor_.past_token(base_ + stream_.Tell());
+        return builder_.scalar(type, text, at);
+    }
+    DocumentBuilder::Position begin_container() {
+        cursor_.to_token();
+        const auto at = cursor_.position();
+        cursor_.past_token(base_ + stream_.Tell());
+        return at;
+    }
+
+    std::string_view text_;
+    const rj::MemoryStream& stream_;
+    size_t base_;  // where in the text the stream begins
+    Cursor& cursor_;
+    DocumentBuilder& builder_;
+};
+
+std::string_view message(rj::ParseErrorCode code) {
+    switch (code) {
+        case rj::kParseErrorDocumentEmpty:
+        case rj::kParseErrorValueInvalid:
+            return "not JSON: no value begins here";
+        case rj::kParseErrorObjectMissName:
+            return "not JSON: an object's member must begin with its name in quotes";
+        case rj::kParseErrorObjectMissColon:
+            return "not JSON: a colon must follow a member's name";
+        case rj::kParseErrorObjectMissCommaOrCurlyBracket:
+            return "not JSON: a comma or } must follow a member";
+        case rj::kParseErrorArrayMissCommaOrSquareBracket:
+            return "not JSON: a comma or ] must follow an item";
+        case rj::kParseErrorStringMissQuotationMark:
+            return "not JSON: a string without its closing quote";
+        case rj::kParseErrorStringEscapeInvalid:
+        case rj::kParseErrorStringUnicodeEscapeInvalidHex:
+        case rj::kParseErrorStringUnicodeSurrogateInvalid:
+            return "not JSON: an escape in a string that does not exist";
+        default:
+            return "not JSON";
+    }
+}
+
+/// Where the next value begins: after white space and lines of `---`.
+size_t skip_separators(std::string_view text, size_t offset) {
+    while (true) {
+        offset = text.find_first_not_of(" \t\r\n", offset);
+        if (offset == std::string_view::npos) return text.size();
+        if (text.substr(offset, 3) != "---") return offset;
+        offset += 3;
+    }
+}
+
+}  // namespace
+
+Result<void> read_json(std::string_view text, std::string_view name,
+                       const DocumentHandler& handler) {
+    constexpr unsigned kFlags = rj::kParseStopWhenDoneFlag | rj::kParseNumbersAsStringsFlag;
+    Arena arena;
+    DocumentBuilder builder(name, handler, arena);
+    Cursor cursor(text);
+    rj::Reader reader;
+    size_t offset = 0;
+    while ((offset = skip_separators(text, offset)) < text.size()) {
+        cursor.to(offset);
+        builder.begin_document();
+        rj::MemoryStream stream(text.data() + offset, text.size() - offset);
+        Events events(text, stream, offset, cursor, builder);
+        const rj::ParseResult parsed = reader.Parse<kFlags>(stream, events);
+        if (builder.failed()) return builder.error();
+        if (parsed.IsError()) {
+            cursor.to(offset + parsed.Offset());
+            if (offset + parsed.Offset() >= text.size()) {
+                return document_error(name, cursor.position(), "not JSON: the text ends too early");
+            }
+            return document_error(name, cursor.position(), message(parsed.Code()));
+        }
+        offset += stream.Tell();
+        if (!builder.end_document()) break;
+    }
+    if (builder.failed()) return builder.error();
+    return {};
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,44 @@
+// Reads YAML or JSON text into document trees, whichever it is, one document after another.
+//
+// JSON is chosen where the first byte that is no space is `{` or `[`. Both may hold several
+// documents: YAML separated by `---`, JSON by `---` lines or by nothing. YAML scalars mean what
+// they mean to Kubernetes (YAML 1.1: `yes` and `0x10` are no strings unless quoted). Anchors and
+// aliases are followed, merge keys are refused. A key that is given twice is an error.
+// Bounded whatever comes in: depth, size, what aliases may expand to. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "control/document/value.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// Containers within containers.
+inline constexpr size_t kMaxDocumentDepth = 128;
+/// As large as a message of the config socket.
+inline constexpr size_t kMaxJsonBytes = size_t{256} << 20;
+/// YAML is slow to read; whoever has more of it has it from a program that can print JSON.
+inline constexpr size_t kMaxYamlBytes = size_t{64} << 20;
+/// Values that the aliases of one document may stand for.
+inline constexpr size_t kMaxAliasedValues = 100'000;
+/// Values of one document, those not counted that on_item took.
+inline constexpr size_t kMaxDocumentValues = 4'000'000;
+
+/// Gets what is read. A tree is valid during the call that hands it over.
+struct DocumentHandler {
+    /// Each document that is not empty. False ends the reading, without an error.
+    std::function<bool(const Document&)> on_document;
+    /// If set: each item of a sequence `items` at the document's root, as soon as it is read; true
+    /// takes it, and it is not in the document then. `head` is the root with what stands before
+    /// `items` in it. This way a list of any length needs the memory of one item.
+    std::function<bool(const Value& head, const Value& item)> on_item;
+};
+
+/// The error's message is "NAME:LINE:COL: what is wrong".
+[[nodiscard]] Result<void> read_documents(std::string_view text, std::string_view name,
+                                          const DocumentHandler& handler);
+
+}  // namespace podlane::control
