@@ -1,0 +1,72 @@
+// Makes the next generation of the Snapshot: objects, ports and neighbours in, one immutable graph
+// out, sharing with the generation before what did not change.
+//
+// The daemon calls it on the control thread for every change: commit the change to the ObjectStore,
+// next(), Dataplane::publish(); when next() refuses, revert the store and nothing has happened.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/compile/services.h"
+#include "control/compile/topology.h"
+#include "control/config/node_config.h"
+#include "control/kube/store.h"
+#include "lib/base/result.h"
+#include "lib/state/snapshot.h"
+
+namespace podlane::control {
+
+/// What is new since the last next().
+struct Changes {
+    /// Committed to the store already; null: none. For a `replace` the set that plan_replace() gave
+    /// serves as well as any.
+    const ChangeSet* objects = nullptr;
+    /// The whole of it, when ports, pods, neighbours or learned MACs changed; null: as before.
+    const TopologyInput* topology = nullptr;
+};
+
+/// A new generation, to be published.
+struct Compiled {
+    std::shared_ptr<const Snapshot> snapshot;
+    std::vector<std::string> notices;  ///< one line each, for the log and the reply
+};
+
+/// Threads: one.
+class Compiler {
+  public:
+    /// `config` must outlive the compiler.
+    explicit Compiler(const NodeConfig& config);
+
+    /// The generation after the last one (generation + 1). On an error nothing changed here; the
+    /// message is one line and names both objects that cannot be together.
+    Result<Compiled> next(const ObjectStore& store, const Changes& changes);
+
+    /// Whether next() would succeed with these objects, and its notices; changes nothing. Commit
+    /// the changes first, or to a copy of the store.
+    Result<std::vector<std::string>> check(const ObjectStore& store,
+                                           const ChangeSet& objects) const;
+
+    /// The last generation; at first an empty one, generation 0.
+    [[nodiscard]] const std::shared_ptr<const Snapshot>& current() const noexcept {
+        return current_;
+    }
+    /// For NeighbourTable::set_wanted(), after next().
+    [[nodiscard]] const std::vector<WantedNeighbour>& wanted_neighbours() const noexcept {
+        return topology_.wanted_neighbours();
+    }
+    /// Names for ServiceIds: statistics, flows.
+    [[nodiscard]] const ServiceCompiler& services() const noexcept { return services_; }
+
+  private:
+    const NodeConfig& config_;
+    std::shared_ptr<const Snapshot> current_;
+    TopologyInput input_;
+    NodeFacts facts_;
+    TopologyCompiler topology_;
+    ServiceCompiler services_;
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,135 @@
+// Turns a node's configuration, its ports, its neighbours and the other nodes into the part of a
+// Snapshot that says where packets go: ports, bridge, next hops, routes.
+//
+// The Compiler (compiler.h) calls it on the control thread, with a copy of the live snapshot to
+// change. It cannot fail: what makes no sense is left out with a notice.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/config/node_config.h"
+#include "control/kube/store.h"
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/state/dataplane.h"
+#include "lib/state/snapshot.h"
+
+namespace podlane::control {
+
+/// A pod that has a port on this node.
+struct PodPort {
+    std::string name;  ///< "namespace/name"
+    PortId port = kNoPort;
+    MacAddress mac{};  ///< the pod's own
+    std::vector<IpAddress> addresses;
+    uint16_t mtu = 0;  ///< largest IP packet, bytes; 0: pods.mtu of the configuration
+};
+
+/// What control knows of a neighbour. kUnresolved: being asked for, no answer yet.
+enum class NeighbourStatus : uint8_t { kUnresolved, kResolved, kFailed };
+
+struct NeighbourView {
+    PortId port = kNoPort;
+    IpAddress address;
+    MacAddress mac{};  ///< of a resolved one
+    NeighbourStatus status = NeighbourStatus::kUnresolved;
+};
+
+/// A MAC address that the bridge learned behind a pod port.
+struct LearnedMac {
+    MacAddress mac{};
+    PortId port = kNoPort;
+};
+
+/// A neighbour that is to be resolved before any packet needs it.
+struct WantedNeighbour {
+    PortId port = kNoPort;
+    IpAddress address;
+    friend auto operator<=>(const WantedNeighbour&, const WantedNeighbour&) = default;
+};
+
+/// What the running node adds to its configuration. Order does not matter.
+struct TopologyInput {
+    std::vector<PortInfo> ports;  ///< Dataplane::ports(); uplinks are found by their name
+    std::vector<PodPort> pods;
+    std::vector<NeighbourView> neighbours;  ///< those of the configuration need not be here
+    std::vector<LearnedMac> learned;
+};
+
+/// The VTEP's MAC address of a podlane node whose overlay.mac is `auto`: 02 and 40 bits of the
+/// FNV-1a hash of its address's bytes. A peer without an annotation is taken to have this one, so
+/// that podlane nodes agree without telling one another. docs/decisions/vtep-mac.md.
+[[nodiscard]] MacAddress derive_vtep_mac(const IpAddress& node_address) noexcept;
+
+/// This node's VTEP: its address (the first uplink address of the overlay's family), and MAC.
+/// Zero MAC and false where the overlay is direct or no uplink has such an address.
+struct Vtep {
+    bool enabled = false;
+    IpAddress address;
+    MacAddress mac{};
+};
+[[nodiscard]] Vtep vtep_of(const NodeConfig& config) noexcept;
+
+/// The pod bridge's MAC address: pods.gatewayMac, or one derived from the node's name.
+[[nodiscard]] MacAddress gateway_mac_of(const NodeConfig& config) noexcept;
+
+/// What an adjacency is for. An id stands for one key as long as the key is in use.
+struct AdjacencyKey {
+    enum class Purpose : uint8_t { kHost, kPod, kNeighbour, kTunnel };
+    Purpose purpose = Purpose::kNeighbour;
+    PortId port = kNoPort;
+    IpAddress address;  ///< the pod's, the neighbour's, or the other end of the tunnel
+    friend auto operator<=>(const AdjacencyKey&, const AdjacencyKey&) = default;
+};
+
+/// Compiles topologies one after the other.
+///
+/// Invariants: an AdjacencyId keeps its key while the key is in use; topology_epoch rises exactly
+/// when the meaning of a route, a port or an id changed; a neighbour's MAC address, or its silence,
+/// changes an adjacency's content only. What is equal to the snapshot before is shared with it.
+/// Threads: one.
+class TopologyCompiler {
+  public:
+    /// `config` must outlive the compiler.
+    explicit TopologyCompiler(const NodeConfig& config) : config_(config) {}
+
+    /// Changes the topology part of `next`, a copy of the snapshot that the last call made.
+    /// Notices are one line each: what of a Node, a pod or a port had to be left out.
+    void compile(const TopologyInput& input, const ObjectStore& store, Snapshot& next,
+                 std::vector<std::string>& notices);
+
+    /// Next hops of all nodes and the default gateways; sorted. Valid after compile().
+    [[nodiscard]] const std::vector<WantedNeighbour>& wanted_neighbours() const noexcept {
+        return wanted_;
+    }
+
+  private:
+    template <Family F>
+    using Routes = std::map<Prefix<F>, Route<F>>;
+    template <Family F>
+    using KeepSource = std::map<Prefix<F>, uint8_t>;
+    friend class TopologyBuilder;
+
+    template <Family F>
+    struct Tables {
+        Routes<F> routes;
+        KeepSource<F> keep_source;
+    };
+
+    AdjacencyId id_of(const AdjacencyKey& key);
+
+    const NodeConfig& config_;
+    std::map<AdjacencyKey, AdjacencyId> ids_;
+    std::vector<AdjacencyId> free_ids_;
+    uint32_t next_id_ = 1;
+    Tables<V4> v4_;
+    Tables<V6> v6_;
+    std::vector<WantedNeighbour> wanted_;
+};
+
+}  // namespace podlane::control
