@@ -149,7 +149,10 @@ struct alignas(kCacheLine) Connection {
         const uint32_t b = entry[1].last_seen.load(std::memory_order_relaxed);
         return static_cast<int32_t>(a - b) > 0 ? a : b;
     }
+    /// Seconds of silence after which it is forgotten.
     [[nodiscard]] uint32_t timeout_seconds() const noexcept {
+        // RFC 8200 section 4.5: fragments are waited for no longer than 60 s.
+        if (entry[0].key.kind == static_cast<uint8_t>(FlowKind::kFragment)) return 60;
         return timeout_s(state.protocol, state.tcp_state.load(std::memory_order_relaxed),
                          state.replied());
     }
@@ -172,6 +175,11 @@ template <Family F>
 template <Family F>
 [[nodiscard]] inline FlowEntry<F>& opposite_of(FlowEntry<F>& entry) noexcept {
     return connection_of(entry).entry[entry.direction ^ 1];
+}
+
+template <Family F>
+[[nodiscard]] inline const FlowEntry<F>& opposite_of(const FlowEntry<F>& entry) noexcept {
+    return opposite_of(const_cast<FlowEntry<F>&>(entry));
 }
 
 extern template bool Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;

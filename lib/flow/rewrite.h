@@ -5,13 +5,24 @@
 // only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
 #include "lib/flow/key.h"
+#include "lib/flow/sctp_change.h"
 #include "lib/proto/checksum.h"
+#include "lib/proto/icmp.h"
+#include "lib/proto/ip_protocol.h"
+#include "lib/proto/ipv4.h"
+#include "lib/proto/ipv6.h"
+#include "lib/proto/parse.h"
+#include "lib/proto/sctp.h"
+#include "lib/proto/tcp.h"
+#include "lib/proto/udp.h"
+#include "lib/proto/wire.h"
 
 namespace podlane {
 
@@ -72,6 +83,105 @@ template <Family F>
         out.l4 = out.l4 + checksum_delta(from.dst_port, to.dst_port);
     }
     return out;
+}
+
+/// What the L4 checksum field of a packet holds.
+enum class CsumState : uint8_t {
+    kComplete,  ///< the checksum; right or wrong, the rewrite keeps it so
+    kPartial,   ///< the pseudo-header's sum, to be completed by whoever sends the packet
+};
+
+namespace detail {
+
+template <Family F>
+inline void rewrite_ports(uint8_t* l4, const Rewrite<F>& rewrite) noexcept {
+    if ((rewrite.flags & kRewriteSrcPort) != 0) store(l4, rewrite.src_port);
+    if ((rewrite.flags & kRewriteDstPort) != 0) store(l4 + 2, rewrite.dst_port);
+}
+
+template <Family F>
+inline void rewrite_sctp(uint8_t* l4, const Headers& headers, const Rewrite<F>& rewrite,
+                         CsumState csum) noexcept {
+    if ((rewrite.flags & kRewritePorts) == 0) return;  // the CRC covers no pseudo-header
+    const auto was = load<uint32_t>(l4);
+    rewrite_ports(l4, rewrite);
+    // A fragment's CRC covers bytes that are elsewhere.
+    if (csum == CsumState::kPartial || headers.has(Headers::kFragment)) return;
+    const uint32_t change = sctp_checksum_change(was ^ load<uint32_t>(l4), headers.l4_bytes());
+    uint8_t* const field = l4 + offsetof(SctpHeader, checksum);
+    store(field, load<uint32_t>(field) ^ change);
+}
+
+template <Family F>
+inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& rewrite,
+                         CsumState csum) noexcept {
+    // ICMP over IPv4 has no pseudo-header.
+    ChecksumDelta delta = std::same_as<F, V6> ? rewrite.addresses : ChecksumDelta{};
+    const bool request = headers.has(Headers::kEchoRequest);
+    const uint8_t id_flag = request ? kRewriteSrcPort : kRewriteDstPort;
+    if ((request || headers.has(Headers::kEchoReply)) && (rewrite.flags & id_flag) != 0) {
+        uint8_t* const id = l4 + offsetof(IcmpHeader, id);
+        const be16 now = request ? rewrite.src_port : rewrite.dst_port;
+        if (csum == CsumState::kComplete) delta = delta + checksum_delta(load<be16>(id), now);
+        store(id, now);
+    }
+    uint8_t* const field = l4 + offsetof(IcmpHeader, checksum);
+    const auto sum = load<be16>(field);
+    store(field, csum == CsumState::kPartial ? partial_checksum_apply(sum, delta)
+                                             : checksum_apply(sum, delta));
+}
+
+}  // namespace detail
+
+/// Executes a rewrite on a parsed packet of family F: addresses, ports or echo identifier, TTL, and
+/// every checksum that covers them. Where the packet says nothing about L4 (a later fragment, an
+/// unknown protocol), the L3 part alone. The caller has seen that the TTL is above 1 where
+/// kRewriteDecrementTtl is set. All headers lie in the first buffer, as the parser demands; nothing
+/// behind them is touched. Not for packets quoted in ICMP errors, whose headers may be cut off.
+template <Family F>
+inline void apply_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<F>& rewrite,
+                          CsumState csum) noexcept {
+    using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+    uint8_t* const l3 = frame + headers.l3_offset;
+    if ((rewrite.flags & kRewriteSrcAddress) != 0) store(l3 + offsetof(IpHeader, src), rewrite.src);
+    if ((rewrite.flags & kRewriteDstAddress) != 0) store(l3 + offsetof(IpHeader, dst), rewrite.dst);
+    if constexpr (std::same_as<F, V4>) {
+        ChecksumDelta delta = rewrite.addresses;
+        if ((rewrite.flags & kRewriteDecrementTtl) != 0) {
+            l3[offsetof(Ipv4Header, ttl)]--;
+            // TTL is the upper byte of its 16-bit word.
+            delta = delta + checksum_delta(be16(0x0100), be16(0));
+        }
+        uint8_t* const field = l3 + offsetof(Ipv4Header, checksum);
+        store(field, checksum_apply(load<be16>(field), delta));
+    } else if ((rewrite.flags & kRewriteDecrementTtl) != 0) {
+        l3[offsetof(Ipv6Header, hop_limit)]--;
+    }
+    constexpr uint8_t kL4 = kRewriteAddresses | kRewritePorts;
+    if ((rewrite.flags & kL4) == 0) return;
+    if (headers.has(Headers::kFragment) && !headers.has(Headers::kFirstFragment)) [[unlikely]]
+        return;
+
+    uint8_t* const l4 = frame + headers.l4_offset;
+    if (headers.has(Headers::kPorts)) [[likely]] {
+        if (headers.protocol == kProtocolSctp) {
+            detail::rewrite_sctp(l4, headers, rewrite, csum);
+            return;
+        }
+        detail::rewrite_ports(l4, rewrite);
+        const bool is_tcp = headers.protocol == kProtocolTcp;
+        uint8_t* const field =
+            l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
+        const auto sum = load<be16>(field);
+        if (csum == CsumState::kPartial) {
+            store(field, partial_checksum_apply(sum, rewrite.addresses));
+        } else {
+            store(field,
+                  is_tcp ? checksum_apply(sum, rewrite.l4) : udp_checksum_apply(sum, rewrite.l4));
+        }
+    } else if (headers.protocol == F::kIcmpProtocol) {
+        detail::rewrite_icmp(l4, headers, rewrite, csum);
+    }
 }
 
 }  // namespace podlane

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,6 +22,7 @@
 #include "lib/base/result.h"
 #include "lib/flow/blocks.h"
 #include "lib/flow/bucket.h"
+#include "lib/flow/claim.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
 #include "lib/flow/key.h"
@@ -97,7 +99,8 @@ class FlowTable {
     // A look-up in three steps, for callers that interleave them over a burst; lookup_bulk() does.
     /// Step 1: asks for the bucket line.
     void prefetch(uint64_t hash) const noexcept;
-    /// Step 2: compares tags in the first bucket and asks for the entry line. Null: not there.
+    /// Step 2: compares tags in the first bucket and asks for the entry's lines, or, with no match
+    /// (null), for the second bucket.
     [[nodiscard]] FlowEntry<F>* candidate(uint64_t hash) const noexcept;
     /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
     [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
@@ -148,7 +151,8 @@ class FlowTable {
     }
 
   private:
-    struct alignas(kCacheLine) WorkerCounters {
+    /// Written by that worker alone.
+    struct alignas(kCacheLine) PerWorker {
         std::atomic<uint64_t> created{0}, removed{0}, expired{0}, evicted{0}, refused{0};
         uint32_t evict_cursor = 0;  ///< where the next search for something to evict begins
     };
@@ -160,6 +164,19 @@ class FlowTable {
     }
     [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
                                         const FlowKey<F>& key) const noexcept;
+    [[nodiscard]] ClaimResult claim(const FlowKey<F>& key, uint64_t hash,
+                                    FlowEntry<F>& entry) noexcept;
+    /// Empties the committed slot of an entry, if it is still there.
+    void clear_slot(uint64_t hash, uint32_t entry_index) noexcept;
+    /// True when the entry's connection is being removed: its slot is empty now.
+    bool help_if_dead(uint64_t hash, uint32_t entry_index) noexcept;
+    void fill(Connection<F>& block, unsigned worker, const NewConnection<F>& spec,
+              uint32_t now_s) noexcept;
+    [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
+                                             bool& published) noexcept;
+    bool unlink(unsigned worker, Connection<F>& connection) noexcept;
+    void age(unsigned worker, Connection<F>& connection, uint32_t now_s) noexcept;
+    void evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexcept;
 
     HashSecret secret_;
     uint32_t capacity_;
@@ -168,7 +185,8 @@ class FlowTable {
     Bucket* buckets_;
     BlockPool<F> blocks_;
     QuiescentDomain& domain_;
-    std::unique_ptr<WorkerCounters[]> counters_;
+    unsigned workers_;
+    std::unique_ptr<PerWorker[]> per_worker_;
     alignas(kCacheLine) std::atomic<uint64_t> pass_{0};  ///< the sweep's second and next block
 };
 
@@ -182,7 +200,10 @@ inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
     const Bucket& bucket = buckets_[first_bucket(hash, bucket_count_)];
     const uint32_t mark = slot::mark_of_hash(hash);
     const unsigned mask = match_marks(bucket, mark);
-    if (mask == 0) return nullptr;
+    if (mask == 0) {
+        __builtin_prefetch(&buckets_[bucket_pair(hash, bucket_count_).second]);
+        return nullptr;
+    }
     // Pairs with the compare-and-swap that committed the slot: the entry's content is visible.
     const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
     if (static_cast<uint32_t>(word >> 32) != mark) return nullptr;

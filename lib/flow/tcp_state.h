@@ -43,7 +43,7 @@ enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
 /// True when a new SYN from the originator with the same addresses and ports begins a new
 /// connection.
 [[nodiscard]] constexpr bool may_be_replaced(TcpState state) noexcept {
-    return state == TcpState::kTimeWait || state == TcpState::kClose || state == TcpState::kLastAck;
+    return state == TcpState::kTimeWait || state == TcpState::kClose;
 }
 
 /// True when segments without SYN, FIN and RST cannot change the state.

@@ -39,6 +39,10 @@ class QuiescentDomain {
     /// and after a sleep. Idempotent.
     void online(unsigned reader) noexcept {
         std::atomic<uint64_t>& seen = slot(reader);
+        unsigned known = readers_.load(std::memory_order_seq_cst);
+        while (known <= reader &&
+               !readers_.compare_exchange_weak(known, reader + 1, std::memory_order_seq_cst)) {
+        }
         uint64_t epoch = epoch_.load(std::memory_order_seq_cst);
         // The second load closes the gap in which a writer raised the epoch and did not yet see us:
         // by the single order of seq_cst either it sees our store, or we see its epoch and with it
@@ -75,10 +79,12 @@ class QuiescentDomain {
 
     /// True once no reader can still hold what was unlinked before start_grace() gave `token`.
     [[nodiscard]] bool passed(uint64_t token) const noexcept {
-        for (const Slot& each : slots_) {
+        // A reader that this count does not yet tell of comes online after start_grace().
+        const unsigned readers = readers_.load(std::memory_order_seq_cst);
+        for (unsigned i = 0; i < readers; ++i) {
             // Pairs with the stores in quiescent(), offline() and online(). kOffline is above any
             // token.
-            if (each.seen.load(std::memory_order_seq_cst) < token) return false;
+            if (slots_[i].seen.load(std::memory_order_seq_cst) < token) return false;
         }
         return true;
     }
@@ -106,6 +112,7 @@ class QuiescentDomain {
     }
 
     alignas(kCacheLine) std::atomic<uint64_t> epoch_{1};
+    std::atomic<unsigned> readers_{0};  ///< one more than the highest id that was ever online
     alignas(kCacheLine) std::array<Slot, kMaxReaders> slots_{};
 };
 

@@ -1,0 +1,118 @@
+#include "lib/flow/ageing.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lib/flow/table.h"
+
+namespace podlane {
+
+namespace {
+
+/// Blocks that one search for something to evict looks at, and connections that it takes at most.
+constexpr uint32_t kEvictSample = 64;
+constexpr uint32_t kMaxEvict = 16;
+/// Blocks that a sweep takes from the shared pass at once.
+constexpr uint32_t kSweepStep = 64;
+
+struct Candidate {
+    Worth worth;
+    uint32_t idle;
+    uint32_t block;
+};
+
+}  // namespace
+
+// pass_ holds the second in which the current pass over the table began (upper half) and the next
+// block of it (lower half). Workers advance it by compare-and-swap, so that each step is one
+// worker's.
+template <Family F>
+unsigned FlowTable<F>::sweep(unsigned worker, uint32_t now_s, unsigned budget) noexcept {
+    unsigned looked_at = 0;
+    const uint32_t limit = blocks_.limit();
+    while (looked_at < budget) {
+        uint64_t pass = pass_.load(std::memory_order_relaxed);
+        auto begin = static_cast<uint32_t>(pass);
+        auto second = static_cast<uint32_t>(pass >> 32);
+        if (begin >= limit) {
+            if (limit == 0 || static_cast<int32_t>(now_s - second) <= 0) return looked_at;
+            begin = 0;
+            second = now_s;
+        }
+        const uint32_t step = std::min({kSweepStep, budget - looked_at, limit - begin});
+        const uint64_t next = uint64_t{second} << 32 | (begin + step);
+        if (!pass_.compare_exchange_strong(pass, next, std::memory_order_relaxed)) continue;
+        for (uint32_t i = begin; i < begin + step; ++i) age(worker, blocks_.at(i), now_s);
+        looked_at += step;
+    }
+    return looked_at;
+}
+
+template <Family F>
+void FlowTable<F>::age(unsigned worker, Connection<F>& connection, uint32_t now_s) noexcept {
+    ConnectionState& state = connection.state;
+    // One line for most blocks; the entries' lines only when the time to look has come.
+    if (!state.is_live()) return;
+    const uint32_t check_at = state.check_at_s.load(std::memory_order_relaxed);
+    if (check_at != 0 && static_cast<int32_t>(now_s - check_at) < 0) return;
+    if (is_expired(connection, now_s)) {
+        if (unlink(worker, connection)) {
+            std::atomic<uint64_t>& expired = per_worker_[worker].expired;
+            expired.store(expired.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        }
+        return;
+    }
+    uint32_t expected = check_at;
+    // Not if look_again() was called meanwhile.
+    state.check_at_s.compare_exchange_strong(expected, next_check_s(connection, now_s),
+                                             std::memory_order_relaxed);
+}
+
+template <Family F>
+void FlowTable<F>::maintain(unsigned worker, uint32_t now_s) noexcept {
+    blocks_.reclaim(worker, domain_);
+    // Below 1/64 free, each worker keeps a batch ready, so that a new connection need not wait for
+    // a grace period.
+    if (uint64_t{blocks_.spare()} * 64 >= capacity_) [[likely]]
+        return;
+    const uint32_t stash = blocks_.stash(worker);
+    if (stash < blocks_.batch()) evict(worker, now_s, blocks_.batch() - stash);
+}
+
+template <Family F>
+void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexcept {
+    const uint32_t limit = blocks_.limit();
+    if (limit == 0) return;
+    PerWorker& mine = per_worker_[worker];
+    std::array<Candidate, kEvictSample> found;
+    size_t count = 0;
+    for (uint32_t i = 0; i < std::min(kEvictSample, limit); ++i) {
+        if (mine.evict_cursor >= limit) mine.evict_cursor = 0;
+        const uint32_t block = mine.evict_cursor++;
+        const Connection<F>& connection = blocks_.at(block);
+        if (!connection.state.is_live()) continue;
+        const Worth worth = worth_of(connection);
+        if (worth != Worth::kKept) found[count++] = {worth, idle_s(connection, now_s), block};
+    }
+    // Cheapest first, then oldest; of equals the lower block, so that the order is one.
+    const auto cheaper = [](const Candidate& a, const Candidate& b) {
+        if (a.worth != b.worth) return a.worth < b.worth;
+        return a.idle != b.idle ? a.idle > b.idle : a.block < b.block;
+    };
+    const size_t take = std::min<size_t>({wanted, kMaxEvict, count});
+    std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(take),
+                      found.begin() + static_cast<ptrdiff_t>(count), cheaper);
+    for (size_t i = 0; i < take; ++i) {
+        if (unlink(worker, blocks_.at(found[i].block))) {
+            mine.evicted.store(mine.evicted.load(std::memory_order_relaxed) + 1,
+                               std::memory_order_relaxed);
+        }
+    }
+}
+
+template unsigned FlowTable<V4>::sweep(unsigned, uint32_t, unsigned) noexcept;
+template unsigned FlowTable<V6>::sweep(unsigned, uint32_t, unsigned) noexcept;
+template void FlowTable<V4>::maintain(unsigned, uint32_t) noexcept;
+template void FlowTable<V6>::maintain(unsigned, uint32_t) noexcept;
+
+}  // namespace podlane

@@ -1,0 +1,71 @@
+// Which connections go: by age, and when the table is full.
+//
+// Pure questions about one connection, asked by the table's sweep and eviction on any worker. A
+// worker's sweep is bounded per call and shared with the others (FlowTable::sweep()).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "lib/base/family.h"
+#include "lib/flow/entry.h"
+
+namespace podlane {
+
+/// A live connection is looked at no less often than this, seconds: it bounds how long a missed
+/// change of state can go unnoticed.
+inline constexpr uint32_t kMaxCheckInterval = 60;
+
+/// Seconds since the last packet; 0 when another worker's clock is a little ahead.
+template <Family F>
+[[nodiscard]] uint32_t idle_s(const Connection<F>& connection, uint32_t now_s) noexcept {
+    const auto idle = static_cast<int32_t>(now_s - connection.last_seen_s());
+    return idle > 0 ? static_cast<uint32_t>(idle) : 0;
+}
+
+/// True when a connection is to be forgotten: silent for too long, or marked.
+template <Family F>
+[[nodiscard]] bool is_expired(const Connection<F>& connection, uint32_t now_s) noexcept {
+    return connection.state.marked.load(std::memory_order_relaxed) != 0 ||
+           idle_s(connection, now_s) >= connection.timeout_seconds();
+}
+
+/// The second at which a connection that is not expired is to be looked at again.
+template <Family F>
+[[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, uint32_t now_s) noexcept {
+    const uint32_t timeout = connection.timeout_seconds();
+    const uint32_t idle = idle_s(connection, now_s);
+    // The state may have changed since is_expired().
+    const uint32_t left = timeout > idle ? timeout - idle : 0;
+    return now_s + std::min(left, kMaxCheckInterval);
+}
+
+/// How dear a connection is when room is needed.
+enum class Worth : uint8_t {
+    kOver,      ///< closed, or in TIME_WAIT
+    kUnproven,  ///< half open, or no reply seen yet: what a flood consists of
+    kKept,      ///< everything else: never given up for a new one
+};
+
+template <Family F>
+[[nodiscard]] Worth worth_of(const Connection<F>& connection) noexcept {
+    switch (connection.state.tcp_state.load(std::memory_order_relaxed)) {
+        case TcpState::kTimeWait:
+        case TcpState::kClose:
+            return Worth::kOver;
+        case TcpState::kSynSent:
+        case TcpState::kSynSentBoth:
+        case TcpState::kSynReceived:
+            return Worth::kUnproven;
+        case TcpState::kNone:
+            return connection.state.replied() ? Worth::kKept : Worth::kUnproven;
+        case TcpState::kEstablished:
+        case TcpState::kFinWait:
+        case TcpState::kCloseWait:
+        case TcpState::kLastAck:
+            return Worth::kKept;
+    }
+    return Worth::kKept;
+}
+
+}  // namespace podlane

@@ -1,0 +1,45 @@
+#include "lib/flow/entry.h"
+
+namespace podlane {
+
+template <Family F>
+bool Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept {
+    TcpState before = state.tcp_state.load(std::memory_order_relaxed);
+    const bool is_tcp = before != TcpState::kNone;
+    if (is_tcp) {
+        const bool is_syn = (tcp_flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
+        if (is_syn && direction == FlowDirection::kOriginal && may_be_replaced(before)) return true;
+        TcpState after;
+        do {
+            after = next_state(before, direction, tcp_flags);
+        } while (after != before &&
+                 !state.tcp_state.compare_exchange_weak(before, after, std::memory_order_relaxed));
+        if (after != before) state.look_again();
+    }
+    const auto bit = static_cast<uint8_t>(1u << static_cast<unsigned>(direction));
+    if ((state.seen.load(std::memory_order_relaxed) & bit) == 0) {
+        state.seen.fetch_or(bit, std::memory_order_relaxed);
+    }
+    const auto steady_now = [&] {
+        return state.replied() &&
+               (!is_tcp || is_steady(state.tcp_state.load(std::memory_order_relaxed)));
+    };
+    const auto set_steady = [&](bool value) {
+        for (FlowEntry<F>& each : entry) {
+            const uint8_t wanted = value ? 1 : 0;
+            if (each.steady.load(std::memory_order_relaxed) != wanted) {
+                each.steady.store(wanted, std::memory_order_relaxed);
+            }
+        }
+    };
+    set_steady(steady_now());
+    // Another worker may have left the state between our look and our store; what it cleared must
+    // not stay set, or the closing segments would go untracked.
+    if (!steady_now()) set_steady(false);
+    return false;
+}
+
+template bool Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
+template bool Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+
+}  // namespace podlane

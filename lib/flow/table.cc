@@ -1,0 +1,312 @@
+#include "lib/flow/table.h"
+
+#include <algorithm>
+#include <string>
+
+#include "lib/flow/claim.h"
+
+namespace podlane {
+
+namespace {
+
+/// Times that insert() tries again when workers meet on one key.
+constexpr unsigned kInsertTries = 16;
+/// Bytes of buckets for a connection: two entries at 3.2 to a bucket, see kSpillAt.
+constexpr uint64_t kBucketBytesPerConnection = 40;
+constexpr uint32_t kMinBuckets = 16;
+
+/// Lets the other side of a collision go on; longer each time.
+void pause_briefly(unsigned tries) noexcept {
+    for (unsigned i = 0; i < (1u << std::min(tries, 6u)); ++i) __builtin_ia32_pause();
+}
+
+/// A key's sixteen slots as claim_slot() wants them.
+template <Family F, class EntryAt>
+class PairSlots {
+  public:
+    PairSlots(Bucket* buckets, BucketPair pair, const FlowKey<F>& key, EntryAt entry_at) noexcept
+        : bucket_{&buckets[pair.first], &buckets[pair.second]}, key_(key), entry_at_(entry_at) {}
+
+    [[nodiscard]] uint64_t load(unsigned position) const noexcept {
+        return at(position).load(std::memory_order_seq_cst);
+    }
+    [[nodiscard]] bool cas(unsigned position, uint64_t& expected, uint64_t desired) noexcept {
+        // Sequentially consistent for the argument in claim.h; as a release it publishes the entry
+        // to the acquire loads in FlowTable's look-ups.
+        return at(position).compare_exchange_strong(expected, desired, std::memory_order_seq_cst);
+    }
+    [[nodiscard]] bool same_key(uint64_t word) const noexcept {
+        return entry_at_(slot::entry_index(word))->key == key_;
+    }
+
+  private:
+    [[nodiscard]] std::atomic<uint64_t>& at(unsigned position) const noexcept {
+        return bucket_[position / kBucketSlots]->slot[position % kBucketSlots];
+    }
+
+    Bucket* bucket_[2];
+    const FlowKey<F>& key_;
+    EntryAt entry_at_;
+};
+
+void add(std::atomic<uint64_t>& counter) noexcept {
+    // One writer: no read-modify-write on the bus.
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+template <Family F>
+void fill_entry(FlowEntry<F>& entry, const NewConnection<F>& spec, FlowDirection direction,
+                uint32_t now_s) noexcept {
+    const bool is_reply = direction == FlowDirection::kReply;
+    const FlowKey<F>& from = is_reply ? spec.reply : spec.original;
+    const FlowKey<F>& other = is_reply ? spec.original : spec.reply;
+    entry.key = from;
+    entry.rewrite = make_rewrite(from, other.reversed(), spec.rewrite_flags);
+    entry.service_id = spec.service_id;
+    entry.direction = static_cast<uint8_t>(direction);
+    entry.flags = spec.entry_flags;
+    entry.hop.store((is_reply ? spec.reply_hop : spec.original_hop).packed(),
+                    std::memory_order_relaxed);
+    entry.service_epoch.store(spec.service_epoch, std::memory_order_relaxed);
+    entry.last_seen.store(now_s, std::memory_order_relaxed);
+    entry.steady.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+template <Family F>
+Result<std::unique_ptr<FlowTable<F>>> FlowTable<F>::create(const FlowTableOptions& options,
+                                                           QuiescentDomain& domain) {
+    constexpr uint32_t kMaxCapacity = 1u << 28;
+    if (options.capacity == 0 || options.capacity > kMaxCapacity) {
+        return Error{"flow table: capacity " + std::to_string(options.capacity) + " is not in 1.." +
+                     std::to_string(kMaxCapacity)};
+    }
+    if (options.workers == 0 || options.workers > QuiescentDomain::kMaxReaders) {
+        return Error{"flow table: " + std::to_string(options.workers) +
+                     " workers, allowed are 1.." + std::to_string(QuiescentDomain::kMaxReaders)};
+    }
+    std::unique_ptr<FlowTable> table(new FlowTable(options, domain));
+    if (table->buckets_ == nullptr || !table->blocks_.ok()) {
+        return Error{"flow table: no memory for " + std::to_string(options.capacity) +
+                     " connections; lower flows.capacity"};
+    }
+    return table;
+}
+
+template <Family F>
+FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain)
+    : secret_(make_hash_secret(options.seed)),
+      capacity_(options.capacity),
+      bucket_count_(std::max(
+          kMinBuckets,
+          static_cast<uint32_t>(options.capacity * kBucketBytesPerConnection / sizeof(Bucket)))),
+      bucket_memory_(options.memory, size_t{bucket_count_} * sizeof(Bucket)),
+      buckets_(static_cast<Bucket*>(bucket_memory_.data())),
+      blocks_(options.memory, options.capacity, options.workers),
+      domain_(domain),
+      workers_(options.workers),
+      per_worker_(std::make_unique<PerWorker[]>(options.workers)) {}
+
+template <Family F>
+FlowTable<F>::~FlowTable() = default;
+
+template <Family F>
+void FlowTable<F>::lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
+                               std::span<FlowEntry<F>*> out) const noexcept {
+    const size_t count = keys.size();
+    assert(count <= kMaxBulk && hashes.size() >= count && out.size() >= count);
+    for (size_t i = 0; i < count; ++i) {
+        hashes[i] = hash(keys[i]);
+        prefetch(hashes[i]);
+    }
+    for (size_t i = 0; i < count; ++i) out[i] = candidate(hashes[i]);
+    for (size_t i = 0; i < count; ++i) out[i] = confirm(keys[i], hashes[i], out[i]);
+}
+
+template <Family F>
+ClaimResult FlowTable<F>::claim(const FlowKey<F>& key, uint64_t hash,
+                                FlowEntry<F>& entry) noexcept {
+    const auto index =
+        static_cast<uint32_t>(blocks_.index_of(connection_of(entry)) * 2 + entry.direction);
+    const auto find = [this](uint32_t entry_index) { return entry_at(entry_index); };
+    PairSlots<F, decltype(find)> slots(buckets_, bucket_pair(hash, bucket_count_), key, find);
+    return claim_slot(slots, slot::make(slot::mark_of_hash(hash), index));
+}
+
+template <Family F>
+void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_index) noexcept {
+    const uint64_t committed = slot::make(slot::mark_of_hash(hash), entry_index);
+    const BucketPair pair = bucket_pair(hash, bucket_count_);
+    for (Bucket* bucket : {&buckets_[pair.first], &buckets_[pair.second]}) {
+        for (std::atomic<uint64_t>& each : bucket->slot) {
+            if (each.load(std::memory_order_relaxed) != committed) continue;
+            uint64_t expected = committed;
+            // Fails when another worker helped; release: what we did to the entry comes before.
+            (void)each.compare_exchange_strong(expected, 0, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed);
+            return;
+        }
+    }
+}
+
+template <Family F>
+InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& spec,
+                                     uint32_t now_s) noexcept {
+    // A packet to its own source: both directions are one key, which no rewrite can tell apart.
+    if (spec.original == spec.reply) return {InsertStatus::kReplyTaken, nullptr};
+    Connection<F>* const block = blocks_.allocate(worker);
+    if (block == nullptr) {
+        add(per_worker_[worker].refused);
+        return {InsertStatus::kFull, nullptr};
+    }
+    fill(*block, worker, spec, now_s);
+
+    bool published = false;
+    InsertResult<F> result{InsertStatus::kBusy, nullptr};
+    for (unsigned tries = 0; tries < kInsertTries && result.status == InsertStatus::kBusy;
+         ++tries) {
+        if (tries != 0) pause_briefly(tries);
+        result = try_insert(*block, spec, published);
+    }
+    if (result.status == InsertStatus::kInserted) {
+        const uint32_t life = block->state.life.load(std::memory_order_relaxed);
+        // Pairs with the acquire in ConnectionState::is_live().
+        block->state.life.store((life & ~3u) | static_cast<uint32_t>(Life::kLive),
+                                std::memory_order_release);
+        add(per_worker_[worker].created);
+        return result;
+    }
+    if (result.status == InsertStatus::kFull) add(per_worker_[worker].refused);
+    const uint32_t life = block->state.life.load(std::memory_order_relaxed);
+    block->state.life.store(life | static_cast<uint32_t>(Life::kDead), std::memory_order_release);
+    if (published) {
+        blocks_.retire(worker, *block);
+    } else {
+        blocks_.give_back(worker, *block);
+    }
+    return result;
+}
+
+template <Family F>
+void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnection<F>& spec,
+                        uint32_t now_s) noexcept {
+    fill_entry(block.entry[0], spec, FlowDirection::kOriginal, now_s);
+    fill_entry(block.entry[1], spec, FlowDirection::kReply, now_s);
+    ConnectionState& state = block.state;
+    const bool is_tcp = spec.original.protocol == kProtocolTcp &&
+                        spec.original.kind == static_cast<uint8_t>(FlowKind::kWhole);
+    state.check_at_s.store(0, std::memory_order_relaxed);
+    state.hash[0] = hash(spec.original);
+    state.hash[1] = hash(spec.reply);
+    state.created_s = now_s;
+    state.service_id = spec.service_id;
+    state.protocol = spec.original.protocol;
+    state.owner = static_cast<uint8_t>(worker);
+    state.tcp_state.store(
+        is_tcp ? next_state(TcpState::kNone, FlowDirection::kOriginal, spec.tcp_flags)
+               : TcpState::kNone,
+        std::memory_order_relaxed);
+    state.seen.store(1, std::memory_order_relaxed);
+    state.marked.store(0, std::memory_order_relaxed);
+}
+
+// The reply comes first, so that no packet can leave by the original entry whose reply would miss.
+template <Family F>
+InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnection<F>& spec,
+                                         bool& published) noexcept {
+    const uint64_t original_hash = block.state.hash[0];
+    const uint64_t reply_hash = block.state.hash[1];
+    const InsertResult<F> busy{InsertStatus::kBusy, nullptr};
+
+    const ClaimResult reply = claim(spec.reply, reply_hash, block.reply());
+    published |= reply.published;
+    if (reply.outcome == Claim::kFull) return {InsertStatus::kFull, nullptr};
+    if (reply.outcome == Claim::kBusy) return busy;
+    if (reply.outcome == Claim::kExists) {
+        const uint32_t index = slot::entry_index(reply.word);
+        const FlowEntry<F>& holder = *entry_at(index);
+        if (help_if_dead(reply_hash, index)) return busy;
+        // Another worker may have made this very connection, or is about to.
+        FlowEntry<F>* const winner = lookup(spec.original, original_hash);
+        if (winner != nullptr) {
+            return connection_of(*winner).state.is_live()
+                       ? InsertResult<F>{InsertStatus::kExists, winner}
+                       : busy;
+        }
+        const bool same = opposite_of(holder).key == spec.original;
+        return same ? busy : InsertResult<F>{InsertStatus::kReplyTaken, nullptr};
+    }
+
+    const ClaimResult original = claim(spec.original, original_hash, block.original());
+    if (original.outcome == Claim::kCommitted) {
+        return {InsertStatus::kInserted, &block.original()};
+    }
+    clear_slot(reply_hash, blocks_.index_of(block) * 2 + 1);
+    if (original.outcome == Claim::kFull) return {InsertStatus::kFull, nullptr};
+    if (original.outcome == Claim::kBusy) return busy;
+    // Only a connection that is whole can be used; one that is being made may yet be given up, as
+    // when two workers see both ends open at once and each holds the other's key.
+    const uint32_t index = slot::entry_index(original.word);
+    FlowEntry<F>* const winner = entry_at(index);
+    if (help_if_dead(original_hash, index)) return busy;
+    return connection_of(*winner).state.is_live() ? InsertResult<F>{InsertStatus::kExists, winner}
+                                                  : busy;
+}
+
+template <Family F>
+bool FlowTable<F>::help_if_dead(uint64_t hash, uint32_t entry_index) noexcept {
+    const ConnectionState& state = connection_of(*entry_at(entry_index)).state;
+    if (ConnectionState::life_of(state.life.load(std::memory_order_acquire)) != Life::kDead) {
+        return false;
+    }
+    clear_slot(hash, entry_index);
+    return true;
+}
+
+template <Family F>
+bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
+    uint32_t life = connection.state.life.load(std::memory_order_acquire);
+    if (ConnectionState::life_of(life) != Life::kLive) return false;
+    const uint32_t dead = (life & ~3u) | static_cast<uint32_t>(Life::kDead);
+    // Acquire: the content that insert() wrote; release: pairs with help_if_dead().
+    if (!connection.state.life.compare_exchange_strong(life, dead, std::memory_order_acq_rel,
+                                                       std::memory_order_relaxed)) {
+        return false;
+    }
+    const uint32_t index = blocks_.index_of(connection) * 2;
+    // The original first: from here on its packets miss, and a reply alone starts nothing.
+    clear_slot(connection.state.hash[0], index);
+    clear_slot(connection.state.hash[1], index + 1);
+    blocks_.retire(worker, connection);
+    add(per_worker_[worker].removed);
+    return true;
+}
+
+template <Family F>
+bool FlowTable<F>::remove(unsigned worker, Connection<F>& connection) noexcept {
+    return unlink(worker, connection);
+}
+
+template <Family F>
+FlowCounters FlowTable<F>::counters() const noexcept {
+    FlowCounters sum;
+    uint64_t removed = 0;
+    for (unsigned i = 0; i < workers_; ++i) {
+        const PerWorker& each = per_worker_[i];
+        // What was removed before what was created: `active` cannot seem negative for long.
+        removed += each.removed.load(std::memory_order_relaxed);
+        sum.created += each.created.load(std::memory_order_relaxed);
+        sum.expired += each.expired.load(std::memory_order_relaxed);
+        sum.evicted += each.evicted.load(std::memory_order_relaxed);
+        sum.refused += each.refused.load(std::memory_order_relaxed);
+    }
+    sum.active = sum.created > removed ? sum.created - removed : 0;
+    sum.capacity = capacity_;
+    return sum;
+}
+
+template class FlowTable<V4>;
+template class FlowTable<V6>;
+
+}  // namespace podlane

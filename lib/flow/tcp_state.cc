@@ -1,0 +1,136 @@
+#include "lib/flow/tcp_state.h"
+
+namespace podlane {
+
+namespace {
+
+// nf_conntrack's defaults in seconds, Linux Documentation/networking/nf_conntrack-sysctl.rst.
+constexpr uint32_t kTcpTimeouts[kTcpStates] = {
+    600,     // kNone
+    120,     // kSynSent
+    120,     // kSynSentBoth
+    60,      // kSynReceived
+    432000,  // kEstablished: five days
+    120,     // kFinWait
+    60,      // kCloseWait
+    30,      // kLastAck
+    120,     // kTimeWait
+    10,      // kClose
+};
+// An established connection of which one end alone was seen (nf_conntrack's "unacknowledged").
+constexpr uint32_t kTcpUnreplied = 300;
+constexpr uint32_t kUdpUnreplied = 30;
+constexpr uint32_t kUdpReplied = 120;
+constexpr uint32_t kIcmp = 30;
+constexpr uint32_t kSctpUnreplied = 30;
+// Heartbeats come every 30 s (RFC 9260 section 15), unless an application turned them off.
+constexpr uint32_t kSctpReplied = 3600;
+constexpr uint32_t kGeneric = 600;
+
+/// SYN without ACK.
+TcpState after_syn(TcpState state, FlowDirection direction) noexcept {
+    if (state == TcpState::kNone || may_be_replaced(state)) return TcpState::kSynSent;
+    if (state == TcpState::kSynSent && direction == FlowDirection::kReply) {
+        return TcpState::kSynSentBoth;
+    }
+    return state;  // a repetition, or a stray that the other end will refuse
+}
+
+/// SYN with ACK.
+TcpState after_syn_ack(TcpState state, FlowDirection direction) noexcept {
+    switch (state) {
+        case TcpState::kNone:
+        case TcpState::kSynSentBoth:
+            return TcpState::kSynReceived;
+        case TcpState::kSynSent:
+            return direction == FlowDirection::kReply ? TcpState::kSynReceived : state;
+        case TcpState::kSynReceived:
+        case TcpState::kEstablished:
+        case TcpState::kFinWait:
+        case TcpState::kCloseWait:
+        case TcpState::kLastAck:
+        case TcpState::kTimeWait:
+        case TcpState::kClose:
+            return state;
+    }
+    return state;
+}
+
+TcpState after_fin(TcpState state) noexcept {
+    switch (state) {
+        case TcpState::kNone:
+        case TcpState::kSynReceived:
+        case TcpState::kEstablished:
+            return TcpState::kFinWait;
+        case TcpState::kFinWait:
+        case TcpState::kCloseWait:
+            return TcpState::kLastAck;
+        case TcpState::kSynSent:
+        case TcpState::kSynSentBoth:
+        case TcpState::kLastAck:
+        case TcpState::kTimeWait:
+        case TcpState::kClose:
+            return state;
+    }
+    return state;
+}
+
+/// Everything else: as a rule ACK.
+TcpState after_ack(TcpState state, FlowDirection direction) noexcept {
+    switch (state) {
+        case TcpState::kNone:
+            return TcpState::kEstablished;
+        case TcpState::kSynReceived:
+            return direction == FlowDirection::kOriginal ? TcpState::kEstablished : state;
+        case TcpState::kFinWait:
+            return TcpState::kCloseWait;
+        case TcpState::kLastAck:
+            return TcpState::kTimeWait;
+        case TcpState::kSynSent:
+        case TcpState::kSynSentBoth:
+        case TcpState::kEstablished:
+        case TcpState::kCloseWait:
+        case TcpState::kTimeWait:
+        case TcpState::kClose:
+            return state;
+    }
+    return state;
+}
+
+}  // namespace
+
+TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noexcept {
+    if ((flags & kTcpRst) != 0) return TcpState::kClose;
+    if ((flags & kTcpSyn) != 0) {
+        return (flags & kTcpAck) != 0 ? after_syn_ack(state, direction)
+                                      : after_syn(state, direction);
+    }
+    if ((flags & kTcpFin) != 0) return after_fin(state);
+    return after_ack(state, direction);
+}
+
+uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept {
+    switch (protocol) {
+        case kProtocolTcp:
+            if (state == TcpState::kEstablished && !replied) return kTcpUnreplied;
+            return kTcpTimeouts[static_cast<unsigned>(state)];
+        case kProtocolUdp:
+            return replied ? kUdpReplied : kUdpUnreplied;
+        case kProtocolIcmp:
+        case kProtocolIcmpv6:
+            return kIcmp;
+        case kProtocolSctp:
+            return replied ? kSctpReplied : kSctpUnreplied;
+        default:
+            return kGeneric;
+    }
+}
+
+const char* to_string(TcpState state) noexcept {
+    static constexpr const char* kNames[kTcpStates] = {
+        "NONE",     "SYN_SENT",   "SYN_SENT2", "SYN_RECV",  "ESTABLISHED",
+        "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK",  "TIME_WAIT", "CLOSE"};
+    return kNames[static_cast<unsigned>(state)];
+}
+
+}  // namespace podlane
