@@ -1,0 +1,41 @@
+// L4 checksums over chained buffers, and what to do with one that is still partial.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <span>
+
+#include "dataplane/packet.h"
+#include "dataplane/ports/port.h"
+#include "lib/proto/checksum.h"
+
+namespace podlane::dataplane {
+
+/// The buffers of a chain from byte `offset` to the end, at most 64 of them.
+class ChainView {
+  public:
+    ChainView(const rte_mbuf& head, uint32_t offset, uint32_t end) noexcept;
+    [[nodiscard]] std::span<const std::span<const uint8_t>> segments() const noexcept {
+        return {segments_.data(), count_};
+    }
+
+  private:
+    std::array<std::span<const uint8_t>, 64> segments_;
+    size_t count_ = 0;
+};
+
+/// The L4 checksum over what begins at `l4_offset` of the chain; its field must be zero.
+template <Family F>
+[[nodiscard]] be16 checksum_over_chain(const rte_mbuf& head, uint32_t l4_offset,
+                                       const typename F::Address& src,
+                                       const typename F::Address& dst, uint8_t protocol) noexcept;
+
+/// Finishes a partial checksum in software; nothing to do for a complete one.
+void complete_checksum(Packet& packet) noexcept;
+
+/// Before a frame is given to `port`: leaves a partial checksum to the port where it can finish it,
+/// finishes it here where it cannot.
+void hand_over_checksum(Packet& packet, const Port& port) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,100 @@
+// A packet in the hands of a worker: the mbuf, and what the stages have found out about it.
+//
+// The scratch lives beside the mbuf, in the worker's own array, for one burst only. What must
+// survive a port or a ring (checksum and segmentation state) is in the mbuf's own fields.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <span>
+
+#include "lib/base/drop.h"
+#include "lib/flow/entry.h"
+#include "lib/flow/rewrite.h"
+#include "lib/proto/parse.h"
+#include "lib/state/adjacency.h"
+#include "lib/state/ids.h"
+
+namespace podlane::dataplane {
+
+/// What is to become of a packet. Each stage works on the verdicts that are its own.
+enum class Verdict : uint8_t {
+    kLookUp,    ///< parsed; the flow table is asked
+    kSlow,      ///< the slow path must see it; `slow` says why
+    kForward,   ///< its flow and adjacency are known: rewrite, then send
+    kRouted,    ///< no flow: only the MACs (or the tunnel) of `adjacency` are to be written
+    kSend,      ///< the frame is as it must leave by `out_port`
+    kDrop,      ///< count `reason`, free
+    kConsumed,  ///< somebody else has the mbuf
+};
+
+/// Why the fast path could not finish a packet.
+enum class SlowReason : uint8_t {
+    kNone,
+    kArp,
+    kNd,             ///< IPv6 neighbour discovery
+    kMulticast,      ///< broadcast or multicast destination MAC
+    kNotIp,          ///< another EtherType on the bridge
+    kMiss,           ///< no flow
+    kIcmpError,      ///< quotes another packet: translated by that packet's flow
+    kReroute,        ///< the topology has changed since the flow was compiled
+    kServiceChange,  ///< the service has lost an endpoint since
+    kUnresolved,     ///< the next hop's MAC is not known, or it does not answer
+    kTtl,            ///< must be decremented and is 1 or 0
+    kTooBig,         ///< larger than the next hop's MTU
+    kReplace,        ///< a SYN that begins a new connection on a closed one's tuple
+};
+
+/// Bits of Packet::flags.
+enum PacketFlags : uint8_t {
+    kFromOverlay = 0x01,  ///< came out of our tunnel
+    kToRouter = 0x02,     ///< the destination MAC is ours
+    kHeldBefore = 0x04,   ///< has waited for a neighbour; not counted as received again
+};
+
+struct Packet {
+    rte_mbuf* mbuf;
+    uint8_t* frame;  ///< the first byte of the (inner) Ethernet header
+    Headers headers;
+    void* entry;                 ///< FlowEntry<F>* of the family in headers.ip_version
+    const Adjacency* adjacency;  ///< with kForward and kRouted
+    uint64_t hash;               ///< of the flow key
+    PortId in_port;
+    PortId out_port;  ///< with kSend
+    Verdict verdict;
+    SlowReason slow;
+    Drop reason;
+    CsumState csum;  ///< of the L4 checksum
+    uint8_t flags;   ///< PacketFlags
+
+    template <Family F>
+    [[nodiscard]] FlowEntry<F>& flow() const noexcept {
+        return *static_cast<FlowEntry<F>*>(entry);
+    }
+    [[nodiscard]] bool is(uint8_t bits) const noexcept { return (flags & bits) != 0; }
+
+    void drop(Drop why) noexcept {
+        verdict = Verdict::kDrop;
+        reason = why;
+    }
+    void to_slow(SlowReason why) noexcept {
+        verdict = Verdict::kSlow;
+        slow = why;
+    }
+    void send_to(PortId port) noexcept {
+        verdict = Verdict::kSend;
+        out_port = port;
+    }
+    /// The first buffer's bytes.
+    [[nodiscard]] std::span<uint8_t> head() const noexcept {
+        return {rte_pktmbuf_mtod(mbuf, uint8_t*), rte_pktmbuf_data_len(mbuf)};
+    }
+};
+
+/// Packets of one receive call at most.
+inline constexpr unsigned kBurst = 32;
+
+using Burst = std::span<Packet>;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,116 @@
+#include "dataplane/ports/open_ports.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Data room of a packet buffer that a TAP frame can count on: 2048 bytes in the default pool.
+constexpr unsigned kUsualRoom = 2048;
+/// Ethernet header with a VLAN tag.
+constexpr unsigned kLinkBytes = 18;
+constexpr uint32_t kTapMaxFrameBytes = 65535;
+
+}  // namespace
+
+OpenPort::~OpenPort() {
+    if (port.backend != PortBackend::kTap) return;
+    for (const int fd : port.tap_fds) {
+        if (fd >= 0) close(fd);
+    }
+}
+
+Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& request) {
+    EthdevRequest ethdev_request;
+    ethdev_request.name = request.name;
+    ethdev_request.device = request.device;
+    ethdev_request.workers = request.workers;
+    ethdev_request.mtu = request.mtu;
+    ethdev_request.mac = request.mac;
+    ethdev_request.pool = request.pool;
+    auto opened = open_ethdev(ethdev_request);
+    if (!opened) return opened.error();
+
+    auto out = std::make_unique<OpenPort>();
+    out->ethdev.emplace(std::move(opened).value());
+    Port& port = out->port;
+    port.backend = PortBackend::kEthdev;
+    port.kind = request.kind;
+    port.caps = out->ethdev->caps();
+    port.mtu = request.mtu;
+    port.ethdev = out->ethdev->ethdev_id();
+    port.device_port = &*out->ethdev;
+    port.mac = out->ethdev->mac();
+    port.name = request.name;
+    port.device = request.device;
+    port.tap_fds.fill(-1);
+    const uint16_t tx_queues = std::max<uint16_t>(port.caps.tx_queues, 1);
+    for (size_t i = 0; i < kMaxWorkers; ++i) {
+        const auto worker = static_cast<uint16_t>(i);
+        const bool exists = i < request.workers;
+        port.rx_queue[i] = exists && worker < port.caps.rx_queues ? worker : kNoQueue;
+        port.tx_queue[i] = exists && worker < tx_queues ? worker : kNoQueue;
+        port.tx_owner[i] = static_cast<uint8_t>(worker % tx_queues);
+    }
+    return out;
+}
+
+Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers) {
+    auto out = std::make_unique<OpenPort>();
+    Port& port = out->port;
+    port.backend = PortBackend::kTap;
+    port.tap_fds.fill(-1);
+    std::copy_n(spec.queue_fds.begin(), std::min(spec.queue_fds.size(), port.tap_fds.size()),
+                port.tap_fds.begin());
+    if (spec.queue_fds.size() != workers) {
+        return Error{"port " + spec.name + ": has " + std::to_string(spec.queue_fds.size()) +
+                     " queues for " + std::to_string(workers) + " workers"};
+    }
+    port.kind = spec.kind;
+    port.mtu = spec.mtu;
+    port.vnet_header_bytes = spec.vnet_header_bytes;
+    port.rx_segments = static_cast<uint8_t>((spec.mtu + kLinkBytes + kUsualRoom - 1) / kUsualRoom);
+    port.mac = spec.mac;
+    port.name = spec.name;
+    port.device = spec.ifname;
+    port.rx_queue.fill(kNoQueue);
+    port.tx_queue.fill(kNoQueue);
+    port.caps.rx_l4_checksum = RxChecksum::kMarked;
+    port.caps.tx_l4_checksum = true;
+    port.caps.tx_multi_segment = true;
+    port.caps.rx_multi_segment = port.rx_segments > 1;
+    port.caps.rx_wake = true;
+    port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
+    port.caps.max_frame_bytes = kTapMaxFrameBytes;
+    return out;
+}
+
+bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers) {
+    bool all = true;
+    for (size_t i = 0; i < workers.size(); ++i) {
+        if (port.port.backend == PortBackend::kTap) {
+            all = workers[i]->watch(port.port.tap_fds[i], port.port.id) && all;
+        } else if (port.port.rx_queue[i] != kNoQueue) {
+            const int fd = port.ethdev->wake_fd(port.port.rx_queue[i]);
+            // It only wakes the worker, which then polls the device.
+            if (fd >= 0) all = workers[i]->watch(fd, kNoPort) && all;
+        }
+    }
+    return all;
+}
+
+void unwatch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers) {
+    for (size_t i = 0; i < workers.size(); ++i) {
+        if (port.port.backend == PortBackend::kTap) {
+            workers[i]->unwatch(port.port.tap_fds[i]);
+        } else if (port.port.rx_queue[i] != kNoQueue) {
+            const int fd = port.ethdev->wake_fd(port.port.rx_queue[i]);
+            if (fd >= 0) workers[i]->unwatch(fd);
+        }
+    }
+}
+
+}  // namespace podlane::dataplane

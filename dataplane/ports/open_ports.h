@@ -1,0 +1,52 @@
+// Opening and closing what is behind a Port: DPDK devices and TAP descriptors.
+//
+// Control only; the workers see the Port in the PortTable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/ports/port.h"
+#include "dataplane/worker.h"
+#include "lib/base/result.h"
+#include "lib/dpdk/ethdev_port.h"
+#include "lib/state/dataplane.h"
+
+namespace podlane::dataplane {
+
+/// A port and what it owns; closes it when destroyed. No worker may use it then.
+struct OpenPort {
+    OpenPort() = default;
+    OpenPort(const OpenPort&) = delete;
+    OpenPort& operator=(const OpenPort&) = delete;
+    ~OpenPort();
+
+    Port port;
+    std::optional<EthdevPort> ethdev;  ///< none for a TAP
+};
+
+struct DevicePortRequest {
+    std::string name;
+    PortKind kind = PortKind::kUplink;
+    std::string device;  ///< PCI address or vdev arguments
+    uint16_t mtu = 1500;
+    std::optional<MacAddress> mac;
+    unsigned workers = 1;
+    rte_mempool* pool = nullptr;
+};
+
+/// Opens a DPDK device. Where it has fewer queues than there are workers, the queues go to the
+/// first workers and the others hand over what they want to send.
+[[nodiscard]] Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& request);
+
+/// Takes the TAP's descriptors, one for each worker.
+[[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
+
+/// Puts the port's descriptors into the workers' epoll sets; false when one cannot be.
+bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);
+void unwatch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);
+
+}  // namespace podlane::dataplane

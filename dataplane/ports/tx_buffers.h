@@ -1,0 +1,49 @@
+// Frames on their way out, gathered by port until a burst is full or the worker's turn ends.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/packet.h"
+#include "lib/state/ids.h"
+
+namespace podlane::dataplane {
+
+/// One worker's gathering place. Threads: its worker only.
+class TxBuffers {
+  public:
+    struct Lane {
+        unsigned count = 0;
+        bool listed = false;
+        std::array<rte_mbuf*, kBurst> frames;
+    };
+
+    /// The port's lane; it is listed for flush_all() from now on.
+    [[nodiscard]] Lane& lane(PortId port) noexcept {
+        Lane& found = lanes_[index_of(port)];
+        if (!found.listed) {
+            found.listed = true;
+            dirty_[dirty_count_++] = port;
+        }
+        return found;
+    }
+    /// Calls `flush(PortId, Lane&)` for each port with frames and forgets the list.
+    template <class Flush>
+    void drain(Flush flush) noexcept {
+        for (unsigned i = 0; i < dirty_count_; ++i) {
+            Lane& lane = lanes_[index_of(dirty_[i])];
+            if (lane.count > 0) flush(dirty_[i], lane);
+            lane.listed = false;
+        }
+        dirty_count_ = 0;
+    }
+
+  private:
+    std::array<Lane, kMaxPorts> lanes_;
+    std::array<PortId, kMaxPorts> dirty_;
+    unsigned dirty_count_ = 0;
+};
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,295 @@
+#include "dataplane/runtime.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "dataplane/flow_listing.h"
+#include "dataplane/ports/open_ports.h"
+#include "dataplane/shared.h"
+#include "dataplane/worker.h"
+#include "lib/dpdk/eal.h"
+#include "lib/dpdk/mempool.h"
+#include "lib/dpdk/worker_thread.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// The control side's place in the quiescent domain, behind the workers.
+constexpr unsigned kControlReader = kMaxWorkers;
+/// Descriptors rings and the like, beside the packet pool.
+constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
+
+HugepageUse to_eal(HugepageMode mode) noexcept {
+    switch (mode) {
+        case HugepageMode::kAuto:
+            return HugepageUse::kAuto;
+        case HugepageMode::kOn:
+            return HugepageUse::kOn;
+        case HugepageMode::kOff:
+            return HugepageUse::kOff;
+    }
+    return HugepageUse::kAuto;
+}
+
+class Runtime final : public Dataplane {
+  public:
+    explicit Runtime(Eal eal, PacketPool pool, unsigned workers)
+        : eal_(std::move(eal)), pool_(std::move(pool)), shared_(std::make_unique<Shared>(workers)) {
+        shared_->pool = pool_.get();
+        shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
+        current_ = make_empty_snapshot();
+        shared_->snapshot.store(current_.get(), std::memory_order_release);
+    }
+
+    ~Runtime() override {
+        shared_->stop.store(true, std::memory_order_relaxed);
+        for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
+        threads_.clear();  // joins
+        for (auto& [id, port] : ports_) shared_->ports.set(id, nullptr);
+        workers_.clear();
+        ports_.clear();
+        shared_->flows_v4.reset();
+        shared_->flows_v6.reset();
+        close(shared_->control_doorbell.fd);
+    }
+
+    void set_idle(IdleMode idle) noexcept { shared_->idle = idle; }
+    Result<void> create_tables(const RuntimeConfig& config);
+    Result<void> open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints);
+    Result<void> run_workers(const RuntimeConfig& config);
+
+    void publish(std::shared_ptr<const Snapshot> next) override {
+        const std::shared_ptr<const Snapshot> old = std::exchange(current_, std::move(next));
+        // Pairs with the acquire in Worker::begin_turn().
+        shared_->snapshot.store(current_.get(), std::memory_order_release);
+        wake_workers();
+        wait_for_workers();
+    }
+    std::shared_ptr<const Snapshot> current() const override { return current_; }
+
+    Result<PortId> add_tap_port(TapPortSpec spec) override;
+    Result<PortId> add_device_port(const std::string& name, PortKind kind,
+                                   const std::string& device, uint16_t mtu) override;
+    void remove_port(PortId id) override;
+    std::vector<PortInfo> ports() const override;
+
+    int event_fd() const override { return shared_->control_doorbell.fd; }
+    size_t take_events(std::span<Event> out) override;
+    bool command(const Command& command) override {
+        const bool taken = shared_->commands.push(command);
+        shared_->doorbells[0].ring();
+        return taken;
+    }
+
+    std::vector<WorkerInfo> workers() const override {
+        std::vector<WorkerInfo> out;
+        for (unsigned i = 0; i < threads_.size(); ++i) {
+            out.push_back({i, threads_[i].cpu(), threads_[i].tid()});
+        }
+        return out;
+    }
+    const WorkerCounters& counters(unsigned worker) const override {
+        return *shared_->counters[worker];
+    }
+    FlowTotals flow_totals() const override;
+    void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
+        QuiescentReader reader(shared_->domain, kControlReader);
+        size_t left = limit;
+        const uint32_t now_s = shared_->clock.seconds(rte_rdtsc());
+        list_flows(*shared_->flows_v4, shared_->domain, kControlReader, now_s, left, visit);
+        list_flows(*shared_->flows_v6, shared_->domain, kControlReader, now_s, left, visit);
+    }
+
+  private:
+    [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
+    [[nodiscard]] PortId free_id() const noexcept;
+    void wait_for_workers() { shared_->domain.wait(shared_->domain.start_grace()); }
+    void wake_workers() noexcept {
+        for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
+    }
+
+    // Destroyed in reverse: workers, ports, pool, EAL.
+    Eal eal_;
+    PacketPool pool_;
+    std::unique_ptr<Shared> shared_;
+    std::shared_ptr<const Snapshot> current_;
+    std::map<PortId, std::unique_ptr<OpenPort>> ports_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<WorkerThread> threads_;
+};
+
+Result<void> Runtime::create_tables(const RuntimeConfig& config) {
+    FlowTableOptions options;
+    options.capacity = config.flow_capacity;
+    options.workers = shared_->workers;
+    auto v4 = FlowTable<V4>::create(options, shared_->domain);
+    if (!v4) return v4.error();
+    auto v6 = FlowTable<V6>::create(options, shared_->domain);
+    if (!v6) return v6.error();
+    shared_->flows_v4 = std::move(v4).value();
+    shared_->flows_v6 = std::move(v6).value();
+    return {};
+}
+
+Result<void> Runtime::open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints) {
+    for (const UplinkRequest& uplink : config.uplinks) {
+        auto port = open_device_port({uplink.name, PortKind::kUplink, uplink.device, uplink.mtu,
+                                      uplink.mac, shared_->workers, pool_.get()});
+        if (!port) return port.error();
+        for (const std::string& note : (*port)->ethdev->notes()) {
+            hints.push_back(uplink.name + ": " + note);
+        }
+        auto id = put_in_service(std::move(port).value());
+        if (!id) return id.error();
+    }
+    return {};
+}
+
+Result<void> Runtime::run_workers(const RuntimeConfig& config) {
+    for (unsigned i = 0; i < shared_->workers; ++i) {
+        workers_.push_back(std::make_unique<Worker>(*shared_, i));
+    }
+    for (auto& [id, port] : ports_) watch_port(*port, workers_);
+    for (unsigned i = 0; i < shared_->workers; ++i) {
+        Worker* worker = workers_[i].get();
+        auto thread = start_worker_thread({"podlane-w" + std::to_string(i), config.worker_cpus[i]},
+                                          [worker] { worker->run(); });
+        if (!thread) return thread.error();
+        threads_.push_back(std::move(thread).value());
+    }
+    return {};
+}
+
+PortId Runtime::free_id() const noexcept {
+    for (uint16_t i = 0; i < kMaxPorts; ++i) {
+        if (!ports_.contains(PortId{i})) return PortId{i};
+    }
+    return kNoPort;
+}
+
+Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port) {
+    const PortId id = free_id();
+    if (id == kNoPort) {
+        return Error{"port " + port->port.name + ": the node has " + std::to_string(kMaxPorts) +
+                     " ports already, the most it can have"};
+    }
+    port->port.id = id;
+    shared_->ports.set(id, &port->port);
+    const bool watched = watch_port(*port, workers_);
+    const std::string name = port->port.name;
+    ports_[id] = std::move(port);
+    wake_workers();
+    if (!watched) {
+        remove_port(id);
+        return Error{"port " + name + ": its descriptors cannot be polled"};
+    }
+    return id;
+}
+
+Result<PortId> Runtime::add_tap_port(TapPortSpec spec) {
+    auto port = open_tap_port(std::move(spec), shared_->workers);
+    if (!port) return port.error();
+    return put_in_service(std::move(port).value());
+}
+
+Result<PortId> Runtime::add_device_port(const std::string& name, PortKind kind,
+                                        const std::string& device, uint16_t mtu) {
+    auto port =
+        open_device_port({name, kind, device, mtu, std::nullopt, shared_->workers, pool_.get()});
+    if (!port) return port.error();
+    return put_in_service(std::move(port).value());
+}
+
+void Runtime::remove_port(PortId id) {
+    const auto found = ports_.find(id);
+    if (found == ports_.end()) return;
+    shared_->ports.set(id, nullptr);
+    unwatch_port(*found->second, workers_);
+    wake_workers();
+    // Twice: a frame that was gathered for the port in the first is sent or dropped by the second.
+    wait_for_workers();
+    wait_for_workers();
+    ports_.erase(found);
+}
+
+std::vector<PortInfo> Runtime::ports() const {
+    std::vector<PortInfo> out;
+    for (const auto& [id, open] : ports_) {
+        const Port& port = open->port;
+        out.push_back({id, port.name, port.kind, port.device, port.mac, port.mtu, port.caps});
+    }
+    return out;
+}
+
+size_t Runtime::take_events(std::span<Event> out) {
+    shared_->control_doorbell.clear();
+    // From here on a new event rings again; what is already in the rings is taken below.
+    shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
+    size_t count = 0;
+    for (auto& ring : shared_->events) {
+        while (count < out.size() && ring->pop(out[count])) ++count;
+    }
+    if (count == out.size()) shared_->control_doorbell.ring();
+    return count;
+}
+
+FlowTotals Runtime::flow_totals() const {
+    const FlowCounters a = shared_->flows_v4->counters();
+    const FlowCounters b = shared_->flows_v6->counters();
+    FlowTotals out;
+    out.active = a.active + b.active;
+    out.capacity = a.capacity;
+    out.created = a.created + b.created;
+    out.expired = a.expired + b.expired;
+    out.evicted = a.evicted + b.evicted;
+    out.refused = a.refused + b.refused;
+    return out;
+}
+
+}  // namespace
+
+Result<Started> start(const RuntimeConfig& config) {
+    const auto workers = static_cast<unsigned>(config.worker_cpus.size());
+    if (workers == 0 || workers > kMaxWorkers) {
+        return Error{"workers: " + std::to_string(workers) + " is not allowed (1-" +
+                     std::to_string(kMaxWorkers) + ")"};
+    }
+    PacketPoolRequest pool_request;
+    pool_request.mbufs = config.mbufs;
+    pool_request.mbuf_bytes = config.mbuf_bytes;
+    EalRequest eal_request;
+    eal_request.hugepages = to_eal(config.hugepages);
+    eal_request.memory_bytes = packet_pool_bytes(pool_request) + kEalSpareBytes;
+    eal_request.workers = workers;
+    eal_request.extra_arguments = config.eal_arguments;
+    for (const UplinkRequest& uplink : config.uplinks) {
+        const auto device = parse_device(uplink.device);
+        if (!device) return device.error();
+        if (device->kind == DeviceKind::kPci) eal_request.pci_devices.push_back(device->name);
+    }
+    auto eal = start_eal(eal_request);
+    if (!eal) return eal.error();
+    Started started;
+    started.hints = eal->notes();
+    auto pool = create_packet_pool(pool_request);
+    if (!pool) return pool.error();
+    auto runtime =
+        std::make_unique<Runtime>(std::move(eal).value(), std::move(pool).value(), workers);
+    runtime->set_idle(config.idle);
+    if (auto made = runtime->create_tables(config); !made) return made.error();
+    if (auto opened = runtime->open_uplinks(config, started.hints); !opened) {
+        return opened.error();
+    }
+    if (auto running = runtime->run_workers(config); !running) return running.error();
+    started.dataplane = std::move(runtime);
+    return started;
+}
+
+}  // namespace podlane::dataplane

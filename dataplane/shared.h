@@ -1,0 +1,65 @@
+// What all workers and the control side's handle share: tables, rings, the live snapshot.
+#pragma once
+
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dataplane/handoff.h"
+#include "dataplane/ports/port.h"
+#include "dataplane/runtime.h"
+#include "dataplane/worker_ctx.h"
+#include "lib/flow/table.h"
+#include "lib/state/quiescent.h"
+
+namespace podlane::dataplane {
+
+/// Time since the dataplane started, from the TSC; the same on all workers.
+struct Clock {
+    uint64_t start_tsc = rte_rdtsc();
+    uint64_t tsc_per_ms = std::max<uint64_t>(rte_get_tsc_hz() / 1000, 1);
+
+    [[nodiscard]] uint64_t milliseconds(uint64_t tsc) const noexcept {
+        return (tsc - start_tsc) / tsc_per_ms;
+    }
+    [[nodiscard]] uint32_t seconds(uint64_t tsc) const noexcept {
+        return static_cast<uint32_t>(milliseconds(tsc) / 1000);
+    }
+};
+
+/// One for the process, on the heap before any worker starts and until the last has ended.
+struct Shared {
+    explicit Shared(unsigned worker_count)
+        : workers(worker_count),
+          handoff(worker_count),
+          events(worker_count),
+          counters(worker_count) {
+        for (auto& ring : events) ring = std::make_unique<EventRing>();
+        for (auto& block : counters) block = std::make_unique<WorkerCounters>();
+    }
+
+    unsigned workers;
+    Clock clock;
+    IdleMode idle = IdleMode::kAdaptive;
+    QuiescentDomain domain;
+    PortTable ports;
+    HandoffRings handoff;
+    std::vector<std::unique_ptr<EventRing>> events;         ///< by worker
+    std::vector<std::unique_ptr<WorkerCounters>> counters;  ///< by worker
+    CommandRing commands;                                   ///< to worker 0
+    std::array<Doorbell, kMaxWorkers> doorbells;
+    Doorbell control_doorbell;
+    rte_mempool* pool = nullptr;
+    std::unique_ptr<FlowTable<V4>> flows_v4;
+    std::unique_ptr<FlowTable<V6>> flows_v6;
+    /// Release by control in publish(), acquire by each worker once a turn.
+    std::atomic<const Snapshot*> snapshot{nullptr};
+    std::atomic<bool> stop{false};
+};
+
+}  // namespace podlane::dataplane

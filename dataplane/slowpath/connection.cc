@@ -1,0 +1,131 @@
+// Packets for the router: opens connections, and brings those up to date whose surroundings
+// changed.
+#include "dataplane/slowpath/slow_path.h"
+#include "dataplane/stages/lookup.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Rounds of "mend one thing, check again" that a packet can need: replace, open, reroute, resolve.
+constexpr unsigned kMaxRounds = 6;
+
+/// Forgets the connection; the packet is decided upon anew.
+template <Family F>
+void forget(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.flows<F>().remove(ctx.id, connection_of(packet.flow<F>()));
+    packet.entry = nullptr;
+    packet.to_slow(SlowReason::kMiss);
+}
+
+/// Finds the way again under the present topology. False: the packet's verdict is final.
+template <Family F>
+bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
+    FlowEntry<F>& entry = packet.flow<F>();
+    PathDecision<F> decision;
+    NoTrace trace;
+    decide_route(*ctx.snapshot, entry.rewrite.dst, decision, trace);
+    switch (decision.verdict) {
+        case PathVerdict::kForward:
+            entry.set_hop({ctx.snapshot->topology_epoch,
+                           static_cast<uint32_t>(index_of(decision.adjacency))});
+            return true;
+        case PathVerdict::kResolve:
+            hold_for(ctx, packet, decision.port, decision.next_hop, true);
+            return false;
+        case PathVerdict::kLocal:
+        case PathVerdict::kDrop:
+        case PathVerdict::kReject:
+        case PathVerdict::kNoRoute:
+            // Its destination is gone. A new decision finds another endpoint (which resets a TCP
+            // connection that it does not know, better than silence) or tells the sender.
+            forget<F>(ctx, packet);
+            return true;
+    }
+    return false;
+}
+
+/// The service lost an endpoint. A datagram flow whose endpoint it was gets another at once.
+template <Family F>
+void recheck_service(WorkerCtx& ctx, Packet& packet) noexcept {
+    FlowEntry<F>& entry = packet.flow<F>();
+    const Connection<F>& connection = connection_of(entry);
+    const Endpoint<F> endpoint{connection.reply().key.src, connection.reply().key.src_port};
+    // What the endpoint still sends may pass; the client's next packet decides.
+    const bool keep =
+        entry.direction == static_cast<uint8_t>(FlowDirection::kReply) ||
+        endpoint_still_valid<F>(*ctx.snapshot, entry.key, endpoint,
+                                ctx.snapshot->port(packet.in_port).kind, packet.is(kFromOverlay));
+    if (keep) {
+        entry.service_epoch.store(ctx.snapshot->service_epochs[entry.service_id],
+                                  std::memory_order_relaxed);
+    } else {
+        forget<F>(ctx, packet);
+    }
+}
+
+template <Family F>
+void handle_unresolved(WorkerCtx& ctx, Packet& packet) noexcept {
+    if (packet.adjacency->kind == AdjacencyKind::kFailed) {
+        drop_and_tell<F>(ctx, packet, Drop::kNeighbourUnreachable, Notice::kHostUnreachable);
+        return;
+    }
+    // Control made this adjacency and is asking already.
+    hold_for(ctx, packet, packet.adjacency->port, packet.flow<F>().rewrite.dst, false);
+}
+
+}  // namespace
+
+template <Family F>
+void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
+    for (unsigned round = 0; round < kMaxRounds; ++round) {
+        switch (packet.slow) {
+            case SlowReason::kMiss:
+                if (!packet.is(kToRouter)) {
+                    bridge(ctx, packet);
+                    return;
+                }
+                if (!open_flow<F>(ctx, packet)) return;
+                break;
+            case SlowReason::kReroute:
+                if (!reroute<F>(ctx, packet)) return;
+                break;
+            case SlowReason::kServiceChange:
+                recheck_service<F>(ctx, packet);
+                break;
+            case SlowReason::kReplace:
+                forget<F>(ctx, packet);
+                break;
+            case SlowReason::kUnresolved:
+                handle_unresolved<F>(ctx, packet);
+                return;
+            case SlowReason::kTtl:
+                drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
+                return;
+            case SlowReason::kTooBig:
+                handle_too_big<F>(ctx, packet);
+                return;
+            case SlowReason::kNone:
+            case SlowReason::kArp:
+            case SlowReason::kNd:
+            case SlowReason::kMulticast:
+            case SlowReason::kNotIp:
+            case SlowReason::kIcmpError:
+                packet.drop(Drop::kFlowBusy);
+                return;
+        }
+        if (packet.entry == nullptr) continue;
+        const SlowReason reason = check_flow(ctx, packet, packet.flow<F>());
+        if (reason == SlowReason::kNone) {
+            packet.verdict = Verdict::kForward;
+            return;
+        }
+        packet.to_slow(reason);
+    }
+    packet.drop(Drop::kFlowBusy);
+}
+
+template void handle_ip<V4>(WorkerCtx&, Packet&) noexcept;
+template void handle_ip<V6>(WorkerCtx&, Packet&) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,56 @@
+// Frames for a group of receivers.
+#include "dataplane/checksum_offload.h"
+#include "dataplane/slowpath/slow_path.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Sends a copy by `port`. A copy, not a reference: ports finish checksums in place.
+void send_copy(WorkerCtx& ctx, const Packet& packet, PortId port) noexcept {
+    rte_mbuf* mbuf = rte_pktmbuf_copy(packet.mbuf, ctx.pool, 0, UINT32_MAX);
+    if (mbuf == nullptr) {
+        ctx.counters->drop(Drop::kNoMbuf);
+        return;
+    }
+    Packet copy = packet;
+    copy.mbuf = mbuf;
+    copy.frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
+    copy.send_to(port);
+    emit(ctx, copy);
+}
+
+}  // namespace
+
+void flood(WorkerCtx& ctx, Packet& packet) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    const PortKind from = snapshot.port(packet.in_port).kind;
+    if (from == PortKind::kUplink) {
+        // Broadcasts of the node's own network (DHCP, mDNS, ...) are the kernel's, not the pods'.
+        if (snapshot.host_port != kNoPort) {
+            packet.send_to(snapshot.host_port);
+        } else {
+            packet.drop(Drop::kMulticastUnrouted);
+        }
+        return;
+    }
+    if (from != PortKind::kPod) {
+        packet.drop(Drop::kMulticastUnrouted);
+        return;
+    }
+    // Split horizon: never back to where it came from.
+    unsigned copies = 0;
+    for (const PortId port : snapshot.bridge_ports) {
+        if (port == packet.in_port) continue;
+        send_copy(ctx, packet, port);
+        ++copies;
+    }
+    if (copies == 0) {
+        packet.drop(Drop::kBridgeNoPort);
+        return;
+    }
+    rte_pktmbuf_free(packet.mbuf);
+    packet.verdict = Verdict::kConsumed;
+}
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,68 @@
+// Packets that wait until the next hop's MAC address is known.
+//
+// They are held as they came in and run through the pipeline again when a new snapshot arrives or
+// their time is up, so that nothing has to be undone.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+
+#include "lib/state/events.h"
+#include "lib/state/ids.h"
+
+namespace podlane::dataplane {
+
+/// One waiting packet.
+struct HeldPacket {
+    rte_mbuf* mbuf;
+    uint64_t until_ms;  ///< dropped after this
+    PortId in_port;
+    PortId next_port;  ///< where the neighbour is asked for
+    uint8_t flags;     ///< PacketFlags
+    RawAddress next_hop;
+};
+
+/// Bounded in all, and for each next hop, so that one silent neighbour cannot fill it.
+/// Threads: one worker.
+class HoldQueue {
+  public:
+    static constexpr unsigned kSlots = 512;
+    static constexpr unsigned kPerNextHop = 64;
+    /// Longer than the control side's last try for a neighbour.
+    static constexpr uint64_t kHoldMs = 3000;
+
+    /// False when there is no room; the packet is still the caller's.
+    [[nodiscard]] bool add(const HeldPacket& packet) noexcept {
+        if (count_ == kSlots) return false;
+        unsigned same = 0;
+        for (unsigned i = 0; i < count_; ++i) {
+            same += packets_[i].next_port == packet.next_port &&
+                    packets_[i].next_hop.bytes == packet.next_hop.bytes;
+        }
+        if (same >= kPerNextHop) return false;
+        packets_[count_++] = packet;
+        return true;
+    }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] unsigned size() const noexcept { return count_; }
+
+    /// Moves all packets to `out` (room for kSlots), oldest first; the queue is empty then.
+    unsigned take_all(HeldPacket* out) noexcept {
+        for (unsigned i = 0; i < count_; ++i) out[i] = packets_[i];
+        const unsigned taken = count_;
+        count_ = 0;
+        return taken;
+    }
+    /// Whether the oldest packet's time is up.
+    [[nodiscard]] bool overdue(uint64_t now_ms) const noexcept {
+        return count_ > 0 && packets_[0].until_ms <= now_ms;
+    }
+
+  private:
+    std::array<HeldPacket, kSlots> packets_;
+    unsigned count_ = 0;
+};
+
+}  // namespace podlane::dataplane

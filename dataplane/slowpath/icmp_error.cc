@@ -1,0 +1,160 @@
+// ICMP errors: they quote the packet that caused them, as it looked where the error arose. Behind a
+// translation that is not how its sender knows it, so the quoted packet is translated back.
+#include "dataplane/checksum_offload.h"
+#include "dataplane/slowpath/slow_path.h"
+#include "dataplane/stages/lookup.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+template <Family F>
+constexpr size_t kSrcField = std::same_as<F, V4> ? offsetof(Ipv4Header, src)
+                                                 : offsetof(Ipv6Header, src);
+template <Family F>
+constexpr size_t kDstField = std::same_as<F, V4> ? offsetof(Ipv4Header, dst)
+                                                 : offsetof(Ipv6Header, dst);
+
+/// Adds the change of the quoted packet's L4 checksum, where the quotation reaches that far.
+template <Family F>
+void patch_quoted_checksum(std::span<uint8_t> head, const Headers& quoted,
+                           const Rewrite<F>& change) noexcept {
+    size_t field = 0;
+    if (quoted.protocol == kProtocolTcp) {
+        field = offsetof(TcpHeader, checksum);
+    } else if (quoted.protocol == kProtocolUdp) {
+        field = offsetof(UdpHeader, checksum);
+    } else {
+        return;
+    }
+    const size_t at = quoted.l4_offset + field;
+    if (!fits<be16>(head, at)) return;
+    const auto sum = load<be16>(head.data() + at);
+    store(head.data() + at, quoted.protocol == kProtocolUdp ? udp_checksum_apply(sum, change.l4)
+                                                            : checksum_apply(sum, change.l4));
+}
+
+/// Rewrites the quoted packet from its key `from` to `to`.
+template <Family F>
+void rewrite_quoted(std::span<uint8_t> head, const Headers& quoted, const FlowKey<F>& from,
+                    const FlowKey<F>& to) noexcept {
+    const Rewrite<F> change = make_rewrite<F>(from, to);
+    uint8_t* l3 = head.data() + quoted.l3_offset;
+    store(l3 + kSrcField<F>, to.src);
+    store(l3 + kDstField<F>, to.dst);
+    if constexpr (std::same_as<F, V4>) {
+        const auto sum = load<be16>(l3 + offsetof(Ipv4Header, checksum));
+        store(l3 + offsetof(Ipv4Header, checksum), checksum_apply(sum, change.addresses));
+    }
+    uint8_t* l4 = head.data() + quoted.l4_offset;
+    if (quoted.has(Headers::kPorts)) {
+        store(l4, to.src_port);
+        store(l4 + 2, to.dst_port);
+        patch_quoted_checksum<F>(head, quoted, change);
+    } else if (quoted.has(Headers::kEchoRequest)) {
+        store(l4 + offsetof(IcmpHeader, id), to.src_port);
+    } else if (quoted.has(Headers::kEchoReply)) {
+        store(l4 + offsetof(IcmpHeader, id), to.dst_port);
+    }
+}
+
+/// Writes the error's own addresses, lowers its TTL and sums it anew.
+template <Family F>
+void finish_outer(Packet& packet, const typename F::Address& src,
+                  const typename F::Address& dst) noexcept {
+    uint8_t* l3 = packet.frame + packet.headers.l3_offset;
+    store(l3 + kSrcField<F>, src);
+    store(l3 + kDstField<F>, dst);
+    if constexpr (std::same_as<F, V4>) {
+        --l3[offsetof(Ipv4Header, ttl)];
+        store(l3 + offsetof(Ipv4Header, checksum), be16(0));
+        const size_t bytes = size_t{packet.headers.l4_offset} - packet.headers.l3_offset;
+        store(l3 + offsetof(Ipv4Header, checksum), ipv4_header_checksum({l3, bytes}));
+    } else {
+        --l3[offsetof(Ipv6Header, hop_limit)];
+    }
+    uint8_t* icmp = packet.frame + packet.headers.l4_offset;
+    store(icmp + offsetof(IcmpHeader, checksum), be16(0));
+    const ChainView view(*packet.mbuf, packet.headers.l4_offset, packet.headers.l3_end());
+    store(icmp + offsetof(IcmpHeader, checksum),
+          l4_checksum<F>(src, dst, F::kIcmpProtocol, view.segments()));
+}
+
+template <Family F>
+bool checksum_is_right(const Packet& packet) noexcept {
+    // The whole message lies in the first buffer but for jumbo quotations, which are not judged.
+    const auto head = packet.head();
+    if (packet.headers.l3_end() > head.size()) return true;
+    return l4_checksum_ok<F>(src_address<F>(packet.frame, packet.headers),
+                             dst_address<F>(packet.frame, packet.headers), F::kIcmpProtocol,
+                             head.subspan(packet.headers.l4_offset, packet.headers.l4_bytes()));
+}
+
+/// Sends the packet towards `dst` as it is now.
+template <Family F>
+void route_plain(WorkerCtx& ctx, Packet& packet, const typename F::Address& dst) noexcept {
+    PathDecision<F> decision;
+    NoTrace trace;
+    decide_route(*ctx.snapshot, dst, decision, trace);
+    if (decision.verdict == PathVerdict::kResolve) {
+        ask_for(ctx, decision.port, decision.next_hop);
+    }
+    if (decision.verdict != PathVerdict::kForward) {
+        packet.drop(Drop::kIcmpErrorUnmatched);
+        return;
+    }
+    packet.adjacency = &ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    const AdjacencyKind kind = packet.adjacency->kind;
+    if (kind == AdjacencyKind::kEthernet || kind == AdjacencyKind::kTunnel) {
+        packet.verdict = Verdict::kRouted;
+    } else {
+        packet.drop(Drop::kNeighbourUnreachable);
+    }
+}
+
+}  // namespace
+
+template <Family F>
+void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
+    Headers quoted;
+    const auto head = packet.head();
+    if (parse_quoted_packet<F>(head, packet.headers.payload_offset, quoted) != Drop::kNone) {
+        packet.drop(Drop::kIcmpErrorBad);
+        return;
+    }
+    if (!checksum_is_right<F>(packet)) {
+        packet.drop(Drop::kL4BadChecksum);
+        return;
+    }
+    if (packet.is(kToRouter) && ttl_of<F>(packet) <= 1) {
+        packet.drop(Drop::kIpTtlExpired);
+        return;
+    }
+    const auto src = src_address<F>(packet.frame, packet.headers);
+    const auto dst = dst_address<F>(packet.frame, packet.headers);
+    const FlowKey<F> seen = flow_key<F>(head.data(), quoted);
+    // The error travels with the replies to the packet that it quotes.
+    const FlowKey<F> back = seen.reversed();
+    FlowEntry<F>* entry = ctx.flows<F>().lookup(back, ctx.flows<F>().hash(back));
+    if (entry == nullptr || dst != back.dst) {
+        if (!packet.is(kToRouter)) {
+            bridge(ctx, packet);
+        } else {
+            finish_outer<F>(packet, src, dst);
+            route_plain<F>(ctx, packet, dst);
+        }
+        return;
+    }
+    const Rewrite<F>& to = entry->rewrite;
+    rewrite_quoted<F>(
+        head, quoted, seen,
+        {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, seen.vnet});
+    // An error from the endpoint itself comes, for the client, from the service's address.
+    finish_outer<F>(packet, src == back.src ? to.src : src, to.dst);
+    route_plain<F>(ctx, packet, to.dst);
+}
+
+template void handle_icmp_error<V4>(WorkerCtx&, Packet&) noexcept;
+template void handle_icmp_error<V6>(WorkerCtx&, Packet&) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,137 @@
+// The first packet of a connection: the decision is compiled into both directions' rewrites.
+#include "dataplane/slowpath/slow_path.h"
+#include "dataplane/stages/lookup.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Source ports tried before masquerading towards one destination counts as exhausted.
+constexpr unsigned kPortTries = 1024;
+/// Times that two workers may meet on one key before this packet is given up.
+constexpr unsigned kBusyTries = 8;
+constexpr uint16_t kFirstDynamicPort = 1024;
+
+/// Whether a packet with this key can be told apart by another source port (or echo identifier).
+template <Family F>
+bool has_source_port(const Packet& packet) noexcept {
+    return packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest);
+}
+
+/// Carries out what is not forwarding. False: the packet's verdict is final.
+template <Family F>
+bool may_forward(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept {
+    switch (decision.verdict) {
+        case PathVerdict::kForward:
+            return true;
+        case PathVerdict::kResolve:
+            hold_for(ctx, packet, decision.port, decision.next_hop, true);
+            return false;
+        case PathVerdict::kLocal:
+            answer_gateway<F>(ctx, packet);
+            return false;
+        case PathVerdict::kDrop:
+            packet.drop(decision.reason);
+            return false;
+        case PathVerdict::kReject:
+            drop_and_tell<F>(ctx, packet, decision.reason, Notice::kPortUnreachable);
+            return false;
+        case PathVerdict::kNoRoute:
+            drop_and_tell<F>(ctx, packet, decision.reason, Notice::kNetUnreachable);
+            return false;
+    }
+    return false;
+}
+
+template <Family F>
+NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,
+                         const PathDecision<F>& decision) noexcept {
+    NewConnection<F> spec{};
+    spec.original = key;
+    spec.reply = decision.to.reversed();
+    const uint32_t epoch = ctx.snapshot->topology_epoch;
+    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency))};
+    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
+    spec.service_id = static_cast<uint32_t>(index_of(decision.service));
+    spec.service_epoch = decision.service_epoch;
+    const bool datagram = key.protocol == kProtocolUdp && decision.service != kNoService;
+    spec.entry_flags = datagram ? kEntryCheckService : 0;
+    spec.rewrite_flags = kRewriteDecrementTtl;
+    spec.tcp_flags = packet.headers.tcp_flags;
+    return spec;
+}
+
+/// Another source port for masquerading, or for a reply key that another connection has.
+be16 random_port(WorkerCtx& ctx) noexcept {
+    constexpr uint32_t kCount = 65536 - kFirstDynamicPort;
+    const uint64_t scaled = (uint64_t{ctx.next_random()} * kCount) >> 32;
+    return be16(static_cast<uint16_t>(kFirstDynamicPort + scaled));
+}
+
+template <Family F>
+bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
+    unsigned ports = 0, busy = 0;
+    for (;;) {
+        const InsertResult<F> result = ctx.flows<F>().insert(ctx.id, spec, ctx.now_s);
+        switch (result.status) {
+            case InsertStatus::kInserted:
+                if (spec.service_id != 0) {
+                    const size_t slot = spec.service_id < kServiceCounters ? spec.service_id : 0;
+                    ctx.counters->service_connections[slot].add(1);
+                }
+                packet.entry = result.entry;
+                return true;
+            case InsertStatus::kExists:
+                packet.entry = result.entry;
+                return true;
+            case InsertStatus::kReplyTaken:
+                if (!has_source_port<F>(packet) || ++ports > kPortTries) {
+                    packet.drop(Drop::kSnatPortsExhausted);
+                    return false;
+                }
+                spec.reply.dst_port = random_port(ctx);
+                break;
+            case InsertStatus::kBusy:
+                if (++busy > kBusyTries) {
+                    packet.drop(Drop::kFlowBusy);
+                    return false;
+                }
+                break;
+            case InsertStatus::kFull:
+                packet.drop(Drop::kFlowTableFull);
+                return false;
+        }
+    }
+}
+
+}  // namespace
+
+template <Family F>
+bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
+    const FlowKey<F> key = flow_key<F>(packet.frame, packet.headers);
+    // An earlier packet of this burst, or another worker, may have opened it meanwhile.
+    packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
+    if (packet.entry != nullptr) return true;
+    if (ttl_of<F>(packet) <= 1 && ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
+        ctx.snapshot->family<F>().routes->find(key.dst)->kind == RouteKind::kAdjacency) {
+        drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
+        return false;
+    }
+    NoTrace trace;
+    const PathQuery<F> query{key, ctx.snapshot->port(packet.in_port).kind, packet.is(kFromOverlay),
+                             service_hash(key)};
+    const PathDecision<F> decision = decide(*ctx.snapshot, query, trace);
+    const bool fragment = packet.headers.has(Headers::kFragment);
+    if (fragment && (decision.masquerade || decision.reason == Drop::kServiceUndefinedPort)) {
+        packet.drop(Drop::kFragmentOfService);
+        return false;
+    }
+    if (!may_forward(ctx, packet, decision)) return false;
+    NewConnection<F> spec = compile(ctx, packet, key, decision);
+    return insert(ctx, packet, spec);
+}
+
+template bool open_flow<V4>(WorkerCtx&, Packet&) noexcept;
+template bool open_flow<V6>(WorkerCtx&, Packet&) noexcept;
+
+}  // namespace podlane::dataplane

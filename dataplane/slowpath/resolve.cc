@@ -1,0 +1,43 @@
+// Next hops whose MAC address is not known yet.
+#include "dataplane/slowpath/slow_path.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// How long a question to control counts as asked.
+constexpr uint64_t kAskAgainMs = 100;
+
+}  // namespace
+
+void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept {
+    uint64_t mix = index_of(port);
+    for (const uint8_t byte : next_hop.bytes) mix = (mix ^ byte) * 0x100000001b3u;
+    WorkerCtx::Asked& slot = ctx.asked[(mix >> 8) % ctx.asked.size()];
+    if (slot.port == port && slot.address.bytes == next_hop.bytes && slot.until_ms > ctx.now_ms) {
+        return;
+    }
+    slot = {next_hop, port, ctx.now_ms + kAskAgainMs};
+    ctx.tell({EventKind::kNeighbourNeeded, false, port, {}, next_hop});
+}
+
+void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& next_hop,
+              bool ask) noexcept {
+    if (ask) ask_for(ctx, port, next_hop);
+    HeldPacket held{};
+    held.mbuf = packet.mbuf;
+    // Waiting again does not begin the time anew.
+    held.until_ms = packet.is(kHeldBefore) ? ctx.held_until_ms : ctx.now_ms + HoldQueue::kHoldMs;
+    held.in_port = packet.in_port;
+    held.next_port = port;
+    held.flags = static_cast<uint8_t>((packet.flags & kFromOverlay) | kHeldBefore);
+    held.next_hop = next_hop;
+    if (!ctx.hold.add(held)) {
+        packet.drop(Drop::kNeighbourHoldFull);
+        return;
+    }
+    ctx.counters->held.add(1);
+    packet.verdict = Verdict::kConsumed;
+}
+
+}  // namespace podlane::dataplane

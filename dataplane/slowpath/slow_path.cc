@@ -1,0 +1,106 @@
+#include "dataplane/slowpath/slow_path.h"
+
+#include <algorithm>
+
+#include "dataplane/stages/encap.h"
+#include "dataplane/stages/lookup.h"
+#include "dataplane/stages/tx.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+template <Family F>
+void handle_family(WorkerCtx& ctx, Packet& packet) noexcept {
+    if (packet.slow == SlowReason::kIcmpError) {
+        handle_icmp_error<F>(ctx, packet);
+    } else {
+        handle_ip<F>(ctx, packet);
+    }
+}
+
+void handle(WorkerCtx& ctx, Packet& packet) noexcept {
+    switch (packet.slow) {
+        case SlowReason::kArp:
+            handle_arp(ctx, packet);
+            return;
+        case SlowReason::kNd:
+            handle_nd(ctx, packet);
+            return;
+        case SlowReason::kMulticast:
+            flood(ctx, packet);
+            return;
+        case SlowReason::kNotIp:
+            bridge(ctx, packet);
+            break;
+        case SlowReason::kNone:
+        case SlowReason::kMiss:
+        case SlowReason::kIcmpError:
+        case SlowReason::kReroute:
+        case SlowReason::kServiceChange:
+        case SlowReason::kUnresolved:
+        case SlowReason::kTtl:
+        case SlowReason::kTooBig:
+        case SlowReason::kReplace:
+            if (packet.headers.ip_version == 4) {
+                handle_family<V4>(ctx, packet);
+            } else {
+                handle_family<V6>(ctx, packet);
+            }
+            break;
+    }
+    // The bridge does not know the MAC address.
+    if (packet.verdict == Verdict::kSlow && packet.slow == SlowReason::kMulticast) {
+        flood(ctx, packet);
+    }
+}
+
+}  // namespace
+
+void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.verdict != Verdict::kSlow) continue;
+        ctx.counters->slow_path.add(1);
+        handle(ctx, packet);
+    }
+}
+
+Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
+    Packet packet{};
+    packet.mbuf = mbuf;
+    packet.frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
+    packet.in_port = in_port;
+    packet.csum = CsumState::kComplete;
+    return packet;
+}
+
+void emit(WorkerCtx& ctx, Packet& packet) noexcept {
+    const Burst one(&packet, 1);
+    Encap::run(ctx, one);
+    Tx::run(ctx, one);
+}
+
+bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noexcept {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
+    char* room =
+        mbuf == nullptr ? nullptr : rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
+    if (room == nullptr) {
+        rte_pktmbuf_free(mbuf);
+        ctx.counters->drop(Drop::kNoMbuf);
+        return false;
+    }
+    std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(room));
+    Packet packet = make_packet(mbuf, port);
+    packet.send_to(port);
+    emit(ctx, packet);
+    return true;
+}
+
+void consume(Packet& packet) noexcept {
+    rte_pktmbuf_free(packet.mbuf);
+    packet.verdict = Verdict::kConsumed;
+}
+
+static_assert(Stage<SlowPath>);
+
+}  // namespace podlane::dataplane

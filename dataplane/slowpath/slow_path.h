@@ -1,0 +1,97 @@
+// Stage 5: everything that is not an established flow, in arrival order, on the same worker.
+//
+// Each kind of work has its file in this folder; what they share is declared here. All functions
+// leave the packet with a verdict that a later stage acts on, or kConsumed.
+#pragma once
+
+#include "dataplane/stages/stage.h"
+#include "lib/path/decide.h"
+
+namespace podlane::dataplane {
+
+/// The slow path. Packets that a decision lets through go on as kForward, like those of a known
+/// flow.
+struct SlowPath {
+    static constexpr const char* kName = "slow_path";
+    static void run(WorkerCtx& ctx, Burst burst) noexcept;
+};
+
+// connection.cc -------------------------------------------------------------------------------
+
+/// An IP packet for the router that the fast path could not finish, for whatever SlowReason.
+template <Family F>
+void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// open_flow.cc --------------------------------------------------------------------------------
+
+/// Decides about a packet without a flow and makes one. False: the packet's verdict is final.
+template <Family F>
+[[nodiscard]] bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// arp.cc, nd.cc -------------------------------------------------------------------------------
+
+/// Answers for the gateway, local and remote pods and node addresses (RFC 826); learns; bridges.
+void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept;
+/// The same for neighbour discovery (RFC 4861).
+void handle_nd(WorkerCtx& ctx, Packet& packet) noexcept;
+/// Sends a request for `command.address`, or an announcement of it, as control asked.
+void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept;
+
+// flood.cc ------------------------------------------------------------------------------------
+
+/// A frame to a group or to an unknown MAC: to all other ports of the bridge, or, from an uplink,
+/// to the node's kernel.
+void flood(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// icmp_error.cc -------------------------------------------------------------------------------
+
+/// Brings an ICMP error to whom it concerns, translated by the flow of the packet that it quotes.
+template <Family F>
+void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// notify.cc -----------------------------------------------------------------------------------
+
+/// What the sender of a dropped packet is told.
+enum class Notice : uint8_t {
+    kPortUnreachable,  ///< TCP: RST; otherwise ICMP port unreachable
+    kNetUnreachable,
+    kHostUnreachable,
+    kTimeExceeded,
+    kTooBig,  ///< with the MTU that would have passed
+};
+/// Sends the notice back where the packet came from, if the RFCs allow one, and drops the packet
+/// for `reason`.
+template <Family F>
+void drop_and_tell(WorkerCtx& ctx, Packet& packet, Drop reason, Notice notice,
+                   uint16_t mtu = 0) noexcept;
+/// Answers an echo request to the pod gateway in place; anything else there is rejected.
+template <Family F>
+void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// too_big.cc ----------------------------------------------------------------------------------
+
+/// A packet of a known flow, larger than its next hop's MTU: fragmented, or its sender told.
+template <Family F>
+void handle_too_big(WorkerCtx& ctx, Packet& packet) noexcept;
+
+// resolve.cc ----------------------------------------------------------------------------------
+
+/// Holds the packet until `next_hop` on `port` is resolved; asks control for it when `ask`.
+void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& next_hop,
+              bool ask) noexcept;
+/// Tells control that `next_hop` on `port` is needed, unless it was told a moment ago.
+void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept;
+
+// slow_path.cc ----------------------------------------------------------------------------------
+
+/// Sends a packet that this worker made itself: packet.verdict is kRouted with an adjacency, or
+/// kSend with a port.
+void emit(WorkerCtx& ctx, Packet& packet) noexcept;
+/// Sends a whole frame that this worker made by `port`; false without a free buffer.
+bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noexcept;
+/// Frees a packet that has served its purpose.
+void consume(Packet& packet) noexcept;
+/// A new packet around `mbuf`, parsed as far as the checksum stages need.
+[[nodiscard]] Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,77 @@
+#include "dataplane/stages/decap.h"
+
+#include "dataplane/stages/parse.h"
+#include "lib/proto/vxlan.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// UDP to our tunnel's address and port.
+bool is_tunnelled(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    const Snapshot& snapshot = *ctx.snapshot;
+    if (headers.protocol != kProtocolUdp || !headers.has(Headers::kPorts)) return false;
+    if (headers.has(Headers::kFragment)) return false;
+    const auto port = load<be16>(packet.frame + headers.l4_offset + offsetof(UdpHeader, dst_port));
+    if (port != snapshot.overlay.port) return false;
+    if (headers.ip_version == 4) {
+        return snapshot.v4.has_vtep && dst_address<V4>(packet.frame, headers) == snapshot.v4.vtep;
+    }
+    return snapshot.v6.has_vtep && dst_address<V6>(packet.frame, headers) == snapshot.v6.vtep;
+}
+
+/// Why the inner frame cannot be taken, Drop::kNone when it can.
+Drop judge_inner(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    if (packet.verdict == Verdict::kDrop || packet.headers.ip_version == 0) {
+        return Drop::kVxlanBadInner;
+    }
+    if (is_tunnelled(ctx, packet)) return Drop::kVxlanBadInner;
+    const auto dst = load<MacAddress>(packet.frame);
+    if (dst != ctx.snapshot->overlay.mac) return Drop::kVxlanNotOurMac;
+    return Drop::kNone;
+}
+
+void decapsulate(WorkerCtx& ctx, Packet& packet) noexcept {
+    const uint32_t vxlan_at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
+    const auto head = packet.head();
+    if (!fits<VxlanHeader>(head, vxlan_at) ||
+        vxlan_at + sizeof(VxlanHeader) > packet.headers.l3_end()) {
+        packet.drop(Drop::kVxlanBadHeader);
+        return;
+    }
+    const auto vxlan = header_at<VxlanHeader>(head.data(), vxlan_at);
+    if (!vxlan.is_valid()) {
+        packet.drop(Drop::kVxlanBadHeader);
+        return;
+    }
+    if (vxlan.vni() != ctx.snapshot->overlay.vni) {
+        packet.drop(Drop::kUnknownVni);
+        return;
+    }
+    // Ethernet padding behind the outer packet must not become part of the inner frame.
+    const uint32_t surplus = rte_pktmbuf_pkt_len(packet.mbuf) - packet.headers.l3_end();
+    if (surplus > 0) rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(surplus));
+    rte_pktmbuf_adj(packet.mbuf, static_cast<uint16_t>(vxlan_at + sizeof(VxlanHeader)));
+    // What the device said of the outer checksum does not hold for the inner one.
+    packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    packet.flags |= kFromOverlay;
+    parse_packet(ctx, packet);
+    const Drop bad = judge_inner(ctx, packet);
+    if (bad != Drop::kNone) packet.drop(bad);
+}
+
+}  // namespace
+
+void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
+    if (!ctx.snapshot->overlay.enabled) return;
+    for (Packet& packet : burst) {
+        if (packet.verdict != Verdict::kLookUp || packet.is(kFromOverlay)) continue;
+        if (ctx.snapshot->port(packet.in_port).kind != PortKind::kUplink) continue;
+        if (is_tunnelled(ctx, packet)) decapsulate(ctx, packet);
+    }
+}
+
+static_assert(Stage<Decap>);
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,116 @@
+#include "dataplane/stages/lookup.h"
+
+#include <array>
+
+namespace podlane::dataplane {
+
+namespace {
+
+template <Family F>
+void look_up_family(WorkerCtx& ctx, Burst burst) noexcept {
+    std::array<FlowKey<F>, kBurst> keys;
+    std::array<uint64_t, kBurst> hashes;
+    std::array<FlowEntry<F>*, kBurst> entries;
+    std::array<Packet*, kBurst> packets;
+    unsigned count = 0;
+    for (Packet& packet : burst) {
+        if (packet.verdict != Verdict::kLookUp || packet.headers.ip_version != F::kVersion) {
+            continue;
+        }
+        keys[count] = flow_key<F>(packet.frame, packet.headers);
+        packets[count++] = &packet;
+    }
+    if (count == 0) return;
+    ctx.flows<F>().lookup_bulk({keys.data(), count}, hashes, entries);
+    for (unsigned i = 0; i < count; ++i) {
+        Packet& packet = *packets[i];
+        packet.hash = hashes[i];
+        packet.entry = entries[i];
+        if (entries[i] == nullptr) {
+            if (packet.is(kToRouter)) {
+                packet.to_slow(SlowReason::kMiss);
+            } else {
+                bridge(ctx, packet);
+            }
+            continue;
+        }
+        const SlowReason reason = check_flow(ctx, packet, *entries[i]);
+        if (reason == SlowReason::kNone) [[likely]] {
+            packet.verdict = Verdict::kForward;
+        } else {
+            packet.to_slow(reason);
+        }
+    }
+}
+
+}  // namespace
+
+template <Family F>
+SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    const Hop hop = entry.current_hop();
+    if (hop.topology_epoch != snapshot.topology_epoch || hop.adjacency == 0) [[unlikely]] {
+        return SlowReason::kReroute;
+    }
+    if ((entry.flags & kEntryCheckService) != 0 &&
+        entry.service_epoch.load(std::memory_order_relaxed) !=
+            snapshot.service_epochs[entry.service_id]) [[unlikely]] {
+        return SlowReason::kServiceChange;
+    }
+    const Adjacency& adjacency = snapshot.adjacencies[hop.adjacency];
+    packet.adjacency = &adjacency;
+    if (adjacency.kind != AdjacencyKind::kEthernet && adjacency.kind != AdjacencyKind::kTunnel)
+        [[unlikely]] {
+        return SlowReason::kUnresolved;
+    }
+    if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
+        return SlowReason::kTooBig;
+    if ((entry.rewrite.flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
+        return SlowReason::kTtl;
+    }
+    if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
+        const auto direction = static_cast<FlowDirection>(entry.direction);
+        if (connection_of(entry).note_packet(direction, packet.headers.tcp_flags)) {
+            return SlowReason::kReplace;
+        }
+    }
+    entry.touch(ctx.now_s);
+    return SlowReason::kNone;
+}
+
+template SlowReason check_flow<V4>(const WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
+template SlowReason check_flow<V6>(const WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept;
+
+void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    const auto ethernet = load<EthernetHeader>(packet.frame);
+    const PortView& in = snapshot.port(packet.in_port);
+    if (ethernet.src != in.peer_mac) [[unlikely]] {
+        const uint16_t known = snapshot.fdb->find(ethernet.src);
+        if (known == Fdb::kMissing) {
+            if (!ethernet.src.is_multicast()) {
+                ctx.tell({EventKind::kMacLearned, false, packet.in_port, ethernet.src, {}});
+            }
+        } else if (known != index_of(packet.in_port)) {
+            packet.drop(Drop::kMacSpoofed);
+            return;
+        }
+    }
+    const uint16_t port = snapshot.fdb->find(ethernet.dst);
+    if (port == Fdb::kMissing) {
+        packet.to_slow(SlowReason::kMulticast);
+    } else if (port == index_of(packet.in_port)) {
+        packet.drop(Drop::kBridgeSamePort);
+    } else {
+        packet.send_to(PortId{port});
+    }
+}
+
+void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
+    look_up_family<V4>(ctx, burst);
+    look_up_family<V6>(ctx, burst);
+}
+
+static_assert(Stage<Lookup>);
+
+}  // namespace podlane::dataplane

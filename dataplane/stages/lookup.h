@@ -1,0 +1,34 @@
+// Stage 4: finds each packet's flow and checks that what was compiled for it still holds.
+#pragma once
+
+#include "dataplane/stages/stage.h"
+
+namespace podlane::dataplane {
+
+/// Looks up the burst, family by family, and leaves each packet with kForward (flow and adjacency
+/// known), with the slow path, or with the bridge's port. Cost: two cache lines a packet,
+/// prefetched over the burst.
+struct Lookup {
+    static constexpr const char* kName = "lookup";
+    static void run(WorkerCtx& ctx, Burst burst) noexcept;
+};
+
+/// Checks a flow against the snapshot and this packet, notes the packet in the flow's state and
+/// sets packet.adjacency. Anything but kNone is for the slow path; the flow is unchanged then.
+template <Family F>
+[[nodiscard]] SlowReason check_flow(const WorkerCtx& ctx, Packet& packet,
+                                    FlowEntry<F>& entry) noexcept;
+
+/// Sends a unicast frame for another MAC on the bridge to where that MAC is. `packet` is for the
+/// slow path when the MAC is not known.
+void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
+
+/// The TTL or hop limit.
+template <Family F>
+[[nodiscard]] inline uint8_t ttl_of(const Packet& packet) noexcept {
+    constexpr size_t kField =
+        std::same_as<F, V4> ? offsetof(Ipv4Header, ttl) : offsetof(Ipv6Header, hop_limit);
+    return packet.frame[packet.headers.l3_offset + kField];
+}
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,124 @@
+#include "dataplane/stages/tx.h"
+
+#include <rte_ethdev.h>
+
+#include "dataplane/checksum_offload.h"
+#include "dataplane/ports/tap_io.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Tries to place the rest of a burst before it counts as lost: a queue that drains gets it all.
+constexpr unsigned kSendTries = 4;
+
+void lose(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count, Drop reason) noexcept {
+    if (count == 0) return;
+    ctx.counters->drop(reason, count);
+    ctx.counters->ports[index_of(port)].tx_dropped.add(count);
+    rte_pktmbuf_free_bulk(frames, count);
+}
+
+/// Frames to the worker that owns this port's send queue.
+void hand_off(WorkerCtx& ctx, const Port& port, rte_mbuf** frames, unsigned count) noexcept {
+    const unsigned owner = port.tx_owner[ctx.id];
+    HandoffRing& ring = ctx.handoff->ring(ctx.id, owner);
+    unsigned done = 0;
+    while (done < count && ring.push({frames[done], port.id})) ++done;
+    if (done > 0) ctx.doorbells[owner].ring();
+    lose(ctx, port.id, frames + done, count - done, Drop::kHandoffFull);
+}
+
+unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
+                   unsigned count) noexcept {
+    if (port.backend == PortBackend::kTap) return tap_send(port, ctx.id, frames, count);
+    const uint16_t queue = port.tx_queue[ctx.id];
+    unsigned sent = 0;
+    for (unsigned tries = 0; sent < count && tries < kSendTries; ++tries) {
+        sent += rte_eth_tx_burst(port.ethdev, queue, frames + sent,
+                                 static_cast<uint16_t>(count - sent));
+    }
+    return sent;
+}
+
+void send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count) noexcept {
+    const Port* port = ctx.ports->get(id);
+    if (port == nullptr) {
+        lose(ctx, id, frames, count, Drop::kPortDown);
+        return;
+    }
+    if (port->backend == PortBackend::kEthdev && port->tx_queue[ctx.id] == kNoQueue) {
+        hand_off(ctx, *port, frames, count);
+        return;
+    }
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) bytes += frames[i]->pkt_len;
+    const unsigned sent = send_some(ctx, *port, frames, count);
+    for (unsigned i = sent; i < count; ++i) bytes -= frames[i]->pkt_len;
+    PortCounters& counters = ctx.counters->ports[index_of(id)];
+    counters.tx_packets.add(sent);
+    counters.tx_bytes.add(bytes);
+    lose(ctx, id, frames + sent, count - sent, Drop::kTxFull);
+}
+
+void drop(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.counters->drop(packet.reason);
+    ctx.counters->ports[index_of(packet.in_port)].rx_dropped.add(1);
+    rte_pktmbuf_free(packet.mbuf);
+}
+
+}  // namespace
+
+void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
+    TxBuffers::Lane& lane = ctx.tx.lane(port);
+    lane.frames[lane.count++] = mbuf;
+    if (lane.count == lane.frames.size()) {
+        send_burst(ctx, port, lane.frames.data(), lane.count);
+        lane.count = 0;
+    }
+}
+
+void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.verdict == Verdict::kSend) [[likely]] {
+            const Port* port = ctx.ports->get(packet.out_port);
+            if (port == nullptr) {
+                packet.drop(Drop::kPortDown);
+            } else if (packet.mbuf->pkt_len > port->caps.max_frame_bytes) {
+                packet.drop(Drop::kTxTooLong);
+            } else if (packet.mbuf->nb_segs > 1 && !port->caps.tx_multi_segment &&
+                       rte_pktmbuf_linearize(packet.mbuf) != 0) {
+                packet.drop(Drop::kTxTooLong);
+            } else {
+                hand_over_checksum(packet, *port);
+                send_frame(ctx, packet.out_port, packet.mbuf);
+                continue;
+            }
+        }
+        if (packet.verdict == Verdict::kDrop) drop(ctx, packet);
+    }
+}
+
+void flush(WorkerCtx& ctx) noexcept {
+    ctx.tx.drain([&ctx](PortId port, TxBuffers::Lane& lane) {
+        send_burst(ctx, port, lane.frames.data(), lane.count);
+        lane.count = 0;
+    });
+}
+
+unsigned drain_handoff(WorkerCtx& ctx, unsigned workers) noexcept {
+    unsigned moved = 0;
+    for (unsigned from = 0; from < workers; ++from) {
+        if (from == ctx.id) continue;
+        HandoffRing& ring = ctx.handoff->ring(from, ctx.id);
+        Handoff item;
+        for (unsigned i = 0; i < kBurst && ring.pop(item); ++i, ++moved) {
+            send_frame(ctx, item.port, item.mbuf);
+        }
+    }
+    return moved;
+}
+
+static_assert(Stage<Tx>);
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,293 @@
+#include "dataplane/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "dataplane/pipeline.h"
+#include "dataplane/ports/tap_io.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Empty turns before a worker sleeps. A turn without traffic takes about a microsecond.
+constexpr unsigned kTurnsBeforeSleep = 64;
+/// With traffic on the devices, TAPs are looked at every so many turns.
+constexpr unsigned kTapInterval = 4;
+/// Blocks of the flow table aged in one turn.
+constexpr unsigned kSweepBudget = 32;
+/// Sleep with nothing to wait for but the clock (ageing).
+constexpr long kLongSleepNs = 250'000'000;
+/// Sleep where a device cannot wake the worker: polls it 10,000 times a second.
+constexpr long kShortSleepNs = 100'000;
+/// Sleep while packets wait for a neighbour.
+constexpr long kHoldSleepNs = 20'000'000;
+
+constexpr uint64_t kDoorbellMark = ~uint64_t{0};
+constexpr uint64_t kNoMark = index_of(kNoPort);
+
+}  // namespace
+
+void Doorbell::ring() noexcept {
+    if (sleeping.load(std::memory_order_seq_cst) &&
+        sleeping.exchange(false, std::memory_order_seq_cst)) {
+        const uint64_t one = 1;
+        [[maybe_unused]] const ssize_t done = write(fd, &one, sizeof(one));
+    }
+}
+
+void Doorbell::clear() noexcept {
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t done = read(fd, &count, sizeof(count));
+}
+
+Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
+    ctx_.id = id;
+    ctx_.counters = shared.counters[id].get();
+    ctx_.flows_v4 = shared.flows_v4.get();
+    ctx_.flows_v6 = shared.flows_v6.get();
+    ctx_.pool = shared.pool;
+    ctx_.ports = &shared.ports;
+    ctx_.handoff = &shared.handoff;
+    ctx_.doorbells = shared.doorbells.data();
+    ctx_.control_doorbell = &shared.control_doorbell;
+    ctx_.events = shared.events[id].get();
+    ctx_.random ^= rte_rdtsc() + id;
+    epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+    shared.doorbells[id].fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = kDoorbellMark;
+    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, shared.doorbells[id].fd, &event);
+}
+
+Worker::~Worker() {
+    // The thread has ended: what it still held goes back to the pool.
+    const auto held = std::make_unique<std::array<HeldPacket, HoldQueue::kSlots>>();
+    const unsigned count = ctx_.hold.take_all(held->data());
+    for (unsigned i = 0; i < count; ++i) rte_pktmbuf_free((*held)[i].mbuf);
+    close(epoll_fd_);
+    close(shared_.doorbells[ctx_.id].fd);
+}
+
+bool Worker::watch(int fd, PortId port) noexcept {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = index_of(port);
+    return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Worker::unwatch(int fd) noexcept {
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void Worker::run() noexcept {
+    shared_.domain.online(ctx_.id);
+    while (!shared_.stop.load(std::memory_order_relaxed)) {
+        turn();
+        if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
+    }
+    shared_.domain.offline(ctx_.id);
+}
+
+unsigned Worker::turn() noexcept {
+    begin_turn();
+    unsigned moved = poll_devices();
+    if (moved == 0 || ++turns_since_taps_ >= kTapInterval) {
+        turns_since_taps_ = 0;
+        moved += poll_taps();
+    }
+    if (shared_.workers > 1) moved += drain_handoff(ctx_, shared_.workers);
+    if (ctx_.id == 0) moved += run_commands();
+    if (!ctx_.hold.empty() && (snapshot_changed_ || ctx_.hold.overdue(ctx_.now_ms))) {
+        release_held();
+    }
+    flush(ctx_);
+    ctx_.flows_v4->maintain(ctx_.id, ctx_.now_s);
+    ctx_.flows_v6->maintain(ctx_.id, ctx_.now_s);
+    const unsigned aged = ctx_.flows_v4->sweep(ctx_.id, ctx_.now_s, kSweepBudget) +
+                          ctx_.flows_v6->sweep(ctx_.id, ctx_.now_s, kSweepBudget);
+    account(turn_tsc_, moved);
+    idle_turns_ = moved + aged > 0 ? 0 : idle_turns_ + 1;
+    return moved;
+}
+
+void Worker::begin_turn() noexcept {
+    shared_.domain.quiescent(ctx_.id);
+    // Pairs with the release in publish().
+    const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
+    snapshot_changed_ = snapshot != ctx_.snapshot;
+    ctx_.snapshot = snapshot;
+    turn_tsc_ = rte_rdtsc();
+    ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
+    ctx_.now_s = static_cast<uint32_t>(ctx_.now_ms / 1000);
+    const uint32_t version = shared_.ports.version();
+    if (version != ports_version_) {
+        ports_version_ = version;
+        refresh_ports();
+    }
+}
+
+void Worker::refresh_ports() noexcept {
+    polled_count_ = 0;
+    all_wake_ = true;
+    for (size_t i = 0; i < kMaxPorts && polled_count_ < polled_.size(); ++i) {
+        const Port* port = shared_.ports.get(PortId{static_cast<uint16_t>(i)});
+        if (port == nullptr || port->backend != PortBackend::kEthdev) continue;
+        const uint16_t queue = port->rx_queue[ctx_.id];
+        if (queue == kNoQueue) continue;
+        polled_[polled_count_++] = {port->id, port->ethdev, queue};
+        all_wake_ = all_wake_ && port->device_port->caps().rx_wake;
+    }
+}
+
+unsigned Worker::poll_devices() noexcept {
+    unsigned moved = 0;
+    std::array<rte_mbuf*, kBurst> frames;
+    for (unsigned i = 0; i < polled_count_; ++i) {
+        const PolledQueue& queue = polled_[i];
+        const unsigned count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
+        if (count == 0) continue;
+        moved += count;
+        process(frames.data(), count, queue.id);
+    }
+    return moved;
+}
+
+unsigned Worker::poll_taps() noexcept {
+    std::array<epoll_event, 64> ready;
+    const int count = epoll_wait(epoll_fd_, ready.data(), static_cast<int>(ready.size()), 0);
+    unsigned moved = 0;
+    for (int i = 0; i < count; ++i) {
+        const uint64_t mark = ready[static_cast<size_t>(i)].data.u64;
+        if (mark == kDoorbellMark) {
+            shared_.doorbells[ctx_.id].clear();
+        } else if (mark != kNoMark) {
+            moved += receive_tap(PortId{static_cast<uint16_t>(mark)});
+        }
+    }
+    return moved;
+}
+
+unsigned Worker::receive_tap(PortId id) noexcept {
+    const Port* port = shared_.ports.get(id);
+    if (port == nullptr || port->backend != PortBackend::kTap) return 0;
+    std::array<rte_mbuf*, kBurst> frames;
+    const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
+    if (got.no_mbuf) ctx_.counters->drop(Drop::kNoMbuf);
+    if (got.lost) {
+        unwatch(port->tap_fds[ctx_.id]);
+        ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
+    }
+    if (got.count > 0) process(frames.data(), got.count, id);
+    return got.count;
+}
+
+void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        Packet& packet = ctx_.packets[i];
+        packet.mbuf = frames[i];
+        packet.in_port = port;
+        packet.flags = 0;
+        bytes += frames[i]->pkt_len;
+    }
+    PortCounters& counters = ctx_.counters->ports[index_of(port)];
+    counters.rx_packets.add(count);
+    counters.rx_bytes.add(bytes);
+    ctx_.counters->rx_packets.add(count);
+    Pipeline::run(ctx_, {ctx_.packets.data(), count});
+}
+
+unsigned Worker::run_commands() noexcept {
+    unsigned done = 0;
+    Command command;
+    for (; done < kBurst && shared_.commands.pop(command); ++done) {
+        if (command.kind == CommandKind::kPurge) {
+            purge_.add(command.address);
+        } else {
+            execute_neighbour_command(ctx_, command);
+        }
+    }
+    return done + (purge_.step(ctx_) ? 1 : 0);
+}
+
+void Worker::release_held() noexcept {
+    std::array<HeldPacket, HoldQueue::kSlots> held;
+    const unsigned count = ctx_.hold.take_all(held.data());
+    for (unsigned i = 0; i < count; ++i) {
+        Packet& packet = ctx_.packets[0];
+        packet.mbuf = held[i].mbuf;
+        packet.in_port = held[i].in_port;
+        packet.flags = held[i].flags;
+        ctx_.held_until_ms = held[i].until_ms;
+        if (held[i].until_ms <= ctx_.now_ms) {
+            parse_packet(ctx_, packet);
+            if (packet.headers.ip_version == 6) {
+                drop_and_tell<V6>(ctx_, packet, Drop::kNeighbourUnreachable,
+                                  Notice::kHostUnreachable);
+            } else {
+                drop_and_tell<V4>(ctx_, packet, Drop::kNeighbourUnreachable,
+                                  Notice::kHostUnreachable);
+            }
+            Tx::run(ctx_, {&packet, 1});
+        } else if (snapshot_changed_) {
+            Pipeline::run(ctx_, {&packet, 1});
+        } else if (!ctx_.hold.add(held[i])) {
+            packet.drop(Drop::kNeighbourHoldFull);
+            Tx::run(ctx_, {&packet, 1});
+        }
+    }
+}
+
+void Worker::account(uint64_t turn_start, unsigned moved) noexcept {
+    const uint64_t cycles = rte_rdtsc() - turn_start;
+    (moved > 0 ? ctx_.counters->busy_cycles : ctx_.counters->idle_cycles).add(cycles);
+}
+
+bool Worker::work_waits() noexcept {
+    if (ctx_.id == 0 && shared_.commands.size() > 0) return true;
+    if (shared_.snapshot.load(std::memory_order_acquire) != ctx_.snapshot) return true;
+    if (shared_.ports.version() != ports_version_) return true;
+    for (unsigned from = 0; from < shared_.workers; ++from) {
+        if (from != ctx_.id && shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
+    }
+    return shared_.stop.load(std::memory_order_relaxed);
+}
+
+void Worker::sleep() noexcept {
+    idle_turns_ = 0;
+    for (unsigned i = 0; i < polled_count_; ++i) {
+        shared_.ports.get(polled_[i].id)->device_port->arm_wake(polled_[i].queue);
+    }
+    Doorbell& doorbell = shared_.doorbells[ctx_.id];
+    doorbell.sleeping.store(true, std::memory_order_seq_cst);  // pairs with ring()
+    const uint64_t start = rte_rdtsc();
+    // What came between the last look and arming must not wait for the next packet.
+    if (poll_devices() == 0 && !work_waits()) {
+        long ns = all_wake_ ? kLongSleepNs : kShortSleepNs;
+        if (!ctx_.hold.empty()) ns = std::min(ns, kHoldSleepNs);
+        const timespec timeout{0, ns};
+        std::array<epoll_event, 1> ready;
+        // Asleep, this worker holds nothing shared and no grace period waits for it.
+        shared_.domain.offline(ctx_.id);
+        epoll_pwait2(epoll_fd_, ready.data(), 1, &timeout, nullptr);
+        shared_.domain.online(ctx_.id);
+    }
+    doorbell.sleeping.store(false, std::memory_order_seq_cst);
+    flush(ctx_);
+    // Ports can have been removed while asleep.
+    for (unsigned i = 0; i < polled_count_; ++i) {
+        const Port* port = shared_.ports.get(polled_[i].id);
+        if (port != nullptr) port->device_port->disarm_wake(polled_[i].queue);
+    }
+    ctx_.counters->idle_cycles.add(rte_rdtsc() - start);
+}
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,65 @@
+// A worker: the thread that moves packets. Run to completion, no locks, one snapshot a turn.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/shared.h"
+#include "dataplane/slowpath/purge.h"
+#include "dataplane/worker_ctx.h"
+
+namespace podlane::dataplane {
+
+/// Threads: constructed and destroyed by control; run() on the worker's own thread; watch() and
+/// unwatch() by control at any time.
+class Worker {
+  public:
+    Worker(Shared& shared, unsigned id);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Turns and sleeps until shared.stop.
+    void run() noexcept;
+    /// One round over everything that can bring work; returns the number of packets and commands.
+    /// The worker is online in the domain.
+    unsigned turn() noexcept;
+
+    /// Adds a descriptor to what the worker polls or sleeps on; `port` comes back with readiness.
+    [[nodiscard]] bool watch(int fd, PortId port) noexcept;
+    void unwatch(int fd) noexcept;
+
+  private:
+    struct PolledQueue {
+        PortId id;
+        uint16_t ethdev;
+        uint16_t queue;
+    };
+
+    void begin_turn() noexcept;
+    void refresh_ports() noexcept;
+    unsigned poll_devices() noexcept;
+    unsigned poll_taps() noexcept;
+    unsigned receive_tap(PortId id) noexcept;
+    unsigned run_commands() noexcept;
+    void release_held() noexcept;
+    void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    void account(uint64_t turn_start, unsigned moved) noexcept;
+    void sleep() noexcept;
+    [[nodiscard]] bool work_waits() noexcept;
+
+    Shared& shared_;
+    WorkerCtx ctx_;
+    Purge purge_;
+    int epoll_fd_ = -1;
+    uint64_t turn_tsc_ = 0;
+    uint32_t ports_version_ = 0;
+    unsigned polled_count_ = 0;
+    std::array<PolledQueue, 32> polled_{};
+    bool all_wake_ = true;  ///< every polled device can wake this worker
+    unsigned idle_turns_ = 0;
+    unsigned turns_since_taps_ = 0;
+    bool snapshot_changed_ = false;
+};
+
+}  // namespace podlane::dataplane

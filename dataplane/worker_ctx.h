@@ -1,0 +1,105 @@
+// Everything a stage may use: one object for each worker, given to every stage by reference.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+
+#include "dataplane/handoff.h"
+#include "dataplane/packet.h"
+#include "dataplane/ports/port.h"
+#include "dataplane/ports/tx_buffers.h"
+#include "dataplane/slowpath/hold.h"
+#include "lib/base/spsc_ring.h"
+#include "lib/flow/table.h"
+#include "lib/state/counters.h"
+#include "lib/state/events.h"
+#include "lib/state/snapshot.h"
+
+namespace podlane::dataplane {
+
+using EventRing = SpscRing<Event, 1024>;
+using CommandRing = SpscRing<Command, 1024>;
+
+/// Wakes a thread that sleeps in epoll on an eventfd.
+/// Threads: sleeping is set by the sleeper, ring() called by anybody.
+struct alignas(kCacheLine) Doorbell {
+    int fd = -1;
+    std::atomic<bool> sleeping{false};
+
+    /// Costs a system call only when somebody sleeps.
+    void ring() noexcept;
+    /// Takes the wake-ups that came in.
+    void clear() noexcept;
+};
+
+/// A worker's state. Threads: its own worker, but for the members that say otherwise.
+struct alignas(kCacheLine) WorkerCtx {
+    unsigned id = 0;
+    uint32_t now_s = 0;                  ///< seconds since start, at the beginning of this turn
+    uint64_t now_ms = 0;                 ///< milliseconds since start, likewise
+    const Snapshot* snapshot = nullptr;  ///< of this turn
+    WorkerCounters* counters = nullptr;
+    FlowTable<V4>* flows_v4 = nullptr;
+    FlowTable<V6>* flows_v6 = nullptr;
+    rte_mempool* pool = nullptr;
+    const PortTable* ports = nullptr;
+    HandoffRings* handoff = nullptr;
+    Doorbell* doorbells = nullptr;         ///< of all workers, by id
+    Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed
+    EventRing* events = nullptr;
+    uint64_t random = 0x9e3779b97f4a7c15u;  ///< state of next_random()
+
+    uint64_t held_until_ms = 0;  ///< deadline of the packet being run again (kHeldBefore)
+
+    /// Neighbours asked for lately, so that a burst asks once.
+    struct Asked {
+        RawAddress address;
+        PortId port = kNoPort;
+        uint64_t until_ms = 0;
+    };
+    std::array<Asked, 64> asked{};
+
+    /// ICMP errors that may still be sent, RFC 1812 section 4.3.2.8; see may_notify().
+    uint32_t notice_tokens = kNoticeBurst;
+    uint64_t notice_ms = 0;
+    static constexpr uint32_t kNoticeBurst = 100;
+
+    std::array<Packet, kBurst> packets{};
+    TxBuffers tx{};
+    HoldQueue hold{};
+
+    template <Family F>
+    [[nodiscard]] FlowTable<F>& flows() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return *flows_v4;
+        } else {
+            return *flows_v6;
+        }
+    }
+    /// xorshift64*: good enough for choosing source ports.
+    [[nodiscard]] uint32_t next_random() noexcept {
+        random ^= random >> 12;
+        random ^= random << 25;
+        random ^= random >> 27;
+        return static_cast<uint32_t>((random * 0x2545f4914f6cdd1du) >> 32);
+    }
+    /// At most one ICMP error a millisecond in the long run, and kNoticeBurst at once.
+    [[nodiscard]] bool may_notify() noexcept {
+        const uint64_t fresh = notice_tokens + (now_ms - notice_ms);
+        notice_ms = now_ms;
+        notice_tokens = static_cast<uint32_t>(fresh < kNoticeBurst ? fresh : kNoticeBurst);
+        if (notice_tokens == 0) return false;
+        --notice_tokens;
+        return true;
+    }
+    /// Tells control; lost when the ring is full, the next packet says it again.
+    void tell(const Event& event) noexcept {
+        if (events->push(event)) control_doorbell->ring();
+    }
+};
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,30 @@
+// The header that a TAP with IFF_VNET_HDR puts before each frame: virtio 1.1 section 5.1.6, with
+// the fields in host order, as the kernel's TAP has them unless told otherwise.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace podlane {
+
+inline constexpr uint8_t kVirtioNeedsChecksum = 1;  ///< flags: the L4 checksum is partial
+inline constexpr uint8_t kVirtioDataValid = 2;      ///< flags: the L4 checksum was verified
+
+inline constexpr uint8_t kVirtioGsoNone = 0;
+inline constexpr uint8_t kVirtioGsoTcp4 = 1;
+inline constexpr uint8_t kVirtioGsoUdp = 3;
+inline constexpr uint8_t kVirtioGsoTcp6 = 4;
+inline constexpr uint8_t kVirtioGsoEcn = 0x80;
+
+struct VirtioNetHeader {
+    uint8_t flags;
+    uint8_t gso_type;
+    uint16_t header_bytes;     ///< with GSO: bytes of all headers
+    uint16_t gso_bytes;        ///< with GSO: payload bytes of a segment
+    uint16_t checksum_start;   ///< frame offset of the L4 header
+    uint16_t checksum_offset;  ///< from there, the checksum field
+    uint16_t buffers;          ///< unused by a TAP
+};
+static_assert(sizeof(VirtioNetHeader) == 12 && std::is_trivially_copyable_v<VirtioNetHeader>);
+
+}  // namespace podlane
