@@ -117,13 +117,16 @@ class Namespace:
     def links(self):
         return [link["ifname"] for link in self.ip_json("link", "show")]
 
-    def close(self):
-        for process in self._processes:
+    def stop_processes(self):
+        for process in reversed(self._processes):
             try:
-                process.stop(timeout=5)
+                process.stop(timeout=10)
             except subprocess.TimeoutExpired:
                 pass
         self._processes = []
+
+    def close(self):
+        self.stop_processes()
         run(["ip", "netns", "del", self.name], check=False)
 
 

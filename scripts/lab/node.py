@@ -1,4 +1,4 @@
-"""A Podlane node and its pods: `podlaned` in a namespace, driven by `podlanectl` as a user would."""
+"""A Podlane node and its pods: `podlaned` in a namespace, driven by `podlanectl`."""
 
 import json
 import os
@@ -58,17 +58,8 @@ class Node:
         self.pods = []
         self.daemon = None
         self._last_pod = 9
-        self._plug(wire, mtu)
-        self.config = self._config(workers, overlay, gateway, mtu)
-
-    def _plug(self, wire, mtu):
-        """Makes the uplink eth1. Podlane takes its frames; the kernel must not answer them too:
-        it sees copies, and holds the same addresses on the host interface."""
-        self.namespace.sysctl("net.ipv6.conf.default.accept_dad", 0)
         self.wire_port = wire.plug(self.namespace, "eth1", mtu=mtu)
-        self.namespace.sysctl("net.ipv6.conf.eth1.disable_ipv6", 1)
-        self.namespace.sysctl("net.ipv4.conf.eth1.rp_filter", 1)
-        self.namespace.ip("link", "set", "eth1", "arp", "off")
+        self.config = self._config(workers, overlay, gateway, mtu)
 
     def _config(self, workers, overlay, gateway, mtu):
         uplink = {
@@ -102,10 +93,16 @@ class Node:
     def gateway(self, family):
         return self.gateways[family == 6]
 
+    def use_config(self, path):
+        """Takes a file instead of the made configuration; its socket must be `self.socket`."""
+        self.config_path = path
+        self.config = None
+
     def start(self, timeout=30):
         """Starts podlaned and returns when it says that it is ready."""
-        with open(self.config_path, "w", encoding="utf-8") as file:
-            json.dump(self.config, file, indent=2)
+        if self.config:
+            with open(self.config_path, "w", encoding="utf-8") as file:
+                json.dump(self.config, file, indent=2)
         command = [program("podlaned"), "--config", self.config_path]
         log = f"/run/lab/{self.name}.log"
         remove_file(log)

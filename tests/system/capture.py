@@ -17,8 +17,8 @@ class Capture:
     def __init__(self, namespace, interface, expression="", *, direction="in"):
         self._file = f"/run/lab/{namespace.name}.{interface}.pcap"
         self._process = namespace.spawn(
-            ["tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root", "-B", "65536", "-Q", direction,
-             "-i", interface, "-w", self._file, *expression.split()],
+            ["tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root", "-B", "65536",
+             "-Q", direction, "-i", interface, "-w", self._file, *expression.split()],
             log=f"{self._file}.log",
         )
         self._process.wait_for_line(lambda line: "listening on" in line, 5, "tcpdump")

@@ -84,7 +84,8 @@ def expect_ping(namespace, address, *, settle=5, **options):
 
 def expect_bulk(namespace, address, size, port=BULK, timeout=60):
     """Data arrives whole, both ways; returns the rate in MB/s."""
-    seen = call(namespace, "bulk", address=address, port=port, size=size, seed=size, timeout=timeout)
+    seen = call(namespace, "bulk", address=address, port=port, size=size, seed=size,
+                timeout=timeout)
     expect(seen["sent_whole"], "the digest of the data sent differs")
     expect(seen["received_whole"], "the digest of the data received differs")
     return 2 * size / 1e6 / max(seen["seconds"], 0.001)

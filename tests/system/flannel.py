@@ -11,6 +11,11 @@ from lab.net import Namespace, add_addresses, offloads_off
 MTU = 1450
 
 
+def on_link(addresses):
+    """An IPv4 and an IPv6 address with the prefix lengths used here."""
+    return [f"{addresses[0]}/24", f"{addresses[1]}/64"]
+
+
 class KernelPod:
     """A pod on a veth of the bridge cni0, as flannel's CNI plugin makes it."""
 
@@ -27,7 +32,7 @@ class KernelPod:
         offloads_off(self.namespace, "eth0")
         offloads_off(node.namespace, port)
         self.namespace.ip("link", "set", "eth0", "up")
-        add_addresses(self.namespace, "eth0", [f"{self.addresses[0]}/24", f"{self.addresses[1]}/64"])
+        add_addresses(self.namespace, "eth0", on_link(self.addresses))
         self.namespace.ip("route", "add", "default", "via", node.gateways[0])
         self.namespace.ip("-6", "route", "add", "default", "via", node.gateways[1])
 
@@ -51,13 +56,13 @@ class FlannelNode:
         self.namespace.sysctl("net.ipv4.ip_forward", 1)
         self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
         wire.plug(self.namespace, "eth1")
-        add_addresses(self.namespace, "eth1", [f"{self.addresses[0]}/24", f"{self.addresses[1]}/64"])
+        add_addresses(self.namespace, "eth1", on_link(self.addresses))
         self._vxlan("flannel.1", self.addresses[0], f"10.244.{number}.0/32")
         self._vxlan("flannel-v6.1", self.addresses[1], f"fd00:10:244:{number:x}::/128")
         self.namespace.ip("link", "add", "cni0", "mtu", str(MTU), "type", "bridge",
                           "forward_delay", "0", "mcast_snooping", "0")
         self.namespace.ip("link", "set", "cni0", "up")
-        add_addresses(self.namespace, "cni0", [f"{self.gateways[0]}/24", f"{self.gateways[1]}/64"])
+        add_addresses(self.namespace, "cni0", on_link(self.gateways))
 
     def _vxlan(self, device, local, address):
         self.namespace.ip("link", "add", device, "address", self.vtep_mac, "mtu", str(MTU),

@@ -190,7 +190,7 @@ def refusals(report, cluster, family, here, there):
             with report.check(f"IPv{family}: {who}: {protocol} to a Service with no endpoint"):
                 seen = lab.call(client, "refused", address=empty, port=80, protocol=protocol)
                 expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
-            with report.check(f"IPv{family}: {who}: {protocol} to an undefined port of a ClusterIP"):
+            with report.check(f"IPv{family}: {who}: {protocol} to an undefined ClusterIP port"):
                 seen = lab.call(client, "refused", address=defined, port=81, protocol=protocol)
                 expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
     with report.check(f"IPv{family}: an address of the service CIDR that no Service has: silence"):
@@ -204,7 +204,7 @@ def refusals(report, cluster, family, here, there):
         seen = lab.call(cluster.outside, "refused", port=30090,
                         address=cluster.nodes["a"].address(family))
         expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
-    with report.check(f"IPv{family}: outside to a node port that no Service has: the kernel refuses"):
+    with report.check(f"IPv{family}: outside to a node port of no Service: the kernel refuses"):
         seen = lab.call(cluster.outside, "refused", port=30099,
                         address=cluster.nodes["a"].address(family))
         expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")

@@ -1,0 +1,35 @@
+# A thin front: it installs what is missing and calls meson. BUILD=dir takes another build folder.
+BUILD ?= build
+export PODLANE_BUILD = $(abspath $(BUILD))
+
+.PHONY: all build deps demo test bench install clean
+
+all: build
+
+deps:
+	@scripts/deps.sh build test demo
+
+$(BUILD)/build.ninja: | deps
+	meson setup $(BUILD) --buildtype=release -Ddebug=true
+
+build: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+# The story on two nodes; KEEP=1 leaves it running.
+demo: $(BUILD)/build.ninja
+	ninja -C $(BUILD) podlaned podlanectl
+	@scripts/demo.py $(if $(KEEP),--keep)
+
+# All tests; QUICK=1 leaves out the sanitizers, the fuzzers and the demo.
+test: $(BUILD)/build.ninja
+	@scripts/test.py $(if $(QUICK),--quick)
+
+bench: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+	meson test -C $(BUILD) --benchmark --verbose
+
+install: build
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

@@ -1,0 +1,346 @@
+#!/usr/bin/python3
+"""The story: a web shop and its database on two Podlane nodes, carried from end to end.
+
+Two nodes, an outside client and three pods are made as network namespaces; nginx, php-fpm and
+MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each of the four
+kinds of talk is carried out and shown with the hops that its packets took. Nothing stays behind,
+also when interrupted. With --keep the network stays until it is told to stop.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+
+from lab import kubelet, objects
+from lab.isolate import Interrupted, Unavailable, isolate
+from lab.net import CommandFailed, Namespace, Wire, add_addresses
+from lab.node import BUILD, Node, program
+
+CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs/demo")
+NODE_PORT = 30080
+PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
+            ("Oak shelf", "99.95")]
+STEPS = 10
+
+
+class DemoFailed(Exception):
+    """The story did not go as told; the text says where."""
+
+
+def require(condition, text):
+    if not condition:
+        raise DemoFailed(text)
+
+
+def config(name):
+    return os.path.join(CONFIGS, name)
+
+
+class Counters:
+    """What the nodes' port counters gained while a `with` block ran."""
+
+    def __init__(self, nodes):
+        self._nodes = nodes
+        self._before = {}
+        self.gained = []
+
+    def _read(self):
+        return {
+            (node.name, port["name"]): (port["rxPackets"], port["txPackets"])
+            for node in self._nodes
+            for port in node.stats()["ports"]
+        }
+
+    def __enter__(self):
+        self._before = self._read()
+        return self
+
+    def __exit__(self, *_exception):
+        for key, (received, sent) in self._read().items():
+            was_received, was_sent = self._before.get(key, (0, 0))
+            if (received, sent) != (was_received, was_sent):
+                self.gained.append((*key, received - was_received, sent - was_sent))
+
+    def of(self, node, port):
+        """Packets of one port, both ways."""
+        return sum(row[2] + row[3] for row in self.gained if row[0] == node and port in row[1])
+
+
+class Demo:
+    """The story's stage and its acts."""
+
+    def __init__(self):
+        self._step = 0
+        self._started = time.monotonic()
+        self.summary = []
+        self.nodes = []
+        self.pods = {}
+        self.client = None
+
+    def step(self, text):
+        self._step += 1
+        print(f"\n[{self._step}/{STEPS}] {time.monotonic() - self._started:5.1f} s  {text}",
+              flush=True)
+
+    def say(self, text):
+        for line in str(text).splitlines():
+            print(f"      {line}", flush=True)
+
+    # ---- the stage -----------------------------------------------------------------------------
+
+    def make_nodes(self):
+        self.step("Two nodes and an outside client on one wire; podlaned starts on each node")
+        wire = Wire()
+        for number, name in enumerate(("node-a", "node-b"), 1):
+            node = Node(name, number, wire)
+            node.use_config(config(f"{name}.yaml"))
+            self.nodes.append(node)
+            node.start()
+            self.say(f"{name}: podlaned is ready, 192.168.50.{number}, pods 10.244.{number}.0/24")
+        self.client = Namespace("outside")
+        wire.plug(self.client, "eth0")
+        add_addresses(self.client, "eth0", ["192.168.50.100/24"])
+        self.say("outside: 192.168.50.100")
+
+    def apply_files(self):
+        self.step("The story's files are applied on both nodes with podlanectl")
+        names = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml"]
+        for node in self.nodes:
+            done = node.ctl("apply", "-f", *(config(name) for name in names))
+            self.say(f"{node.name}$ podlanectl apply -f {' '.join(names)}")
+            self.say((done.stdout + done.stderr).strip())
+
+    def make_pods(self):
+        self.step("The pods start: the demo plays the kubelet for the two Deployments")
+        web, database = kubelet.load(config("webapp.yml")), kubelet.load(config("mysql.yml"))
+        sql = kubelet.load(config("sqlservice.yml"))
+        hosts = {sql["metadata"]["name"]: sql["spec"]["clusterIP"]}
+        app = os.path.join(CONFIGS, "app")
+        node_a, node_b = self.nodes
+        for node, name, deployment in ((node_b, "mysql-1", database), (node_a, "webapp-1", web),
+                                       (node_b, "webapp-2", web)):
+            pod = kubelet.RunningPod(node, name, deployment, hosts, app)
+            self.pods[name] = pod
+            images = " + ".join(each["image"] for each in pod.spec["containers"])
+            self.say(f"{name} on {node.name}: {pod.address}, {images}")
+        document = objects.document(*(pod.object() for pod in self.pods.values()))
+        for node in self.nodes:
+            node.apply(document)
+        self.say("their Pod objects are applied: the Services have endpoints now")
+        self.say(node_a.ctl("get", "frontends").stdout.rstrip())
+
+    # ---- the acts ------------------------------------------------------------------------------
+
+    def curl(self, namespace, url, *words):
+        return namespace.run(["curl", "-sS", "--fail", "--max-time", "10", *words, url]).stdout
+
+    def show_hops(self, counters):
+        if not counters.gained:
+            self.say("packets at the nodes' ports: none")
+        for node, port, received, sent in counters.gained:
+            self.say(f"packets at {node:7} {port:22} in {received:4}  out {sent:4}")
+
+    def explain(self, node, source, target):
+        shown = node.ctl("explain", "--from", source, "--to", target, "--proto", "tcp")
+        self.say(f"{node.name}$ podlanectl explain --from {source} --to {target} --proto tcp")
+        self.say("\n".join("  " + line for line in shown.stdout.rstrip().splitlines()))
+
+    def passed(self, kind, what):
+        self.summary.append((kind, what))
+
+    def container_to_container(self):
+        self.step("Container to container in one pod: nginx to php-fpm over 127.0.0.1:9000")
+        pod = self.pods["webapp-1"]
+        with Counters(self.nodes) as counters:
+            answer = self.curl(pod.namespace, "http://127.0.0.1/?info").strip()
+        self.say(f"nginx, with the words of php-fpm: {answer}")
+        require("served by webapp-1" in answer, f"unexpected answer: {answer}")
+        self.show_hops(counters)
+        require(counters.of("node-a", "webapp-1") <= 2, "the pod's port carried local traffic")
+        self.passed("container to container", "nginx -> php-fpm in webapp-1, 127.0.0.1:9000")
+
+    def pod_to_pod(self):
+        self.step("Pod to pod by address: on one node, and across nodes over VXLAN")
+        first, second, database = (self.pods[n] for n in ("webapp-1", "webapp-2", "mysql-1"))
+        with Counters(self.nodes) as counters:
+            answer = self.sql_from(second, database.address, "SELECT 'reached directly'")
+        self.say(f"webapp-2 -> mysql-1 ({database.address}:3306), both on node-b: {answer}")
+        self.show_hops(counters)
+        require("reached directly" in answer, f"unexpected answer: {answer}")
+        require(counters.of("node-b", "mysql-1") > 0, "the database's port counted nothing")
+        self.explain(self.nodes[1], "default/webapp-2", f"{database.address}:3306")
+        self.passed("pod to pod, one node", f"webapp-2 -> mysql-1, {database.address}:3306")
+        with Counters(self.nodes) as counters:
+            answer = self.curl(first.namespace, f"http://{second.address}/?info").strip()
+        self.say(f"webapp-1 (node-a) -> webapp-2 (node-b): {answer}")
+        self.show_hops(counters)
+        require(f"served by webapp-2, for {first.address}" in answer, f"answer: {answer}")
+        require(counters.of("node-a", "uplink0") > 0, "the uplink counted nothing")
+        self.explain(self.nodes[0], "default/webapp-1", f"{second.address}:80")
+        self.passed("pod to pod, two nodes", f"webapp-1 -> webapp-2, {second.address}:80")
+
+    def pod_to_service(self):
+        self.step("Pod to Service: the web app asks its database by the name webapp-sql1")
+        pod = self.pods["webapp-1"]
+        service = kubelet.load(config("sqlservice.yml"))["spec"]["clusterIP"]
+        with Counters(self.nodes) as counters:
+            answer = self.curl(pod.namespace, "http://127.0.0.1/").strip()
+        self.say(f"webapp-1: {answer}; it made ProductDetails.products through {service}:3306")
+        self.show_hops(counters)
+        require(counters.of("node-b", "mysql-1") > 0, "the database's port counted nothing")
+        self.explain(self.nodes[0], "default/webapp-1", f"{service}:3306")
+        self.passed("pod to Service", f"webapp-1 -> webapp-sql1 ({service}:3306) -> mysql-1")
+
+    def outside_to_service(self):
+        self.step(f"Outside to Service: products are posted through port {NODE_PORT} of each node")
+        with Counters(self.nodes) as counters:
+            for number, (name, price) in enumerate(PRODUCTS):
+                node = self.nodes[number % 2]
+                url = f"http://{node.addresses[0]}:{NODE_PORT}/"
+                words = ["--data-urlencode", f"name={name}", "--data-urlencode", f"price={price}"]
+                answer = self.curl(self.client, url, *words).strip()
+                self.say(f"POST {url} {name}: {answer}")
+                require(answer.startswith(f"added {name}"), f"unexpected answer: {answer}")
+        self.show_hops(counters)
+        self.explain(self.nodes[0], "192.168.50.100", f"192.168.50.1:{NODE_PORT}")
+        self.passed("outside to Service", f"client -> NODE_IP:{NODE_PORT} -> webapp, either node")
+
+    def read_back(self):
+        self.step("The products are read back from outside, through either node")
+        servers = set()
+        for _ in range(8):
+            for node in self.nodes:
+                listing = self.curl(self.client, f"http://{node.addresses[0]}:{NODE_PORT}/")
+                servers.add(listing.splitlines()[0])
+                for name, price in PRODUCTS:
+                    require(f"\t{name}\t{price}\t" in listing, f"{name} is missing in {listing}")
+        self.say(listing)
+        self.say(f"16 requests, answered by: {', '.join(sorted(servers))}")
+        self.passed("read back", f"{len(PRODUCTS)} products through both nodes")
+
+    def look_into_database(self):
+        self.step("The database itself is asked, inside its pod")
+        database = self.pods["mysql-1"]
+        rows = database.namespace.run([
+            "mariadb", "--no-defaults", f"--socket={database.dir}/mariadb.sock", "--user=root",
+            "--table", "--execute", "SELECT * FROM ProductDetails.products"]).stdout
+        self.say(rows)
+        for name, price in PRODUCTS:
+            require(name in rows and price in rows, f"{name} is not in the database")
+        self.passed("database", f"{len(PRODUCTS)} rows in ProductDetails.products")
+
+    def sql_from(self, pod, host, statement):
+        """Runs SQL from a pod against a host, as the web app's user."""
+        words = ["mariadb", "--no-defaults", f"--host={host}", "--user=webapp",
+                 "--password=demo-only", "--skip-column-names", "--execute", statement]
+        return pod.run(words).stdout.strip()
+
+    def drops(self):
+        self.step("What the nodes dropped on the way, by reason")
+        for node in self.nodes:
+            lost = ", ".join(f"{reason} {count}" for reason, count in node.drops().items())
+            self.say(f"{node.name}: {lost or 'nothing'}")
+
+    def finish(self):
+        width = max(len(kind) for kind, _ in self.summary)
+        print(f"\nSummary, after {time.monotonic() - self._started:.1f} s")
+        for kind, what in self.summary:
+            print(f"  ok  {kind:{width}}  {what}")
+        print(flush=True)
+
+    def run(self):
+        self.make_nodes()
+        self.apply_files()
+        self.make_pods()
+        self.container_to_container()
+        self.pod_to_pod()
+        self.pod_to_service()
+        self.outside_to_service()
+        self.read_back()
+        self.look_into_database()
+        self.drops()
+        self.finish()
+
+    def stop(self):
+        """Ends what runs; returns what went wrong doing so."""
+        wrong = []
+        for pod in self.pods.values():
+            pod.namespace.stop_processes()
+        for node in self.nodes:
+            if node.daemon:
+                code = node.stop()
+                wrong += [f"{node.name}: podlaned ended with {code}"] if code else []
+                wrong += [f"{node.name}: left behind {what}" for what in node.leftovers()]
+            node.close()
+        if self.client:
+            self.client.close()
+        return wrong
+
+    def logs(self):
+        for path in [node.daemon.log for node in self.nodes if node.daemon] + [
+                f"{pod.dir}/{name}" for pod in self.pods.values() for name in os.listdir(pod.dir)
+                if name.endswith(".log")]:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                tail = file.read()[-1500:].rstrip()
+            if tail:
+                print(f"--- {path}\n{tail}", file=sys.stderr)
+
+
+def keep(world):
+    """Tells how to play with the network, lets the command end, and waits to be stopped."""
+    enter = f"nsenter --target {world.outer_pid} --mount --net"
+    ctl = f"{enter} {program('podlanectl')} --socket /run/lab/node-a.sock"
+    print(f"""The network stays. As root, from any shell (node-a may be node-b):
+  a request from outside   {enter} ip netns exec outside curl -s http://192.168.50.2:{NODE_PORT}/
+  a shell in a pod         {enter} ip netns exec pod-webapp-1 sh
+  flows of a node          {ctl} get flows
+  Services                 {ctl} get frontends
+  counters, drops          {ctl} stats; {ctl} drops
+  what would happen        {ctl} explain --from default/webapp-1 --to 10.96.0.33:3306
+  stop, leaving nothing    kill {world.outer_pid}
+""", flush=True)
+    world.detach()
+    while True:
+        signal.pause()
+
+
+def main():
+    missing = kubelet.missing_programs()
+    if missing:
+        sys.exit(f"demo: not installed: {', '.join(missing)}; `make deps` installs what is missing")
+    for name in ("podlaned", "podlanectl"):
+        if not os.access(program(name), os.X_OK):
+            sys.exit(f"demo: {name} is not in {BUILD}; `make build` builds it")
+    try:
+        world = isolate()
+    except Unavailable as reason:
+        sys.exit(f"demo: {reason}")
+    demo = Demo()
+    code = 1
+    try:
+        demo.run()
+        code = 0
+        if "--keep" in sys.argv[1:]:
+            keep(world)
+    except Interrupted:
+        print("\ndemo: interrupted, stopping", flush=True)
+        code = code and 130
+    except (DemoFailed, CommandFailed, TimeoutError) as error:
+        print(f"\ndemo: FAILED: {error}", file=sys.stderr)
+        demo.logs()
+    except Exception:
+        traceback.print_exc()
+        demo.logs()
+    finally:
+        wrong = demo.stop()
+        for text in wrong:
+            print(f"demo: {text}", file=sys.stderr)
+        code = code or bool(wrong)
+        print(f"All that the demo made is gone; exit {code}.", flush=True)
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

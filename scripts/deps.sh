@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo]
+# (default: all three). Asks nothing of the network when nothing is missing.
+set -eu
+
+build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev libfmt-dev
+       libnl-3-dev libnl-route-3-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev"
+test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format
+      iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml"
+demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
+      ethtool procps util-linux python3-yaml"
+
+[ $# -gt 0 ] || set -- build test demo
+wanted=
+for purpose in "$@"; do
+    case $purpose in
+        build) wanted="$wanted $build" ;;
+        test) wanted="$wanted $test" ;;
+        demo) wanted="$wanted $demo" ;;
+        *) echo "deps.sh: $purpose is none of build, test, demo" >&2; exit 2 ;;
+    esac
+done
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing"
+root=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "deps.sh: needs root to install:$missing" >&2; exit 1; }
+    root=sudo
+fi
+
+# The demo runs its own nginx and php-fpm: the packages' services are neither started now
+# nor at the next boot.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+    $root chmod 755 $policy
+    trap '$root rm -f $policy' EXIT
+    trap 'exit 1' INT TERM
+fi
+$root apt-get -q update
+# shellcheck disable=SC2086
+$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+if command -v systemctl >/dev/null; then
+    for package in $missing; do
+        case $package in
+            nginx-light) $root systemctl --quiet disable nginx.service || true ;;
+            php-fpm)
+                for unit in /lib/systemd/system/php*-fpm.service; do
+                    $root systemctl --quiet disable "$(basename "$unit")" || true
+                done ;;
+        esac
+    done
+fi

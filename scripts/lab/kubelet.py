@@ -1,0 +1,167 @@
+"""What the kubelet and a container runtime do, for the demo: pods of Deployments, as processes.
+
+A pod is a network namespace with a port that `podlanectl pod add` makes; a container is a process
+in it, started by its image's name. The pod's /etc/hosts is its own, as the kubelet's are.
+"""
+
+import glob
+import os
+import shutil
+import textwrap
+
+import yaml
+
+from . import objects
+from .net import CommandFailed, run, wait_until
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def find_program(*names):
+    """The first of the names (patterns allowed) that is a program on this machine."""
+    for name in names:
+        for folder in ("/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+            found = sorted(glob.glob(os.path.join(folder, name)))
+            if found:
+                return found[-1]
+    raise CommandFailed(f"none of {', '.join(names)} is installed; `make deps` installs it")
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(textwrap.dedent(text).lstrip())
+    return path
+
+
+class RunningPod:
+    """A pod with its containers."""
+
+    def __init__(self, node, name, deployment, hosts, app_dir):
+        template = deployment["spec"]["template"]
+        self.name = name
+        self.node = node
+        self.labels = template["metadata"]["labels"]
+        self.spec = template["spec"]
+        self.dir = f"/run/lab/{name}"
+        os.makedirs(self.dir)
+        # A copy, as in an image: the web server's user may not be allowed into the checkout.
+        shutil.copytree(app_dir, f"{self.dir}/app")
+        self.pod = node.add_pod(name, node.next_addresses()[:1])
+        self.address = self.pod.addresses[0]
+        self.namespace = self.pod.namespace
+        names = "".join(f"{address}\t{host}\n" for host, address in hosts.items())
+        write(f"{self.dir}/hosts", f"127.0.0.1\tlocalhost\n{self.address}\t{name}\n" + names)
+        for container in self.spec["containers"]:
+            _IMAGES[container["image"]](self, self._environment(container))
+
+    def object(self):
+        """The Pod as the API server would show it."""
+        made = objects.pod(self.name, [self.address], self.node.name, labels=self.labels)
+        made["spec"]["containers"] = self.spec["containers"]
+        return made
+
+    def _environment(self, container):
+        environment = {"PATH": os.environ["PATH"], "HOME": self.dir, "POD_NAME": self.name}
+        environment.update({each["name"]: each["value"] for each in container.get("env", [])})
+        return environment
+
+    def command(self, words):
+        """A command that sees the pod's own /etc/hosts."""
+        script = f'mount --bind {self.dir}/hosts /etc/hosts && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, "sh", *words]
+
+    def run(self, words, **options):
+        return self.namespace.run(self.command(words), **options)
+
+    def start(self, words, name, environment):
+        return self.namespace.spawn(self.command(words), f"{self.dir}/{name}.log", env=environment)
+
+    def wait_for_port(self, port, timeout=30):
+        wait_until(lambda: f":{port} " in self.namespace.run(["ss", "-Hltn"]).stdout, timeout,
+                   f"{self.name} listens on port {port}")
+
+
+def _nginx(pod, environment):
+    write(f"{pod.dir}/nginx.conf", f"""
+        daemon off;
+        user www-data;
+        worker_processes 1;
+        pid {pod.dir}/nginx.pid;
+        error_log {pod.dir}/nginx-error.log;
+        events {{ worker_connections 256; }}
+        http {{
+            access_log {pod.dir}/nginx-access.log;
+            client_body_temp_path {pod.dir}/nginx-body;
+            fastcgi_temp_path {pod.dir}/nginx-fastcgi;
+            proxy_temp_path {pod.dir}/nginx-proxy;
+            uwsgi_temp_path {pod.dir}/nginx-uwsgi;
+            scgi_temp_path {pod.dir}/nginx-scgi;
+            server {{
+                listen 80;
+                location / {{
+                    fastcgi_pass 127.0.0.1:9000;
+                    fastcgi_param SCRIPT_FILENAME {pod.dir}/app/index.php;
+                    fastcgi_param REQUEST_METHOD $request_method;
+                    fastcgi_param QUERY_STRING $query_string;
+                    fastcgi_param CONTENT_TYPE $content_type;
+                    fastcgi_param CONTENT_LENGTH $content_length;
+                    fastcgi_param REMOTE_ADDR $remote_addr;
+                }}
+            }}
+        }}
+        """)
+    pod.start([find_program("nginx"), "-p", pod.dir, "-c", f"{pod.dir}/nginx.conf",
+               "-e", f"{pod.dir}/nginx-error.log"], "nginx", environment)
+    pod.wait_for_port(80)
+
+
+def _php_fpm(pod, environment):
+    write(f"{pod.dir}/php-fpm.conf", f"""
+        [global]
+        error_log = {pod.dir}/php-error.log
+        [www]
+        user = www-data
+        listen = 127.0.0.1:9000
+        pm = static
+        pm.max_children = 4
+        clear_env = no
+        """)
+    pod.start([find_program("php-fpm", "php-fpm[0-9]*"), "--nodaemonize", "--fpm-config",
+               f"{pod.dir}/php-fpm.conf"], "php-fpm", environment)
+    pod.wait_for_port(9000)
+
+
+def _mariadb(pod, environment):
+    data = f"{pod.dir}/data"
+    user, password = environment["MARIADB_USER"], environment["MARIADB_PASSWORD"]
+    run([find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--user=root",
+         "--auth-root-authentication-method=normal", "--skip-test-db"], timeout=120)
+    write(f"{pod.dir}/init.sql", f"""
+        CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';
+        GRANT ALL ON *.* TO '{user}'@'%';
+        """)
+    pod.start([find_program("mariadbd"), "--no-defaults", f"--datadir={data}", "--user=root",
+               f"--socket={pod.dir}/mariadb.sock", f"--pid-file={pod.dir}/mariadb.pid",
+               "--port=3306", "--bind-address=0.0.0.0", "--skip-name-resolve",
+               f"--init-file={pod.dir}/init.sql", "--innodb-buffer-pool-size=32M",
+               "--innodb-log-file-size=8M"], "mariadb", environment)
+    pod.wait_for_port(3306, 60)
+
+
+_IMAGES = {"nginx": _nginx, "php-fpm": _php_fpm, "mariadb": _mariadb}
+
+
+def missing_programs():
+    """What the demo's containers need and this machine has not."""
+    wanted = [("nginx",), ("php-fpm", "php-fpm[0-9]*"), ("mariadbd",), ("mariadb",),
+              ("mariadb-install-db",), ("curl",)]
+    missing = []
+    for names in wanted:
+        try:
+            find_program(*names)
+        except CommandFailed:
+            missing.append(names[0])
+    return missing + [name for name in ("ip", "nsenter", "ethtool") if not shutil.which(name)]

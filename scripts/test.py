@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""Runs all tests and adds up their results: the whole tree, sanitizers, fuzzers, the demo.
+
+The last line is `N passed, M failed`, where each test case, each TAP check and each step of the
+demo counts; skipped ones are named and count as neither. Exit 1 when M > 0.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
+SUITES = ["unit", "property", "golden", "lint", "fuzz-smoke", "system", "bench-smoke"]
+
+
+class Totals:
+    """What passed, failed and was skipped."""
+
+    def __init__(self):
+        self.started = time.monotonic()
+        self.passed = 0
+        self.failed = []
+        self.skipped = []
+
+    def progress(self, text):
+        print(f"==> {time.monotonic() - self.started:6.0f} s  {text}", flush=True)
+
+    def step(self, name, command, **environment):
+        """Runs a command that has no result file; counts only if it fails."""
+        self.progress(f"{name}: {' '.join(command)}")
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+        if done.returncode != 0:
+            self.failed.append(f"{name}: {' '.join(command)} exits with {done.returncode}")
+        return done.returncode == 0
+
+    def read_junit(self, build, name):
+        """Adds the cases of the build's last `meson test`."""
+        path = os.path.join(build, "meson-logs", "testlog.junit.xml")
+        before = self.passed
+        for suite in xml.etree.ElementTree.parse(path).getroot().iter("testsuite"):
+            for case in suite.iter("testcase"):
+                title = f"{name}: {suite.get('name')}: {case.get('name')}"
+                if case.find("failure") is not None or case.find("error") is not None:
+                    self.failed.append(title)
+                elif case.find("skipped") is not None:
+                    self.skipped.append(title)
+                else:
+                    self.passed += 1
+        self.progress(f"{name}: {self.passed - before} passed")
+
+    def meson_test(self, name, build, *arguments):
+        """Runs tests of a build; a run without results, or failed without a case, counts."""
+        failed_before = len(self.failed)
+        log = os.path.join(build, "meson-logs", "testlog.junit.xml")
+        if os.path.exists(log):
+            os.unlink(log)
+        good = self.step(name, ["meson", "test", "-C", build, "--print-errorlogs", *arguments])
+        if not good:
+            whole_run = self.failed.pop()
+        if os.path.exists(log):
+            self.read_junit(build, name)
+        if not good and len(self.failed) == failed_before:
+            self.failed.append(whole_run)
+
+    def configure(self, name, build, options, **environment):
+        """Makes a build folder unless it is there; the step that fails counts."""
+        if os.path.exists(os.path.join(build, "build.ninja")):
+            return True
+        return self.step(name, ["meson", "setup", build, *options], **environment)
+
+
+def suites(*names):
+    return [word for name in names for word in ("--suite", name)]
+
+
+def sanitizers(totals):
+    """The unit tests under ASan and UBSan; those without DPDK that use threads under TSan."""
+    checked = ["-Doptimization=1", "-Dbench=false"]
+    asan = BUILD + "-asan"
+    if totals.configure("asan", asan, ["-Db_sanitize=address,undefined", *checked]):
+        totals.meson_test("asan+ubsan", asan, *suites("unit"), "--timeout-multiplier", "5")
+    tsan = BUILD + "-tsan"
+    if totals.configure("tsan", tsan, ["-Db_sanitize=thread", "-Dprograms=false", *checked]):
+        totals.meson_test("tsan", tsan, *suites("unit"), "--timeout-multiplier", "10")
+
+
+def fuzzers(totals):
+    """Each libFuzzer target runs for a few seconds on its corpus."""
+    fuzz = BUILD + "-fuzz"
+    clang = {"CC": "clang", "CXX": "clang++"}
+    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1"]
+    if totals.configure("fuzz", fuzz, options, **clang):
+        totals.meson_test("libFuzzer", fuzz, *suites("fuzz-smoke"), "--timeout-multiplier", "5")
+
+
+def demo(totals):
+    """The demo as a user runs it."""
+    if os.geteuid() != 0:
+        totals.skipped.append("demo: needs root")
+    elif totals.step("demo", [os.path.join(ROOT, "scripts/demo.py")]):
+        totals.passed += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true",
+                        help="no sanitizers, no libFuzzer, no demo")
+    options = parser.parse_args()
+    totals = Totals()
+    if totals.step("build", ["ninja", "-C", BUILD]):
+        totals.meson_test("tests", BUILD, *suites(*SUITES))
+    if not options.quick:
+        sanitizers(totals)
+        fuzzers(totals)
+        demo(totals)
+    for title in totals.skipped:
+        print(f"skipped: {title}")
+    for title in totals.failed:
+        print(f"FAILED: {title}")
+    totals.progress("done")
+    print(f"{totals.passed} passed, {len(totals.failed)} failed", flush=True)
+    sys.exit(bool(totals.failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The tree's rules, each a check: layering, size, form, headers and drops with tests, docs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from tree import ROOT, Tree
+
+MOST_LINES = 500
+MOST_COLUMNS = 100  # clang-format holds this for C++
+CODE = (".h", ".cc", ".py", ".sh")
+# The composition root joins the two sides and sees this header of the dataplane alone.
+COMPOSITION_ROOT = ("control/daemon/", "control/main.cc")
+DATAPLANE_DOOR = "dataplane/runtime.h"
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+
+
+def layering(tree):
+    """lib <- dataplane, lib <- control; neither of these two sees the other."""
+    for path in tree.under("lib", "dataplane", "control"):
+        top = path.split("/")[0]
+        allowed = {"lib": ("lib/",), "dataplane": ("lib/", "dataplane/"),
+                   "control": ("lib/", "control/")}[top]
+        for quoted, name in tree.includes(path):
+            if not quoted:
+                continue
+            door = name == DATAPLANE_DOOR and path.startswith(COMPOSITION_ROOT)
+            if not name.startswith(allowed) and not door:
+                yield f"{path}: includes {name}; {top} may include {', '.join(allowed)} alone"
+            elif not tree.exists(name):
+                yield f"{path}: includes {name}, which is not a path from the root"
+
+
+def folder_order(tree):
+    """A folder of lib or control uses those that its meson.build lists above it."""
+    for top in ("lib", "control"):
+        order = tree.subdirs(top)
+        for path in tree.under(top):
+            parts = path.split("/")
+            if len(parts) < 3 or parts[1] not in order:
+                continue
+            for quoted, name in tree.includes(path):
+                target = name.split("/")
+                if not quoted or target[0] != top or len(target) < 3 or target[1] not in order:
+                    continue
+                if order.index(target[1]) > order.index(parts[1]):
+                    yield f"{path}: includes {name}, of a folder above its own"
+
+
+def dpdk_borders(tree):
+    """rte_* headers only in lib/dpdk and dataplane."""
+    for path in tree.under("lib", "dataplane", "control"):
+        if path.startswith(("lib/dpdk/", "dataplane/")):
+            continue
+        for _, name in tree.includes(path):
+            if name.startswith("rte_"):
+                yield f"{path}: includes {name}"
+
+
+def size(tree):
+    """No file is so long that one cannot find one's way in it."""
+    for path in tree.files:
+        lines = tree.text(path).count("\n")
+        if path.endswith(CODE) and lines > MOST_LINES:
+            yield f"{path}: {lines} lines, more than {MOST_LINES}"
+
+
+def header_form(tree):
+    """A header says on top what it is for, and is included once."""
+    for path in tree.under("lib", "dataplane", "control"):
+        if path.endswith(".h"):
+            if not tree.text(path).startswith("//"):
+                yield f"{path}: no paragraph on top that says what it is for"
+            if "#pragma once" not in tree.text(path):
+                yield f"{path}: no #pragma once"
+
+
+def headers_tested(tree):
+    """Every header of the product is included by a test."""
+    tested = {name for path in tree.under("tests") for quoted, name in tree.includes(path)
+              if quoted}
+    for path in tree.under("lib", "dataplane", "control"):
+        if path.endswith(".h") and path not in tested:
+            yield f"{path}: no test includes it"
+
+
+def drops_tested(tree):
+    """Each reason to drop a packet is named in a test."""
+    listed = re.findall(r'X\((k\w+),\s*"(\w+)"', tree.text("lib/base/drop.h"))
+    if not listed:
+        yield "lib/base/drop.h: no list of drops found"
+    tests = "\n".join(tree.text(path) for path in tree.under("tests", endings=(".h", ".cc", ".py")))
+    golden = "\n".join(tree.text(path) for path in tree.under("tests/golden",
+                                                             endings=(".yaml", ".txt", ".md")))
+    for enumerator, name in listed:
+        named = re.search(rf"\bDrop::{enumerator}\b", tests) or f'"{name}"' in tests
+        if not named and not re.search(rf"\b{name}\b", golden):
+            yield f"Drop::{enumerator} ({name}): no test names it"
+
+
+def white_space(tree):
+    """No trailing white space, no tab or long line in code, a newline at the end."""
+    for path in tree.files:
+        text = tree.text(path)
+        for number, line in enumerate(text.split("\n"), 1):
+            if line != line.rstrip():
+                yield f"{path}:{number}: trailing white space"
+            elif "\t" in line and path.endswith(CODE):
+                yield f"{path}:{number}: a tab"
+            elif len(line) > MOST_COLUMNS and path.endswith((".py", ".sh")):
+                yield f"{path}:{number}: {len(line)} columns, more than {MOST_COLUMNS}"
+        if text and not text.endswith("\n"):
+            yield f"{path}: no newline at the end"
+
+
+def unfinished(tree):
+    """Nothing is left for later in the tree itself."""
+    for path in tree.files:
+        for number, line in enumerate(tree.text(path).split("\n"), 1):
+            if UNFINISHED.search(line):
+                yield f"{path}:{number}: {line.strip()}"
+
+
+def formatting(tree):
+    """clang-format has nothing to change."""
+    sources = tree.under("lib", "dataplane", "control", "tests", "bench")
+    if not sources:
+        return
+    command = ["clang-format", "--dry-run", "-Werror", *sources]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    places = [line.split(":") for line in done.stderr.splitlines() if "error:" in line]
+    for path in sorted({place[0] for place in places}):
+        lines = {place[1] for place in places if place[0] == path}
+        yield f"{path}: {len(lines)} lines differ; clang-format -i {path}"
+
+
+def links(tree):
+    """What the documents link to exists."""
+    for path in tree.files:
+        if not path.endswith(".md"):
+            continue
+        for target in re.findall(r"\]\(([^)\s]+)\)", tree.text(path)):
+            plain = target.split("#")[0]
+            if not plain or "://" in target or target.startswith("mailto:"):
+                continue
+            if not tree.exists(os.path.normpath(os.path.join(os.path.dirname(path), plain))):
+                yield f"{path}: links to {target}, which is not there"
+
+
+def _examples(tree):
+    """(where, text) of each node configuration in configs/ and in the documents' yaml blocks."""
+    for path in tree.under("configs", endings=(".yaml", ".yml")):
+        if re.search(r"^node:", tree.text(path), re.MULTILINE):
+            yield path, tree.text(path)
+    for path in tree.files:
+        if path.endswith(".md"):
+            for block in re.findall(r"```yaml\n(.*?)```", tree.text(path), re.DOTALL):
+                if re.match(r"(#.*\n)*node:", block):
+                    yield path, block
+
+
+def configurations(tree):
+    """podlaned --check accepts each example."""
+    podlaned = os.path.join(os.environ["PODLANE_BUILD"], "podlaned")
+    for where, text in _examples(tree):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text)
+            file.flush()
+            done = subprocess.run([podlaned, "--config", file.name, "--check"],
+                                  capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                yield f"{where}: {done.stderr.strip()}"
+
+
+RULES = [
+    ("lib, dataplane and control include what their layer may", layering),
+    ("folders use only those below them", folder_order),
+    ("DPDK stays in lib/dpdk and dataplane", dpdk_borders),
+    (f"no code file has more than {MOST_LINES} lines", size),
+    ("headers say what they are for", header_form),
+    ("every header is included by a test", headers_tested),
+    ("every drop reason is named in a test", drops_tested),
+    ("no trailing white space, no tabs, no long lines", white_space),
+    ("nothing is left for later", unfinished),
+    ("the sources are formatted", formatting),
+    ("links in the documents lead somewhere", links),
+    ("the configuration examples load", configurations),
+]
+
+
+def why_not(rule):
+    """The reason to skip a rule on this machine, if there is one."""
+    if rule is formatting and not shutil.which("clang-format"):
+        return "clang-format is not installed"
+    if rule is configurations and not os.path.exists(
+            os.path.join(os.environ.get("PODLANE_BUILD", ""), "podlaned")):
+        return "podlaned is not built"
+    return None
+
+
+def main():
+    tree = Tree()
+    print(f"1..{len(RULES)}")
+    for number, (title, rule) in enumerate(RULES, 1):
+        skip = why_not(rule)
+        if skip:
+            print(f"ok {number} - {title} # SKIP {skip}")
+            continue
+        faults = list(rule(tree))
+        print(f"{'not ok' if faults else 'ok'} {number} - {title}")
+        for fault in faults:
+            print(f"# {fault}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
