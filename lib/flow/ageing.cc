@@ -110,9 +110,14 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexc
     }
 }
 
+// This file's part of the class; the rest is instantiated in table.cc.
 template unsigned FlowTable<V4>::sweep(unsigned, uint32_t, unsigned) noexcept;
-template unsigned FlowTable<V6>::sweep(unsigned, uint32_t, unsigned) noexcept;
+template void FlowTable<V4>::age(unsigned, Connection<V4>&, uint32_t) noexcept;
 template void FlowTable<V4>::maintain(unsigned, uint32_t) noexcept;
+template void FlowTable<V4>::evict(unsigned, uint32_t, uint32_t) noexcept;
+template unsigned FlowTable<V6>::sweep(unsigned, uint32_t, unsigned) noexcept;
+template void FlowTable<V6>::age(unsigned, Connection<V6>&, uint32_t) noexcept;
 template void FlowTable<V6>::maintain(unsigned, uint32_t) noexcept;
+template void FlowTable<V6>::evict(unsigned, uint32_t, uint32_t) noexcept;
 
 }  // namespace podlane

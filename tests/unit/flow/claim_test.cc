@@ -1,0 +1,269 @@
+// Every interleaving of the slot protocol's memory accesses, on the very code that the table runs.
+//
+// An access is one step. Each claimant's code is run from its beginning with the results that its
+// first accesses had, performs one more and is stopped by an exception: so that no threads are
+// needed, a state of the whole is {slots, results so far of each}, and states met again are not
+// explored twice.
+
+#include "lib/flow/claim.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <tuple>
+#include <vector>
+
+namespace podlane {
+namespace {
+
+constexpr uint32_t kMark = 0x1234 << 1;
+constexpr uint64_t kForeign = slot::make(0x7777 << 1, 900);
+constexpr uint32_t kOtherKey = 800;  // an entry with our mark and another key
+
+using Memory = std::array<uint64_t, kClaimPositions>;
+
+/// What one access gave: a load's value, or what a compare-and-swap found.
+using Results = std::vector<uint64_t>;
+
+struct Stopped {};
+
+class ModelSlots {
+  public:
+    ModelSlots(Memory& memory, Results& results) : memory_(memory), results_(results) {}
+
+    uint64_t load(unsigned position) {
+        return step([&] { return memory_[position]; });
+    }
+    bool cas(unsigned position, uint64_t& expected, uint64_t desired) {
+        const uint64_t found = step([&] {
+            const uint64_t was = memory_[position];
+            if (was == expected) memory_[position] = desired;
+            return was;
+        });
+        if (found == expected) return true;
+        expected = found;
+        return false;
+    }
+    static bool same_key(uint64_t word) { return slot::entry_index(word) < kOtherKey; }
+
+  private:
+    template <class Access>
+    uint64_t step(Access&& access) {
+        if (at_ < results_.size()) return results_[at_++];
+        if (stepped_) throw Stopped{};
+        stepped_ = true;
+        ++at_;
+        results_.push_back(access());
+        return results_.back();
+    }
+
+    Memory& memory_;
+    Results& results_;
+    size_t at_ = 0;
+    bool stepped_ = false;
+};
+
+struct State {
+    Memory memory;
+    std::vector<Results> results;
+    std::vector<int> outcome;  // of each claimant; -1: still running
+
+    friend auto operator<=>(const State&, const State&) = default;
+};
+
+uint64_t word_of(uint32_t claimant) {
+    return slot::make(kMark, claimant);
+}
+
+unsigned committed_count(const State& state) {
+    return static_cast<unsigned>(
+        std::count_if(state.memory.begin(), state.memory.end(), [&](uint64_t word) {
+            return word != 0 && !slot::is_tentative(word) && slot::mark_of(word) == kMark &&
+                   ModelSlots::same_key(word);
+        }));
+}
+
+/// Runs all interleavings from `memory`; `removes`: the claimant that committed may remove its
+/// entry again, at any time, as ageing does.
+class Explorer {
+  public:
+    Explorer(const Memory& memory, unsigned claimants, bool removes) : removes_(removes) {
+        visit({memory, std::vector<Results>(claimants), std::vector<int>(claimants, -1)});
+        while (!open_.empty()) {
+            const State state = open_.back();
+            open_.pop_back();
+            expand(state);
+        }
+    }
+
+    std::set<std::vector<int>> ends;  ///< the outcomes with which a run can end
+    size_t states() const { return seen_.size(); }
+
+  private:
+    static constexpr int kRemoved = 100;
+
+    void visit(State state) {
+        EXPECT_LE(committed_count(state), 1u);
+        if (seen_.insert(state).second) open_.push_back(std::move(state));
+    }
+
+    void expand(const State& state) {
+        bool ended = true;
+        for (uint32_t i = 0; i < state.results.size(); ++i) {
+            if (state.outcome[i] == static_cast<int>(Claim::kCommitted) && removes_) {
+                State next = state;
+                std::replace(next.memory.begin(), next.memory.end(), word_of(i), uint64_t{0});
+                next.outcome[i] = kRemoved;
+                visit(std::move(next));
+            }
+            if (state.outcome[i] != -1) continue;
+            ended = false;
+            State next = state;
+            ModelSlots slots(next.memory, next.results[i]);
+            try {
+                const ClaimResult result = claim_slot(slots, word_of(i));
+                next.outcome[i] = static_cast<int>(result.outcome);
+                next.results[i].clear();
+                check_end(next, i, result);
+            } catch (const Stopped&) {
+            }
+            visit(std::move(next));
+        }
+        if (ended) {
+            ends.insert(state.outcome);
+            for (const uint64_t word : state.memory) {
+                EXPECT_FALSE(word != 0 && slot::is_tentative(word)) << "left behind";
+            }
+        }
+    }
+
+    void check_end(const State& state, uint32_t claimant, const ClaimResult& result) {
+        const auto holds = [&](uint64_t word) {
+            return std::count(state.memory.begin(), state.memory.end(), word) == 1;
+        };
+        if (result.outcome == Claim::kCommitted) {
+            EXPECT_TRUE(holds(word_of(claimant)));
+        } else {
+            EXPECT_FALSE(holds(word_of(claimant)));
+            EXPECT_FALSE(holds(word_of(claimant) | slot::kTentative));
+        }
+        if (result.outcome == Claim::kExists) {
+            EXPECT_TRUE(ModelSlots::same_key(result.word));
+            EXPECT_FALSE(slot::is_tentative(result.word));
+        }
+    }
+
+    bool removes_;
+    std::set<State> seen_;
+    std::vector<State> open_;
+};
+
+/// All slots taken by other keys but those at `empty`.
+Memory memory_with_empty(std::initializer_list<unsigned> empty) {
+    Memory memory;
+    for (unsigned p = 0; p < kClaimPositions; ++p) memory[p] = kForeign + p;
+    for (const unsigned p : empty) memory[p] = 0;
+    return memory;
+}
+
+constexpr int kWon = static_cast<int>(Claim::kCommitted);
+
+TEST(ClaimModel, OfTwoClaimsAtMostOneIsEverCommitted) {
+    const Explorer explorer(memory_with_empty({0, 1, 2}), 2, false);
+    EXPECT_GT(explorer.states(), 100u);
+    for (const auto& end : explorer.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
+    // Either can win, and both can be busy only if they met.
+    const int exists = static_cast<int>(Claim::kExists);
+    EXPECT_TRUE(explorer.ends.count({kWon, exists}));
+    EXPECT_TRUE(explorer.ends.count({exists, kWon}));
+}
+
+TEST(ClaimModel, TwoClaimsAcrossTheBucketsBorderAreNoExceptions) {
+    const Explorer explorer(memory_with_empty({7, 8, 9}), 2, false);
+    for (const auto& end : explorer.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
+}
+
+TEST(ClaimModel, OfTwoClaimsThatMeetOneSurvivesUnlessARemovalComesBetween) {
+    const Explorer explorer(memory_with_empty({0, 1}), 2, false);
+    for (const auto& end : explorer.ends) EXPECT_EQ(std::count(end.begin(), end.end(), kWon), 1);
+}
+
+TEST(ClaimModel, RemovalByAgeingLetsANewClaimInButNeverTwo) {
+    const Explorer explorer(memory_with_empty({3, 9}), 2, true);
+    EXPECT_GT(explorer.states(), 100u);
+}
+
+TEST(ClaimModel, OfThreeClaimsAtMostOneIsEverCommitted) {
+    // Two free slots for three: the third may also find the table full.
+    const Explorer two(memory_with_empty({6, 12}), 3, false);
+    for (const auto& end : two.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
+    EXPECT_GT(two.states(), 1000u);
+}
+
+TEST(ClaimModel, ACommittedEntryOfTheKeyIsFoundAndNothingIsPublished) {
+    Memory memory = memory_with_empty({0});
+    memory[9] = slot::make(kMark, 5);
+    Results results;
+    ClaimResult result{};
+    for (;;) {
+        ModelSlots slots(memory, results);
+        try {
+            result = claim_slot(slots, word_of(0));
+            break;
+        } catch (const Stopped&) {
+        }
+    }
+    EXPECT_EQ(result.outcome, Claim::kExists);
+    EXPECT_EQ(result.word, slot::make(kMark, 5));
+    EXPECT_FALSE(result.published);
+    EXPECT_EQ(memory[0], 0u);
+}
+
+/// Slots without a second claimant.
+struct PlainSlots {
+    Memory memory{};
+    uint64_t load(unsigned p) { return memory[p]; }
+    bool cas(unsigned p, uint64_t& expected, uint64_t desired) {
+        if (memory[p] != expected) {
+            expected = memory[p];
+            return false;
+        }
+        memory[p] = desired;
+        return true;
+    }
+    static bool same_key(uint64_t word) { return slot::entry_index(word) < kOtherKey; }
+};
+
+TEST(Claim, AnotherKeyWithTheSameTagIsNoObstacle) {
+    PlainSlots slots;
+    slots.memory[0] = slot::make(kMark, kOtherKey);
+    slots.memory[1] = slot::make(kMark, kOtherKey + 1) | slot::kTentative;
+    EXPECT_EQ(claim_slot(slots, word_of(1)).outcome, Claim::kCommitted);
+    EXPECT_EQ(slots.memory[2], word_of(1));
+}
+
+TEST(Claim, TheFirstBucketFillsToSevenThenTheEmptierOneIsTaken) {
+    PlainSlots slots;
+    for (unsigned p = 0; p < 6; ++p) slots.memory[p] = kForeign;
+    ASSERT_EQ(claim_slot(slots, slot::make(kMark, 801)).outcome, Claim::kCommitted);
+    EXPECT_NE(slots.memory[6], 0u);
+    ASSERT_EQ(claim_slot(slots, slot::make(kMark, 802)).outcome, Claim::kCommitted);
+    EXPECT_EQ(slots.memory[7], 0u);
+    EXPECT_NE(slots.memory[8], 0u);
+}
+
+TEST(Claim, FullBucketsAreReported) {
+    PlainSlots slots;
+    slots.memory.fill(kForeign);
+    const ClaimResult result = claim_slot(slots, word_of(1));
+    EXPECT_EQ(result.outcome, Claim::kFull);
+    EXPECT_FALSE(result.published);
+    slots.memory[7] = 0;
+    EXPECT_EQ(claim_slot(slots, word_of(1)).outcome, Claim::kCommitted);
+    EXPECT_EQ(slots.memory[7], word_of(1));
+}
+
+}  // namespace
+}  // namespace podlane

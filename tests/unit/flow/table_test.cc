@@ -1,0 +1,249 @@
+#include "lib/flow/table.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+#include "tests/unit/flow/support.h"
+
+namespace podlane {
+namespace {
+
+using namespace test;
+
+template <class F>
+class FlowTableTest : public ::testing::Test {};
+TYPED_TEST_SUITE(FlowTableTest, Families, FamilyName);
+
+TYPED_TEST(FlowTableTest, AConnectionIsFoundByBothItsKeys) {
+    OneWorker<TypeParam> worker(64);
+    const auto result = worker.insert(client_connection<TypeParam>(1), 100);
+    ASSERT_EQ(result.status, InsertStatus::kInserted);
+    auto* original = worker.find(client_key<TypeParam>(1));
+    auto* reply = worker.find(reply_key<TypeParam>(1));
+    ASSERT_EQ(original, result.entry);
+    ASSERT_NE(reply, nullptr);
+    EXPECT_EQ(&opposite_of(*original), reply);
+    EXPECT_EQ(&connection_of(*original), &connection_of(*reply));
+    EXPECT_EQ(original->direction, 0);
+    EXPECT_EQ(reply->direction, 1);
+    EXPECT_EQ(original->current_hop(), (Hop{7, 2}));
+    EXPECT_EQ(reply->current_hop(), (Hop{7, 3}));
+    EXPECT_EQ(original->service_id, 3u);
+    EXPECT_EQ(original->service_epoch.load(), 11u);
+    EXPECT_EQ(original->last_seen.load(), 100u);
+}
+
+TYPED_TEST(FlowTableTest, TheRewritesLeadToTheOtherDirectionsKeyReversed) {
+    OneWorker<TypeParam> worker(64);
+    const auto result = worker.insert(client_connection<TypeParam>(1));
+    const auto& forward = result.entry->rewrite;
+    const auto& back = opposite_of(*result.entry).rewrite;
+    EXPECT_EQ(forward.dst, address<TypeParam>(0x700001));
+    EXPECT_EQ(forward.dst_port, be16(8080));
+    EXPECT_EQ(forward.flags, kRewriteDstAddress | kRewriteDstPort);
+    EXPECT_EQ(back.src, address<TypeParam>(0x600001));
+    EXPECT_EQ(back.src_port, be16(80));
+    EXPECT_EQ(back.flags, kRewriteSrcAddress | kRewriteSrcPort);
+}
+
+TYPED_TEST(FlowTableTest, AnUnknownKeyIsNotFound) {
+    OneWorker<TypeParam> worker(64);
+    (void)worker.insert(client_connection<TypeParam>(1));
+    EXPECT_EQ(worker.find(client_key<TypeParam>(2)), nullptr);
+    auto other_network = client_key<TypeParam>(1);
+    other_network.vnet = 1;
+    EXPECT_EQ(worker.find(other_network), nullptr);
+}
+
+TYPED_TEST(FlowTableTest, ASecondInsertOfAKeyGivesTheFirstsEntry) {
+    OneWorker<TypeParam> worker(64);
+    const auto first = worker.insert(client_connection<TypeParam>(1));
+    const auto same = worker.insert(client_connection<TypeParam>(1));
+    EXPECT_EQ(same.status, InsertStatus::kExists);
+    EXPECT_EQ(same.entry, first.entry);
+    // With another endpoint: the first's choice stands, and nothing is left of the second.
+    const auto other = worker.insert(client_connection<TypeParam>(1, 2));
+    EXPECT_EQ(other.status, InsertStatus::kExists);
+    EXPECT_EQ(other.entry, first.entry);
+    EXPECT_EQ(worker.find(reply_key<TypeParam>(1, 2)), nullptr);
+    EXPECT_EQ(worker.table().counters().active, 1u);
+}
+
+TYPED_TEST(FlowTableTest, TheReplyKeyOfAnotherConnectionIsTaken) {
+    OneWorker<TypeParam> worker(64);
+    (void)worker.insert(client_connection<TypeParam>(1));
+    auto rival = client_connection<TypeParam>(2);
+    rival.reply = reply_key<TypeParam>(1);
+    EXPECT_EQ(worker.insert(rival).status, InsertStatus::kReplyTaken);
+    EXPECT_EQ(worker.find(client_key<TypeParam>(2)), nullptr);
+    EXPECT_EQ(worker.table().counters().active, 1u);
+}
+
+TYPED_TEST(FlowTableTest, AConnectionToItselfIsNotMade) {
+    OneWorker<TypeParam> worker(64);
+    auto spec = client_connection<TypeParam>(1);
+    spec.original.dst = spec.original.src;
+    spec.original.dst_port = spec.original.src_port;
+    spec.reply = spec.original.reversed();
+    EXPECT_EQ(worker.insert(spec).status, InsertStatus::kReplyTaken);
+    EXPECT_EQ(worker.find(spec.original), nullptr);
+}
+
+TYPED_TEST(FlowTableTest, TheOtherEndsFirstPacketFindsTheConnection) {
+    OneWorker<TypeParam> worker(64);
+    auto spec = client_connection<TypeParam>(1);
+    spec.reply = spec.original.reversed();
+    const auto first = worker.insert(spec);
+    std::swap(spec.original, spec.reply);
+    const auto second = worker.insert(spec);
+    EXPECT_EQ(second.status, InsertStatus::kExists);
+    EXPECT_EQ(second.entry, &opposite_of(*first.entry));
+}
+
+TYPED_TEST(FlowTableTest, ARemovedConnectionIsGoneAndItsBlockComesBack) {
+    OneWorker<TypeParam> worker(1);
+    const auto first = worker.insert(client_connection<TypeParam>(1));
+    EXPECT_TRUE(worker.table().remove(0, connection_of(*first.entry)));
+    EXPECT_FALSE(worker.table().remove(0, connection_of(*first.entry)));
+    EXPECT_EQ(worker.find(client_key<TypeParam>(1)), nullptr);
+    EXPECT_EQ(worker.find(reply_key<TypeParam>(1)), nullptr);
+    // Not before its grace period is over.
+    EXPECT_EQ(worker.insert(client_connection<TypeParam>(2)).status, InsertStatus::kFull);
+    EXPECT_EQ(first.entry->key, client_key<TypeParam>(1));
+    worker.settle();
+    EXPECT_EQ(worker.insert(client_connection<TypeParam>(2)).status, InsertStatus::kInserted);
+}
+
+TYPED_TEST(FlowTableTest, ABlocksGenerationTellsItsTenantsApart) {
+    OneWorker<TypeParam> worker(1);
+    auto* entry = worker.insert(client_connection<TypeParam>(1)).entry;
+    auto& state = connection_of(*entry).state;
+    const uint32_t before = ConnectionState::generation_of(state.life.load());
+    worker.table().remove(0, connection_of(*entry));
+    worker.settle();
+    ASSERT_EQ(worker.insert(client_connection<TypeParam>(2)).entry, entry);
+    EXPECT_NE(ConnectionState::generation_of(state.life.load()), before);
+}
+
+TYPED_TEST(FlowTableTest, ItHoldsItsWholeCapacityAndRefusesMore) {
+    constexpr uint32_t kCapacity = 20000;
+    OneWorker<TypeParam> worker(kCapacity);
+    for (uint32_t n = 0; n < kCapacity; ++n) {
+        auto spec = client_connection<TypeParam>(n);
+        ASSERT_EQ(worker.insert(spec).status, InsertStatus::kInserted) << n;
+    }
+    EXPECT_EQ(worker.insert(client_connection<TypeParam>(kCapacity)).status, InsertStatus::kFull);
+    const FlowCounters counters = worker.table().counters();
+    EXPECT_EQ(counters.active, kCapacity);
+    EXPECT_EQ(counters.created, kCapacity);
+    EXPECT_EQ(counters.refused, 1u);
+    EXPECT_EQ(counters.capacity, kCapacity);
+    for (uint32_t n = 0; n < kCapacity; ++n) {
+        ASSERT_NE(worker.find(client_key<TypeParam>(n)), nullptr) << n;
+        ASSERT_NE(worker.find(reply_key<TypeParam>(n)), nullptr) << n;
+    }
+}
+
+TYPED_TEST(FlowTableTest, ABulkLookupAnswersAsSingleOnes) {
+    OneWorker<TypeParam> worker(5000);
+    for (uint32_t n = 0; n < 5000; n += 2) (void)worker.insert(client_connection<TypeParam>(n));
+    for (const size_t count : {0u, 1u, 7u, 32u, 64u}) {
+        std::vector<FlowKey<TypeParam>> keys;
+        for (uint32_t i = 0; i < count; ++i) keys.push_back(client_key<TypeParam>(i * 37 % 5000));
+        std::vector<uint64_t> hashes(count);
+        std::vector<FlowEntry<TypeParam>*> out(count);
+        worker.table().lookup_bulk(keys, hashes, out);
+        for (size_t i = 0; i < count; ++i) {
+            EXPECT_EQ(hashes[i], worker.table().hash(keys[i]));
+            EXPECT_EQ(out[i], worker.find(keys[i]));
+            EXPECT_EQ(out[i] != nullptr, i * 37 % 5000 % 2 == 0);
+        }
+    }
+}
+
+TYPED_TEST(FlowTableTest, AVisitInPartsSeesEachLiveConnectionOnce) {
+    OneWorker<TypeParam> worker(300);
+    for (uint32_t n = 0; n < 300; ++n) (void)worker.insert(client_connection<TypeParam>(n));
+    for (uint32_t n = 0; n < 300; n += 3) {
+        worker.table().remove(0, connection_of(*worker.find(client_key<TypeParam>(n))));
+    }
+    std::multiset<uint32_t> seen;
+    uint32_t from = 0;
+    do {
+        from = worker.table().for_each(
+            [&](Connection<TypeParam>& c) {
+                seen.insert(c.original().current_hop().adjacency - 1);
+            },
+            from, 17);
+    } while (from != 0);
+    EXPECT_EQ(seen.size(), 200u);
+    for (uint32_t n = 0; n < 300; ++n) EXPECT_EQ(seen.count(n), n % 3 == 0 ? 0u : 1u) << n;
+}
+
+TYPED_TEST(FlowTableTest, MemoryCanBeTheCallers) {
+    struct Heap {
+        std::vector<std::unique_ptr<std::byte[]>> given;
+        int released = 0;
+    } heap;
+    FlowTableOptions options;
+    options.capacity = 100;
+    options.memory.context = &heap;
+    options.memory.allocate = [](size_t bytes, void* context) -> void* {
+        auto& mine = *static_cast<Heap*>(context);
+        mine.given.push_back(std::make_unique<std::byte[]>(bytes + kCacheLine));
+        void* at = mine.given.back().get();
+        size_t room = bytes + kCacheLine;
+        return std::align(kCacheLine, bytes, at, room);
+    };
+    options.memory.release = [](void*, size_t, void* context) {
+        ++static_cast<Heap*>(context)->released;
+    };
+    QuiescentDomain domain;
+    domain.online(0);
+    {
+        auto table = FlowTable<TypeParam>::create(options, domain);
+        ASSERT_TRUE(table.ok());
+        EXPECT_EQ(table.value()->insert(0, client_connection<TypeParam>(1), 1).status,
+                  InsertStatus::kInserted);
+    }
+    EXPECT_EQ(heap.given.size(), 2u);
+    EXPECT_EQ(heap.released, 2);
+}
+
+TYPED_TEST(FlowTableTest, MemoryThatIsNotToBeHadIsAnErrorThatNamesTheOption) {
+    FlowTableOptions options;
+    options.memory.allocate = [](size_t, void*) -> void* { return nullptr; };
+    QuiescentDomain domain;
+    const auto table = FlowTable<TypeParam>::create(options, domain);
+    ASSERT_FALSE(table.ok());
+    EXPECT_NE(table.error().message.find("flows.capacity"), std::string::npos);
+}
+
+TEST(FlowTable, AnIpv4ConnectionTakesAtMost256Bytes) {
+    size_t bytes = 0;
+    FlowTableOptions options;
+    options.capacity = 1048576;
+    options.workers = 4;
+    options.memory.context = &bytes;
+    options.memory.allocate = [](size_t wanted, void* context) -> void* {
+        *static_cast<size_t*>(context) += wanted;
+        return nullptr;
+    };
+    QuiescentDomain domain;
+    (void)FlowTable<V4>::create(options, domain);
+    EXPECT_GT(bytes, 0u);
+    EXPECT_LE(bytes / options.capacity, 256u);
+}
+
+TEST(FlowTable, CapacitiesAndWorkersOutOfRangeAreRefused) {
+    QuiescentDomain domain;
+    EXPECT_FALSE(FlowTable<V4>::create({.capacity = 0}, domain).ok());
+    EXPECT_FALSE(FlowTable<V4>::create({.capacity = (1u << 28) + 1}, domain).ok());
+    EXPECT_FALSE(FlowTable<V4>::create({.workers = 0}, domain).ok());
+    EXPECT_FALSE(FlowTable<V4>::create({.workers = 1000}, domain).ok());
+}
+
+}  // namespace
+}  // namespace podlane

@@ -1,0 +1,184 @@
+#include "lib/flow/tcp_state.h"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+
+#include "lib/flow/entry.h"
+
+namespace podlane {
+namespace {
+
+constexpr auto kOut = FlowDirection::kOriginal;
+constexpr auto kBack = FlowDirection::kReply;
+constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
+constexpr uint8_t kFinAck = kTcpFin | kTcpAck;
+
+struct Segment {
+    FlowDirection direction;
+    uint8_t flags;
+};
+
+TcpState after(std::initializer_list<Segment> segments) {
+    TcpState state = TcpState::kNone;
+    for (const Segment& s : segments) state = next_state(state, s.direction, s.flags);
+    return state;
+}
+
+TEST(TcpState, TheThreeWayHandshakeEstablishes) {
+    EXPECT_EQ(after({{kOut, kTcpSyn}}), TcpState::kSynSent);
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kSynAck}}), TcpState::kSynReceived);
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kSynAck}, {kOut, kTcpAck}}), TcpState::kEstablished);
+}
+
+TEST(TcpState, RepeatedSegmentsOfTheHandshakeChangeNothing) {
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kOut, kTcpSyn}}), TcpState::kSynSent);
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kSynAck}, {kOut, kTcpSyn}, {kBack, kSynAck}}),
+              TcpState::kSynReceived);
+}
+
+TEST(TcpState, ASimultaneousOpenEstablishes) {
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kTcpSyn}}), TcpState::kSynSentBoth);
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kTcpSyn}, {kOut, kSynAck}, {kBack, kSynAck}}),
+              TcpState::kSynReceived);
+    EXPECT_EQ(after({{kOut, kTcpSyn},
+                     {kBack, kTcpSyn},
+                     {kOut, kSynAck},
+                     {kBack, kSynAck},
+                     {kOut, kTcpAck}}),
+              TcpState::kEstablished);
+}
+
+TEST(TcpState, ACloseFromEitherEndRunsThroughToTimeWait) {
+    for (const auto& [first, second] : {std::pair{kOut, kBack}, std::pair{kBack, kOut}}) {
+        TcpState state = TcpState::kEstablished;
+        state = next_state(state, first, kFinAck);
+        EXPECT_EQ(state, TcpState::kFinWait);
+        state = next_state(state, second, kTcpAck);
+        EXPECT_EQ(state, TcpState::kCloseWait);
+        state = next_state(state, second, kFinAck);
+        EXPECT_EQ(state, TcpState::kLastAck);
+        state = next_state(state, first, kTcpAck);
+        EXPECT_EQ(state, TcpState::kTimeWait);
+    }
+}
+
+TEST(TcpState, AResetClosesFromAnyState) {
+    for (unsigned s = 0; s < kTcpStates; ++s) {
+        EXPECT_EQ(next_state(static_cast<TcpState>(s), kBack, kTcpRst | kTcpAck), TcpState::kClose);
+    }
+}
+
+TEST(TcpState, AConnectionIsPickedUpInItsMiddle) {
+    EXPECT_EQ(after({{kOut, kTcpAck}}), TcpState::kEstablished);
+    EXPECT_EQ(after({{kOut, kFinAck}}), TcpState::kFinWait);
+}
+
+TEST(TcpState, AnAckOfTheReplierDoesNotEstablish) {
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kTcpAck}}), TcpState::kSynSent);
+    EXPECT_EQ(after({{kOut, kTcpSyn}, {kBack, kSynAck}, {kBack, kTcpAck}}), TcpState::kSynReceived);
+}
+
+TEST(TcpState, OnlyAClosedOrWaitingTupleIsReplacedByASyn) {
+    for (unsigned s = 0; s < kTcpStates; ++s) {
+        const auto state = static_cast<TcpState>(s);
+        const bool replaced = state == TcpState::kTimeWait || state == TcpState::kClose;
+        EXPECT_EQ(may_be_replaced(state), replaced);
+        if (replaced) {
+            EXPECT_EQ(next_state(state, kOut, kTcpSyn), TcpState::kSynSent);
+        }
+    }
+    EXPECT_EQ(next_state(TcpState::kEstablished, kOut, kTcpSyn), TcpState::kEstablished);
+}
+
+TEST(TcpState, NoSegmentLeadsBackToNone) {
+    for (unsigned s = 0; s < kTcpStates; ++s) {
+        for (unsigned flags = 0; flags < 64; ++flags) {
+            for (const auto direction : {kOut, kBack}) {
+                EXPECT_NE(
+                    next_state(static_cast<TcpState>(s), direction, static_cast<uint8_t>(flags)),
+                    TcpState::kNone);
+            }
+        }
+    }
+}
+
+TEST(TcpState, SteadyMeansThatNoSegmentWithoutSynFinRstChangesIt) {
+    for (unsigned s = 0; s < kTcpStates; ++s) {
+        const auto state = static_cast<TcpState>(s);
+        if (!is_steady(state)) continue;
+        for (unsigned flags = 0; flags < 64; ++flags) {
+            if (can_change_state(static_cast<uint8_t>(flags))) continue;
+            EXPECT_EQ(next_state(state, kOut, static_cast<uint8_t>(flags)), state);
+            EXPECT_EQ(next_state(state, kBack, static_cast<uint8_t>(flags)), state);
+        }
+    }
+}
+
+TEST(Timeouts, AreThoseOfNfConntrack) {
+    const auto tcp = [](TcpState state) { return timeout_s(kProtocolTcp, state, true); };
+    EXPECT_EQ(tcp(TcpState::kSynSent), 120u);
+    EXPECT_EQ(tcp(TcpState::kSynReceived), 60u);
+    EXPECT_EQ(tcp(TcpState::kEstablished), 432000u);
+    EXPECT_EQ(tcp(TcpState::kFinWait), 120u);
+    EXPECT_EQ(tcp(TcpState::kCloseWait), 60u);
+    EXPECT_EQ(tcp(TcpState::kLastAck), 30u);
+    EXPECT_EQ(tcp(TcpState::kTimeWait), 120u);
+    EXPECT_EQ(tcp(TcpState::kClose), 10u);
+    EXPECT_EQ(timeout_s(kProtocolTcp, TcpState::kEstablished, false), 300u);
+    EXPECT_EQ(timeout_s(kProtocolUdp, TcpState::kNone, false), 30u);
+    EXPECT_EQ(timeout_s(kProtocolUdp, TcpState::kNone, true), 120u);
+    EXPECT_EQ(timeout_s(kProtocolIcmp, TcpState::kNone, true), 30u);
+    EXPECT_EQ(timeout_s(kProtocolIcmpv6, TcpState::kNone, true), 30u);
+    EXPECT_EQ(timeout_s(kProtocolEsp, TcpState::kNone, true), 600u);
+    EXPECT_STREQ(to_string(TcpState::kTimeWait), "TIME_WAIT");
+}
+
+TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
+    Connection<V4> c{};
+    c.state.tcp_state = TcpState::kSynSent;
+    EXPECT_TRUE(c.original().needs_state(kTcpAck));
+    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
+    EXPECT_FALSE(c.note_packet(kBack, kSynAck));
+    EXPECT_TRUE(c.reply().needs_state(kTcpAck));
+    EXPECT_FALSE(c.note_packet(kOut, kTcpAck));
+    EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
+    EXPECT_FALSE(c.reply().needs_state(kTcpAck));
+    EXPECT_TRUE(c.reply().needs_state(kFinAck));
+    EXPECT_FALSE(c.note_packet(kBack, kFinAck));
+    EXPECT_EQ(c.state.tcp_state.load(), TcpState::kFinWait);
+    EXPECT_TRUE(c.original().needs_state(kTcpAck));
+}
+
+TEST(NotePacket, AUdpFlowNeedsItsStateUntilTheReply) {
+    Connection<V6> c{};
+    EXPECT_FALSE(c.note_packet(kOut, 0));
+    EXPECT_TRUE(c.original().needs_state(0));
+    EXPECT_FALSE(c.state.replied());
+    EXPECT_FALSE(c.note_packet(kBack, 0));
+    EXPECT_TRUE(c.state.replied());
+    EXPECT_FALSE(c.original().needs_state(0));
+}
+
+TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
+    Connection<V4> c{};
+    c.state.tcp_state = TcpState::kTimeWait;
+    EXPECT_TRUE(c.note_packet(kOut, kTcpSyn));
+    EXPECT_EQ(c.state.tcp_state.load(), TcpState::kTimeWait);
+    EXPECT_FALSE(c.note_packet(kBack, kTcpSyn | kTcpAck));
+    c.state.tcp_state = TcpState::kEstablished;
+    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
+}
+
+TEST(NotePacket, AChangeOfStateMakesTheSweepLookAgain) {
+    Connection<V4> c{};
+    c.state.tcp_state = TcpState::kEstablished;
+    c.state.check_at_s = 1000;
+    (void)c.note_packet(kOut, kTcpAck);
+    EXPECT_EQ(c.state.check_at_s.load(), 1000u);
+    (void)c.note_packet(kOut, kTcpRst);
+    EXPECT_EQ(c.state.check_at_s.load(), 0u);
+}
+
+}  // namespace
+}  // namespace podlane
