@@ -40,6 +40,8 @@ class RpcClient {
 
     /// Sends a line as it is, without waiting; a line end is added. For pipelining and for tests.
     [[nodiscard]] Result<void> send_line(std::string_view line);
+    /// The same without a line end.
+    [[nodiscard]] Result<void> send_bytes(std::string_view bytes);
     /// The next line from the server.
     [[nodiscard]] Result<std::string> receive_line();
     /// Tells the server that nothing more comes; replies can still be received.

@@ -34,7 +34,6 @@ class RpcMethods {
                                                     const RpcPeer& peer) const;
 
   private:
-    friend class RpcDispatch;
     [[nodiscard]] RpcResult invoke(std::string_view method, const rapidjson::Value* params,
                                    const RpcPeer& peer) const;
 

@@ -1,0 +1,86 @@
+#include "control/rpc/json_text.h"
+
+#include <fmt/format.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+
+namespace podlane::control {
+namespace {
+
+// Passes the parser's events on to the document until there are too many of them.
+class BoundedHandler {
+  public:
+    explicit BoundedHandler(rapidjson::Document& to) : to_(to) {}
+
+    bool Null() { return count() && to_.Null(); }
+    bool Bool(bool b) { return count() && to_.Bool(b); }
+    bool Int(int i) { return count() && to_.Int(i); }
+    bool Uint(unsigned u) { return count() && to_.Uint(u); }
+    bool Int64(int64_t i) { return count() && to_.Int64(i); }
+    bool Uint64(uint64_t u) { return count() && to_.Uint64(u); }
+    bool Double(double d) { return count() && to_.Double(d); }
+    bool RawNumber(const char* s, rapidjson::SizeType n, bool copy) {
+        return count() && to_.RawNumber(s, n, copy);
+    }
+    bool String(const char* s, rapidjson::SizeType n, bool copy) {
+        return count() && to_.String(s, n, copy);
+    }
+    bool Key(const char* s, rapidjson::SizeType n, bool copy) {
+        return count() && to_.Key(s, n, copy);
+    }
+    bool StartObject() { return enter() && to_.StartObject(); }
+    bool StartArray() { return enter() && to_.StartArray(); }
+    bool EndObject(rapidjson::SizeType members) {
+        --depth_;
+        return to_.EndObject(members);
+    }
+    bool EndArray(rapidjson::SizeType elements) {
+        --depth_;
+        return to_.EndArray(elements);
+    }
+
+  private:
+    bool count() { return ++values_ <= kMaxJsonValues; }
+    bool enter() { return ++depth_ <= kMaxJsonDepth && count(); }
+
+    rapidjson::Document& to_;
+    size_t values_ = 0;
+    size_t depth_ = 0;
+};
+
+}  // namespace
+
+std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Document& document) {
+    // Iterative: the parser's own stack would otherwise grow with the nesting before we see it.
+    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                                rapidjson::kParseValidateEncodingFlag;
+    rapidjson::Reader reader;
+    rapidjson::ParseResult parsed;
+    size_t consumed = 0;
+    auto generate = [&](rapidjson::Document& to) {
+        BoundedHandler handler(to);
+        rapidjson::InsituStringStream stream(message.data());
+        parsed = reader.Parse<kFlags>(stream, handler);
+        consumed = stream.Tell();
+        return !parsed.IsError();
+    };
+    document.Populate(generate);
+    if (parsed.Code() == rapidjson::kParseErrorTermination) {
+        return RpcFailure{rpc_code::kInvalidRequest,
+                          fmt::format("over the limit of {} values or {} levels of nesting",
+                                      kMaxJsonValues, kMaxJsonDepth),
+                          nullptr};
+    }
+    const auto no_json = [](std::string_view what, size_t at) {
+        return RpcFailure{rpc_code::kParseError, fmt::format("no JSON: {} (at byte {})", what, at),
+                          nullptr};
+    };
+    if (parsed.IsError()) {
+        return no_json(rapidjson::GetParseError_En(parsed.Code()), parsed.Offset());
+    }
+    // The parser takes a NUL byte for the end of the text.
+    if (consumed != message.size()) return no_json("a NUL byte", consumed);
+    return std::nullopt;
+}
+
+}  // namespace podlane::control

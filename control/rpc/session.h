@@ -1,0 +1,57 @@
+// One client of the config socket: reads messages, has them answered, writes replies in order.
+// Made by the server for each connection; everything on the control thread.
+#pragma once
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/rpc/framing.h"
+#include "control/rpc/methods.h"
+
+namespace podlane::control {
+
+/// Lives as long as an operation of its is pending, or its owner holds it.
+class RpcSession : public std::enable_shared_from_this<RpcSession> {
+  public:
+    using Socket = boost::asio::local::stream_protocol::socket;
+
+    /// `on_closed` is called once, when the connection is gone, but not from within close().
+    RpcSession(Socket socket, const RpcMethods& methods, RpcPeer peer, size_t max_message_bytes,
+               size_t max_unread_bytes, std::function<void()> on_closed);
+
+    void start() { pump(); }
+    /// Says why, takes nothing more and closes.
+    void refuse(const RpcFailure& failure);
+    void close();
+
+  private:
+    void pump();
+    void pump_later();
+    void read();
+    void reply(std::string text);
+    void write();
+    void drain();
+    void finish();
+    [[nodiscard]] size_t unread_bytes() const { return queued_.size() + in_flight_.size(); }
+
+    Socket socket_;
+    boost::asio::steady_timer drain_timer_;
+    const RpcMethods& methods_;
+    RpcPeer peer_;
+    RpcFraming framing_;
+    size_t max_unread_bytes_;
+    std::function<void()> on_closed_;
+    std::string queued_;     // replies behind those in flight
+    std::string in_flight_;  // being written; not empty while a write is pending
+    bool is_reading_ = false;
+    bool is_pump_due_ = false;
+    bool has_ended_ = false;   // the client sends nothing more
+    bool is_refused_ = false;  // we take nothing more
+    bool is_closed_ = false;
+};
+
+}  // namespace podlane::control

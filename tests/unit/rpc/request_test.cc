@@ -1,0 +1,134 @@
+#include "control/rpc/request.h"
+
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include <string>
+#include <string_view>
+
+namespace podlane::control {
+namespace {
+
+class RpcParamsTest : public ::testing::Test {
+  protected:
+    RpcParams params(const char* json) {
+        document_.Parse(json);
+        EXPECT_TRUE(document_.IsObject()) << json;
+        return RpcParams(&document_);
+    }
+    static std::string failure_of(const RpcParams& params) {
+        const auto failure = params.failure();
+        if (!failure) return {};
+        EXPECT_EQ(failure->code, rpc_code::kBadParams);
+        return failure->message;
+    }
+
+    rapidjson::Document document_;
+};
+
+TEST_F(RpcParamsTest, GivesTextsNumbersAndFlags) {
+    auto p = params(R"({"kind": "ports", "limit": 7, "all": true, "list": ["a", "b"]})");
+    EXPECT_EQ(p.text("kind"), "ports");
+    EXPECT_EQ(p.number_if_any("limit", 0, 10), 7);
+    EXPECT_TRUE(p.flag("all"));
+    EXPECT_EQ(p.texts("list"), (std::vector<std::string_view>{"a", "b"}));
+    EXPECT_EQ(failure_of(p), "");
+}
+
+TEST_F(RpcParamsTest, TextsAreViewsIntoTheMessage) {
+    auto p = params(R"({"documents": "a long text that is not copied"})");
+    EXPECT_EQ(p.text("documents").data(), document_["documents"].GetString());
+}
+
+TEST_F(RpcParamsTest, WhatIsOptionalMayBeAbsentOrNull) {
+    auto p = params(R"({"name": null})");
+    EXPECT_FALSE(p.has("name"));
+    EXPECT_EQ(p.text_if_any("name"), std::nullopt);
+    EXPECT_EQ(p.number_if_any("limit", 0, 10), std::nullopt);
+    EXPECT_FALSE(p.flag("all"));
+    EXPECT_EQ(failure_of(p), "");
+}
+
+TEST_F(RpcParamsTest, AbsentParamsAreAnEmptyObject) {
+    RpcParams p(nullptr);
+    EXPECT_EQ(p.text_if_any("name"), std::nullopt);
+    EXPECT_EQ(failure_of(p), "");
+    EXPECT_EQ(p.text("kind"), "");
+    EXPECT_EQ(failure_of(p), "params.kind: is required, a string");
+}
+
+TEST_F(RpcParamsTest, TheFirstMistakeIsNamed) {
+    auto p = params(R"({"kind": 5, "limit": "many"})");
+    EXPECT_EQ(p.text("kind"), "");
+    EXPECT_EQ(p.number_if_any("limit", 0, 10), std::nullopt);
+    EXPECT_EQ(failure_of(p), "params.kind: must be a string");
+}
+
+TEST_F(RpcParamsTest, NumbersOutOfRangeOrWithAFractionAreRefused) {
+    for (const char* json : {R"({"limit": 11})", R"({"limit": -1})", R"({"limit": 1.5})",
+                             R"({"limit": 1e30})", R"({"limit": 18446744073709551615})"}) {
+        auto p = params(json);
+        EXPECT_EQ(p.number_if_any("limit", 0, 10), std::nullopt);
+        EXPECT_EQ(failure_of(p), "params.limit: must be a whole number from 0 to 10") << json;
+    }
+}
+
+TEST_F(RpcParamsTest, UnknownParametersAreNamedWithTheKnownOnes) {
+    auto p = params(R"({"kind": "ports", "nmae": "x"})");
+    static_cast<void>(p.text("kind"));
+    static_cast<void>(p.text_if_any("name"));
+    EXPECT_EQ(failure_of(p), "params.nmae: unknown; this method takes kind, name");
+}
+
+TEST_F(RpcParamsTest, AListOfSomethingElseThanStringsIsRefused) {
+    auto p = params(R"({"addresses": ["10.0.0.1", 2]})");
+    static_cast<void>(p.texts("addresses"));
+    EXPECT_EQ(failure_of(p), "params.addresses: must be a list of strings");
+}
+
+TEST_F(RpcParamsTest, DocumentsAreOneTextOrFiles) {
+    auto one = params(R"({"documents": "kind: Node", "name": "node.yml"})");
+    auto texts = one.documents();
+    ASSERT_EQ(texts.size(), 1U);
+    EXPECT_EQ(texts[0].name, "node.yml");
+    EXPECT_EQ(texts[0].text, "kind: Node");
+    EXPECT_EQ(failure_of(one), "");
+
+    auto unnamed = params(R"({"documents": ""})");
+    EXPECT_EQ(unnamed.documents().at(0).name, "documents");
+
+    auto files = params(R"({"files": [{"name": "a", "text": "1"}, {"name": "b", "text": "2"}]})");
+    texts = files.documents();
+    ASSERT_EQ(texts.size(), 2U);
+    EXPECT_EQ(texts[1].name, "b");
+    EXPECT_EQ(texts[1].text, "2");
+    EXPECT_EQ(failure_of(files), "");
+}
+
+TEST_F(RpcParamsTest, DocumentsThatAreMissingOrMalformedAreRefused) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"({})", "params.documents: is required, a string; or files, a list of {name, text}"},
+        {R"({"documents": 1})", "params.documents: must be a string"},
+        {R"({"documents": "", "files": []})", "params.files: either documents or files, not both"},
+        {R"({"files": [{"name": "a", "text": "1"}, {"name": "b"}]})",
+         "params.files[1]: must be {name, text}, both strings"},
+        {R"({"files": ["a"]})", "params.files[0]: must be {name, text}, both strings"},
+        {R"({"files": [], "name": "a"})",
+         "params.name: goes with documents; each of files has its own"},
+    };
+    for (const auto& [json, message] : cases) {
+        auto p = params(json);
+        static_cast<void>(p.documents());
+        EXPECT_EQ(failure_of(p), message) << json;
+    }
+}
+
+TEST(RpcFailure, AnErrorsPlaceBecomesData) {
+    const auto failure = rpc_failure(Error{"a.yml:3: spec: no", "a.yml", 3, "spec"});
+    EXPECT_EQ(failure.code, rpc_code::kRefused);
+    EXPECT_EQ(failure.data.dump(), R"({"document":"a.yml","line":3,"path":"spec"})");
+    EXPECT_TRUE(rpc_failure(Error{"no place"}, rpc_code::kFailed).data.is_null());
+}
+
+}  // namespace
+}  // namespace podlane::control
