@@ -128,6 +128,15 @@ std::string_view closest(std::string_view word, std::span<const std::string_view
     return best;
 }
 
+std::string any_of(std::span<const std::string_view> words) {
+    std::string out;
+    for (size_t i = 0; i < words.size(); ++i) {
+        if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
+        out += words[i];
+    }
+    return out;
+}
+
 std::optional<std::string_view> as_string(const Value& value, Problems& problems) {
     if (value.is(ValueType::kString)) return value.text();
     const bool is_scalar = value.type() < ValueType::kSequence;

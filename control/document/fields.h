@@ -5,6 +5,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -62,6 +63,16 @@ class Problems {
 [[nodiscard]] std::string_view closest(std::string_view word,
                                        std::span<const std::string_view> candidates);
 
+/// A word that is allowed, and what it stands for.
+template <class T>
+struct Word {
+    std::string_view text;
+    T value;
+};
+
+/// "TCP, UDP or SCTP".
+[[nodiscard]] std::string any_of(std::span<const std::string_view> words);
+
 /// Whole numbers that are allowed, and what they are: {68, 65535, "an MTU"}.
 struct IntegerRange {
     int64_t lowest;
@@ -82,6 +93,17 @@ inline constexpr IntegerRange kPortNumbers{1, 65535, "a port"};
                                                                    Problems& problems);
 /// Unicast and not zero.
 [[nodiscard]] std::optional<MacAddress> as_mac(const Value& value, Problems& problems);
+template <class T, size_t N>
+[[nodiscard]] std::optional<T> as_word(const Value& value, const std::array<Word<T>, N>& words,
+                                       Problems& problems) {
+    std::array<std::string_view, N> texts;
+    for (size_t i = 0; i < N; ++i) {
+        if (value.is(ValueType::kString) && value.text() == words[i].text) return words[i].value;
+        texts[i] = words[i].text;
+    }
+    problems.add(value, shown(value) + " is not " + any_of(texts));
+    return std::nullopt;
+}
 [[nodiscard]] std::span<const Value> as_list(const Value& value, Problems& problems);
 
 /// Whether a key that nobody asked for is an error.
@@ -97,6 +119,7 @@ class Fields {
     explicit operator bool() const noexcept { return mapping_ != nullptr; }
     /// The mapping; only where there is one.
     [[nodiscard]] const Value& value() const noexcept { return *mapping_; }
+    [[nodiscard]] Problems& problems() const noexcept { return problems_; }
 
     /// The member's value, null pointer if there is none.
     const Value* get(std::string_view key);
@@ -115,6 +138,12 @@ class Fields {
         return number ? static_cast<T>(*number) : otherwise;
     }
     std::optional<IpAddress> ip(std::string_view key);
+    /// One of a few words; `otherwise` if it is absent or wrong.
+    template <class T, size_t N>
+    T word(std::string_view key, const std::array<Word<T>, N>& words, T otherwise) {
+        const Value* value = get(key);
+        return value == nullptr ? otherwise : as_word(*value, words, problems_).value_or(otherwise);
+    }
     /// The items of a list; none if it is absent.
     std::span<const Value> list(std::string_view key);
     /// A mapping within.

@@ -89,6 +89,7 @@ struct Pod {
     PodPhase phase = PodPhase::kPending;  ///< Pending where the text says nothing
     bool ready = false;                   ///< condition Ready is True
     bool terminating = false;             ///< metadata.deletionTimestamp is set
+    std::string deletion_timestamp;       ///< its text, "" unless terminating
     std::string hostname;                 ///< spec.hostname
     std::string subdomain;                ///< spec.subdomain
     std::vector<ContainerPort> ports;

@@ -91,6 +91,18 @@ TEST(Fields, ReportsUnknownAndMissingKeys) {
                 "t:3:3: pods.zebra: unknown key", "t:1:1: nod: unknown key; did you mean node?"}));
 }
 
+TEST(Fields, ReadsOneOfAFewWords) {
+    constexpr auto kWords = std::to_array<Word<int>>({{"TCP", 6}, {"UDP", 17}, {"SCTP", 132}});
+    const auto check = [&](const Value& root, Problems& problems) {
+        Fields fields(&root, problems, Keys::kLax);
+        EXPECT_EQ(fields.word("a", kWords, 0), 17);
+        EXPECT_EQ(fields.word("b", kWords, 6), 6);
+        EXPECT_EQ(fields.word("absent", kWords, 132), 132);
+    };
+    EXPECT_EQ(errors_of("a: UDP\nb: tcp\n", check),
+              Errors{"t:2:4: b: \"tcp\" is not TCP, UDP or SCTP"});
+}
+
 TEST(Fields, ReadsAddresses) {
     const auto check = [](const Value& root, Problems& problems) {
         Fields fields(&root, problems, Keys::kLax);

@@ -1,0 +1,291 @@
+#include "control/kube/parse.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "control/document/fields.h"
+#include "control/document/reader.h"
+#include "control/kube/names.h"
+#include "control/kube/read.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr size_t kMaxNotices = 1000;
+
+std::string_view text_of(const Value* value) {
+    return value != nullptr && value->is(ValueType::kString) ? value->text() : std::string_view();
+}
+
+/// The group in an apiVersion; "" is the core group.
+std::string_view group_of(std::string_view api_version) {
+    const size_t slash = api_version.find('/');
+    return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+/// What an object says of itself, or its list of it.
+struct TypeText {
+    std::string_view kind;
+    std::string_view api_version;
+};
+
+TypeText type_of(const Value& object) {
+    return {text_of(object.find("kind")), text_of(object.find("apiVersion"))};
+}
+
+bool is_list(const TypeText& type) {
+    return type.kind.ends_with("List");
+}
+
+/// An item's type: its own, else what a ServiceList or the like says; empty if neither does.
+TypeText item_type(const Value& item, const TypeText& list) {
+    const TypeText own = type_of(item);
+    if (!own.kind.empty() || !is_list(list) || list.kind == "List") return own;
+    return {list.kind.substr(0, list.kind.size() - 4), list.api_version};
+}
+
+/// Goes through all objects of a text, also those in lists, and hands each to `visit_`.
+class Walker {
+  public:
+    using Visit = std::function<void(const Value& object, const TypeText& type)>;
+
+    explicit Walker(Visit visit) : visit_(std::move(visit)) {}
+
+    Result<void> walk(std::string_view text, const std::string& name) {
+        const DocumentHandler handler{
+            [&](const Document& document) {
+                object(document.root, type_of(document.root), 0);
+                return true;
+            },
+            [&](const Value& head, const Value& item) { return early_item(head, item); }};
+        return read_documents(text, name, handler);
+    }
+
+  private:
+    /// An item of a list that is still being read. It is left in the document where its type is
+    /// not known yet.
+    bool early_item(const Value& head, const Value& item) {
+        const TypeText list = type_of(head);
+        if (!list.kind.empty() && !is_list(list)) return false;
+        const TypeText type = item_type(item, list);
+        if (type.kind.empty() || type.api_version.empty()) return false;
+        object(item, type, 1);
+        return true;
+    }
+
+    void object(const Value& root, const TypeText& type, size_t depth) {
+        const Value* items = root.find("items");
+        const bool has_items =
+            items != nullptr && (items->is_null() || items->is(ValueType::kSequence));
+        if (!is_list(type) || !has_items || depth > kMaxDocumentDepth) {
+            visit_(root, type);
+            return;
+        }
+        for (const Value& item : items->items()) object(item, item_type(item, type), depth + 1);
+    }
+
+    Visit visit_;
+};
+
+/// What is known of an object before its kind's reader looks at it.
+struct Head {
+    std::optional<Kind> kind;  ///< none: not one of ours, or wrong
+    Meta meta;
+};
+
+/// Decides whether an object is one of ours, and reads its metadata.
+class HeadReader {
+  public:
+    HeadReader(std::string_view document, Problems& problems)
+        : document_(document), problems_(problems) {}
+
+    /// `notice` gets a line for what is skipped.
+    Head read(const Value& root, const TypeText& type, std::string& notice) {
+        Head head;
+        problems_.enter(root);
+        if (!root.is(ValueType::kMapping)) {
+            problems_.add(root, fmt::format("{} is not a Kubernetes object", shown(root)));
+            return head;
+        }
+        const Value* metadata = root.find("metadata");
+        const std::string_view name =
+            text_of(metadata == nullptr ? nullptr : metadata->find("name"));
+        const std::string_view name_space =
+            text_of(metadata == nullptr ? nullptr : metadata->find("namespace"));
+        if (!check_type(root, type)) return head;
+        const auto kind = kind_from_name(type.kind);
+        const std::string_view group = group_of(type.api_version);
+        // Another group's kind of the same name is another kind; but extensions is where
+        // Ingress and NetworkPolicy once were.
+        const bool is_ours =
+            kind && (group == group_of(api_version(*kind)) || group == "extensions");
+        if (!is_ours) {
+            const std::string where = name_space.empty() ? "" : std::string(name_space) + "/";
+            const std::string of = kind ? fmt::format(" of {}", type.api_version) : "";
+            notice = fmt::format("{}{}{}{}{}: skipped, not a dataplane object", type.kind,
+                                 name.empty() ? "" : " ", where, name, of);
+            return head;
+        }
+        head.meta = read_meta(root, *kind, name, name_space);
+        if (type.api_version != api_version(*kind)) {
+            const Value* value = root.find("apiVersion");
+            problems_.add(value == nullptr ? root : *value,
+                          fmt::format("{} is not the version of {} that is supported, {}",
+                                      in_quotes(type.api_version), type.kind, api_version(*kind)));
+            return head;
+        }
+        head.kind = kind;
+        return head;
+    }
+
+  private:
+    bool check_type(const Value& root, const TypeText& type) {
+        bool is_good = true;
+        const auto check = [&](std::string_view key, std::string_view text, std::string_view what) {
+            if (!text.empty()) return;
+            is_good = false;
+            const Value* value = root.find(key);
+            if (value == nullptr || value->is_null()) {
+                problems_.add_missing(root, key, fmt::format("missing: {}", what));
+            } else {
+                problems_.add(*value, fmt::format("{} is not {}", shown(*value), what));
+            }
+        };
+        check("kind", type.kind, "a kind such as Service");
+        if (is_good) check("apiVersion", type.api_version, "an API version such as v1");
+        return is_good;
+    }
+
+    Meta read_meta(const Value& root, Kind kind, std::string_view name,
+                   std::string_view name_space) {
+        Meta meta;
+        meta.name = name;
+        if (is_namespaced(kind)) meta.name_space = name_space.empty() ? "default" : name_space;
+        meta.origin = {std::string(document_), root.line()};
+        problems_.enter(root, name.empty()
+                                  ? std::string(kind_name(kind))
+                                  : to_string(ObjectKey{kind, meta.name_space, meta.name}));
+        Fields fields(&root, problems_, Keys::kLax);
+        if (fields.require("metadata", "name, and what else identifies the object") == nullptr) {
+            return meta;
+        }
+        Fields metadata = fields.fields("metadata");
+        check_name(metadata, kind);
+        const std::string valid =
+            read_name(metadata, "namespace", is_dns_label, "a namespace's name (a DNS label)");
+        if (is_namespaced(kind) && !valid.empty()) meta.name_space = valid;
+        meta.labels = read_labels(metadata.get("labels"), problems_);
+        return meta;
+    }
+
+    void check_name(Fields& metadata, Kind kind) {
+        const Value* value = metadata.require("name", "the object's name");
+        if (value == nullptr) return;
+        const auto text = as_string(*value, problems_);
+        if (!text) return;
+        const bool is_label = kind == Kind::kNamespace;
+        const bool is_service = kind == Kind::kService;
+        const bool is_valid = is_service ? is_dns1035_label(*text)
+                              : is_label ? is_dns_label(*text)
+                                         : is_dns_subdomain(*text);
+        if (is_valid) return;
+        problems_.add(*value,
+                      fmt::format("{} is not a valid name ({})", shown(*value),
+                                  is_service ? "at most 63 of a-z 0-9 -, beginning with a letter"
+                                  : is_label ? "at most 63 of a-z 0-9 -"
+                                             : "at most 253 of a-z 0-9 - ."));
+    }
+
+    std::string_view document_;
+    Problems& problems_;
+};
+
+Object read_kind(Kind kind, const Value& root, Meta meta, Problems& problems) {
+    switch (kind) {
+        case Kind::kNode:
+            return read_node(root, std::move(meta), problems);
+        case Kind::kPod:
+            return read_pod(root, std::move(meta), problems);
+        case Kind::kNamespace:
+            break;
+        case Kind::kService:
+            return read_service(root, std::move(meta), problems);
+        case Kind::kEndpointSlice:
+            return read_endpoint_slice(root, std::move(meta), problems);
+        case Kind::kEndpoints:
+            return read_endpoints(root, std::move(meta), problems);
+        case Kind::kNetworkPolicy:
+            return read_network_policy(root, std::move(meta), problems);
+        case Kind::kIngress:
+            return read_ingress(root, std::move(meta), problems);
+    }
+    return std::make_shared<Namespace>(Namespace{std::move(meta)});
+}
+
+/// A notice for each object that a later one of the same key replaces.
+void note_repeats(ParsedObjects& parsed) {
+    std::array<std::unordered_map<NamespacedName, uint32_t, NamespacedNameHash>, kKindCount> lines;
+    for (const Object& object : parsed.objects) {
+        const Meta& meta = meta_of(object);
+        auto& of_kind = lines[object.index()];
+        const auto [it, is_new] = of_kind.try_emplace(meta.namespaced_name(), meta.origin.line);
+        if (is_new) continue;
+        if (parsed.notices.size() < kMaxNotices) {
+            parsed.notices.push_back(
+                fmt::format("{}: given twice, in lines {} and {}; the later one counts",
+                            to_string(key_of(object)), it->second, meta.origin.line));
+        }
+        it->second = meta.origin.line;
+    }
+}
+
+}  // namespace
+
+Result<ParsedObjects> parse_objects(std::string_view text, const std::string& name,
+                                    std::vector<Error>* all_errors) {
+    Problems problems(name);
+    HeadReader heads(name, problems);
+    ParsedObjects parsed;
+    size_t skipped = 0;
+    Walker walker([&](const Value& root, const TypeText& type) {
+        if (problems.full()) return;
+        const size_t problems_before = problems.size();
+        std::string notice;
+        Head head = heads.read(root, type, notice);
+        if (!notice.empty() && ++skipped <= kMaxNotices)
+            parsed.notices.push_back(std::move(notice));
+        if (!head.kind) return;
+        Object object = read_kind(*head.kind, root, std::move(head.meta), problems);
+        if (problems.size() == problems_before) parsed.objects.push_back(std::move(object));
+    });
+    const auto walked = walker.walk(text, name);
+    std::vector<Error> errors = problems.errors();
+    if (!walked.ok()) errors.push_back(walked.error());
+    if (all_errors != nullptr) *all_errors = errors;
+    if (!errors.empty()) return errors.front();
+    if (skipped > kMaxNotices) {
+        parsed.notices.push_back(fmt::format("{} more objects: skipped", skipped - kMaxNotices));
+    }
+    note_repeats(parsed);
+    return parsed;
+}
+
+Result<std::vector<ObjectKey>> parse_object_keys(std::string_view text, const std::string& name) {
+    Problems problems(name);
+    HeadReader heads(name, problems);
+    std::vector<ObjectKey> keys;
+    Walker walker([&](const Value& root, const TypeText& type) {
+        if (problems.full()) return;
+        std::string notice;
+        const Head head = heads.read(root, type, notice);
+        if (head.kind) keys.push_back({*head.kind, head.meta.name_space, head.meta.name});
+    });
+    const auto walked = walker.walk(text, name);
+    if (!problems.empty()) return problems.errors().front();
+    if (!walked.ok()) return walked.error();
+    return keys;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,49 @@
+// The readers of the kinds: from a document's tree to a typed object, with Kubernetes' validation.
+// Internal to control/kube/; parse.h is what others call.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/document/fields.h"
+#include "control/kube/objects.h"
+
+namespace podlane::control {
+
+// Each reads what its kind adds to `meta`. What is wrong goes to `problems`, and the object is not
+// to be used then.
+[[nodiscard]] ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems);
+[[nodiscard]] ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems);
+[[nodiscard]] ObjectPtr<Service> read_service(const Value& root, Meta meta, Problems& problems);
+[[nodiscard]] ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta,
+                                                           Problems& problems);
+[[nodiscard]] ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& problems);
+[[nodiscard]] ObjectPtr<NetworkPolicy> read_network_policy(const Value& root, Meta meta,
+                                                           Problems& problems);
+[[nodiscard]] ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems);
+
+// What several of them have in common.
+
+inline constexpr auto kProtocolWords = std::to_array<Word<Protocol>>(
+    {{"TCP", Protocol::kTcp}, {"UDP", Protocol::kUdp}, {"SCTP", Protocol::kSctp}});
+
+/// A mapping of label keys to label values.
+[[nodiscard]] Labels read_labels(const Value* value, Problems& problems);
+/// matchLabels and matchExpressions.
+[[nodiscard]] LabelSelector read_selector(const Value& value, Problems& problems);
+/// A port's number or name.
+[[nodiscard]] std::optional<PortRef> read_port_ref(const Value& value, Problems& problems);
+/// A string for which `is_valid` holds, or "" if it is absent; `what` says what it should be.
+[[nodiscard]] std::string read_name(Fields& fields, std::string_view key,
+                                    bool (*is_valid)(std::string_view) noexcept,
+                                    std::string_view what);
+/// A CIDR; bits behind the prefix length are cleared, as Kubernetes' users may leave them.
+[[nodiscard]] std::optional<IpPrefix> read_cidr(const Value& value, Problems& problems);
+/// An address that traffic can be sent to: not zero, loopback, link-local or multicast.
+[[nodiscard]] std::optional<IpAddress> read_usable_ip(const Value& value, Problems& problems);
+/// The value of metadata.annotations[key]; null pointer if there is none.
+[[nodiscard]] const Value* find_annotation(const Value& root, std::string_view key);
+
+}  // namespace podlane::control

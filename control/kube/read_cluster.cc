@@ -1,0 +1,262 @@
+// Node and Pod.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "control/kube/names.h"
+#include "control/kube/read.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr auto kPhases = std::to_array<Word<PodPhase>>({{"Pending", PodPhase::kPending},
+                                                        {"Running", PodPhase::kRunning},
+                                                        {"Succeeded", PodPhase::kSucceeded},
+                                                        {"Failed", PodPhase::kFailed},
+                                                        {"Unknown", PodPhase::kUnknown}});
+
+/// status.conditions' Ready; none where there is no such condition.
+std::optional<bool> read_ready(Fields& status, Problems& problems) {
+    std::optional<bool> ready;
+    for (const Value& item : status.list("conditions")) {
+        Fields condition(&item, problems, Keys::kLax);
+        if (condition.string("type") == "Ready") ready = condition.string("status") == "True";
+    }
+    return ready;
+}
+
+/// At most one of each family, as everywhere where Kubernetes has two addresses or prefixes.
+template <class T>
+bool has_family_of(const std::vector<T>& others, const T& one) {
+    const auto is_v4 = [](const T& value) {
+        if constexpr (std::is_same_v<T, IpPrefix>) {
+            return value.address.is_v4();
+        } else {
+            return value.is_v4();
+        }
+    };
+    return std::ranges::any_of(others, [&](const T& o) { return is_v4(o) == is_v4(one); });
+}
+
+std::vector<IpPrefix> read_pod_cidrs(Fields& spec, Problems& problems) {
+    std::vector<IpPrefix> cidrs;
+    for (const Value& item : spec.list("podCIDRs")) {
+        const auto cidr = as_prefix(item, problems);
+        if (!cidr) continue;
+        if (has_family_of(cidrs, *cidr)) {
+            problems.add(item, fmt::format("{} is a second CIDR of its family (at most one each)",
+                                           shown(item)));
+            continue;
+        }
+        cidrs.push_back(*cidr);
+    }
+    const Value* single = spec.get("podCIDR");
+    const auto cidr = single == nullptr ? std::nullopt : as_prefix(*single, problems);
+    if (!cidr) return cidrs;
+    if (cidrs.empty()) {
+        cidrs.push_back(*cidr);
+    } else if (cidrs.front() != *cidr) {
+        problems.add(*single, fmt::format("{} is not the first of podCIDRs, {}", shown(*single),
+                                          to_string(cidrs.front())));
+    }
+    return cidrs;
+}
+
+struct BackendData {
+    std::optional<uint32_t> vni;
+    std::optional<MacAddress> mac;
+};
+
+/// flannel's backend-data is JSON within a string: {"VNI":1,"VtepMAC":"02:..."}, or "null".
+BackendData read_backend_data(const Value& value, Problems& problems) {
+    BackendData data;
+    const auto text = as_string(value, problems);
+    if (!text) return data;
+    const auto json = nlohmann::json::parse(*text, nullptr, false);
+    if (json.is_null()) return data;
+    if (!json.is_object()) {
+        problems.add(value, fmt::format("{} is not a JSON object such as "
+                                        "{{\"VNI\":1,\"VtepMAC\":\"02:42:ac:11:00:02\"}}",
+                                        shown(value)));
+        return data;
+    }
+    if (const auto vni = json.find("VNI"); vni != json.end()) {
+        if (vni->is_number_unsigned() && vni->get<uint64_t>() <= 0xffffff) {
+            data.vni = vni->get<uint32_t>();
+        } else {
+            problems.add(value, "VNI is not a VXLAN network id (0-16777215)");
+        }
+    }
+    if (const auto mac = json.find("VtepMAC"); mac != json.end()) {
+        if (mac->is_string()) data.mac = parse_mac(mac->get<std::string>());
+        if (!data.mac || data.mac->is_multicast() || data.mac->is_zero()) {
+            problems.add(value, "VtepMAC is not a unicast MAC address such as 02:42:ac:11:00:02");
+        }
+    }
+    return data;
+}
+
+std::optional<IpAddress> read_public_ip(const Value& value, bool is_v6, Problems& problems) {
+    const auto ip = as_ip(value, problems);
+    if (!ip || ip->is_v6() == is_v6) return ip;
+    problems.add(value, fmt::format("{} is not an IPv{} address", shown(value), is_v6 ? 6 : 4));
+    return std::nullopt;
+}
+
+std::optional<FlannelData> read_flannel(const Value& root, Problems& problems) {
+    const auto find = [&](const char* key) {
+        return find_annotation(root, std::string("flannel.alpha.coreos.com/") + key);
+    };
+    FlannelData flannel;
+    bool is_there = false;
+    if (const Value* value = find("backend-type")) {
+        is_there = true;
+        flannel.backend_type = as_string(*value, problems).value_or("");
+    }
+    if (const Value* value = find("backend-data")) {
+        is_there = true;
+        const BackendData data = read_backend_data(*value, problems);
+        flannel.vni = data.vni;
+        flannel.vtep_mac = data.mac;
+    }
+    if (const Value* value = find("backend-v6-data")) {
+        is_there = true;
+        const BackendData data = read_backend_data(*value, problems);
+        flannel.vtep_mac_v6 = data.mac;
+        if (!flannel.vni) flannel.vni = data.vni;
+    }
+    if (const Value* value = find("public-ip")) {
+        is_there = true;
+        flannel.public_ip = read_public_ip(*value, false, problems);
+    }
+    if (const Value* value = find("public-ipv6")) {
+        is_there = true;
+        flannel.public_ipv6 = read_public_ip(*value, true, problems);
+    }
+    if (!is_there) return std::nullopt;
+    return flannel;
+}
+
+std::vector<IpAddress> read_pod_ips(Fields& status, Problems& problems) {
+    std::vector<IpAddress> ips;
+    for (const Value& item : status.list("podIPs")) {
+        Fields entry(&item, problems, Keys::kLax);
+        const Value* value = entry.get("ip");
+        const auto ip = value == nullptr ? std::nullopt : read_usable_ip(*value, problems);
+        if (!ip) continue;
+        if (has_family_of(ips, *ip)) {
+            problems.add(*value, fmt::format("{} is a second address of its family (at most one "
+                                             "each)",
+                                             shown(*value)));
+            continue;
+        }
+        ips.push_back(*ip);
+    }
+    const Value* single = status.get("podIP");
+    if (single == nullptr || (single->is(ValueType::kString) && single->text().empty())) return ips;
+    const auto ip = read_usable_ip(*single, problems);
+    if (!ip) return ips;
+    if (ips.empty()) {
+        ips.push_back(*ip);
+    } else if (ips.front() != *ip) {
+        problems.add(*single, fmt::format("{} is not the first of podIPs, {}", shown(*single),
+                                          to_string(ips.front())));
+    }
+    return ips;
+}
+
+ContainerPort read_container_port(const Value& value, Problems& problems) {
+    Fields fields(&value, problems, Keys::kLax);
+    ContainerPort port;
+    fields.require("containerPort", "a port (1-65535)");
+    port.port = fields.integer<uint16_t>("containerPort", kPortNumbers, 0);
+    port.host_port = fields.integer<uint16_t>("hostPort", {0, 65535, "a port"}, 0);
+    port.name = read_name(fields, "name", is_port_name,
+                          "a port's name (at most 15 of a-z 0-9 -, one letter at least)");
+    port.protocol = fields.word("protocol", kProtocolWords, Protocol::kTcp);
+    const Value* host_ip = fields.get("hostIP");
+    if (host_ip != nullptr && !host_ip->text().empty()) {
+        port.host_ip = as_ip(*host_ip, problems);
+        const bool is_any =
+            port.host_ip && (port.host_ip->is_v4() ? port.host_ip->as<V4>().is_zero()
+                                                   : port.host_ip->as<V6>().is_zero());
+        if (is_any) port.host_ip.reset();
+    }
+    return port;
+}
+
+void read_container_ports(Fields& container, Pod& pod, Problems& problems) {
+    for (const Value& item : container.list("ports")) {
+        ContainerPort port = read_container_port(item, problems);
+        if (pod.host_network) port.host_port = 0;  // it is on the node's address already
+        const bool is_twice =
+            port.host_port != 0 && std::ranges::any_of(pod.ports, [&](const ContainerPort& other) {
+                return std::tie(other.host_port, other.protocol, other.host_ip) ==
+                       std::tie(port.host_port, port.protocol, port.host_ip);
+            });
+        if (is_twice) {
+            problems.add(item, fmt::format("the hostPort {} {} is given twice", port.host_port,
+                                           protocol_name(port.protocol)));
+        }
+        pod.ports.push_back(std::move(port));
+    }
+}
+
+}  // namespace
+
+ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems) {
+    auto node = std::make_shared<Node>();
+    node->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    Fields spec = fields.fields("spec");
+    node->pod_cidrs = read_pod_cidrs(spec, problems);
+    Fields status = fields.fields("status");
+    for (const Value& item : status.list("addresses")) {
+        Fields address(&item, problems, Keys::kLax);
+        const std::string type = address.string("type");
+        if (type != "InternalIP" && type != "ExternalIP") continue;
+        address.require("address", "an IP address");
+        const auto ip = address.ip("address");
+        if (ip) (type == "InternalIP" ? node->internal_ips : node->external_ips).push_back(*ip);
+    }
+    node->ready = read_ready(status, problems).value_or(true);
+    node->flannel = read_flannel(root, problems);
+    return node;
+}
+
+ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems) {
+    auto pod = std::make_shared<Pod>();
+    pod->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    pod->deletion_timestamp = fields.fields("metadata").string("deletionTimestamp");
+    pod->terminating = !pod->deletion_timestamp.empty();
+    Fields spec = fields.fields("spec");
+    pod->node_name = read_name(spec, "nodeName", is_dns_subdomain, "a node's name");
+    pod->host_network = spec.boolean("hostNetwork", false);
+    pod->hostname = read_name(spec, "hostname", is_dns_label, "a DNS label");
+    pod->subdomain = read_name(spec, "subdomain", is_dns_label, "a DNS label");
+    for (const Value& item : spec.list("containers")) {
+        Fields container(&item, problems, Keys::kLax);
+        read_container_ports(container, *pod, problems);
+    }
+    for (const Value& item : spec.list("initContainers")) {
+        Fields container(&item, problems, Keys::kLax);
+        if (container.string("restartPolicy") == "Always") {
+            read_container_ports(container, *pod, problems);
+        }
+    }
+    Fields status = fields.fields("status");
+    pod->ips = read_pod_ips(status, problems);
+    if (const Value* host_ip = status.get("hostIP");
+        host_ip != nullptr && !host_ip->text().empty()) {
+        pod->host_ip = as_ip(*host_ip, problems);
+    }
+    pod->phase = status.word("phase", kPhases, PodPhase::kPending);
+    pod->ready = read_ready(status, problems).value_or(false);
+    return pod;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,157 @@
+// EndpointSlice (discovery.k8s.io/v1) and Endpoints (v1).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "control/kube/names.h"
+#include "control/kube/read.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
+constexpr size_t kMaxEndpoints = 1000;  // of a slice, as the API server has it
+constexpr size_t kMaxAddresses = 100;   // of an endpoint
+
+constexpr auto kAddressTypes = std::to_array<Word<AddressType>>(
+    {{"IPv4", AddressType::kIpv4}, {"IPv6", AddressType::kIpv6}, {"FQDN", AddressType::kFqdn}});
+
+std::vector<EndpointPort> read_endpoint_ports(std::span<const Value> items, bool needs_number,
+                                              Problems& problems) {
+    std::vector<EndpointPort> ports;
+    ports.reserve(items.size());
+    std::set<std::string> names;
+    for (const Value& item : items) {
+        Fields fields(&item, problems, Keys::kLax);
+        EndpointPort port;
+        port.name =
+            read_name(fields, "name", is_dns_label, "a DNS label (at most 63 of a-z 0-9 -)");
+        if (needs_number) fields.require("port", "a port (1-65535)");
+        if (fields.has("port")) port.port = fields.integer<uint16_t>("port", kPortNumbers, 0);
+        port.protocol = fields.word("protocol", kProtocolWords, Protocol::kTcp);
+        port.app_protocol = fields.string("appProtocol");
+        if (!names.insert(port.name).second) {
+            problems.add(item, port.name.empty()
+                                   ? std::string("a second port without a name")
+                                   : fmt::format("the name {} is given twice", port.name));
+        }
+        ports.push_back(std::move(port));
+    }
+    return ports;
+}
+
+std::string read_target_pod(Fields& fields) {
+    Fields target = fields.fields("targetRef");
+    return target && target.string("kind") == "Pod" ? target.string("name") : std::string();
+}
+
+std::vector<std::string> read_hints(Fields& hints, std::string_view key, Problems& problems) {
+    std::vector<std::string> names;
+    for (const Value& item : hints.list(key)) {
+        names.push_back(Fields(&item, problems, Keys::kLax).string("name"));
+    }
+    return names;
+}
+
+/// The first of `addresses`; all of them are checked.
+std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Problems& problems) {
+    const Value* list = fields.require("addresses", "at least one address");
+    if (list == nullptr) return std::nullopt;
+    const auto items = as_list(*list, problems);
+    if (items.empty() && list->is(ValueType::kSequence)) {
+        problems.add(*list, "at least one address is needed");
+    } else if (items.size() > kMaxAddresses) {
+        problems.add(*list, fmt::format("{} addresses are too many (at most {})", items.size(),
+                                        kMaxAddresses));
+    }
+    std::optional<IpAddress> first;
+    for (const Value& item : items) {
+        const auto ip = read_usable_ip(item, problems);
+        if (!ip) continue;
+        if (ip->is_v4() != (type == AddressType::kIpv4)) {
+            problems.add(item, fmt::format("{} is not of the slice's addressType, {}", shown(item),
+                                           type == AddressType::kIpv4 ? "IPv4" : "IPv6"));
+        }
+        if (!first) first = ip;
+    }
+    return first;
+}
+
+Endpoint read_endpoint(const Value& item, AddressType type, Problems& problems) {
+    Fields fields(&item, problems, Keys::kLax);
+    Endpoint endpoint;
+    if (const auto ip = read_addresses(fields, type, problems)) endpoint.address = *ip;
+    if (Fields conditions = fields.fields("conditions")) {
+        endpoint.ready = conditions.boolean("ready", true);
+        endpoint.serving = conditions.boolean("serving", endpoint.ready);
+        endpoint.terminating = conditions.boolean("terminating", false);
+    }
+    endpoint.node_name = read_name(fields, "nodeName", is_dns_subdomain, "a node's name");
+    endpoint.zone = fields.string("zone");
+    endpoint.hostname = read_name(fields, "hostname", is_dns_label, "a DNS label");
+    endpoint.pod = read_target_pod(fields);
+    if (Fields hints = fields.fields("hints")) {
+        endpoint.hint_zones = read_hints(hints, "forZones", problems);
+        endpoint.hint_nodes = read_hints(hints, "forNodes", problems);
+    }
+    return endpoint;
+}
+
+}  // namespace
+
+ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta, Problems& problems) {
+    auto slice = std::make_shared<EndpointSlice>();
+    slice->meta = std::move(meta);
+    slice->service = slice->meta.label(kServiceNameLabel);
+    Fields fields(&root, problems, Keys::kLax);
+    fields.require("addressType", "IPv4, IPv6 or FQDN");
+    slice->address_type = fields.word("addressType", kAddressTypes, AddressType::kIpv4);
+    slice->ports = read_endpoint_ports(fields.list("ports"), false, problems);
+    const auto items = fields.list("endpoints");
+    if (items.size() > kMaxEndpoints) {
+        problems.add(*fields.get("endpoints"), fmt::format("{} endpoints are too many (at most {})",
+                                                           items.size(), kMaxEndpoints));
+    }
+    if (slice->address_type == AddressType::kFqdn) return slice;
+    slice->endpoints.reserve(items.size());
+    for (const Value& item : items) {
+        slice->endpoints.push_back(read_endpoint(item, slice->address_type, problems));
+    }
+    return slice;
+}
+
+ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& problems) {
+    auto endpoints = std::make_shared<Endpoints>();
+    endpoints->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    for (const Value& item : fields.list("subsets")) {
+        Fields subset_fields(&item, problems, Keys::kLax);
+        EndpointSubset subset;
+        for (const bool is_ready : {true, false}) {
+            for (const Value& address :
+                 subset_fields.list(is_ready ? "addresses" : "notReadyAddresses")) {
+                Fields address_fields(&address, problems, Keys::kLax);
+                Endpoint endpoint;
+                endpoint.ready = is_ready;
+                endpoint.serving = is_ready;
+                const Value* ip = address_fields.require("ip", "an IP address");
+                if (ip != nullptr) {
+                    endpoint.address = read_usable_ip(*ip, problems).value_or(IpAddress());
+                }
+                endpoint.node_name =
+                    read_name(address_fields, "nodeName", is_dns_subdomain, "a node's name");
+                endpoint.hostname =
+                    read_name(address_fields, "hostname", is_dns_label, "a DNS label");
+                endpoint.pod = read_target_pod(address_fields);
+                subset.endpoints.push_back(std::move(endpoint));
+            }
+        }
+        subset.ports = read_endpoint_ports(subset_fields.list("ports"), true, problems);
+        endpoints->subsets.push_back(std::move(subset));
+    }
+    return endpoints;
+}
+
+}  // namespace podlane::control

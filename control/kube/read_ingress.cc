@@ -1,0 +1,99 @@
+// Ingress (networking.k8s.io/v1): what a pod that serves it would need to be checked for.
+#include <fmt/format.h>
+
+#include "control/kube/names.h"
+#include "control/kube/read.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr auto kPathTypes =
+    std::to_array<Word<PathType>>({{"Exact", PathType::kExact},
+                                   {"Prefix", PathType::kPrefix},
+                                   {"ImplementationSpecific", PathType::kImplementationSpecific}});
+
+/// None if it is wrong or names a resource other than a Service, which is its controller's matter.
+std::optional<IngressBackend> read_backend(const Value& value, Problems& problems) {
+    Fields fields(&value, problems, Keys::kLax);
+    if (!fields || fields.has("resource")) return std::nullopt;
+    if (fields.require("service", "the Service behind it") == nullptr) return std::nullopt;
+    Fields service = fields.fields("service");
+    IngressBackend backend;
+    service.require("name", "the Service's name");
+    backend.service = read_name(service, "name", is_dns1035_label, "a Service's name");
+    if (service.require("port", "name or number") == nullptr) return backend;
+    Fields port = service.fields("port");
+    const bool has_number = port.integer<int64_t>("number", {0, 65535, "a port"}, 0) != 0;
+    const bool has_name = port.has("name") && !port.get("name")->text().empty();
+    if (has_number == has_name) {
+        if (port) problems.add(port.value(), "either name or number is needed");
+    } else if (const auto ref = read_port_ref(*port.get(has_name ? "name" : "number"), problems)) {
+        backend.port = *ref;
+    }
+    return backend;
+}
+
+IngressRule read_rule(const Value& item, Problems& problems) {
+    Fields fields(&item, problems, Keys::kLax);
+    IngressRule rule;
+    rule.host = read_name(fields, "host", is_host_pattern, "a host's DNS name");
+    if (!rule.host.empty() && parse_ip(rule.host)) {
+        problems.add(*fields.get("host"), "must be a DNS name, not an IP address");
+    }
+    Fields http = fields.fields("http");
+    for (const Value& path_item : http.list("paths")) {
+        Fields path_fields(&path_item, problems, Keys::kLax);
+        IngressPath path;
+        path.path = path_fields.string("path");
+        path_fields.require("pathType", "Exact, Prefix or ImplementationSpecific");
+        path.type = path_fields.word("pathType", kPathTypes, PathType::kImplementationSpecific);
+        const bool may_be_empty = path.type == PathType::kImplementationSpecific;
+        if (!path.path.starts_with('/') && !(may_be_empty && path.path.empty()) && path_fields) {
+            const Value* text = path_fields.get("path");
+            problems.add(text == nullptr ? path_item : *text, "the path must begin with /");
+        }
+        const Value* backend = path_fields.require("backend", "the Service behind it");
+        if (backend == nullptr) continue;
+        if (auto read = read_backend(*backend, problems)) {
+            path.backend = std::move(*read);
+            rule.paths.push_back(std::move(path));
+        }
+    }
+    return rule;
+}
+
+}  // namespace
+
+ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems) {
+    auto ingress = std::make_shared<Ingress>();
+    ingress->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    Fields spec = fields.fields("spec");
+    ingress->class_name =
+        read_name(spec, "ingressClassName", is_dns_subdomain, "an IngressClass's name");
+    if (const Value* backend = spec.get("defaultBackend")) {
+        ingress->default_backend = read_backend(*backend, problems);
+    }
+    for (const Value& item : spec.list("rules")) {
+        ingress->rules.push_back(read_rule(item, problems));
+    }
+    for (const Value& item : spec.list("tls")) {
+        Fields tls_fields(&item, problems, Keys::kLax);
+        IngressTls tls;
+        for (const Value& host : tls_fields.list("hosts")) {
+            const auto text = as_string(host, problems);
+            if (!text) continue;
+            if (is_host_pattern(*text)) {
+                tls.hosts.emplace_back(*text);
+            } else {
+                problems.add(host, fmt::format("{} is not a host's DNS name", shown(host)));
+            }
+        }
+        tls.secret_name = read_name(tls_fields, "secretName", is_dns_subdomain, "a Secret's name");
+        ingress->tls.push_back(std::move(tls));
+    }
+    return ingress;
+}
+
+}  // namespace podlane::control
