@@ -39,6 +39,7 @@ class Eal {
     Eal(Eal&& other) noexcept : running_(std::exchange(other.running_, false)) {
         arguments_ = std::move(other.arguments_);
         notes_ = std::move(other.notes_);
+        runtime_dir_ = std::move(other.runtime_dir_);
         hugepages_ = other.hugepages_;
     }
     Eal& operator=(Eal&&) = delete;
@@ -57,12 +58,14 @@ class Eal {
     bool hugepages_ = false;
     std::vector<std::string> arguments_;
     std::vector<std::string> notes_;
+    std::string runtime_dir_;  ///< made by the EAL, removed by us
 };
 
 /// The arguments that start_eal() would use with this much free hugepage memory, program name
-/// first. `prefix` must be unique on the machine.
+/// first. The lcore of the EAL is on CPU `cpu`; `prefix` must be unique on the machine. Ours give
+/// way to extra arguments that exclude them.
 [[nodiscard]] std::vector<std::string> eal_arguments(const EalRequest& request,
-                                                     uint64_t free_hugepage_bytes,
+                                                     uint64_t free_hugepage_bytes, unsigned cpu,
                                                      const std::string& prefix);
 
 /// Free hugepage memory of all sizes, bytes.

@@ -98,10 +98,11 @@ class EthdevPort {
     };
     EthdevPort() = default;
     [[nodiscard]] Result<void> configure(const EthdevRequest& request);
+    [[nodiscard]] Result<void> set_mtu(uint16_t mtu);
+    [[nodiscard]] Result<void> set_mac(const std::optional<MacAddress>& wanted);
     void set_up_wake();
 
     uint16_t id_ = RTE_MAX_ETHPORTS;
-    bool plugged_ = false;  ///< by us, so we unplug
     WakeKind wake_kind_ = WakeKind::kNone;
     uint16_t mtu_ = 0;
     MacAddress mac_{};

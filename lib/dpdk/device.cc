@@ -1,0 +1,87 @@
+#include "lib/dpdk/device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace podlane {
+
+namespace {
+
+bool is_hex(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789abcdefABCDEF") == text.npos;
+}
+
+/// "3b:00.0" or "0000:3b:00.0", with the domain put before it if it has none; else empty.
+std::string pci_address(std::string_view text) {
+    const std::string whole = text.size() == 7 ? "0000:" + std::string(text) : std::string(text);
+    const std::string_view w = whole;
+    if (w.size() != 12 || w[4] != ':' || w[7] != ':' || w[10] != '.') return {};
+    if (!is_hex(w.substr(0, 4)) || !is_hex(w.substr(5, 2)) || !is_hex(w.substr(8, 2))) return {};
+    if (w[11] < '0' || w[11] > '7') return {};
+    std::string lower = whole;
+    for (char& c : lower) {
+        if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
+/// Driver names of the EAL's virtual network devices all begin in one of these ways.
+constexpr std::array<std::string_view, 4> kVirtualPrefixes = {"net_", "eth_", "virtio_user",
+                                                              "iavf"};
+
+}  // namespace
+
+std::optional<std::string> Device::argument(std::string_view key) const {
+    std::string_view rest = arguments;
+    while (!rest.empty()) {
+        const std::string_view one = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+        const size_t equals = one.find('=');
+        if (one.substr(0, equals) != key) continue;
+        return std::string(equals == one.npos ? std::string_view{} : one.substr(equals + 1));
+    }
+    return std::nullopt;
+}
+
+std::string Device::text() const {
+    return arguments.empty() ? name : name + "," + arguments;
+}
+
+Result<Device> parse_device(std::string_view text) {
+    Device device;
+    const size_t comma = text.find(',');
+    const std::string_view name = text.substr(0, comma);
+    if (comma != text.npos) device.arguments = text.substr(comma + 1);
+
+    device.name = pci_address(name);
+    if (!device.name.empty()) {
+        device.kind = DeviceKind::kPci;
+        return device;
+    }
+    const auto begins = [&](std::string_view prefix) { return name.starts_with(prefix); };
+    const bool is_plain = name.find_first_of(" \t\n=") == name.npos && name.size() < 64;
+    if (!is_plain || std::none_of(kVirtualPrefixes.begin(), kVirtualPrefixes.end(), begins)) {
+        return Error{fmt::format(
+            "device \"{}\" is neither a PCI address (0000:3b:00.0) nor a DPDK virtual device "
+            "(net_af_packet0,iface=eth1)",
+            text)};
+    }
+    device.kind = DeviceKind::kVirtual;
+    device.name = name;
+    const size_t number = name.find_last_not_of("0123456789") + 1;
+    device.driver = name.substr(0, number);
+    return device;
+}
+
+std::optional<std::string> kernel_interface(const Device& device) {
+    if (device.driver == "net_tap") return device.argument("remote");
+    if (device.driver == "net_af_packet" || device.driver == "eth_af_packet" ||
+        device.driver == "net_af_xdp" || device.driver == "net_pcap") {
+        return device.argument("iface");
+    }
+    return std::nullopt;
+}
+
+}  // namespace podlane

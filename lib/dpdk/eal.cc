@@ -1,0 +1,172 @@
+#include "lib/dpdk/eal.h"
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <random>
+#include <string_view>
+
+namespace podlane {
+
+namespace {
+
+constexpr uint64_t kMegabyte = uint64_t{1} << 20;
+
+/// True if one of the extra arguments is one of these options, with or without "=VALUE".
+bool has_option(const EalRequest& request, std::initializer_list<std::string_view> options) {
+    return std::any_of(
+        request.extra_arguments.begin(), request.extra_arguments.end(), [&](const auto& given) {
+            return std::any_of(options.begin(), options.end(), [&](std::string_view option) {
+                return given == option || given.starts_with(std::string(option) + "=");
+            });
+        });
+}
+
+bool wants_hugepages(const EalRequest& request, uint64_t free_bytes) {
+    switch (request.hugepages) {
+        case HugepageUse::kOn:
+            return true;
+        case HugepageUse::kOff:
+            return false;
+        case HugepageUse::kAuto:
+            return free_bytes >= request.memory_bytes;
+    }
+    return false;
+}
+
+std::string unique_prefix() {
+    std::random_device random;
+    return fmt::format("podlane-{}-{:08x}", ::getpid(), random());
+}
+
+std::vector<std::string> speed_notes(const EalRequest& request, bool hugepages) {
+    std::vector<std::string> notes;
+    if (!hugepages) {
+        notes.push_back(
+            fmt::format("no hugepages in use: packet buffers lie in 4 kB pages; faster with "
+                        "`sysctl vm.nr_hugepages={}`",
+                        request.memory_bytes / (2 * kMegabyte) + 1));
+    }
+    cpu_set_t cpus;
+    if (::sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+        static_cast<unsigned>(CPU_COUNT(&cpus)) <= request.workers) {
+        notes.push_back(
+            fmt::format("{} worker{} on {} CPU{}: workers share CPUs with each other or the "
+                        "kernel; faster with "
+                        "a CPU for each and one more",
+                        request.workers, request.workers == 1 ? "" : "s", CPU_COUNT(&cpus),
+                        CPU_COUNT(&cpus) == 1 ? "" : "s"));
+    }
+    return notes;
+}
+
+void remove_runtime_dir(const std::string& dir) {
+    std::error_code ignored;
+    if (!dir.empty()) std::filesystem::remove_all(dir, ignored);
+}
+
+}  // namespace
+
+uint64_t free_hugepage_bytes() {
+    uint64_t sum = 0;
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+        // "hugepages-2048kB"
+        const std::string name = entry.path().filename().string();
+        const size_t dash = name.find('-');
+        uint64_t kilobytes = 0;
+        if (dash == name.npos) continue;
+        std::from_chars(name.data() + dash + 1, name.data() + name.size(), kilobytes);
+        uint64_t pages = 0;
+        std::ifstream(entry.path() / "free_hugepages") >> pages;
+        sum += pages * kilobytes * 1024;
+    }
+    return sum;
+}
+
+std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_hugepage_bytes,
+                                       unsigned cpu, const std::string& prefix) {
+    std::vector<std::string> out = {"podlaned", "--no-telemetry"};
+    if (!has_option(request, {"--lcores", "-l", "-c", "-s", "-S"})) {
+        out.push_back(fmt::format("--lcores=0@{}", cpu));
+    }
+    if (!has_option(request, {"--file-prefix"})) out.push_back("--file-prefix=" + prefix);
+    if (!has_option(request, {"--log-level"})) {
+        out.push_back(fmt::format("--log-level=*:{}", request.log_level));
+    }
+    if (!has_option(request, {"--in-memory", "--no-huge", "-m", "--socket-mem", "--legacy-mem",
+                              "--huge-dir", "--no-shconf"})) {
+        if (wants_hugepages(request, free_hugepage_bytes)) {
+            out.push_back("--in-memory");
+        } else {
+            // In DPDK 22.11 --no-huge and --in-memory exclude each other.
+            out.insert(out.end(), {"--no-huge", "--no-shconf", "-m",
+                                   std::to_string(request.memory_bytes / kMegabyte + 1)});
+        }
+    }
+    if (!has_option(request, {"-a", "--allow", "-b", "--block", "--no-pci"})) {
+        if (request.pci_devices.empty()) out.push_back("--no-pci");
+        for (const auto& device : request.pci_devices) {
+            out.insert(out.end(), {"-a", device});
+        }
+    }
+    out.insert(out.end(), request.extra_arguments.begin(), request.extra_arguments.end());
+    return out;
+}
+
+Result<Eal> start_eal(const EalRequest& request) {
+    const uint64_t free_bytes = free_hugepage_bytes();
+    if (request.hugepages == HugepageUse::kOn && free_bytes < request.memory_bytes) {
+        return Error{
+            fmt::format("memory.hugepages: {} MB of hugepages are needed, {} MB are free; "
+                        "`sysctl vm.nr_hugepages=N` makes more, `auto` does without",
+                        request.memory_bytes / kMegabyte + 1, free_bytes / kMegabyte)};
+    }
+    Eal eal;
+    cpu_set_t before;
+    CPU_ZERO(&before);
+    if (::sched_getaffinity(0, sizeof(before), &before) != 0) return Error{"cannot read affinity"};
+    unsigned cpu = 0;
+    while (cpu + 1 < CPU_SETSIZE && !CPU_ISSET(cpu, &before)) ++cpu;
+
+    eal.arguments_ = eal_arguments(request, free_bytes, cpu, unique_prefix());
+    std::vector<std::string> storage = eal.arguments_;
+    std::vector<char*> argv;
+    for (auto& argument : storage) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+
+    const int rc = rte_eal_init(static_cast<int>(storage.size()), argv.data());
+    const int error = rte_errno;
+    // The EAL has pinned this thread to its lcore's CPU; threads started from now on would be too.
+    ::sched_setaffinity(0, sizeof(before), &before);
+    const char* runtime_dir = rte_eal_get_runtime_dir();
+    eal.runtime_dir_ = runtime_dir == nullptr ? "" : runtime_dir;
+    if (rc < 0) {
+        if (error != EALREADY) remove_runtime_dir(eal.runtime_dir_);
+        std::string line;
+        for (const auto& argument : eal.arguments_) line += " " + argument;
+        return Error{fmt::format("DPDK does not start: {}; its arguments were:{}",
+                                 rte_strerror(error), line)};
+    }
+    eal.running_ = true;
+    eal.hugepages_ = rte_eal_has_hugepages() != 0;
+    eal.notes_ = speed_notes(request, eal.hugepages_);
+    return eal;
+}
+
+Eal::~Eal() {
+    if (!running_) return;
+    rte_eal_cleanup();
+    remove_runtime_dir(runtime_dir_);
+}
+
+}  // namespace podlane

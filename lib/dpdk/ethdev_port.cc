@@ -1,0 +1,343 @@
+#include "lib/dpdk/ethdev_port.h"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/dpdk/doorbell.h"
+#include "lib/dpdk/plug.h"
+
+namespace podlane {
+
+namespace {
+
+/// Ethernet header with a VLAN tag: what a frame has beyond the MTU.
+constexpr uint32_t kLinkBytes = 18;
+constexpr uint32_t kEthernetBytes = 14;
+
+constexpr uint64_t kRssFields =
+    RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
+constexpr uint64_t kRxChecksums =
+    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t kTxL4Checksums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+
+Error dpdk_error(const std::string& what, int rc) {
+    return Error{fmt::format("{}: {}", what, rte_strerror(rc < 0 ? -rc : rc))};
+}
+
+/// Frames come through a socket on a kernel interface.
+bool is_on_socket(const Device& device) {
+    return device.driver != "net_tap" && kernel_interface(device).has_value();
+}
+
+/// Has engines of its own. Offloads of virtual devices are not used: net_tap computes them in
+/// software, and vhost's would hand a guest's partial checksums to us.
+bool has_engines(const Device& device) {
+    return device.kind == DeviceKind::kPci;
+}
+
+/// A virtio device with receive offloads delivers partial checksums; without, the host completes
+/// them.
+bool rx_checksums_usable(const Device& device, const std::string& driver) {
+    return has_engines(device) && driver.find("virtio") == driver.npos;
+}
+
+MacAddress from_dpdk(const rte_ether_addr& address) {
+    MacAddress out{};
+    std::memcpy(out.bytes.data(), address.addr_bytes, out.bytes.size());
+    return out;
+}
+
+rte_ether_addr to_dpdk(const MacAddress& address) {
+    rte_ether_addr out{};
+    std::memcpy(out.addr_bytes, address.bytes.data(), address.bytes.size());
+    return out;
+}
+
+uint16_t queue_count(unsigned workers, uint16_t maximum) {
+    return static_cast<uint16_t>(std::min<unsigned>(workers, maximum));
+}
+
+/// The offloads that are used, given what there is.
+rte_eth_conf make_conf(const rte_eth_dev_info& info, const Device& device,
+                       const std::string& driver, uint16_t rx_queues, bool scatter) {
+    rte_eth_conf conf{};
+    uint64_t rx = scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+    uint64_t tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (rx_checksums_usable(device, driver)) rx |= kRxChecksums;
+    if (has_engines(device)) {
+        tx |= kTxL4Checksums | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+        conf.rx_adv_conf.rss_conf.rss_hf = kRssFields & info.flow_type_rss_offloads;
+        if (rx_queues > 1 && conf.rx_adv_conf.rss_conf.rss_hf != 0) {
+            conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        }
+    }
+    conf.rxmode.offloads = rx & info.rx_offload_capa;
+    conf.txmode.offloads = tx & info.tx_offload_capa;
+    return conf;
+}
+
+PortCaps make_caps(const rte_eth_conf& conf, const Device& device, uint16_t mtu) {
+    const uint64_t rx = conf.rxmode.offloads;
+    const uint64_t tx = conf.txmode.offloads;
+    PortCaps caps;
+    if (is_on_socket(device)) {
+        caps.rx_l4_checksum = RxChecksum::kMaybePartial;
+    } else if ((rx & kRxChecksums) == kRxChecksums) {
+        caps.rx_l4_checksum = RxChecksum::kVerified;
+    }
+    caps.tx_ipv4_checksum = (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+    caps.tx_l4_checksum = (tx & kTxL4Checksums) == kTxL4Checksums;
+    caps.tx_tso = caps.tx_l4_checksum && (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+    caps.tx_multi_segment = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+    caps.rx_multi_segment = (rx & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+    caps.max_frame_bytes = mtu + kEthernetBytes;
+    return caps;
+}
+
+}  // namespace
+
+EthdevPort::EthdevPort(EthdevPort&& other) noexcept
+    : id_(std::exchange(other.id_, static_cast<uint16_t>(RTE_MAX_ETHPORTS))),
+      wake_kind_(std::exchange(other.wake_kind_, WakeKind::kNone)),
+      mtu_(other.mtu_),
+      mac_(other.mac_),
+      caps_(other.caps_),
+      device_(std::move(other.device_)),
+      driver_(std::move(other.driver_)),
+      notes_(std::move(other.notes_)),
+      wake_fds_(std::exchange(other.wake_fds_, {})) {}
+
+EthdevPort::~EthdevPort() {
+    close();
+}
+
+void EthdevPort::close() noexcept {
+    if (wake_kind_ == WakeKind::kDoorbell) {
+        for (const int fd : wake_fds_) ::close(fd);
+    }
+    wake_fds_.clear();
+    wake_kind_ = WakeKind::kNone;
+    if (id_ >= RTE_MAX_ETHPORTS) return;
+    if (is_on_socket(device_)) static_cast<void>(rte_eth_promiscuous_disable(id_));
+    static_cast<void>(rte_eth_dev_stop(id_));
+    static_cast<void>(rte_eth_dev_close(id_));
+    unplug(device_);
+    id_ = RTE_MAX_ETHPORTS;
+}
+
+Result<void> EthdevPort::set_mtu(uint16_t mtu) {
+    mtu_ = mtu;
+    const int rc = rte_eth_dev_set_mtu(id_, mtu);
+    if (rc == 0 || rc == -ENOTSUP) return {};
+    if (has_engines(device_)) {
+        rte_eth_dev_info info{};
+        static_cast<void>(rte_eth_dev_info_get(id_, &info));
+        return Error{fmt::format("MTU {} is refused: {}; the device allows {}-{}", mtu,
+                                 rte_strerror(-rc), info.min_mtu, info.max_mtu)};
+    }
+    uint16_t current = 0;
+    static_cast<void>(rte_eth_dev_get_mtu(id_, &current));
+    if (current != mtu) {
+        notes_.push_back(
+            fmt::format("the driver cannot set MTU {}; set it on what is behind", mtu));
+    }
+    return {};
+}
+
+Result<void> EthdevPort::set_mac(const std::optional<MacAddress>& wanted) {
+    rte_ether_addr own{};
+    if (const int rc = rte_eth_macaddr_get(id_, &own); rc != 0) return dpdk_error("read MAC", rc);
+    mac_ = wanted.value_or(from_dpdk(own));
+    bool promiscuous = false;
+    if (is_on_socket(device_)) {
+        // The interface keeps its own MAC, which is the operator's; it shows us all frames.
+        promiscuous = true;
+    } else if (mac_ != from_dpdk(own)) {
+        rte_ether_addr address = to_dpdk(mac_);
+        promiscuous = rte_eth_dev_default_mac_addr_set(id_, &address) != 0;
+    }
+    // Neighbour discovery asks by multicast.
+    const bool multicast = rte_eth_allmulticast_enable(id_) == 0;
+    promiscuous = promiscuous || (!multicast && has_engines(device_));
+    if (promiscuous && rte_eth_promiscuous_enable(id_) != 0 && has_engines(device_)) {
+        return Error{fmt::format("the device can neither take the MAC {} nor be promiscuous",
+                                 to_string(mac_))};
+    }
+    return {};
+}
+
+Result<void> EthdevPort::configure(const EthdevRequest& request) {
+    rte_eth_dev_info info{};
+    if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return dpdk_error("query", rc);
+    driver_ = info.driver_name == nullptr ? device_.driver : info.driver_name;
+
+    uint16_t rx_queues = queue_count(request.workers, info.max_rx_queues);
+    uint16_t tx_queues = queue_count(request.workers, info.max_tx_queues);
+    if (device_.driver == "net_tap") rx_queues = tx_queues = std::min(rx_queues, tx_queues);
+    if (rx_queues == 0 || tx_queues == 0) return Error{"the device has no queues"};
+
+    const uint32_t room = rte_pktmbuf_data_room_size(request.pool) - uint32_t{RTE_PKTMBUF_HEADROOM};
+    const bool scatter = room < request.mtu + kLinkBytes;
+    if (scatter && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) == 0) {
+        return Error{fmt::format(
+            "a frame of MTU {} does not fit a packet buffer, and the device cannot chain them; "
+            "memory.mbufBytes must be at least {}",
+            request.mtu, request.mtu + kLinkBytes + RTE_PKTMBUF_HEADROOM)};
+    }
+    rte_eth_conf conf = make_conf(info, device_, driver_, rx_queues, scatter);
+    conf.intr_conf.rxq = has_engines(device_) || device_.driver == "net_tap";
+    int rc = rte_eth_dev_configure(id_, rx_queues, tx_queues, &conf);
+    if (rc != 0 && conf.intr_conf.rxq != 0) {
+        conf.intr_conf.rxq = 0;
+        rc = rte_eth_dev_configure(id_, rx_queues, tx_queues, &conf);
+    }
+    if (rc != 0) return dpdk_error("configure", rc);
+    if (auto done = set_mtu(request.mtu); !done.ok()) return done;
+
+    uint16_t rx_descriptors = request.rx_descriptors;
+    uint16_t tx_descriptors = request.tx_descriptors;
+    rc = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
+    if (rc != 0) return dpdk_error("ring sizes", rc);
+    const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(id_));
+    for (uint16_t queue = 0; queue < rx_queues; ++queue) {
+        rte_eth_rxconf rx = info.default_rxconf;
+        rx.offloads = conf.rxmode.offloads;
+        rc = rte_eth_rx_queue_setup(id_, queue, rx_descriptors, socket, &rx, request.pool);
+        if (rc != 0) return dpdk_error(fmt::format("receive queue {}", queue), rc);
+    }
+    for (uint16_t queue = 0; queue < tx_queues; ++queue) {
+        rte_eth_txconf tx = info.default_txconf;
+        tx.offloads = conf.txmode.offloads;
+        rc = rte_eth_tx_queue_setup(id_, queue, tx_descriptors, socket, &tx);
+        if (rc != 0) return dpdk_error(fmt::format("send queue {}", queue), rc);
+    }
+    if (rc = rte_eth_dev_start(id_); rc != 0) return dpdk_error("start", rc);
+    if (auto done = set_mac(request.mac); !done.ok()) return done;
+
+    caps_ = make_caps(conf, device_, request.mtu);
+    caps_.rx_queues = rx_queues;
+    caps_.tx_queues = tx_queues;
+    // A packet socket's fan-out and the kernel's TAP queues go by a flow's hash as well.
+    caps_.rss = rx_queues > 1 && (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS ||
+                                  device_.driver == "net_af_packet" || device_.driver == "net_tap");
+    if (has_engines(device_) && rx_queues < request.workers) {
+        notes_.push_back(
+            fmt::format("{} receive queues for {} workers", rx_queues, request.workers));
+    }
+    if (is_on_socket(device_)) {
+        notes_.push_back(
+            fmt::format("{} copies each frame through the kernel; faster with a PCI "
+                        "device",
+                        device_.driver));
+    }
+    return {};
+}
+
+void EthdevPort::set_up_wake() {
+    if (wake_kind_ == WakeKind::kNone && (has_engines(device_) || device_.driver == "net_tap")) {
+        for (uint16_t queue = 0; queue < caps_.rx_queues; ++queue) {
+            const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, queue);
+            if (fd >= 0) wake_fds_.push_back(fd);
+        }
+        if (wake_fds_.size() == caps_.rx_queues) {
+            wake_kind_ = has_engines(device_) ? WakeKind::kInterrupt : WakeKind::kData;
+        } else {
+            wake_fds_.clear();
+        }
+    }
+    caps_.rx_wake = wake_kind_ != WakeKind::kNone;
+}
+
+int EthdevPort::wake_fd(uint16_t queue) const noexcept {
+    return queue < wake_fds_.size() ? wake_fds_[queue] : -1;
+}
+
+void EthdevPort::arm_wake(uint16_t queue) noexcept {
+    if (wake_kind_ == WakeKind::kDoorbell) {
+        clear_doorbell(wake_fds_[queue]);
+    } else if (wake_kind_ == WakeKind::kInterrupt) {
+        static_cast<void>(rte_eth_dev_rx_intr_enable(id_, queue));
+    }
+}
+
+void EthdevPort::disarm_wake(uint16_t queue) noexcept {
+    if (wake_kind_ != WakeKind::kInterrupt) return;
+    static_cast<void>(rte_eth_dev_rx_intr_disable(id_, queue));
+    uint64_t events = 0;
+    // An event descriptor, non-blocking: reading takes the interrupts so far.
+    static_cast<void>(!::read(wake_fds_[queue], &events, sizeof(events)));
+}
+
+EthdevStats EthdevPort::stats() const noexcept {
+    rte_eth_stats raw{};
+    EthdevStats out;
+    if (rte_eth_stats_get(id_, &raw) != 0) return out;
+    out.rx_packets = raw.ipackets;
+    out.rx_bytes = raw.ibytes;
+    out.tx_packets = raw.opackets;
+    out.tx_bytes = raw.obytes;
+    out.rx_dropped = raw.imissed + raw.ierrors + raw.rx_nombuf;
+    out.tx_dropped = raw.oerrors;
+    return out;
+}
+
+std::vector<std::pair<std::string, uint64_t>> EthdevPort::extended_stats() const {
+    std::vector<std::pair<std::string, uint64_t>> out;
+    const int count = rte_eth_xstats_get_names(id_, nullptr, 0);
+    if (count <= 0) return out;
+    const auto size = static_cast<unsigned>(count);
+    std::vector<rte_eth_xstat_name> names(size);
+    std::vector<rte_eth_xstat> values(size);
+    if (rte_eth_xstats_get_names(id_, names.data(), size) != count) return out;
+    if (rte_eth_xstats_get(id_, values.data(), size) != count) return out;
+    for (const auto& value : values) {
+        if (value.value != 0) out.emplace_back(names[value.id].name, value.value);
+    }
+    return out;
+}
+
+LinkState EthdevPort::link() const noexcept {
+    rte_eth_link raw{};
+    LinkState out;
+    if (rte_eth_link_get_nowait(id_, &raw) != 0) return out;
+    out.up = raw.link_status == RTE_ETH_LINK_UP;
+    out.mbit_per_second = raw.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : raw.link_speed;
+    return out;
+}
+
+Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
+    const auto failed = [&](const Error& error) {
+        return Error{
+            fmt::format("port {}: device {}: {}", request.name, request.device, error.message)};
+    };
+    auto device = parse_device(request.device);
+    if (!device.ok())
+        return Error{fmt::format("port {}: {}", request.name, device.error().message)};
+    if (request.pool == nullptr || request.workers == 0) {
+        return failed({"needs a packet pool and a worker"});
+    }
+    EthdevPort port;
+    port.device_ = *device;
+    // Before the device, see doorbell.h. XDP takes frames before any socket could see them.
+    if (is_on_socket(*device) && device->driver != "net_af_xdp") {
+        port.wake_kind_ = EthdevPort::WakeKind::kDoorbell;
+        for (unsigned i = 0; i < request.workers; ++i) {
+            auto bell = open_doorbell(*kernel_interface(*device));
+            if (!bell.ok()) return failed(bell.error());
+            port.wake_fds_.push_back(*bell);
+        }
+    }
+    auto id = plug_in(*device, complete_arguments(*device, request.workers, request.mtu));
+    if (!id.ok()) return failed(id.error());
+    port.id_ = *id;
+    if (auto done = port.configure(request); !done.ok()) return failed(done.error());
+    port.set_up_wake();
+    return port;
+}
+
+}  // namespace podlane
