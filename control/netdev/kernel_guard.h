@@ -1,24 +1,34 @@
-// Keeps the kernel from answering on an interface that podlane uses as an uplink.
+// Prepares a kernel interface to serve as an uplink: the kernel must not answer on it as well, and
+// must deliver frames as they are on the wire.
 //
 // A packet socket (net_af_packet) gets copies: the kernel still processes each frame, and would
-// answer beside podlane. The composition root guards such an interface before its device is
-// opened and keeps the guard as long as the port. Control thread; root is needed.
+// answer beside podlane; and it gets them after the kernel has merged or before it has segmented
+// them, where its ring holds 2 kB a frame. The composition root guards such an interface before
+// its device is opened and keeps the guard as long as the port. Control thread; root is needed.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "control/netdev/unique_fd.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
+
+/// How podlane takes frames from the interface.
+enum class KernelInterfaceUse : uint8_t {
+    kPacketSocket,  ///< net_af_packet, net_pcap
+    kXdpSocket,     ///< net_af_xdp: the kernel does not see the frames, but still sends its own
+};
 
 /// Holds an interface's old settings and puts them back when it goes.
 class KernelInterfaceGuard {
   public:
     KernelInterfaceGuard(KernelInterfaceGuard&&) noexcept = default;
-    KernelInterfaceGuard& operator=(KernelInterfaceGuard&& other) noexcept;
-    ~KernelInterfaceGuard();
+    KernelInterfaceGuard& operator=(KernelInterfaceGuard&&) = delete;
+    ~KernelInterfaceGuard() { restore(); }
 
     /// Lines for the log, such as the addresses that the kernel still has on the interface.
     [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
@@ -27,19 +37,26 @@ class KernelInterfaceGuard {
     void restore() noexcept;
 
   private:
-    friend Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname);
+    friend Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
+                                                               KernelInterfaceUse use);
     KernelInterfaceGuard() = default;
+    [[nodiscard]] Result<void> set(const std::string& sysctl, const std::string& value);
+    void stop_merging();
 
     std::string ifname_;
     std::vector<std::string> warnings_;
     std::vector<std::pair<std::string, std::string>> old_sysctls_;  ///< path, value
-    bool was_down_ = false;
+    std::vector<std::pair<uint32_t, uint32_t>> old_features_;       ///< ETHTOOL_S* command, value
+    UniqueFd xdp_;
+    bool set_up_ = false;  ///< it was down before
 };
 
 /// Makes the kernel deaf on `ifname`, an interface of our own namespace, and sets it up: IPv4 by
 /// rp_filter=1 and arp_ignore=8 (sources are routed elsewhere, no ARP is answered), IPv6 by
 /// disable_ipv6=1. A family of which the interface has addresses (other than link-local IPv6) is
-/// left alone, with a warning that lists them.
-[[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname);
+/// left alone, with a warning that lists them. For a packet socket also turns off GRO and LRO, and
+/// makes the far end of a veth segment its TCP.
+[[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
+                                                                  KernelInterfaceUse use);
 
 }  // namespace podlane::control

@@ -1,0 +1,48 @@
+#include "control/netdev/netns.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+#include "control/netdev/unique_fd.h"
+
+namespace podlane::control {
+
+Result<void> in_network_namespace(const std::string& path,
+                                  const std::function<Result<void>()>& work) {
+    if (path.empty()) return work();
+
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) {
+        return Error{fmt::format("network namespace {}: {}", path, std::strerror(errno))};
+    }
+    if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+        return Error{fmt::format("network namespace {}: this is not a network namespace", path)};
+    }
+
+    std::optional<Result<void>> result;
+    try {
+        std::thread([&] {
+            if (::setns(fd.get(), CLONE_NEWNET) != 0) {
+                result = Error{fmt::format("network namespace {}: cannot enter: {}", path,
+                                           std::strerror(errno))};
+                return;
+            }
+            result = work();
+        }).join();
+    } catch (const std::system_error& e) {
+        return Error{
+            fmt::format("network namespace {}: cannot start a thread: {}", path, e.what())};
+    }
+    return *result;
+}
+
+}  // namespace podlane::control

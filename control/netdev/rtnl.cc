@@ -1,0 +1,267 @@
+#include "control/netdev/rtnl.h"
+
+#include <fmt/format.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <netlink/socket.h>
+
+#include <cstring>
+
+namespace podlane::control {
+
+namespace {
+
+/// Owns an object of libnl that is given back by `Put`.
+template <class T, auto Put>
+struct PutObject {
+    void operator()(T* object) const noexcept { Put(object); }
+};
+template <class T, auto Put>
+using Owned = std::unique_ptr<T, PutObject<T, Put>>;
+
+using NlAddress = Owned<nl_addr, nl_addr_put>;
+using NlCache = Owned<nl_cache, nl_cache_free>;
+using NlLink = Owned<rtnl_link, rtnl_link_put>;
+
+int family_of(const IpAddress& address) {
+    return address.is_v4() ? AF_INET : AF_INET6;
+}
+
+NlAddress make_address(const IpAddress& address, unsigned length) {
+    NlAddress out(address.is_v4()
+                      ? nl_addr_build(AF_INET, &address.as<V4>(), sizeof(Ipv4Address))
+                      : nl_addr_build(AF_INET6, &address.as<V6>(), sizeof(Ipv6Address)));
+    if (out) nl_addr_set_prefixlen(out.get(), static_cast<int>(length));
+    return out;
+}
+
+NlAddress make_address(const IpAddress& address) {
+    return make_address(address, address.is_v4() ? V4::kAddressBits : V6::kAddressBits);
+}
+
+NlAddress make_address(const MacAddress& mac) {
+    return NlAddress(nl_addr_build(AF_LLC, mac.bytes.data(), mac.bytes.size()));
+}
+
+std::optional<IpAddress> read_address(const nl_addr* address) {
+    if (address == nullptr) return std::nullopt;
+    const auto family = nl_addr_get_family(address);
+    const auto bytes = nl_addr_get_len(address);
+    const bool is_v4 = family == AF_INET;
+    if ((!is_v4 && family != AF_INET6) || (bytes != 0 && bytes != (is_v4 ? 4u : 16u))) {
+        return std::nullopt;
+    }
+    if (is_v4) {
+        Ipv4Address value{};
+        std::memcpy(&value, nl_addr_get_binary_addr(address), bytes);
+        return IpAddress(value);
+    }
+    Ipv6Address value{};
+    std::memcpy(&value, nl_addr_get_binary_addr(address), bytes);
+    return IpAddress(value);
+}
+
+Error failure(const std::string& what, int code) {
+    return Error{fmt::format("{}: {}", what, nl_geterror(code))};
+}
+
+Error out_of_memory(const std::string& what) {
+    return failure(what, -NLE_NOMEM);
+}
+
+}  // namespace
+
+void Rtnl::Close::operator()(nl_sock* socket) const noexcept {
+    nl_socket_free(socket);
+}
+
+Result<Rtnl> Rtnl::open() {
+    Rtnl rtnl;
+    rtnl.socket_.reset(nl_socket_alloc());
+    if (!rtnl.socket_) return out_of_memory("netlink socket");
+    const int rc = nl_connect(rtnl.socket_.get(), NETLINK_ROUTE);
+    if (rc < 0) return failure("netlink socket", rc);
+    return rtnl;
+}
+
+Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
+    rtnl_link* raw = nullptr;
+    const int rc = rtnl_link_get_kernel(socket_.get(), 0, ifname.c_str(), &raw);
+    if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV) return std::optional<LinkInfo>{};
+    if (rc < 0) return failure("look up", rc);
+    const NlLink link(raw);
+    LinkInfo info;
+    info.ifindex = rtnl_link_get_ifindex(raw);
+    if (const char* kind = rtnl_link_get_type(raw)) info.kind = kind;
+    if (const nl_addr* mac = rtnl_link_get_addr(raw); mac && nl_addr_get_len(mac) == 6) {
+        std::memcpy(info.mac.bytes.data(), nl_addr_get_binary_addr(mac), 6);
+    }
+    info.mtu = rtnl_link_get_mtu(raw);
+    info.up = (rtnl_link_get_flags(raw) & IFF_UP) != 0;
+    return std::optional<LinkInfo>{info};
+}
+
+Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& change) {
+    rtnl_link* raw = nullptr;
+    int rc = rtnl_link_get_kernel(socket_.get(), 0, ifname.c_str(), &raw);
+    if (rc < 0) return failure("look up", rc);
+    const NlLink before(raw);
+    const NlLink after(rtnl_link_alloc());
+    if (!after) return out_of_memory("change");
+    std::string what;
+    if (change.name) {
+        rtnl_link_set_name(after.get(), change.name->c_str());
+        what += fmt::format("name {} ", *change.name);
+    }
+    if (change.mac) {
+        const NlAddress mac = make_address(*change.mac);
+        rtnl_link_set_addr(after.get(), mac.get());  // takes its own reference
+        what += fmt::format("MAC {} ", to_string(*change.mac));
+    }
+    if (change.mtu) {
+        rtnl_link_set_mtu(after.get(), *change.mtu);
+        what += fmt::format("MTU {} ", *change.mtu);
+    }
+    if (change.tx_queue_length) {
+        rtnl_link_set_txqlen(after.get(), *change.tx_queue_length);
+        what += fmt::format("txqueuelen {} ", *change.tx_queue_length);
+    }
+    if (change.up) {
+        if (*change.up) {
+            rtnl_link_set_flags(after.get(), IFF_UP);
+        } else {
+            rtnl_link_unset_flags(after.get(), IFF_UP);
+        }
+        what += *change.up ? "up " : "down ";
+    }
+    if (change.netns_fd) {
+        rtnl_link_set_ns_fd(after.get(), *change.netns_fd);
+        what += "namespace ";
+    }
+    rc = rtnl_link_change(socket_.get(), before.get(), after.get(), 0);
+    if (rc < 0) return failure(fmt::format("set {}", what.substr(0, what.size() - 1)), rc);
+    return {};
+}
+
+Result<void> Rtnl::delete_link(int ifindex) {
+    const NlLink link(rtnl_link_alloc());
+    if (!link) return out_of_memory("delete");
+    rtnl_link_set_ifindex(link.get(), ifindex);
+    const int rc = rtnl_link_delete(socket_.get(), link.get());
+    if (rc < 0) return failure("delete", rc);
+    return {};
+}
+
+Result<void> Rtnl::add_address(int ifindex, const InterfaceAddress& address) {
+    const std::string what = fmt::format("add address {}", to_string(address));
+    const Owned<rtnl_addr, rtnl_addr_put> entry(rtnl_addr_alloc());
+    const NlAddress local = make_address(address.address, address.length);
+    if (!entry || !local) return out_of_memory(what);
+    rtnl_addr_set_ifindex(entry.get(), ifindex);
+    rtnl_addr_set_local(entry.get(), local.get());
+    if (address.address.is_v6()) rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
+    const int rc = rtnl_addr_add(socket_.get(), entry.get(), 0);
+    if (rc < 0) return failure(what, rc);
+    return {};
+}
+
+Result<std::vector<InterfaceAddress>> Rtnl::addresses(int ifindex) {
+    nl_cache* raw = nullptr;
+    const int rc = rtnl_addr_alloc_cache(socket_.get(), &raw);
+    if (rc < 0) return failure("list addresses", rc);
+    const NlCache cache(raw);
+    std::vector<InterfaceAddress> out;
+    for (nl_object* object = nl_cache_get_first(raw); object; object = nl_cache_get_next(object)) {
+        auto* entry = reinterpret_cast<rtnl_addr*>(object);
+        if (rtnl_addr_get_ifindex(entry) != ifindex) continue;
+        const auto address = read_address(rtnl_addr_get_local(entry));
+        if (!address) continue;
+        out.push_back({*address, static_cast<uint8_t>(rtnl_addr_get_prefixlen(entry))});
+    }
+    return out;
+}
+
+Result<bool> Rtnl::add_route(int ifindex, const KernelRoute& route) {
+    const std::string what = fmt::format("add route {}", to_string(route.destination));
+    const Owned<rtnl_route, rtnl_route_put> entry(rtnl_route_alloc());
+    const NlAddress destination = make_address(route.destination.address, route.destination.length);
+    Owned<rtnl_nexthop, rtnl_route_nh_free> hop(rtnl_route_nh_alloc());
+    if (!entry || !destination || !hop) return out_of_memory(what);
+    rtnl_route_set_family(entry.get(), static_cast<uint8_t>(family_of(route.destination.address)));
+    rtnl_route_set_table(entry.get(), RT_TABLE_MAIN);
+    rtnl_route_set_protocol(entry.get(), RTPROT_STATIC);
+    rtnl_route_set_type(entry.get(), RTN_UNICAST);
+    rtnl_route_set_scope(entry.get(), route.via || route.destination.address.is_v6()
+                                          ? RT_SCOPE_UNIVERSE
+                                          : RT_SCOPE_LINK);
+    rtnl_route_set_dst(entry.get(), destination.get());
+    if (route.metric != 0) rtnl_route_set_priority(entry.get(), route.metric);
+    if (route.preferred_source) {
+        const NlAddress source = make_address(*route.preferred_source);
+        if (!source) return out_of_memory(what);
+        rtnl_route_set_pref_src(entry.get(), source.get());
+    }
+    rtnl_route_nh_set_ifindex(hop.get(), ifindex);
+    if (route.via) {
+        const NlAddress gateway = make_address(*route.via);
+        if (!gateway) return out_of_memory(what);
+        rtnl_route_nh_set_gateway(hop.get(), gateway.get());
+        if (route.onlink) rtnl_route_nh_set_flags(hop.get(), RTNH_F_ONLINK);
+    }
+    rtnl_route_add_nexthop(entry.get(), hop.release());  // the route owns it from here
+    const int rc = rtnl_route_add(socket_.get(), entry.get(), NLM_F_EXCL);
+    if (rc == -NLE_EXIST) return false;
+    if (rc < 0) return failure(what, rc);
+    return true;
+}
+
+Result<std::vector<KernelRoute>> Rtnl::routes(int ifindex) {
+    nl_cache* raw = nullptr;
+    const int rc = rtnl_route_alloc_cache(socket_.get(), AF_UNSPEC, 0, &raw);
+    if (rc < 0) return failure("list routes", rc);
+    const NlCache cache(raw);
+    std::vector<KernelRoute> out;
+    for (nl_object* object = nl_cache_get_first(raw); object; object = nl_cache_get_next(object)) {
+        auto* entry = reinterpret_cast<rtnl_route*>(object);
+        if (rtnl_route_get_table(entry) != RT_TABLE_MAIN) continue;
+        if (rtnl_route_get_nnexthops(entry) != 1) continue;
+        rtnl_nexthop* hop = rtnl_route_nexthop_n(entry, 0);
+        if (rtnl_route_nh_get_ifindex(hop) != ifindex) continue;
+        const nl_addr* destination = rtnl_route_get_dst(entry);
+        const auto address = read_address(destination);
+        if (!address) continue;
+        KernelRoute route;
+        route.destination = {*address, static_cast<uint8_t>(nl_addr_get_prefixlen(destination))};
+        route.via = read_address(rtnl_route_nh_get_gateway(hop));
+        route.onlink = (rtnl_route_nh_get_flags(hop) & RTNH_F_ONLINK) != 0;
+        route.preferred_source = read_address(rtnl_route_get_pref_src(entry));
+        route.metric = rtnl_route_get_priority(entry);
+        out.push_back(route);
+    }
+    return out;
+}
+
+Result<void> Rtnl::add_neighbor(int ifindex, const IpAddress& address, const MacAddress& mac) {
+    const std::string what = fmt::format("add neighbour {}", to_string(address));
+    const Owned<rtnl_neigh, rtnl_neigh_put> entry(rtnl_neigh_alloc());
+    const NlAddress destination = make_address(address);
+    const NlAddress lladdr = make_address(mac);
+    if (!entry || !destination || !lladdr) return out_of_memory(what);
+    rtnl_neigh_set_ifindex(entry.get(), ifindex);
+    rtnl_neigh_set_state(entry.get(), NUD_PERMANENT);
+    rtnl_neigh_set_dst(entry.get(), destination.get());
+    rtnl_neigh_set_lladdr(entry.get(), lladdr.get());
+    const int rc = rtnl_neigh_add(socket_.get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
+    if (rc < 0) return failure(what, rc);
+    return {};
+}
+
+}  // namespace podlane::control

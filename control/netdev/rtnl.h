@@ -1,0 +1,76 @@
+// Links, addresses, routes and neighbours of the kernel, over a netlink socket.
+//
+// The makers of TAPs and the guard of uplink interfaces call it; control thread, or the thread of
+// in_network_namespace(): a socket belongs to the namespace in which it was opened.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+
+struct nl_sock;
+
+namespace podlane::control {
+
+/// A network interface as the kernel has it.
+struct LinkInfo {
+    int ifindex = 0;
+    std::string kind;  ///< "tun", "veth", ...; empty for hardware and lo
+    MacAddress mac{};
+    uint32_t mtu = 0;
+    bool up = false;  ///< administratively
+};
+
+/// What to change; what is absent stays.
+struct LinkChange {
+    std::optional<std::string> name;  ///< the link must be down
+    std::optional<MacAddress> mac;
+    std::optional<uint32_t> mtu;
+    std::optional<uint32_t> tx_queue_length;  ///< frames
+    std::optional<bool> up;
+    std::optional<int> netns_fd;  ///< move it into this namespace
+};
+
+/// A route on one interface, in the main table.
+struct KernelRoute {
+    IpPrefix destination;
+    std::optional<IpAddress> via;
+    bool onlink = false;  ///< `via` is reachable though no address's subnet holds it
+    std::optional<IpAddress> preferred_source;
+    uint32_t metric = 0;  ///< 0: the family's default
+};
+
+class Rtnl {
+  public:
+    [[nodiscard]] static Result<Rtnl> open();
+
+    /// None if there is no such interface.
+    [[nodiscard]] Result<std::optional<LinkInfo>> find_link(const std::string& ifname);
+    [[nodiscard]] Result<void> change_link(const std::string& ifname, const LinkChange& change);
+    [[nodiscard]] Result<void> delete_link(int ifindex);
+    /// IPv6 addresses skip duplicate address detection.
+    [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
+    [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(int ifindex);
+    /// False if the table has such a route already.
+    [[nodiscard]] Result<bool> add_route(int ifindex, const KernelRoute& route);
+    /// The routes of the main table that lead out of the interface by one next hop.
+    [[nodiscard]] Result<std::vector<KernelRoute>> routes(int ifindex);
+    /// A permanent entry.
+    [[nodiscard]] Result<void> add_neighbor(int ifindex, const IpAddress& address,
+                                            const MacAddress& mac);
+
+  private:
+    struct Close {
+        void operator()(nl_sock* socket) const noexcept;
+    };
+    Rtnl() = default;
+    std::unique_ptr<nl_sock, Close> socket_;
+};
+
+}  // namespace podlane::control

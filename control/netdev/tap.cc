@@ -1,0 +1,330 @@
+#include "control/netdev/tap.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "control/netdev/netns.h"
+#include "control/netdev/rtnl.h"
+#include "control/netdev/sysctl.h"
+#include "control/netdev/unique_fd.h"
+#include "lib/state/port_caps.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// Frames that the kernel holds for a queue before it drops: a burst of a fast sender fits.
+constexpr uint32_t kTxQueueLength = 2048;
+/// Of a default route that finds another one in its place: below every usual one.
+constexpr uint32_t kSecondDefaultMetric = 4096;
+
+Error in_words(const std::string& what) {
+    return Error{fmt::format("{}: {}", what, std::strerror(errno))};
+}
+
+Result<UniqueFd> open_queue(const std::string& ifname, bool first) {
+    UniqueFd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    if (!fd.valid()) return in_words("open /dev/net/tun");
+    ifreq ifr{};
+    ifname.copy(ifr.ifr_name, IFNAMSIZ - 1);
+    // IFF_TUN_EXCL: never join a TAP of somebody else.
+    ifr.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE |
+                                       (first ? IFF_TUN_EXCL : 0));
+    if (::ioctl(fd.get(), TUNSETIFF, &ifr) != 0) return in_words("create TAP");
+    return fd;
+}
+
+Result<std::vector<UniqueFd>> open_queues(const std::string& ifname, const TapRequest& request) {
+    std::vector<UniqueFd> queues;
+    while (queues.size() < request.queues) {
+        auto queue = open_queue(ifname, queues.empty());
+        if (!queue.ok()) return queue.error();
+        queues.push_back(std::move(*queue));
+    }
+    int header_bytes = static_cast<int>(kTapHeaderBytes);
+    if (::ioctl(queues[0].get(), TUNSETVNETHDRSZ, &header_bytes) != 0) {
+        return in_words("set TAP header size");
+    }
+    unsigned long offloads = 0;
+    if (request.offloads.checksum) offloads |= TUN_F_CSUM;
+    if (request.offloads.checksum && request.offloads.tso4) offloads |= TUN_F_TSO4;
+    if (request.offloads.checksum && request.offloads.tso6) offloads |= TUN_F_TSO6;
+    if (::ioctl(queues[0].get(), TUNSETOFFLOAD, offloads) != 0) {
+        return in_words("set TAP offloads");
+    }
+    return queues;
+}
+
+/// A name that no other interface has, for the time before the TAP gets into its namespace.
+std::string passing_name() {
+    static std::atomic<unsigned> made{0};
+    return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
+}
+
+Result<void> check(const TapRequest& request) {
+    const std::string& name = request.ifname;
+    if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." ||
+        name.find_first_of("/: \t\n%") != std::string::npos) {
+        return Error{"an interface name has 1-15 characters, none of them '/', ':', '%' or blank"};
+    }
+    if (request.queues < 1 || request.queues > kMaxTapQueues) {
+        return Error{fmt::format("{} queues: 1-{} are allowed", request.queues, kMaxTapQueues)};
+    }
+    if (request.mac.is_multicast() || request.mac.is_zero()) {
+        return Error{fmt::format("MAC {} is not a unicast address", to_string(request.mac))};
+    }
+    const bool has_v6 = std::any_of(request.addresses.begin(), request.addresses.end(),
+                                    [](const auto& a) { return a.address.is_v6(); });
+    if (request.mtu < (has_v6 ? 1280 : 68)) {
+        return Error{fmt::format("MTU {} is too small: at least {}", request.mtu,
+                                 has_v6 ? "1280 with IPv6 (RFC 8200 section 5)" : "68 (RFC 791)")};
+    }
+    return {};
+}
+
+Result<void> must_not_exist(Rtnl& rtnl, const std::string& ifname) {
+    auto link = rtnl.find_link(ifname);
+    if (!link.ok()) return link.error();
+    if (link->has_value()) return Error{"the interface exists already"};
+    return {};
+}
+
+/// IPv6 of the interface: usable at once, told by nobody but us; or off, so that a pod without it
+/// sends no multicast of its own accord.
+Result<void> configure_ipv6(const TapRequest& request) {
+    const auto path = [&](const char* key) {
+        return interface_sysctl("ipv6", request.ifname, key);
+    };
+    const bool wanted = std::any_of(request.addresses.begin(), request.addresses.end(),
+                                    [](const auto& a) { return a.address.is_v6(); });
+    if (!wanted) {
+        if (!read_sysctl(path("disable_ipv6")).ok()) return {};  // this kernel has no IPv6
+        return write_sysctl(path("disable_ipv6"), "1");
+    }
+    for (const auto& [key, value] :
+         {std::pair("disable_ipv6", "0"), std::pair("accept_dad", "0"), std::pair("accept_ra", "0"),
+          std::pair("autoconf", "0"), std::pair("router_solicitations", "0")}) {
+        if (auto done = write_sysctl(path(key), value); !done.ok()) return done;
+    }
+    return {};
+}
+
+bool is_on_link(const TapRequest& request, const IpAddress& address) {
+    return std::any_of(request.addresses.begin(), request.addresses.end(),
+                       [&](const auto& a) { return a.subnet().contains(address); });
+}
+
+Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& request,
+                               const IpAddress& gateway) {
+    const IpAddress any = gateway.is_v4() ? IpAddress(Ipv4Address{}) : IpAddress(Ipv6Address{});
+    KernelRoute route{.destination = {any, 0}, .via = gateway};
+    route.onlink = !is_on_link(request, gateway);
+    auto added = rtnl.add_route(ifindex, route);
+    if (added.ok() && !*added) {
+        // Another interface leads out already, such as a machine's management port: theirs stays.
+        route.metric = kSecondDefaultMetric;
+        added = rtnl.add_route(ifindex, route);
+    }
+    if (!added.ok()) return added.error();
+    if (!*added)
+        return Error{fmt::format("two default routes exist beside {}", to_string(gateway))};
+    return {};
+}
+
+Result<void> add_routes(Rtnl& rtnl, int ifindex, const TapRequest& request) {
+    for (const auto& neighbor : request.neighbors) {
+        auto added = rtnl.add_neighbor(ifindex, neighbor.address, neighbor.mac);
+        if (!added.ok()) return added;
+    }
+    for (const auto& gateway : request.gateways) {
+        auto added = add_default_route(rtnl, ifindex, request, gateway);
+        if (!added.ok()) return added;
+    }
+    for (const auto& route : request.routes) {
+        const bool onlink = route.via && !is_on_link(request, *route.via);
+        const auto added =
+            rtnl.add_route(ifindex, {route.destination, route.via, onlink, route.preferred_source});
+        if (!added.ok()) return added.error();
+        if (!*added) {
+            return Error{fmt::format("add route {}: there is one already, by another interface",
+                                     to_string(route.destination))};
+        }
+    }
+    return {};
+}
+
+/// Everything that is done inside the namespace; the interface is there as `name`. Its index is
+/// put into `ifindex`.
+Result<void> configure(const TapRequest& request, const std::string& name, int& ifindex) {
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return rtnl.error();
+    LinkChange change{.mac = request.mac, .mtu = request.mtu, .tx_queue_length = kTxQueueLength};
+    if (name != request.ifname) change.name = request.ifname;
+    if (auto done = rtnl->change_link(name, change); !done.ok()) return done;
+    auto link = rtnl->find_link(request.ifname);
+    if (!link.ok()) return link.error();
+    if (!link->has_value()) return Error{"the interface is gone"};
+    ifindex = (*link)->ifindex;
+
+    if (auto done = configure_ipv6(request); !done.ok()) return done;
+    if (request.bring_up_lo) {
+        if (auto done = rtnl->change_link("lo", {.up = true}); !done.ok()) {
+            return Error{"lo: " + done.error().message};
+        }
+    }
+    if (auto done = rtnl->change_link(request.ifname, {.up = true}); !done.ok()) return done;
+    for (const auto& address : request.addresses) {
+        if (auto done = rtnl->add_address(ifindex, address); !done.ok()) return done;
+    }
+    return add_routes(*rtnl, ifindex, request);
+}
+
+Result<void> move_to_namespace(const std::string& name, const std::string& netns_path) {
+    const UniqueFd netns(::open(netns_path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!netns.valid()) return in_words("open namespace");
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return rtnl.error();
+    return rtnl->change_link(name, {.netns_fd = netns.get()});
+}
+
+}  // namespace
+
+TapDevice::TapDevice(TapDevice&& other) noexcept
+    : queue_fds_(std::exchange(other.queue_fds_, {})),
+      ifname_(std::move(other.ifname_)),
+      netns_path_(std::move(other.netns_path_)),
+      ifindex_(std::exchange(other.ifindex_, 0)),
+      mac_(other.mac_),
+      mtu_(other.mtu_) {}
+
+TapDevice& TapDevice::operator=(TapDevice&& other) noexcept {
+    if (this == &other) return *this;
+    close_queues();
+    queue_fds_ = std::exchange(other.queue_fds_, {});
+    ifname_ = std::move(other.ifname_);
+    netns_path_ = std::move(other.netns_path_);
+    ifindex_ = std::exchange(other.ifindex_, 0);
+    mac_ = other.mac_;
+    mtu_ = other.mtu_;
+    return *this;
+}
+
+TapDevice::~TapDevice() {
+    close_queues();
+}
+
+std::vector<int> TapDevice::release_queue_fds() noexcept {
+    return std::exchange(queue_fds_, {});
+}
+
+void TapDevice::close_queues() noexcept {
+    for (const int fd : queue_fds_) ::close(fd);
+    queue_fds_.clear();
+}
+
+void TapDevice::remove() noexcept {
+    close_queues();
+    if (ifindex_ == 0) return;
+    static_cast<void>(in_network_namespace(netns_path_, [this]() -> Result<void> {
+        auto rtnl = Rtnl::open();
+        if (!rtnl.ok()) return rtnl.error();
+        auto link = rtnl->find_link(ifname_);
+        if (!link.ok()) return link.error();
+        if (!link->has_value()) return {};
+        const LinkInfo& info = **link;
+        const bool ours = info.ifindex == ifindex_ && info.kind == "tun" && info.mac == mac_;
+        return ours ? rtnl->delete_link(info.ifindex) : Result<void>{};
+    }));
+    ifindex_ = 0;
+}
+
+Result<TapDevice> create_tap(const TapRequest& request) {
+    const auto failed = [&](const Error& error) {
+        std::string where = fmt::format("interface {}", request.ifname);
+        if (!request.netns_path.empty()) where += " in " + request.netns_path;
+        return Error{fmt::format("{}: {}", where, error.message)};
+    };
+    if (auto checked = check(request); !checked.ok()) return failed(checked.error());
+
+    const bool is_elsewhere = !request.netns_path.empty();
+    auto free_name = in_network_namespace(request.netns_path, [&]() -> Result<void> {
+        auto rtnl = Rtnl::open();
+        if (!rtnl.ok()) return rtnl.error();
+        return must_not_exist(*rtnl, request.ifname);
+    });
+    if (!free_name.ok()) return failed(free_name.error());
+
+    // Closing the queues is all the cleaning up that a failure from here on needs.
+    const std::string name = is_elsewhere ? passing_name() : request.ifname;
+    auto queues = open_queues(name, request);
+    if (!queues.ok()) return failed(queues.error());
+    if (is_elsewhere) {
+        if (auto moved = move_to_namespace(name, request.netns_path); !moved.ok()) {
+            return failed(moved.error());
+        }
+    }
+    TapDevice tap;
+    auto configured = in_network_namespace(request.netns_path,
+                                           [&] { return configure(request, name, tap.ifindex_); });
+    if (!configured.ok()) return failed(configured.error());
+
+    for (auto& queue : *queues) tap.queue_fds_.push_back(queue.release());
+    tap.ifname_ = request.ifname;
+    tap.netns_path_ = request.netns_path;
+    tap.mac_ = request.mac;
+    tap.mtu_ = request.mtu;
+    return tap;
+}
+
+Result<TapDevice> create_pod_tap(const PodTapRequest& request) {
+    return create_tap({.netns_path = request.netns_path,
+                       .ifname = request.ifname,
+                       .mac = request.mac,
+                       .mtu = request.mtu,
+                       .queues = request.queues,
+                       .addresses = request.addresses,
+                       .gateways = request.gateways,
+                       .bring_up_lo = true,
+                       .offloads = request.offloads});
+}
+
+Result<TapDevice> create_host_tap(const HostTapRequest& request) {
+    TapRequest tap{.ifname = request.ifname,
+                   .mac = request.mac,
+                   .mtu = request.mtu,
+                   .queues = request.queues,
+                   .addresses = request.addresses,
+                   .gateways = request.gateways,
+                   .offloads = request.offloads};
+    const auto same_family = [](const IpAddress& a) {
+        return [is_v4 = a.is_v4()](const auto& entry) { return entry.address.is_v4() == is_v4; };
+    };
+    for (const auto& cidr : request.cluster_cidrs) {
+        const auto family = same_family(cidr.address);
+        const auto source = std::find_if(tap.addresses.begin(), tap.addresses.end(), family);
+        if (source == tap.addresses.end()) continue;
+        const auto router = std::find_if(request.routers.begin(), request.routers.end(), family);
+        TapRoute route{.destination = cidr, .preferred_source = source->address};
+        if (router != request.routers.end()) route.via = router->address;
+        tap.routes.push_back(route);
+    }
+    for (const auto& router : request.routers) {
+        const auto family = same_family(router.address);
+        if (std::any_of(tap.addresses.begin(), tap.addresses.end(), family)) {
+            tap.neighbors.push_back(router);
+        }
+    }
+    return create_tap(tap);
+}
+
+}  // namespace podlane::control
