@@ -61,7 +61,8 @@ class Compiler {
     [[nodiscard]] const ServiceCompiler& services() const noexcept { return services_; }
 
   private:
-    const NodeConfig& config_;
+    [[nodiscard]] bool generation_is_first() const noexcept { return current_->generation == 0; }
+
     std::shared_ptr<const Snapshot> current_;
     TopologyInput input_;
     NodeFacts facts_;

@@ -9,8 +9,10 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "control/compile/endpoints.h"
@@ -27,6 +29,10 @@ struct ServiceDelta {
     std::set<NamespacedName> pods;  ///< for their host ports
 
     [[nodiscard]] bool empty() const noexcept { return services.empty() && pods.empty(); }
+    void merge(ServiceDelta other) {
+        services.merge(other.services);
+        pods.merge(other.pods);
+    }
 };
 
 /// A ServiceId in words.
@@ -45,28 +51,26 @@ struct ServicePortName {
 /// nothing, neither here nor in `next`. Threads: one.
 class ServiceCompiler {
   public:
-    /// Which Services and Pods a change of objects touches. `changes` must be committed to `store`.
-    [[nodiscard]] ServiceDelta affected(const ChangeSet& changes, const ObjectStore& store) const;
-    /// Which Services a change of NodeFacts::local_pods touches.
-    [[nodiscard]] ServiceDelta affected(const NodeFacts& before, const NodeFacts& after,
-                                        const ObjectStore& store) const;
+    /// Which Services and Pods a change of objects touches.
+    [[nodiscard]] ServiceDelta affected(const ChangeSet& changes) const;
+    /// Which ones a change of NodeFacts::local_pods touches.
+    [[nodiscard]] ServiceDelta affected(const NodeFacts& before, const NodeFacts& after) const;
+    /// All in `store`, and all that have something now.
+    [[nodiscard]] ServiceDelta everything(const ObjectStore& store) const;
 
     /// Compiles `delta` into `next`, a copy of the snapshot that the last call made. An error says
     /// which two Services claim one clusterIP or nodePort.
     Result<void> update(const ServiceDelta& delta, const ObjectStore& store, const NodeFacts& facts,
                         Snapshot& next, std::vector<std::string>& notices);
 
-    /// Compiles everything in the store, and removes what is no longer there.
+    /// The same for everything().
     Result<void> full(const ObjectStore& store, const NodeFacts& facts, Snapshot& next,
                       std::vector<std::string>& notices);
 
-    /// Whether update() would succeed; changes nothing. Notices as update() would give them.
+    /// Whether update() would succeed, and its notices; changes nothing.
     [[nodiscard]] Result<void> check(const ServiceDelta& delta, const ObjectStore& store,
                                      const NodeFacts& facts,
                                      std::vector<std::string>& notices) const;
-
-    /// Every name that has a frontend now, and every Service and Pod of `store`.
-    [[nodiscard]] ServiceDelta everything(const ObjectStore& store) const;
 
     /// Null for an id that is not in use. Valid until the next update.
     [[nodiscard]] const ServicePortName* find(ServiceId id) const noexcept;
@@ -84,84 +88,113 @@ class ServiceCompiler {
     };
     template <Family F>
     using FrontendPtr = std::shared_ptr<const Frontend<F>>;
-    /// One of those who want a key; the least claim has it.
+
+    /// One of those who want a key. The least has it: by kind of frontend, then by owner.
     template <Family F>
     struct Claim {
         Owner owner;
         FrontendPtr<F> frontend;
+        friend bool operator<(const Claim& a, const Claim& b) noexcept {
+            return std::tie(a.frontend->kind, a.owner) < std::tie(b.frontend->kind, b.owner);
+        }
     };
-    /// What one family's frontends are, beyond what the table tells.
     template <Family F>
     struct Book {
         std::map<FrontendKey<F>, std::vector<Claim<F>>> claims;
+        /// Two users only while a change hands the address over.
         std::map<typename F::Address, std::set<NamespacedName>> cluster_ips;
     };
+    /// What an owner has now.
     template <Family F>
-    struct OwnedFrontends {
+    struct Owned {
         std::vector<FrontendPtr<F>> frontends;
         std::vector<typename F::Address> cluster_ips;
     };
-    /// What an owner has now.
-    struct Record {
-        OwnedFrontends<V4> v4;
-        OwnedFrontends<V6> v6;
-        std::map<ServicePortName, ServiceId> ids;
-        std::vector<IpAddress> unplaced;
-        bool from_pods = false;
-    };
+    /// What an owner is to have; the frontends have no ServiceId yet.
     template <Family F>
-    struct PlannedFrontends {
-        std::vector<Frontend<F>> frontends;  // without ServiceId
+    struct Planned {
+        std::vector<Frontend<F>> frontends;
         std::vector<typename F::Address> cluster_ips;
     };
-    /// What an owner is to have.
+    template <template <class> class Part>
+    struct BothFamilies {
+        Part<V4> v4;
+        Part<V6> v6;
+
+        template <Family F>
+        [[nodiscard]] auto& get() noexcept {
+            if constexpr (std::same_as<F, V4>) {
+                return v4;
+            } else {
+                return v6;
+            }
+        }
+        template <Family F>
+        [[nodiscard]] const auto& get() const noexcept {
+            return const_cast<BothFamilies*>(this)->template get<F>();
+        }
+    };
+    /// What else has to be looked at when it changes.
+    struct Interests {
+        std::vector<IpAddress> unplaced;  // of endpoints whose node nobody named
+        std::optional<Labels> selector;   // the endpoints are the Pods that it matches
+    };
+    struct Record {
+        BothFamilies<Owned> owned;
+        Interests interests;
+        std::map<ServicePortName, ServiceId> ids;
+    };
     struct Plan {
         Owner owner;
-        PlannedFrontends<V4> v4;
-        PlannedFrontends<V6> v6;
-        std::vector<IpAddress> unplaced;
-        bool from_pods = false;
         Origin origin;
+        BothFamilies<Planned> planned;
+        Interests interests;
+
+        [[nodiscard]] bool is_empty() const noexcept;
     };
 
-    [[nodiscard]] Plan plan_service(const NamespacedName& name, const ObjectStore& store,
-                                    const NodeFacts& facts,
-                                    std::vector<std::string>& notices) const;
-    [[nodiscard]] Plan plan_pod(const NamespacedName& name, const ObjectStore& store,
-                                const NodeFacts& facts) const;
+    // service_plan.cc
     [[nodiscard]] Result<std::vector<Plan>> plan(const ServiceDelta& delta,
                                                  const ObjectStore& store, const NodeFacts& facts,
                                                  std::vector<std::string>& notices) const;
+    [[nodiscard]] Plan plan_service(const NamespacedName& name, const ObjectStore& store,
+                                    const NodeFacts& facts,
+                                    std::vector<std::string>& notices) const;
+    [[nodiscard]] static Plan plan_pod(const NamespacedName& name, const ObjectStore& store,
+                                       const NodeFacts& facts);
     template <Family F>
-    void plan_family(const Service& service, const ServiceCandidates& candidates,
-                     const Record* record, PlannedFrontends<F>& out) const;
+    static void plan_family(const Service& service, const ServiceCandidates& candidates,
+                            const Record* record, Plan& plan);
     template <Family F>
     [[nodiscard]] Result<void> check_claims(const std::vector<Plan>& plans,
                                             const ServiceDelta& delta) const;
-    void commit(const Plan& plan, Snapshot& next, std::vector<std::string>& notices);
+
+    // services.cc
+    void commit(const Plan& plan, Snapshot& next);
     template <Family F>
-    void commit_family(const Owner& owner, const PlannedFrontends<F>& planned, Record& record,
-                       Snapshot& next, std::vector<std::string>& notices);
+    void commit_family(const Plan& plan, Record& record, Snapshot& next);
+    template <Family F>
+    void mark_addresses(const Owner& owner, const std::vector<typename F::Address>& now,
+                        std::vector<typename F::Address>& before, Snapshot& next);
     template <Family F>
     void settle(const FrontendKey<F>& key, Snapshot& next);
-    void keep_ids(const Plan& plan, Record& record);
-    ServiceId take_id(const ServicePortName& name);
-    void index(const Owner& owner, const Record& record, bool add);
-
+    void assign_ids(const Plan& plan, Record& record);
+    [[nodiscard]] ServiceId take_id(const ServicePortName& name);
+    void index(const Owner& owner, const Interests& interests, bool add);
     template <Family F>
-    [[nodiscard]] Book<F>& book() noexcept;
-    template <Family F>
-    [[nodiscard]] const Book<F>& book() const noexcept;
+    void note_conflicts(const Owner& owner, std::vector<std::string>& notices) const;
 
     std::map<Owner, Record> records_;
-    Book<V4> v4_;
-    Book<V6> v6_;
-    std::map<uint32_t, ServicePortName> names_;
+    BothFamilies<Book> books_;
+    std::map<uint32_t, ServicePortName> names_;  // by ServiceId
     std::deque<uint32_t> free_ids_;
     uint32_t next_id_ = 1;
-    /// Services whose endpoints are the Pods that they select, by namespace.
-    std::map<std::string, std::set<std::string>, std::less<>> from_pods_;
+    /// Services whose endpoints are the Pods that they select: by namespace and name.
+    std::map<std::string, std::map<std::string, Labels>> from_pods_;
     std::map<IpAddress, std::set<Owner>> unplaced_;
 };
+
+/// Whether any container of the pod has a port on the node.
+[[nodiscard]] bool has_host_port(const Pod& pod) noexcept;
 
 }  // namespace podlane::control

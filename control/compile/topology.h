@@ -7,11 +7,10 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "control/compile/topology_tables.h"
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
 #include "lib/base/ip_address.h"
@@ -46,13 +45,6 @@ struct LearnedMac {
     PortId port = kNoPort;
 };
 
-/// A neighbour that is to be resolved before any packet needs it.
-struct WantedNeighbour {
-    PortId port = kNoPort;
-    IpAddress address;
-    friend auto operator<=>(const WantedNeighbour&, const WantedNeighbour&) = default;
-};
-
 /// What the running node adds to its configuration. Order does not matter.
 struct TopologyInput {
     std::vector<PortInfo> ports;  ///< Dataplane::ports(); uplinks are found by their name
@@ -78,15 +70,6 @@ struct Vtep {
 /// The pod bridge's MAC address: pods.gatewayMac, or one derived from the node's name.
 [[nodiscard]] MacAddress gateway_mac_of(const NodeConfig& config) noexcept;
 
-/// What an adjacency is for. An id stands for one key as long as the key is in use.
-struct AdjacencyKey {
-    enum class Purpose : uint8_t { kHost, kPod, kNeighbour, kTunnel };
-    Purpose purpose = Purpose::kNeighbour;
-    PortId port = kNoPort;
-    IpAddress address;  ///< the pod's, the neighbour's, or the other end of the tunnel
-    friend auto operator<=>(const AdjacencyKey&, const AdjacencyKey&) = default;
-};
-
 /// Compiles topologies one after the other.
 ///
 /// Invariants: an AdjacencyId keeps its key while the key is in use; topology_epoch rises exactly
@@ -105,31 +88,19 @@ class TopologyCompiler {
 
     /// Next hops of all nodes and the default gateways; sorted. Valid after compile().
     [[nodiscard]] const std::vector<WantedNeighbour>& wanted_neighbours() const noexcept {
-        return wanted_;
+        return last_.wanted;
     }
 
   private:
-    template <Family F>
-    using Routes = std::map<Prefix<F>, Route<F>>;
-    template <Family F>
-    using KeepSource = std::map<Prefix<F>, uint8_t>;
-    friend class TopologyBuilder;
-
-    template <Family F>
-    struct Tables {
-        Routes<F> routes;
-        KeepSource<F> keep_source;
-    };
-
-    AdjacencyId id_of(const AdjacencyKey& key);
+    [[nodiscard]] AdjacencyId id_of(const AdjacencyKey& key);
+    void free_unused_ids(const std::map<AdjacencyId, Adjacency>& used);
 
     const NodeConfig& config_;
     std::map<AdjacencyKey, AdjacencyId> ids_;
-    std::vector<AdjacencyId> free_ids_;
-    uint32_t next_id_ = 1;
-    Tables<V4> v4_;
-    Tables<V6> v6_;
-    std::vector<WantedNeighbour> wanted_;
+    std::vector<uint32_t> free_ids_;
+    uint32_t next_id_ = 1;  // 0 is kNoAdjacency
+    bool ids_changed_ = false;
+    TopologyTables last_;
 };
 
 }  // namespace podlane::control

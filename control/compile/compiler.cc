@@ -1,0 +1,73 @@
+#include "control/compile/compiler.h"
+
+#include <utility>
+
+namespace podlane::control {
+
+namespace {
+
+bool touches_nodes(const ChangeSet& changes) {
+    for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind == Kind::kNode) return true;
+        }
+    }
+    return false;
+}
+
+/// What a Service that names no family gets: an API server takes the first service CIDR's.
+AddressFamily default_family(const NodeConfig& config) {
+    const auto& cidrs =
+        !config.cluster.service_cidrs.empty() ? config.cluster.service_cidrs : config.pods.cidrs;
+    return cidrs.empty() || cidrs.front().address.is_v4() ? AddressFamily::kIpv4
+                                                          : AddressFamily::kIpv6;
+}
+
+}  // namespace
+
+Compiler::Compiler(const NodeConfig& config) : current_(make_empty_snapshot()), topology_(config) {
+    facts_.node = config.node;
+    facts_.node_ports = config.cluster.node_ports;
+    facts_.default_family = default_family(config);
+}
+
+Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes) {
+    ServiceDelta delta;
+    if (changes.objects != nullptr) delta = services_.affected(*changes.objects);
+    NodeFacts facts = facts_;
+    if (changes.topology != nullptr) {
+        facts.local_pods.clear();
+        for (const PodPort& pod : changes.topology->pods) {
+            facts.local_pods.insert(pod.addresses.begin(), pod.addresses.end());
+        }
+        delta.merge(services_.affected(facts_, facts));
+    }
+
+    // Services first: they alone can refuse, and have then changed nothing.
+    Compiled out;
+    auto next = std::make_shared<Snapshot>(*current_);
+    ++next->generation;
+    if (!delta.empty()) {
+        auto done = services_.update(delta, store, facts, *next, out.notices);
+        if (!done.ok()) return done.error();
+    }
+    facts_ = std::move(facts);
+    if (changes.topology != nullptr) input_ = *changes.topology;
+    if (changes.topology != nullptr || generation_is_first() ||
+        (changes.objects != nullptr && touches_nodes(*changes.objects))) {
+        topology_.compile(input_, store, *next, out.notices);
+    }
+    current_ = next;
+    out.snapshot = std::move(next);
+    return out;
+}
+
+Result<std::vector<std::string>> Compiler::check(const ObjectStore& store,
+                                                 const ChangeSet& objects) const {
+    std::vector<std::string> notices;
+    auto checked = services_.check(services_.affected(objects), store, facts_, notices);
+    if (!checked.ok()) return checked.error();
+    return notices;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,195 @@
+#include "control/compile/endpoints.h"
+
+#include <algorithm>
+#include <span>
+#include <tuple>
+
+namespace podlane::control {
+
+namespace {
+
+uint64_t fnv1a(std::span<const uint8_t> bytes, uint64_t hash = 0xcbf29ce484222325u) noexcept {
+    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+    return hash;
+}
+
+template <class T>
+std::span<const uint8_t> bytes_of(const T& value) noexcept {
+    return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
+}
+
+/// Better conditions are greater.
+int rank(const EndpointCandidate& candidate) noexcept {
+    if (candidate.ready) return 2;
+    return candidate.serving && candidate.terminating ? 1 : 0;
+}
+
+/// Collects candidates, one list for each Service port.
+class Gatherer {
+  public:
+    Gatherer(const Service& service, const NodeFacts& facts) : service_(service), facts_(facts) {
+        out_.by_port.resize(service.ports.size());
+    }
+
+    void add(size_t port_index, const Endpoint& endpoint, uint16_t port) {
+        EndpointCandidate candidate;
+        candidate.address = endpoint.address;
+        candidate.port = port;
+        candidate.ready = endpoint.ready || service_.publish_not_ready;
+        candidate.serving = endpoint.serving;
+        candidate.terminating = endpoint.terminating;
+        candidate.local = is_local(endpoint.node_name, endpoint.address);
+        candidate.zone = endpoint.zone;
+        out_.by_port[port_index].push_back(std::move(candidate));
+    }
+
+    /// Endpoints times those of `ports` that are the Service's, by name and protocol.
+    void add_product(const std::vector<Endpoint>& endpoints,
+                     const std::vector<EndpointPort>& ports) {
+        for (size_t i = 0; i < service_.ports.size(); ++i) {
+            const ServicePort& wanted = service_.ports[i];
+            for (const EndpointPort& port : ports) {
+                if (port.name != wanted.name || port.protocol != wanted.protocol || !port.port)
+                    continue;
+                for (const Endpoint& endpoint : endpoints) add(i, endpoint, *port.port);
+            }
+        }
+    }
+
+    void add_pod(const Pod& pod) {
+        // As the EndpointSlice controller: a terminating pod is not ready, but may still serve.
+        Endpoint endpoint;
+        endpoint.ready = pod.ready && !pod.terminating;
+        endpoint.serving = pod.ready;
+        endpoint.terminating = pod.terminating;
+        endpoint.node_name = pod.node_name;
+        for (size_t i = 0; i < service_.ports.size(); ++i) {
+            const ServicePort& wanted = service_.ports[i];
+            const uint16_t port = pod.resolve_port(wanted.target_port, wanted.protocol);
+            if (port == 0) continue;
+            for (const IpAddress& address : pod.ips) {
+                endpoint.address = address;
+                add(i, endpoint, port);
+            }
+        }
+    }
+
+    ServiceCandidates finish(EndpointSource source) {
+        out_.source = source;
+        for (auto& candidates : out_.by_port) remove_duplicates(candidates);
+        std::sort(out_.unplaced.begin(), out_.unplaced.end());
+        out_.unplaced.erase(std::unique(out_.unplaced.begin(), out_.unplaced.end()),
+                            out_.unplaced.end());
+        return std::move(out_);
+    }
+
+  private:
+    bool is_local(const std::string& node, const IpAddress& address) {
+        if (!node.empty()) return node == facts_.node;
+        out_.unplaced.push_back(address);
+        return facts_.local_pods.contains(address);
+    }
+
+    static void remove_duplicates(std::vector<EndpointCandidate>& candidates) {
+        std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+            return std::tuple(a.address, a.port, -rank(a)) <
+                   std::tuple(b.address, b.port, -rank(b));
+        });
+        const auto last =
+            std::unique(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+                return a.address == b.address && a.port == b.port;
+            });
+        candidates.erase(last, candidates.end());
+    }
+
+    const Service& service_;
+    const NodeFacts& facts_;
+    ServiceCandidates out_;
+};
+
+}  // namespace
+
+size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {
+    return static_cast<size_t>(address.is_v4() ? fnv1a(bytes_of(address.as<V4>()))
+                                               : fnv1a(bytes_of(address.as<V6>())));
+}
+
+ServiceCandidates gather_candidates(const Service& service, const ObjectStore& store,
+                                    const NodeFacts& facts) {
+    const NamespacedName name = service.meta.namespaced_name();
+    Gatherer gatherer(service, facts);
+    const auto& slices = store.slices_of(name);
+    if (!slices.empty()) {
+        for (const auto& slice : slices) gatherer.add_product(slice->endpoints, slice->ports);
+        return gatherer.finish(EndpointSource::kSlices);
+    }
+    if (const auto endpoints = store.find<Endpoints>(name)) {
+        for (const EndpointSubset& subset : endpoints->subsets) {
+            gatherer.add_product(subset.endpoints, subset.ports);
+        }
+        return gatherer.finish(EndpointSource::kEndpoints);
+    }
+    if (!service.has_selector()) return gatherer.finish(EndpointSource::kNone);
+    for (const auto& pod : store.pods_in(name.name_space)) {
+        if (pod->is_finished() || !contains_labels(pod->meta.labels, *service.selector)) continue;
+        gatherer.add_pod(*pod);
+    }
+    return gatherer.finish(EndpointSource::kPods);
+}
+
+template <Family F>
+EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candidates) {
+    int best = 0;
+    int best_local = 0;
+    for (const EndpointCandidate& candidate : candidates) {
+        if (!candidate.address.is<F>()) continue;
+        best = std::max(best, rank(candidate));
+        if (candidate.local) best_local = std::max(best_local, rank(candidate));
+    }
+    EndpointChoice<F> choice;
+    for (const EndpointCandidate& candidate : candidates) {
+        if (!candidate.address.is<F>()) continue;
+        const podlane::Endpoint<F> endpoint{candidate.address.as<F>(), be16(candidate.port)};
+        const int value = rank(candidate);
+        if (value > 0 && value == best) choice.cluster.push_back(endpoint);
+        if (value > 0 && candidate.local && value == best_local) choice.local.push_back(endpoint);
+    }
+    std::sort(choice.cluster.begin(), choice.cluster.end());
+    std::sort(choice.local.begin(), choice.local.end());
+    return choice;
+}
+
+template <Family F>
+std::shared_ptr<const EndpointSet<F>> make_endpoint_set(
+    std::vector<podlane::Endpoint<F>> endpoints) {
+    if (endpoints.empty()) return empty_endpoint_set<F>();
+    constexpr size_t kMost = 65535;  // MaglevTable's slots are 16 bits
+    if (endpoints.size() > kMost) endpoints.resize(kMost);
+    auto set = std::make_shared<EndpointSet<F>>();
+    std::vector<uint64_t> identities;
+    identities.reserve(endpoints.size());
+    for (const auto& endpoint : endpoints) {
+        identities.push_back(fnv1a(bytes_of(endpoint.port), fnv1a(bytes_of(endpoint.address))));
+    }
+    set->maglev = MaglevTable::build(identities);
+    set->endpoints = std::move(endpoints);
+    return set;
+}
+
+template <Family F>
+const std::shared_ptr<const EndpointSet<F>>& empty_endpoint_set() {
+    static const std::shared_ptr<const EndpointSet<F>> empty =
+        std::make_shared<const EndpointSet<F>>();
+    return empty;
+}
+
+template EndpointChoice<V4> choose_endpoints<V4>(const std::vector<EndpointCandidate>&);
+template EndpointChoice<V6> choose_endpoints<V6>(const std::vector<EndpointCandidate>&);
+template std::shared_ptr<const EndpointSet<V4>> make_endpoint_set<V4>(
+    std::vector<podlane::Endpoint<V4>>);
+template std::shared_ptr<const EndpointSet<V6>> make_endpoint_set<V6>(
+    std::vector<podlane::Endpoint<V6>>);
+template const std::shared_ptr<const EndpointSet<V4>>& empty_endpoint_set<V4>();
+template const std::shared_ptr<const EndpointSet<V6>>& empty_endpoint_set<V6>();
+
+}  // namespace podlane::control

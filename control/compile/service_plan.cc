@@ -1,0 +1,244 @@
+// The half of ServiceCompiler that only looks: what a change touches, what its owners are to have,
+// and whether that can be.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/compile/services.h"
+
+namespace podlane::control {
+
+namespace {
+
+template <class T, class Visit>
+void for_each_version(const ChangeSet& changes, Visit visit) {
+    for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind != T::kKind) continue;
+            for (const auto* object : {&change.before, &change.after}) {
+                if (*object) visit(*std::get<ObjectPtr<T>>(**object));
+            }
+        }
+    }
+}
+
+std::string where(const Origin& origin) {
+    if (origin.document.empty()) return {};
+    return fmt::format("{}:{}: ", origin.document, origin.line);
+}
+
+Error conflict(const Origin& origin, const NamespacedName& name, const char* path,
+               const std::string& value, const NamespacedName& other) {
+    return {fmt::format("{}Service {}: {}: {} is already taken by Service {}", where(origin),
+                        to_string(name), path, value, to_string(other)),
+            origin.document, static_cast<int>(origin.line), path};
+}
+
+}  // namespace
+
+bool has_host_port(const Pod& pod) noexcept {
+    return std::any_of(pod.ports.begin(), pod.ports.end(),
+                       [](const ContainerPort& port) { return port.host_port != 0; });
+}
+
+ServiceDelta ServiceCompiler::affected(const ChangeSet& changes) const {
+    ServiceDelta delta;
+    for_each_version<Service>(changes, [&](const Service& service) {
+        delta.services.insert(service.meta.namespaced_name());
+    });
+    for_each_version<EndpointSlice>(changes, [&](const EndpointSlice& slice) {
+        if (!slice.service.empty()) {
+            delta.services.insert({slice.meta.name_space, slice.service});
+        }
+    });
+    for_each_version<Endpoints>(changes, [&](const Endpoints& endpoints) {
+        delta.services.insert(endpoints.meta.namespaced_name());
+    });
+    for_each_version<Pod>(changes, [&](const Pod& pod) {
+        const NamespacedName name = pod.meta.namespaced_name();
+        if (has_host_port(pod)) delta.pods.insert(name);
+        const auto at = from_pods_.find(name.name_space);
+        if (at == from_pods_.end()) return;
+        for (const auto& [service, selector] : at->second) {
+            if (contains_labels(pod.meta.labels, selector)) {
+                delta.services.insert({name.name_space, service});
+            }
+        }
+    });
+    return delta;
+}
+
+ServiceDelta ServiceCompiler::affected(const NodeFacts& before, const NodeFacts& after) const {
+    ServiceDelta delta;
+    const auto add_missing = [&](const NodeFacts& from, const NodeFacts& in) {
+        for (const IpAddress& address : from.local_pods) {
+            if (in.local_pods.contains(address)) continue;
+            const auto at = unplaced_.find(address);
+            if (at == unplaced_.end()) continue;
+            for (const Owner& owner : at->second) {
+                (owner.is_pod ? delta.pods : delta.services).insert(owner.name);
+            }
+        }
+    };
+    add_missing(before, after);
+    add_missing(after, before);
+    return delta;
+}
+
+bool ServiceCompiler::Plan::is_empty() const noexcept {
+    return planned.v4.frontends.empty() && planned.v6.frontends.empty() &&
+           planned.v4.cluster_ips.empty() && planned.v6.cluster_ips.empty() &&
+           interests.unplaced.empty() && !interests.selector;
+}
+
+template <Family F>
+void ServiceCompiler::plan_family(const Service& service, const ServiceCandidates& candidates,
+                                  const Record* record, Plan& plan) {
+    Planned<F>& out = plan.planned.get<F>();
+    // A set that is as it was is shared with the frontend that has it: its table need not be built
+    // again, which is most of the work.
+    const auto make_set = [&](std::vector<podlane::Endpoint<F>> endpoints) {
+        if (record != nullptr) {
+            for (const auto& frontend : record->owned.get<F>().frontends) {
+                for (const auto& set : {frontend->inside, frontend->outside}) {
+                    if (set->endpoints == endpoints) return set;
+                }
+            }
+        }
+        return make_endpoint_set<F>(std::move(endpoints));
+    };
+    for (size_t i = 0; i < service.ports.size(); ++i) {
+        EndpointChoice<F> choice = choose_endpoints<F>(candidates.by_port[i]);
+        PortEndpoints<F> endpoints;
+        const bool all_local = choice.local == choice.cluster;
+        endpoints.cluster = make_set(std::move(choice.cluster));
+        if (uses_local_endpoints(service)) {
+            endpoints.local = all_local ? endpoints.cluster : make_set(std::move(choice.local));
+        }
+        for (Frontend<F>& frontend : service_frontends<F>(service, service.ports[i], endpoints)) {
+            out.frontends.push_back(std::move(frontend));
+        }
+    }
+    for (const IpAddress& address : service.cluster_ips) {
+        if (address.is<F>()) out.cluster_ips.push_back(address.as<F>());
+    }
+}
+
+ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
+                                                    const ObjectStore& store,
+                                                    const NodeFacts& facts,
+                                                    std::vector<std::string>& notices) const {
+    Plan plan;
+    plan.owner = {false, name};
+    const auto service = store.find<Service>(name);
+    if (!service || is_unserved(*service)) return plan;
+    plan.origin = service->meta.origin;
+    ServiceCandidates candidates = gather_candidates(*service, store, facts);
+    const auto at = records_.find(plan.owner);
+    const Record* record = at != records_.end() ? &at->second : nullptr;
+    if (has_family(*service, AddressFamily::kIpv4, facts.default_family)) {
+        plan_family<V4>(*service, candidates, record, plan);
+    }
+    if (has_family(*service, AddressFamily::kIpv6, facts.default_family)) {
+        plan_family<V6>(*service, candidates, record, plan);
+    }
+    plan.interests.unplaced = std::move(candidates.unplaced);
+    if (candidates.source == EndpointSource::kPods) plan.interests.selector = service->selector;
+
+    const bool node_ports = service->type == ServiceType::kNodePort;
+    for (const ServicePort& port : service->ports) {
+        if (port.node_port != 0 && !facts.node_ports.contains(port.node_port)) {
+            notices.push_back(fmt::format(
+                "{}Service {}: nodePort {} is outside cluster.nodePorts ({}-{}); it is served",
+                where(plan.origin), to_string(name), port.node_port, facts.node_ports.first,
+                facts.node_ports.last));
+        }
+        if (port.node_port == 0 && node_ports) {
+            notices.push_back(fmt::format("{}Service {}: port {} has no nodePort; none is served",
+                                          where(plan.origin), to_string(name), port.port));
+        }
+    }
+    return plan;
+}
+
+ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
+                                                const ObjectStore& store, const NodeFacts& facts) {
+    Plan plan;
+    plan.owner = {true, name};
+    const auto pod = store.find<Pod>(name);
+    if (!pod || !has_host_port(*pod)) return plan;
+    plan.origin = pod->meta.origin;
+    bool local = pod->node_name == facts.node;
+    if (pod->node_name.empty()) {
+        plan.interests.unplaced = pod->ips;
+        local = std::any_of(pod->ips.begin(), pod->ips.end(), [&](const IpAddress& address) {
+            return facts.local_pods.contains(address);
+        });
+    }
+    if (!local) return plan;
+    plan.planned.v4.frontends = host_port_frontends<V4>(*pod);
+    plan.planned.v6.frontends = host_port_frontends<V6>(*pod);
+    return plan;
+}
+
+Result<std::vector<ServiceCompiler::Plan>> ServiceCompiler::plan(
+    const ServiceDelta& delta, const ObjectStore& store, const NodeFacts& facts,
+    std::vector<std::string>& notices) const {
+    std::vector<Plan> plans;
+    plans.reserve(delta.services.size() + delta.pods.size());
+    for (const NamespacedName& name : delta.services) {
+        plans.push_back(plan_service(name, store, facts, notices));
+    }
+    for (const NamespacedName& name : delta.pods) plans.push_back(plan_pod(name, store, facts));
+    if (auto checked = check_claims<V4>(plans, delta); !checked.ok()) return checked.error();
+    if (auto checked = check_claims<V6>(plans, delta); !checked.ok()) return checked.error();
+    return plans;
+}
+
+template <Family F>
+Result<void> ServiceCompiler::check_claims(const std::vector<Plan>& plans,
+                                           const ServiceDelta& delta) const {
+    const Book<F>& book = books_.get<F>();
+    // What Services of the delta have now does not count, but what they are to have.
+    const auto stays = [&](const NamespacedName& name) { return !delta.services.contains(name); };
+    std::map<typename F::Address, NamespacedName> addresses;
+    std::map<FrontendKey<F>, NamespacedName> node_ports;
+    for (const Plan& plan : plans) {
+        const Planned<F>& planned = plan.planned.get<F>();
+        const NamespacedName& name = plan.owner.name;
+        for (const auto& address : planned.cluster_ips) {
+            const auto [first, fresh] = addresses.emplace(address, name);
+            std::optional<NamespacedName> other;
+            if (!fresh && first->second != name) other = first->second;
+            if (const auto at = book.cluster_ips.find(address); at != book.cluster_ips.end()) {
+                for (const NamespacedName& user : at->second) {
+                    if (stays(user)) other = user;
+                }
+            }
+            if (!other) continue;
+            return conflict(plan.origin, name, "spec.clusterIP", to_string(IpAddress(address)),
+                            *other);
+        }
+        for (const Frontend<F>& frontend : planned.frontends) {
+            if (frontend.kind != FrontendKind::kNodePort) continue;
+            const FrontendKey<F> key = key_of(frontend);
+            const auto [first, fresh] = node_ports.emplace(key, name);
+            std::optional<NamespacedName> other;
+            if (!fresh && first->second != name) other = first->second;
+            if (const auto at = book.claims.find(key); at != book.claims.end()) {
+                for (const Claim<F>& claim : at->second) {
+                    if (claim.frontend->kind == FrontendKind::kNodePort && stays(claim.owner.name))
+                        other = claim.owner.name;
+                }
+            }
+            if (!other) continue;
+            const auto protocol = static_cast<Protocol>(key.protocol);
+            return conflict(plan.origin, name, "spec.ports.nodePort",
+                            fmt::format("{}/{}", key.port.host(), protocol_name(protocol)), *other);
+        }
+    }
+    return {};
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,250 @@
+#include "control/compile/services.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "lib/state/counters.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// Whether all of `endpoints` are still in `now`.
+template <Family F>
+bool keeps_all(const EndpointSet<F>& endpoints, const EndpointSet<F>& now) {
+    return &endpoints == &now ||
+           std::includes(now.endpoints.begin(), now.endpoints.end(), endpoints.endpoints.begin(),
+                         endpoints.endpoints.end());
+}
+
+template <class Map, class Key, class Value>
+void erase_from(Map& map, const Key& key, const Value& value) {
+    const auto it = map.find(key);
+    if (it == map.end()) return;
+    it->second.erase(value);
+    if (it->second.empty()) map.erase(it);
+}
+
+template <Family F>
+ServicePortName port_name_of(const Frontend<F>& frontend, const NamespacedName& owner) {
+    return {frontend.kind == FrontendKind::kHostPort, owner, frontend.port_name,
+            static_cast<Protocol>(frontend.protocol)};
+}
+
+template <Family F>
+std::string describe(const FrontendKey<F>& key, const Frontend<F>& frontend) {
+    const std::string protocol(protocol_name(static_cast<Protocol>(key.protocol)));
+    return frontend.any_address
+               ? fmt::format("port {}/{} of the node", key.port.host(), protocol)
+               : fmt::format("{}/{}", to_string(IpAddress(key.address), key.port.host()), protocol);
+}
+
+template <Family F>
+std::string owner_text(const Frontend<F>& frontend) {
+    return fmt::format("{} {}", frontend.kind == FrontendKind::kHostPort ? "Pod" : "Service",
+                       frontend.service_name);
+}
+
+}  // namespace
+
+ServiceDelta ServiceCompiler::everything(const ObjectStore& store) const {
+    ServiceDelta delta;
+    for (const auto& [name, service] : store.all<Service>()) delta.services.insert(name);
+    for (const auto& [name, pod] : store.all<Pod>()) {
+        if (has_host_port(*pod)) delta.pods.insert(name);
+    }
+    for (const auto& [owner, record] : records_) {
+        (owner.is_pod ? delta.pods : delta.services).insert(owner.name);
+    }
+    return delta;
+}
+
+Result<void> ServiceCompiler::full(const ObjectStore& store, const NodeFacts& facts, Snapshot& next,
+                                   std::vector<std::string>& notices) {
+    return update(everything(store), store, facts, next, notices);
+}
+
+Result<void> ServiceCompiler::check(const ServiceDelta& delta, const ObjectStore& store,
+                                    const NodeFacts& facts,
+                                    std::vector<std::string>& notices) const {
+    const auto plans = plan(delta, store, facts, notices);
+    if (!plans.ok()) return plans.error();
+    return {};
+}
+
+Result<void> ServiceCompiler::update(const ServiceDelta& delta, const ObjectStore& store,
+                                     const NodeFacts& facts, Snapshot& next,
+                                     std::vector<std::string>& notices) {
+    const auto plans = plan(delta, store, facts, notices);
+    if (!plans.ok()) return plans.error();
+    for (const Plan& plan : plans.value()) commit(plan, next);
+    for (const Plan& plan : plans.value()) {
+        note_conflicts<V4>(plan.owner, notices);
+        note_conflicts<V6>(plan.owner, notices);
+    }
+    return {};
+}
+
+const ServicePortName* ServiceCompiler::find(ServiceId id) const noexcept {
+    const auto it = names_.find(static_cast<uint32_t>(id));
+    return it != names_.end() ? &it->second : nullptr;
+}
+
+void ServiceCompiler::commit(const Plan& plan, Snapshot& next) {
+    if (plan.is_empty() && !records_.contains(plan.owner)) return;
+    Record& record = records_[plan.owner];
+    index(plan.owner, record.interests, false);
+    assign_ids(plan, record);
+    commit_family<V4>(plan, record, next);
+    commit_family<V6>(plan, record, next);
+    record.interests = plan.interests;
+    index(plan.owner, record.interests, true);
+    if (plan.is_empty()) records_.erase(plan.owner);
+}
+
+template <Family F>
+void ServiceCompiler::commit_family(const Plan& plan, Record& record, Snapshot& next) {
+    const Planned<F>& planned = plan.planned.get<F>();
+    Owned<F>& owned = record.owned.get<F>();
+    auto& claims = books_.get<F>().claims;
+    std::map<FrontendKey<F>, FrontendPtr<F>> before;
+    std::set<FrontendKey<F>> touched;
+    for (auto& frontend : owned.frontends) {
+        const FrontendKey<F> key = key_of(*frontend);
+        std::erase_if(claims[key],
+                      [&](const Claim<F>& claim) { return claim.owner == plan.owner; });
+        touched.insert(key);
+        before.emplace(key, std::move(frontend));
+    }
+    owned.frontends.clear();
+    for (const Frontend<F>& wanted : planned.frontends) {
+        const FrontendKey<F> key = key_of(wanted);
+        Frontend<F> frontend = wanted;
+        frontend.service = record.ids.at(port_name_of(wanted, plan.owner.name));
+        const auto old = before.find(key);
+        FrontendPtr<F> pointer = old != before.end() && same_frontend(*old->second, frontend)
+                                     ? old->second
+                                     : std::make_shared<const Frontend<F>>(std::move(frontend));
+        owned.frontends.push_back(pointer);
+        claims[key].push_back({plan.owner, std::move(pointer)});
+        touched.insert(key);
+    }
+    for (const FrontendKey<F>& key : touched) settle<F>(key, next);
+    mark_addresses<F>(plan.owner, planned.cluster_ips, owned.cluster_ips, next);
+}
+
+template <Family F>
+void ServiceCompiler::mark_addresses(const Owner& owner,
+                                     const std::vector<typename F::Address>& now,
+                                     std::vector<typename F::Address>& before, Snapshot& next) {
+    if (now == before) return;
+    auto& users = books_.get<F>().cluster_ips;
+    auto& table = next.family<F>().frontends;
+    for (const auto& address : before) erase_from(users, address, owner.name);
+    for (const auto& address : now) {
+        users[address].insert(owner.name);
+        table.set({address, be16(0), 0}, nullptr);
+    }
+    for (const auto& address : before) {
+        if (!users.contains(address)) table.erase({address, be16(0), 0});
+    }
+    before = now;
+}
+
+template <Family F>
+void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
+    auto& claims = books_.get<F>().claims;
+    auto& table = next.family<F>().frontends;
+    const auto at = claims.find(key);
+    FrontendPtr<F> winner;
+    if (at != claims.end() && at->second.empty()) {
+        claims.erase(at);
+    } else if (at != claims.end()) {
+        winner = std::min_element(at->second.begin(), at->second.end())->frontend;
+    }
+    const Frontend<F>* before = table.find(key);
+    if (before == winner.get()) return;
+    if (before != nullptr) {
+        const bool keeps = winner && winner->service == before->service &&
+                           keeps_all(*before->inside, *winner->inside) &&
+                           keeps_all(*before->outside, *winner->outside);
+        if (!keeps) ++next.service_epochs.mutable_at(index_of(before->service));
+    }
+    if (winner) {
+        table.set(key, std::move(winner));
+    } else {
+        table.erase(key);
+    }
+}
+
+void ServiceCompiler::assign_ids(const Plan& plan, Record& record) {
+    std::set<ServicePortName> wanted;
+    for (const auto& frontend : plan.planned.v4.frontends) {
+        wanted.insert(port_name_of(frontend, plan.owner.name));
+    }
+    for (const auto& frontend : plan.planned.v6.frontends) {
+        wanted.insert(port_name_of(frontend, plan.owner.name));
+    }
+    std::erase_if(record.ids, [&](const auto& entry) {
+        if (wanted.contains(entry.first)) return false;
+        const auto id = static_cast<uint32_t>(entry.second);
+        names_.erase(id);
+        free_ids_.push_back(id);
+        return true;
+    });
+    for (const ServicePortName& name : wanted) {
+        if (!record.ids.contains(name)) record.ids.emplace(name, take_id(name));
+    }
+}
+
+ServiceId ServiceCompiler::take_id(const ServicePortName& name) {
+    // An id's counters go on after its Service: take one that was never used while there are any.
+    uint32_t id = next_id_;
+    if (next_id_ >= kServiceCounters && !free_ids_.empty()) {
+        id = free_ids_.front();
+        free_ids_.pop_front();
+    } else {
+        ++next_id_;
+    }
+    names_.emplace(id, name);
+    return ServiceId{id};
+}
+
+void ServiceCompiler::index(const Owner& owner, const Interests& interests, bool add) {
+    for (const IpAddress& address : interests.unplaced) {
+        if (add) {
+            unplaced_[address].insert(owner);
+        } else {
+            erase_from(unplaced_, address, owner);
+        }
+    }
+    if (!interests.selector) return;
+    if (add) {
+        from_pods_[owner.name.name_space][owner.name.name] = *interests.selector;
+    } else {
+        erase_from(from_pods_, owner.name.name_space, owner.name.name);
+    }
+}
+
+template <Family F>
+void ServiceCompiler::note_conflicts(const Owner& owner, std::vector<std::string>& notices) const {
+    const auto record = records_.find(owner);
+    if (record == records_.end()) return;
+    for (const auto& frontend : record->second.owned.get<F>().frontends) {
+        const FrontendKey<F> key = key_of(*frontend);
+        const auto& claims = books_.get<F>().claims.at(key);
+        const auto winner = std::min_element(claims.begin(), claims.end());
+        for (const Claim<F>& other : claims) {
+            if (other.owner == owner) continue;
+            notices.push_back(fmt::format("{} and {} both want {}; it is served for {}",
+                                          owner_text(*frontend), owner_text(*other.frontend),
+                                          describe(key, *frontend), owner_text(*winner->frontend)));
+            break;
+        }
+    }
+}
+
+}  // namespace podlane::control
