@@ -1,0 +1,195 @@
+#include "control/daemon/controller.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/daemon/counters_json.h"
+#include "control/daemon/object_files.h"
+
+namespace podlane::control {
+
+namespace {
+
+NeighbourStatus status_of(const Neighbour& neighbour) {
+    if (neighbour.is_resolved()) return NeighbourStatus::kResolved;
+    return neighbour.state == NeighbourState::kFailed ? NeighbourStatus::kFailed
+                                                      : NeighbourStatus::kUnresolved;
+}
+
+}  // namespace
+
+Controller::Controller(NodeConfig config, ControllerParts parts)
+    : config_(std::move(config)),
+      dataplane_(parts.dataplane),
+      taps_(parts.taps),
+      now_ms_(std::move(parts.now_ms)),
+      started_ms_(now_ms_()),
+      compiler_(config_) {
+    for (const PortInfo& port : dataplane_.ports()) {
+        for (const UplinkConfig& uplink : config_.uplinks) {
+            if (uplink.name != port.name) continue;
+            uplinks_[port.id] = &uplink;
+            for (const NeighborConfig& neighbour : uplink.neighbors) {
+                neighbours_.add_static({port.id, neighbour.address}, neighbour.mac);
+            }
+        }
+    }
+    macs_.add_static(gateway_mac_of(config_), kNoPort);
+}
+
+Controller::~Controller() {
+    remove_all_ports();
+}
+
+void Controller::remove_all_ports() noexcept {
+    // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
+    // generation that is still live are left to it.
+    for (const auto& [port, remove] : tap_removers_) remove();
+    tap_removers_.clear();
+}
+
+Result<void> Controller::start() {
+    auto made = add_host_port();
+    if (made.ok()) made = add_static_ports();
+    if (made.ok()) made = load_objects();
+    if (!made.ok()) {
+        remove_all_ports();
+        return made;
+    }
+    announce_addresses();
+    return {};
+}
+
+unsigned Controller::tap_queues() const {
+    return std::clamp(static_cast<unsigned>(dataplane_.workers().size()), 1U, kMaxTapQueues);
+}
+
+Result<void> Controller::add_host_port() {
+    if (!config_.host) return {};
+    HostTapRequest request;
+    request.ifname = config_.host->interface;
+    request.queues = tap_queues();
+    request.mac = pick_pod_mac("host/" + request.ifname);
+    for (const PortInfo& port : dataplane_.ports()) {
+        if (port.kind != PortKind::kUplink) continue;
+        request.mac = port.mac;
+        request.mtu = port.mtu;
+        break;
+    }
+    for (const UplinkConfig& uplink : config_.uplinks) {
+        request.addresses.insert(request.addresses.end(), uplink.addresses.begin(),
+                                 uplink.addresses.end());
+        for (const IpAddress& gateway : uplink.gateways) {
+            const bool has_one = std::any_of(
+                request.gateways.begin(), request.gateways.end(),
+                [&](const IpAddress& other) { return other.is_v4() == gateway.is_v4(); });
+            if (!has_one) request.gateways.push_back(gateway);
+        }
+    }
+    request.cluster_cidrs = config_.cluster.pod_cidrs;
+    request.cluster_cidrs.insert(request.cluster_cidrs.end(), config_.cluster.service_cidrs.begin(),
+                                 config_.cluster.service_cidrs.end());
+    for (const IpAddress& gateway : config_.pods.gateways()) {
+        const bool has_one = std::any_of(
+            request.routers.begin(), request.routers.end(),
+            [&](const auto& router) { return router.address.is_v4() == gateway.is_v4(); });
+        if (!has_one) request.routers.push_back({gateway, gateway_mac_of(config_)});
+    }
+    auto tap = taps_.make_host_tap(request);
+    if (!tap.ok()) {
+        return Error{fmt::format("{}: host.interface: {}", config_.document, tap.error().message)};
+    }
+    auto port = dataplane_.add_tap_port({.name = request.ifname,
+                                         .kind = PortKind::kHost,
+                                         .ifname = request.ifname,
+                                         .mac = request.mac,
+                                         .mtu = request.mtu,
+                                         .vnet_header_bytes = kTapHeaderBytes,
+                                         .queue_fds = std::move(tap->queue_fds)});
+    if (!port.ok()) {
+        tap->remove();
+        return Error{fmt::format("{}: host.interface: {}", config_.document, port.error().message)};
+    }
+    host_port_ = *port;
+    tap_removers_[host_port_] = std::move(tap->remove);
+    return {};
+}
+
+Result<void> Controller::add_static_ports() {
+    for (const PodPortConfig& wanted : config_.pods.ports) {
+        auto port = dataplane_.add_device_port(wanted.key(), PortKind::kPod, wanted.device.text(),
+                                               config_.pods.mtu);
+        if (!port.ok()) {
+            return Error{fmt::format("{}: pods.ports: {}: device {}: {}", config_.document,
+                                     wanted.key(), wanted.device.text(), port.error().message)};
+        }
+        AttachedPod pod;
+        pod.id = *port;
+        pod.pod = wanted.key();
+        pod.mac = wanted.mac;
+        pod.addresses = wanted.addresses;
+        pod.mtu = config_.pods.mtu;
+        pod.is_static = true;
+        macs_.add_static(pod.mac, pod.id);
+        pods_[pod.pod] = std::move(pod);
+    }
+    return {};
+}
+
+Result<void> Controller::load_objects() {
+    auto parsed = parse_object_files(config_.objects);
+    if (!parsed.ok()) return parsed.error();
+    for (const std::string& notice : parsed->notices) spdlog::info("{}", notice);
+    const ChangeSet plan = store_.plan_apply(parsed->objects);
+    store_.commit(plan);
+    auto notices = publish(&plan, true);
+    if (!notices.ok()) {
+        store_.revert(plan);
+        return notices.error();
+    }
+    for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    return {};
+}
+
+TopologyInput Controller::topology() const {
+    TopologyInput input;
+    input.ports = dataplane_.ports();
+    for (const auto& [name, pod] : pods_) {
+        input.pods.push_back({pod.pod, pod.id, pod.mac, pod.addresses, pod.mtu});
+    }
+    for (const auto& [key, neighbour] : neighbours_.all()) {
+        input.neighbours.push_back({key.port, key.address, neighbour.mac, status_of(neighbour)});
+    }
+    for (const auto& [mac, learned] : macs_.learned()) input.learned.push_back({mac, learned.port});
+    return input;
+}
+
+Result<std::vector<std::string>> Controller::publish(const ChangeSet* objects, bool topology_too) {
+    Changes changes;
+    changes.objects = objects;
+    std::optional<TopologyInput> input;
+    if (topology_too || pending_) {
+        input = topology();
+        changes.topology = &*input;
+    }
+    auto compiled = compiler_.next(store_, changes);
+    if (!compiled.ok()) return compiled.error();
+    dataplane_.publish(compiled->snapshot);
+    pending_ = false;
+    refresh_wanted();
+    return std::move(compiled->notices);
+}
+
+void Controller::remember_baseline(PortId port) {
+    baselines_[port] = port_totals(dataplane_, port);
+}
+
+LiveView Controller::live() const {
+    return {config_, store_,     dataplane_, *compiler_.current(), neighbours_, macs_,
+            pods_,   baselines_, now_ms_()};
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,158 @@
+// The control side of a running node: owns what it knows, and turns each change into a generation.
+//
+// The daemon drives it: methods of the config socket, events of the workers, a timer. Every change
+// takes one way: objects, ports, neighbours and learned MACs -> Compiler -> Dataplane::publish().
+// What is refused on that way changes nothing. Everything runs on the control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/compile/compiler.h"
+#include "control/config/node_config.h"
+#include "control/daemon/explain.h"
+#include "control/daemon/live_view.h"
+#include "control/daemon/tap_maker.h"
+#include "control/kube/parse.h"
+#include "control/kube/store.h"
+#include "control/neighbour/mac_table.h"
+#include "control/neighbour/neighbour_table.h"
+#include "control/rpc/request.h"
+#include "lib/state/dataplane.h"
+
+namespace podlane::control {
+
+/// What `pod.add` asks for.
+struct PodAddRequest {
+    std::string pod;  ///< "namespace/name"
+    std::string netns;
+    std::vector<std::string> addresses;
+    std::string ifname = "eth0";
+};
+
+/// What a controller works with; all of it must outlive the controller.
+struct ControllerParts {
+    Dataplane& dataplane;
+    TapMaker& taps;
+    std::function<uint64_t()> now_ms;  ///< a monotonic clock
+};
+
+/// Threads: one. Answers are those of docs/rpc.md.
+class Controller {
+  public:
+    Controller(NodeConfig config, ControllerParts parts);
+    Controller(const Controller&) = delete;
+    Controller& operator=(const Controller&) = delete;
+    /// Removes the TAPs that are still there.
+    ~Controller();
+
+    /// Makes the host interface and the static pod ports, takes the configured objects, publishes
+    /// the first generation and announces the node's addresses. On an error nothing is left behind.
+    [[nodiscard]] Result<void> start();
+
+    // changes.cc
+    RpcResult apply(const std::vector<NamedText>& documents);
+    RpcResult replace(const std::vector<NamedText>& documents);
+    RpcResult remove(const std::vector<NamedText>& documents);
+    RpcResult remove(std::string_view kind, std::string_view name);
+    RpcResult validate(const std::vector<NamedText>& documents);
+    RpcResult diff(const std::vector<NamedText>& documents);
+
+    // pods.cc
+    RpcResult add_pod(const PodAddRequest& request);
+    RpcResult remove_pod(std::string_view pod);
+
+    // queries.cc
+    /// `limit`: items at most, 0 is all; none: the kind's default.
+    RpcResult get(std::string_view kind, std::optional<std::string_view> name,
+                  std::optional<size_t> limit);
+    RpcResult stats();
+    RpcResult drops();
+    RpcResult explain(const ExplainRequest& request);
+    RpcResult health();
+
+    // events.cc
+    /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
+    /// generation waits for publish_pending(), so that a burst of news costs one.
+    void handle_events();
+    /// Lets time pass: neighbours, learned addresses. Some ten times a second.
+    void tick();
+    [[nodiscard]] bool has_pending() const noexcept { return pending_; }
+    /// Publishes what handle_events() and tick() left; harmless when there is nothing.
+    void publish_pending();
+
+    [[nodiscard]] const NodeConfig& config() const noexcept { return config_; }
+
+  private:
+    enum class ObjectChange : uint8_t { kApply, kReplace };
+
+    // controller.cc
+    Result<void> add_host_port();
+    Result<void> add_static_ports();
+    Result<void> load_objects();
+    /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
+    Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
+    [[nodiscard]] TopologyInput topology() const;
+    void remember_baseline(PortId port);
+    [[nodiscard]] unsigned tap_queues() const;
+    [[nodiscard]] LiveView live() const;
+    void remove_all_ports() noexcept;
+
+    // changes.cc
+    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;
+    RpcResult change(const std::vector<NamedText>& documents, ObjectChange how);
+    RpcResult commit(const ChangeSet& plan, std::vector<std::string> notices);
+    RpcResult dry_run(const std::vector<NamedText>& documents);
+
+    // pods.cc
+    struct PodPlan {
+        AttachedPod pod;
+        std::vector<InterfaceAddress> interface_addresses;
+        std::vector<IpAddress> gateways;
+    };
+    [[nodiscard]] std::variant<PodPlan, RpcFailure> plan_pod(const PodAddRequest& request) const;
+    [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
+    [[nodiscard]] nlohmann::ordered_json pod_json(const AttachedPod& pod) const;
+    [[nodiscard]] std::vector<IpAddress> gateways_of(const AttachedPod& pod) const;
+    /// Out of the tables, a generation without it, its connections purged, the port closed.
+    Result<void> detach(const std::string& pod);
+
+    // events.cc
+    void handle(const Event& event);
+    void port_lost(PortId port);
+    void carry_out(const NeighbourOutcome& outcome);
+    void solicit(const Solicitation& ask);
+    void announce_addresses();
+    void refresh_wanted();
+    [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
+
+    const NodeConfig config_;
+    Dataplane& dataplane_;
+    TapMaker& taps_;
+    const std::function<uint64_t()> now_ms_;
+    const uint64_t started_ms_;
+
+    ObjectStore store_;
+    Compiler compiler_;
+    NeighbourTable neighbours_;
+    MacTable macs_;
+    AttachedPods pods_;
+    PortBaselines baselines_;
+    std::map<PortId, std::function<void()>> tap_removers_;
+    std::map<PortId, const UplinkConfig*> uplinks_;
+    PortId host_port_ = kNoPort;
+    std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
+    bool pending_ = false;
+};
+
+/// Puts the controller's answers behind the methods of docs/rpc.md. `controller` must outlive
+/// `methods`. `dpdk`: what `version` says of DPDK.
+class RpcMethods;
+void register_methods(RpcMethods& methods, Controller& controller, const std::string& dpdk);
+
+}  // namespace podlane::control

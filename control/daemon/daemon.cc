@@ -1,0 +1,103 @@
+#include "control/daemon/daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+namespace podlane::control {
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::microseconds kGather{200};
+
+uint64_t monotonic_ms() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+}  // namespace
+
+Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk)
+    : signals_(io_, SIGTERM, SIGINT),
+      // A descriptor of our own, so that closing it here leaves the dataplane's alone.
+      events_(io_, ::dup(dataplane.event_fd())),
+      tick_(io_),
+      publish_(io_),
+      controller_(std::move(config), {dataplane, taps, monotonic_ms}),
+      server_(io_, methods_, {.path = controller_.config().socket}) {
+    register_methods(methods_, controller_, dpdk);
+}
+
+Result<void> Daemon::start() {
+    if (auto started = controller_.start(); !started.ok()) return started;
+    return server_.start();
+}
+
+void Daemon::run(const std::function<void()>& ready) {
+    wait_for_signal();
+    wait_for_events();
+    wait_for_tick();
+    boost::asio::post(io_, ready);
+    io_.run();
+}
+
+void Daemon::stop() {
+    ending_ = true;
+    server_.stop();
+    boost::system::error_code ignored;
+    events_.cancel(ignored);
+    tick_.cancel();
+    publish_.cancel();
+    io_.stop();
+}
+
+void Daemon::wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& failed, int signal) {
+        if (failed) return;
+        spdlog::info("{}, ending", signal == SIGINT ? "interrupted" : "asked to end");
+        // From here on a signal does what it does by default: whoever sends a second one is in a
+        // hurry.
+        boost::system::error_code ignored;
+        signals_.clear(ignored);
+        stop();
+    });
+}
+
+void Daemon::wait_for_events() {
+    events_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& failed) {
+                           if (failed || ending_) return;
+                           controller_.handle_events();
+                           schedule_publish();
+                           wait_for_events();
+                       });
+}
+
+void Daemon::wait_for_tick() {
+    tick_.expires_after(kTick);
+    tick_.async_wait([this](const boost::system::error_code& failed) {
+        if (failed || ending_) return;
+        controller_.tick();
+        schedule_publish();
+        wait_for_tick();
+    });
+}
+
+void Daemon::schedule_publish() {
+    if (publish_scheduled_ || !controller_.has_pending()) return;
+    publish_scheduled_ = true;
+    publish_.expires_after(kGather);
+    publish_.async_wait([this](const boost::system::error_code& failed) {
+        publish_scheduled_ = false;
+        if (failed || ending_) return;
+        controller_.publish_pending();
+    });
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,55 @@
+// The daemon's life once the workers run: its event loop, the config socket, signals, the clock.
+//
+// Made by the composition root (main.cc); everything runs on the thread that calls run().
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <string>
+
+#include "control/config/node_config.h"
+#include "control/daemon/controller.h"
+#include "control/daemon/tap_maker.h"
+#include "control/rpc/methods.h"
+#include "control/rpc/server.h"
+#include "lib/base/result.h"
+#include "lib/state/dataplane.h"
+
+namespace podlane::control {
+
+class Daemon {
+  public:
+    /// `dataplane` and `taps` must outlive the daemon. `dpdk`: its version, for `version`.
+    Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk);
+
+    /// Ports, objects, socket, in this order. On an error nothing is left behind.
+    [[nodiscard]] Result<void> start();
+    /// Runs until SIGTERM or SIGINT, then ends cleanly; a second signal ends the process at once.
+    /// `ready` is called when the loop answers.
+    void run(const std::function<void()>& ready);
+    /// Makes run() return; from its own thread only.
+    void stop();
+
+  private:
+    void wait_for_signal();
+    void wait_for_events();
+    void wait_for_tick();
+    /// Publishes soon, so that what comes in one burst makes one generation.
+    void schedule_publish();
+
+    boost::asio::io_context io_{1};
+    boost::asio::signal_set signals_;
+    boost::asio::posix::stream_descriptor events_;
+    boost::asio::steady_timer tick_;
+    boost::asio::steady_timer publish_;
+    bool publish_scheduled_ = false;
+    bool ending_ = false;
+    Controller controller_;
+    RpcMethods methods_;
+    RpcServer server_;
+};
+
+}  // namespace podlane::control

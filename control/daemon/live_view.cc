@@ -1,0 +1,54 @@
+#include "control/daemon/live_view.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace podlane::control {
+
+std::string protocol_text(uint8_t protocol) {
+    switch (protocol) {
+        case 1:
+            return "ICMP";
+        case 6:
+            return "TCP";
+        case 17:
+            return "UDP";
+        case 58:
+            return "ICMPv6";
+        case 132:
+            return "SCTP";
+        default:
+            return fmt::format("{}", protocol);
+    }
+}
+
+std::string endpoint_text(const IpAddress& address, uint16_t port) {
+    return port == 0 ? to_string(address) : to_string(address, port);
+}
+
+IpAddress tunnel_destination(const Adjacency& adjacency) {
+    // Behind the outer Ethernet header; the destination is the last field of either IP header.
+    constexpr size_t kEthernetBytes = 14;
+    const uint8_t* end = adjacency.outer.data() + kEthernetBytes + adjacency.outer_l3_bytes;
+    if (adjacency.outer_l3_bytes == V6::kMinHeaderBytes) {
+        Ipv6Address address{};
+        std::memcpy(&address, end - sizeof(address), sizeof(address));
+        return address;
+    }
+    Ipv4Address address{};
+    std::memcpy(&address, end - sizeof(address), sizeof(address));
+    return address;
+}
+
+std::map<ServiceId, std::string> service_names(const Snapshot& snapshot) {
+    std::map<ServiceId, std::string> names;
+    const auto take = [&names](const auto& frontend) {
+        names.try_emplace(frontend.service, frontend.service_name);
+    };
+    snapshot.v4.frontends.for_each(take);
+    snapshot.v6.frontends.for_each(take);
+    return names;
+}
+
+}  // namespace podlane::control

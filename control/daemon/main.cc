@@ -1,0 +1,142 @@
+// podlaned: puts the parts together. The only file that sees both control and the dataplane.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control/config/node_config.h"
+#include "control/daemon/cpus.h"
+#include "control/daemon/daemon.h"
+#include "control/daemon/options.h"
+#include "control/daemon/service_manager.h"
+#include "control/daemon/tap_maker.h"
+#include "control/daemon/uplink_device.h"
+#include "control/daemon/version.h"
+#include "control/netdev/kernel_guard.h"
+#include "dataplane/runtime.h"
+
+namespace {
+
+using namespace podlane;
+using control::NodeConfig;
+
+int fail(const std::string& message) {
+    fmt::print(stderr, "podlaned: {}\n", message);
+    return 1;
+}
+
+void set_up_log(const std::string& level) {
+    auto log = std::make_shared<spdlog::logger>("podlaned",
+                                                std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    log->set_level(spdlog::level::from_str(level));
+    log->flush_on(spdlog::level::trace);
+    spdlog::set_default_logger(std::move(log));
+}
+
+dataplane::HugepageMode hugepages_of(control::HugepagesMode mode) {
+    switch (mode) {
+        case control::HugepagesMode::kOn:
+            return dataplane::HugepageMode::kOn;
+        case control::HugepagesMode::kOff:
+            return dataplane::HugepageMode::kOff;
+        case control::HugepagesMode::kAuto:
+            break;
+    }
+    return dataplane::HugepageMode::kAuto;
+}
+
+dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
+                                        const control::DaemonOptions& options) {
+    dataplane::RuntimeConfig runtime;
+    runtime.worker_cpus = std::move(worker_cpus);
+    runtime.idle = config.idle == control::IdleMode::kPoll ? dataplane::IdleMode::kPoll
+                                                           : dataplane::IdleMode::kAdaptive;
+    runtime.hugepages = hugepages_of(config.memory.hugepages);
+    runtime.mbufs = config.memory.mbufs;
+    runtime.mbuf_bytes = config.memory.mbuf_bytes;
+    runtime.flow_capacity = config.flows.capacity;
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
+    }
+    runtime.eal_arguments = options.eal_arguments;
+    runtime.log_level = options.log_level;
+    return runtime;
+}
+
+/// The kernel must not answer beside us on an interface that we share with it.
+Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeConfig& config) {
+    std::vector<control::KernelInterfaceGuard> guards;
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        const auto shared = control::shared_kernel_interface(uplink.device);
+        if (!shared) continue;
+        auto guard = control::guard_kernel_interface(shared->ifname, shared->use);
+        if (!guard.ok()) {
+            return Error{fmt::format("{}: uplinks: {}: {}", config.document, uplink.name,
+                                     guard.error().message)};
+        }
+        for (const std::string& warning : guard->warnings()) spdlog::warn("{}", warning);
+        guards.push_back(std::move(guard).value());
+    }
+    return guards;
+}
+
+int run(NodeConfig config, const control::DaemonOptions& options) {
+    const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
+    if (!cpus.ok()) return fail(fmt::format("{}: {}", config.document, cpus.error().message));
+    auto guards = guard_interfaces(config);
+    if (!guards.ok()) return fail(guards.error().message);
+    const std::string document = config.document;
+    auto started = dataplane::start(runtime_config(config, cpus->workers, options));
+    if (!started.ok()) return fail(fmt::format("{}: {}", document, started.error().message));
+    // Threads that libraries start from here on inherit it, too: none may disturb a worker.
+    if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
+        spdlog::warn("control thread: {}", placed.error().message);
+    }
+    for (const std::string& hint : cpus->hints) spdlog::info("hint: {}", hint);
+    for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
+
+    control::KernelTapMaker taps;
+    control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION);
+    if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
+    daemon.run([] {
+        spdlog::info("ready");
+        control::notify_service_manager("READY=1");
+    });
+    control::notify_service_manager("STOPPING=1");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const auto options = control::parse_daemon_options(argc, argv);
+    if (!options.ok()) {
+        fmt::print(stderr, "podlaned: {}\n{}", options.error().message, control::daemon_usage());
+        return 2;
+    }
+    if (options->help) {
+        fmt::print("{}", control::daemon_usage());
+        return 0;
+    }
+    if (options->version) {
+        fmt::print("podlaned {} ({})\n", control::kVersion, PODLANE_DPDK_VERSION);
+        return 0;
+    }
+    auto config = control::load_node_config(options->config);
+    if (!config.ok()) return fail(config.error().message);
+    if (options->check) {
+        fmt::print("{}", control::describe(*config));
+        return 0;
+    }
+    set_up_log(options->log_level);
+    return run(std::move(config).value(), *options);
+} catch (const std::exception& error) {
+    return fail(error.what());
+}

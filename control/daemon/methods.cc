@@ -1,0 +1,109 @@
+// The config socket's methods: parameters out of the message, the controller's answer back.
+#include "control/rpc/methods.h"
+
+#include <utility>
+
+#include "control/daemon/controller.h"
+#include "control/daemon/version.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using DocumentsMember = RpcResult (Controller::*)(const std::vector<NamedText>&);
+
+void add_documents_method(RpcMethods& methods, Controller& controller, const char* name,
+                          DocumentsMember member) {
+    methods.add(name, [&controller, member](RpcRequest& request) -> RpcResult {
+        const auto documents = request.params.documents();
+        if (auto failure = request.params.failure()) return std::move(*failure);
+        return (controller.*member)(documents);
+    });
+}
+
+RpcResult call_delete(Controller& controller, RpcRequest& request) {
+    if (request.params.has("kind")) {
+        const auto kind = request.params.text("kind");
+        const auto name = request.params.text("name");
+        if (auto failure = request.params.failure()) return std::move(*failure);
+        return controller.remove(kind, name);
+    }
+    const auto documents = request.params.documents();
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.remove(documents);
+}
+
+RpcResult call_get(Controller& controller, RpcRequest& request) {
+    const auto kind = request.params.text("kind");
+    const auto name = request.params.text_if_any("name");
+    const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.get(kind, name,
+                          limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt);
+}
+
+RpcResult call_pod_add(Controller& controller, RpcRequest& request) {
+    PodAddRequest pod;
+    pod.pod = request.params.text("pod");
+    pod.netns = request.params.text("netns");
+    for (const std::string_view address : request.params.texts("addresses")) {
+        pod.addresses.emplace_back(address);
+    }
+    if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.add_pod(pod);
+}
+
+RpcResult call_pod_del(Controller& controller, RpcRequest& request) {
+    const auto pod = request.params.text("pod");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.remove_pod(pod);
+}
+
+RpcResult call_explain(Controller& controller, RpcRequest& request) {
+    ExplainRequest question;
+    question.from = request.params.text("from");
+    question.to = request.params.text("to");
+    question.protocol = request.params.text_if_any("protocol").value_or("");
+    if (const auto port = request.params.number_if_any("sourcePort", 1, 65535)) {
+        question.source_port = static_cast<uint16_t>(*port);
+    }
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.explain(question);
+}
+
+/// A method without parameters.
+template <class Answer>
+void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
+    methods.add(name, [answer](RpcRequest& request) -> RpcResult {
+        if (auto failure = request.params.failure()) return std::move(*failure);
+        return answer();
+    });
+}
+
+}  // namespace
+
+void register_methods(RpcMethods& methods, Controller& controller, const std::string& dpdk) {
+    add_documents_method(methods, controller, "apply", &Controller::apply);
+    add_documents_method(methods, controller, "replace", &Controller::replace);
+    add_documents_method(methods, controller, "validate", &Controller::validate);
+    add_documents_method(methods, controller, "diff", &Controller::diff);
+    using Call = RpcResult (*)(Controller&, RpcRequest&);
+    const auto add = [&methods, &controller](const char* name, Call call) {
+        methods.add(name, [&controller, call](RpcRequest& r) { return call(controller, r); });
+    };
+    add("delete", call_delete);
+    add("get", call_get);
+    add("pod.add", call_pod_add);
+    add("pod.del", call_pod_del);
+    add("explain", call_explain);
+    add_plain_method(methods, "stats", [&controller] { return controller.stats(); });
+    add_plain_method(methods, "drops", [&controller] { return controller.drops(); });
+    add_plain_method(methods, "health", [&controller] { return controller.health(); });
+    add_plain_method(methods, "version", [dpdk] {
+        return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
+    });
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,26 @@
+// podlaned's command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+struct DaemonOptions {
+    std::string config;              ///< path of the node's configuration
+    std::string log_level = "info";  ///< error, warning, info or debug
+    bool check = false;              ///< print what would be done, touch nothing
+    bool version = false;
+    bool help = false;
+    std::vector<std::string> eal_arguments;  ///< what stood behind `--`
+};
+
+/// Reads the command line. An Error says which option is wrong, without the program's name.
+[[nodiscard]] Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv);
+
+/// What `--help` prints.
+[[nodiscard]] std::string daemon_usage();
+
+}  // namespace podlane::control

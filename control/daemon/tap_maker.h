@@ -1,0 +1,34 @@
+// Makes the TAPs that the controller asks for; tests put something else in its place.
+//
+// Control thread only.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "control/netdev/tap.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// A TAP that was made.
+struct MadeTap {
+    std::vector<int> queue_fds;    ///< the receiver's; the TAP lives until they are closed
+    std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
+};
+
+class TapMaker {
+  public:
+    virtual ~TapMaker() = default;
+    virtual Result<MadeTap> make_pod_tap(const PodTapRequest& request) = 0;
+    virtual Result<MadeTap> make_host_tap(const HostTapRequest& request) = 0;
+};
+
+/// The real one: the kernel's TAPs. Needs root.
+class KernelTapMaker final : public TapMaker {
+  public:
+    Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
+    Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
+};
+
+}  // namespace podlane::control

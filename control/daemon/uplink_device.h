@@ -1,0 +1,23 @@
+// What an uplink's device means for the kernel's interfaces. Used by the composition root, at
+// start.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control/config/node_config.h"
+#include "control/netdev/kernel_guard.h"
+
+namespace podlane::control {
+
+/// An interface of the kernel that we use, too.
+struct SharedInterface {
+    std::string ifname;
+    KernelInterfaceUse use = KernelInterfaceUse::kPacketSocket;
+};
+
+/// The kernel's interface behind a device, which the kernel has to be kept from answering on:
+/// `iface=` of net_af_packet, net_af_xdp and net_pcap. Nothing for other devices.
+[[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const DeviceConfig& device);
+
+}  // namespace podlane::control
