@@ -43,6 +43,15 @@ struct Shared {
         for (auto& block : counters) block = std::make_unique<WorkerCounters>();
     }
 
+    template <Family F>
+    [[nodiscard]] FlowTable<F>& flows_of() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return *flows_v4;
+        } else {
+            return *flows_v6;
+        }
+    }
+
     unsigned workers;
     Clock clock;
     IdleMode idle = IdleMode::kAdaptive;

@@ -55,6 +55,11 @@ class Rig {
     /// Whether the last frame taken said that its checksum is partial.
     [[nodiscard]] bool last_was_partial() const { return last_partial_; }
 
+    /// From now on the port's checksums may be partial without saying so, like af_packet's on veth.
+    void deliver_unmarked_partials(Who who) {
+        ports_[who]->port.caps.rx_l4_checksum = RxChecksum::kMaybePartial;
+    }
+
     [[nodiscard]] uint64_t drops(Drop reason) const;
     [[nodiscard]] uint64_t all_drops() const;
     [[nodiscard]] std::vector<Event> events();
