@@ -7,8 +7,8 @@ from lab.net import run
 
 # How tcpdump -vv words a wrong IPv4, TCP, UDP, ICMP or ICMPv6 checksum.
 _BAD = re.compile(r"bad (\w+ )?cksum|cksum 0x[0-9a-f]+ \(incorrect|wrong icmp6? cksum")
-# A packet of the listing starts in the first column; its further lines are indented.
-_PACKET = re.compile(r"^\S")
+# A packet of the listing starts with its time; what is inside it has further lines.
+_PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d")
 
 
 class Capture:

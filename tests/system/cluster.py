@@ -24,10 +24,10 @@ LINES, UDP, BULK = 8080, 8081, 8082
 MEBI = 1 << 20
 
 
-def call(namespace, function, *, check=True, timeout=90, **arguments):
+def call(namespace, function, *, check=True, **arguments):
     """Runs a client function of traffic.py in a namespace and returns its result."""
     words = [PYTHON, _TRAFFIC, "call", function, json.dumps(arguments)]
-    done = namespace.run(words, check=False, timeout=timeout)
+    done = namespace.run(words, check=False, timeout=90)
     if done.returncode != 0:
         last = (done.stderr.strip() or "no output").splitlines()[-1]
         if check:

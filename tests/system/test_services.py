@@ -11,6 +11,7 @@ from lab.net import PYTHON
 
 FAMILIES = (4, 6)
 NODE_PORT, NODE_PORT_UDP = 30080, 30081
+BEHIND = "203.0.113.1"  # an address behind the gateway
 PORTS = [objects.port(80, lab.LINES, name="lines", node_port=NODE_PORT),
          objects.port(80, lab.UDP, name="udp", protocol="UDP", node_port=NODE_PORT_UDP),
          objects.port(90, lab.BULK, name="bulk")]
@@ -158,16 +159,17 @@ def from_the_node(report, cluster, family, here, there):
 def to_outside(report, cluster, family, here):
     """Masquerade: the uplink's address towards outside, the pod's own inside the cluster."""
     node = cluster.nodes["a"]
-    targets = [cluster.outside_address(family)] + (["203.0.113.1"] if family == 4 else [])
+    targets = [cluster.outside_address(family)] + ([BEHIND] if family == 4 else [])
     for target in targets:
         with report.check(f"IPv{family}: pod to {target}: masqueraded to the uplink's address"):
             lab.expect_ping(here.namespace, target)
-            tcp = lab.call(here.namespace, "ask", address=target, port=lab.LINES, count=10)
-            udp = lab.call(here.namespace, "ask_udp", address=target, port=lab.UDP, count=10)
-            for answers in (tcp, udp["answers"]):
-                expect(all(lab.same_address(peer, node.address(family)) for _, peer in answers),
-                       f"the server saw {answers[:2]}, not {node.address(family)}")
-            expect_equal(len(udp["answers"]), 10, "UDP answers")
+            answers = lab.call(here.namespace, "ask", address=target, port=lab.LINES, count=10)
+            if target != BEHIND:  # the UDP server's kernel would answer from its nearer address
+                udp = lab.call(here.namespace, "ask_udp", address=target, port=lab.UDP, count=10)
+                expect_equal(len(udp["answers"]), 10, "UDP answers")
+                answers += udp["answers"]
+            expect(all(lab.same_address(peer, node.address(family)) for _, peer in answers),
+                   f"the server saw {answers}, not {node.address(family)}")
     with Capture(cluster.outside, "eth0") as outside, Capture(here.namespace, "eth0") as inside:
         with report.check(f"IPv{family}: 20 MiB each way through masquerade"):
             lab.expect_bulk(here.namespace, targets[0], 20 * lab.MEBI)
@@ -176,7 +178,7 @@ def to_outside(report, cluster, family, here):
     with report.check(f"IPv{family}: two pods with the same source port keep apart"):
         for pod in node.pods[:2]:
             answers = lab.call(pod.namespace, "ask", address=targets[0], port=lab.LINES,
-                               source_port=4000)
+                               source_port=4000 + family)
             expect_equal(answers[0][0], "outside")
 
 

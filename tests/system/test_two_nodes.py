@@ -71,7 +71,7 @@ def mtu(report, cluster, family, here, there):
     with report.check(f"IPv{family}: a bigger one with DF comes back with the path's MTU"):
         _, output = lab.ping(here.namespace, address, count=3, interval=0.2, wait=1,
                              size=1500 - headers, dont_fragment=True)
-        found = re.search(r"mtu[ =]*(\d+)", output)
+        found = re.search(r"mtu[ =:]*(\d+)", output)
         expect(found, f"no word of the MTU: {output}")
         expect(least <= int(found.group(1)) <= most, f"{found.group(0)}, not {least} to {most}")
     with report.check(f"IPv{family}: TCP finds the path's MTU"):
