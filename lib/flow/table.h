@@ -171,7 +171,7 @@ class FlowTable {
     /// True when the entry's connection is being removed: its slot is empty now.
     bool help_if_dead(uint64_t hash, uint32_t entry_index) noexcept;
     void fill(Connection<F>& block, unsigned worker, const NewConnection<F>& spec,
-              uint32_t now_s) noexcept;
+              const uint64_t (&hashes)[2], uint32_t now_s) noexcept;
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                              bool& published) noexcept;
     bool unlink(unsigned worker, Connection<F>& connection) noexcept;

@@ -34,6 +34,10 @@ class ModelSlots {
     ModelSlots(Memory& memory, Results& results) : memory_(memory), results_(results) {}
 
     uint64_t load(unsigned position) {
+        // Slots of other keys never change here: looking at one is no step.
+        if (memory_[position] >= kForeign && memory_[position] < kForeign + kClaimPositions) {
+            return memory_[position];
+        }
         return step([&] { return memory_[position]; });
     }
     bool cas(unsigned position, uint64_t& expected, uint64_t desired) {
@@ -185,21 +189,23 @@ TEST(ClaimModel, TwoClaimsAcrossTheBucketsBorderAreNoExceptions) {
     for (const auto& end : explorer.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
 }
 
-TEST(ClaimModel, OfTwoClaimsThatMeetOneSurvivesUnlessARemovalComesBetween) {
+TEST(ClaimModel, OfTwoClaimsThatMeetInOneBucketOneSurvives) {
     const Explorer explorer(memory_with_empty({0, 1}), 2, false);
     for (const auto& end : explorer.ends) EXPECT_EQ(std::count(end.begin(), end.end(), kWon), 1);
 }
 
-TEST(ClaimModel, RemovalByAgeingLetsANewClaimInButNeverTwo) {
-    const Explorer explorer(memory_with_empty({3, 9}), 2, true);
-    EXPECT_GT(explorer.states(), 100u);
+TEST(ClaimModel, OfThreeClaimsAtMostOneIsEverCommitted) {
+    const Explorer explorer(memory_with_empty({6, 12, 13}), 3, false);
+    for (const auto& end : explorer.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
+    EXPECT_GT(explorer.states(), 1000u);
 }
 
-TEST(ClaimModel, OfThreeClaimsAtMostOneIsEverCommitted) {
-    // Two free slots for three: the third may also find the table full.
-    const Explorer two(memory_with_empty({6, 12}), 3, false);
-    for (const auto& end : two.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
-    EXPECT_GT(two.states(), 1000u);
+TEST(ClaimModel, RemovalByAgeingLetsALaterClaimInButNeverTwoAtOnce) {
+    const Explorer two(memory_with_empty({3, 9}), 2, true);
+    EXPECT_GT(two.states(), 100u);
+    // With two free slots for three, the third may also find the table full.
+    const Explorer three(memory_with_empty({3, 9}), 3, true);
+    EXPECT_GT(three.states(), 1000u);
 }
 
 TEST(ClaimModel, ACommittedEntryOfTheKeyIsFoundAndNothingIsPublished) {
