@@ -1,0 +1,204 @@
+#include "control/netdev/kernel_guard.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "control/netdev/rtnl.h"
+#include "control/netdev/sysctl.h"
+#include "control/netdev/tap.h"
+#include "tests/unit/netdev/namespaces.h"
+
+namespace podlane::control {
+namespace {
+
+/// A peer at 192.168.50.9 and a node whose address 192.168.50.1 is on the TAP podlane0 while the
+/// wire to the peer ends in uplink0, as podlaned has it.
+class KernelGuard : public NetdevTest {
+  protected:
+    void SetUp() override {
+        NetdevTest::SetUp();
+        if (IsSkipped()) return;
+        // Moved by its descriptor: ip(8) takes only names and process ids.
+        ASSERT_TRUE(
+            peer_.shell("ip link add wire0 address 02:00:00:00:00:09 type veth peer name "
+                        "uplink0 address 02:00:00:00:00:01"));
+        const UniqueFd node(::open(node_.path().c_str(), O_RDONLY | O_CLOEXEC));
+        peer_.run([&] {
+            auto rtnl = Rtnl::open();
+            ASSERT_TRUE(rtnl.ok());
+            ASSERT_TRUE(rtnl->change_link("uplink0", {.netns_fd = node.get()}).ok());
+        });
+        ASSERT_TRUE(
+            peer_.shell("ip addr add 192.168.50.9/24 dev wire0 && ip link set wire0 up && "
+                        "ip neigh add 192.168.50.1 lladdr 02:00:00:00:00:01 dev wire0"));
+        ASSERT_TRUE(node_.shell("ip link set uplink0 up"));
+    }
+
+    /// What the node's kernel gets of a datagram that the peer sends to 192.168.50.1.
+    bool kernel_receives_datagram() {
+        UniqueFd listener;
+        node_.run([&] {
+            listener = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            sockaddr_in any{};
+            any.sin_family = AF_INET;
+            any.sin_port = htons(7777);
+            ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
+        });
+        send_datagrams(10, 0);
+        // Delivery over veth is done before send() returns, or a softirq later.
+        pollfd entry{.fd = listener.get(), .events = POLLIN, .revents = 0};
+        return ::poll(&entry, 1, 100) == 1;
+    }
+
+    /// One send of `bytes`; with `segment` > 0 as UDP GSO in segments of that size.
+    void send_datagrams(size_t bytes, int segment) {
+        peer_.run([&] {
+            const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            sockaddr_in to{};
+            to.sin_family = AF_INET;
+            to.sin_port = htons(7777);
+            ::inet_pton(AF_INET, "192.168.50.1", &to.sin_addr);
+            if (segment > 0) {
+                ASSERT_EQ(
+                    ::setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+            }
+            const std::vector<uint8_t> data(bytes, 0x5a);
+            ASSERT_EQ(::sendto(socket.get(), data.data(), data.size(), 0,
+                               reinterpret_cast<sockaddr*>(&to), sizeof(to)),
+                      static_cast<ssize_t>(bytes));
+        });
+    }
+
+    /// The sizes of the IPv4 frames that a packet socket on uplink0 gets of 10 kB of UDP GSO.
+    std::vector<size_t> frame_sizes() {
+        UniqueFd socket;
+        node_.run([&] {
+            socket = UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_IP)));
+            sockaddr_ll address{};
+            address.sll_family = AF_PACKET;
+            address.sll_protocol = htons(ETH_P_IP);
+            address.sll_ifindex = static_cast<int>(::if_nametoindex("uplink0"));
+            ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+                      0);
+        });
+        send_datagrams(10000, 1000);
+        std::vector<size_t> sizes;
+        std::array<uint8_t, 70000> buffer{};
+        size_t sum = 0;
+        while (sum < 10000 && (wait_for(socket.get(), POLLIN) & POLLIN) != 0) {
+            const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+            if (got <= 0) break;
+            sizes.push_back(static_cast<size_t>(got));
+            sum += static_cast<size_t>(got);
+        }
+        return sizes;
+    }
+
+    ScratchNamespace peer_;
+    ScratchNamespace node_;
+};
+
+TEST_F(KernelGuard, TheKernelDoesNotProcessWhatArrivesOnTheUplink) {
+    node_.run([&] {
+        const auto tap = create_host_tap({.ifname = "podlane0",
+                                          .mac = mac("02:00:00:00:00:01"),
+                                          .addresses = {address("192.168.50.1/24")},
+                                          .gateways = {},
+                                          .cluster_cidrs = {},
+                                          .routers = {},
+                                          .offloads = {}});
+        ASSERT_TRUE(tap.ok()) << tap.error().message;
+        // Strict or not by default, with this it is the host's weak model that would answer.
+        ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "all", "rp_filter"), "0").ok());
+        ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "uplink0", "rp_filter"), "0").ok());
+        EXPECT_TRUE(kernel_receives_datagram());
+        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        EXPECT_TRUE(guard->warnings().empty());
+        EXPECT_FALSE(kernel_receives_datagram());
+    });
+}
+
+TEST_F(KernelGuard, TheKernelAnswersNoArpOnTheUplink) {
+    node_.run([&] {
+        ASSERT_EQ(std::system("ip addr add 192.168.50.1/32 dev lo && ip link set lo up"), 0);
+    });
+    // 192.168.50.1 is asked for by ARP now, which a datagram starts.
+    const auto is_answered = [&] {
+        EXPECT_TRUE(peer_.shell("ip neigh replace 192.168.50.1 dev wire0 nud none"));
+        send_datagrams(10, 0);
+        return peer_.shell(
+            "for i in 1 2 3 4 5; do ip neigh show 192.168.50.1 | "
+            "grep -q 02:00:00:00:00:01 && exit 0; sleep 0.05; done; exit 1");
+    };
+    EXPECT_TRUE(is_answered());
+    node_.run([&] {
+        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        EXPECT_FALSE(is_answered());
+    });
+}
+
+TEST_F(KernelGuard, LargeFramesOfAVethArriveSegmented) {
+    const auto before = frame_sizes();
+    EXPECT_EQ(before.size(), 1U);  // one frame of 10 kB: what a packet ring cuts off
+    node_.run([&] {
+        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        EXPECT_TRUE(guard->warnings().empty());
+        const auto during = frame_sizes();
+        EXPECT_EQ(during.size(), 10U);
+        for (const size_t size : during) EXPECT_LE(size, 1514U);
+    });
+    EXPECT_EQ(frame_sizes().size(), 1U);
+}
+
+TEST_F(KernelGuard, OldSettingsComeBack) {
+    node_.run([&] {
+        const auto value = [](const char* family, const char* key) {
+            return *read_sysctl(interface_sysctl(family, "uplink0", key));
+        };
+        ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "uplink0", "rp_filter"), "2").ok());
+        ASSERT_EQ(std::system("ip link set uplink0 down"), 0);
+        {
+            const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kXdpSocket);
+            ASSERT_TRUE(guard.ok()) << guard.error().message;
+            EXPECT_EQ(value("ipv4", "rp_filter"), "1");
+            EXPECT_EQ(value("ipv4", "arp_ignore"), "8");
+            EXPECT_EQ(value("ipv6", "disable_ipv6"), "1");
+            EXPECT_TRUE((*Rtnl::open()->find_link("uplink0"))->up);
+        }
+        EXPECT_EQ(value("ipv4", "rp_filter"), "2");
+        EXPECT_EQ(value("ipv4", "arp_ignore"), "0");
+        EXPECT_EQ(value("ipv6", "disable_ipv6"), "0");
+        EXPECT_FALSE((*Rtnl::open()->find_link("uplink0"))->up);
+    });
+}
+
+TEST_F(KernelGuard, AddressesOfTheKernelAreLeftAloneAndListed) {
+    node_.run([&] {
+        ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0"), 0);
+        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        ASSERT_EQ(guard->warnings().size(), 1U);
+        EXPECT_NE(guard->warnings()[0].find("192.168.50.1/24"), std::string::npos);
+        EXPECT_EQ(*read_sysctl(interface_sysctl("ipv4", "uplink0", "arp_ignore")), "0");
+        EXPECT_EQ(*read_sysctl(interface_sysctl("ipv6", "uplink0", "disable_ipv6")), "1");
+    });
+}
+
+TEST_F(KernelGuard, AnUnknownInterfaceIsNamed) {
+    const auto guard = guard_kernel_interface("nothing0", KernelInterfaceUse::kPacketSocket);
+    ASSERT_FALSE(guard.ok());
+    EXPECT_EQ(guard.error().message, "interface nothing0: there is no such network interface");
+}
+
+}  // namespace
+}  // namespace podlane::control
