@@ -62,9 +62,11 @@ class Node:
         self.config = self._config(workers, overlay, gateway, mtu)
 
     def _config(self, workers, overlay, gateway, mtu):
+        # A queue for each worker, so that replies reach other workers than requests.
+        device = "net_af_packet0,iface=eth1" + (f",qpairs={workers}" if workers > 1 else "")
         uplink = {
             "name": "uplink0",
-            "device": "net_af_packet0,iface=eth1",
+            "device": device,
             "addresses": [f"{self.addresses[0]}/24", f"{self.addresses[1]}/64"],
             "mtu": mtu,
         }

@@ -26,12 +26,13 @@ MEBI = 1 << 20
 
 def call(namespace, function, *, check=True, **arguments):
     """Runs a client function of traffic.py in a namespace and returns its result."""
-    words = [PYTHON, _TRAFFIC, "call", function, json.dumps(arguments)]
-    done = namespace.run(words, check=False, timeout=90)
+    # The arguments come by stdin: a list of frames is more than a command line takes.
+    words = [PYTHON, _TRAFFIC, "call", function]
+    done = namespace.run(words, check=False, timeout=90, stdin=json.dumps(arguments))
     if done.returncode != 0:
         last = (done.stderr.strip() or "no output").splitlines()[-1]
         if check:
-            raise CommandFailed(f"{function}{arguments}: {last}")
+            raise CommandFailed(f"{function}{str(arguments)[:300]}: {last}")
         return None
     return json.loads(done.stdout)
 
@@ -52,7 +53,8 @@ def serve(namespace, name, *, lines=LINES, udp=UDP, bulk=BULK):
 
 def spawn_call(namespace, function, **arguments):
     """Starts a client function in the background; its result is the last line of its log."""
-    return namespace.spawn([PYTHON, _TRAFFIC, "call", function, json.dumps(arguments)])
+    words = [PYTHON, _TRAFFIC, "call", function, json.dumps(arguments)]
+    return namespace.spawn(words)
 
 
 def result_of(process, timeout):

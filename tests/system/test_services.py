@@ -195,6 +195,16 @@ def refusals(report, cluster, family, here, there):
             with report.check(f"IPv{family}: {who}: {protocol} to an undefined ClusterIP port"):
                 seen = lab.call(client, "refused", address=defined, port=81, protocol=protocol)
                 expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
+    closed = make(cluster, "closed", family, 53, [there], targets=[
+        ("lines", "TCP", 9), ("udp", "UDP", 9), ("bulk", "TCP", 9)])
+    for protocol, answer in (("tcp", "RST"), ("udp", "ICMP error")):
+        with report.check(f"IPv{family}: the {answer} of a closed {protocol} endpoint comes back"):
+            seen = lab.call(here.namespace, "refused", address=closed, port=80, protocol=protocol)
+            expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
+    with report.check(f"IPv{family}: an ICMP error from outside reaches the masqueraded pod"):
+        seen = lab.call(here.namespace, "refused", address=cluster.outside_address(family),
+                        port=9, protocol="udp")
+        expect_equal(seen["how"], "refused", f"after {seen['seconds']} s")
     with report.check(f"IPv{family}: an address of the service CIDR that no Service has: silence"):
         seen = lab.call(here.namespace, "refused", address=cluster_ip(family, 99), port=80,
                         timeout=1)

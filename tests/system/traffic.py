@@ -1,7 +1,7 @@
 """The applications of the tests: servers and clients that run inside a namespace.
 
-`traffic.py serve NAME ...` answers until it is stopped; `traffic.py call FUNCTION JSON` runs one
-client function and prints its result as JSON. Standard library only; no import from the tests.
+`traffic.py serve NAME ...` answers until it is stopped; `traffic.py call FUNCTION [JSON]` runs one
+client function, its arguments given as JSON there or on stdin, and prints its result as JSON. Standard library only; no import from the tests.
 """
 
 import asyncio
@@ -219,21 +219,6 @@ def refused(address, port, protocol="tcp", timeout=3):
     return {"how": how, "seconds": round(time.monotonic() - started, 3)}
 
 
-def held_udp(address, port, source_port):
-    """Reads lines of stdin; for each, sends one datagram from one socket and prints the server."""
-    client = socket.socket(family_of(address), socket.SOCK_DGRAM)
-    client.settimeout(2)
-    client.bind(("", source_port))
-    client.connect((address, port))
-    for line in sys.stdin:
-        try:
-            client.send(line.encode())
-            print(client.recv(65536).split()[0].decode(), flush=True)
-        except OSError as error:
-            print(f"error:{type(error).__name__}", flush=True)
-    return {}
-
-
 async def _one_request(address, port, timeout, result):
     started = time.monotonic()
     try:
@@ -299,6 +284,21 @@ def load(address, port, clients, held, seconds, pause):
     return result
 
 
+def send_frames(interface, frames):
+    """Sends Ethernet frames (hex) as they are; returns how many the kernel took."""
+    sent = 0
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        for number, frame in enumerate(frames):
+            try:
+                sent += raw.send(bytes.fromhex(frame)) > 0
+            except OSError:
+                pass  # shorter than an Ethernet header, or longer than the interface takes
+            if number % 64 == 63:
+                time.sleep(0.002)
+    return sent
+
+
 def sctp_available():
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
@@ -323,7 +323,8 @@ def ask_sctp(address, port, timeout=3):
         return client.recv(1000).decode().split()[:2]
 
 
-_CALLS = {each.__name__: each for each in (bulk, ask, ask_udp, refused, held_udp, load, ask_sctp)}
+_CALLS = {each.__name__: each for each in (
+    bulk, ask, ask_udp, refused, load, ask_sctp, send_frames)}
 
 
 def main():
@@ -334,7 +335,8 @@ def main():
     elif command == "serve-sctp":
         serve_sctp(sys.argv[2], int(sys.argv[3]))
     elif command == "call":
-        print(json.dumps(_CALLS[sys.argv[2]](**json.loads(sys.argv[3]))))
+        arguments = sys.argv[3] if len(sys.argv) > 3 else sys.stdin.read()
+        print(json.dumps(_CALLS[sys.argv[2]](**json.loads(arguments))))
 
 
 if __name__ == "__main__":
