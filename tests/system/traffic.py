@@ -1,7 +1,8 @@
 """The applications of the tests: servers and clients that run inside a namespace.
 
 `traffic.py serve NAME ...` answers until it is stopped; `traffic.py call FUNCTION [JSON]` runs one
-client function, its arguments given as JSON there or on stdin, and prints its result as JSON. Standard library only; no import from the tests.
+client function, its arguments given as JSON there or on stdin, and prints its result as
+JSON. Standard library only; no import from the tests.
 """
 
 import asyncio
