@@ -6,7 +6,7 @@
 
 #include "control/document/fields.h"
 #include "control/document/reader.h"
-#include "control/kube/names.h"
+#include "control/document/names.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {

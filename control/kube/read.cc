@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "control/kube/names.h"
+#include "control/document/names.h"
 
 namespace podlane::control {
 

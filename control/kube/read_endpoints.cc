@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "control/kube/names.h"
+#include "control/document/names.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {

@@ -1,7 +1,7 @@
 // Ingress (networking.k8s.io/v1): what a pod that serves it would need to be checked for.
 #include <fmt/format.h>
 
-#include "control/kube/names.h"
+#include "control/document/names.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {

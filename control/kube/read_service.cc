@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "control/kube/names.h"
+#include "control/document/names.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {

@@ -1,4 +1,4 @@
-#include "control/kube/names.h"
+#include "control/document/names.h"
 
 #include <algorithm>
 

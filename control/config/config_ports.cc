@@ -1,0 +1,304 @@
+// The part of ConfigReader about uplinks, pod ports and the addresses on them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "control/config/config_reader.h"
+#include "control/document/names.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr IntegerRange kMtus{68, 65535, "an MTU"};
+constexpr IntegerRange kIpv6Mtus{1280, 65535, "an MTU for IPv6"};
+
+bool overlaps(const IpPrefix& a, const IpPrefix& b) {
+    return a.contains(b.address) || b.contains(a.address);
+}
+
+bool is_link_local(const IpAddress& address) {
+    return address.is_v6() && address.as<V6>().is_link_local();
+}
+
+template <class T>
+bool has(const std::vector<T>& list, const T& value) {
+    return std::ranges::find(list, value) != list.end();
+}
+
+bool is_hex(std::string_view text, size_t digits) {
+    return text.size() == digits && std::ranges::all_of(text, [](char c) {
+               return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+           });
+}
+
+/// "0000:3b:00.0"; the domain may be missing.
+std::optional<std::string> pci_address(std::string_view text) {
+    std::string full = (text.size() == 7 ? "0000:" : "") + std::string(text);
+    const bool is_one = full.size() == 12 && is_hex(full.substr(0, 4), 4) && full[4] == ':' &&
+                        is_hex(full.substr(5, 2), 2) && full[7] == ':' &&
+                        is_hex(full.substr(8, 2), 2) && full[10] == '.' && full[11] >= '0' &&
+                        full[11] <= '7';
+    if (!is_one) return std::nullopt;
+    std::ranges::transform(full, full.begin(), [](char c) {
+        return c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
+    });
+    return full;
+}
+
+}  // namespace
+
+std::optional<DeviceConfig> parse_device(std::string_view text) {
+    if (auto address = pci_address(text)) return DeviceConfig{DeviceKind::kPci, *address, {}};
+    const size_t comma = text.find(',');
+    const std::string_view name = text.substr(0, comma);
+    const bool is_vdev =
+        (name.starts_with("net_") && name.size() > 4) || name.starts_with("virtio_user");
+    const bool is_plain = std::ranges::all_of(
+        name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+    if (!is_vdev || !is_plain) return std::nullopt;
+    const bool has_arguments = comma != std::string_view::npos;
+    return DeviceConfig{DeviceKind::kVdev, std::string(name),
+                        std::string(has_arguments ? text.substr(comma + 1) : "")};
+}
+
+std::optional<PortRange> parse_port_range(std::string_view text) {
+    const size_t dash = text.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto port = [](std::string_view digits) -> uint16_t {
+        uint16_t number = 0;
+        const char* end = digits.data() + digits.size();
+        const auto [stop, error] = std::from_chars(digits.data(), end, number);
+        return error == std::errc{} && stop == end ? number : uint16_t{0};
+    };
+    const PortRange range{port(text.substr(0, dash)), port(text.substr(dash + 1))};
+    if (range.first == 0 || range.last < range.first) return std::nullopt;
+    return range;
+}
+
+std::vector<IpPrefix> ConfigReader::read_prefixes(const Value* list, std::string_view owner) {
+    std::vector<IpPrefix> prefixes;
+    if (list == nullptr) return prefixes;
+    for (const Value& item : as_list(*list, problems_)) {
+        const auto prefix = as_prefix(item, problems_);
+        if (!prefix) continue;
+        claim(item, *prefix, std::string(owner));
+        prefixes.push_back(*prefix);
+    }
+    return prefixes;
+}
+
+std::optional<MacAddress> ConfigReader::read_mac(Fields& fields, std::string_view key) {
+    const Value* value = fields.get(key);
+    if (value == nullptr || (value->is(ValueType::kString) && value->text() == "auto")) {
+        return std::nullopt;
+    }
+    return as_mac(*value, problems_);
+}
+
+std::optional<DeviceConfig> ConfigReader::read_device(const Value& value) {
+    const auto text = as_string(value, problems_);
+    if (!text) return std::nullopt;
+    auto device = parse_device(*text);
+    if (!device) {
+        problems_.add(value,
+                      fmt::format("{} is not a device: a PCI address such as 0000:3b:00.0, or "
+                                  "DPDK vdev arguments such as net_af_packet0,iface=eth1",
+                                  shown(value)));
+    } else if (has(device_names_, device->name)) {
+        problems_.add(value, fmt::format("the device {} is given twice", device->name));
+    } else {
+        device_names_.push_back(device->name);
+    }
+    return device;
+}
+
+std::string ConfigReader::read_port_name(const Value& value) {
+    std::string name(as_string(value, problems_).value_or(""));
+    if (!value.is(ValueType::kString)) return name;
+    if (has(port_names_, name))
+        problems_.add(value, fmt::format("{} is given twice", shown(value)));
+    port_names_.push_back(name);
+    return name;
+}
+
+void ConfigReader::claim(const Value& value, const IpPrefix& prefix, const std::string& owner) {
+    for (const Claim& other : claims_) {
+        const bool is_same_uplink = other.owner == owner && owner.starts_with("uplink ");
+        if (is_same_uplink || !overlaps(other.prefix, prefix)) continue;
+        problems_.add(value, fmt::format("{} overlaps {} of {}", to_string(prefix),
+                                         to_string(other.prefix), other.owner));
+        return;
+    }
+    claims_.push_back({prefix, owner});
+}
+
+bool ConfigReader::check_own_address(const Value& value, const InterfaceAddress& address) {
+    const auto what = [&]() -> std::string_view {
+        const auto of = [](const auto& a) -> std::string_view {
+            return a.is_zero()        ? "unspecified"
+                   : a.is_multicast() ? "multicast"
+                   : a.is_loopback()  ? "a loopback address"
+                                      : "";
+        };
+        if (address.address.is_v6()) return of(address.address.as<V6>());
+        const Ipv4Address& v4 = address.address.as<V4>();
+        if (const auto special = of(v4); !special.empty()) return special;
+        if (address.length >= 31) return {};
+        const uint32_t host = v4.value.host() & (~uint32_t{0} >> address.length);
+        if (address.length > 0 && host == 0) return "the subnet itself";
+        return host == (~uint32_t{0} >> address.length) ? "the subnet's broadcast address" : "";
+    }();
+    if (!what.empty()) {
+        problems_.add(value, fmt::format("{} is {}, not a host's address", shown(value), what));
+        return false;
+    }
+    if (has(own_addresses_, address.address)) {
+        problems_.add(value, fmt::format("{} is given twice", shown(value)));
+        return false;
+    }
+    return true;
+}
+
+void ConfigReader::read_uplinks(std::span<const Value> items) {
+    for (const Value& item : items) config_.uplinks.push_back(read_uplink(item));
+}
+
+UplinkConfig ConfigReader::read_uplink(const Value& item) {
+    UplinkConfig uplink;
+    Fields fields(&item, problems_, Keys::kStrict);
+    if (const Value* name = fields.require("name", "a name for the port, such as uplink0")) {
+        uplink.name = read_port_name(*name);
+        if (name->is(ValueType::kString) && (uplink.name.empty() || !is_label_value(uplink.name))) {
+            problems_.add(*name, fmt::format("{} is not a port's name (letters, digits, - _ .)",
+                                             shown(*name)));
+        }
+    }
+    if (const Value* device = fields.require("device", "a PCI address or DPDK vdev arguments")) {
+        if (auto parsed = read_device(*device)) uplink.device = std::move(*parsed);
+    }
+    for (const Value& address : fields.list("addresses")) read_uplink_address(address, uplink);
+    if (const Value* gateway = fields.get("gateway")) {
+        if (gateway->is(ValueType::kSequence)) {
+            for (const Value& one : gateway->items()) read_gateway(one, uplink);
+        } else {
+            read_gateway(*gateway, uplink);
+        }
+    }
+    const bool has_v6 = std::ranges::any_of(
+        uplink.addresses, [](const InterfaceAddress& a) { return a.address.is_v6(); });
+    uplink.mtu = fields.integer<uint16_t>("mtu", has_v6 ? kIpv6Mtus : kMtus, uplink.mtu);
+    uplink.mac = read_mac(fields, "mac");
+    for (const Value& neighbor : fields.list("neighbors")) read_neighbor(neighbor, uplink);
+    fields.finish();
+    return uplink;
+}
+
+void ConfigReader::read_uplink_address(const Value& item, UplinkConfig& uplink) {
+    const auto address = as_interface_address(item, problems_);
+    if (!address || !check_own_address(item, *address)) return;
+    if (!is_link_local(address->address)) claim(item, address->subnet(), "uplink " + uplink.name);
+    uplink.addresses.push_back(*address);
+    own_addresses_.push_back(address->address);
+}
+
+void ConfigReader::read_gateway(const Value& item, UplinkConfig& uplink) {
+    const auto gateway = as_ip(item, problems_);
+    if (!gateway) return;
+    const auto is_same_family = [&](const IpAddress& o) { return o.is_v4() == gateway->is_v4(); };
+    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*gateway); };
+    if (std::ranges::any_of(uplink.gateways, is_same_family)) {
+        problems_.add(item, fmt::format("{} is a second gateway of its family (at most one each)",
+                                        shown(item)));
+    } else if (has(own_addresses_, *gateway)) {
+        problems_.add(item, fmt::format("{} is this node's own address", shown(item)));
+    } else if (!is_link_local(*gateway) && std::ranges::none_of(uplink.addresses, covers)) {
+        problems_.add(item,
+                      fmt::format("{} is in no subnet of this uplink's addresses", shown(item)));
+    } else {
+        uplink.gateways.push_back(*gateway);
+    }
+}
+
+void ConfigReader::read_neighbor(const Value& item, UplinkConfig& uplink) {
+    Fields fields(&item, problems_, Keys::kStrict);
+    const Value* address = fields.require("address", "the neighbour's IP address");
+    const Value* mac = fields.require("mac", "the neighbour's MAC address");
+    fields.finish();
+    const auto ip = address == nullptr ? std::nullopt : as_ip(*address, problems_);
+    const auto parsed_mac = mac == nullptr ? std::nullopt : as_mac(*mac, problems_);
+    if (!ip || !parsed_mac) return;
+    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*ip); };
+    const auto is_same = [&](const NeighborConfig& o) { return o.address == *ip; };
+    if (has(own_addresses_, *ip)) {
+        problems_.add(*address, fmt::format("{} is this node's own address", shown(*address)));
+    } else if (!is_link_local(*ip) && std::ranges::none_of(uplink.addresses, covers)) {
+        problems_.add(*address, fmt::format("{} is in no subnet of this uplink's addresses",
+                                            shown(*address)));
+    } else if (std::ranges::any_of(uplink.neighbors, is_same)) {
+        problems_.add(*address, fmt::format("{} is given twice", shown(*address)));
+    } else {
+        uplink.neighbors.push_back({*ip, *parsed_mac});
+    }
+}
+
+void ConfigReader::read_pod_ports(std::span<const Value> items) {
+    for (const Value& item : items) config_.pods.ports.push_back(read_pod_port(item));
+}
+
+PodPortConfig ConfigReader::read_pod_port(const Value& item) {
+    PodPortConfig port;
+    Fields fields(&item, problems_, Keys::kStrict);
+    if (const Value* name = fields.require("name", "NAMESPACE/NAME of the pod")) {
+        const std::string text = read_port_name(*name);
+        const size_t slash = text.find('/');
+        port.name_space = text.substr(0, slash);
+        if (slash != std::string::npos) port.name = text.substr(slash + 1);
+        if (name->is(ValueType::kString) &&
+            (!is_dns_label(port.name_space) || !is_dns_subdomain(port.name))) {
+            problems_.add(*name, fmt::format("{} is not NAMESPACE/NAME of a pod", shown(*name)));
+        }
+    }
+    if (const Value* device = fields.require("device", "a PCI address or DPDK vdev arguments")) {
+        if (auto parsed = read_device(*device)) port.device = std::move(*parsed);
+    }
+    if (const Value* list = fields.require("addresses", "the pod's IP addresses")) {
+        for (const Value& address : as_list(*list, problems_)) read_pod_address(address, port);
+    }
+    if (const Value* mac = fields.require("mac", "the pod's MAC address")) {
+        const auto parsed = as_mac(*mac, problems_);
+        const auto is_same = [&](const PodPortConfig& o) { return parsed && o.mac == *parsed; };
+        if (std::ranges::any_of(config_.pods.ports, is_same)) {
+            problems_.add(*mac, fmt::format("{} is given twice", shown(*mac)));
+        }
+        if (parsed) port.mac = *parsed;
+    }
+    fields.finish();
+    return port;
+}
+
+void ConfigReader::read_pod_address(const Value& item, PodPortConfig& port) {
+    const auto address = as_ip(item, problems_);
+    if (!address) return;
+    const auto covering = std::ranges::find_if(
+        config_.pods.cidrs, [&](const IpPrefix& cidr) { return cidr.contains(*address); });
+    if (covering == config_.pods.cidrs.end()) {
+        problems_.add(item, fmt::format("{} is not within pods.cidrs", shown(item)));
+        return;
+    }
+    if (*address == address_plus(covering->address, 1)) {
+        problems_.add(item,
+                      fmt::format("{} is the gateway of {}", shown(item), to_string(*covering)));
+        return;
+    }
+    if (!check_own_address(item, {*address, covering->length})) return;
+    const auto has_it = [&](const PodPortConfig& o) { return has(o.addresses, *address); };
+    if (has_it(port) || std::ranges::any_of(config_.pods.ports, has_it)) {
+        problems_.add(item, fmt::format("{} is given twice", shown(item)));
+        return;
+    }
+    port.addresses.push_back(*address);
+}
+
+}  // namespace podlane::control

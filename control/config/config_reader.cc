@@ -1,0 +1,259 @@
+#include "control/config/config_reader.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "control/document/names.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr size_t kMaxSocketPath = 107;  // sockaddr_un's room, without its NUL
+constexpr IntegerRange kWorkerCounts{1, 64, "a number of workers"};
+constexpr IntegerRange kMtus{68, 65535, "an MTU"};
+constexpr int64_t kMinIpv6Mtu = 1280;  // RFC 8200 section 5
+
+constexpr auto kIdleModes =
+    std::to_array<Word<IdleMode>>({{"poll", IdleMode::kPoll}, {"adaptive", IdleMode::kAdaptive}});
+constexpr auto kHugepagesModes = std::to_array<Word<HugepagesMode>>(
+    {{"auto", HugepagesMode::kAuto}, {"on", HugepagesMode::kOn}, {"off", HugepagesMode::kOff}});
+constexpr auto kOverlayTypes = std::to_array<Word<OverlayType>>(
+    {{"vxlan", OverlayType::kVxlan}, {"direct", OverlayType::kDirect}});
+
+/// Linux's dev_valid_name().
+bool is_interface_name(std::string_view text) {
+    return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+           std::ranges::all_of(text, [](char c) {
+               return static_cast<unsigned char>(c) > ' ' && c != '/' && c != ':' && c != 0x7f;
+           });
+}
+
+}  // namespace
+
+NodeConfig ConfigReader::read() {
+    Fields fields(&root_, problems_, Keys::kStrict);
+    config_.document = problems_.document();
+    if (const Value* node = fields.require("node", "this node's name, as in Kubernetes")) {
+        config_.node = as_string(*node, problems_).value_or("");
+        if (node->is(ValueType::kString) && !is_dns_subdomain(config_.node)) {
+            problems_.add(*node, fmt::format("{} is not a node's name (at most 253 of a-z 0-9 - .)",
+                                             shown(*node)));
+        }
+    }
+    config_.socket = fields.string("socket", config_.socket);
+    if (config_.socket.empty() || config_.socket.size() > kMaxSocketPath) {
+        problems_.add(*fields.get("socket"),
+                      fmt::format("is not a socket's path (1-{} bytes)", kMaxSocketPath));
+    }
+    if (const Value* workers = fields.get("workers")) read_workers(*workers);
+    config_.idle = fields.word("idle", kIdleModes, config_.idle);
+    read_memory(fields.fields("memory"));
+    Fields flows = fields.fields("flows");
+    config_.flows.capacity = flows.integer<uint32_t>(
+        "capacity", {1024, 1 << 28, "a number of connections"}, config_.flows.capacity);
+    flows.finish();
+    if (const Value* host = fields.get("host")) {
+        Fields host_fields(host, problems_, Keys::kStrict);
+        config_.host = HostConfig{};
+        config_.host->interface = host_fields.string("interface", config_.host->interface);
+        if (!is_interface_name(config_.host->interface)) {
+            problems_.add(
+                *host_fields.get("interface"),
+                fmt::format("{} is not a network interface's name (at most 15 characters, "
+                            "no space, / or :)",
+                            in_quotes(config_.host->interface)));
+        }
+        host_fields.finish();
+    }
+    fields.require("pods", "cidrs at least");
+    read_cluster(fields.fields("cluster"));
+    read_pods(fields.fields("pods"));
+    read_uplinks(fields.list("uplinks"));
+    read_overlay(fields.fields("overlay"));
+    const Value* pods = fields.get("pods");
+    resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
+    read_objects(fields.list("objects"));
+    fields.finish();
+    return std::move(config_);
+}
+
+void ConfigReader::read_workers(const Value& value) {
+    if (!value.is(ValueType::kSequence)) {
+        const auto count = as_integer(value, kWorkerCounts, problems_);
+        if (count) config_.workers.count = static_cast<unsigned>(*count);
+        return;
+    }
+    const int64_t last_cpu = sysconf(_SC_NPROCESSORS_CONF) - 1;
+    for (const Value& item : value.items()) {
+        const auto cpu = as_integer(item, {0, last_cpu, "a CPU of this machine"}, problems_);
+        if (!cpu) continue;
+        const auto id = static_cast<unsigned>(*cpu);
+        if (std::ranges::find(config_.workers.cpus, id) != config_.workers.cpus.end()) {
+            problems_.add(item, fmt::format("CPU {} is given twice", id));
+        }
+        config_.workers.cpus.push_back(id);
+    }
+    if (value.items().empty()) problems_.add(value, "at least one CPU is needed");
+    config_.workers.count = static_cast<unsigned>(config_.workers.cpus.size());
+}
+
+void ConfigReader::read_memory(Fields memory) {
+    MemoryConfig& out = config_.memory;
+    const Value* hugepages = memory.get("hugepages");
+    if (hugepages != nullptr && hugepages->is(ValueType::kBool)) {
+        // Unquoted, on and off are YAML's booleans.
+        out.hugepages = hugepages->text() == "true" ? HugepagesMode::kOn : HugepagesMode::kOff;
+    } else {
+        out.hugepages = memory.word("hugepages", kHugepagesModes, out.hugepages);
+    }
+    out.mbufs =
+        memory.integer<uint32_t>("mbufs", {1024, 1 << 24, "a number of packet buffers"}, out.mbufs);
+    out.mbuf_bytes = memory.integer<uint32_t>(
+        "mbufBytes", {1024, 65535, "a packet buffer's size in bytes"}, out.mbuf_bytes);
+    memory.finish();
+}
+
+void ConfigReader::read_cluster(Fields cluster) {
+    ClusterConfig& out = config_.cluster;
+    if (!cluster.has("serviceCidrs")) {
+        out.service_cidrs = {*parse_prefix("10.96.0.0/12")};
+        claims_.push_back({out.service_cidrs.front(), "cluster.serviceCidrs"});
+    }
+    out.pod_cidrs = read_prefixes(cluster.get("podCidrs"), "cluster.podCidrs");
+    if (const Value* services = cluster.get("serviceCidrs")) {
+        out.service_cidrs = read_prefixes(services, "cluster.serviceCidrs");
+    }
+    if (const Value* range = cluster.get("nodePorts")) {
+        const auto text = as_string(*range, problems_);
+        const auto parsed = text ? parse_port_range(*text) : std::nullopt;
+        if (parsed) {
+            out.node_ports = *parsed;
+        } else if (text) {
+            problems_.add(*range, fmt::format("{} is not a range of ports such as 30000-32767 "
+                                              "(within 1-65535)",
+                                              shown(*range)));
+        }
+    }
+    if (const Value* domain = cluster.get("domain")) {
+        out.domain = as_string(*domain, problems_).value_or("");
+        if (domain->is(ValueType::kString) && !is_dns_subdomain(out.domain)) {
+            problems_.add(*domain, fmt::format("{} is not a DNS domain", shown(*domain)));
+        }
+    }
+    cluster.finish();
+}
+
+void ConfigReader::read_pods(Fields pods) {
+    const Value* cidrs = pods.require("cidrs", "this node's pod CIDRs, such as [10.244.1.0/24]");
+    if (cidrs != nullptr && cidrs->is(ValueType::kSequence) && cidrs->items().empty()) {
+        problems_.add(*cidrs, "at least one pod CIDR is needed");
+    }
+    for (const Value& item :
+         cidrs == nullptr ? std::span<const Value>{} : as_list(*cidrs, problems_)) {
+        const auto prefix = as_prefix(item, problems_);
+        if (!prefix) continue;
+        const bool is_v4 = prefix->address.is_v4();
+        const unsigned longest = is_v4 ? 30 : 126;
+        const auto is_same_family = [&](const IpPrefix& o) { return o.address.is_v4() == is_v4; };
+        if (prefix->length > longest) {
+            problems_.add(item, fmt::format("{} has no room for a gateway and pods (at most /{})",
+                                            shown(item), longest));
+        } else if (std::ranges::any_of(config_.pods.cidrs, is_same_family)) {
+            problems_.add(item, fmt::format("{} is a second CIDR of its family (at most one each)",
+                                            shown(item)));
+        } else {
+            config_.pods.cidrs.push_back(*prefix);
+        }
+    }
+    config_.pods.gateway_mac = read_mac(pods, "gatewayMac");
+    complete_cluster(cidrs);
+    read_pod_ports(pods.list("ports"));
+    pods.get("mtu");  // read when the overlay is known
+    pods.finish();
+}
+
+void ConfigReader::complete_cluster(const Value* pod_cidrs) {
+    const IpPrefix usual = *parse_prefix("10.244.0.0/16");
+    const auto contains = [](const IpPrefix& outer, const IpPrefix& inner) {
+        return outer.length <= inner.length && outer.contains(inner.address);
+    };
+    std::vector<IpPrefix>& all = config_.cluster.pod_cidrs;
+    const bool is_given = !all.empty();
+    for (const IpPrefix& cidr : config_.pods.cidrs) {
+        if (std::ranges::any_of(all, [&](const IpPrefix& o) { return contains(o, cidr); }))
+            continue;
+        if (is_given) {
+            problems_.add(*pod_cidrs,
+                          fmt::format("{} is not within cluster.podCidrs", to_string(cidr)));
+            continue;
+        }
+        all.push_back(contains(usual, cidr) ? usual : cidr);
+        claim(*pod_cidrs, all.back(), "cluster.podCidrs");
+    }
+}
+
+void ConfigReader::read_overlay(Fields overlay) {
+    OverlayConfig& out = config_.overlay;
+    out.type = overlay.word("type", kOverlayTypes, out.type);
+    out.vni = overlay.integer<uint32_t>("vni", {1, 0xffffff, "a VXLAN network id"}, out.vni);
+    out.port = overlay.integer<uint16_t>("port", kPortNumbers, out.port);
+    out.mac = read_mac(overlay, "mac");
+    overlay.finish();
+    const auto is_v4 = [](const IpAddress& address) { return address.is_v4(); };
+    out.over_v6 = !own_addresses_.empty() && std::ranges::none_of(own_addresses_, is_v4);
+    // Outer IP and UDP, VXLAN, inner Ethernet (RFC 7348 section 5).
+    out.overhead_bytes = out.type == OverlayType::kDirect ? 0 : out.over_v6 ? 70 : 50;
+    const bool has_type = overlay && overlay.value().find("type") != nullptr;
+    if (has_type && out.type == OverlayType::kVxlan && !config_.uplinks.empty() &&
+        own_addresses_.empty()) {
+        problems_.add(overlay.value(), "vxlan needs an address on an uplink");
+    }
+}
+
+void ConfigReader::resolve_pod_mtu(const Value* value) {
+    PodsConfig& pods = config_.pods;
+    const bool has_v6 =
+        std::ranges::any_of(pods.cidrs, [](const IpPrefix& cidr) { return cidr.address.is_v6(); });
+    const int64_t lowest = has_v6 ? kMinIpv6Mtu : kMtus.lowest;
+    const bool is_auto = value == nullptr || value->is_null() ||
+                         (value->is(ValueType::kString) && value->text() == "auto");
+    pods.mtu_is_auto = is_auto;
+    if (!is_auto) {
+        const auto mtu = as_integer(
+            *value, {lowest, kMtus.highest, has_v6 ? "an MTU for IPv6" : "an MTU"}, problems_);
+        if (mtu) pods.mtu = static_cast<uint16_t>(*mtu);
+        return;
+    }
+    int64_t smallest = config_.uplinks.empty() ? 1500 + config_.overlay.overhead_bytes : 65535;
+    for (const UplinkConfig& uplink : config_.uplinks) {
+        smallest = std::min<int64_t>(smallest, uplink.mtu);
+    }
+    const int64_t mtu = smallest - config_.overlay.overhead_bytes;
+    if (mtu < lowest) {
+        problems_.add_missing(root_, "pods.mtu",
+                              fmt::format("auto is {}: the smallest uplink MTU, {}, less the "
+                                          "overlay's {} bytes (at least {} is needed)",
+                                          mtu, smallest, config_.overlay.overhead_bytes, lowest));
+        return;
+    }
+    pods.mtu = static_cast<uint16_t>(mtu);
+}
+
+void ConfigReader::read_objects(std::span<const Value> items) {
+    const std::filesystem::path folder = std::filesystem::path(config_.document).parent_path();
+    for (const Value& item : items) {
+        const auto text = as_string(item, problems_);
+        if (!text) continue;
+        if (text->empty()) {
+            problems_.add(item, "an empty path; a file or folder of Kubernetes objects is meant");
+            continue;
+        }
+        config_.objects.push_back((folder / *text).string());
+    }
+}
+
+}  // namespace podlane::control

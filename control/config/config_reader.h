@@ -1,0 +1,68 @@
+// Reads a configuration's tree into a NodeConfig, section by section, each value checked where it
+// is read and against those read before. Internal to control/config/.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/config/node_config.h"
+#include "control/document/fields.h"
+
+namespace podlane::control {
+
+class ConfigReader {
+  public:
+    /// `root` and `problems` must outlive the reader; what is wrong goes to `problems`.
+    ConfigReader(const Value& root, Problems& problems) : root_(root), problems_(problems) {}
+
+    [[nodiscard]] NodeConfig read();
+
+  private:
+    /// A prefix of the file, to be compared with others.
+    struct Claim {
+        IpPrefix prefix;
+        std::string owner;  ///< "pods.cidrs", "uplink uplink0"
+    };
+
+    void read_workers(const Value& value);
+    void read_memory(Fields memory);
+    void read_cluster(Fields cluster);
+    void read_pods(Fields pods);
+    void complete_cluster(const Value* pod_cidrs);
+    void read_uplinks(std::span<const Value> items);
+    UplinkConfig read_uplink(const Value& item);
+    void read_uplink_address(const Value& item, UplinkConfig& uplink);
+    void read_gateway(const Value& item, UplinkConfig& uplink);
+    void read_neighbor(const Value& item, UplinkConfig& uplink);
+    void read_overlay(Fields overlay);
+    void read_pod_ports(std::span<const Value> items);
+    PodPortConfig read_pod_port(const Value& item);
+    void read_pod_address(const Value& item, PodPortConfig& port);
+    void resolve_pod_mtu(const Value* value);
+    void read_objects(std::span<const Value> items);
+
+    std::vector<IpPrefix> read_prefixes(const Value* list, std::string_view owner);
+    std::optional<MacAddress> read_mac(Fields& fields, std::string_view key);
+    std::optional<DeviceConfig> read_device(const Value& value);
+    std::string read_port_name(const Value& value);
+    /// Reports an overlap with a prefix claimed by somebody else, else claims it.
+    void claim(const Value& value, const IpPrefix& prefix, const std::string& owner);
+    /// An address that an interface of ours can have.
+    bool check_own_address(const Value& value, const InterfaceAddress& address);
+
+    const Value& root_;
+    Problems& problems_;
+    NodeConfig config_;
+    std::vector<Claim> claims_;
+    std::vector<IpAddress> own_addresses_;
+    std::vector<std::string> port_names_;
+    std::vector<std::string> device_names_;
+};
+
+/// What `text` names as a device: a PCI address (its domain may be missing) or vdev arguments.
+[[nodiscard]] std::optional<DeviceConfig> parse_device(std::string_view text);
+/// Inclusive: "30000-32767".
+[[nodiscard]] std::optional<PortRange> parse_port_range(std::string_view text);
+
+}  // namespace podlane::control

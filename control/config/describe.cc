@@ -1,0 +1,128 @@
+// What `podlaned --check` prints.
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "control/config/node_config.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr uint64_t kBytesPerConnection = 232;  // of the flow table, see lib/flow/table.h
+constexpr uint64_t kBytesPerMbufHead = 256;    // rte_mbuf, our part of it, the pool's own header
+
+class Text {
+  public:
+    template <class... Args>
+    void line(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
+        fmt::format_to(std::back_inserter(text_), "{:<10} ", name);
+        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+        text_ += '\n';
+    }
+    [[nodiscard]] std::string take() { return std::move(text_); }
+
+  private:
+    std::string text_;
+};
+
+std::string megabytes(uint64_t bytes) {
+    return fmt::format("{} MB", (bytes + 999'999) / 1'000'000);
+}
+
+template <class T>
+std::string joined(const std::vector<T>& values) {
+    std::string out;
+    for (const T& value : values) out += (out.empty() ? "" : ", ") + to_string(value);
+    return out;
+}
+
+std::string device_text(const DeviceConfig& device) {
+    return (device.kind == DeviceKind::kPci ? "PCI " : "") + device.text();
+}
+
+void describe_workers(const NodeConfig& config, Text& text) {
+    std::string cpus;
+    for (const unsigned cpu : config.workers.cpus) {
+        cpus += (cpus.empty() ? " on CPU " : ", ") + std::to_string(cpu);
+    }
+    const bool is_poll = config.idle == IdleMode::kPoll;
+    text.line("workers", "{}{}, {}", config.workers.count, cpus,
+              is_poll ? "always polling" : "sleeping when idle");
+}
+
+void describe_memory(const NodeConfig& config, Text& text) {
+    const MemoryConfig& memory = config.memory;
+    constexpr std::string_view kModes[] = {"hugepages if there are any", "hugepages",
+                                           "no hugepages"};
+    text.line("buffers", "{} of {} bytes, {}; {}", memory.mbufs, memory.mbuf_bytes,
+              megabytes(uint64_t{memory.mbufs} * (memory.mbuf_bytes + kBytesPerMbufHead)),
+              kModes[static_cast<size_t>(memory.hugepages)]);
+    text.line("flows", "{} connections, {}", config.flows.capacity,
+              megabytes(config.flows.capacity * kBytesPerConnection));
+}
+
+void describe_uplink(const UplinkConfig& uplink, Text& text) {
+    text.line("uplink", "{}: {}, MTU {}, MAC {}", uplink.name, device_text(uplink.device),
+              uplink.mtu, uplink.mac ? to_string(*uplink.mac) : "of the port");
+    if (!uplink.addresses.empty()) text.line("", "addresses {}", joined(uplink.addresses));
+    if (!uplink.gateways.empty()) text.line("", "default route over {}", joined(uplink.gateways));
+    for (const NeighborConfig& neighbor : uplink.neighbors) {
+        text.line("", "neighbour {} at {}", to_string(neighbor.address), to_string(neighbor.mac));
+    }
+}
+
+void describe_pods(const NodeConfig& config, Text& text) {
+    const PodsConfig& pods = config.pods;
+    const auto gateways = pods.gateways();
+    for (size_t i = 0; i < pods.cidrs.size(); ++i) {
+        text.line("pods", "{}, gateway {}", to_string(pods.cidrs[i]), to_string(gateways[i]));
+    }
+    text.line("", "MTU {}{}, gateway MAC {}", pods.mtu, pods.mtu_is_auto ? " (auto)" : "",
+              pods.gateway_mac ? to_string(*pods.gateway_mac) : "of the bridge");
+    for (const UplinkConfig& uplink : config.uplinks) {
+        const int room = uplink.mtu - config.overlay.overhead_bytes;
+        if (pods.mtu <= room) continue;
+        text.line("", "note: pods' packets larger than {} do not fit {}", room, uplink.name);
+    }
+    for (const PodPortConfig& port : pods.ports) {
+        text.line("pod port", "{}: {}, MAC {}, addresses {}", port.key(), device_text(port.device),
+                  to_string(port.mac), joined(port.addresses));
+    }
+}
+
+void describe_overlay(const OverlayConfig& overlay, Text& text) {
+    if (overlay.type == OverlayType::kDirect) {
+        text.line("overlay", "none: routes to other nodes over the same L2");
+        return;
+    }
+    text.line("overlay", "VXLAN, VNI {}, UDP port {}, over IPv{}, {} bytes a packet, MAC {}",
+              overlay.vni, overlay.port, overlay.over_v6 ? 6 : 4, overlay.overhead_bytes,
+              overlay.mac ? to_string(*overlay.mac) : "derived from the node's address");
+}
+
+void describe_cluster(const ClusterConfig& cluster, Text& text) {
+    text.line("cluster", "pods {}", joined(cluster.pod_cidrs));
+    text.line("", "services {}, node ports {}-{}, domain {}", joined(cluster.service_cidrs),
+              cluster.node_ports.first, cluster.node_ports.last, cluster.domain);
+}
+
+}  // namespace
+
+std::string describe(const NodeConfig& config) {
+    Text text;
+    text.line("node", "{}", config.node);
+    text.line("socket", "{}", config.socket);
+    describe_workers(config, text);
+    describe_memory(config, text);
+    for (const UplinkConfig& uplink : config.uplinks) describe_uplink(uplink, text);
+    if (config.uplinks.empty()) text.line("uplink", "none: this node talks to no other");
+    text.line("host", "{}", config.host ? config.host->interface : "none: no way to the kernel");
+    describe_pods(config, text);
+    describe_overlay(config.overlay, text);
+    describe_cluster(config.cluster, text);
+    for (const std::string& path : config.objects) text.line("objects", "{}", path);
+    return text.take();
+}
+
+}  // namespace podlane::control

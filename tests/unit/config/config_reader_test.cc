@@ -1,0 +1,41 @@
+#include "control/config/config_reader.h"
+
+#include <gtest/gtest.h>
+
+namespace podlane::control {
+namespace {
+
+TEST(Device, IsAPciAddressWithOrWithoutItsDomain) {
+    EXPECT_EQ(parse_device("0000:3b:00.0")->name, "0000:3b:00.0");
+    EXPECT_EQ(parse_device("3b:00.0")->text(), "0000:3b:00.0");
+    EXPECT_EQ(parse_device("0001:3B:00.7")->name, "0001:3b:00.7");
+    EXPECT_EQ(parse_device("3b:00.0")->kind, DeviceKind::kPci);
+    for (const char* text : {"3b:00.8", "3b:00", "3b-00.0", "003b:00.0", "0000:3b:00.0,x", ""}) {
+        EXPECT_FALSE(parse_device(text)) << text;
+    }
+}
+
+TEST(Device, IsAVdevWithOrWithoutArguments) {
+    const auto packet = parse_device("net_af_packet0,iface=eth1,qpairs=2");
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->kind, DeviceKind::kVdev);
+    EXPECT_EQ(packet->name, "net_af_packet0");
+    EXPECT_EQ(packet->arguments, "iface=eth1,qpairs=2");
+    EXPECT_EQ(packet->text(), "net_af_packet0,iface=eth1,qpairs=2");
+    EXPECT_EQ(parse_device("net_null0")->text(), "net_null0");
+    EXPECT_TRUE(parse_device("virtio_user0,path=/dev/vhost-net"));
+    for (const char* text : {"eth1", "net_", "Net_null0", "net_null 0", "crypto_null0"}) {
+        EXPECT_FALSE(parse_device(text)) << text;
+    }
+}
+
+TEST(PortRange, IsTwoPortsInOrder) {
+    EXPECT_EQ(parse_port_range("30000-32767")->last, 32767);
+    EXPECT_TRUE(parse_port_range("80-80")->contains(80));
+    for (const char* text : {"80", "0-10", "10-65536", "20-10", "10-", "-10", "a-b", "1 - 2", ""}) {
+        EXPECT_FALSE(parse_port_range(text)) << text;
+    }
+}
+
+}  // namespace
+}  // namespace podlane::control

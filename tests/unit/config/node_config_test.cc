@@ -1,0 +1,215 @@
+#include "control/config/node_config.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace podlane::control {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path source_root() {
+    const char* root = std::getenv("PODLANE_SOURCE");
+    return root == nullptr ? fs::current_path() : fs::path(root);
+}
+
+std::vector<fs::path> yaml_files(const fs::path& folder) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    return files;
+}
+
+std::string contents(const fs::path& path) {
+    std::ostringstream out;
+    out << std::ifstream(path).rdbuf();
+    return out.str();
+}
+
+/// The configuration, or a failure with its error.
+NodeConfig load(std::string_view text) {
+    auto config = load_node_config_from_text(text, "dir/node.yaml");
+    EXPECT_TRUE(config.ok()) << (config.ok() ? "" : config.error().message);
+    return config.ok() ? config.value() : NodeConfig();
+}
+
+constexpr std::string_view kSmall = "node: a\npods: {cidrs: [10.244.1.0/24]}\n";
+
+TEST(NodeConfig, HasTheContractsDefaults) {
+    const NodeConfig config = load(kSmall);
+    EXPECT_EQ(config.node, "a");
+    EXPECT_EQ(config.socket, "/run/podlane/podlane.sock");
+    EXPECT_EQ(config.workers.count, 1U);
+    EXPECT_TRUE(config.workers.cpus.empty());
+    EXPECT_EQ(config.idle, IdleMode::kAdaptive);
+    EXPECT_EQ(config.memory.hugepages, HugepagesMode::kAuto);
+    EXPECT_EQ(config.memory.mbufs, 65536U);
+    EXPECT_EQ(config.memory.mbuf_bytes, 2176U);
+    EXPECT_EQ(config.flows.capacity, 1048576U);
+    EXPECT_FALSE(config.host);
+    EXPECT_EQ(config.pods.mtu, 1500);
+    EXPECT_EQ(config.overlay.type, OverlayType::kVxlan);
+    EXPECT_EQ(config.overlay.vni, 1U);
+    EXPECT_EQ(config.overlay.port, 8472);
+    EXPECT_EQ(to_string(config.cluster.pod_cidrs.at(0)), "10.244.0.0/16");
+    EXPECT_EQ(to_string(config.cluster.service_cidrs.at(0)), "10.96.0.0/12");
+    EXPECT_EQ(config.cluster.node_ports.first, 30000);
+    EXPECT_EQ(config.cluster.node_ports.last, 32767);
+    EXPECT_EQ(config.cluster.domain, "cluster.local");
+}
+
+TEST(NodeConfig, ReadsTheWholeContract) {
+    const NodeConfig config = load(R"(
+node: node-a
+socket: /run/x.sock
+workers: [0]
+idle: poll
+memory: {hugepages: off, mbufs: 8192, mbufBytes: 9216}
+flows: {capacity: 4096}
+uplinks:
+  - name: uplink0
+    device: "0000:3b:00.0"
+    addresses: [192.168.50.1/24, "fd00:50::1/64"]
+    gateway: [192.168.50.254, "fe80::1"]
+    mtu: 9000
+    mac: "02:00:00:00:00:01"
+    neighbors: [{address: 192.168.50.2, mac: "02:00:00:00:00:02"}]
+host: {interface: podlane0}
+pods:
+  cidrs: [10.244.1.0/24, "fd00:10:244:1::/64"]
+  gatewayMac: "02:00:00:00:00:03"
+  mtu: 1400
+  ports:
+    - {name: default/gen, device: "net_pcap0,rx_pcap=a.pcap", addresses: [10.244.1.10], mac: "02:00:00:00:00:04"}
+overlay: {type: vxlan, vni: 7, port: 4789, mac: "02:00:00:00:00:05"}
+cluster:
+  podCidrs: [10.244.0.0/16, "fd00:10:244::/48"]
+  serviceCidrs: [10.96.0.0/12, "fd00:10:96::/112"]
+  nodePorts: 31000-31999
+  domain: lab.local
+objects: [objects, /etc/podlane/objects.yaml]
+)");
+    EXPECT_EQ(config.workers.cpus, std::vector<unsigned>{0});
+    EXPECT_EQ(config.idle, IdleMode::kPoll);
+    EXPECT_EQ(config.memory.hugepages, HugepagesMode::kOff);
+    ASSERT_EQ(config.uplinks.size(), 1U);
+    const UplinkConfig& uplink = config.uplinks[0];
+    EXPECT_EQ(uplink.device.kind, DeviceKind::kPci);
+    EXPECT_EQ(uplink.addresses.size(), 2U);
+    EXPECT_EQ(to_string(uplink.gateways.at(1)), "fe80::1");
+    EXPECT_EQ(uplink.mtu, 9000);
+    EXPECT_EQ(to_string(uplink.mac.value()), "02:00:00:00:00:01");
+    EXPECT_EQ(to_string(uplink.neighbors.at(0).mac), "02:00:00:00:00:02");
+    EXPECT_EQ(config.host->interface, "podlane0");
+    EXPECT_EQ(to_string(config.pods.gateways().at(0)), "10.244.1.1");
+    EXPECT_EQ(to_string(config.pods.gateways().at(1)), "fd00:10:244:1::1");
+    EXPECT_TRUE(config.pods.contains(*parse_ip("10.244.1.77")));
+    EXPECT_FALSE(config.pods.contains(*parse_ip("10.244.2.77")));
+    EXPECT_EQ(config.pods.mtu, 1400);
+    EXPECT_FALSE(config.pods.mtu_is_auto);
+    EXPECT_EQ(config.pods.ports.at(0).key(), "default/gen");
+    EXPECT_EQ(config.overlay.vni, 7U);
+    EXPECT_FALSE(config.overlay.over_v6);
+    EXPECT_TRUE(config.cluster.node_ports.contains(31500));
+    EXPECT_EQ(config.objects,
+              (std::vector<std::string>{"dir/objects", "/etc/podlane/objects.yaml"}));
+}
+
+TEST(NodeConfig, LeavesRoomForTheOverlayInThePodsMtu) {
+    const auto mtu = [](std::string_view rest) {
+        const NodeConfig config = load(std::string(kSmall) + std::string(rest));
+        return config.pods.mtu;
+    };
+    EXPECT_EQ(mtu("uplinks: [{name: u, device: net_null0, addresses: [10.0.0.1/24]}]\n"), 1450);
+    EXPECT_EQ(mtu("uplinks: [{name: u, device: net_null0, addresses: [\"fd00::1/64\"]}]\n"), 1430);
+    EXPECT_EQ(mtu("uplinks: [{name: u, device: net_null0, addresses: [10.0.0.1/24]}]\n"
+                  "overlay: {type: direct}\n"),
+              1500);
+    EXPECT_EQ(mtu("uplinks: [{name: u, device: net_null0, addresses: [10.0.0.1/24], mtu: 9000},\n"
+                  "          {name: v, device: net_null1, addresses: [10.0.1.1/24], mtu: 2000}]\n"),
+              1950);
+}
+
+TEST(NodeConfig, AddsTheNodesPodsToTheClustersWhereTheFileDoesNotSay) {
+    const NodeConfig config = load("node: a\npods: {cidrs: [10.1.0.0/24, \"fd00::/64\"]}\n");
+    ASSERT_EQ(config.cluster.pod_cidrs.size(), 2U);
+    EXPECT_EQ(to_string(config.cluster.pod_cidrs[0]), "10.1.0.0/24");
+    EXPECT_EQ(to_string(config.cluster.pod_cidrs[1]), "fd00::/64");
+}
+
+TEST(NodeConfig, ReadsJsonToo) {
+    EXPECT_EQ(load(R"({"node": "a", "pods": {"cidrs": ["10.244.1.0/24"]}})").node, "a");
+}
+
+TEST(NodeConfig, CannotBeReadFromNothing) {
+    EXPECT_EQ(load_node_config("/nonexistent.yaml").error().message,
+              "/nonexistent.yaml: cannot be read: No such file or directory");
+    EXPECT_EQ(load_node_config("/").error().message, "/: cannot be read: it is a folder");
+}
+
+class BadConfig : public testing::TestWithParam<fs::path> {};
+
+TEST_P(BadConfig, IsRefusedWithOneLine) {
+    const std::string text = contents(GetParam());
+    constexpr std::string_view kMark = "# error: ";
+    ASSERT_TRUE(text.starts_with(kMark));
+    const std::string expected = text.substr(kMark.size(), text.find('\n') - kMark.size());
+    const auto config = load_node_config_from_text(text, "node.yaml");
+    ASSERT_FALSE(config.ok());
+    const std::string& message = config.error().message;
+    // The number of CPUs and yaml-cpp's own words stand at the end of some.
+    EXPECT_EQ(message.substr(0, 10 + expected.size()), "node.yaml:" + expected);
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+    EXPECT_GT(config.error().line, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Corpus, BadConfig,
+                         testing::ValuesIn(yaml_files(source_root() / "tests/unit/config/bad")),
+                         [](const auto& param) { return param.param.stem().string(); });
+
+class ExampleConfig : public testing::TestWithParam<fs::path> {};
+
+TEST_P(ExampleConfig, LoadsAndIsDescribed) {
+    const auto config = load_node_config(GetParam());
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    const std::string text = describe(config.value());
+    EXPECT_NE(text.find(config->node), std::string::npos);
+    EXPECT_NE(text.find(to_string(config->pods.cidrs.at(0))), std::string::npos);
+    for (const UplinkConfig& uplink : config->uplinks) {
+        EXPECT_NE(text.find(uplink.device.text()), std::string::npos);
+    }
+    EXPECT_TRUE(text.ends_with('\n'));
+}
+
+std::vector<fs::path> examples() {
+    auto files = yaml_files(source_root() / "configs");
+    std::erase_if(files,
+                  [](const fs::path& path) { return path.parent_path().filename() != "configs"; });
+    return files;
+}
+
+INSTANTIATE_TEST_SUITE_P(Configs, ExampleConfig, testing::ValuesIn(examples()),
+                         [](const auto& param) {
+                             std::string name = param.param.stem().string();
+                             std::ranges::replace(name, '-', '_');
+                             return name;
+                         });
+
+TEST(NodeConfig, SurvivesTruncationAtEveryByte) {
+    for (const fs::path& path : examples()) {
+        const std::string text = contents(path);
+        for (size_t size = 0; size < text.size(); ++size) {
+            const auto config = load_node_config_from_text(text.substr(0, size), "node.yaml");
+            EXPECT_TRUE(config.ok() || config.error().message.starts_with("node.yaml:"));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace podlane::control
