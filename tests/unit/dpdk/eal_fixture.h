@@ -1,0 +1,28 @@
+// The EAL of the test process: started by the first test that needs it, in a network namespace of
+// the process's own where that is possible.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include "lib/dpdk/eal.h"
+#include "lib/dpdk/mempool.h"
+
+namespace podlane {
+
+/// If the EAL does not start, all its tests fail with its message.
+class EalTest : public ::testing::Test {
+  protected:
+    void SetUp() override;
+
+    [[nodiscard]] static const Eal& eal();
+    /// CPUs that the process could use before the EAL started.
+    [[nodiscard]] static const cpu_set_t& cpus_before();
+    /// A pool of 4096 default buffers.
+    [[nodiscard]] static rte_mempool* pool();
+    /// Root, and in a network namespace where interfaces can be made: "wire0" and "wire1", up, are
+    /// the two ends of a veth.
+    [[nodiscard]] static bool has_network();
+};
+
+}  // namespace podlane

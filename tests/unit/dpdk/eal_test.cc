@@ -1,0 +1,161 @@
+#include "lib/dpdk/eal.h"
+
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sched.h>
+
+#include <string>
+#include <vector>
+
+#include "lib/dpdk/worker_thread.h"
+#include "tests/unit/dpdk/eal_fixture.h"
+
+namespace podlane {
+namespace {
+
+constexpr uint64_t kMegabyte = uint64_t{1} << 20;
+
+std::string joined(const EalRequest& request, uint64_t free_bytes) {
+    std::string out;
+    for (const auto& argument : eal_arguments(request, free_bytes, 3, "p")) out += argument + " ";
+    return out;
+}
+
+TEST(EalArguments, WithoutHugepagesMemoryIsOrdinary) {
+    EXPECT_EQ(
+        joined({.memory_bytes = 100 * kMegabyte, .pci_devices = {}, .extra_arguments = {}}, 0),
+        "podlaned --no-telemetry --lcores=0@3 --file-prefix=p --log-level=*:warning "
+        "--no-huge --no-shconf -m 101 --no-pci ");
+}
+
+TEST(EalArguments, EnoughFreeHugepagesAreUsed) {
+    const EalRequest request{
+        .memory_bytes = 100 * kMegabyte, .pci_devices = {}, .extra_arguments = {}};
+    const std::string arguments = joined(request, 100 * kMegabyte);
+    EXPECT_NE(arguments.find("--in-memory"), std::string::npos);
+    EXPECT_EQ(arguments.find("--no-huge"), std::string::npos);
+    EXPECT_NE(joined(request, 99 * kMegabyte).find("--no-huge"), std::string::npos);
+}
+
+TEST(EalArguments, OnlyTheNamedPciDevicesAreProbed) {
+    const std::string arguments =
+        joined({.pci_devices = {"0000:3b:00.0", "0000:3b:00.1"}, .extra_arguments = {}}, 0);
+    EXPECT_NE(arguments.find("-a 0000:3b:00.0 -a 0000:3b:00.1"), std::string::npos);
+    EXPECT_EQ(arguments.find("--no-pci"), std::string::npos);
+}
+
+TEST(EalArguments, OursGiveWayToTheOperators) {
+    const std::string arguments =
+        joined({.pci_devices = {},
+                .extra_arguments = {"--lcores=0@1", "--in-memory", "--log-level=debug", "-a", "x"}},
+               0);
+    EXPECT_EQ(arguments,
+              "podlaned --no-telemetry --file-prefix=p --lcores=0@1 --in-memory "
+              "--log-level=debug -a x ");
+}
+
+TEST(EalArguments, HugepagesThatMustBeAndAreNotAreAnError) {
+    const auto eal = start_eal({.hugepages = HugepageUse::kOn,
+                                .memory_bytes = uint64_t{1} << 50,
+                                .pci_devices = {},
+                                .extra_arguments = {}});
+    ASSERT_FALSE(eal.ok());
+    EXPECT_NE(eal.error().message.find("memory.hugepages"), std::string::npos);
+}
+
+using EalRunning = EalTest;
+
+TEST_F(EalRunning, TheCallersAffinityIsAsItWas) {
+    cpu_set_t now;
+    CPU_ZERO(&now);
+    ASSERT_EQ(sched_getaffinity(0, sizeof(now), &now), 0);
+    // A thread started now inherits it: all CPUs, and not the one of the EAL's lcore.
+    EXPECT_TRUE(CPU_EQUAL(&now, &cpus_before()));
+}
+
+TEST_F(EalRunning, ItSaysWhatWouldBeFaster) {
+    EXPECT_FALSE(eal().uses_hugepages());
+    ASSERT_FALSE(eal().notes().empty());
+    EXPECT_NE(eal().notes()[0].find("vm.nr_hugepages="), std::string::npos);
+}
+
+TEST_F(EalRunning, ASecondStartIsAnErrorAndHarmless) {
+    const auto again =
+        start_eal({.hugepages = HugepageUse::kOff, .pci_devices = {}, .extra_arguments = {}});
+    ASSERT_FALSE(again.ok());
+    EXPECT_NE(again.error().message.find("DPDK does not start"), std::string::npos);
+}
+
+using Pool = EalTest;
+
+TEST_F(Pool, HasWhatWasAskedFor) {
+    const auto pool =
+        create_packet_pool({.name = "p", .mbufs = 2048, .mbuf_bytes = 2176, .private_bytes = 5});
+    ASSERT_TRUE(pool.ok()) << pool.error().message;
+    EXPECT_EQ(pool->mbufs(), 2048U);
+    EXPECT_EQ(pool->available(), 2048U);
+    EXPECT_EQ(rte_pktmbuf_data_room_size(pool->get()), 2176);
+    EXPECT_EQ(rte_pktmbuf_priv_size(pool->get()), 8);
+    EXPECT_GE(pool->get()->cache_size, 64U);  // two bursts
+}
+
+TEST_F(Pool, TwoOfOneNameExistBesideEachOther) {
+    const auto first = create_packet_pool({.name = "p", .mbufs = 256});
+    const auto second = create_packet_pool({.name = "p", .mbufs = 256});
+    EXPECT_TRUE(first.ok());
+    EXPECT_TRUE(second.ok());
+}
+
+TEST_F(Pool, MoreThanTheMemoryHoldsIsAnErrorThatNamesTheKey) {
+    const auto pool = create_packet_pool({.name = "p", .mbufs = 1U << 20});
+    ASSERT_FALSE(pool.ok());
+    EXPECT_NE(pool.error().message.find("memory.mbufs"), std::string::npos);
+    EXPECT_FALSE(create_packet_pool({.name = "p", .mbufs = 64, .mbuf_bytes = 128}).ok());
+    EXPECT_FALSE(create_packet_pool({.name = "p", .mbufs = 64, .mbuf_bytes = 70000}).ok());
+}
+
+TEST_F(Pool, ItsSizeIsForeseen) {
+    const PacketPoolRequest request{.name = "p", .mbufs = 8192};
+    EXPECT_GT(packet_pool_bytes(request), uint64_t{8192} * 2176);
+    EXPECT_LT(packet_pool_bytes(request), uint64_t{8192} * 2176 * 3 / 2);
+}
+
+using Worker = EalTest;
+
+TEST_F(Worker, RunsNamedPinnedAndRegistered) {
+    unsigned lcore = LCORE_ID_ANY;
+    int cpu = -1;
+    int tid = 0;
+    char name[16] = {};
+    auto worker = start_worker_thread({.name = "worker/0", .cpu = 0}, [&] {
+        lcore = rte_lcore_id();
+        cpu = sched_getcpu();
+        tid = gettid();
+        pthread_getname_np(pthread_self(), name, sizeof(name));
+    });
+    ASSERT_TRUE(worker.ok()) << worker.error().message;
+    worker->join();
+    EXPECT_LT(lcore, RTE_MAX_LCORE);
+    EXPECT_EQ(lcore, worker->lcore());
+    EXPECT_EQ(cpu, 0);
+    EXPECT_EQ(tid, worker->tid());
+    EXPECT_STREQ(name, "worker/0");
+}
+
+TEST_F(Worker, TwoOnOneCpuHaveLcoresOfTheirOwn) {
+    const auto first = start_worker_thread({.name = "a", .cpu = 0}, [] {});
+    const auto second = start_worker_thread({.name = "b", .cpu = 0}, [] {});
+    ASSERT_TRUE(first.ok() && second.ok());
+    EXPECT_NE(first->tid(), second->tid());
+}
+
+TEST_F(Worker, ACpuThatIsNotThereIsAnError) {
+    bool ran = false;
+    const auto worker = start_worker_thread({.name = "w", .cpu = 1000}, [&] { ran = true; });
+    ASSERT_FALSE(worker.ok());
+    EXPECT_NE(worker.error().message.find("CPU 1000"), std::string::npos);
+    EXPECT_FALSE(ran);
+}
+
+}  // namespace
+}  // namespace podlane

@@ -1,0 +1,236 @@
+#include "lib/dpdk/ethdev_port.h"
+
+#include <fmt/format.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <rte_mbuf.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "tests/unit/dpdk/eal_fixture.h"
+
+namespace podlane {
+namespace {
+
+class EthdevPortTest : public EalTest {
+  protected:
+    static Result<EthdevPort> open(const std::string& device, unsigned workers = 1,
+                                   uint16_t mtu = 1500) {
+        return open_ethdev({.name = "uplink0",
+                            .device = device,
+                            .workers = workers,
+                            .mtu = mtu,
+                            .mac = std::nullopt,
+                            .pool = pool()});
+    }
+    static std::string error_of(const std::string& device) {
+        const auto port = open(device);
+        return port.ok() ? "" : port.error().message;
+    }
+    static rte_mbuf* frame(uint8_t fill, uint16_t bytes) {
+        rte_mbuf* out = rte_pktmbuf_alloc(pool());
+        std::memset(rte_pktmbuf_append(out, bytes), fill, bytes);
+        return out;
+    }
+};
+
+TEST_F(EthdevPortTest, AFrameSentToARingIsReceivedFromIt) {
+    auto port = open("net_ring0");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->caps().rx_l4_checksum, RxChecksum::kComplete);
+    EXPECT_EQ(port->caps().max_frame_bytes, 1514U);
+    EXPECT_FALSE(port->caps().rx_wake);
+    EXPECT_EQ(port->wake_fd(0), -1);
+    EXPECT_TRUE(port->link().up);
+
+    rte_mbuf* sent = frame(0x5a, 60);
+    ASSERT_EQ(port->prepare(0, &sent, 1), 1);
+    ASSERT_EQ(port->send(0, &sent, 1), 1);
+    rte_mbuf* received = nullptr;
+    ASSERT_EQ(port->receive(0, &received, 1), 1);
+    EXPECT_EQ(received->pkt_len, 60U);
+    rte_pktmbuf_free(received);
+    EXPECT_EQ(port->stats().rx_packets, 1U);
+    EXPECT_EQ(port->stats().tx_packets, 1U);
+    EXPECT_FALSE(port->extended_stats().empty());
+}
+
+TEST_F(EthdevPortTest, WorkersGetQueuesAsFarAsTheDeviceHasThem) {
+    const auto many = open("net_null0", 3);
+    ASSERT_TRUE(many.ok()) << many.error().message;
+    EXPECT_EQ(many->caps().rx_queues, 3);
+    EXPECT_EQ(many->caps().tx_queues, 3);
+    EXPECT_FALSE(many->caps().rss);
+    const auto file = fmt::format("/tmp/podlane-unit-dpdk-{}.pcap", ::getpid());
+    const auto one = open("net_pcap0,tx_pcap=" + file, 3);
+    ASSERT_TRUE(one.ok()) << one.error().message;
+    EXPECT_EQ(one->caps().tx_queues, 1);
+    EXPECT_EQ(one->caps().rx_l4_checksum, RxChecksum::kComplete);
+    ::unlink(file.c_str());
+}
+
+TEST_F(EthdevPortTest, AClosedDeviceCanBeOpenedAgain) {
+    for (int i = 0; i < 3; ++i) {
+        auto port = open("net_ring7");
+        ASSERT_TRUE(port.ok()) << port.error().message;
+        port->close();
+        port->close();
+    }
+}
+
+TEST_F(EthdevPortTest, MovingAPortMovesTheDevice) {
+    auto first = open("net_null5");
+    ASSERT_TRUE(first.ok()) << first.error().message;
+    EthdevPort second = std::move(*first);
+    EXPECT_NE(first->ethdev_id(), second.ethdev_id());
+    first->close();
+    rte_mbuf* received = nullptr;
+    EXPECT_EQ(second.receive(0, &received, 1), 1);  // net_null always has one
+    rte_pktmbuf_free(received);
+}
+
+TEST_F(EthdevPortTest, ErrorsNamePortDeviceAndCause) {
+    EXPECT_NE(error_of("eth1").find("port uplink0: device \"eth1\" is neither"), std::string::npos);
+    EXPECT_EQ(error_of("net_af_packet0,iface=nothing0"),
+              "port uplink0: device net_af_packet0,iface=nothing0: packet socket on nothing0: "
+              "No such device");
+    EXPECT_EQ(error_of("net_af_xdp0,iface=nothing0"),
+              "port uplink0: device net_af_xdp0,iface=nothing0: there is no network interface "
+              "nothing0");
+    EXPECT_NE(error_of("net_nonsense0").find("net_nonsense0: DPDK cannot use it"),
+              std::string::npos);
+    EXPECT_NE(error_of("0000:ff:1f.7").find("vfio-pci"), std::string::npos);
+    EXPECT_NE(error_of("net_pcap1,rx_pcap=/does/not/exist.pcap"), "");
+}
+
+TEST_F(EthdevPortTest, ADeviceBelongsToOnePort) {
+    const auto first = open("net_null1");
+    ASSERT_TRUE(first.ok()) << first.error().message;
+    EXPECT_NE(error_of("net_null1").find("another port uses net_null1 already"), std::string::npos);
+}
+
+TEST_F(EthdevPortTest, AnMtuBeyondTheBuffersIsAnErrorThatNamesTheKey) {
+    const auto port = open("net_ring1", 1, 9000);
+    if (port.ok()) {
+        EXPECT_TRUE(port->caps().rx_multi_segment);
+    } else {
+        EXPECT_NE(port.error().message.find("memory.mbufBytes must be at least 9146"),
+                  std::string::npos)
+            << port.error().message;
+    }
+}
+
+TEST_F(EthdevPortTest, ATapHasEqualQueuesAndCanWakeAWorker) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    auto port = open("net_tap0,iface=dtap0", 2);
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->caps().rx_queues, 2);
+    EXPECT_EQ(port->caps().tx_queues, 2);
+    EXPECT_EQ(port->caps().rx_l4_checksum, RxChecksum::kComplete);
+    EXPECT_TRUE(port->caps().rx_wake);
+    EXPECT_GE(port->wake_fd(1), 0);
+    EXPECT_NE(::if_nametoindex("dtap0"), 0U);
+    port->close();
+    EXPECT_EQ(::if_nametoindex("dtap0"), 0U);
+}
+
+/// Sends a frame of `bytes` into wire0.
+void send_on_wire(size_t bytes) {
+    const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = static_cast<int>(::if_nametoindex("wire0"));
+    std::array<uint8_t, 1514> data{};
+    data.fill(0xff);
+    data[12] = 0x88;  // IEEE 802 local experimental
+    data[13] = 0xb5;
+    EXPECT_EQ(
+        ::sendto(fd, data.data(), bytes, 0, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+        static_cast<ssize_t>(bytes));
+    ::close(fd);
+}
+
+bool is_readable(int fd, int milliseconds) {
+    pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&entry, 1, milliseconds) == 1;
+}
+
+/// Takes and counts all frames that wait.
+unsigned drain(EthdevPort& port) {
+    unsigned count = 0;
+    for (uint16_t queue = 0; queue < port.caps().rx_queues; ++queue) {
+        rte_mbuf* received = nullptr;
+        while (port.receive(queue, &received, 1) == 1) {
+            rte_pktmbuf_free(received);
+            ++count;
+        }
+    }
+    return count;
+}
+
+TEST_F(EthdevPortTest, APacketSocketWakesItsWorkerWhenAFrameArrives) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    auto port = open("net_af_packet0,iface=wire1", 2);
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->caps().rx_l4_checksum, RxChecksum::kMaybePartial);
+    EXPECT_FALSE(port->caps().tx_l4_checksum);
+    EXPECT_EQ(port->caps().rx_queues, 2);
+    EXPECT_TRUE(port->caps().rss);
+    ASSERT_TRUE(port->caps().rx_wake);
+    EXPECT_FALSE(port->mac().is_zero());
+
+    for (int round = 0; round < 3; ++round) {
+        for (uint16_t queue = 0; queue < 2; ++queue) port->arm_wake(queue);
+        drain(*port);
+        EXPECT_FALSE(is_readable(port->wake_fd(0), 0));
+        send_on_wire(60);
+        for (uint16_t queue = 0; queue < 2; ++queue) {
+            EXPECT_TRUE(is_readable(port->wake_fd(queue), 2000));
+            port->disarm_wake(queue);
+        }
+        EXPECT_GE(drain(*port), 1U);  // the ring had it before the bell rang
+    }
+}
+
+TEST_F(EthdevPortTest, WhatAPacketSocketSendsDoesNotWakeIt) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    auto port = open("net_af_packet1,iface=wire1");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    port->arm_wake(0);
+    rte_mbuf* sent = frame(0xff, 60);
+    ASSERT_EQ(port->send(0, &sent, 1), 1);
+    EXPECT_FALSE(is_readable(port->wake_fd(0), 20));
+    EXPECT_EQ(port->stats().tx_packets, 1U);
+}
+
+TEST_F(EthdevPortTest, APacketSocketHoldsAWholeFrame) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    auto port = open("net_af_packet2,iface=wire1");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    drain(*port);
+    send_on_wire(1514);
+    ASSERT_TRUE(is_readable(port->wake_fd(0), 2000));
+    rte_mbuf* received = nullptr;
+    uint32_t largest = 0;
+    while (port->receive(0, &received, 1) == 1) {
+        largest = std::max(largest, received->pkt_len);
+        rte_pktmbuf_free(received);
+    }
+    EXPECT_EQ(largest, 1514U);
+}
+
+TEST_F(EthdevPortTest, AnotherMacIsTaken) {
+    constexpr MacAddress kMac{{2, 0, 0, 0, 0, 0x77}};
+    const auto port =
+        open_ethdev({.name = "uplink0", .device = "net_null6", .mac = kMac, .pool = pool()});
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->mac(), kMac);
+}
+
+}  // namespace
+}  // namespace podlane
