@@ -1,0 +1,172 @@
+// The columns of Kubernetes' objects, after kubectl's.
+#include <fmt/format.h>
+
+#include "control/cli/cell.h"
+#include "control/cli/listing.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+ListColumn name_column() {
+    return {"NAME", object_name};
+}
+
+ListColumn labels_column() {
+    return wide_column(list_column("LABELS", "/metadata/labels"));
+}
+
+std::string or_none(std::string text) {
+    return text.empty() ? std::string(kNoValue) : text;
+}
+
+// The values of member `key` of each object in a list, joined.
+std::string each(const Json& list, const char* pointer) {
+    std::string words;
+    if (!list.is_array()) return std::string(kNoValue);
+    for (const Json& element : list) {
+        if (!at(element, pointer).is_null()) append_word(words, cell(element, pointer));
+    }
+    return or_none(std::move(words));
+}
+
+std::string node_addresses(const Json& node, std::string_view type) {
+    std::string words;
+    for (const Json& address : at(node, "/status/addresses")) {
+        if (at(address, "/type") == type) append_word(words, cell(address, "/address"));
+    }
+    return or_none(std::move(words));
+}
+
+std::string readiness(const Json& object) {
+    for (const Json& condition : at(object, "/status/conditions")) {
+        if (at(condition, "/type") == "Ready") return cell(condition, "/status");
+    }
+    return std::string(kNoValue);
+}
+
+// "80:30080/TCP,53/UDP".
+std::string service_ports(const Json& service) {
+    std::string words;
+    for (const Json& port : at(service, "/spec/ports")) {
+        std::string word = cell(port, "/port");
+        if (at(port, "/nodePort").is_number()) word += ':' + cell(port, "/nodePort");
+        append_word(words, word + '/' + cell(port, "/protocol"));
+    }
+    return or_none(std::move(words));
+}
+
+std::string external_addresses(const Json& service) {
+    if (at(service, "/spec/type") == "ExternalName") return cell(service, "/spec/externalName");
+    std::string words;
+    for (const Json& ingress : at(service, "/status/loadBalancer/ingress")) {
+        append_word(words, at(ingress, "/ip").is_null() ? cell(ingress, "/hostname")
+                                                        : cell(ingress, "/ip"));
+    }
+    for (const Json& address : at(service, "/spec/externalIPs")) {
+        append_word(words, cell_text(address));
+    }
+    return or_none(std::move(words));
+}
+
+std::string cluster_addresses(const Json& service) {
+    return at(service, "/spec/clusterIPs").is_array() ? cell(service, "/spec/clusterIPs")
+                                                      : cell(service, "/spec/clusterIP");
+}
+
+// Addresses with the reason for which one would get no traffic.
+std::string slice_endpoints(const Json& slice) {
+    std::string words;
+    for (const Json& endpoint : at(slice, "/endpoints")) {
+        const bool is_ready = at(endpoint, "/conditions/ready") != false;
+        const bool is_terminating = at(endpoint, "/conditions/terminating") == true;
+        const char* remark = is_terminating ? "(terminating)" : (is_ready ? "" : "(unready)");
+        append_word(words, cell(endpoint, "/addresses") + remark);
+    }
+    return or_none(std::move(words));
+}
+
+std::string subset_endpoints(const Json& endpoints) {
+    std::string words;
+    for (const Json& subset : at(endpoints, "/subsets")) {
+        for (const Json& address : at(subset, "/addresses")) {
+            append_word(words, cell(address, "/ip"));
+        }
+    }
+    return or_none(std::move(words));
+}
+
+std::string slice_service(const Json& slice) {
+    const Json& labels = at(slice, "/metadata/labels");
+    const auto found =
+        labels.is_object() ? labels.find("kubernetes.io/service-name") : labels.end();
+    return found == labels.end() ? std::string(kNoValue) : cell_text(*found);
+}
+
+std::string pod_selector(const Json& policy) {
+    const Json& selector = at(policy, "/spec/podSelector");
+    return selector.is_object() && selector.empty() ? "<all>"
+                                                    : cell(policy, "/spec/podSelector/matchLabels");
+}
+
+}  // namespace
+
+std::vector<ListColumn> object_columns(std::string_view kind) {
+    if (kind == "nodes") {
+        return {
+            name_column(),
+            {"READY", readiness},
+            {"INTERNAL-IP", [](const Json& node) { return node_addresses(node, "InternalIP"); }},
+            list_column("POD-CIDRS", "/spec/podCIDRs"),
+            wide_column({"EXTERNAL-IP",
+                         [](const Json& node) { return node_addresses(node, "ExternalIP"); }}),
+            wide_column(list_column(
+                "BACKEND", "/metadata/annotations/flannel.alpha.coreos.com~1backend-type")),
+            wide_column(list_column(
+                "BACKEND-DATA", "/metadata/annotations/flannel.alpha.coreos.com~1backend-data")),
+            labels_column()};
+    }
+    if (kind == "pods") {
+        return {name_column(),
+                {"READY", readiness},
+                list_column("STATUS", "/status/phase"),
+                {"IP", [](const Json& pod) { return each(at(pod, "/status/podIPs"), "/ip"); }},
+                list_column("NODE", "/spec/nodeName"),
+                labels_column()};
+    }
+    if (kind == "services") {
+        return {name_column(),
+                list_column("TYPE", "/spec/type"),
+                {"CLUSTER-IP", cluster_addresses},
+                {"EXTERNAL-IP", external_addresses},
+                {"PORT(S)", service_ports},
+                wide_column(list_column("SELECTOR", "/spec/selector")),
+                wide_column(list_column("AFFINITY", "/spec/sessionAffinity")),
+                wide_column(list_column("EXTERNAL-POLICY", "/spec/externalTrafficPolicy")),
+                wide_column(list_column("INTERNAL-POLICY", "/spec/internalTrafficPolicy"))};
+    }
+    if (kind == "endpointslices") {
+        return {name_column(),
+                list_column("ADDRESSTYPE", "/addressType"),
+                {"PORTS", [](const Json& slice) { return each(at(slice, "/ports"), "/port"); }},
+                {"ENDPOINTS", slice_endpoints},
+                wide_column({"SERVICE", slice_service})};
+    }
+    if (kind == "endpoints") return {name_column(), {"ENDPOINTS", subset_endpoints}};
+    if (kind == "networkpolicies") {
+        return {name_column(),
+                {"POD-SELECTOR", pod_selector},
+                wide_column(list_column("POLICY-TYPES", "/spec/policyTypes"))};
+    }
+    if (kind == "namespaces") return {name_column(), labels_column()};
+    if (kind == "ingresses") {
+        return {name_column(),
+                list_column("CLASS", "/spec/ingressClassName"),
+                {"HOSTS",
+                 [](const Json& ingress) { return each(at(ingress, "/spec/rules"), "/host"); }}};
+    }
+    return {};
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,149 @@
+// The tables of `podlanectl stats`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "control/cli/cell.h"
+#include "control/cli/report.h"
+#include "control/cli/table.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The element of `list` whose `key` is that of `item`; null if there is none.
+const Json& same(const Json& list, const Json& item, const char* key) {
+    static const Json kNull;
+    for (const Json& candidate : list) {
+        if (at(candidate, key) == at(item, key)) return candidate;
+    }
+    return kNull;
+}
+
+// "1.25M": at most three digits before the point.
+std::string scaled(double value) {
+    constexpr std::array<const char*, 5> kUnits{"", "k", "M", "G", "T"};
+    size_t unit = 0;
+    while (value >= 1000 && unit + 1 < kUnits.size()) {
+        value /= 1000;
+        ++unit;
+    }
+    return fmt::format("{:.{}f}{}", value, unit == 0 ? 0 : 2, kUnits[unit]);
+}
+
+// What the counter gained each second since `was`; a counter that is new has no rate yet.
+std::string rate(const Json& now, const Json& was, const char* pointer, double seconds,
+                 double factor = 1) {
+    if (was.is_null() || seconds <= 0) return std::string(kNoValue);
+    const double gained = number_at(now, pointer) - number_at(was, pointer);
+    return scaled(std::max(0.0, gained) * factor / seconds);
+}
+
+std::string ports_text(const Json& ports, const std::optional<StatsBefore>& before) {
+    std::vector<Table::Column> columns{{"PORT"},
+                                       {"KIND"},
+                                       {"RX-PACKETS", true},
+                                       {"RX-BYTES", true},
+                                       {"TX-PACKETS", true},
+                                       {"TX-BYTES", true},
+                                       {"RX-DROPPED", true},
+                                       {"TX-DROPPED", true}};
+    if (before) {
+        for (const char* title : {"RX-PPS", "RX-BPS", "TX-PPS", "TX-BPS"}) {
+            columns.push_back({title, true});
+        }
+    }
+    Table table(std::move(columns));
+    for (const Json& port : ports) {
+        std::vector<std::string> cells{cell(port, "/name"),      cell(port, "/kind"),
+                                       cell(port, "/rxPackets"), cell(port, "/rxBytes"),
+                                       cell(port, "/txPackets"), cell(port, "/txBytes"),
+                                       cell(port, "/rxDropped"), cell(port, "/txDropped")};
+        if (before) {
+            const Json& was = same(at(before->reply, "/ports"), port, "/name");
+            const double seconds = before->seconds;
+            cells.push_back(rate(port, was, "/rxPackets", seconds));
+            cells.push_back(rate(port, was, "/rxBytes", seconds, 8));
+            cells.push_back(rate(port, was, "/txPackets", seconds));
+            cells.push_back(rate(port, was, "/txBytes", seconds, 8));
+        }
+        table.add(std::move(cells));
+    }
+    return table.text();
+}
+
+// The share of its time that a worker was busy: since `was`, or since it started.
+std::string busy_share(const Json& now, const Json& was) {
+    const double busy = number_at(now, "/busyCycles") - number_at(was, "/busyCycles");
+    const double idle = number_at(now, "/idleCycles") - number_at(was, "/idleCycles");
+    return busy + idle > 0 ? fmt::format("{:.1f}%", 100 * busy / (busy + idle))
+                           : std::string(kNoValue);
+}
+
+std::string workers_text(const Json& workers, const std::optional<StatsBefore>& before) {
+    Table table(
+        {{"WORKER", true}, {"CPU", true}, {"TID", true}, {"RX-PACKETS", true}, {"BUSY", true}});
+    for (const Json& worker : workers) {
+        const Json was = before ? same(at(before->reply, "/workers"), worker, "/id") : Json();
+        table.add({cell(worker, "/id"), cell(worker, "/cpu"), cell(worker, "/tid"),
+                   cell(worker, "/rxPackets"), busy_share(worker, was)});
+    }
+    return table.text();
+}
+
+std::string flows_text(const Json& flows, const std::optional<StatsBefore>& before) {
+    std::vector<Table::Column> columns{{"FLOWS-ACTIVE", true}, {"CAPACITY", true},
+                                       {"CREATED", true},      {"EXPIRED", true},
+                                       {"EVICTED", true},      {"REFUSED", true}};
+    if (before) columns.push_back({"CREATED/S", true});
+    Table table(std::move(columns));
+    std::vector<std::string> cells{cell(flows, "/active"),  cell(flows, "/capacity"),
+                                   cell(flows, "/created"), cell(flows, "/expired"),
+                                   cell(flows, "/evicted"), cell(flows, "/refused")};
+    if (before) {
+        cells.push_back(rate(flows, at(before->reply, "/flows"), "/created", before->seconds));
+    }
+    table.add(std::move(cells));
+    return table.text();
+}
+
+std::string services_text(const Json& services) {
+    Table table({{"SERVICE"}, {"CONNECTIONS", true}});
+    for (const Json& service : services) {
+        table.add({cell(service, "/service"), cell(service, "/created")});
+    }
+    return table.text();
+}
+
+std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>& before) {
+    std::vector<Table::Column> columns{{"DROPPED"}, {"PACKETS", true}};
+    if (before) columns.push_back({"PPS", true});
+    Table table(std::move(columns));
+    const Json& was = before ? at(before->reply, "/drops") : drops;
+    for (const auto& [reason, packets] : drops.items()) {
+        if (packets == 0) continue;
+        std::vector<std::string> cells{reason, cell_text(packets)};
+        if (before) {
+            const std::string pointer = '/' + reason;
+            cells.push_back(rate(drops, was, pointer.c_str(), before->seconds));
+        }
+        table.add(std::move(cells));
+    }
+    return table.empty() ? "no packet was dropped\n" : table.text();
+}
+
+}  // namespace
+
+std::string stats_text(const Json& reply, const std::optional<StatsBefore>& before) {
+    std::string text = fmt::format("generation {}\n\n", cell(reply, "/generation"));
+    text += ports_text(at(reply, "/ports"), before) + '\n';
+    text += workers_text(at(reply, "/workers"), before) + '\n';
+    text += flows_text(at(reply, "/flows"), before) + '\n';
+    const Json& services = at(reply, "/services");
+    if (!services.empty()) text += services_text(services) + '\n';
+    return text + drop_counts_text(at(reply, "/drops"), before);
+}
+
+}  // namespace podlane::control
