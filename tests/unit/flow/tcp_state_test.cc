@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
-
-#include "lib/flow/entry.h"
+#include <utility>
 
 namespace podlane {
 namespace {
@@ -132,52 +131,6 @@ TEST(Timeouts, AreThoseOfNfConntrack) {
     EXPECT_EQ(timeout_s(kProtocolIcmpv6, TcpState::kNone, true), 30u);
     EXPECT_EQ(timeout_s(kProtocolEsp, TcpState::kNone, true), 600u);
     EXPECT_STREQ(to_string(TcpState::kTimeWait), "TIME_WAIT");
-}
-
-TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
-    Connection<V4> c{};
-    c.state.tcp_state = TcpState::kSynSent;
-    EXPECT_TRUE(c.original().needs_state(kTcpAck));
-    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
-    EXPECT_FALSE(c.note_packet(kBack, kSynAck));
-    EXPECT_TRUE(c.reply().needs_state(kTcpAck));
-    EXPECT_FALSE(c.note_packet(kOut, kTcpAck));
-    EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
-    EXPECT_FALSE(c.reply().needs_state(kTcpAck));
-    EXPECT_TRUE(c.reply().needs_state(kFinAck));
-    EXPECT_FALSE(c.note_packet(kBack, kFinAck));
-    EXPECT_EQ(c.state.tcp_state.load(), TcpState::kFinWait);
-    EXPECT_TRUE(c.original().needs_state(kTcpAck));
-}
-
-TEST(NotePacket, AUdpFlowNeedsItsStateUntilTheReply) {
-    Connection<V6> c{};
-    EXPECT_FALSE(c.note_packet(kOut, 0));
-    EXPECT_TRUE(c.original().needs_state(0));
-    EXPECT_FALSE(c.state.replied());
-    EXPECT_FALSE(c.note_packet(kBack, 0));
-    EXPECT_TRUE(c.state.replied());
-    EXPECT_FALSE(c.original().needs_state(0));
-}
-
-TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
-    Connection<V4> c{};
-    c.state.tcp_state = TcpState::kTimeWait;
-    EXPECT_TRUE(c.note_packet(kOut, kTcpSyn));
-    EXPECT_EQ(c.state.tcp_state.load(), TcpState::kTimeWait);
-    EXPECT_FALSE(c.note_packet(kBack, kTcpSyn | kTcpAck));
-    c.state.tcp_state = TcpState::kEstablished;
-    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
-}
-
-TEST(NotePacket, AChangeOfStateMakesTheSweepLookAgain) {
-    Connection<V4> c{};
-    c.state.tcp_state = TcpState::kEstablished;
-    c.state.check_at_s = 1000;
-    (void)c.note_packet(kOut, kTcpAck);
-    EXPECT_EQ(c.state.check_at_s.load(), 1000u);
-    (void)c.note_packet(kOut, kTcpRst);
-    EXPECT_EQ(c.state.check_at_s.load(), 0u);
 }
 
 }  // namespace
