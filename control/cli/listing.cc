@@ -28,6 +28,21 @@ ListColumn age(std::string title, const char* pointer) {
             true};
 }
 
+// A Service may have hundreds of endpoints; a table that must fit a terminal shows the first ones.
+std::string shortened(std::string words) {
+    constexpr size_t kShown = 4;
+    size_t end = std::string::npos;
+    size_t count = 1;
+    for (size_t at = words.find(','); at != std::string::npos; at = words.find(',', at + 1)) {
+        if (count++ == kShown) end = at;
+    }
+    if (count > kShown) {
+        words.erase(end);
+        words += fmt::format(",+{} more", count - kShown);
+    }
+    return words;
+}
+
 // How much of a worker's time went to packets.
 std::string busy_share(const Json& worker) {
     const double busy = number_at(worker, "/busyCycles");
@@ -132,7 +147,8 @@ std::string list_text(std::string_view kind, const Json& items, bool is_wide) {
     Table table(std::move(titles));
     for (const Json& item : items) {
         std::vector<std::string> cells;
-        for (const ListColumn& c : columns) cells.push_back(c.cell(item));
+        for (const ListColumn& c : columns)
+            cells.push_back(is_wide ? c.cell(item) : shortened(c.cell(item)));
         table.add(std::move(cells));
     }
     return table.text();

@@ -1,0 +1,139 @@
+#include "control/cli/report.h"
+
+#include <gtest/gtest.h>
+
+namespace podlane::control {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json json(const char* text) {
+    return ordered_json::parse(text);
+}
+
+const char* const kChange = R"({"generation": 12,
+    "added": [{"kind": "Service", "namespace": "default", "name": "web"}],
+    "changed": [{"kind": "Node", "name": "node-a"}],
+    "removed": [{"kind": "Pod", "namespace": "default", "name": "old"}], "unchanged": 4})";
+
+TEST(Report, AChangeNamesItsObjects) {
+    EXPECT_EQ(change_text(CliCommand::kApply, json(kChange)),
+              "Service default/web added\n"
+              "Node node-a changed\n"
+              "Pod default/old removed\n"
+              "1 added, 1 changed, 1 removed, 4 unchanged; generation 12\n");
+    EXPECT_EQ(change_text(CliCommand::kDiff, json(kChange)),
+              "+ Service default/web\n"
+              "~ Node node-a\n"
+              "- Pod default/old\n"
+              "apply would leave 1 added, 1 changed, 1 removed, 4 unchanged\n");
+    EXPECT_EQ(change_text(CliCommand::kValidate, json(kChange)),
+              "valid; apply would leave 1 added, 1 changed, 1 removed, 4 unchanged\n");
+}
+
+const char* const kStats = R"({"generation": 7,
+    "ports": [{"name": "uplink0", "kind": "uplink", "rxPackets": 1000, "rxBytes": 64000,
+               "txPackets": 500, "txBytes": 32000, "rxDropped": 0, "txDropped": 2}],
+    "workers": [{"id": 0, "cpu": 1, "tid": 99, "rxPackets": 1000, "busyCycles": 10, "idleCycles": 90}],
+    "drops": {"no_route": 3, "ttl_expired": 0},
+    "flows": {"active": 5, "capacity": 100, "created": 50, "expired": 45, "evicted": 0, "refused": 0},
+    "services": [{"service": "default/web", "created": 9}]})";
+
+TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
+    EXPECT_EQ(stats_text(json(kStats), std::nullopt),
+              "generation 7\n\n"
+              "PORT      KIND     RX-PACKETS   RX-BYTES   TX-PACKETS   TX-BYTES   RX-DROPPED   "
+              "TX-DROPPED\n"
+              "uplink0   uplink         1000      64000          500      32000            0       "
+              "     2\n\n"
+              "WORKER   CPU   TID   RX-PACKETS    BUSY\n"
+              "     0     1    99         1000   10.0%\n\n"
+              "FLOWS-ACTIVE   CAPACITY   CREATED   EXPIRED   EVICTED   REFUSED\n"
+              "           5        100        50        45         0         0\n\n"
+              "SERVICE       CONNECTIONS\n"
+              "default/web             9\n\n"
+              "DROPPED    PACKETS\n"
+              "no_route         3\n");
+}
+
+TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
+    ordered_json now = json(kStats);
+    now["ports"][0]["rxPackets"] = 3'001'000;
+    now["ports"][0]["rxBytes"] = 64'000 + 2 * 125'000'000;
+    now["workers"][0]["busyCycles"] = 110;
+    now["workers"][0]["idleCycles"] = 190;
+    now["flows"]["created"] = 150;
+    now["drops"]["ttl_expired"] = 40;
+    ordered_json fresh = now["ports"][0];
+    fresh["name"] = "default/new";
+    now["ports"].push_back(fresh);
+    const std::string text = stats_text(now, StatsBefore{json(kStats), 2});
+    EXPECT_NE(text.find("1.50M    1.00G        0        0\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("<none>   <none>   <none>   <none>\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("50.0%"), std::string::npos) << text;
+    EXPECT_NE(text.find("CREATED/S\n"), std::string::npos);
+    EXPECT_NE(text.find("       50\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("ttl_expired        40    20\n"), std::string::npos) << text;
+}
+
+TEST(Report, DropsShowWhatOccurredOrAll) {
+    const auto drops = json(R"([{"reason": "no_route", "packets": 3, "help": "no route"},
+                                {"reason": "too_big", "packets": 0, "help": "larger"}])");
+    EXPECT_EQ(drops_text(drops, false),
+              "REASON     PACKETS   HELP\n"
+              "no_route         3   no route\n");
+    EXPECT_EQ(drops_text(drops, true),
+              "REASON     PACKETS   HELP\n"
+              "no_route         3   no route\n"
+              "too_big          0   larger\n");
+    EXPECT_EQ(drops_text(json("[]"), false), "no packet was dropped\n");
+}
+
+TEST(Report, AnExplanationIsAListOfStepsAndAVerdict) {
+    EXPECT_EQ(explain_text(json(R"({"steps": [
+                {"stage": "service", "what": "10.96.0.10:80 -> 10.244.1.5:8080", "why": "1 of 2"},
+                {"stage": "tx", "what": "port default/web"}],
+                "verdict": "forward", "outPort": "default/web", "service": "default/web",
+                "translatedTo": "10.244.1.5:8080"})")),
+              " 1. service  10.96.0.10:80 -> 10.244.1.5:8080\n"
+              "             1 of 2\n"
+              " 2. tx       port default/web\n"
+              "verdict: forward, port default/web, service default/web, to 10.244.1.5:8080\n");
+    EXPECT_EQ(explain_text(json(R"({"steps": [], "verdict": "drop", "drop": "no_route"})")),
+              "verdict: drop (no_route)\n");
+}
+
+TEST(Report, HealthNamesTheProblems) {
+    EXPECT_EQ(health_text(json(R"({"status": "degraded", "generation": 3, "uptimeSeconds": 3725,
+                "node": "node-a", "workers": [{"id": 0, "alive": true}, {"id": 1, "alive": false}],
+                "problems": ["worker 1 does not run"]})")),
+              "degraded: node node-a, generation 3, up 1h02m, 1 of 2 workers alive\n"
+              "  worker 1 does not run\n");
+    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 5})")).find("up 5s"), std::string::npos);
+    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 65})")).find("up 1m05s"), std::string::npos);
+    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 90000})")).find("up 1d01h"), std::string::npos);
+}
+
+TEST(Report, APodsPortIsToldInOneLine) {
+    EXPECT_EQ(pod_add_text(json(R"({"port": {"name": "default/web", "id": 5,
+                "mac": "02:00:0a:f4:01:0a", "addresses": ["10.244.1.10", "fd00::10"], "mtu": 1450,
+                "netns": "/run/netns/web", "ifname": "eth0"}})")),
+              "port default/web added: eth0 in /run/netns/web, 10.244.1.10,fd00::10 at "
+              "02:00:0a:f4:01:0a, MTU 1450\n");
+}
+
+TEST(Report, RepliesOfAnotherShapeAreShownAsEmpty) {
+    for (const char* text : {"{}", "[]", "null", "3", R"({"steps": 1, "ports": 2, "drops": 3})"}) {
+        const auto reply = json(text);
+        EXPECT_NE(change_text(CliCommand::kApply, reply), "");
+        EXPECT_NE(stats_text(reply, std::nullopt), "");
+        EXPECT_NE(stats_text(reply, StatsBefore{reply, 1}), "");
+        EXPECT_NE(drops_text(reply, true), "");
+        EXPECT_NE(explain_text(reply), "");
+        EXPECT_NE(health_text(reply), "");
+        EXPECT_NE(pod_add_text(reply), "");
+    }
+}
+
+}  // namespace
+}  // namespace podlane::control
