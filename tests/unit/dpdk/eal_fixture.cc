@@ -25,8 +25,11 @@ std::unique_ptr<Process> start() {
     // Before the EAL: its threads must be in the same namespace.
     process->network = ::geteuid() == 0 && ::unshare(CLONE_NEWNET) == 0 &&
                        std::system(
-                           "ip link add wire0 type veth peer name wire1 && "  // NOLINT
-                           "ip link set wire0 up && ip link set wire1 up") == 0;
+                           "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; "
+                           "ip link add wire0 type veth peer name wire1 && "
+                           "ip link set wire0 up && ip link set wire1 up && "
+                           "for i in $(seq 100); do ip link show wire0 | grep -q 'state UP' && "
+                           "exit 0; sleep 0.02; done; exit 1") == 0;
     auto eal = start_eal({.hugepages = HugepageUse::kOff,
                           .memory_bytes = uint64_t{96} << 20,
                           .pci_devices = {},

@@ -21,7 +21,7 @@ class EalTest : public ::testing::Test {
     /// A pool of 4096 default buffers.
     [[nodiscard]] static rte_mempool* pool();
     /// Root, and in a network namespace where interfaces can be made: "wire0" and "wire1", up, are
-    /// the two ends of a veth.
+    /// the two ends of a veth on which the kernel says nothing.
     [[nodiscard]] static bool has_network();
 };
 

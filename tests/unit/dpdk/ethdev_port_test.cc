@@ -12,6 +12,7 @@
 #include <array>
 #include <cstring>
 
+#include "lib/dpdk/doorbell.h"
 #include "tests/unit/dpdk/eal_fixture.h"
 
 namespace podlane {
@@ -195,6 +196,19 @@ TEST_F(EthdevPortTest, APacketSocketWakesItsWorkerWhenAFrameArrives) {
         }
         EXPECT_GE(drain(*port), 1U);  // the ring had it before the bell rang
     }
+}
+
+TEST_F(EthdevPortTest, ADoorbellRingsUntilItIsCleared) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    const auto bell = open_doorbell("wire1");
+    ASSERT_TRUE(bell.ok()) << bell.error().message;
+    for (int i = 0; i < 100; ++i) send_on_wire(60);
+    EXPECT_TRUE(is_readable(*bell, 2000));
+    EXPECT_TRUE(is_readable(*bell, 0));
+    clear_doorbell(*bell);
+    EXPECT_FALSE(is_readable(*bell, 0));
+    ::close(*bell);
+    EXPECT_FALSE(open_doorbell("nothing0").ok());
 }
 
 TEST_F(EthdevPortTest, WhatAPacketSocketSendsDoesNotWakeIt) {

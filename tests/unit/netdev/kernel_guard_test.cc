@@ -13,6 +13,7 @@
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
 #include "control/netdev/tap.h"
+#include "control/netdev/xdp_pass.h"
 #include "tests/unit/netdev/namespaces.h"
 
 namespace podlane::control {
@@ -39,6 +40,10 @@ class KernelGuard : public NetdevTest {
             peer_.shell("ip addr add 192.168.50.9/24 dev wire0 && ip link set wire0 up && "
                         "ip neigh add 192.168.50.1 lladdr 02:00:00:00:00:01 dev wire0"));
         ASSERT_TRUE(node_.shell("ip link set uplink0 up"));
+        // The kernel drops what is sent before it has noticed that both ends are up.
+        ASSERT_TRUE(
+            peer_.shell("for i in $(seq 100); do ip link show wire0 | grep -q 'state UP' "
+                        "&& exit 0; sleep 0.02; done; exit 1"));
     }
 
     /// What the node's kernel gets of a datagram that the peer sends to 192.168.50.1.
@@ -158,6 +163,30 @@ TEST_F(KernelGuard, LargeFramesOfAVethArriveSegmented) {
         for (const size_t size : during) EXPECT_LE(size, 1514U);
     });
     EXPECT_EQ(frame_sizes().size(), 1U);
+}
+
+TEST_F(KernelGuard, AVethOfJumboFramesIsGuardedToo) {
+    ASSERT_TRUE(peer_.shell("ip link set wire0 mtu 9000"));
+    ASSERT_TRUE(node_.shell("ip link set uplink0 mtu 9000"));
+    node_.run([&] {
+        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        EXPECT_TRUE(guard->warnings().empty()) << guard->warnings()[0];
+    });
+}
+
+TEST_F(KernelGuard, TheXdpProgramGoesWithItsDescriptor) {
+    const char* is_there = "ip -o link show uplink0 | grep -q xdp";
+    node_.run([&] {
+        auto program = attach_xdp_pass(static_cast<int>(::if_nametoindex("uplink0")));
+        ASSERT_TRUE(program.ok()) << program.error().message;
+        EXPECT_TRUE(node_.shell(is_there));
+        program->reset();
+        EXPECT_FALSE(node_.shell(is_there));
+        const auto nowhere = attach_xdp_pass(9999);
+        ASSERT_FALSE(nowhere.ok());
+        EXPECT_NE(nowhere.error().message.find("attach XDP program"), std::string::npos);
+    });
 }
 
 TEST_F(KernelGuard, OldSettingsComeBack) {
