@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "control/daemon/join.h"
+
 namespace podlane::control {
 
 Result<CpuPlan> plan_cpus(const WorkersConfig& workers, IdleMode idle,
@@ -15,7 +17,7 @@ Result<CpuPlan> plan_cpus(const WorkersConfig& workers, IdleMode idle,
     for (const unsigned cpu : workers.cpus) {
         if (!std::binary_search(allowed.begin(), allowed.end(), cpu)) {
             return Error{fmt::format("workers: CPU {} is none that podlaned may use ({})", cpu,
-                                     fmt::join(allowed, ", "))};
+                                     join(allowed))};
         }
         plan.workers.push_back(static_cast<int>(cpu));
     }
@@ -62,8 +64,7 @@ Result<void> run_on_cpus(const std::vector<unsigned>& cpus) {
     CPU_ZERO(&set);
     for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
     if (::sched_setaffinity(0, sizeof(set), &set) != 0) {
-        return Error{
-            fmt::format("cannot run on CPUs {}: {}", fmt::join(cpus, ", "), std::strerror(errno))};
+        return Error{fmt::format("cannot run on CPUs {}: {}", join(cpus), std::strerror(errno))};
     }
     return {};
 }

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "control/daemon/join.h"
+
 namespace podlane::control {
 
 namespace {
@@ -58,8 +60,8 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     if (options.help || options.version) return options;
     if (options.config.empty()) return Error{"--config FILE is missing"};
     if (std::find(kLogLevels.begin(), kLogLevels.end(), options.log_level) == kLogLevels.end()) {
-        return Error{fmt::format("--log-level: {} is none of {}", options.log_level,
-                                 fmt::join(kLogLevels, ", "))};
+        return Error{
+            fmt::format("--log-level: {} is none of {}", options.log_level, join(kLogLevels))};
     }
     return options;
 }

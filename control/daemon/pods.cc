@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/daemon/controller.h"
+#include "control/daemon/join.h"
 #include "control/daemon/pod_names.h"
 
 namespace podlane::control {
@@ -185,8 +186,7 @@ RpcResult Controller::add_pod(const PodAddRequest& request) {
         tap_removers_.erase(*port);
         return rpc_failure(published.error(), rpc_code::kRefused);
     }
-    spdlog::info("pod {}: port {} with {}", plan.pod.pod, index_of(*port),
-                 fmt::join(request.addresses, ", "));
+    spdlog::info("pod {}: port {} with {}", plan.pod.pod, index_of(*port), join(request.addresses));
     return pod_json(at->second);
 }
 
