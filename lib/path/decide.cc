@@ -16,6 +16,14 @@ constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
 /// Values of FamilyState::keep_source.
 constexpr uint8_t kKeepPodCidr = 1;
 
+/// RFC 1812 section 5.3.5.1: limited broadcast; RFC 4291 section 2.5.6: link-local addresses.
+bool may_be_forwarded(const Ipv4Address& address) noexcept {
+    return address.value.raw != ~uint32_t{0};
+}
+bool may_be_forwarded(const Ipv6Address& address) noexcept {
+    return !address.is_link_local();
+}
+
 bool has_ports(uint8_t protocol) noexcept {
     return protocol == kTcp || protocol == kUdp || protocol == kSctp;
 }
@@ -143,8 +151,13 @@ const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& q
     if (decision.translated && decision.to.dst == query.key.src) {
         return "hairpin: the pod is its own endpoint";
     }
-    if (frontend != nullptr && frontend->masquerade_outside) {
-        return "externalTrafficPolicy Cluster";
+    if (frontend != nullptr && !is_inside(query)) {
+        if (frontend->masquerade_outside) return "externalTrafficPolicy Cluster";
+        // Its endpoint may be on another node, and would answer the client past this one.
+        if (frontend->kind == FrontendKind::kClusterIp &&
+            state.keep_source->find(query.key.src) == nullptr) {
+            return "a client outside the cluster uses a ClusterIP";
+        }
     }
     if (query.from == PortKind::kPod && is_local_pod_address(state, query.key.src) &&
         state.keep_source->find(decision.to.dst) == nullptr) {
@@ -271,7 +284,8 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         decision.reason = Drop::kMulticastUnrouted;
         return decision;
     }
-    if (query.key.dst.is_zero() || query.key.dst.is_loopback() || query.key.src.is_zero()) {
+    if (query.key.dst.is_zero() || query.key.dst.is_loopback() || query.key.src.is_zero() ||
+        !may_be_forwarded(query.key.dst) || !may_be_forwarded(query.key.src)) {
         decision.reason = Drop::kIpBadAddress;
         return decision;
     }
