@@ -153,10 +153,9 @@ class Wire:
         """Puts a new interface of `namespace` on the wire and returns the wire's end's name."""
         port = f"port{self._ports}"
         self._ports += 1
-        # The bridge takes the least MTU of its ports, so all ports carry 9000 at least.
         mac_words = ["address", mac] if mac else []
         namespace.ip("link", "add", interface, *mac_words, "mtu", str(mtu), "type", "veth",
-                     "peer", "name", port, "mtu", "9000", "netns", self.namespace.name)
+                     "peer", "name", port, "mtu", str(mtu), "netns", self.namespace.name)
         self.namespace.ip("link", "set", port, "master", "br0", "up")
         offloads_off(self.namespace, port)
         offloads_off(namespace, interface)

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 from lab.net import run
 
@@ -31,6 +32,7 @@ class Capture:
 
     def stop(self):
         if self._process.popen.poll() is None:
+            time.sleep(0.3)  # tcpdump does not read what is still in its ring when it is stopped
             self._process.stop(signal.SIGINT)
 
     def listing(self, *options):

@@ -64,7 +64,10 @@ def mtu(report, cluster, family, here, there):
     headers = 28 if family == 4 else 48
     address = there.address(family)
     auto = here.namespace.ip_json("link", "show", "eth0")[0]["mtu"]
-    least, most = (auto, 1450) if cluster.overlay == "vxlan" else (NARROW, NARROW)
+    # VXLAN over IPv4 takes 50 bytes of the uplink's 1500, over IPv6 it takes 70.
+    least, most = (NARROW, NARROW)
+    if cluster.overlay == "vxlan":
+        least, most = (1450, 1450) if family == 4 else (1430, 1450)
     here.namespace.ip("link", "set", "eth0", "mtu", "1500")
     with report.check(f"IPv{family}: a packet of the path's MTU passes with DF"):
         lab.expect_ping(here.namespace, address, size=least - headers, dont_fragment=True, count=5)
