@@ -5,8 +5,8 @@
 #include <unordered_map>
 
 #include "control/document/fields.h"
-#include "control/document/reader.h"
 #include "control/document/names.h"
+#include "control/document/reader.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {
