@@ -145,6 +145,10 @@ class Wire:
         self.namespace = Namespace(name)
         self._ports = 0
         self.namespace.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
+        # Where the kernel's bridge filter is loaded, it would sort out broken IP packets itself.
+        for family in ("ip", "ip6", "arp"):
+            key = f"net.bridge.bridge-nf-call-{family}tables"
+            self.namespace.run(["sysctl", "-qw", f"{key}=0"], check=False)
         self.namespace.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0",
                           "mcast_snooping", "0")
         self.namespace.ip("link", "set", "br0", "up")
