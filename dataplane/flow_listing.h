@@ -5,7 +5,7 @@
 
 #include "lib/flow/table.h"
 #include "lib/state/dataplane.h"
-#include "lib/state/quiescent.h"
+#include "lib/base/quiescent.h"
 
 namespace podlane::dataplane {
 

@@ -15,7 +15,7 @@
 #include "dataplane/runtime.h"
 #include "dataplane/worker_ctx.h"
 #include "lib/flow/table.h"
-#include "lib/state/quiescent.h"
+#include "lib/base/quiescent.h"
 
 namespace podlane::dataplane {
 

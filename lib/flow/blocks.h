@@ -12,7 +12,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
 #include "lib/flow/entry.h"
-#include "lib/state/quiescent.h"
+#include "lib/base/quiescent.h"
 
 namespace podlane {
 

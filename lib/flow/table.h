@@ -26,7 +26,7 @@
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
 #include "lib/flow/key.h"
-#include "lib/state/quiescent.h"
+#include "lib/base/quiescent.h"
 
 namespace podlane {
 

@@ -1,4 +1,4 @@
-#include "lib/state/quiescent.h"
+#include "lib/base/quiescent.h"
 
 #include <gtest/gtest.h>
 
