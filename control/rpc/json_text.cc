@@ -4,8 +4,20 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
+#include <string_view>
+
 namespace podlane::control {
 namespace {
+
+// The parser takes an escaped low surrogate that stands alone (RFC 8259 section 8.2), and makes
+// three bytes of it that are no UTF-8: 0xed and one from 0xa0 on.
+bool has_lone_surrogate(std::string_view text) {
+    for (size_t at = text.find('\xed'); at != std::string_view::npos;
+         at = text.find('\xed', at + 1)) {
+        if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
+    }
+    return false;
+}
 
 // Passes the parser's events on to the document until there are too many of them.
 class BoundedHandler {
@@ -23,10 +35,10 @@ class BoundedHandler {
         return count() && to_.RawNumber(s, n, copy);
     }
     bool String(const char* s, rapidjson::SizeType n, bool copy) {
-        return count() && to_.String(s, n, copy);
+        return count() && check({s, n}) && to_.String(s, n, copy);
     }
     bool Key(const char* s, rapidjson::SizeType n, bool copy) {
-        return count() && to_.Key(s, n, copy);
+        return count() && check({s, n}) && to_.Key(s, n, copy);
     }
     bool StartObject() { return enter() && to_.StartObject(); }
     bool StartArray() { return enter() && to_.StartArray(); }
@@ -38,12 +50,19 @@ class BoundedHandler {
         --depth_;
         return to_.EndArray(elements);
     }
+    [[nodiscard]] bool is_text_bad() const { return is_text_bad_; }
 
   private:
     bool count() { return ++values_ <= kMaxJsonValues; }
     bool enter() { return ++depth_ <= kMaxJsonDepth && count(); }
 
+    bool check(std::string_view text) {
+        is_text_bad_ = has_lone_surrogate(text);
+        return !is_text_bad_;
+    }
+
     rapidjson::Document& to_;
+    bool is_text_bad_ = false;
     size_t values_ = 0;
     size_t depth_ = 0;
 };
@@ -57,24 +76,27 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
     rapidjson::Reader reader;
     rapidjson::ParseResult parsed;
     size_t consumed = 0;
+    bool is_text_bad = false;
     auto generate = [&](rapidjson::Document& to) {
         BoundedHandler handler(to);
         rapidjson::InsituStringStream stream(message.data());
         parsed = reader.Parse<kFlags>(stream, handler);
         consumed = stream.Tell();
+        is_text_bad = handler.is_text_bad();
         return !parsed.IsError();
     };
     document.Populate(generate);
+    const auto no_json = [](std::string_view what, size_t at) {
+        return RpcFailure{rpc_code::kParseError, fmt::format("no JSON: {} (at byte {})", what, at),
+                          nullptr};
+    };
+    if (is_text_bad) return no_json("a surrogate that stands alone", parsed.Offset());
     if (parsed.Code() == rapidjson::kParseErrorTermination) {
         return RpcFailure{rpc_code::kInvalidRequest,
                           fmt::format("over the limit of {} values or {} levels of nesting",
                                       kMaxJsonValues, kMaxJsonDepth),
                           nullptr};
     }
-    const auto no_json = [](std::string_view what, size_t at) {
-        return RpcFailure{rpc_code::kParseError, fmt::format("no JSON: {} (at byte {})", what, at),
-                          nullptr};
-    };
     if (parsed.IsError()) {
         return no_json(rapidjson::GetParseError_En(parsed.Code()), parsed.Offset());
     }

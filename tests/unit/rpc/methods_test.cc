@@ -69,6 +69,17 @@ TEST_F(RpcMethodsTest, WhatIsNoJsonIsAParseError) {
     EXPECT_EQ(code_of(std::string("{}\0x", 4)), rpc_code::kParseError);
 }
 
+TEST_F(RpcMethodsTest, ASurrogateThatStandsAloneIsAParseError) {
+    EXPECT_EQ(code_of(R"({"jsonrpc":"2.0","id":"\ude00","method":"count"})"),
+              rpc_code::kParseError);
+    EXPECT_EQ(code_of(R"({"jsonrpc":"2.0","id":1,"method":"count","params":{"\ude00":1}})"),
+              rpc_code::kParseError);
+    EXPECT_EQ(code_of(R"({"jsonrpc":"2.0","id":"\ud83d","method":"count"})"),
+              rpc_code::kParseError);
+    EXPECT_EQ(answer(R"({"jsonrpc":"2.0","id":"\ud83d\ude00 \ud7ff","method":"count"})"),
+              "{\"jsonrpc\":\"2.0\",\"id\":\"\xf0\x9f\x98\x80 \xed\x9f\xbf\",\"result\":1}");
+}
+
 TEST_F(RpcMethodsTest, WhatIsNoRequestIsInvalid) {
     for (const char* message :
          {"{}", "1", "\"echo\"", "null", "[]", R"({"method":"count","id":1})",
