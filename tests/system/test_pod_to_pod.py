@@ -59,15 +59,19 @@ def two_pods(report, family, one, two):
             expect(seen["lost"] == 0 and seen["damaged"] == 0, f"{size} bytes: {seen}")
             expect_equal(seen["answers"][0], [two.name, one.address(family)])
     size = 100 * lab.MEBI if family == 4 else 20 * lab.MEBI
-    with report.check(f"IPv{family}: TCP moves {size // lab.MEBI} MiB each way, unchanged"):
-        rate = lab.expect_bulk(one.namespace, two.address(family), size)
-        report.note(f"{rate:.0f} MB/s")
-    with lab.whole_checksums(one, two), Capture(two.namespace, "eth0") as at_two, \
-            Capture(one.namespace, "eth0") as at_one:
-        with report.check(f"IPv{family}: TCP moves 10 MiB each way, checksums finished by the pods"):
-            lab.expect_bulk(one.namespace, two.address(family), 10 * lab.MEBI)
-    lab.expect_clean(report, at_two, f"IPv{family}: no bad checksum at the server", least=100)
-    lab.expect_clean(report, at_one, f"IPv{family}: no bad checksum at the client", least=100)
+    transfer(report, f"IPv{family}", one, two, two.address(family), size)
+    with lab.whole_checksums(one, two):
+        transfer(report, f"IPv{family}, sums finished by the pods", one, two, two.address(family),
+                 10 * lab.MEBI)
+
+
+def transfer(report, name, one, two, address, size):
+    with Capture(two.namespace, "eth0") as at_two, Capture(one.namespace, "eth0") as at_one:
+        with report.check(f"{name}: TCP moves {size // lab.MEBI} MiB each way, unchanged"):
+            rate = lab.expect_bulk(one.namespace, address, size)
+            report.note(f"{rate:.0f} MB/s")
+    lab.expect_clean(report, at_two, f"{name}: no bad checksum at the server", least=100)
+    lab.expect_clean(report, at_one, f"{name}: no bad checksum at the client", least=100)
 
 
 def closed_port(report, family, one, two):
