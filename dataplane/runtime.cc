@@ -267,7 +267,6 @@ Result<Started> start(const RuntimeConfig& config) {
     EalRequest eal_request;
     eal_request.hugepages = to_eal(config.hugepages);
     eal_request.memory_bytes = packet_pool_bytes(pool_request) + kEalSpareBytes;
-    eal_request.workers = workers;
     eal_request.extra_arguments = config.eal_arguments;
     for (const UplinkRequest& uplink : config.uplinks) {
         const auto device = parse_device(uplink.device);

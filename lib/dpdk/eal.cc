@@ -55,16 +55,6 @@ std::vector<std::string> speed_notes(const EalRequest& request, bool hugepages) 
                         "`sysctl vm.nr_hugepages={}`",
                         request.memory_bytes / (2 * kMegabyte) + 1));
     }
-    cpu_set_t cpus;
-    if (::sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-        static_cast<unsigned>(CPU_COUNT(&cpus)) <= request.workers) {
-        notes.push_back(
-            fmt::format("{} worker{} on {} CPU{}: workers share CPUs with each other or the "
-                        "kernel; faster with "
-                        "a CPU for each and one more",
-                        request.workers, request.workers == 1 ? "" : "s", CPU_COUNT(&cpus),
-                        CPU_COUNT(&cpus) == 1 ? "" : "s"));
-    }
     return notes;
 }
 
