@@ -230,10 +230,11 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
             fmt::format("{} receive queues for {} workers", rx_queues, request.workers));
     }
     if (is_on_socket(device_)) {
-        notes_.push_back(
-            fmt::format("{} copies each frame through the kernel; faster with a PCI "
-                        "device",
-                        device_.driver));
+        // The driver's fan-out group is always made with the defragmentation flag.
+        const bool joins = device_.driver == "net_af_packet";
+        notes_.push_back(fmt::format(
+            "{} copies each frame through the kernel{}; better with a PCI device", device_.driver,
+            joins ? ", which joins IPv4 fragments and cuts off what its ring does not hold" : ""));
     }
     return {};
 }
