@@ -23,22 +23,17 @@ IcmpError to_icmp(Notice notice) noexcept {
     return IcmpError::kNetUnreachable;
 }
 
-/// This node's address towards the sender; false when it has none of the family.
+/// This node's address towards the sender. The node's own kernel would not believe a packet from
+/// one of its own addresses, so it is told by the gateway. Where there is no such address, the
+/// packet's destination speaks.
 template <Family F>
-bool own_address(const WorkerCtx& ctx, const Packet& packet, typename F::Address& out) noexcept {
+typename F::Address own_address(const WorkerCtx& ctx, const Packet& packet) noexcept {
     const FamilyState<F>& state = ctx.snapshot->family<F>();
-    const bool from_pods =
-        packet.is(kFromOverlay) || ctx.snapshot->port(packet.in_port).kind == PortKind::kPod;
-    if (from_pods && !state.gateways.empty()) {
-        out = state.gateways.front();
-    } else if (!state.node_addresses.empty()) {
-        out = state.node_addresses.front();
-    } else if (!state.gateways.empty()) {
-        out = state.gateways.front();
-    } else {
-        return false;
-    }
-    return true;
+    const bool from_outside =
+        !packet.is(kFromOverlay) && ctx.snapshot->port(packet.in_port).kind == PortKind::kUplink;
+    if (from_outside && !state.node_addresses.empty()) return state.node_addresses.front();
+    if (!state.gateways.empty()) return state.gateways.front();
+    return dst_address<F>(packet.frame, packet.headers);
 }
 
 /// Points `out`, whose IP packet is ready, back to where `cause` came from. False: no way.
@@ -71,15 +66,11 @@ size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_
     if (notice == Notice::kPortUnreachable && packet.headers.protocol == kProtocolTcp) {
         return build_tcp_reset<F>(room, packet.frame, packet.headers);
     }
-    typename F::Address from;
-    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify() ||
-        !own_address<F>(ctx, packet, from)) {
-        return 0;
-    }
+    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify()) return 0;
     const auto head = packet.head();
     const size_t there = head.size() - packet.headers.l3_offset;
     const size_t quoted = packet.headers.l3_bytes < there ? packet.headers.l3_bytes : there;
-    return build_icmp_error<F>(room, from, to_icmp(notice), mtu,
+    return build_icmp_error<F>(room, own_address<F>(ctx, packet), to_icmp(notice), mtu,
                                head.subspan(packet.headers.l3_offset, quoted));
 }
 

@@ -20,7 +20,8 @@ namespace podlane {
     X(kIpBadHeaderLength, "ip_bad_header_length",                                                  \
       "the IP header length is below the minimum or beyond the packet")                            \
     X(kIpBadTotalLength, "ip_bad_total_length",                                                    \
-      "the IP length field is larger than the frame; cut off on the way, or an MTU mismatch")      \
+      "the IP length field is larger than the frame: cut off on the way, an MTU mismatch, or a "   \
+      "datagram that net_af_packet put together from fragments")                                   \
     X(kIpBadChecksum, "ip_bad_checksum", "the IPv4 header checksum is wrong")                      \
     X(kIpBadAddress, "ip_bad_address",                                                             \
       "source or destination cannot be forwarded (multicast source, loopback, zero)")              \
@@ -42,14 +43,12 @@ namespace podlane {
     X(kVxlanNotOurMac, "vxlan_not_our_mac",                                                        \
       "the frame inside VXLAN is not addressed to our VTEP MAC; the peer's Node annotation is "    \
       "stale")                                                                                     \
-    X(kVxlanUnknownPeer, "vxlan_unknown_peer", "VXLAN from an address that is no known node")      \
     X(kNotForUs, "not_for_us", "unicast on an uplink to another host's MAC address")               \
     X(kBridgeNoPort, "bridge_no_port",                                                             \
       "unknown unicast on the bridge with no other port to flood to")                              \
     X(kBridgeSamePort, "bridge_same_port",                                                         \
       "the destination MAC is on the port that the frame came from")                               \
     X(kMacSpoofed, "mac_spoofed", "a pod sent from a MAC address that belongs to another port")    \
-    X(kSourceSpoofed, "source_spoofed", "a pod sent from an IP address that is not its own")       \
     X(kArpBad, "arp_bad", "a malformed ARP packet")                                                \
     X(kArpHandled, "arp_unanswered",                                                               \
       "an ARP request for an address that this node does not answer for")                          \

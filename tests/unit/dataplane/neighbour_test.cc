@@ -18,7 +18,7 @@ class NeighbourTest : public testing::Test {
     }
     void resolve(AdjacencyKind kind) {
         rig.change([this, kind](Snapshot& next) {
-            Adjacency found = next.adjacencies[Rig::kToPeer];
+            Adjacency found = next.adjacencies[kToPeer];
             found.kind = kind;
             found.dst = kStrangerMac;
             next.adjacencies.set(9, found);
@@ -27,13 +27,10 @@ class NeighbourTest : public testing::Test {
                 {Prefix<F>{ip<F>(Here::kStranger), F::kAddressBits},
                  Route<F>{RouteKind::kAdjacency, rig.port(Rig::kUplink), AdjacencyId{9}, {}, ""}},
                 {Prefix<F>{ip<F>(Here::kNode), F::kAddressBits},
+                 Route<F>{RouteKind::kHost, rig.port(Rig::kHost), AdjacencyId{kToHost}, {}, ""}},
+                {Prefix<F>{ip<F>(Here::kPodA), F::kAddressBits},
                  Route<F>{
-                     RouteKind::kHost, rig.port(Rig::kHost), AdjacencyId{Rig::kToHost}, {}, ""}},
-                {Prefix<F>{ip<F>(Here::kPodA), F::kAddressBits}, Route<F>{RouteKind::kAdjacency,
-                                                                          rig.port(Rig::kPodA),
-                                                                          AdjacencyId{Rig::kToPodA},
-                                                                          {},
-                                                                          ""}}});
+                     RouteKind::kAdjacency, rig.port(Rig::kPodA), AdjacencyId{kToPodA}, {}, ""}}});
             ++next.topology_epoch;
         });
         rig.turn();

@@ -229,9 +229,9 @@ TEST_F(Ipv4RoutingTest, NoticesAreLimitedInNumber) {
 TEST_F(Ipv4RoutingTest, FramesForAPortThatIsGoneOrTooSmallAreDroppedByName) {
     using W = World<V4>;
     rig.change([](Snapshot& next) {
-        Adjacency wide = next.adjacencies[Rig::kToPeer];
+        Adjacency wide = next.adjacencies[kToPeer];
         wide.mtu = 9000;
-        next.adjacencies.set(Rig::kToPeer, wide);
+        next.adjacencies.set(kToPeer, wide);
     });
     rig.send(Rig::kHost,
              udp<V4>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 1, W::kPeer, 2, 1900));

@@ -96,12 +96,12 @@ TYPED_TEST(ServiceTest, APodsTrafficToOutsideIsMasqueradedToTheUplink) {
             std::make_shared<Lpm<F, Route<F>>>(std::vector<std::pair<Prefix<F>, Route<F>>>{
                 {Prefix<F>{{}, 0}, Route<F>{RouteKind::kAdjacency,
                                             this->rig.port(Rig::kUplink),
-                                            AdjacencyId{Rig::kToPeer},
+                                            AdjacencyId{kToPeer},
                                             {},
                                             ""}},
                 {Prefix<F>{ip<F>(W::kPodA), F::kAddressBits}, Route<F>{RouteKind::kAdjacency,
                                                                        this->rig.port(Rig::kPodA),
-                                                                       AdjacencyId{Rig::kToPodA},
+                                                                       AdjacencyId{kToPodA},
                                                                        {},
                                                                        ""}}});
         next.template family<F>().routes = routes;
@@ -153,6 +153,16 @@ TYPED_TEST(ServiceTest, AServiceWithoutEndpointsTellsUdpPortUnreachable) {
     EXPECT_TRUE(error.headers.has(Headers::kIcmpError));
     EXPECT_TRUE(error.checksums_ok);
     EXPECT_EQ(this->rig.drops(Drop::kServiceNoEndpoints), 1u);
+}
+
+TYPED_TEST(ServiceTest, TheNodesKernelIsToldByTheGatewayNotByItsOwnAddress) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->rig.send(Rig::kHost, udp<F>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 4000,
+                                      W::kEmptyService, 80));
+    const auto error = look<F>(this->rig.take_one(Rig::kHost));
+    EXPECT_TRUE(error.headers.has(Headers::kIcmpError));
+    EXPECT_EQ(error.key.src, ip<F>(W::kGateway));
 }
 
 TYPED_TEST(ServiceTest, AnUndefinedPortOfAClusterIpIsRejectedAndAFreeAddressIsDropped) {
