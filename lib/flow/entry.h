@@ -12,7 +12,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 #include "lib/flow/rewrite.h"
 #include "lib/flow/tcp_state.h"
 

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "lib/base/family.h"
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 
 namespace podlane {
 

@@ -11,7 +11,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 #include "lib/flow/sctp_change.h"
 #include "lib/proto/checksum.h"
 #include "lib/proto/icmp.h"

@@ -25,7 +25,7 @@
 #include "lib/flow/claim.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 #include "lib/base/quiescent.h"
 
 namespace podlane {

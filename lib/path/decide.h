@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "lib/base/drop.h"
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 #include "lib/path/trace.h"
 #include "lib/state/snapshot.h"
 

@@ -34,7 +34,8 @@ class CowArray {
     }
 
     /// Replaces one element of this value; other copies keep what they had.
-    void set(size_t index, T value) { mutable_at(index) = std::move(value); }
+    void set(size_t index, const T& value) { mutable_at(index) = value; }
+    void set(size_t index, T&& value) { mutable_at(index) = std::move(value); }
 
     /// The element for changing in place; its chunk is copied first when another value shares it.
     [[nodiscard]] T& mutable_at(size_t index) {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 #include "lib/proto/checksum.h"
 #include "lib/proto/ethernet.h"
 #include "lib/proto/parse.h"

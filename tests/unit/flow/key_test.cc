@@ -1,4 +1,4 @@
-#include "lib/flow/key.h"
+#include "lib/proto/flow_key.h"
 
 #include <gtest/gtest.h>
 
