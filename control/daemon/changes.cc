@@ -69,9 +69,9 @@ RpcResult Controller::commit(const ChangeSet& plan, std::vector<std::string> not
             return rpc_failure(compiled.error(), rpc_code::kRefused);
         }
         append(notices, std::move(compiled).value());
-        spdlog::info("generation {}: {} added, {} changed, {} removed",
-                     compiler_.current()->generation, plan.added.size(), plan.changed.size(),
-                     plan.removed.size());
+        spdlog::debug("generation {}: {} added, {} changed, {} removed",
+                      compiler_.current()->generation, plan.added.size(), plan.changed.size(),
+                      plan.removed.size());
     }
     return change_json(plan, compiler_.current()->generation, std::move(notices));
 }

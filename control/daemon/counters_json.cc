@@ -49,7 +49,7 @@ Json workers_json(const Dataplane& dataplane) {
     for (const WorkerInfo& worker : dataplane.workers()) {
         const WorkerCounters& counters = dataplane.counters(worker.id);
         workers.push_back({{"id", worker.id},
-                           {"cpu", worker.cpu},
+                           {"cpu", cpu_of(worker)},
                            {"tid", worker.tid},
                            {"rxPackets", counters.rx_packets.get()},
                            {"busyCycles", counters.busy_cycles.get()},

@@ -179,9 +179,9 @@ Json list_workers(const LiveView& live) {
             }
         }
         items.push_back({{"id", worker.id},
-                         {"cpu", worker.cpu},
+                         {"cpu", cpu_of(worker)},
                          {"tid", worker.tid},
-                         {"numaNode", numa_node_of(worker.cpu)},
+                         {"numaNode", numa_node_of(cpu_of(worker))},
                          {"generation", live.snapshot.generation},
                          {"rxPackets", counters.rx_packets.get()},
                          {"busyCycles", counters.busy_cycles.get()},

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 namespace podlane::control {
 
@@ -39,6 +42,21 @@ IpAddress tunnel_destination(const Adjacency& adjacency) {
     Ipv4Address address{};
     std::memcpy(&address, end - sizeof(address), sizeof(address));
     return address;
+}
+
+int cpu_of(const WorkerInfo& worker) {
+    if (worker.cpu >= 0) return worker.cpu;
+    std::ifstream stat(fmt::format("/proc/self/task/{}/stat", worker.tid));
+    std::string line;
+    if (!std::getline(stat, line)) return -1;
+    // The thread's name may hold anything; behind its parenthesis come the fields from 3 on, and
+    // `processor` is field 39 (proc(5)).
+    std::istringstream fields(line.substr(line.rfind(')') + 1));
+    constexpr int kBeforeProcessor = 39 - 3;
+    std::string skipped;
+    for (int i = 0; i < kBeforeProcessor; ++i) fields >> skipped;
+    int cpu = -1;
+    return fields >> cpu ? cpu : -1;
 }
 
 std::map<ServiceId, std::string> service_names(const Snapshot& snapshot) {

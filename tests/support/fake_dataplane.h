@@ -1,0 +1,138 @@
+// A dataplane without workers: remembers what control tells it, says what a test wants it to.
+#pragma once
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/state/dataplane.h"
+
+namespace podlane {
+
+class FakeDataplane final : public Dataplane {
+  public:
+    explicit FakeDataplane(unsigned workers = 1) : event_fd_(eventfd(0, EFD_NONBLOCK)) {
+        for (unsigned i = 0; i < workers; ++i) {
+            workers_.push_back({i, static_cast<int>(i), gettid()});
+            counters_.push_back(std::make_unique<WorkerCounters>());
+        }
+    }
+    ~FakeDataplane() override {
+        for (auto& [id, port] : ports_) close_queues(port);
+        close(event_fd_);
+    }
+
+    /// What a configured uplink would be.
+    PortId add_uplink(const std::string& name, const MacAddress& mac, uint16_t mtu = 1500) {
+        return add({kNoPort, name, PortKind::kUplink, "net_null0", mac, mtu, {}}, {});
+    }
+    /// Makes the event readable for take_events().
+    void inject(const Event& event) {
+        events_.push_back(event);
+        const uint64_t one = 1;
+        (void)!write(event_fd_, &one, sizeof(one));
+    }
+    WorkerCounters& mutable_counters(unsigned worker) { return *counters_[worker]; }
+
+    std::vector<std::shared_ptr<const Snapshot>> published;
+    std::vector<Command> commands;
+    std::vector<PortId> removed;
+    std::vector<FlowInfo> flows;
+    FlowTotals totals{.capacity = 1000};
+    std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
+
+    /// The commands of a kind, in order.
+    std::vector<Command> commands_of(CommandKind kind) const {
+        std::vector<Command> out;
+        std::copy_if(commands.begin(), commands.end(), std::back_inserter(out),
+                     [kind](const Command& c) { return c.kind == kind; });
+        return out;
+    }
+
+    void publish(std::shared_ptr<const Snapshot> next) override {
+        published.push_back(std::move(next));
+    }
+    std::shared_ptr<const Snapshot> current() const override {
+        return published.empty() ? make_empty_snapshot() : published.back();
+    }
+    Result<PortId> add_tap_port(TapPortSpec spec) override {
+        PortInfo info{kNoPort, spec.name, spec.kind, spec.ifname, spec.mac, spec.mtu, {}};
+        info.caps.rx_queues = static_cast<uint16_t>(spec.queue_fds.size());
+        if (!refuse_ports_with.empty()) {
+            for (const int fd : spec.queue_fds) close(fd);
+            return Error{refuse_ports_with};
+        }
+        return add(std::move(info), std::move(spec.queue_fds));
+    }
+    Result<PortId> add_device_port(const std::string& name, PortKind kind,
+                                   const std::string& device, uint16_t mtu) override {
+        if (!refuse_ports_with.empty()) return Error{refuse_ports_with};
+        return add({kNoPort, name, kind, device, {}, mtu, {}}, {});
+    }
+    void remove_port(PortId id) override {
+        removed.push_back(id);
+        if (const auto at = ports_.find(id); at != ports_.end()) {
+            close_queues(at->second);
+            ports_.erase(at);
+        }
+    }
+    std::vector<PortInfo> ports() const override {
+        std::vector<PortInfo> out;
+        for (const auto& [id, port] : ports_) out.push_back(port.info);
+        return out;
+    }
+    int event_fd() const override { return event_fd_; }
+    size_t take_events(std::span<Event> out) override {
+        uint64_t count = 0;
+        (void)!read(event_fd_, &count, sizeof(count));
+        size_t taken = 0;
+        for (; taken < out.size() && !events_.empty(); ++taken) {
+            out[taken] = events_.front();
+            events_.pop_front();
+        }
+        return taken;
+    }
+    bool command(const Command& command) override {
+        commands.push_back(command);
+        return true;
+    }
+    std::vector<WorkerInfo> workers() const override { return workers_; }
+    const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
+    FlowTotals flow_totals() const override { return totals; }
+    void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
+        for (size_t i = 0; i < std::min(limit, flows.size()); ++i) visit(flows[i]);
+    }
+
+  private:
+    struct Port {
+        PortInfo info;
+        std::vector<int> queue_fds;
+    };
+
+    static void close_queues(const Port& port) {
+        for (const int fd : port.queue_fds) close(fd);
+    }
+    PortId add(PortInfo info, std::vector<int> queue_fds) {
+        uint16_t id = 0;
+        while (ports_.contains(PortId{id})) ++id;
+        info.id = PortId{id};
+        ports_[info.id] = {std::move(info), std::move(queue_fds)};
+        return PortId{id};
+    }
+
+    int event_fd_;
+    std::deque<Event> events_;
+    std::map<PortId, Port> ports_;
+    std::vector<WorkerInfo> workers_;
+    std::vector<std::unique_ptr<WorkerCounters>> counters_;
+};
+
+}  // namespace podlane

@@ -1,0 +1,157 @@
+// The whole control side behind its socket, on a dataplane that is not real.
+#include "control/daemon/daemon.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "control/daemon/version.h"
+#include "control/rpc/client.h"
+#include "tests/unit/daemon/node_fixture.h"
+
+namespace podlane::control {
+namespace {
+
+class DaemonTest : public testing::Test {
+  protected:
+    using Json = nlohmann::ordered_json;
+
+    DaemonTest() {
+        config_.socket = "/tmp/podlane-daemon-" + std::to_string(getpid()) + ".sock";
+        dataplane_.add_uplink("uplink0", kUplinkMac);
+    }
+    ~DaemonTest() override {
+        if (!thread_.joinable()) return;
+        // A signal to the process, as an operator sends it; the loop takes it.
+        kill(getpid(), SIGTERM);
+        thread_.join();
+    }
+    void start() {
+        daemon_ = std::make_unique<Daemon>(config_, dataplane_, taps_, "DPDK 1.2.3");
+        const auto started = daemon_->start();
+        ASSERT_TRUE(started.ok()) << started.error().message;
+        thread_ = std::thread([this] { daemon_->run([] {}); });
+    }
+    Json call(const std::string& method, const Json& params = nullptr) {
+        auto client = RpcClient::connect(config_.socket);
+        EXPECT_TRUE(client.ok()) << client.error().message;
+        auto reply = client->call(method, params);
+        last_code_ = client->last_code();
+        if (!reply.ok()) {
+            last_error_ = reply.error();
+            return nullptr;
+        }
+        return std::move(reply).value();
+    }
+    bool socket_exists() const {
+        struct stat unused {};
+        return stat(config_.socket.c_str(), &unused) == 0;
+    }
+
+    NodeConfig config_ = node_a();
+    FakeDataplane dataplane_;
+    FakeTaps taps_;
+    std::unique_ptr<Daemon> daemon_;
+    std::thread thread_;
+    int last_code_ = 0;
+    Error last_error_;
+};
+
+TEST_F(DaemonTest, AnswersEveryMethod) {
+    start();
+    EXPECT_EQ(call("version"), (Json{{"version", kVersion}, {"dpdk", "DPDK 1.2.3"}}));
+    EXPECT_EQ(call("health").at("node"), "node-a");
+    EXPECT_EQ(call("apply", {{"documents", kWebService}}).at("added").size(), 2u);
+    EXPECT_EQ(call("validate", {{"documents", kNodeB}}).at("added").size(), 1u);
+    EXPECT_EQ(call("diff", {{"files", {{{"name", "n.yml"}, {"text", kNodeB}}}}}).at("added").size(),
+              1u);
+    EXPECT_EQ(call("get", {{"kind", "services"}}).at("items").size(), 1u);
+    EXPECT_EQ(
+        call("pod.add",
+             {{"pod", "default/web"}, {"netns", "/run/netns/web"}, {"addresses", {"10.244.1.10"}}})
+            .at("port")
+            .at("ifname"),
+        "eth0");
+    EXPECT_EQ(call("explain", {{"from", "default/web"}, {"to", "10.96.0.10:80"}}).at("service"),
+              "default/web");
+    EXPECT_TRUE(call("stats").contains("flows"));
+    EXPECT_TRUE(call("drops").is_array());
+    EXPECT_EQ(call("pod.del", {{"pod", "default/web"}}).at("removed"), true);
+    EXPECT_EQ(call("replace", {{"documents", kNodeB}}).at("removed").size(), 2u);
+    EXPECT_EQ(call("delete", {{"kind", "node"}, {"name", "node-b"}}).at("removed").size(), 1u);
+    EXPECT_EQ(call("delete", {{"documents", kNodeB}, {"name", "n.yml"}}).at("removed").size(), 0u);
+}
+
+TEST_F(DaemonTest, WrongParametersAreNamed) {
+    start();
+    call("get", {{"kind", "pods"}, {"colour", "blue"}});
+    EXPECT_EQ(last_code_, rpc_code::kBadParams);
+    EXPECT_NE(last_error_.message.find("colour"), std::string::npos);
+    call("pod.add", {{"pod", "default/web"}});
+    EXPECT_EQ(last_code_, rpc_code::kBadParams);
+    call("stats", {{"since", 1}});
+    EXPECT_EQ(last_code_, rpc_code::kBadParams);
+    call("explain", {{"from", "a/b"}, {"to", "1.2.3.4:5"}, {"sourcePort", 70000}});
+    EXPECT_EQ(last_code_, rpc_code::kBadParams);
+    call("fly");
+    EXPECT_EQ(last_code_, rpc_code::kUnknownMethod);
+}
+
+TEST_F(DaemonTest, ARefusalCarriesItsPlace) {
+    start();
+    call("apply", {{"name", "bad.yml"},
+                   {"documents",
+                    "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+                    "spec: {ports: [{port: 70000}]}\n"}});
+    EXPECT_EQ(last_code_, rpc_code::kRefused);
+    EXPECT_EQ(last_error_.document, "bad.yml");
+    EXPECT_EQ(last_error_.line, 4);
+}
+
+TEST_F(DaemonTest, EventsOfTheWorkersBecomeAGeneration) {
+    Event needed;
+    needed.kind = EventKind::kNeighbourNeeded;
+    needed.port = PortId{0};
+    needed.address = RawAddress::from(address("192.168.50.77"));
+    Event seen = needed;
+    seen.kind = EventKind::kNeighbourSeen;
+    seen.mac = kPeerMac;
+    dataplane_.inject(needed);
+    dataplane_.inject(seen);
+    start();
+    const auto is_there = [&] {
+        const Json reply = call("get", {{"kind", "routes"}, {"name", "192.168.50.77/32"}});
+        return !reply.at("items").empty();
+    };
+    for (int i = 0; i < 500 && !is_there(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(is_there());
+}
+
+TEST_F(DaemonTest, ASignalEndsItAndRemovesTheSocketAndTheTaps) {
+    start();
+    EXPECT_TRUE(socket_exists());
+    kill(getpid(), SIGTERM);
+    thread_.join();
+    EXPECT_FALSE(socket_exists());
+    daemon_.reset();
+    EXPECT_EQ(taps_.removed, std::vector<std::string>{"podlane0"});
+}
+
+TEST_F(DaemonTest, ASocketInUseEndsTheStart) {
+    start();
+    FakeDataplane other_dataplane;
+    FakeTaps other_taps;
+    NodeConfig other = config_;
+    other.host.reset();
+    Daemon second(other, other_dataplane, other_taps, "");
+    const auto started = second.start();
+    ASSERT_FALSE(started.ok());
+    EXPECT_NE(started.error().message.find(config_.socket), std::string::npos);
+    EXPECT_TRUE(socket_exists());
+}
+
+}  // namespace
+}  // namespace podlane::control
