@@ -87,9 +87,23 @@ def headers_tested(tree):
             yield f"{path}: no test includes it"
 
 
+def _listed_drops(tree):
+    """(enumerator, name) of each reason but "not dropped"."""
+    listed = re.findall(r'X\((k\w+),\s*"(\w+)"', tree.text("lib/base/drop.h"))
+    return [each for each in listed if each[0] != "kNone"]
+
+
+def drops_raised(tree):
+    """No reason is listed that nothing gives."""
+    product = "\n".join(tree.text(path) for path in tree.under("lib", "dataplane"))
+    for enumerator, name in _listed_drops(tree):
+        if not re.search(rf"\bDrop::{enumerator}\b", product):
+            yield f"Drop::{enumerator} ({name}): nothing drops a packet for it"
+
+
 def drops_tested(tree):
     """Each reason to drop a packet is named in a test."""
-    listed = re.findall(r'X\((k\w+),\s*"(\w+)"', tree.text("lib/base/drop.h"))
+    listed = _listed_drops(tree)
     if not listed:
         yield "lib/base/drop.h: no list of drops found"
     tests = "\n".join(tree.text(path) for path in tree.under("tests", endings=(".h", ".cc", ".py")))
@@ -182,6 +196,7 @@ RULES = [
     (f"no code file has more than {MOST_LINES} lines", size),
     ("headers say what they are for", header_form),
     ("every header is included by a test", headers_tested),
+    ("every drop reason is given somewhere", drops_raised),
     ("every drop reason is named in a test", drops_tested),
     ("no trailing white space, no tabs, no long lines", white_space),
     ("nothing is left for later", unfinished),

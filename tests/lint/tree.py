@@ -14,7 +14,7 @@ def _walk():
         top = folder == ROOT
         folders[:] = sorted(
             name for name in folders
-            if name not in (".git", ".cache", "__pycache__", "corpus")
+            if name not in (".git", ".cache", "__pycache__", "corpus", "bad")
             and not (top and name.startswith("build"))
         )
         for name in sorted(names):
