@@ -3,8 +3,9 @@
 // Control makes them, with addresses and routes, and hands the queues to the workers. Control
 // thread only; root is needed. A TAP is made in our own namespace and moved into the pod's: its
 // queues then do not keep the pod's namespace alive, which dies with its last process and takes
-// the TAP with it. After that, and after remove(), poll() on a queue reports POLLERR and read()
-// fails with EBADFD ("File descriptor in bad state"); that is how the dataplane notices.
+// the TAP with it. From then on, and after remove(), poll() on a queue reports POLLERR, and read()
+// fails with EBADFD ("File descriptor in bad state") as soon as the kernel is done, frames and
+// EAGAIN before that notwithstanding; that is how the dataplane notices.
 #pragma once
 
 #include <cstdint>
