@@ -33,7 +33,13 @@ class Events : public YAML::EventHandler {
     explicit Events(DocumentBuilder& builder) : builder_(builder) {}
 
     // The names are yaml-cpp's.
-    void OnDocumentStart(const YAML::Mark& /*mark*/) override { builder_.begin_document(); }
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        // At a stray `,` the parser finds an empty document again and again.
+        if (mark.pos == document_start_)
+            check(builder_.fail(at(mark), "not YAML: no value begins here"));
+        document_start_ = mark.pos;
+        builder_.begin_document();
+    }
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         check(builder_.scalar(ValueType::kNull, {}, at(mark), anchor));
@@ -82,6 +88,7 @@ class Events : public YAML::EventHandler {
     }
 
     DocumentBuilder& builder_;
+    int document_start_ = -1;  // offset of the document before
 };
 
 }  // namespace

@@ -93,7 +93,7 @@ Json to_json(const Endpoint& endpoint, const std::string& name_space) {
 }
 
 Json to_json(const EndpointSubset& subset, const std::string& name_space) {
-    Json out;
+    Json out = Json::object();
     for (const Endpoint& endpoint : subset.endpoints) {
         Json address;
         address["ip"] = to_string(endpoint.address);

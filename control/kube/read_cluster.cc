@@ -111,32 +111,26 @@ std::optional<FlannelData> read_flannel(const Value& root, Problems& problems) {
         return find_annotation(root, std::string("flannel.alpha.coreos.com/") + key);
     };
     FlannelData flannel;
-    bool is_there = false;
     if (const Value* value = find("backend-type")) {
-        is_there = true;
         flannel.backend_type = as_string(*value, problems).value_or("");
     }
     if (const Value* value = find("backend-data")) {
-        is_there = true;
         const BackendData data = read_backend_data(*value, problems);
         flannel.vni = data.vni;
         flannel.vtep_mac = data.mac;
     }
     if (const Value* value = find("backend-v6-data")) {
-        is_there = true;
         const BackendData data = read_backend_data(*value, problems);
         flannel.vtep_mac_v6 = data.mac;
         if (!flannel.vni) flannel.vni = data.vni;
     }
     if (const Value* value = find("public-ip")) {
-        is_there = true;
         flannel.public_ip = read_public_ip(*value, false, problems);
     }
     if (const Value* value = find("public-ipv6")) {
-        is_there = true;
         flannel.public_ipv6 = read_public_ip(*value, true, problems);
     }
-    if (!is_there) return std::nullopt;
+    if (flannel == FlannelData()) return std::nullopt;
     return flannel;
 }
 

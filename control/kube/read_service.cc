@@ -275,6 +275,9 @@ class ServiceReader {
             if (ip != nullptr && !ip->text().empty()) entry.ip = as_ip(*ip, problems_);
             entry.hostname = ingress.string("hostname");
             entry.is_proxy = ingress.word("ipMode", kIpModes, false);
+            if (ingress.has("ipMode") && !entry.ip) {
+                problems_.add(*ingress.get("ipMode"), "may be set only together with ip");
+            }
             service_->load_balancer.push_back(std::move(entry));
         }
     }

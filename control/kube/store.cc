@@ -82,8 +82,9 @@ ChangeSet ObjectStore::plan_delete(const std::vector<ObjectKey>& keys) const {
             changes.removed.push_back({key, std::move(before), std::nullopt});
     }
     sort_by_key(changes);
-    const auto twice = std::ranges::unique(changes.removed, {}, &Change::key);
-    changes.removed.erase(twice.begin(), twice.end());
+    const auto is_same = [](const Change& a, const Change& b) { return a.key == b.key; };
+    changes.removed.erase(std::unique(changes.removed.begin(), changes.removed.end(), is_same),
+                          changes.removed.end());
     return changes;
 }
 

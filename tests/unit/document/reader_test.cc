@@ -197,6 +197,8 @@ TEST(Reader, SaysWhatIsWrongWithYaml) {
     EXPECT_EQ(read("a: 1\n b: 2\n").substr(0, 15), "t:2:3: not YAML");
     EXPECT_EQ(read("a: *x\n").substr(0, 15), "t:1:4: not YAML");
     EXPECT_EQ(read("a: [1\n").substr(0, 15), "t:2:1: not YAML");
+    EXPECT_EQ(read(","), "t:1:1: not YAML: no value begins here");
+    EXPECT_EQ(read("a: 1\n---\n, b\n"), "t:3:1: not YAML: no value begins here");
     EXPECT_EQ(read("\tx: 1\n: :").find('\n'), std::string::npos);
 }
 
