@@ -1,4 +1,6 @@
 // Frontends as kube-proxy would have them.
+#include "control/compile/services.h"
+
 #include <gmock/gmock.h>
 
 #include "tests/unit/compile/world.h"

@@ -1,6 +1,10 @@
 // Where packets go: routes, ports, bridge, and what bumps the topology's epoch.
+#include "control/compile/topology.h"
+
 #include <gmock/gmock.h>
 
+#include "control/compile/topology_builder.h"
+#include "control/compile/topology_tables.h"
 #include "tests/unit/compile/world.h"
 
 namespace podlane::control::test {
@@ -422,6 +426,15 @@ TEST(Topology, APodsAddressIsItsAlone) {
     EXPECT_THAT(world.notices,
                 ElementsAre(HasSubstr("pod default/a: 10.244.1.1 is the gateway's address"),
                             HasSubstr("pod default/web: 10.244.1.10 is pod default/a's")));
+}
+
+TEST(TopologyTables, PrefixesOverlapWhenOneHoldsTheOther) {
+    EXPECT_TRUE(overlap(prefix("10.244.0.0/16"), prefix("10.244.3.0/24")));
+    EXPECT_TRUE(overlap(prefix("10.244.3.0/24"), prefix("10.244.0.0/16")));
+    EXPECT_FALSE(overlap(prefix("10.244.2.0/24"), prefix("10.244.3.0/24")));
+    EXPECT_FALSE(overlap(prefix("0.0.0.0/0"), prefix("::/0")));
+    EXPECT_EQ(host_prefix(ip("fd00::1")), prefix("fd00::1/128"));
+    EXPECT_EQ(TopologyTables{}.family<V6>().routes.size(), 0u);
 }
 
 }  // namespace

@@ -1,0 +1,114 @@
+// The choice of endpoints and the pure rules of frontends, apart from any store's history.
+#include "control/compile/endpoints.h"
+
+#include <gmock/gmock.h>
+
+#include "control/compile/frontends.h"
+#include "tests/unit/compile/world.h"
+
+namespace podlane::control::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+EndpointCandidate candidate(std::string_view address, bool ready, bool serving, bool terminating,
+                            bool local) {
+    return {ip(address), 80, ready, serving, terminating, local, ""};
+}
+
+std::vector<std::string> texts(const std::vector<podlane::Endpoint<V4>>& endpoints) {
+    std::vector<std::string> out;
+    for (const auto& endpoint : endpoints) out.push_back(to_string(IpAddress(endpoint.address)));
+    return out;
+}
+
+TEST(ChooseEndpoints, ReadyOnesElseThoseThatServeWhileTheyTerminate) {
+    const auto ready = candidate("10.0.0.1", true, true, false, false);
+    const auto draining = candidate("10.0.0.2", false, true, true, false);
+    const auto silent = candidate("10.0.0.3", false, false, true, false);
+    const auto unready = candidate("10.0.0.4", false, true, false, false);
+    EXPECT_THAT(texts(choose_endpoints<V4>({ready, draining, silent, unready}).cluster),
+                ElementsAre("10.0.0.1"));
+    EXPECT_THAT(texts(choose_endpoints<V4>({draining, silent, unready}).cluster),
+                ElementsAre("10.0.0.2"));
+    EXPECT_THAT(choose_endpoints<V4>({silent, unready}).cluster, IsEmpty());
+}
+
+TEST(ChooseEndpoints, LocalOnesAreChosenApartFromTheClusters) {
+    const auto remote = candidate("10.0.0.1", true, true, false, false);
+    const auto draining = candidate("10.0.0.2", false, true, true, true);
+    const auto choice = choose_endpoints<V4>({remote, draining});
+    EXPECT_THAT(texts(choice.cluster), ElementsAre("10.0.0.1"));
+    EXPECT_THAT(texts(choice.local), ElementsAre("10.0.0.2"));
+    EXPECT_THAT(choose_endpoints<V6>({remote, draining}).cluster, IsEmpty());
+}
+
+TEST(EndpointSets, AreTheSameOnEveryNodeForTheSameEndpoints) {
+    const std::vector<podlane::Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)},
+                                                       {ip("10.0.0.2").as<V4>(), be16(80)},
+                                                       {ip("10.0.0.2").as<V4>(), be16(81)}};
+    const auto one = make_endpoint_set<V4>(endpoints);
+    const auto two = make_endpoint_set<V4>(endpoints);
+    EXPECT_TRUE(std::equal(one->maglev.slots().begin(), one->maglev.slots().end(),
+                           two->maglev.slots().begin(), two->maglev.slots().end()));
+    EXPECT_EQ(one->maglev.size(), 509u);
+    EXPECT_EQ(make_endpoint_set<V4>({}), empty_endpoint_set<V4>());
+}
+
+TEST(IpAddressHash, TellsFamiliesAndAddressesApart) {
+    const IpAddressHash hash;
+    EXPECT_NE(hash(ip("10.0.0.1")), hash(ip("10.0.0.2")));
+    EXPECT_NE(hash(ip("0.0.0.0")), hash(ip("::")));
+}
+
+TEST(Frontends, AServiceHasTheFamiliesOfItsAddressesOrThoseItNames) {
+    Service service;
+    const auto families = [&](AddressFamily by_default = AddressFamily::kIpv4) {
+        return std::string(has_family(service, AddressFamily::kIpv4, by_default) ? "4" : "") +
+               (has_family(service, AddressFamily::kIpv6, by_default) ? "6" : "");
+    };
+    EXPECT_EQ(families(), "4");
+    EXPECT_EQ(families(AddressFamily::kIpv6), "6");
+    service.ip_family_policy = IpFamilyPolicy::kPreferDualStack;
+    EXPECT_EQ(families(), "46");
+    service.ip_families = {AddressFamily::kIpv6};
+    EXPECT_EQ(families(), "6");
+    service.cluster_ips = {ip("10.96.0.1")};
+    EXPECT_EQ(families(), "4");
+}
+
+TEST(Frontends, AnExternalPolicyOfAServiceWithoutOutsideMeansNothing) {
+    Service service;
+    service.external_policy = TrafficPolicy::kLocal;
+    EXPECT_FALSE(uses_local_endpoints(service));
+    service.type = ServiceType::kNodePort;
+    EXPECT_TRUE(uses_local_endpoints(service));
+    service.headless = true;
+    EXPECT_TRUE(is_unserved(service));
+}
+
+TEST(Frontends, AreEqualWhenAllTheirFieldsAreAndTheirEndpoints) {
+    Service service;
+    service.meta.name_space = "default";
+    service.meta.name = "web";
+    service.cluster_ips = {ip("10.96.0.1")};
+    ServicePort port;
+    port.port = 80;
+    const std::vector<podlane::Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)}};
+    const auto make = [&] {
+        return service_frontends<V4>(service, port, {make_endpoint_set<V4>(endpoints), nullptr})
+            .front();
+    };
+    const auto one = make();
+    EXPECT_TRUE(same_frontend(one, make()));
+    service.affinity_seconds = 60;
+    EXPECT_FALSE(same_frontend(one, make()));
+    auto other = one;
+    other.outside = empty_endpoint_set<V4>();
+    EXPECT_FALSE(same_frontend(one, other));
+    EXPECT_EQ(key_of(one), (FrontendKey<V4>{ip("10.96.0.1").as<V4>(), be16(80), 6}));
+}
+
+}  // namespace
+}  // namespace podlane::control::test
