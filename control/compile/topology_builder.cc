@@ -11,13 +11,6 @@ namespace podlane::control {
 
 namespace {
 
-/// The first address of each pod CIDR.
-std::vector<IpAddress> gateways_of(const PodsConfig& pods) {
-    std::vector<IpAddress> gateways;
-    for (const IpPrefix& cidr : pods.cidrs) gateways.push_back(address_plus(cidr.address, 1));
-    return gateways;
-}
-
 /// Sorted by name, so that what wins does not depend on the order of the input.
 std::vector<const PodPort*> by_name(const std::vector<PodPort>& pods) {
     std::vector<const PodPort*> sorted;
@@ -144,7 +137,7 @@ void TopologyBuilder::add_own_pod_cidrs() {
         with_prefix(cidr,
                     [](auto& tables, const auto& prefix) { tables.pod_cidrs.push_back(prefix); });
     }
-    for (const IpAddress& gateway : gateways_of(config_.pods)) {
+    for (const IpAddress& gateway : config_.pods.gateways()) {
         set_route(host_prefix(gateway), RouteKind::kGateway, kNoPort, kNoAdjacency, "pod gateway");
         keep_source(host_prefix(gateway), KeepSource::kNode);
         with_prefix(host_prefix(gateway), [](auto& tables, const auto& prefix) {
@@ -154,7 +147,7 @@ void TopologyBuilder::add_own_pod_cidrs() {
 }
 
 void TopologyBuilder::add_pods() {
-    const std::vector<IpAddress> gateways = gateways_of(config_.pods);
+    const std::vector<IpAddress> gateways = config_.pods.gateways();
     std::map<IpAddress, std::string> owners;
     for (const PodPort* pod : by_name(input_.pods)) {
         if (!is_port(pod->port)) continue;

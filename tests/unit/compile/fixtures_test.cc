@@ -1,4 +1,5 @@
-// Objects as a real API server lists them: PODLANE_FIXTURES names the folder; skipped without.
+// Objects as a real API server lists them: PODLANE_FIXTURES names the folder with kubernetes/ in
+// it; skipped without one.
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -21,8 +22,12 @@ using ::testing::SizeIs;
 class Fixtures : public ::testing::Test {
   protected:
     void SetUp() override {
-        const char* set = std::getenv("PODLANE_FIXTURES");
-        folder_ = set != nullptr ? set : "../shared/fixtures/kubernetes";
+        const char* given = std::getenv("PODLANE_FIXTURES");
+        const char* root = std::getenv("PODLANE_SOURCE");
+        const std::filesystem::path source = root != nullptr ? root : ".";
+        folder_ =
+            (given != nullptr ? std::filesystem::path(given) : source / "../shared/fixtures") /
+            "kubernetes";
         if (!std::filesystem::is_directory(folder_)) GTEST_SKIP() << "no " << folder_;
         for (const char* kind : {"nodes", "services", "endpointslices", "endpoints", "pods"}) {
             std::ifstream in(folder_ / "yaml" / (std::string(kind) + ".yaml"));
