@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "lib/base/drop.h"
-#include "lib/proto/flow_key.h"
 #include "lib/path/trace.h"
+#include "lib/proto/flow_key.h"
 #include "lib/state/snapshot.h"
 
 namespace podlane {

@@ -78,7 +78,7 @@ struct Frontend {
     std::string port_name;
 };
 
-/// What a frontend is found by. Port 0 with protocol 0: "this address belongs to a Service".
+/// What a frontend is found by. Port 0 with protocol 0: "this address is a ClusterIP".
 template <Family F>
 struct FrontendKey {
     typename F::Address address{};  ///< zero for a NodePort
@@ -103,7 +103,7 @@ class FrontendTable {
         const Entry* entry = find_entry(key);
         return entry != nullptr ? entry->frontend.get() : nullptr;
     }
-    /// Whether any service has this address (as ClusterIP, external or load balancer address).
+    /// Whether any Service has this address as a ClusterIP: what it does not serve, it rejects.
     [[nodiscard]] bool has_address(const typename F::Address& address) const noexcept {
         return find_entry({address, be16(0), 0}) != nullptr;
     }

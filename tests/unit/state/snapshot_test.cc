@@ -5,6 +5,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/state/adjacency.h"
 #include "lib/state/events.h"
+#include "lib/state/ids.h"
 
 namespace podlane {
 namespace {
@@ -43,6 +44,12 @@ TEST(RawAddress, KeepsItsFamilyAndItsBytes) {
         EXPECT_EQ(RawAddress::from(address).to_ip(), address);
         EXPECT_EQ(RawAddress::from(address).is_v6, address.is_v6());
     }
+}
+
+TEST(Ids, NoneIsNotTheFirstOne) {
+    EXPECT_EQ(index_of(kNoAdjacency), 0u) << "adjacencies begin at 1";
+    EXPECT_EQ(index_of(kNoService), 0u) << "and so do services";
+    EXPECT_GE(index_of(kNoPort), kMaxPorts) << "while port 0 is a port";
 }
 
 TEST(Adjacency, HoldsTheLargestOuterHeader) {
