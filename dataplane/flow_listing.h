@@ -3,9 +3,9 @@
 
 #include <functional>
 
+#include "lib/base/quiescent.h"
 #include "lib/flow/table.h"
 #include "lib/state/dataplane.h"
-#include "lib/base/quiescent.h"
 
 namespace podlane::dataplane {
 

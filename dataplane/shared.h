@@ -14,8 +14,8 @@
 #include "dataplane/ports/port.h"
 #include "dataplane/runtime.h"
 #include "dataplane/worker_ctx.h"
-#include "lib/flow/table.h"
 #include "lib/base/quiescent.h"
+#include "lib/flow/table.h"
 
 namespace podlane::dataplane {
 

@@ -11,8 +11,8 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
-#include "lib/flow/entry.h"
 #include "lib/base/quiescent.h"
+#include "lib/flow/entry.h"
 
 namespace podlane {
 

@@ -12,9 +12,9 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
-#include "lib/proto/flow_key.h"
 #include "lib/flow/rewrite.h"
 #include "lib/flow/tcp_state.h"
+#include "lib/proto/flow_key.h"
 
 namespace podlane {
 

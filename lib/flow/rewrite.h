@@ -11,9 +11,9 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
-#include "lib/proto/flow_key.h"
 #include "lib/flow/sctp_change.h"
 #include "lib/proto/checksum.h"
+#include "lib/proto/flow_key.h"
 #include "lib/proto/icmp.h"
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"

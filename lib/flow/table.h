@@ -19,6 +19,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
+#include "lib/base/quiescent.h"
 #include "lib/base/result.h"
 #include "lib/flow/blocks.h"
 #include "lib/flow/bucket.h"
@@ -26,7 +27,6 @@
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
 #include "lib/proto/flow_key.h"
-#include "lib/base/quiescent.h"
 
 namespace podlane {
 

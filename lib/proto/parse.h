@@ -16,9 +16,9 @@
 
 #include "lib/base/drop.h"
 #include "lib/base/family.h"
-#include "lib/proto/flow_key.h"
 #include "lib/proto/checksum.h"
 #include "lib/proto/ethernet.h"
+#include "lib/proto/flow_key.h"
 #include "lib/proto/icmp.h"
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"
@@ -400,7 +400,8 @@ template <Family F>
 }
 
 /// The key of the whole datagram, also when `headers` are those of its first fragment: where a flow
-/// is decided by ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family is F.
+/// is decided by ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family
+/// is F.
 template <Family F>
 [[nodiscard]] inline FlowKey<F> whole_flow_key(const uint8_t* frame, const Headers& headers,
                                                uint16_t vnet = 0) noexcept {

@@ -39,8 +39,8 @@ struct TapPortSpec {
     std::string ifname;
     MacAddress mac{};
     uint16_t mtu = 1500;
-    uint8_t vnet_header_bytes = 12; ///< of the virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
-    std::vector<int> queue_fds;  ///< ownership passes to the dataplane; closed on remove_port()
+    uint8_t vnet_header_bytes = 12;  ///< of the virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
+    std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
 };
 
 struct WorkerInfo {

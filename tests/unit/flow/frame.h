@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "lib/proto/flow_key.h"
 #include "lib/proto/checksum.h"
 #include "lib/proto/ethernet.h"
+#include "lib/proto/flow_key.h"
 #include "lib/proto/parse.h"
 
 namespace podlane::test {

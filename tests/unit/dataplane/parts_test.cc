@@ -1,0 +1,155 @@
+// The parts of a worker, each by itself.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "dataplane/checksum_offload.h"
+#include "dataplane/flow_listing.h"
+#include "dataplane/handoff.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/ports/port.h"
+#include "dataplane/ports/tap_io.h"
+#include "dataplane/ports/tx_buffers.h"
+#include "dataplane/runtime.h"
+#include "dataplane/slowpath/answer.h"
+#include "dataplane/slowpath/hold.h"
+#include "dataplane/slowpath/purge.h"
+#include "dataplane/stages/decap.h"
+#include "dataplane/stages/encap.h"
+#include "dataplane/stages/lookup.h"
+#include "dataplane/stages/parse.h"
+#include "dataplane/stages/rewrite.h"
+#include "dataplane/stages/stage.h"
+#include "dataplane/stages/tx.h"
+#include "dataplane/worker_ctx.h"
+#include "tests/unit/dataplane/frames_of.h"
+
+namespace podlane::dataplane {
+namespace {
+
+static_assert(Stage<Parse> && Stage<Decap> && Stage<Lookup> && Stage<SlowPath> &&
+              Stage<RewriteStage> && Stage<Encap> && Stage<Tx>);
+
+TEST(HoldQueue, GivesBackInOrderAndKnowsWhatIsOverdue) {
+    auto queue = std::make_unique<HoldQueue>();
+    EXPECT_TRUE(queue->empty());
+    for (uint64_t i = 0; i < 3; ++i) {
+        HeldPacket held{};
+        held.until_ms = 100 + i;
+        held.in_port = PortId{static_cast<uint16_t>(i)};
+        ASSERT_TRUE(queue->add(held));
+    }
+    EXPECT_FALSE(queue->overdue(99));
+    EXPECT_TRUE(queue->overdue(100));
+    std::vector<HeldPacket> out(HoldQueue::kSlots);
+    ASSERT_EQ(queue->take_all(out.data()), 3u);
+    EXPECT_EQ(out[2].in_port, PortId{2});
+    EXPECT_EQ(queue->size(), 0u);
+}
+
+TEST(Doorbell, RingsOnlyForASleeper) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    Doorbell bell;
+    bell.fd = ends[1];
+    bell.ring();
+    bell.sleeping = true;
+    bell.ring();
+    bell.ring();
+    char bytes[64];
+    EXPECT_EQ(read(ends[0], bytes, sizeof(bytes)), 8) << "one wake-up of eight bytes";
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(PortTable, AChangeRaisesTheVersion) {
+    auto table = std::make_unique<PortTable>();
+    const uint32_t before = table->version();
+    Port port;
+    table->set(PortId{3}, &port);
+    EXPECT_EQ(table->get(PortId{3}), &port);
+    EXPECT_EQ(table->get(kNoPort), nullptr);
+    EXPECT_NE(table->version(), before);
+}
+
+TEST(TxBuffers, ListEachPortOnceAndForgetAfterDraining) {
+    auto buffers = std::make_unique<TxBuffers>();
+    buffers->lane(PortId{1}).count = 2;
+    (void)buffers->lane(PortId{2});
+    (void)buffers->lane(PortId{1});
+    unsigned flushed = 0;
+    const auto flush_lane = [&](PortId, TxBuffers::Lane& lane) {
+        ++flushed;
+        lane.count = 0;
+    };
+    buffers->drain(flush_lane);
+    EXPECT_EQ(flushed, 1u) << "an empty lane is passed over";
+    buffers->drain(flush_lane);
+    EXPECT_EQ(flushed, 1u);
+}
+
+TEST(HandoffRings, EachPairOfWorkersHasItsOwn) {
+    HandoffRings rings(3);
+    EXPECT_NE(&rings.ring(0, 1), &rings.ring(1, 0));
+    ASSERT_TRUE(rings.ring(0, 1).push({nullptr, PortId{7}}));
+    Handoff item;
+    EXPECT_FALSE(rings.ring(1, 0).pop(item));
+    ASSERT_TRUE(rings.ring(0, 1).pop(item));
+    EXPECT_EQ(item.port, PortId{7});
+}
+
+TEST(WorkerCtx, NoticesAreABurstAndThenOneAMillisecond) {
+    auto ctx = std::make_unique<WorkerCtx>();
+    unsigned at_once = 0;
+    while (ctx->may_notify()) ++at_once;
+    EXPECT_EQ(at_once, WorkerCtx::kNoticeBurst);
+    ctx->now_ms += 2;
+    EXPECT_TRUE(ctx->may_notify());
+    EXPECT_TRUE(ctx->may_notify());
+    EXPECT_FALSE(ctx->may_notify());
+    EXPECT_NE(ctx->next_random(), ctx->next_random());
+}
+
+TEST(Answer, PodsUplinksAndTheHostAreToldDifferentThings) {
+    Rig rig;
+    auto ctx = std::make_unique<WorkerCtx>();
+    ctx->snapshot = &rig.snapshot();
+    using W = World<V4>;
+    const auto ask = [&](Rig::Who who, const char* target) {
+        return answer_for<V4>(*ctx, rig.port(who), ip<V4>(target));
+    };
+    EXPECT_EQ(ask(Rig::kPodA, W::kPodB), Names::kPodBMac);
+    EXPECT_EQ(ask(Rig::kPodA, W::kNode), Names::kGatewayMac);
+    EXPECT_EQ(ask(Rig::kPodA, W::kOutside), std::nullopt);
+    EXPECT_EQ(ask(Rig::kUplink, W::kNode), Names::kUplinkMac);
+    EXPECT_EQ(ask(Rig::kUplink, W::kGateway), std::nullopt);
+    EXPECT_EQ(ask(Rig::kHost, W::kOutside), Names::kGatewayMac);
+}
+
+TEST(FlowListing, TellsAConnectionInWords) {
+    Rig rig;
+    using W = World<V4>;
+    rig.send(Rig::kPodA, tcp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService,
+                                 80, kTcpSyn));
+    std::vector<FlowInfo> flows;
+    size_t left = 10;
+    list_flows<V4>(*rig.shared().flows_v4, rig.shared().domain, 0, 5, left,
+                   [&](const FlowInfo& flow) { flows.push_back(flow); });
+    ASSERT_EQ(flows.size(), 1u);
+    EXPECT_EQ(left, 9u);
+    EXPECT_EQ(to_string(flows[0].dst), W::kService);
+    EXPECT_EQ(to_string(flows[0].reply_src), W::kPodB);
+    EXPECT_EQ(flows[0].reply_src_port, 8080);
+    EXPECT_EQ(flows[0].state, "SYN_SENT");
+    EXPECT_EQ(flows[0].service, ServiceId{7});
+}
+
+TEST(Runtime, RefusesANumberOfWorkersThatCannotBe) {
+    const auto started = start(RuntimeConfig{});
+    ASSERT_FALSE(started.ok());
+    EXPECT_EQ(started.error().message, "workers: 0 is not allowed (1-64)");
+}
+
+}  // namespace
+}  // namespace podlane::dataplane
