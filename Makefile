@@ -10,7 +10,7 @@ deps:
 	@scripts/deps.sh build test demo
 
 $(BUILD)/build.ninja: | deps
-	meson setup $(BUILD) --buildtype=release -Ddebug=true
+	meson setup $(BUILD) --buildtype=release
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)

@@ -15,7 +15,10 @@ import xml.etree.ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
-SUITES = ["unit", "property", "golden", "lint", "fuzz-smoke", "system", "bench-smoke"]
+# What needs the programs as users have them, and what is better run under the sanitizers.
+PROGRAM_SUITES = ["lint", "system", "bench-smoke"]
+CODE_SUITES = ["unit", "property", "fuzz-smoke"]
+FUZZ_SECONDS = 15
 
 
 class Totals:
@@ -67,11 +70,13 @@ class Totals:
         if not good and len(self.failed) == failed_before:
             self.failed.append(whole_run)
 
-    def build_and_test(self, name, build, suite, prefix):
-        """Builds the programs of one suite alone and runs it, with time for slow checks."""
-        if self.step(name, ["ninja", "-C", build, *programs_of(build, prefix)]):
-            self.meson_test(name, build, "--no-rebuild", "--suite", suite,
-                            "--timeout-multiplier", "10")
+    def build_and_test(self, name, build, suites, *prefixes, slower=1):
+        """Builds the programs of some suites alone and runs them, `slower` times as patient."""
+        programs = [each for prefix in prefixes for each in programs_of(build, prefix)]
+        words = [word for suite in suites for word in ("--suite", suite)]
+        if self.step(name, ["ninja", "-C", build, *programs]):
+            self.meson_test(name, build, "--no-rebuild", *words,
+                            "--timeout-multiplier", str(slower))
 
     def configure(self, name, build, options, **environment):
         """Makes a build folder unless it is there; the step that fails counts."""
@@ -88,28 +93,36 @@ def programs_of(build, prefix):
             if target["type"] == "executable" and target["name"].startswith(prefix)]
 
 
-def suites(*names):
-    return [word for name in names for word in ("--suite", name)]
-
-
 def sanitizers(totals):
-    """The unit tests under ASan and UBSan; those without DPDK that use threads under TSan."""
-    checked = ["-Doptimization=1", "-Dbench=false"]
+    """The code's tests under ASan and UBSan; those without DPDK that use threads under TSan."""
+    checked = ["-Doptimization=0", "-Dbench=false"]
     asan = BUILD + "-asan"
     if totals.configure("asan", asan, ["-Db_sanitize=address,undefined", *checked]):
-        totals.build_and_test("asan+ubsan", asan, "unit", "unit_")
+        totals.build_and_test("asan+ubsan", asan, CODE_SUITES, "unit_", "property_", "replay_",
+                              slower=10)
     tsan = BUILD + "-tsan"
     if totals.configure("tsan", tsan, ["-Db_sanitize=thread", "-Dprograms=false", *checked]):
-        totals.build_and_test("tsan", tsan, "unit", "unit_")
+        totals.build_and_test("tsan", tsan, ["unit"], "unit_", slower=10)
 
 
 def fuzzers(totals):
-    """Each libFuzzer target runs for a few seconds on its corpus."""
+    """Each libFuzzer target starts from its corpus and runs for a few seconds."""
     fuzz = BUILD + "-fuzz"
-    clang = {"CC": "clang", "CXX": "clang++"}
-    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1"]
-    if totals.configure("fuzz", fuzz, options, **clang):
-        totals.build_and_test("libFuzzer", fuzz, "fuzz-smoke", "fuzz")
+    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1",
+               "-Db_sanitize=address,undefined"]
+    if not totals.configure("fuzz", fuzz, options, CC="clang", CXX="clang++"):
+        return
+    targets = programs_of(fuzz, "fuzz_")
+    if not totals.step("fuzz", ["ninja", "-C", fuzz, *targets]):
+        return
+    for target in targets:
+        name = os.path.basename(target)
+        found = os.path.join(fuzz, "found", name)
+        os.makedirs(found, exist_ok=True)
+        corpus = os.path.join(ROOT, "tests/fuzz/corpus", name.removeprefix("fuzz_"))
+        command = [os.path.join(fuzz, target), f"-max_total_time={FUZZ_SECONDS}", "-verbosity=0",
+                   f"-artifact_prefix={found}/", found, corpus]
+        totals.passed += totals.step(name, command)
 
 
 def demo(totals):
@@ -123,12 +136,13 @@ def demo(totals):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true",
-                        help="no sanitizers, no libFuzzer, no demo")
+                        help="the code's tests without sanitizers; no libFuzzer, no demo")
     options = parser.parse_args()
     totals = Totals()
-    if totals.step("build", ["ninja", "-C", BUILD]):
-        totals.meson_test("tests", BUILD, *suites(*SUITES))
-    if not options.quick:
+    totals.build_and_test("programs", BUILD, PROGRAM_SUITES, "podlane", "bench_")
+    if options.quick:
+        totals.build_and_test("code", BUILD, CODE_SUITES, "unit_", "property_", "replay_")
+    else:
         sanitizers(totals)
         fuzzers(totals)
         demo(totals)
