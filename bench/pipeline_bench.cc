@@ -1,0 +1,219 @@
+// The packet's way by stage and as a whole: parse, rewrite, encap, and a burst from parse to send.
+//
+// Frames of 60 bytes lie ready in packet buffers and are copied afresh for each burst, since stages
+// change them; that copy is in the figures. Sent frames go to net_null. There is no device to read
+// from and no second worker: an upper bound for what a port can deliver. Items are packets.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include "dataplane/pipeline.h"
+#include "dataplane/ports/open_ports.h"
+#include "dataplane/shared.h"
+#include "lib/dpdk/eal.h"
+#include "lib/dpdk/mempool.h"
+#include "tests/support/frames.h"
+#include "tests/support/world.h"
+
+namespace podlane::dataplane {
+namespace {
+
+constexpr uint32_t kFlowCapacity = 1u << 20;
+
+template <class T>
+T take(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message);
+    return std::move(result).value();
+}
+
+/// One worker's context with all ports on net_null, for the life of the program.
+struct Bench {
+    Eal eal;
+    PacketPool pool;
+    std::unique_ptr<Shared> shared = std::make_unique<Shared>(1);
+    std::vector<std::unique_ptr<OpenPort>> ports;
+    std::shared_ptr<Snapshot> snapshot;
+    std::unique_ptr<WorkerCtx> ctx = std::make_unique<WorkerCtx>();
+
+    static Bench& get() {
+        static auto* bench = new Bench;  // EAL's own end at exit would come too late
+        return *bench;
+    }
+
+  private:
+    static PacketPoolRequest pool_request() {
+        PacketPoolRequest request;
+        request.mbufs = 8192;
+        return request;
+    }
+    Bench() : eal(take(start_eal(EalRequest{}))), pool(take(create_packet_pool(pool_request()))) {
+        shared->control_doorbell.sleeping = false;
+        for (uint16_t i = 0; i < 4; ++i) {
+            auto port = take(open_device_port({"p" + std::to_string(i), PortKind::kPod,
+                                               "net_null" + std::to_string(i), 1500, std::nullopt,
+                                               1, pool.get()}));
+            port->port.id = PortId{i};
+            shared->ports.set(PortId{i}, &port->port);
+            ports.push_back(std::move(port));
+        }
+        snapshot = make_world({PortId{0}, PortId{1}, PortId{2}, PortId{3}});
+        FlowTableOptions options;
+        options.capacity = kFlowCapacity;
+        shared->flows_v4 = take(FlowTable<V4>::create(options, shared->domain));
+        shared->flows_v6 = take(FlowTable<V6>::create(options, shared->domain));
+        shared->domain.online(0);
+        ctx->counters = shared->counters[0].get();
+        ctx->flows_v4 = shared->flows_v4.get();
+        ctx->flows_v6 = shared->flows_v6.get();
+        ctx->pool = pool.get();
+        ctx->ports = &shared->ports;
+        ctx->handoff = &shared->handoff;
+        ctx->doorbells = shared->doorbells.data();
+        ctx->control_doorbell = &shared->control_doorbell;
+        ctx->events = shared->events[0].get();
+        ctx->snapshot = snapshot.get();
+        ctx->now_ms = 1000;
+        ctx->now_s = 1;
+    }
+};
+
+using Template = std::array<uint8_t, 64>;
+
+/// UDP from pod A, one flow each, in random order.
+template <Family F>
+std::vector<Template> templates(uint32_t flows, const char* dst, const MacAddress& dst_mac) {
+    using W = World<F>;
+    std::vector<Template> out(flows);
+    for (uint32_t i = 0; i < flows; ++i) {
+        const auto src = address_plus(parse_ip(W::kPodA).value(), i >> 15);
+        const auto frame = test::frame()
+                               .eth(RigNames::kPodAMac, dst_mac)
+                               .ip(src, parse_ip(dst).value())
+                               .udp(static_cast<uint16_t>(1024 + (i & 0x7fff)), 80)
+                               .payload(std::same_as<F, V4> ? 18 : 0)
+                               .build();
+        std::copy_n(frame.begin(), std::min(frame.size(), out[i].size()), out[i].begin());
+    }
+    std::shuffle(out.begin(), out.end(), std::mt19937(7));
+    return out;
+}
+
+constexpr size_t frame_bytes(int version) noexcept {
+    return version == 4 ? 60 : 62;
+}
+
+/// Fills the next burst with fresh copies.
+template <Family F>
+Burst next_burst(WorkerCtx& ctx, const std::vector<Template>& from, size_t& at) {
+    for (unsigned i = 0; i < kBurst; ++i) {
+        rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
+        if (mbuf == nullptr) throw std::runtime_error("the pool is empty");
+        std::memcpy(rte_pktmbuf_append(mbuf, frame_bytes(F::kVersion)), from[at].data(), 64);
+        at = at + 1 == from.size() ? 0 : at + 1;
+        Packet& packet = ctx.packets[i];
+        packet.mbuf = mbuf;
+        packet.in_port = PortId{0};
+        packet.flags = 0;
+    }
+    return {ctx.packets.data(), kBurst};
+}
+
+template <Family F>
+void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac) {
+    Bench& bench = Bench::get();
+    WorkerCtx& ctx = *bench.ctx;
+    const auto flows = static_cast<uint32_t>(state.range(0));
+    const auto frames = templates<F>(flows, dst, dst_mac);
+    size_t at = 0;
+    const auto one = [&] {
+        bench.shared->domain.quiescent(0);
+        Pipeline::run(ctx, next_burst<F>(ctx, frames, at));
+        flush(ctx);
+    };
+    for (uint32_t i = 0; i < flows + kBurst; i += kBurst) one();
+    const uint64_t drops_before = ctx.counters->ports[0].rx_dropped.get();
+    const uint64_t slow_before = ctx.counters->slow_path.get();
+    for (auto _ : state) one();
+    state.SetItemsProcessed(state.iterations() * kBurst);
+    if (ctx.counters->ports[0].rx_dropped.get() != drops_before) {
+        state.SkipWithError("packets were dropped");
+    }
+    state.counters["slow"] = static_cast<double>(ctx.counters->slow_path.get() - slow_before);
+}
+
+void ClusterIpIpv4(benchmark::State& state) {
+    run<V4>(state, World<V4>::kService, RigNames::kGatewayMac);
+}
+void ClusterIpIpv6(benchmark::State& state) {
+    run<V6>(state, World<V6>::kService, RigNames::kGatewayMac);
+}
+void BridgedIpv4(benchmark::State& state) {
+    run<V4>(state, World<V4>::kPodB, RigNames::kPodBMac);
+}
+void EncapIpv4(benchmark::State& state) {
+    run<V4>(state, World<V4>::kRemotePod, RigNames::kGatewayMac);
+}
+BENCHMARK(BridgedIpv4)->Arg(4096);
+BENCHMARK(ClusterIpIpv4)->Arg(1)->Arg(4096)->Arg(65536)->Arg(1 << 19);
+BENCHMARK(ClusterIpIpv6)->Arg(4096)->Arg(65536);
+BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);
+
+/// The cost of the copies and the buffers alone, to subtract from the others.
+void Source(benchmark::State& state) {
+    Bench& bench = Bench::get();
+    const auto frames = templates<V4>(4096, World<V4>::kService, RigNames::kGatewayMac);
+    size_t at = 0;
+    for (auto _ : state) {
+        for (Packet& packet : next_burst<V4>(*bench.ctx, frames, at)) {
+            rte_pktmbuf_free(packet.mbuf);
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * kBurst);
+}
+BENCHMARK(Source);
+
+/// Parse alone, on frames that lie in the cache.
+void ParseFrame(benchmark::State& state) {
+    const auto frames = templates<V4>(256, World<V4>::kService, RigNames::kGatewayMac);
+    for (auto _ : state) {
+        for (const Template& frame : frames) {
+            Headers headers;
+            benchmark::DoNotOptimize(parse_frame(std::span(frame).first(60), 60, headers));
+            benchmark::DoNotOptimize(headers);
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(frames.size()));
+}
+BENCHMARK(ParseFrame);
+
+/// A DNAT rewrite alone, there and back so that the frame stays as it is.
+void ApplyRewrite(benchmark::State& state) {
+    auto frame = templates<V4>(1, World<V4>::kService, RigNames::kGatewayMac).front();
+    Headers headers;
+    if (parse_frame(std::span(frame).first(60), 60, headers) != Drop::kNone) {
+        state.SkipWithError("the frame is wrong");
+        return;
+    }
+    const FlowKey<V4> from = flow_key<V4>(frame.data(), headers);
+    FlowKey<V4> to = from;
+    to.dst = parse_ip(World<V4>::kPodB).value().as<V4>();
+    to.dst_port = be16(8080);
+    const Rewrite<V4> there = make_rewrite<V4>(from, to);
+    const Rewrite<V4> back = make_rewrite<V4>(to, from);
+    for (auto _ : state) {
+        apply_rewrite<V4>(frame.data(), headers, there, CsumState::kComplete);
+        apply_rewrite<V4>(frame.data(), headers, back, CsumState::kComplete);
+        benchmark::ClobberMemory();
+    }
+    state.SetItemsProcessed(state.iterations() * 2);
+}
+BENCHMARK(ApplyRewrite);
+
+}  // namespace
+}  // namespace podlane::dataplane
+
+BENCHMARK_MAIN();
