@@ -7,6 +7,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/flow_listing.h"
 #include "dataplane/handoff.h"
+#include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/ports/tap_io.h"
@@ -15,6 +16,7 @@
 #include "dataplane/slowpath/answer.h"
 #include "dataplane/slowpath/hold.h"
 #include "dataplane/slowpath/purge.h"
+#include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/lookup.h"
@@ -46,6 +48,19 @@ TEST(HoldQueue, GivesBackInOrderAndKnowsWhatIsOverdue) {
     ASSERT_EQ(queue->take_all(out.data()), 3u);
     EXPECT_EQ(out[2].in_port, PortId{2});
     EXPECT_EQ(queue->size(), 0u);
+}
+
+TEST(Packet, TheLastWordOnItsVerdictCounts) {
+    Packet packet{};
+    packet.to_slow(SlowReason::kTtl);
+    packet.drop(Drop::kIpTtlExpired);
+    EXPECT_EQ(packet.verdict, Verdict::kDrop);
+    packet.send_to(PortId{4});
+    EXPECT_EQ(packet.verdict, Verdict::kSend);
+    EXPECT_EQ(packet.out_port, PortId{4});
+    packet.flags = kToRouter;
+    EXPECT_TRUE(packet.is(kToRouter));
+    EXPECT_FALSE(packet.is(kFromOverlay));
 }
 
 TEST(Doorbell, RingsOnlyForASleeper) {
