@@ -25,9 +25,10 @@ FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
     info.state = info.protocol == kProtocolTcp
                      ? to_string(connection.state.tcp_state.load(std::memory_order_relaxed))
                      : (connection.state.replied() ? "REPLIED" : "UNREPLIED");
-    info.timeout_seconds = connection.timeout_seconds();
     const auto idle = static_cast<int32_t>(now_s - connection.last_seen_s());
     info.idle_seconds = idle > 0 ? static_cast<uint32_t>(idle) : 0;
+    const uint32_t timeout = connection.timeout_seconds();
+    info.timeout_seconds = timeout > info.idle_seconds ? timeout - info.idle_seconds : 0;
     info.service = ServiceId{connection.state.service_id};
     info.worker = connection.state.owner;
     return info;
