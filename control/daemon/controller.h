@@ -148,6 +148,7 @@ class Controller {
     PortId host_port_ = kNoPort;
     std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
     bool pending_ = false;
+    unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };
 
 /// Puts the controller's answers behind the methods of docs/rpc.md. `controller` must outlive

@@ -13,6 +13,11 @@ namespace podlane::control {
 
 namespace {
 
+/// RFC 5227 section 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL. The second one is for links that were
+/// not up yet when the first went out.
+constexpr unsigned kAnnouncements = 2;
+constexpr uint64_t kAnnounceIntervalMs = 2000;
+
 /// An address of ours to ask from: in the target's subnet if there is one, else of its family.
 std::optional<IpAddress> source_towards(const UplinkConfig& uplink, const IpAddress& target) {
     std::optional<IpAddress> other;
@@ -89,6 +94,10 @@ void Controller::port_lost(PortId port) {
 
 void Controller::tick() {
     const uint64_t now = now_ms_();
+    if (announcements_ < kAnnouncements &&
+        now - started_ms_ >= announcements_ * kAnnounceIntervalMs) {
+        announce_addresses();
+    }
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
 }
@@ -125,6 +134,7 @@ void Controller::solicit(const Solicitation& ask) {
 }
 
 void Controller::announce_addresses() {
+    ++announcements_;
     for (const auto& [port, uplink] : uplinks_) {
         for (const InterfaceAddress& own : uplink->addresses) {
             Command command;

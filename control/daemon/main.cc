@@ -13,12 +13,14 @@
 #include "control/config/node_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
+#include "control/daemon/object_files.h"
 #include "control/daemon/options.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/tap_maker.h"
 #include "control/daemon/uplink_device.h"
 #include "control/daemon/version.h"
 #include "control/netdev/kernel_guard.h"
+#include "control/rpc/client.h"
 #include "dataplane/runtime.h"
 
 namespace {
@@ -88,6 +90,11 @@ Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeCo
 }
 
 int run(NodeConfig config, const control::DaemonOptions& options) {
+    // Before anything is touched that the other one uses.
+    if (control::RpcClient::connect(config.socket).ok()) {
+        return fail(fmt::format("{}: socket: another podlaned answers at {}", config.document,
+                                config.socket));
+    }
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
     if (!cpus.ok()) return fail(fmt::format("{}: {}", config.document, cpus.error().message));
     auto guards = guard_interfaces(config);
@@ -113,6 +120,17 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     return 0;
 }
 
+/// Says what would be done; the objects that would be applied are read, too.
+int check(const NodeConfig& config) {
+    const auto objects = control::parse_object_files(config.objects);
+    if (!objects.ok()) return fail(objects.error().message);
+    fmt::print("{}", control::describe(config));
+    if (!config.objects.empty()) {
+        fmt::print("           {} objects that concern the dataplane\n", objects->objects.size());
+    }
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -131,10 +149,7 @@ int main(int argc, char** argv) try {
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
-    if (options->check) {
-        fmt::print("{}", control::describe(*config));
-        return 0;
-    }
+    if (options->check) return check(*config);
     set_up_log(options->log_level);
     return run(std::move(config).value(), *options);
 } catch (const std::exception& error) {

@@ -50,6 +50,14 @@ TEST_F(Start, OurAddressesAreAnnounced) {
     EXPECT_EQ(announced[1].address.to_ip(), address("fd50::1"));
 }
 
+TEST_F(Start, TheAnnouncementIsRepeatedOnceTwoSecondsLater) {
+    start();
+    pass(1900);
+    EXPECT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).size(), 2u);
+    pass(10'000);
+    EXPECT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).size(), 4u);
+}
+
 TEST_F(Start, TheGatewayIsAskedFor) {
     start();
     const auto asked = dataplane_.commands_of(CommandKind::kSolicit);
