@@ -134,12 +134,17 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
                                std::vector<std::string>& notices) {
     ids_changed_ = false;
     const auto known_before = ids_;
+    std::vector<std::string> said;
     TopologyBuilder builder(
         config_, input, store,
         {.id_of = [this](const AdjacencyKey& key) { return id_of(key); },
          .known = [&](const AdjacencyKey& key) { return known_before.contains(key); }},
-        notices);
+        said);
     TopologyTables tables = builder.build();
+    for (const std::string& notice : said) {
+        if (!last_notices_.contains(notice)) notices.push_back(notice);
+    }
+    last_notices_ = {said.begin(), said.end()};
 
     for (const auto& [id, content] : tables.adjacencies) {
         if (!same_adjacency(next.adjacencies[index_of(id)], content)) {

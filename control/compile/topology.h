@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,7 +83,8 @@ class TopologyCompiler {
     explicit TopologyCompiler(const NodeConfig& config) : config_(config) {}
 
     /// Changes the topology part of `next`, a copy of the snapshot that the last call made.
-    /// Notices are one line each: what of a Node, a pod or a port had to be left out.
+    /// Notices are one line each: what of a Node, a pod or a port had to be left out. What the last
+    /// call said already is not said again.
     void compile(const TopologyInput& input, const ObjectStore& store, Snapshot& next,
                  std::vector<std::string>& notices);
 
@@ -101,6 +103,7 @@ class TopologyCompiler {
     uint32_t next_id_ = 1;  // 0 is kNoAdjacency
     bool ids_changed_ = false;
     TopologyTables last_;
+    std::set<std::string> last_notices_;
 };
 
 }  // namespace podlane::control

@@ -428,6 +428,17 @@ TEST(Topology, APodsAddressIsItsAlone) {
                             HasSubstr("pod default/web: 10.244.1.10 is pod default/a's")));
 }
 
+TEST(Topology, ANoticeIsGivenOnceWhileItHolds) {
+    World world;
+    ASSERT_EQ(world.apply(node("b", "", "192.168.50.2")), "");
+    EXPECT_THAT(world.notices, Contains(HasSubstr("Node b: no podCIDRs")));
+    world.plug(plugged_in());
+    EXPECT_THAT(world.notices, IsEmpty());
+    ASSERT_EQ(world.remove(Kind::kNode, "", "b"), "");
+    ASSERT_EQ(world.apply(node("b", "", "192.168.50.2")), "");
+    EXPECT_THAT(world.notices, ElementsAre(HasSubstr("Node b: no podCIDRs")));
+}
+
 TEST(TopologyTables, PrefixesOverlapWhenOneHoldsTheOther) {
     EXPECT_TRUE(overlap(prefix("10.244.0.0/16"), prefix("10.244.3.0/24")));
     EXPECT_TRUE(overlap(prefix("10.244.3.0/24"), prefix("10.244.0.0/16")));
