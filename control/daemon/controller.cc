@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/daemon/config_place.h"
 #include "control/daemon/counters_json.h"
 #include "control/daemon/object_files.h"
 
@@ -100,7 +101,8 @@ Result<void> Controller::add_host_port() {
     }
     auto tap = taps_.make_host_tap(request);
     if (!tap.ok()) {
-        return Error{fmt::format("{}: host.interface: {}", config_.document, tap.error().message)};
+        return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
+                                 tap.error().message)};
     }
     auto port = dataplane_.add_tap_port({.name = request.ifname,
                                          .kind = PortKind::kHost,
@@ -111,7 +113,8 @@ Result<void> Controller::add_host_port() {
                                          .queue_fds = std::move(tap->queue_fds)});
     if (!port.ok()) {
         tap->remove();
-        return Error{fmt::format("{}: host.interface: {}", config_.document, port.error().message)};
+        return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
+                                 port.error().message)};
     }
     host_port_ = *port;
     tap_removers_[host_port_] = std::move(tap->remove);
@@ -123,8 +126,10 @@ Result<void> Controller::add_static_ports() {
         auto port = dataplane_.add_device_port(wanted.key(), PortKind::kPod, wanted.device.text(),
                                                config_.pods.mtu);
         if (!port.ok()) {
-            return Error{fmt::format("{}: pods.ports: {}: device {}: {}", config_.document,
-                                     wanted.key(), wanted.device.text(), port.error().message)};
+            const auto index = &wanted - config_.pods.ports.data();
+            const std::string path = fmt::format("pods.ports[{}].device", index);
+            return Error{fmt::format("{}: {}: {}", config_place(config_.document, path),
+                                     wanted.key(), port.error().message)};
         }
         AttachedPod pod;
         pod.id = *port;

@@ -16,8 +16,8 @@ Result<CpuPlan> plan_cpus(const WorkersConfig& workers, IdleMode idle,
     CpuPlan plan;
     for (const unsigned cpu : workers.cpus) {
         if (!std::binary_search(allowed.begin(), allowed.end(), cpu)) {
-            return Error{fmt::format("workers: CPU {} is none that podlaned may use ({})", cpu,
-                                     join(allowed))};
+            return Error{
+                fmt::format("CPU {} is none that podlaned may use ({})", cpu, join(allowed))};
         }
         plan.workers.push_back(static_cast<int>(cpu));
     }

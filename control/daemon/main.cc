@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/config/node_config.h"
+#include "control/daemon/config_place.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/object_files.h"
@@ -80,7 +81,8 @@ Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeCo
         if (!shared) continue;
         auto guard = control::guard_kernel_interface(shared->ifname, shared->use);
         if (!guard.ok()) {
-            return Error{fmt::format("{}: uplinks: {}: {}", config.document, uplink.name,
+            const std::string path = control::uplink_device_path(config, uplink.name);
+            return Error{fmt::format("{}: {}", control::config_place(config.document, path),
                                      guard.error().message)};
         }
         for (const std::string& warning : guard->warnings()) spdlog::warn("{}", warning);
@@ -89,19 +91,31 @@ Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeCo
     return guards;
 }
 
+/// The dataplane's words with the place of the device that they are about.
+std::string start_failure(const NodeConfig& config, const std::string& message) {
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        if (!message.starts_with(fmt::format("port {}: ", uplink.name))) continue;
+        const std::string path = control::uplink_device_path(config, uplink.name);
+        return fmt::format("{}: {}", control::config_place(config.document, path), message);
+    }
+    return fmt::format("{}: {}", config.document, message);
+}
+
 int run(NodeConfig config, const control::DaemonOptions& options) {
     // Before anything is touched that the other one uses.
     if (control::RpcClient::connect(config.socket).ok()) {
-        return fail(fmt::format("{}: socket: another podlaned answers at {}", config.document,
-                                config.socket));
+        return fail(fmt::format("{}: another podlaned answers at {}",
+                                control::config_place(config.document, "socket"), config.socket));
     }
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
-    if (!cpus.ok()) return fail(fmt::format("{}: {}", config.document, cpus.error().message));
+    if (!cpus.ok()) {
+        return fail(fmt::format("{}: {}", control::config_place(config.document, "workers"),
+                                cpus.error().message));
+    }
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
-    const std::string document = config.document;
     auto started = dataplane::start(runtime_config(config, cpus->workers, options));
-    if (!started.ok()) return fail(fmt::format("{}: {}", document, started.error().message));
+    if (!started.ok()) return fail(start_failure(config, started.error().message));
     // Threads that libraries start from here on inherit it, too: none may disturb a worker.
     if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
         spdlog::warn("control thread: {}", placed.error().message);
