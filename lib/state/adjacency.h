@@ -39,7 +39,7 @@ struct alignas(kCacheLine) Adjacency {
     MacAddress src{};  ///< the frame's source; in a tunnel, our VTEP MAC
     /// Sum of the outer IPv4 header with total length 0, for patching length and checksum in.
     uint32_t outer_partial_sum = 0;
-    uint32_t neighbour = 0;  ///< index into Snapshot::neighbour_requests' key space; 0: none
+    uint32_t neighbour = 0;  ///< reserved
     /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.
     std::array<uint8_t, 96> outer{};
 };
