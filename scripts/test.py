@@ -19,6 +19,8 @@ BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
 PROGRAM_SUITES = ["lint", "system", "bench-smoke"]
 CODE_SUITES = ["unit", "property", "fuzz-smoke"]
 FUZZ_SECONDS = 15
+# Line numbers for a sanitizer's report, without the time that full debug information takes.
+LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]
 
 
 class Totals:
@@ -102,7 +104,7 @@ def programs_of(build, prefix):
 
 def sanitizers(totals):
     """The code's tests under ASan and UBSan; those without DPDK that use threads under TSan."""
-    checked = ["-Doptimization=0", "-Dbench=false"]
+    checked = ["-Doptimization=0", *LINES_ONLY, "-Dbench=false"]
     asan = BUILD + "-asan"
     if totals.configure("asan", asan, ["-Db_sanitize=address,undefined", *checked]):
         totals.build_and_test("asan+ubsan", asan, CODE_SUITES, "unit_", "property_", "replay_",
@@ -116,7 +118,7 @@ def fuzzers(totals):
     """Each libFuzzer target starts from its corpus and runs for a few seconds."""
     fuzz = BUILD + "-fuzz"
     # RapidJSON adds to null pointers, which clang's checker would count as our fault.
-    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1",
+    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1", *LINES_ONLY,
                "-Db_sanitize=address,undefined", "-Dcpp_args=-fno-sanitize=pointer-overflow"]
     if not totals.configure("fuzz", fuzz, options, CC="clang", CXX="clang++"):
         return
