@@ -118,8 +118,9 @@ def fuzzers(totals):
     """Each libFuzzer target starts from its corpus and runs for a few seconds."""
     fuzz = BUILD + "-fuzz"
     # RapidJSON adds to null pointers, which clang's checker would count as our fault.
-    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1", *LINES_ONLY,
-               "-Db_sanitize=address,undefined", "-Dcpp_args=-fno-sanitize=pointer-overflow"]
+    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1", "-Ddebug=false",
+               "-Db_sanitize=address,undefined",
+               "-Dcpp_args=-g1 -fno-sanitize=pointer-overflow"]
     if not totals.configure("fuzz", fuzz, options, CC="clang", CXX="clang++"):
         return
     targets = programs_of(fuzz, "fuzz_")
