@@ -73,6 +73,10 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
     // Iterative: the parser's own stack would otherwise grow with the nesting before we see it.
     constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                                 rapidjson::kParseValidateEncodingFlag;
+    // A UTF-8 sequence that is cut off at the end is read to its full length before it is refused.
+    constexpr size_t kLongestSequence = 4;
+    const size_t text_bytes = message.size();
+    message.append(kLongestSequence, '\0');
     rapidjson::Reader reader;
     rapidjson::ParseResult parsed;
     size_t consumed = 0;
@@ -86,6 +90,7 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
         return !parsed.IsError();
     };
     document.Populate(generate);
+    message.resize(text_bytes);
     const auto no_json = [](std::string_view what, size_t at) {
         return RpcFailure{rpc_code::kParseError, fmt::format("no JSON: {} (at byte {})", what, at),
                           nullptr};
@@ -101,7 +106,7 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
         return no_json(rapidjson::GetParseError_En(parsed.Code()), parsed.Offset());
     }
     // The parser takes a NUL byte for the end of the text.
-    if (consumed != message.size()) return no_json("a NUL byte", consumed);
+    if (consumed != text_bytes) return no_json("a NUL byte", consumed);
     return std::nullopt;
 }
 
