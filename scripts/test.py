@@ -131,7 +131,8 @@ def fuzzers(totals):
         found = os.path.join(fuzz, "found", name)
         os.makedirs(found, exist_ok=True)
         corpus = os.path.join(ROOT, "tests/fuzz/corpus", name.removeprefix("fuzz_"))
-        command = [os.path.join(fuzz, target), f"-max_total_time={FUZZ_SECONDS}", "-verbosity=0",
+        command = [os.path.join(fuzz, target), f"-max_total_time={FUZZ_SECONDS}", "-seed=1",
+                   "-verbosity=0",
                    f"-artifact_prefix={found}/", found, corpus]
         totals.passed += totals.step(name, command, quiet=True)
 

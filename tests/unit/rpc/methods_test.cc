@@ -49,6 +49,11 @@ TEST_F(RpcMethodsTest, ARequestGetsItsResultUnderItsId) {
               R"({"jsonrpc":"2.0","id":null,"result":2})");
 }
 
+TEST_F(RpcMethodsTest, AMessageThatEndsInsideACharacterIsNoJson) {
+    EXPECT_NE(answer("{\"jsonrpc\":\"2.0\",\"id\":\"0123456789\xf0").find("-32700"),
+              std::string::npos);
+}
+
 TEST_F(RpcMethodsTest, TheMethodSeesWhoCalls) {
     EXPECT_EQ(answer(R"({"jsonrpc":"2.0","id":1,"method":"who"})"),
               R"({"jsonrpc":"2.0","id":1,"result":7})");
