@@ -72,11 +72,14 @@ void Problems::add_missing(const Value& mapping, std::string_view key, std::stri
 
 void Problems::add_at(const Value& at, const std::string& path, std::string_view what) {
     std::string message = fmt::format("{}:{}:{}: ", document_, at.line(), at.column());
-    if (!subject_.empty()) message += subject_ + ": ";
-    // Keys are the user's own text; a line break in one must not make two lines.
-    std::string line = path;
-    std::ranges::replace_if(
-        line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+    // Names and keys are the user's own text; a line break in one must not make two lines.
+    const auto one_line = [](std::string text) {
+        std::ranges::replace_if(
+            text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+        return text;
+    };
+    if (!subject_.empty()) message += one_line(subject_) + ": ";
+    const std::string line = one_line(path);
     if (!line.empty()) message += line + ": ";
     message += what;
     errors_.push_back({message, document_, static_cast<int>(at.line()), line});
