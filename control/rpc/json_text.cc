@@ -4,6 +4,7 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
+#include <cmath>
 #include <string_view>
 
 namespace podlane::control {
@@ -30,7 +31,7 @@ class BoundedHandler {
     bool Uint(unsigned u) { return count() && to_.Uint(u); }
     bool Int64(int64_t i) { return count() && to_.Int64(i); }
     bool Uint64(uint64_t u) { return count() && to_.Uint64(u); }
-    bool Double(double d) { return count() && to_.Double(d); }
+    bool Double(double d) { return count() && check(d) && to_.Double(d); }
     bool RawNumber(const char* s, rapidjson::SizeType n, bool copy) {
         return count() && to_.RawNumber(s, n, copy);
     }
@@ -50,19 +51,26 @@ class BoundedHandler {
         --depth_;
         return to_.EndArray(elements);
     }
-    [[nodiscard]] bool is_text_bad() const { return is_text_bad_; }
+    /// What the parser took and JSON does not have; nothing if it found no such thing.
+    [[nodiscard]] std::string_view fault() const { return fault_; }
 
   private:
     bool count() { return ++values_ <= kMaxJsonValues; }
     bool enter() { return ++depth_ <= kMaxJsonDepth && count(); }
 
     bool check(std::string_view text) {
-        is_text_bad_ = has_lone_surrogate(text);
-        return !is_text_bad_;
+        if (has_lone_surrogate(text)) fault_ = "a surrogate that stands alone";
+        return fault_.empty();
+    }
+
+    // Of digits before a large exponent, as in 123.4e307, the parser makes infinity.
+    bool check(double number) {
+        if (!std::isfinite(number)) fault_ = "a number too big to be stored in double";
+        return fault_.empty();
     }
 
     rapidjson::Document& to_;
-    bool is_text_bad_ = false;
+    std::string_view fault_;
     size_t values_ = 0;
     size_t depth_ = 0;
 };
@@ -80,13 +88,13 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
     rapidjson::Reader reader;
     rapidjson::ParseResult parsed;
     size_t consumed = 0;
-    bool is_text_bad = false;
+    std::string_view fault;
     auto generate = [&](rapidjson::Document& to) {
         BoundedHandler handler(to);
         rapidjson::InsituStringStream stream(message.data());
         parsed = reader.Parse<kFlags>(stream, handler);
         consumed = stream.Tell();
-        is_text_bad = handler.is_text_bad();
+        fault = handler.fault();
         return !parsed.IsError();
     };
     document.Populate(generate);
@@ -95,7 +103,7 @@ std::optional<RpcFailure> parse_in_place(std::string& message, rapidjson::Docume
         return RpcFailure{rpc_code::kParseError, fmt::format("no JSON: {} (at byte {})", what, at),
                           nullptr};
     };
-    if (is_text_bad) return no_json("a surrogate that stands alone", parsed.Offset());
+    if (!fault.empty()) return no_json(fault, parsed.Offset());
     if (parsed.Code() == rapidjson::kParseErrorTermination) {
         return RpcFailure{rpc_code::kInvalidRequest,
                           fmt::format("over the limit of {} values or {} levels of nesting",

@@ -1,5 +1,6 @@
 #include "control/rpc/methods.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -83,6 +84,14 @@ TEST_F(RpcMethodsTest, ASurrogateThatStandsAloneIsAParseError) {
               rpc_code::kParseError);
     EXPECT_EQ(answer(R"({"jsonrpc":"2.0","id":"\ud83d\ude00 \ud7ff","method":"count"})"),
               "{\"jsonrpc\":\"2.0\",\"id\":\"\xf0\x9f\x98\x80 \xed\x9f\xbf\",\"result\":1}");
+}
+
+TEST_F(RpcMethodsTest, ANumberPastDoublesIsAParseError) {
+    for (const char* id :
+         {"1e309", "555555555551.5e300", "1111111111111111111111111111111115e300"}) {
+        const auto message = fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"count"}})", id);
+        EXPECT_EQ(code_of(message), rpc_code::kParseError) << id;
+    }
 }
 
 TEST_F(RpcMethodsTest, WhatIsNoRequestIsInvalid) {
