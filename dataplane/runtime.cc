@@ -24,6 +24,8 @@ namespace {
 constexpr unsigned kControlReader = kMaxWorkers;
 /// Descriptors rings and the like, beside the packet pool.
 constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kHugepageBytes = uint64_t{2} << 20;
 
 HugepageUse to_eal(HugepageMode mode) noexcept {
     switch (mode) {
@@ -266,7 +268,8 @@ Result<Started> start(const RuntimeConfig& config) {
     pool_request.mbuf_bytes = config.mbuf_bytes;
     EalRequest eal_request;
     eal_request.hugepages = to_eal(config.hugepages);
-    eal_request.memory_bytes = packet_pool_bytes(pool_request) + kEalSpareBytes;
+    eal_request.memory_bytes = packet_pool_bytes(pool_request, kHugepageBytes) + kEalSpareBytes;
+    eal_request.small_page_bytes = packet_pool_bytes(pool_request, kPageBytes) + kEalSpareBytes;
     eal_request.extra_arguments = config.eal_arguments;
     for (const UplinkRequest& uplink : config.uplinks) {
         const auto device = parse_device(uplink.device);

@@ -99,8 +99,9 @@ std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_
             out.push_back("--in-memory");
         } else {
             // In DPDK 22.11 --no-huge and --in-memory exclude each other.
-            out.insert(out.end(), {"--no-huge", "--no-shconf", "-m",
-                                   std::to_string(request.memory_bytes / kMegabyte + 1)});
+            const uint64_t bytes = std::max(request.memory_bytes, request.small_page_bytes);
+            out.insert(out.end(),
+                       {"--no-huge", "--no-shconf", "-m", std::to_string(bytes / kMegabyte + 1)});
         }
     }
     if (!has_option(request, {"-a", "--allow", "-b", "--block", "--no-pci"})) {

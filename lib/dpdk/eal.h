@@ -27,7 +27,8 @@ enum class HugepageUse : uint8_t {
 struct EalRequest {
     HugepageUse hugepages = HugepageUse::kAuto;
     uint64_t memory_bytes = uint64_t{64} << 20;  ///< what pools and rings will need, room included
-    std::vector<std::string> pci_devices;        ///< "0000:3b:00.0"; only these are probed
+    uint64_t small_page_bytes = 0;  ///< the same without hugepages; 0: it makes no difference
+    std::vector<std::string> pci_devices;  ///< "0000:3b:00.0"; only these are probed
     std::string log_level = "warning";  ///< DPDK's own log: error, warning, notice, info or debug
     std::vector<std::string> extra_arguments;  ///< appended, so that they win
 };

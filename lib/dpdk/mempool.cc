@@ -18,7 +18,7 @@ uint16_t private_bytes(const PacketPoolRequest& request) {
 
 }  // namespace
 
-uint64_t packet_pool_bytes(const PacketPoolRequest& request) {
+uint64_t packet_pool_bytes(const PacketPoolRequest& request, uint64_t page_bytes) {
     rte_mempool_objsz sizes{};
     const uint64_t object = rte_mempool_calc_obj_size(
         static_cast<uint32_t>(sizeof(rte_mbuf)) + private_bytes(request) + request.mbuf_bytes, 0,
@@ -27,7 +27,11 @@ uint64_t packet_pool_bytes(const PacketPoolRequest& request) {
     const uint64_t ring = rte_align64pow2(uint64_t{request.mbufs} + 1) * sizeof(void*);
     const uint64_t chunks =
         (uint64_t{1} << 20) + uint64_t{RTE_MAX_LCORE} * sizeof(rte_mempool_cache);
-    return object * request.mbufs + ring + chunks;
+    // As rte_mempool_op_calc_mem_size_helper().
+    const uint64_t in_page = page_bytes / object;
+    const uint64_t pages = in_page > 0 ? (request.mbufs + in_page - 1) / in_page
+                                       : request.mbufs * ((object + page_bytes - 1) / page_bytes);
+    return pages * page_bytes + ring + chunks;
 }
 
 Result<PacketPool> create_packet_pool(const PacketPoolRequest& request) {

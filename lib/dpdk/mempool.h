@@ -23,8 +23,10 @@ struct PacketPoolRequest {
                                    ///< pool is small
 };
 
-/// Bytes that such a pool takes, metadata and rounding included; for EalRequest::memory_bytes.
-[[nodiscard]] uint64_t packet_pool_bytes(const PacketPoolRequest& request);
+/// Bytes that such a pool takes of memory in pages of this size, metadata and rounding included;
+/// for EalRequest. DPDK lets no buffer cross a page where one can lie within: with small pages most
+/// of them have one each.
+[[nodiscard]] uint64_t packet_pool_bytes(const PacketPoolRequest& request, uint64_t page_bytes);
 
 /// Frees the pool when it goes: close every port that receives into it before.
 class PacketPool {

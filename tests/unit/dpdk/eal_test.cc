@@ -1,6 +1,7 @@
 #include "lib/dpdk/eal.h"
 
 #include <rte_lcore.h>
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <sched.h>
 
@@ -26,6 +27,15 @@ TEST(EalArguments, WithoutHugepagesMemoryIsOrdinary) {
         joined({.memory_bytes = 100 * kMegabyte, .pci_devices = {}, .extra_arguments = {}}, 0),
         "podlaned --no-telemetry --lcores=0@3 --file-prefix=p --log-level=*:warning "
         "--no-huge --no-shconf -m 101 --no-pci ");
+}
+
+TEST(EalArguments, SmallPagesMayNeedMoreOfIt) {
+    const EalRequest request{.memory_bytes = 100 * kMegabyte,
+                             .small_page_bytes = 200 * kMegabyte,
+                             .pci_devices = {},
+                             .extra_arguments = {}};
+    EXPECT_NE(joined(request, 0).find("-m 201 "), std::string::npos);
+    EXPECT_NE(joined(request, 100 * kMegabyte).find("--in-memory"), std::string::npos);
 }
 
 TEST(EalArguments, EnoughFreeHugepagesAreUsed) {
@@ -116,8 +126,25 @@ TEST_F(Pool, MoreThanTheMemoryHoldsIsAnErrorThatNamesTheKey) {
 
 TEST_F(Pool, ItsSizeIsForeseen) {
     const PacketPoolRequest request{.name = "p", .mbufs = 8192};
-    EXPECT_GT(packet_pool_bytes(request), uint64_t{8192} * 2176);
-    EXPECT_LT(packet_pool_bytes(request), uint64_t{8192} * 2176 * 3 / 2);
+    EXPECT_GT(packet_pool_bytes(request, 2 * kMegabyte), uint64_t{8192} * 2176);
+    EXPECT_LT(packet_pool_bytes(request, 2 * kMegabyte), uint64_t{8192} * 2176 * 3 / 2);
+}
+
+TEST_F(Pool, WithSmallPagesItTakesNoMoreThanForeseen) {
+    const auto taken = [] {
+        rte_malloc_socket_stats stats{};
+        rte_malloc_get_socket_stats(0, &stats);
+        return stats.heap_allocsz_bytes;
+    };
+    for (const uint32_t mbuf_bytes : {600U, 2176U, 9344U}) {
+        const PacketPoolRequest request{.name = "p", .mbufs = 1000, .mbuf_bytes = mbuf_bytes};
+        const uint64_t before = taken();
+        const auto pool = create_packet_pool(request);
+        ASSERT_TRUE(pool.ok()) << pool.error().message;
+        EXPECT_LE(taken() - before, packet_pool_bytes(request, 4096)) << mbuf_bytes;
+        // Not by much: memory that is asked for and not used is memory that others lack.
+        EXPECT_GE((taken() - before) * 3 / 2 + 2 * kMegabyte, packet_pool_bytes(request, 4096));
+    }
 }
 
 using Worker = EalTest;
