@@ -2,7 +2,7 @@
 BUILD ?= build
 export PODLANE_BUILD = $(abspath $(BUILD))
 
-.PHONY: all build deps demo test bench install clean
+.PHONY: all build deps demo test bench microbench install clean
 
 all: build
 
@@ -24,7 +24,14 @@ demo: $(BUILD)/build.ninja
 test: $(BUILD)/build.ninja
 	@scripts/test.py $(if $(QUICK),--quick)
 
+# podlaned against testpmd, as tables; ARGS="--quick", ARGS="--only clusterip" ...
 bench: $(BUILD)/build.ninja
+	@scripts/deps.sh bench
+	ninja -C $(BUILD) podlaned
+	@bench/run.py $(ARGS)
+
+# The stages and the flow table alone, inside one process.
+microbench: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 	meson test -C $(BUILD) --benchmark --verbose
 

@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo]
-# (default: all three). Asks nothing of the network when nothing is missing.
+# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo] [bench]
+# (default: the first three). Asks nothing of the network when nothing is missing.
 set -eu
 
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
        libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
        libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev"
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format
-      iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml"
+      iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml python3-numpy"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
+bench="dpdk-dev python3-numpy libbenchmark-dev"
 
 [ $# -gt 0 ] || set -- build test demo
 wanted=
@@ -18,7 +19,8 @@ for purpose in "$@"; do
         build) wanted="$wanted $build" ;;
         test) wanted="$wanted $test" ;;
         demo) wanted="$wanted $demo" ;;
-        *) echo "deps.sh: $purpose is none of build, test, demo" >&2; exit 2 ;;
+        bench) wanted="$wanted $bench" ;;
+        *) echo "deps.sh: $purpose is none of build, test, demo, bench" >&2; exit 2 ;;
     esac
 done
 

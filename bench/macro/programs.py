@@ -1,0 +1,258 @@
+"""The programs that are measured, each with one worker on the same CPU."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from . import machine, world
+from lab.node import Rpc  # world has put scripts/ on the path
+
+
+class Failed(Exception):
+    """A program did not do what the bench asked of it; the text has the end of its log."""
+
+
+class Program:
+    """A process that forwards. It lies still unless it is resumed."""
+
+    name = "?"
+
+    def __init__(self, folder, name):
+        self.name = name
+        self.folder = folder
+        self.log = os.path.join(folder, f"{name}.log")
+        self.process = None
+        self.tid = None
+        self._stopped = False
+
+    def spawn(self, command, **options):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **options)
+
+    def log_end(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-1500:].strip()
+
+    def wait_for(self, condition, timeout, what):
+        end = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(OSError):
+                value = condition()
+                if value:
+                    return value
+            if self.process.poll() is not None:
+                raise Failed(f"{self.name} ended with {self.process.returncode} before {what}: "
+                             f"{self.log_end()}")
+            if time.monotonic() > end:
+                raise Failed(f"{self.name}: {what}: not within {timeout} s: {self.log_end()}")
+            time.sleep(0.02)
+
+    def pause(self):
+        if not self._stopped:
+            self.process.send_signal(signal.SIGSTOP)
+            self._stopped = True
+
+    def resume(self):
+        if self._stopped:
+            self.process.send_signal(signal.SIGCONT)
+            self._stopped = False
+
+    def close(self):
+        """Ends the process, by force if it does not come to an end."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.resume()
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def packets(self):
+        """Packets that have left by the sink, and the same moment's other counters."""
+        raise NotImplementedError
+
+    def sample(self):
+        """(CPU ns of the worker, packets at the sink), taken at the same time."""
+        before = machine.at_tick(self.process.pid, self.tid)
+        return before, self.packets()
+
+    def window(self, seconds):
+        """ns of the worker's CPU time for each packet over an interval, and the packets."""
+        start = self.sample()
+        time.sleep(seconds)
+        end = self.sample()
+        packets = end[1] - start[1]
+        if packets <= 0:
+            raise Failed(f"{self.name} sends nothing: {self.describe()}")
+        return (end[0] - start[0]) / packets, packets
+
+    def describe(self):
+        return self.log_end()
+
+
+class Podlaned(Program):
+    """The daemon with its own configuration."""
+
+    def __init__(self, folder, build, config, documents, *, name="podlaned", sink="servers"):
+        super().__init__(folder, name)
+        self.sink = {"clients": "bench/clients", "servers": "bench/servers"}.get(sink, sink)
+        self.socket = config["socket"]
+        path = os.path.join(folder, f"{name}.yaml")
+        objects_path = os.path.join(folder, f"{name}-objects.json")
+        with open(objects_path, "w", encoding="utf-8") as file:
+            file.write(world.objects.document(*documents))
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**config, "objects": [objects_path]}, file, indent=1)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket)
+        self.spawn([os.path.join(build, "podlaned"), "--config", path], stdin=subprocess.DEVNULL)
+        self.rpc = None
+
+    def ready(self, timeout=60):
+        self.wait_for(lambda: self.log_end().endswith("ready"), timeout, "it is ready")
+        self.rpc = Rpc(self.socket)
+        self.tid = self.stats()["workers"][0]["tid"]
+        return self
+
+    def stats(self):
+        return self.rpc.call("stats")
+
+    def port(self, name):
+        return next(port for port in self.stats()["ports"] if port["name"] == name)
+
+    def packets(self):
+        return self.port(self.sink)["txPackets"]
+
+    def drops(self):
+        return {reason: count for reason, count in self.stats()["drops"].items() if count}
+
+    def describe(self):
+        try:
+            stats = self.stats()
+            return f"drops {self.drops()}, flows {stats['flows']}, ports " + ", ".join(
+                f"{p['name']} rx {p['rxPackets']} tx {p['txPackets']}" for p in stats["ports"])
+        except (OSError, AttributeError):
+            return self.log_end()
+
+    def close(self):
+        if self.rpc:
+            self.rpc.close()
+        super().close()
+
+
+class Testpmd(Program):
+    """DPDK's own forwarder: what the framework costs with the same source and sink."""
+
+    def __init__(self, folder, devices, cpus, *, mbufs, mbuf_bytes, hugepages, mode="io"):
+        super().__init__(folder, "testpmd")
+        self._prefix = f"podlane-bench-{os.getpid()}"
+        memory = ["--in-memory"] if hugepages else [
+            "--no-huge", "--no-shconf", "-m", str(mbufs * (mbuf_bytes + 192) // 1000000 + 128)]
+        command = ["dpdk-testpmd", f"--lcores=0@{cpus[0]},1@{cpus[1]}", "--no-pci", *memory,
+                   f"--file-prefix={self._prefix}", "--log-level=*:3"]
+        for device in devices:
+            command += ["--vdev", device]
+        command += ["--", "-i", f"--forward-mode={mode}", "--nb-cores=1", "--no-flush-rx",
+                    f"--total-num-mbufs={mbufs}", f"--mbuf-size={mbuf_bytes}", "--mbcache=256"]
+        self.spawn(command, stdin=subprocess.PIPE)
+        self._telemetry = None
+
+    def ready(self, timeout=60):
+        path = f"/var/run/dpdk/{self._prefix}/dpdk_telemetry.v2"
+        self.wait_for(lambda: self.log_end().endswith("testpmd>"), timeout, "its prompt")
+        self._telemetry = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._telemetry.settimeout(10)
+        self._telemetry.connect(path)
+        self._telemetry.recv(4096)
+        self.command("start")
+        self.tid = self.wait_for(self._worker, 10, "its worker runs")
+        return self
+
+    def _worker(self):
+        folder = f"/proc/{self.process.pid}/task"
+        for tid in os.listdir(folder):
+            with open(f"{folder}/{tid}/comm", encoding="ascii") as file:
+                if file.read().strip() in ("lcore-worker-1", "rte-worker-1"):
+                    return int(tid)
+        return None
+
+    def command(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def mode(self, mode):
+        """Changes the way of forwarding."""
+        for line in ("stop", f"set fwd {mode}", "start"):
+            self.command(line)
+            time.sleep(0.2)
+
+    def packets(self):
+        self._telemetry.send(b"/ethdev/stats,1")
+        return json.loads(self._telemetry.recv(16384))["/ethdev/stats"]["opackets"]
+
+    def close(self):
+        if self._telemetry:
+            self._telemetry.close()
+        if self.process.poll() is None:
+            self.resume()
+            with contextlib.suppress(OSError):
+                self.command("quit")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+        super().close()
+
+
+class Pipe:
+    """The far end of a `tx_pcap` sink: keeps as much as is wanted and throws the rest away.
+
+    Made before the program is started, which otherwise waits for a reader. It must never stop
+    reading: a worker that waits for the pipe keeps the daemon from publishing.
+    """
+
+    def __init__(self, path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.mkfifo(path)
+        self.path = path
+        self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._parts = []
+        self._size = 0
+        self._wanted = 0
+        self._ended = False
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self):
+        while not self._ended:
+            if not select.select([self._file], [], [], 0.1)[0]:
+                continue
+            part = os.read(self._file, 1 << 20)
+            if not part:
+                time.sleep(0.01)  # nobody writes yet, or any more
+            elif self._size < self._wanted or self._size == 0:
+                self._parts.append(part)
+                self._size += len(part)
+
+    def keep(self, size):
+        """So many bytes from the start are wanted, the file's header included."""
+        self._wanted = size
+
+    def size(self):
+        return min(self._size, self._wanted)
+
+    def data(self):
+        return b"".join(self._parts)[:self._wanted]
+
+    def close(self):
+        self._ended = True
+        self._thread.join()
+        os.close(self._file)
+        os.unlink(self.path)

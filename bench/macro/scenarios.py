@@ -1,0 +1,197 @@
+"""What is measured: for each scenario its frames, its way through the node, and what must come out.
+
+A scenario's `expected` builds, from scratch, the frames that must leave; what the dataplane may
+choose (an endpoint, a source port) it takes from the frame that left, after checking that the
+choice is an allowed one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import world
+from .frames import (ETHERNET, IP_BYTES, TCP, UDP, VXLAN_BYTES, Flows, build, encapsulate,
+                     flows_of, get16)
+
+SMALL, MEDIUM, LARGE = 4096, 65536, 1048576
+FIRST_PORT = 1024
+
+
+class Wrong(Exception):
+    """A frame that left is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    family: int
+    protocol: int
+    source: str  # which of the node's ports the frames come in by
+    sink: str  # and which they leave by
+    counts: tuple  # numbers of flows
+    flows: Callable  # count -> Flows as sent (inner ones for decap)
+    frames: Callable  # (Flows, marks) -> matrix as sent
+    expected: Callable  # (Flows as sent, marks, matrix that left) -> matrix that should have left
+    targets: dict = field(default_factory=dict)  # count -> (must, aim), multiples of io
+    makes_flows: bool = True
+    inner_at: int = 0  # where the frame with the mark begins in what leaves
+
+    @property
+    def key(self):
+        return f"{self.name}{'-v6' if self.family == 6 else ''}"
+
+
+def client_flows(family, protocol, kind, dst, dport, count):
+    """`count` flows of 64 sources; `dst`: a function of the flows' numbers to addresses."""
+    numbers = np.arange(count)
+    return Flows(protocol, world.rows(family, kind, numbers % world.CLIENTS), dst(numbers),
+                 FIRST_PORT + numbers // world.CLIENTS, np.full(count, dport))
+
+
+def one(family, kind):
+    return lambda numbers: world.rows(family, kind, np.zeros(len(numbers), int))
+
+
+def spread(family, kind, over):
+    return lambda numbers: world.rows(family, kind, numbers % over)
+
+
+def check_choice(values, allowed, what):
+    """Each row of `values` is one of `allowed`, and every one of these has its share."""
+    kinds, counts = np.unique(values, axis=0, return_counts=True)
+    for row in kinds:
+        if not (allowed == row).all(axis=1).any():
+            raise Wrong(f"{what} {world.text_of(row)} is none of the Service's")
+    # With Maglev each endpoint has its share to 1%; the rest is the chance of a small sample.
+    if len(values) >= 1024 and (len(kinds) < len(allowed) or
+                                counts.max() > 2 * len(values) / len(allowed)):
+        raise Wrong(f"{what}s are not chosen evenly: {counts.tolist()}")
+
+
+def _routed(family, protocol, sent, marks, out_mac, *, src=None, sport=None, dst=None, dport=None):
+    """What a router sends to a pod: a hop less, its own MAC as source."""
+    out = Flows(protocol, sent.src if src is None else src, sent.dst if dst is None else dst,
+                sent.sport if sport is None else sport, sent.dport if dport is None else dport)
+    return build(out, world.mac(out_mac), world.mac("gateway"), marks, ttl=63)
+
+
+def l2(family=4):
+    def make(flows, marks):
+        return build(flows, world.mac("servers"),
+                     world.client_mac(flows.src[:, -1] - flows.src[:, -1].min()), marks)
+
+    return Scenario(
+        "l2", "L2 between known MACs", family, UDP, "clients", "servers", (SMALL,),
+        lambda n: client_flows(family, UDP, "client", spread(family, "endpoint", world.ENDPOINTS),
+                               world.PLAIN_PORT, n),
+        make, lambda sent, marks, got: make(sent, marks),
+        {SMALL: (2.5, 2.0)}, makes_flows=False)
+
+
+def clusterip(family, protocol):
+    def expected(sent, marks, got):
+        chosen = flows_of(got, family, protocol).dst
+        check_choice(chosen, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
+                     "endpoint")
+        return _routed(family, protocol, sent, marks, "servers", dst=chosen,
+                       dport=np.full(len(marks), world.TARGET_PORT))
+
+    return Scenario(
+        f"clusterip-{named(protocol)}", f"ClusterIP DNAT, {named(protocol).upper()}, requests",
+        family, protocol, "clients", "servers", (1, SMALL, MEDIUM, LARGE),
+        lambda n: client_flows(family, protocol, "client", one(family, "service"),
+                               world.SERVICE_PORT, n),
+        to_router("gateway"), expected,
+        {SMALL: (3.5, 2.6), MEDIUM: (3.0, 2.4), LARGE: (3.0, 2.4)})
+
+
+def nodeport(family):
+    def expected(sent, marks, got):
+        left = flows_of(got, family, UDP)
+        check_choice(left.dst, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
+                     "endpoint")
+        ours = world.rows(family, "gateway", np.zeros(len(marks), int))
+        return _routed(family, UDP, sent, marks, "servers", src=ours, sport=left.sport,
+                       dst=left.dst, dport=np.full(len(marks), world.TARGET_PORT))
+
+    return Scenario(
+        "nodeport-snat", "NodePort with SNAT", family, UDP, "uplink", "servers", (SMALL, MEDIUM),
+        lambda n: client_flows(family, UDP, "outside", one(family, "node"), world.NODE_PORT, n),
+        to_router("uplink"), expected)
+
+
+def to_router(which):
+    def make(flows, marks):
+        sender = "clients" if which == "gateway" else "router"
+        return build(flows, world.mac(which), world.mac(sender), marks)
+
+    return make
+
+
+def _tunnelled(inner, family, got):
+    """What leaves towards node-b. The node chooses source port, identification and DF."""
+    sport = get16(got, ETHERNET + IP_BYTES[family])
+    if (sport < 49152).any():
+        raise Wrong("the tunnel's source port is below the dynamic range")
+    node, peer = (world.NODE, world.PEER) if family == 4 else (world.NODE_V6, world.PEER_V6)
+    return encapsulate(inner, node, peer, world.mac("uplink"), world.mac("peer"),
+                       vni=world.VNI, port=world.VXLAN_PORT, sport=sport, ident=get16(got, 18),
+                       fragment=get16(got, 20) & 0x4000)
+
+
+def _to_peer(flows, marks):
+    return build(flows, world.mac("peer-vtep"), world.mac("vtep"), marks, ttl=63)
+
+
+def encap(family):
+    return Scenario(
+        "encap", "to a remote pod, VXLAN", family, UDP, "clients", "uplink", (SMALL, MEDIUM),
+        lambda n: client_flows(family, UDP, "client", spread(family, "remote", world.REMOTES),
+                               world.PLAIN_PORT, n),
+        to_router("gateway"),
+        lambda sent, marks, got: _tunnelled(_to_peer(sent, marks), family, got),
+        {SMALL: (3.2, 2.6)}, inner_at=VXLAN_BYTES[family])
+
+
+def dnat_encap(family):
+    def expected(sent, marks, got):
+        chosen = flows_of(got[:, VXLAN_BYTES[family]:], family, UDP).dst
+        check_choice(chosen, world.rows(family, "remote", np.arange(world.ENDPOINTS)), "endpoint")
+        inner = Flows(UDP, sent.src, chosen, sent.sport, np.full(len(marks), world.TARGET_PORT))
+        return _tunnelled(_to_peer(inner, marks), family, got)
+
+    return Scenario(
+        "dnat-encap", "ClusterIP to a remote endpoint, VXLAN", family, UDP, "clients", "uplink",
+        (SMALL, MEDIUM),
+        lambda n: client_flows(family, UDP, "client", one(family, "far"), world.SERVICE_PORT, n),
+        to_router("gateway"), expected, inner_at=VXLAN_BYTES[family])
+
+
+def decap(family):
+    def make(flows, marks):
+        inner = build(flows, world.mac("vtep"), world.mac("peer-vtep"), marks)
+        node, peer = (world.NODE, world.PEER) if family == 4 else (world.NODE_V6, world.PEER_V6)
+        return encapsulate(inner, peer, node, world.mac("peer"), world.mac("uplink"),
+                           vni=world.VNI, port=world.VXLAN_PORT,
+                           sport=49152 + marks * 2654435761 % 16384)
+
+    return Scenario(
+        "decap", "VXLAN to a local pod", family, UDP, "uplink", "servers", (SMALL, MEDIUM),
+        lambda n: client_flows(family, UDP, "remote", spread(family, "endpoint", world.ENDPOINTS),
+                               world.PLAIN_PORT, n),
+        make, lambda sent, marks, got: _routed(family, UDP, sent, marks, "servers"),
+        {SMALL: (3.5, 2.6)})
+
+
+def named(protocol):
+    return {TCP: "tcp", UDP: "udp"}[protocol]
+
+
+def all_scenarios():
+    out = [l2()]
+    for family in (4, 6):
+        out += [clusterip(family, UDP), clusterip(family, TCP), nodeport(family), encap(family),
+                dnat_encap(family), decap(family)]
+    return out
