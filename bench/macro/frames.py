@@ -78,6 +78,10 @@ class Flows:
     def family(self):
         return 4 if self.src.shape[1] == 4 else 6
 
+    def __getitem__(self, marks):
+        return Flows(self.protocol, self.src[marks], self.dst[marks], self.sport[marks],
+                     self.dport[marks])
+
     def reversed(self):
         return Flows(self.protocol, self.dst, self.src, self.dport, self.sport)
 
@@ -193,45 +197,48 @@ def encapsulate(inner, src, dst, src_mac, dst_mac, *, vni, port, sport, ident=0,
 
 
 PCAP_HEADER = np.array([0xA1B2C3D4, 0x00040002, 0, 0, 65535, 1], "<u4").tobytes()
-PCAP_FILE_BYTES, RECORD_BYTES = 24, 16
+RECORD_BYTES = 16
 
 
-def write_pcap(path, *groups):
-    """Writes matrices of frames one after another; a row of lengths is what a group shares."""
+def records(made):
+    """Frames as a pcap file's records."""
+    count, length = made.shape
+    out = np.zeros((count, RECORD_BYTES + length), np.uint8)
+    out[:, :RECORD_BYTES] = np.array([0, 0, length, length], "<u4").view(np.uint8)
+    out[:, RECORD_BYTES:] = made
+    return out.tobytes()
+
+
+def write_pcap(path, made):
     with open(path, "wb") as file:
         file.write(PCAP_HEADER)
-        for frames in groups:
-            count, length = frames.shape
-            record = np.zeros((count, RECORD_BYTES + length), np.uint8)
-            record[:, :RECORD_BYTES] = np.array([0, 0, length, length], "<u4").view(np.uint8)
-            record[:, RECORD_BYTES:] = frames
-            file.write(record.tobytes())
+        file.write(records(made))
 
 
-def split_records(data):
-    """The records of a pcap file's body, as {frame length: (indices in the file, matrix)}.
+def read_pcap(data, start):
+    """A pcap file's frames whose records begin at byte `start` or behind: {length: matrix}.
 
     A record that is cut off at the end is left out.
     """
-    view = np.frombuffer(data, np.uint8)
-    if len(view) < RECORD_BYTES:
-        return {}
-    length = int(view[8:12].view("<u4")[0])
-    whole = len(view) // (RECORD_BYTES + length)
-    rows = view[:whole * (RECORD_BYTES + length)].reshape(whole, RECORD_BYTES + length)
-    if (np.ascontiguousarray(rows[:, 8:12]).view("<u4") == length).all():
-        return {length: (np.arange(whole), rows[:, RECORD_BYTES:])}
-    starts, lengths, at = [], [], 0
+    starts, lengths, at = [], [], len(PCAP_HEADER)
     while at + RECORD_BYTES <= len(data):
         length = int.from_bytes(data[at + 8:at + 12], "little")
-        if at + RECORD_BYTES + length > len(data):
+        whole = RECORD_BYTES + length
+        if at + whole > len(data):
             break
-        starts.append(at + RECORD_BYTES)
-        lengths.append(length)
-        at += RECORD_BYTES + length
-    starts, lengths = np.array(starts), np.array(lengths)
-    out = {}
-    for length in np.unique(lengths):
-        indices = np.flatnonzero(lengths == length)
-        out[int(length)] = (indices, view[starts[indices][:, None] + np.arange(length)])
-    return out
+        # As a rule all are of one length: take the rest at once if it is.
+        rest = np.frombuffer(data, np.uint8, (len(data) - at) // whole * whole, at)
+        rest = rest.reshape(-1, whole)
+        alike = (rest[:, 8:12] == rest[0, 8:12]).all(axis=1)
+        same = len(alike) if alike.all() else int(alike.argmin())
+        starts.append(at + whole * np.arange(same))
+        lengths.append(np.full(same, length))
+        at += whole * same
+    if not starts:
+        return {}
+    starts, lengths = np.concatenate(starts), np.concatenate(lengths)
+    kept = starts >= start
+    view = np.frombuffer(data, np.uint8)
+    return {int(length): view[(starts[kept & (lengths == length)] + RECORD_BYTES)[:, None]
+                              + np.arange(length)]
+            for length in np.unique(lengths[kept])}

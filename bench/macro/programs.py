@@ -3,11 +3,9 @@
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 from . import machine, world
@@ -208,51 +206,3 @@ class Testpmd(Program):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
         super().close()
-
-
-class Pipe:
-    """The far end of a `tx_pcap` sink: keeps as much as is wanted and throws the rest away.
-
-    Made before the program is started, which otherwise waits for a reader. It must never stop
-    reading: a worker that waits for the pipe keeps the daemon from publishing.
-    """
-
-    def __init__(self, path):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        os.mkfifo(path)
-        self.path = path
-        self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        self._parts = []
-        self._size = 0
-        self._wanted = 0
-        self._ended = False
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
-
-    def _drain(self):
-        while not self._ended:
-            if not select.select([self._file], [], [], 0.1)[0]:
-                continue
-            part = os.read(self._file, 1 << 20)
-            if not part:
-                time.sleep(0.01)  # nobody writes yet, or any more
-            elif self._size < self._wanted or self._size == 0:
-                self._parts.append(part)
-                self._size += len(part)
-
-    def keep(self, size):
-        """So many bytes from the start are wanted, the file's header included."""
-        self._wanted = size
-
-    def size(self):
-        return min(self._size, self._wanted)
-
-    def data(self):
-        return b"".join(self._parts)[:self._wanted]
-
-    def close(self):
-        self._ended = True
-        self._thread.join()
-        os.close(self._file)
-        os.unlink(self.path)

@@ -36,6 +36,8 @@ class Scenario:
     expected: Callable  # (Flows as sent, marks, matrix that left) -> matrix that should have left
     targets: dict = field(default_factory=dict)  # count -> (must, aim), multiples of io
     makes_flows: bool = True
+    requests: object = None  # the scenario that opens the connections, for replies
+    prepare: Callable | None = None  # (shop, scenario, count) -> Traffic; None: one frame a flow
     inner_at: int = 0  # where the frame with the mark begins in what leaves
 
     @property
@@ -187,11 +189,3 @@ def decap(family):
 
 def named(protocol):
     return {TCP: "tcp", UDP: "udp"}[protocol]
-
-
-def all_scenarios():
-    out = [l2()]
-    for family in (4, 6):
-        out += [clusterip(family, UDP), clusterip(family, TCP), nodeport(family), encap(family),
-                dnat_encap(family), decap(family)]
-    return out

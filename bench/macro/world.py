@@ -113,6 +113,12 @@ def configuration(devices, *, socket, memory, capacity, cpus, extra_ports=()):
     }
 
 
+def opener(device):
+    """A pod port whose packets open connections; nothing is sent to it."""
+    return {"name": "bench/opener", "device": device, "mac": MAC["opener"],
+            "addresses": every("opener", 1)}
+
+
 def _service(name, address, node_name, target, count, node_port=None):
     """A dual-stack Service with UDP and TCP on the same port, and its EndpointSlices."""
     made = [objects.service(
@@ -135,3 +141,14 @@ def cluster_objects():
         *_service("near", "service", "node-a", "endpoint", ENDPOINTS, NODE_PORT),
         *_service("far", "far", "node-b", "remote", ENDPOINTS),
     ]
+
+
+def gate():
+    """Services without endpoints, a client's address each.
+
+    While they are there, what comes in for a client on no connection is refused and opens none.
+    """
+    clients = every("client", CLIENTS)
+    return [objects.service(f"gate-{number}", [clients[number], clients[CLIENTS + number]],
+                            [objects.port(1, 1, protocol="UDP")], namespace="bench")
+            for number in range(CLIENTS)]

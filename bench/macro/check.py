@@ -1,0 +1,85 @@
+"""Whether what comes out is right: the daemon with a pipe as its sink, frame by frame."""
+
+import contextlib
+
+import numpy as np
+
+from . import frames, nodes
+from .scenarios import Wrong
+from .traffic import Drain
+
+ROUNDS = 2
+# What the node says on its own at the start: gratuitous ARP and its IPv6 counterpart.
+ANNOUNCEMENTS = (42, 86)
+# Frames may lie in the pipe that left before the last connection was open.
+ON_THE_WAY_BYTES = 2 << 20
+
+
+def check(shop, traffic):
+    """Raises Wrong unless every frame of some rounds is as it should be and none is lost."""
+    with caught(shop, traffic) as (daemon, got):
+        marks = _marks(traffic, got)
+        sent = traffic.sent[marks]
+        should = traffic.scenario.expected(sent, marks, got)
+        wrong = np.flatnonzero((should != got).any(axis=1))
+        if len(wrong):
+            at = wrong[0]
+            raise Wrong(f"{len(wrong)} of {len(got)} frames are wrong, first number {at}:\n"
+                        f"  left      {got[at].tobytes().hex()}\n"
+                        f"  should be {should[at].tobytes().hex()}")
+        _check_turns(traffic, marks)
+        active = daemon.stats()["flows"]["active"]
+        if traffic.connections is not None and active != traffic.connections:
+            raise Wrong(f"{active} connections instead of {traffic.connections}")
+
+
+@contextlib.contextmanager
+def caught(shop, traffic):
+    """(daemon, the frames of some rounds that left once all connections were open)."""
+    with contextlib.ExitStack() as stack:
+        drain = Drain(shop.path("check.out"))
+        stack.callback(drain.close)
+        daemon = stack.enter_context(nodes.running(shop, traffic, drain.device(1),
+                                                   hugepages=shop.hugepages(traffic, 1)))
+        start = drain.size + ON_THE_WAY_BYTES
+        wanted = ROUNDS * max(len(traffic.marks), 256)
+        end = start + (wanted + 1) * (frames.RECORD_BYTES + traffic.out_bytes)
+        drain.keep_until(end)
+        daemon.wait_for(lambda: drain.size >= start, 60, "frames leave")
+        drops = daemon.drops()
+        daemon.wait_for(lambda: drain.size >= end, 60, f"{wanted} frames leave")
+        if daemon.drops() != drops:
+            raise Wrong(f"packets are lost: {drops} became {daemon.drops()}")
+        groups = frames.read_pcap(drain.data(), start)
+        others = set(groups) - {traffic.out_bytes, *ANNOUNCEMENTS}
+        if others or traffic.out_bytes not in groups:
+            raise Wrong(f"frames of {sorted(groups)} bytes left instead of {traffic.out_bytes}")
+        yield daemon, groups[traffic.out_bytes]
+
+
+def _marks(traffic, got):
+    scenario = traffic.scenario
+    marks = frames.marks_of(got[:, scenario.inner_at:], scenario.family, scenario.protocol)
+    if (marks >= len(traffic.sent.sport)).any():
+        at = int(np.argmax(marks >= len(traffic.sent.sport)))
+        raise Wrong(f"a frame left that was never sent: {got[at].tobytes().hex()}")
+    return marks
+
+
+def _check_turns(traffic, marks):
+    """Every frame of the file leaves once in every round."""
+    once = np.bincount(traffic.marks, minlength=len(traffic.sent.sport))
+    rounds = len(marks) // len(traffic.marks)
+    turns = np.bincount(marks, minlength=len(once))
+    if (turns < (rounds - 1) * once).any() or (turns > (rounds + 2) * once).any():
+        raise Wrong(f"flows had between {turns.min()} and {turns.max()} turns in {rounds} rounds")
+
+
+def choices(shop, traffic):
+    """The flows as they leave, by mark: which endpoint each was given."""
+    with caught(shop, traffic) as (_, got):
+        scenario = traffic.scenario
+        marks, first = np.unique(_marks(traffic, got), return_index=True)
+        if len(marks) != len(traffic.sent.sport):
+            raise Wrong(f"{len(marks)} flows left instead of {len(traffic.sent.sport)}")
+        return frames.flows_of(got[first, scenario.inner_at:], scenario.family, scenario.protocol)

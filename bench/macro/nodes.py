@@ -1,0 +1,85 @@
+"""The daemon as a scenario needs it: its configuration, its connections open."""
+
+import contextlib
+import os
+
+from . import machine, world
+from .programs import Podlaned
+from .traffic import Feed, again_and_again
+
+
+class Workshop:
+    """Where the files are, which programs and CPUs are used."""
+
+    def __init__(self, folder, build):
+        self.folder = folder
+        self.build = build
+        other, workers = machine.cpus()
+        self.cpus = (other, *workers)
+        self.answers = {}
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    @property
+    def socket(self):
+        return self.path("bench.sock")
+
+    @staticmethod
+    def hugepages(traffic, programs):
+        """Hugepages for so many programs at once, where 4 kB pages would be too slow to fill."""
+        if programs == 1 and len(traffic.marks) <= 4096:
+            return contextlib.nullcontext(False)
+        return machine.hugepages(programs * memory_of(len(traffic.marks)))
+
+
+def pool(packets):
+    """(mbufs, bytes of one): the source holds the whole file in buffers."""
+    return packets + 16384, 2176 if packets < 262144 else 1536
+
+
+def memory_of(packets):
+    """Bytes of hugepages that one program takes."""
+    mbufs, mbuf_bytes = pool(packets)
+    return mbufs * (mbuf_bytes + 256) + (192 << 20)
+
+
+def capacity_of(traffic):
+    return max(65536, 9 * (traffic.connections or 0) // 8)
+
+
+@contextlib.contextmanager
+def running(shop, traffic, sink, *, hugepages, capacity=None):
+    """The daemon with the scenario's source and this sink, all of its connections open.
+
+    `hugepages`: a context manager that yields whether there are enough.
+    """
+    scenario = traffic.scenario
+    source = traffic.write(shop.path("frames.pcap"))
+    mbufs, mbuf_bytes = pool(len(traffic.marks))
+    extra, feed = [], None
+    with contextlib.ExitStack() as stack:
+        huge = stack.enter_context(hugepages)
+        if traffic.opener is not None:
+            feed = stack.enter_context(Feed(shop.path("opener.pcap"),
+                                            again_and_again(traffic.opener)))
+            extra.append(world.opener(feed.device(2)))
+        config = world.configuration(
+            {scenario.source: source, scenario.sink: sink}, socket=shop.socket,
+            memory={"hugepages": "on" if huge else "off", "mbufs": mbufs,
+                    "mbufBytes": mbuf_bytes},
+            capacity=capacity or capacity_of(traffic), cpus=shop.cpus[1:2], extra_ports=extra)
+        gate = world.gate() if feed else []
+        daemon = Podlaned(shop.folder, shop.build, config, world.cluster_objects() + gate,
+                          sink=scenario.sink)
+        stack.callback(daemon.close)
+        daemon.ready()
+        daemon.hugepages = huge
+        if traffic.connections is not None:
+            daemon.wait_for(
+                lambda: daemon.stats()["flows"]["active"] >= traffic.connections, 60,
+                f"its {traffic.connections} connections are open")
+        if feed:
+            feed.end()
+            daemon.rpc.call("delete", documents=world.objects.document(*gate))
+        yield daemon
