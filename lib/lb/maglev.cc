@@ -1,21 +1,18 @@
 #include "lib/lb/maglev.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <numeric>
 
 namespace podlane {
 
 namespace {
 
-constexpr std::array<uint32_t, 9> kPrimes = {251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65537};
 constexpr uint16_t kFree = 0xffff;
 
 uint32_t table_size(size_t count) noexcept {
-    for (const uint32_t prime : kPrimes) {
-        if (prime >= count * 100) return prime;
-    }
-    return count < 16384 ? 65537 : 655373;
+    if (count >= 16384) return uint32_t{1} << 19;
+    return static_cast<uint32_t>(std::clamp<size_t>(std::bit_ceil(count * 100), 256, 65536));
 }
 
 uint64_t mix(uint64_t x) noexcept {
@@ -30,6 +27,7 @@ MaglevTable MaglevTable::build(std::span<const uint64_t> identities) {
     MaglevTable table;
     if (identities.size() < 2) return table;
     const uint32_t size = table_size(identities.size());
+    const uint32_t mask = size - 1;
     table.slots_.assign(size, kFree);
 
     // Turns go by identity, not by position, so that the order of the input decides nothing.
@@ -43,17 +41,16 @@ MaglevTable MaglevTable::build(std::span<const uint64_t> identities) {
     std::vector<Walk> walks(identities.size());
     for (size_t i = 0; i < order.size(); ++i) {
         const uint64_t identity = identities[order[i]];
-        walks[i] = {static_cast<uint32_t>(mix(identity) % size),
-                    static_cast<uint32_t>(mix(identity ^ 0x5bd1e995u) % (size - 1) + 1)};
+        walks[i] = {static_cast<uint32_t>(mix(identity)),
+                    static_cast<uint32_t>(mix(identity ^ 0x5bd1e995u)) | 1};
     }
+    uint16_t* const slots = table.slots_.data();
     for (uint32_t filled = 0;;) {
         for (size_t i = 0; i < walks.size(); ++i) {
-            Walk& walk = walks[i];
-            while (table.slots_[walk.next] != kFree) {
-                walk.next += walk.skip;
-                if (walk.next >= size) walk.next -= size;
-            }
-            table.slots_[walk.next] = order[i];
+            uint32_t next = walks[i].next;
+            while (slots[next & mask] != kFree) next += walks[i].skip;
+            walks[i].next = next;
+            slots[next & mask] = order[i];
             if (++filled == size) return table;
         }
     }

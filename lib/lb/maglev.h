@@ -16,8 +16,12 @@ class MaglevTable {
     /// Builds the table for endpoints identified by `identities` (a hash of address and port each;
     /// the order of the span is the order of the indexes that pick() returns, and does not change
     /// which identity a hash gets). Fewer than two identities give an empty table. At most 65535.
-    /// Size: the smallest prime of a fixed list that is at least 100 times the count (at most 1 %
-    /// imbalance; section 5.3 of the paper), capped at 65537 below 16384 endpoints.
+    /// Size: the smallest power of two that is at least 100 times the count (at most 1 % imbalance;
+    /// section 5.3 of the paper), at least 256 and at most 65536 below 16384 endpoints.
+    ///
+    /// The paper takes a prime, so that any skip leads through all slots. An odd skip does so in a
+    /// power of two, moves as few connections (the unit test has the bound), and a step is an
+    /// addition and a mask: half the time.
     [[nodiscard]] static MaglevTable build(std::span<const uint64_t> identities);
 
     /// The index of the endpoint for this hash; the table must not be empty.
