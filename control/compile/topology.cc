@@ -11,6 +11,9 @@ namespace podlane::control {
 
 namespace {
 
+/// Ids that wait for the next epoch before they stand for something else; more bring it about.
+constexpr size_t kMostRetired = 1024;
+
 /// A locally administered unicast address: 02 and 40 bits of FNV-1a over the bytes.
 MacAddress derive_mac(std::span<const uint8_t> bytes) noexcept {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -37,26 +40,45 @@ bool same_view(const PortView& a, const PortView& b) noexcept {
     return std::tie(a.kind, a.mac, a.peer_mac, a.mtu) == std::tie(b.kind, b.mac, b.peer_mac, b.mtu);
 }
 
-/// How much of two tables is alike.
-struct RouteDifference {
-    bool meaning = false;  // packets go another way
-    bool text = false;     // only listings say something else
-};
+template <Family F>
+using Routes = std::map<Prefix<F>, Route<F>>;
 
 template <Family F>
-RouteDifference compare(const std::map<Prefix<F>, Route<F>>& a,
-                        const std::map<Prefix<F>, Route<F>>& b) {
-    RouteDifference difference;
-    difference.meaning =
-        !std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-            return x.first == y.first && same_way(x.second, y.second);
+bool same_routes(const Routes<F>& a, const Routes<F>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+        return x.first == y.first && same_way(x.second, y.second) &&
+               x.second.origin == y.second.origin;
+    });
+}
+
+/// The adjacency that addresses of `prefix` have which no longer prefix covers; 0: none.
+template <Family F>
+AdjacencyId adjacency_of(const Routes<F>& routes, const Prefix<F>& prefix) {
+    for (int length = prefix.length; length >= 0; --length) {
+        const auto bits = static_cast<uint8_t>(length);
+        const auto at = routes.find({prefix.address.masked(bits), bits});
+        if (at != routes.end()) return at->second.adjacency;
+    }
+    return kNoAdjacency;
+}
+
+/// Whether a flow may hold a next hop that is not its route's any more and does not show it. A flow
+/// whose route had no adjacency looks again anyway, and so does one whose adjacency is not in use.
+template <Family F>
+bool misleads_flows(const Routes<F>& before, const Routes<F>& now,
+                    const std::map<AdjacencyId, Adjacency>& in_use) {
+    const auto misleads = [&](const Prefix<F>& prefix) {
+        const AdjacencyId had = adjacency_of<F>(before, prefix);
+        return had != kNoAdjacency && in_use.contains(had) && had != adjacency_of<F>(now, prefix);
+    };
+    const auto is_new_or_gone = [&](const Routes<F>& of, const Routes<F>& other) {
+        return std::any_of(of.begin(), of.end(), [&](const auto& entry) {
+            const auto at = other.find(entry.first);
+            return (at == other.end() || !same_way(at->second, entry.second)) &&
+                   misleads(entry.first);
         });
-    difference.text =
-        difference.meaning ||
-        !std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-            return x.second.origin == y.second.origin;
-        });
-    return difference;
+    };
+    return is_new_or_gone(now, before) || is_new_or_gone(before, now);
 }
 
 template <class Map>
@@ -65,11 +87,10 @@ auto as_list(const Map& map) {
                                                                                      map.end());
 }
 
-/// Puts one family's tables into the snapshot; true when a route changed its meaning.
+/// Puts one family's tables into the snapshot.
 template <Family F>
-bool install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyState<F>& state) {
-    const RouteDifference difference = compare(tables.routes, last.routes);
-    if (difference.text) {
+void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyState<F>& state) {
+    if (!same_routes<F>(tables.routes, last.routes)) {
         state.routes = std::make_shared<const Lpm<F, Route<F>>>(as_list(tables.routes));
     }
     if (tables.keep_source != last.keep_source) {
@@ -82,7 +103,6 @@ bool install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyS
     state.uplink_source = tables.uplink_source;
     state.has_vtep = tables.has_vtep;
     state.vtep = tables.vtep;
-    return difference.meaning;
 }
 
 }  // namespace
@@ -117,22 +137,19 @@ AdjacencyId TopologyCompiler::id_of(const AdjacencyKey& key) {
         id = free_ids_.back();
         free_ids_.pop_back();
     }
-    ids_changed_ = true;
     return ids_.emplace(key, AdjacencyId{id}).first->second;
 }
 
-void TopologyCompiler::free_unused_ids(const std::map<AdjacencyId, Adjacency>& used) {
+void TopologyCompiler::retire_unused_ids(const std::map<AdjacencyId, Adjacency>& used) {
     std::erase_if(ids_, [&](const auto& entry) {
         if (used.contains(entry.second)) return false;
-        free_ids_.push_back(static_cast<uint32_t>(entry.second));
-        ids_changed_ = true;
+        retired_ids_.push_back(static_cast<uint32_t>(entry.second));
         return true;
     });
 }
 
 void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& store, Snapshot& next,
                                std::vector<std::string>& notices) {
-    ids_changed_ = false;
     const auto known_before = ids_;
     std::vector<std::string> said;
     TopologyBuilder builder(
@@ -154,10 +171,17 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
     for (const auto& [id, content] : last_.adjacencies) {
         if (!tables.adjacencies.contains(id)) next.adjacencies.mutable_at(index_of(id)) = {};
     }
-    free_unused_ids(tables.adjacencies);
+    retire_unused_ids(tables.adjacencies);
+    if (retired_ids_.size() > kMostRetired ||
+        misleads_flows<V4>(last_.v4.routes, tables.v4.routes, tables.adjacencies) ||
+        misleads_flows<V6>(last_.v6.routes, tables.v6.routes, tables.adjacencies)) {
+        ++next.topology_epoch;
+        free_ids_.insert(free_ids_.end(), retired_ids_.begin(), retired_ids_.end());
+        retired_ids_.clear();
+    }
 
-    const bool v4_changed = install<V4>(tables.v4, last_.v4, next.v4);
-    const bool v6_changed = install<V6>(tables.v6, last_.v6, next.v6);
+    install<V4>(tables.v4, last_.v4, next.v4);
+    install<V6>(tables.v6, last_.v6, next.v6);
     const bool ports_changed = !std::equal(tables.ports.begin(), tables.ports.end(),
                                            last_.ports.begin(), last_.ports.end(), same_view);
     if (ports_changed) next.ports = std::make_shared<const PortViews>(tables.ports);
@@ -166,7 +190,6 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
     next.gateway_mac = tables.gateway_mac;
     next.bridge_ports = tables.bridge_ports;
     next.host_port = tables.host_port;
-    if (v4_changed || v6_changed || ports_changed || ids_changed_) ++next.topology_epoch;
     last_ = std::move(tables);
 }
 

@@ -73,9 +73,11 @@ struct Vtep {
 
 /// Compiles topologies one after the other.
 ///
-/// Invariants: an AdjacencyId keeps its key while the key is in use; topology_epoch rises exactly
-/// when the meaning of a route, a port or an id changed; a neighbour's MAC address, or its silence,
-/// changes an adjacency's content only. What is equal to the snapshot before is shared with it.
+/// Invariants: an AdjacencyId keeps its key while the key is in use, and stands for another one
+/// only under another topology_epoch; the epoch rises when an address that had an adjacency which
+/// is still in use leads elsewhere now. A neighbour's MAC address, or its silence, changes an
+/// adjacency's content only. What is equal to the snapshot before is shared with it.
+/// docs/decisions/neighbours.md says why.
 /// Threads: one.
 class TopologyCompiler {
   public:
@@ -95,13 +97,13 @@ class TopologyCompiler {
 
   private:
     [[nodiscard]] AdjacencyId id_of(const AdjacencyKey& key);
-    void free_unused_ids(const std::map<AdjacencyId, Adjacency>& used);
+    void retire_unused_ids(const std::map<AdjacencyId, Adjacency>& used);
 
     const NodeConfig& config_;
     std::map<AdjacencyKey, AdjacencyId> ids_;
     std::vector<uint32_t> free_ids_;
-    uint32_t next_id_ = 1;  // 0 is kNoAdjacency
-    bool ids_changed_ = false;
+    std::vector<uint32_t> retired_ids_;  // flows of this epoch may still name them
+    uint32_t next_id_ = 1;               // 0 is kNoAdjacency
     TopologyTables last_;
     std::set<std::string> last_notices_;
 };

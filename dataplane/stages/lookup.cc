@@ -61,7 +61,8 @@ SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry)
     packet.adjacency = &adjacency;
     if (adjacency.kind != AdjacencyKind::kEthernet && adjacency.kind != AdjacencyKind::kTunnel)
         [[unlikely]] {
-        return SlowReason::kUnresolved;
+        return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
+                                                      : SlowReason::kUnresolved;
     }
     if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
         return SlowReason::kTooBig;

@@ -16,7 +16,7 @@ namespace podlane {
 
 /// What sending to an adjacency means.
 enum class AdjacencyKind : uint8_t {
-    kNone,        ///< not in use
+    kNone,        ///< not in use: a flow that has it looks for its route again
     kEthernet,    ///< write dst and src MAC, send on `port`
     kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
     kUnresolved,  ///< ask for the neighbour, hold the packet

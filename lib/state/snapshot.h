@@ -115,8 +115,9 @@ struct OverlayView {
 /// One generation.
 struct Snapshot {
     uint64_t generation = 0;
-    /// Rises when a route, port or adjacency index changes its meaning; flows compiled under an
-    /// older one are routed again when their next packet comes.
+    /// Rises when an address leads elsewhere than to the adjacency it had, or an adjacency's index
+    /// changes its meaning; flows compiled under an older one are routed again when their next
+    /// packet comes. So are those, without it, whose adjacency is kNone.
     uint32_t topology_epoch = 1;
     FamilyState<V4> v4;
     FamilyState<V6> v6;

@@ -158,23 +158,50 @@ TEST(Topology, ASilentNeighbourFailsInPlaceAndItsReturnMovesNoFlow) {
     input.neighbours = {};
     world.plug(input);
     EXPECT_EQ(route_to(world.now(), "192.168.50.77"), "connected port 0 (uplink uplink0)");
-    EXPECT_EQ(world.now().adjacencies[index_of(id)].kind, AdjacencyKind::kNone);
-    EXPECT_GT(world.now().topology_epoch, epoch);
+    EXPECT_EQ(world.now().adjacencies[index_of(id)].kind, AdjacencyKind::kNone)
+        << "which its flows see";
+    EXPECT_EQ(world.now().topology_epoch, epoch) << "and the others do not care";
 }
 
-TEST(Topology, AFreedIdIsUsedAgainOnlyUnderANewEpoch) {
+TEST(Topology, WhoComesNewMovesNoFlow) {
+    World world;
+    world.plug(plugged_in());
+    const uint32_t epoch = world.now().topology_epoch;
+    TopologyInput input = plugged_in();
+    input.neighbours = {resolved("192.168.50.77", "02:00:00:00:00:77"), failed("192.168.50.78"),
+                        resolved("192.168.50.254", "02:00:00:00:00:fe"),
+                        resolved("fd00:50::77", "02:00:00:00:00:77")};
+    world.plug(input);
+    EXPECT_EQ(route_to(world.now(), "8.8.8.8"),
+              "adjacency port 0 (default gateway of uplink uplink0)");
+    input.ports.push_back({PortId{3}, "default/b", PortKind::kPod, "tap", {}, 1450, {}});
+    input.pods.push_back(
+        {"default/b", PortId{3}, mac("02:00:0a:f4:01:0b"), {ip("10.244.1.11")}, 0});
+    world.plug(input);
+    EXPECT_EQ(route_to(world.now(), "10.244.1.11"), "adjacency port 3 (pod default/b)");
+    ASSERT_EQ(world.apply(node("node-b", "10.244.2.0/24", "192.168.50.2")), "");
+    EXPECT_EQ(route_to(world.now(), "10.244.2.9"), "adjacency port 0 (node node-b)");
+    EXPECT_EQ(world.now().topology_epoch, epoch);
+}
+
+TEST(Topology, WhoTakesAddressesFromAnotherMovesTheirFlows) {
     World world;
     TopologyInput input = plugged_in();
-    input.neighbours = {resolved("192.168.50.77", "02:00:00:00:00:77")};
+    input.neighbours = {resolved("192.168.50.254", "02:00:00:00:00:fe")};
     world.plug(input);
-    const AdjacencyId id = adjacency_id(world.now(), "192.168.50.77");
     const uint32_t epoch = world.now().topology_epoch;
-    input.neighbours = {resolved("192.168.50.78", "02:00:00:00:00:78")};
-    world.plug(input);
-    EXPECT_NE(adjacency_id(world.now(), "192.168.50.78"), id);
-    input.neighbours.push_back(resolved("192.168.50.79", "02:00:00:00:00:79"));
-    world.plug(input);
-    EXPECT_EQ(adjacency_id(world.now(), "192.168.50.79"), id);
+    // Outside cluster.podCidrs, so that its addresses had the default gateway's adjacency.
+    ASSERT_EQ(world.apply(node("node-b", "10.200.2.0/24", "192.168.50.2")), "");
+    EXPECT_EQ(route_to(world.now(), "10.200.2.9"), "adjacency port 0 (node node-b)");
+    EXPECT_EQ(world.now().topology_epoch, epoch + 1);
+    // One of a node's two prefixes goes; the tunnel that leads to the other stays in use.
+    const std::string both = "10.200.2.0/24, 'fd00:10:2::/64'";
+    ASSERT_EQ(world.apply(node("node-b", both, "192.168.50.2")), "");
+    EXPECT_EQ(world.now().topology_epoch, epoch + 1);
+    ASSERT_EQ(world.apply(node("node-b", "10.200.2.0/24", "192.168.50.2")), "");
+    EXPECT_EQ(world.now().topology_epoch, epoch + 2);
+    // With the last one the tunnel goes, and its flows see that.
+    ASSERT_EQ(world.remove(Kind::kNode, "", "node-b"), "");
     EXPECT_EQ(world.now().topology_epoch, epoch + 2);
 }
 
@@ -199,7 +226,8 @@ TEST(Topology, WhatDoesNotChangeIsSharedAndKeepsTheEpoch) {
     TopologyInput narrower = renamed;
     narrower.pods[0].mtu = 1400;
     world.plug(narrower);
-    EXPECT_GT(world.now().topology_epoch, before->topology_epoch);
+    EXPECT_EQ(adjacency(world.now(), "10.244.1.10").mtu, 1400);
+    EXPECT_EQ(world.now().topology_epoch, before->topology_epoch) << "its flows see it there";
 }
 
 TEST(Topology, PortsAreSeenWithTheirKindMacAndPeer) {

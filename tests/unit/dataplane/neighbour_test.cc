@@ -22,18 +22,21 @@ class NeighbourTest : public testing::Test {
             found.kind = kind;
             found.dst = kStrangerMac;
             next.adjacencies.set(9, found);
-            next.template family<F>().routes = std::make_shared<
-                const Lpm<F, Route<F>>>(std::vector<std::pair<Prefix<F>, Route<F>>>{
+            route_stranger_to(next, AdjacencyId{9});
+            ++next.topology_epoch;
+        });
+        rig.turn();
+    }
+    void route_stranger_to(Snapshot& next, AdjacencyId adjacency) {
+        next.template family<F>().routes =
+            std::make_shared<const Lpm<F, Route<F>>>(std::vector<std::pair<Prefix<F>, Route<F>>>{
                 {Prefix<F>{ip<F>(Here::kStranger), F::kAddressBits},
-                 Route<F>{RouteKind::kAdjacency, rig.port(Rig::kUplink), AdjacencyId{9}, {}, ""}},
+                 Route<F>{RouteKind::kAdjacency, rig.port(Rig::kUplink), adjacency, {}, ""}},
                 {Prefix<F>{ip<F>(Here::kNode), F::kAddressBits},
                  Route<F>{RouteKind::kHost, rig.port(Rig::kHost), AdjacencyId{kToHost}, {}, ""}},
                 {Prefix<F>{ip<F>(Here::kPodA), F::kAddressBits},
                  Route<F>{
                      RouteKind::kAdjacency, rig.port(Rig::kPodA), AdjacencyId{kToPodA}, {}, ""}}});
-            ++next.topology_epoch;
-        });
-        rig.turn();
     }
     static constexpr MacAddress kStrangerMac{{2, 0, 0, 0, 1, 0x77}};
     Rig rig;
@@ -82,6 +85,25 @@ TYPED_TEST(NeighbourTest, AKnownButUnresolvedNextHopHoldsWithoutAskingAgain) {
     EXPECT_TRUE(this->rig.events().empty());
     this->resolve(AdjacencyKind::kEthernet);
     EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
+}
+
+TYPED_TEST(NeighbourTest, AFlowWhoseNextHopIsNotInUseAnyMoreLooksForItsRouteAgain) {
+    this->resolve(AdjacencyKind::kEthernet);
+    this->send_to_stranger();
+    EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
+    const uint32_t epoch = this->rig.snapshot().topology_epoch;
+    this->rig.change([this](Snapshot& next) {
+        next.adjacencies.set(10, next.adjacencies[9]);
+        next.adjacencies.mutable_at(10).dst = Names::kPeerMac;
+        next.adjacencies.set(9, Adjacency{});
+        this->route_stranger_to(next, AdjacencyId{10});
+    });
+    this->send_to_stranger();
+    const auto sent = this->rig.take(Rig::kUplink);
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(look<TypeParam>(sent[0]).dst, Names::kPeerMac);
+    EXPECT_EQ(this->rig.snapshot().topology_epoch, epoch);
+    EXPECT_EQ(this->rig.all_drops(), 0u);
 }
 
 TYPED_TEST(NeighbourTest, OneSilentNextHopCannotFillTheQueue) {
