@@ -9,21 +9,21 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from macro import catalogue, machine, report  # noqa: E402  (the path must be known first)
+from macro import catalogue, jobs, machine, report  # noqa: E402  (the path must be known first)
 from macro.check import check  # noqa: E402
-from macro.measure import measure, summary  # noqa: E402
 from macro.nodes import Workshop  # noqa: E402
 from macro.programs import Failed  # noqa: E402
 from macro.scenarios import Wrong  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MOST_QUICK = 65536
 BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
-MOST_CHECKED = 65536
 
 
 def arguments():
@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--check-only", type=int, metavar="FLOWS",
                         help="check the output with so many flows at most; no times; prints TAP")
     parser.add_argument("--json", help="write the result there; default BUILD/bench.json")
+    parser.add_argument("--publish", action="store_true",
+                        help="write tables, figures and plot into docs/ as well")
     options = parser.parse_args()
     options.json = options.json or os.path.join(options.build, "bench.json")
     if options.quick:
@@ -47,24 +49,20 @@ def arguments():
 
 
 def chosen(options):
-    """(scenario, number of flows) of all that is to run."""
-    out = []
-    for scenario in catalogue.all_scenarios():
-        for count in scenario.counts:
-            if options.quick and count > 65536:
-                continue
-            if re.search(options.only, f"{scenario.key}/{count}"):
-                out.append((scenario, count))
-    return out
+    """The jobs that are to be done."""
+    return [job for job in jobs.all_jobs() if re.search(options.only, job.key)
+            and not (options.quick and job.flows > MOST_QUICK)]
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def check_only(shop, todo, most):
+def check_only(shop, options):
     """The short form for a test: is what comes out right?"""
-    distinct = {(scenario.key, min(count, most)): scenario for scenario, count in todo}
+    distinct = {(scenario.key, min(count, options.check_only)): scenario
+                for scenario in catalogue.all_scenarios() for count in scenario.counts
+                if re.search(options.only, f"{scenario.key}/{count}")}
     failed = 0
     print(f"1..{len(distinct)}")
     for number, ((key, count), scenario) in enumerate(distinct.items(), 1):
@@ -78,50 +76,47 @@ def check_only(shop, todo, most):
     return 1 if failed else 0
 
 
-def one(shop, scenario, count, options):
-    """The row of one scenario."""
-    row = {"scenario": scenario.key, "title": scenario.title, "family": scenario.family,
-           "flows": count}
-    try:
-        if not options.no_check:
-            check(shop, catalogue.traffic(shop, scenario, min(count, MOST_CHECKED)))
-        found, row["hugepages"] = measure(shop, catalogue.traffic(shop, scenario, count),
-                                          runs=options.runs, seconds=options.seconds)
-        row |= {name: summary(values) for name, values in found.items()}
-        report.judge(row, scenario.targets.get(count))
-        say("    " + report.line(row))
-    except (Failed, Wrong) as error:
-        row["error"] = str(error)
-        say(f"    FAILED: {error}")
-    return row
+def do(todo, shop, options):
+    """The rows of all jobs; one that fails does not end the others."""
+    rows = []
+    started = time.monotonic()
+    for number, job in enumerate(todo, 1):
+        say(f"[{number}/{len(todo)}, {time.monotonic() - started:.0f} s] {job.key}")
+        try:
+            rows.append(job.run(shop, options, say))
+        except (Failed, Wrong) as error:
+            say(f"    FAILED: {error}")
+            name = job.key.split("/")[0]
+            rows.append({"scenario": name, "flows": job.flows, "error": str(error)})
+    return rows
 
 
 def main():
     options = arguments()
     todo = chosen(options)
     if options.list:
-        print("\n".join(f"{scenario.key}/{count}" for scenario, count in todo))
+        print("\n".join(job.key for job in todo))
         return 0
     if not todo:
         print(f"run.py: --only {options.only}: no such scenario; see --list", file=sys.stderr)
         return 2
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="podlane-bench-") as folder:
         shop = Workshop(folder, options.build)
         if options.check_only:
-            return check_only(shop, todo, options.check_only)
-        rows = []
-        for number, (scenario, count) in enumerate(todo, 1):
-            say(f"[{number}/{len(todo)}, {time.monotonic() - started:.0f} s] "
-                f"{scenario.key}/{count}")
-            rows.append(one(shop, scenario, count, options))
+            return check_only(shop, options)
+        rows = do(todo, shop, options)
+    report.judge_v6(rows)
+    words = " ".join(shlex.quote(word) for word in sys.argv[1:])
     result = {"machine": machine.describe(), "runs": options.runs, "seconds": options.seconds,
-              "rows": rows}
+              "arguments": f' ARGS="{words}"' if words else "", "rows": rows}
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
-    print(report.table(result))
+    print(report.text(result))
+    print(report.machine_line(result))
+    if options.publish:
+        report.publish(result, os.path.join(ROOT, "docs"))
     failed = sum("error" in row for row in rows)
-    print(f"{len(rows) - failed} of {len(rows)} scenarios right; {options.json}")
+    print(f"{len(rows) - failed} of {len(rows)} done; {options.json}")
     return 1 if failed else 0
 
 

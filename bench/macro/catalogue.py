@@ -1,6 +1,6 @@
 """The list of all scenarios."""
 
-from . import replies, scenarios
+from . import mix, replies, scenarios
 from .frames import TCP, UDP
 from .traffic import plain
 
@@ -15,7 +15,7 @@ def scenarios_of(family):
 
 
 def all_scenarios():
-    return [scenarios.l2(), *scenarios_of(4), *scenarios_of(6)]
+    return [scenarios.l2(), *scenarios_of(4), mix.mix(), mix.table_full(), *scenarios_of(6)]
 
 
 def traffic(shop, scenario, count):

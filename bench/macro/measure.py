@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 
-from . import nodes, world
+from . import frames, nodes, world
 from .programs import Failed, Testpmd
 from .traffic import infinite
 
@@ -11,20 +11,26 @@ WARM_ROUNDS = 3
 
 
 def measure(shop, traffic, *, runs, seconds, modes=("io",), progress=lambda text: None):
-    """{name of the program or mode: [ns a packet of each run]}, and whether hugepages were used."""
+    """{name of the program or mode: [ns a packet of each run]}, whether hugepages were used, and
+    what else there is to say."""
     packets = len(traffic.marks)
     mbufs, mbuf_bytes = nodes.pool(packets)
+    may_lose = traffic.scenario.may_lose
+    source = shop.path("frames.pcap")
+    frames.write_pcap(source, traffic.frames)
     with contextlib.ExitStack() as stack:
-        daemon = stack.enter_context(nodes.running(shop, traffic, world.silent("net_null9"),
-                                                   hugepages=shop.hugepages(traffic, 2)))
+        huge = stack.enter_context(shop.hugepages(traffic, 2))
+        # First the one that has no connections which time out while the other one starts.
+        peer = Testpmd(shop.folder, [infinite(source), world.silent("net_null0")], shop.cpus,
+                       mbufs=mbufs, mbuf_bytes=mbuf_bytes, hugepages=huge)
+        stack.callback(peer.close)
+        peer.ready()
+        peer.pause()
+        daemon = stack.enter_context(nodes.running(
+            shop, traffic, infinite(source), world.silent("net_null9"), hugepages=huge))
         goal = daemon.packets() + WARM_ROUNDS * packets
         daemon.wait_for(lambda: daemon.packets() >= goal, 60, "it is warm")
         daemon.pause()
-        peer = Testpmd(shop.folder,
-                       [infinite(shop.path("frames.pcap")), world.silent("net_null0")],
-                       shop.cpus, mbufs=mbufs, mbuf_bytes=mbuf_bytes, hugepages=daemon.hugepages)
-        stack.callback(peer.close)
-        peer.ready()
         found = {"podlane": [], **{mode: [] for mode in modes}}
         for run in range(runs):
             progress(f"run {run + 1} of {runs}")
@@ -35,16 +41,20 @@ def measure(shop, traffic, *, runs, seconds, modes=("io",), progress=lambda text
                 found[mode].append(_one_window(peer, seconds))
             peer.pause()
             daemon.resume()
-            before = daemon.drops()
+            before = daemon.drops(may_lose)
             found["podlane"].append(_one_window(daemon, seconds))
-            if daemon.drops() != before:
+            if daemon.drops(may_lose) != before:
                 raise Failed(f"packets were lost: {before} became {daemon.drops()}")
             daemon.pause()
         daemon.resume()
-        active = daemon.stats()["flows"]["active"]
-        if traffic.connections is not None and active != traffic.connections:
-            raise Failed(f"{active} connections instead of {traffic.connections}")
-        return found, daemon.hugepages
+        wrong = traffic.check_connections(daemon.stats()["flows"]["active"])
+        if wrong:
+            raise Failed(wrong)
+        facts = {}
+        if may_lose:
+            source = daemon.port(traffic.scenario.source)
+            facts["refusedShare"] = source["rxDropped"] / source["rxPackets"]
+        return found, huge, facts
 
 
 def _one_window(program, seconds):

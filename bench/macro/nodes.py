@@ -45,40 +45,33 @@ def memory_of(packets):
 
 
 def capacity_of(traffic):
-    return max(65536, 9 * (traffic.connections or 0) // 8)
+    return traffic.capacity or max(65536, 9 * (traffic.opened or 0) // 8)
 
 
 @contextlib.contextmanager
-def running(shop, traffic, sink, *, hugepages, capacity=None):
-    """The daemon with the scenario's source and this sink, all of its connections open.
-
-    `hugepages`: a context manager that yields whether there are enough.
-    """
+def running(shop, traffic, source, sink, *, hugepages):
+    """The daemon with these devices as the scenario's ports, all of its connections open."""
     scenario = traffic.scenario
-    source = traffic.write(shop.path("frames.pcap"))
     mbufs, mbuf_bytes = pool(len(traffic.marks))
-    extra, feed = [], None
     with contextlib.ExitStack() as stack:
-        huge = stack.enter_context(hugepages)
+        extra, gate, feed = [], [], None
         if traffic.opener is not None:
             feed = stack.enter_context(Feed(shop.path("opener.pcap"),
                                             again_and_again(traffic.opener)))
             extra.append(world.opener(feed.device(2)))
+            gate = world.gate()
         config = world.configuration(
             {scenario.source: source, scenario.sink: sink}, socket=shop.socket,
-            memory={"hugepages": "on" if huge else "off", "mbufs": mbufs,
+            memory={"hugepages": "on" if hugepages else "off", "mbufs": mbufs,
                     "mbufBytes": mbuf_bytes},
-            capacity=capacity or capacity_of(traffic), cpus=shop.cpus[1:2], extra_ports=extra)
-        gate = world.gate() if feed else []
+            capacity=capacity_of(traffic), cpus=shop.cpus[1:2], extra_ports=extra)
         daemon = Podlaned(shop.folder, shop.build, config, world.cluster_objects() + gate,
                           sink=scenario.sink)
         stack.callback(daemon.close)
         daemon.ready()
-        daemon.hugepages = huge
-        if traffic.connections is not None:
-            daemon.wait_for(
-                lambda: daemon.stats()["flows"]["active"] >= traffic.connections, 60,
-                f"its {traffic.connections} connections are open")
+        if traffic.opened is not None:
+            daemon.wait_for(lambda: daemon.stats()["flows"]["active"] >= traffic.opened, 60,
+                            f"its {traffic.opened} connections are open")
         if feed:
             feed.end()
             daemon.rpc.call("delete", documents=world.objects.document(*gate))

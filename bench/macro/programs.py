@@ -73,9 +73,22 @@ class Program:
             self.process.kill()
             self.process.wait()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def packets(self):
-        """Packets that have left by the sink, and the same moment's other counters."""
+        """Packets that have left by the sink."""
         raise NotImplementedError
+
+    def memory(self):
+        """Bytes that are resident, hugepages included."""
+        with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as file:
+            sizes = dict(line.split()[:2] for line in file if line.count(":") == 1)
+        return 1024 * sum(int(sizes[f"{key}:"])
+                          for key in ("Rss", "Private_Hugetlb", "Shared_Hugetlb"))
 
     def sample(self):
         """(CPU ns of the worker, packets at the sink), taken at the same time."""
@@ -101,7 +114,7 @@ class Podlaned(Program):
 
     def __init__(self, folder, build, config, documents, *, name="podlaned", sink="servers"):
         super().__init__(folder, name)
-        self.sink = {"clients": "bench/clients", "servers": "bench/servers"}.get(sink, sink)
+        self.sink = sink
         self.socket = config["socket"]
         path = os.path.join(folder, f"{name}.yaml")
         objects_path = os.path.join(folder, f"{name}-objects.json")
@@ -124,13 +137,17 @@ class Podlaned(Program):
         return self.rpc.call("stats")
 
     def port(self, name):
+        """The counters of the uplink or one of the pod ports."""
+        name = name if name == "uplink" else f"bench/{name}"
         return next(port for port in self.stats()["ports"] if port["name"] == name)
 
     def packets(self):
         return self.port(self.sink)["txPackets"]
 
-    def drops(self):
-        return {reason: count for reason, count in self.stats()["drops"].items() if count}
+    def drops(self, but=()):
+        """Packets dropped by reason, but for these reasons."""
+        return {reason: count for reason, count in self.stats()["drops"].items()
+                if count and reason not in but}
 
     def describe(self):
         try:

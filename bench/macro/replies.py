@@ -20,7 +20,7 @@ def prepare(shop, scenario, count):
     sent = shop.answers[key]
     order = shuffled(count)
     return Traffic(scenario, sent, order, scenario.frames(sent, np.arange(count))[order],
-                   opener=requests.frames, connections=count)
+                   opener=requests.frames, opened=count, exactly=True)
 
 
 def _to_client(family, protocol, sent, marks):

@@ -38,6 +38,7 @@ class Scenario:
     makes_flows: bool = True
     requests: object = None  # the scenario that opens the connections, for replies
     prepare: Callable | None = None  # (shop, scenario, count) -> Traffic; None: one frame a flow
+    may_lose: tuple = ()  # reasons for which packets may be dropped
     inner_at: int = 0  # where the frame with the mark begins in what leaves
 
     @property
@@ -60,14 +61,14 @@ def spread(family, kind, over):
     return lambda numbers: world.rows(family, kind, numbers % over)
 
 
-def check_choice(values, allowed, what):
-    """Each row of `values` is one of `allowed`, and every one of these has its share."""
+def check_choice(values, allowed, what, even=True):
+    """Each row of `values` is one of `allowed`; if `even`, every one of these has its share."""
     kinds, counts = np.unique(values, axis=0, return_counts=True)
     for row in kinds:
         if not (allowed == row).all(axis=1).any():
             raise Wrong(f"{what} {world.text_of(row)} is none of the Service's")
     # With Maglev each endpoint has its share to 1%; the rest is the chance of a small sample.
-    if len(values) >= 1024 and (len(kinds) < len(allowed) or
+    if even and len(values) >= 1024 and (len(kinds) < len(allowed) or
                                 counts.max() > 2 * len(values) / len(allowed)):
         raise Wrong(f"{what}s are not chosen evenly: {counts.tolist()}")
 

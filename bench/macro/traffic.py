@@ -25,7 +25,9 @@ class Traffic:
     marks: np.ndarray  # of each frame of the file
     frames: np.ndarray
     opener: np.ndarray | None = None  # frames that open the connections, from a port of their own
-    connections: int | None = None  # that there are when all are open; None: not to be counted
+    opened: int | None = None  # connections that there are when all are open; None: do not wait
+    exactly: bool = False  # and that there must be in the end, neither more nor less
+    capacity: int | None = None  # connections that the table holds; None: enough
 
     @property
     def out_bytes(self):
@@ -33,9 +35,11 @@ class Traffic:
         scenario = self.scenario
         return frames.frame_bytes(scenario.family, scenario.protocol) + scenario.inner_at
 
-    def write(self, path):
-        frames.write_pcap(path, self.frames)
-        return infinite(path)
+    def check_connections(self, active):
+        """What is wrong with this number of connections, or None."""
+        if self.exactly and active != self.opened:
+            return f"{active} connections instead of {self.opened}"
+        return None
 
 
 def shuffled(count):
@@ -47,8 +51,8 @@ def plain(scenario, count):
     sent = scenario.flows(count)
     order = shuffled(count)
     made = scenario.frames(sent, np.arange(count))[order]
-    return Traffic(scenario, sent, order, made,
-                   connections=count if scenario.makes_flows else None)
+    return Traffic(scenario, sent, order, made, opened=count if scenario.makes_flows else None,
+                   exactly=scenario.makes_flows)
 
 
 def infinite(path, number=0):
