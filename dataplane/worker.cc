@@ -262,7 +262,7 @@ bool Worker::work_waits() noexcept {
 }
 
 void Worker::sleep() noexcept {
-    idle_turns_ = 0;
+    // Not awake for long after it unless there is work: idle_turns_ goes on from here.
     for (unsigned i = 0; i < polled_count_; ++i) {
         shared_.ports.get(polled_[i].id)->device_port->arm_wake(polled_[i].queue);
     }
