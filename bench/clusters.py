@@ -8,49 +8,18 @@ is from the first byte sent to the whole reply, which comes when every worker us
 """
 
 import argparse
-import json
 import pathlib
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
 import big_cluster
-from live import BUILD, Live, cpu_seconds, request
+from live import Live, request
+from macro.machine import cpu_ns
+from table import Table, check, say
 
 MIB = 1 << 20
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def check(condition, text):
-    if not condition:
-        raise SystemExit(f"wrong: {text}")
-
-
-class Table:
-    """Rows of a name, a value, and what it must be at most."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, name, value, unit, most=None, **more):
-        self.rows.append({"name": name, "value": value, "unit": unit, "target": most,
-                          "reached": None if most is None else value <= most, **more})
-        say(f"  {name}: {value:.4g} {unit}")
-
-    def show(self):
-        print(f"| {'what':60} | {'value':>10} |      | {'target':>10} | reached |")
-        print(f"|{'-' * 62}|{'-' * 11}:|------|{'-' * 11}:|---------|")
-        for row in self.rows:
-            target = "" if row["target"] is None else f"{row['target']:g}"
-            reached = {None: "", True: "yes", False: "NO"}[row["reached"]]
-            print(f"| {row['name']:60} | {row['value']:10.4g} | {row['unit']:4} | {target:>10} "
-                  f"| {reached:7} |")
 
 
 def frontends_of(node, index):
@@ -144,14 +113,14 @@ class Meter:
 
     def look(self):
         packets = self.node.stats()["workers"][0]["rxPackets"]
-        return packets, cpu_seconds(self.node.pid, self.worker), time.perf_counter()
+        return packets, cpu_ns(self.node.pid, self.worker), time.perf_counter()
 
     def since(self):
         """Packets, ns of CPU a packet, and millions of packets a second."""
         now = self.look()
         packets, cpu, wall = (b - a for a, b in zip(self.last, now))
         self.last = now
-        return packets, cpu * 1e9 / packets, packets / wall / 1e6
+        return packets, cpu / packets, packets / wall / 1e6
 
 
 def change_for(node, services, per_service, seconds, rate, seed):
@@ -224,14 +193,6 @@ def churn(table, services, per_service, flows, rounds, seconds, rate):
     check(abs(missing) <= 4096, f"{missing} packets came in and did not go out")
 
 
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                  if line.startswith("model name")), "unknown")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                            cwd=pathlib.Path(__file__).parent, check=False).stdout.strip()
-    return {"cpu": model, "commit": commit, "build": str(BUILD)}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -255,9 +216,7 @@ def main():
         else:
             churn(table, 10_000, 10, 4096, 12, 5, 1000)
     table.show()
-    if options.json:
-        options.json.write_text(json.dumps({**machine(), "rows": table.rows}, indent=2) + "\n",
-                                encoding="utf-8")
+    table.save(options.json)
 
 
 if __name__ == "__main__":

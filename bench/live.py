@@ -52,10 +52,12 @@ class Live:
         return self.rpc.call("stats")
 
     def memory(self):
-        """Bytes resident now, and at most since the start."""
+        """Bytes resident now, and at most since the start; hugepages are in both."""
         lines = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
         fields = dict(line.split(":", 1) for line in lines)
-        return tuple(int(fields[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
+        now, most, huge = (int(fields[key].split()[0]) * 1024
+                           for key in ("VmRSS", "VmHWM", "HugetlbPages"))
+        return now + huge, most + huge
 
 
 class Rpc:
@@ -104,9 +106,3 @@ def result_of(line):
     if "error" in reply:
         raise RuntimeError(reply["error"]["message"])
     return reply["result"]
-
-
-def cpu_seconds(pid, tid):
-    """CPU time that a thread has had; the scheduler's own clock, in nanoseconds exact."""
-    text = pathlib.Path(f"/proc/{pid}/task/{tid}/schedstat").read_text(encoding="ascii")
-    return int(text.split()[0]) / 1e9
