@@ -49,11 +49,8 @@ void complete_checksum(Packet& packet) noexcept {
     packet.csum = CsumState::kComplete;
 }
 
-void hand_over_checksum(Packet& packet, const Port& port) noexcept {
+void hand_over_partial_checksum(Packet& packet, const Port& port) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
-    // What was said on receipt means nothing to the sender.
-    mbuf.ol_flags = 0;
-    if (packet.csum != CsumState::kPartial) return;
     if (!port.caps.tx_l4_checksum) {
         complete_checksum(packet);
         return;

@@ -34,8 +34,16 @@ template <Family F>
 /// Finishes a partial checksum in software; nothing to do for a complete one.
 void complete_checksum(Packet& packet) noexcept;
 
+/// hand_over_checksum() for a partial one.
+void hand_over_partial_checksum(Packet& packet, const Port& port) noexcept;
+
 /// Before a frame is given to `port`: leaves a partial checksum to the port where it can finish it,
 /// finishes it here where it cannot.
-void hand_over_checksum(Packet& packet, const Port& port) noexcept;
+inline void hand_over_checksum(Packet& packet, const Port& port) noexcept {
+    // What was said on receipt means nothing to the sender.
+    packet.mbuf->ol_flags = 0;
+    if (packet.csum == CsumState::kPartial) [[unlikely]]
+        hand_over_partial_checksum(packet, port);
+}
 
 }  // namespace podlane::dataplane

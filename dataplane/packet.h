@@ -95,6 +95,7 @@ struct Packet {
 /// Packets of one receive call at most.
 inline constexpr unsigned kBurst = 32;
 
+/// Packets of one receive call, hence of one port.
 using Burst = std::span<Packet>;
 
 }  // namespace podlane::dataplane

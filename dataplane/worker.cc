@@ -59,6 +59,7 @@ Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
     ctx_.control_doorbell = &shared.control_doorbell;
     ctx_.events = shared.events[id].get();
     ctx_.random ^= rte_rdtsc() + id;
+    ctx_.outer_id = static_cast<uint16_t>(ctx_.next_random());
     epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
     shared.doorbells[id].fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     epoll_event event{};
@@ -228,7 +229,7 @@ void Worker::release_held() noexcept {
         packet.flags = held[i].flags;
         ctx_.held_until_ms = held[i].until_ms;
         if (held[i].until_ms <= ctx_.now_ms) {
-            parse_packet(ctx_, packet);
+            parse_packet(ingress_of(ctx_, packet.in_port), packet);
             if (packet.headers.ip_version == 6) {
                 drop_and_tell<V6>(ctx_, packet, Drop::kNeighbourUnreachable,
                                   Notice::kHostUnreachable);

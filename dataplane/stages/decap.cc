@@ -32,7 +32,7 @@ Drop judge_inner(const WorkerCtx& ctx, const Packet& packet) noexcept {
     return Drop::kNone;
 }
 
-void decapsulate(WorkerCtx& ctx, Packet& packet) noexcept {
+void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcept {
     const uint32_t vxlan_at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
     const auto head = packet.head();
     if (!fits<VxlanHeader>(head, vxlan_at) ||
@@ -56,7 +56,7 @@ void decapsulate(WorkerCtx& ctx, Packet& packet) noexcept {
     // What the device said of the outer checksum does not hold for the inner one.
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.flags |= kFromOverlay;
-    parse_packet(ctx, packet);
+    parse_packet(ingress, packet);
     const Drop bad = judge_inner(ctx, packet);
     if (bad != Drop::kNone) packet.drop(bad);
 }
@@ -64,11 +64,12 @@ void decapsulate(WorkerCtx& ctx, Packet& packet) noexcept {
 }  // namespace
 
 void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
-    if (!ctx.snapshot->overlay.enabled) return;
+    if (!ctx.snapshot->overlay.enabled || burst.empty()) return;
+    const Ingress ingress = ingress_of(ctx, burst.front().in_port);
+    if (ingress.kind != PortKind::kUplink) return;
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kLookUp || packet.is(kFromOverlay)) continue;
-        if (ctx.snapshot->port(packet.in_port).kind != PortKind::kUplink) continue;
-        if (is_tunnelled(ctx, packet)) decapsulate(ctx, packet);
+        if (is_tunnelled(ctx, packet)) decapsulate(ctx, ingress, packet);
     }
 }
 

@@ -48,7 +48,17 @@ void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, uint16_t udp_bytes)
           checksum_over_chain<V6>(mbuf, udp_at, header.src, header.dst, kProtocolUdp));
 }
 
-void encapsulate(Packet& packet, const Adjacency& adjacency) noexcept {
+/// Copies the template; sizes that the compiler knows spare a call.
+void copy_outer(uint8_t* to, const Adjacency& adjacency) noexcept {
+    constexpr size_t kBeyondIp = sizeof(EthernetHeader) + sizeof(UdpHeader) + sizeof(VxlanHeader);
+    if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
+        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv4Header));
+    } else {
+        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv6Header));
+    }
+}
+
+void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
     complete_checksum(packet);
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
     char* room = rte_pktmbuf_prepend(packet.mbuf, adjacency.outer_bytes);
@@ -57,7 +67,7 @@ void encapsulate(Packet& packet, const Adjacency& adjacency) noexcept {
         return;
     }
     auto* outer = reinterpret_cast<uint8_t*>(room);
-    std::memcpy(outer, adjacency.outer.data(), adjacency.outer_bytes);
+    copy_outer(outer, adjacency);
     uint8_t* udp = outer + sizeof(EthernetHeader) + adjacency.outer_l3_bytes;
     const auto udp_bytes =
         static_cast<uint16_t>(frame_bytes + sizeof(UdpHeader) + sizeof(VxlanHeader));
@@ -65,7 +75,7 @@ void encapsulate(Packet& packet, const Adjacency& adjacency) noexcept {
     store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));
     if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
         // DF is not set, so the identification must differ between datagrams (RFC 6864).
-        finish_outer_ipv4(outer, adjacency, frame_bytes, static_cast<uint16_t>(rte_rdtsc() >> 5));
+        finish_outer_ipv4(outer, adjacency, frame_bytes, ctx.outer_id++);
     } else {
         finish_outer_ipv6(*packet.mbuf, outer, udp_bytes);
     }
@@ -74,13 +84,13 @@ void encapsulate(Packet& packet, const Adjacency& adjacency) noexcept {
 
 }  // namespace
 
-void Encap::run(WorkerCtx&, Burst burst) noexcept {
+void Encap::run(WorkerCtx& ctx, Burst burst) noexcept {
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kForward && packet.verdict != Verdict::kRouted) continue;
         const Adjacency& adjacency = *packet.adjacency;
         write_macs(packet.frame, adjacency);
         if (adjacency.kind == AdjacencyKind::kTunnel) {
-            encapsulate(packet, adjacency);
+            encapsulate(ctx, packet, adjacency);
         } else {
             packet.send_to(adjacency.port);
         }

@@ -6,48 +6,11 @@ namespace podlane::dataplane {
 
 namespace {
 
+/// See check_flow(). In place, because every packet passes here.
 template <Family F>
-void look_up_family(WorkerCtx& ctx, Burst burst) noexcept {
-    std::array<FlowKey<F>, kBurst> keys;
-    std::array<uint64_t, kBurst> hashes;
-    std::array<FlowEntry<F>*, kBurst> entries;
-    std::array<Packet*, kBurst> packets;
-    unsigned count = 0;
-    for (Packet& packet : burst) {
-        if (packet.verdict != Verdict::kLookUp || packet.headers.ip_version != F::kVersion) {
-            continue;
-        }
-        keys[count] = flow_key<F>(packet.frame, packet.headers);
-        packets[count++] = &packet;
-    }
-    if (count == 0) return;
-    ctx.flows<F>().lookup_bulk({keys.data(), count}, hashes, entries);
-    for (unsigned i = 0; i < count; ++i) {
-        Packet& packet = *packets[i];
-        packet.hash = hashes[i];
-        packet.entry = entries[i];
-        if (entries[i] == nullptr) {
-            if (packet.is(kToRouter)) {
-                packet.to_slow(SlowReason::kMiss);
-            } else {
-                bridge(ctx, packet);
-            }
-            continue;
-        }
-        const SlowReason reason = check_flow(ctx, packet, *entries[i]);
-        if (reason == SlowReason::kNone) [[likely]] {
-            packet.verdict = Verdict::kForward;
-        } else {
-            packet.to_slow(reason);
-        }
-    }
-}
-
-}  // namespace
-
-template <Family F>
-SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
+[[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(const Snapshot& snapshot,
+                                                               uint32_t now_s, Packet& packet,
+                                                               FlowEntry<F>& entry) noexcept {
     const Hop hop = entry.current_hop();
     if (hop.topology_epoch != snapshot.topology_epoch || hop.adjacency == 0) [[unlikely]] {
         return SlowReason::kReroute;
@@ -75,8 +38,54 @@ SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry)
             return SlowReason::kReplace;
         }
     }
-    entry.touch(ctx.now_s);
+    entry.touch(now_s);
     return SlowReason::kNone;
+}
+
+template <Family F>
+void look_up_family(WorkerCtx& ctx, Burst burst) noexcept {
+    std::array<FlowKey<F>, kBurst> keys;
+    std::array<uint64_t, kBurst> hashes;
+    std::array<FlowEntry<F>*, kBurst> entries;
+    std::array<Packet*, kBurst> packets;
+    unsigned count = 0;
+    for (Packet& packet : burst) {
+        if (packet.verdict != Verdict::kLookUp || packet.headers.ip_version != F::kVersion) {
+            continue;
+        }
+        keys[count] = flow_key<F>(packet.frame, packet.headers);
+        packets[count++] = &packet;
+    }
+    if (count == 0) return;
+    const Snapshot& snapshot = *ctx.snapshot;
+    const uint32_t now_s = ctx.now_s;
+    ctx.flows<F>().lookup_bulk({keys.data(), count}, hashes, entries);
+    for (unsigned i = 0; i < count; ++i) {
+        Packet& packet = *packets[i];
+        packet.hash = hashes[i];
+        packet.entry = entries[i];
+        if (entries[i] == nullptr) {
+            if (packet.is(kToRouter)) {
+                packet.to_slow(SlowReason::kMiss);
+            } else {
+                bridge(ctx, packet);
+            }
+            continue;
+        }
+        const SlowReason reason = judge_flow(snapshot, now_s, packet, *entries[i]);
+        if (reason == SlowReason::kNone) [[likely]] {
+            packet.verdict = Verdict::kForward;
+        } else {
+            packet.to_slow(reason);
+        }
+    }
+}
+
+}  // namespace
+
+template <Family F>
+SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
+    return judge_flow(*ctx.snapshot, ctx.now_s, packet, entry);
 }
 
 template SlowReason check_flow<V4>(const WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
@@ -84,20 +93,22 @@ template SlowReason check_flow<V6>(const WorkerCtx&, Packet&, FlowEntry<V6>&) no
 
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
-    const auto ethernet = load<EthernetHeader>(packet.frame);
+    const Fdb& fdb = *snapshot.fdb;
     const PortView& in = snapshot.port(packet.in_port);
-    if (ethernet.src != in.peer_mac) [[unlikely]] {
-        const uint16_t known = snapshot.fdb->find(ethernet.src);
+    const uint64_t src = src_mac_word(packet.frame);
+    if (src != in.peer_mac.as_u64()) [[unlikely]] {
+        const uint16_t known = fdb.find(src);
         if (known == Fdb::kMissing) {
-            if (!ethernet.src.is_multicast()) {
-                ctx.tell({EventKind::kMacLearned, false, packet.in_port, ethernet.src, {}});
+            const auto mac = load<EthernetHeader>(packet.frame).src;
+            if (!mac.is_multicast()) {
+                ctx.tell({EventKind::kMacLearned, false, packet.in_port, mac, {}});
             }
         } else if (known != index_of(packet.in_port)) {
             packet.drop(Drop::kMacSpoofed);
             return;
         }
     }
-    const uint16_t port = snapshot.fdb->find(ethernet.dst);
+    const uint16_t port = fdb.find(dst_mac_word(packet.frame));
     if (port == Fdb::kMissing) {
         packet.to_slow(SlowReason::kMulticast);
     } else if (port == index_of(packet.in_port)) {

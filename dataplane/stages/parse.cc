@@ -29,33 +29,34 @@ bool looks_partial(const Packet& packet) noexcept {
                                         headers.l4_bytes());
 }
 
-CsumState checksum_state(const WorkerCtx& ctx, const Packet& packet) noexcept {
+CsumState checksum_state(const Ingress& ingress, const Packet& packet) noexcept {
+    const bool marked =
+        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    if (!marked && !ingress.maybe_partial) [[likely]]
+        return CsumState::kComplete;
     const Headers& headers = packet.headers;
     const bool checked = headers.protocol == kProtocolTcp || headers.protocol == kProtocolUdp;
     if (!checked || headers.has(Headers::kFragment)) return CsumState::kComplete;
-    const uint64_t flags = packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-    if (flags == RTE_MBUF_F_RX_L4_CKSUM_NONE) return CsumState::kPartial;
-    const Port* port = ctx.ports->get(packet.in_port);
-    if (port == nullptr || port->caps.rx_l4_checksum != RxChecksum::kMaybePartial) {
-        return CsumState::kComplete;
-    }
+    if (marked) return CsumState::kPartial;
     const bool partial =
         headers.ip_version == 4 ? looks_partial<V4>(packet) : looks_partial<V6>(packet);
     return partial ? CsumState::kPartial : CsumState::kComplete;
 }
 
 /// Frames for the router, for the bridge and for nobody.
-void sort_by_destination(const WorkerCtx& ctx, Packet& packet) noexcept {
-    const PortView& view = ctx.snapshot->port(packet.in_port);
-    const auto dst = load<MacAddress>(packet.frame);
-    const bool ours = packet.is(kFromOverlay) || view.kind == PortKind::kHost || dst == view.mac;
+[[gnu::always_inline]] inline void sort_by_destination(const Ingress& ingress,
+                                                       Packet& packet) noexcept {
+    const bool ours = dst_mac_word(packet.frame) == ingress.mac ||
+                      ingress.kind == PortKind::kHost || packet.is(kFromOverlay);
     if (ours) {
         packet.flags |= kToRouter;
-    } else if (view.kind != PortKind::kPod) {
+    } else if (ingress.kind != PortKind::kPod) {
         packet.drop(Drop::kNotForUs);
         return;
     }
-    if (packet.headers.ip_version != 0) {
+    if (packet.headers.has(Headers::kPorts)) [[likely]] {
+        packet.verdict = Verdict::kLookUp;
+    } else if (packet.headers.ip_version != 0) {
         if (packet.headers.has(Headers::kIcmpError)) {
             packet.to_slow(SlowReason::kIcmpError);
         } else if (is_neighbour_discovery(packet.headers)) {
@@ -74,7 +75,16 @@ void sort_by_destination(const WorkerCtx& ctx, Packet& packet) noexcept {
 
 }  // namespace
 
-void parse_packet(const WorkerCtx& ctx, Packet& packet) noexcept {
+Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
+    const PortView& view = ctx.snapshot->port(id);
+    const Port* port = ctx.ports->get(id);
+    return {view.mac.as_u64(), view.kind,
+            port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial};
+}
+
+namespace {
+
+[[gnu::always_inline]] inline void parse_one(const Ingress& ingress, Packet& packet) noexcept {
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
     packet.csum = CsumState::kComplete;
     packet.entry = nullptr;
@@ -88,7 +98,7 @@ void parse_packet(const WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(Drop::kVlanUnexpected);
         return;
     }
-    if (headers.ip_version != 0) packet.csum = checksum_state(ctx, packet);
+    if (headers.ip_version != 0) packet.csum = checksum_state(ingress, packet);
     if (headers.has(Headers::kMulticastMac)) [[unlikely]] {
         if (headers.ether_type == kEtherTypeArp) {
             packet.to_slow(SlowReason::kArp);
@@ -99,17 +109,25 @@ void parse_packet(const WorkerCtx& ctx, Packet& packet) noexcept {
         }
         return;
     }
-    sort_by_destination(ctx, packet);
+    sort_by_destination(ingress, packet);
+}
+
+}  // namespace
+
+void parse_packet(const Ingress& ingress, Packet& packet) noexcept {
+    parse_one(ingress, packet);
 }
 
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
+    if (burst.empty()) return;
+    const Ingress ingress = ingress_of(ctx, burst.front().in_port);
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i].mbuf, void*));
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
             rte_prefetch0(rte_pktmbuf_mtod(burst[i + kPrefetchAhead].mbuf, void*));
         }
-        parse_packet(ctx, burst[i]);
+        parse_one(ingress, burst[i]);
     }
 }
 

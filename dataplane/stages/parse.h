@@ -12,7 +12,16 @@ struct Parse {
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
 };
 
-/// The same for one frame whose in_port, mbuf and flags are set; used again after decapsulation.
-void parse_packet(const WorkerCtx& ctx, Packet& packet) noexcept;
+/// What the parser must know of the port that a burst came from.
+struct Ingress {
+    uint64_t mac;  ///< ours on that port, as MacAddress::as_u64()
+    PortKind kind;
+    bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
+};
+
+[[nodiscard]] Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept;
+
+/// Parses one frame whose in_port, mbuf and flags are set; used again after decapsulation.
+void parse_packet(const Ingress& ingress, Packet& packet) noexcept;
 
 }  // namespace podlane::dataplane

@@ -69,8 +69,10 @@ void drop(WorkerCtx& ctx, Packet& packet) noexcept {
 
 }  // namespace
 
-void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
-    TxBuffers::Lane& lane = ctx.tx.lane(port);
+namespace {
+
+[[gnu::always_inline]] inline void append(WorkerCtx& ctx, PortId port, TxBuffers::Lane& lane,
+                                          rte_mbuf* mbuf) noexcept {
     lane.frames[lane.count++] = mbuf;
     if (lane.count == lane.frames.size()) {
         send_burst(ctx, port, lane.frames.data(), lane.count);
@@ -78,20 +80,43 @@ void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
     }
 }
 
+/// Whether this frame can leave by `port`; otherwise the packet is one to drop.
+[[gnu::always_inline]] inline bool may_leave(const Port* port, Packet& packet) noexcept {
+    rte_mbuf& mbuf = *packet.mbuf;
+    if (port == nullptr) [[unlikely]] {
+        packet.drop(Drop::kPortDown);
+        return false;
+    }
+    const bool too_long = mbuf.pkt_len > port->caps.max_frame_bytes;
+    if (too_long || (mbuf.nb_segs > 1 && !port->caps.tx_multi_segment &&
+                     rte_pktmbuf_linearize(&mbuf) != 0)) [[unlikely]] {
+        packet.drop(Drop::kTxTooLong);
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
+    append(ctx, port, ctx.tx.lane(port), mbuf);
+}
+
 void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
+    // A packet leaves by the same port as the one before it, as a rule.
+    PortId id = kNoPort;
+    const Port* port = nullptr;
+    TxBuffers::Lane* lane = nullptr;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kSend) [[likely]] {
-            const Port* port = ctx.ports->get(packet.out_port);
-            if (port == nullptr) {
-                packet.drop(Drop::kPortDown);
-            } else if (packet.mbuf->pkt_len > port->caps.max_frame_bytes) {
-                packet.drop(Drop::kTxTooLong);
-            } else if (packet.mbuf->nb_segs > 1 && !port->caps.tx_multi_segment &&
-                       rte_pktmbuf_linearize(packet.mbuf) != 0) {
-                packet.drop(Drop::kTxTooLong);
-            } else {
+            if (packet.out_port != id) {
+                id = packet.out_port;
+                port = ctx.ports->get(id);
+                if (port != nullptr) lane = &ctx.tx.lane(id);
+            }
+            if (may_leave(port, packet)) [[likely]] {
                 hand_over_checksum(packet, *port);
-                send_frame(ctx, packet.out_port, packet.mbuf);
+                append(ctx, id, *lane, packet.mbuf);
                 continue;
             }
         }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace podlane {
 
@@ -21,10 +22,14 @@ struct MacAddress {
     [[nodiscard]] constexpr bool is_broadcast() const noexcept {
         return *this == MacAddress{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
     }
-    /// The six bytes as a number, for hashing and table keys.
+    /// The six bytes as a number, the first one lowest: for hashing, comparing and table keys.
     [[nodiscard]] constexpr uint64_t as_u64() const noexcept {
         uint64_t value = 0;
-        for (const uint8_t byte : bytes) value = (value << 8) | byte;
+        if (std::is_constant_evaluated()) {
+            for (unsigned i = 0; i < bytes.size(); ++i) value |= uint64_t{bytes[i]} << (8 * i);
+        } else {
+            __builtin_memcpy(&value, bytes.data(), sizeof bytes);
+        }
         return value;
     }
 };

@@ -30,8 +30,9 @@ class Fdb {
     }
 
     /// The port's index, or kMissing.
-    [[nodiscard]] uint16_t find(const MacAddress& mac) const noexcept {
-        const uint64_t key = mac.as_u64();
+    [[nodiscard]] uint16_t find(const MacAddress& mac) const noexcept { return find(mac.as_u64()); }
+    /// The same by MacAddress::as_u64().
+    [[nodiscard]] uint16_t find(uint64_t key) const noexcept {
         for (size_t at = hash(key) & mask_;; at = (at + 1) & mask_) {
             if (slots_[at].key == key) return slots_[at].port;
             if (slots_[at].key == kEmpty) return kMissing;

@@ -20,22 +20,21 @@ bool Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noex
     if ((state.seen.load(std::memory_order_relaxed) & bit) == 0) {
         state.seen.fetch_or(bit, std::memory_order_relaxed);
     }
-    const auto steady_now = [&] {
-        return state.replied() &&
-               (!is_tcp || is_steady(state.tcp_state.load(std::memory_order_relaxed)));
+    const auto is_steady_now = [&] {
+        return !is_tcp || is_steady(state.tcp_state.load(std::memory_order_relaxed));
     };
-    const auto set_steady = [&](bool value) {
-        for (FlowEntry<F>& each : entry) {
-            const uint8_t wanted = value ? 1 : 0;
-            if (each.steady.load(std::memory_order_relaxed) != wanted) {
-                each.steady.store(wanted, std::memory_order_relaxed);
-            }
+    const auto set = [](FlowEntry<F>& each, uint8_t wanted) {
+        if (each.steady.load(std::memory_order_relaxed) != wanted) {
+            each.steady.store(wanted, std::memory_order_relaxed);
         }
     };
-    set_steady(steady_now());
+    // This direction has been seen; the other one says so itself.
+    if (is_steady_now()) set(entry[static_cast<unsigned>(direction)], 1);
     // Another worker may have left the state between our look and our store; what it cleared must
     // not stay set, or the closing segments would go untracked.
-    if (!steady_now()) set_steady(false);
+    if (!is_steady_now()) {
+        for (FlowEntry<F>& each : entry) set(each, 0);
+    }
     return false;
 }
 

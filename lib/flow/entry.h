@@ -68,7 +68,7 @@ struct alignas(kCacheLine) FlowEntry {
     }
     void set_hop(Hop next) noexcept { hop.store(next.packed(), std::memory_order_relaxed); }
 
-    /// True when this packet must go through Connection::note_packet(): until both directions have
+    /// True when this packet must go through Connection::note_packet(): until this direction has
     /// been seen and TCP is established, and for every segment with SYN, FIN or RST.
     /// `tcp_flags` is 0 for what is not TCP.
     [[nodiscard]] bool needs_state(uint8_t tcp_flags) const noexcept {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "lib/base/bytes.h"
@@ -41,7 +42,9 @@ inline constexpr uint8_t kRewritePorts = kRewriteSrcPort | kRewriteDstPort;
 ///
 /// `addresses` is the change of the addresses alone: that of the IPv4 header checksum and equally
 /// that of a pseudo-header, hence of partial checksums. `l4` is the change of addresses and ports:
-/// that of a complete TCP or UDP checksum.
+/// that of a complete TCP or UDP checksum. `header` is that of the IPv4 header checksum: addresses
+/// and TTL. Addresses and ports that do not change are there as well, so that a plain packet gets
+/// all of them by wide stores.
 template <Family F>
 struct Rewrite {
     typename F::Address src;
@@ -50,9 +53,10 @@ struct Rewrite {
     be16 dst_port;
     ChecksumDelta addresses;
     ChecksumDelta l4;
+    ChecksumDelta header;
     uint8_t flags;  ///< RewriteFlags
 };
-static_assert(sizeof(Rewrite<V4>) == 20 && sizeof(Rewrite<V6>) == 42);
+static_assert(sizeof(Rewrite<V4>) == 20 && sizeof(Rewrite<V6>) == 44);
 
 /// The rewrite that turns a packet of key `from` into one of key `to`. Flags for what differs are
 /// set here; `extra` may add kRewriteDecrementTtl.
@@ -81,6 +85,11 @@ template <Family F>
     if (!(from.dst_port == to.dst_port)) {
         out.flags |= kRewriteDstPort;
         out.l4 = out.l4 + checksum_delta(from.dst_port, to.dst_port);
+    }
+    out.header = out.addresses;
+    // TTL is the upper byte of its 16-bit word.
+    if ((extra & kRewriteDecrementTtl) != 0) {
+        out.header = out.header + checksum_delta(be16(0x0100), be16(0));
     }
     return out;
 }
@@ -131,6 +140,33 @@ inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& 
                                              : checksum_apply(sum, delta));
 }
 
+/// A whole TCP or UDP packet with a complete checksum: no branch depends on what changes.
+template <Family F>
+[[gnu::always_inline]] inline void rewrite_plain(uint8_t* l3, uint8_t* l4, bool is_tcp,
+                                                 const Rewrite<F>& rewrite) noexcept {
+    using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+    // Source and destination stand side by side in either, as ports do.
+    static_assert(offsetof(IpHeader, dst) == offsetof(IpHeader, src) + sizeof(rewrite.src));
+    static_assert(offsetof(Rewrite<F>, dst) == sizeof(rewrite.src));
+    std::memcpy(l3 + offsetof(IpHeader, src), &rewrite.src, 2 * sizeof(rewrite.src));
+    std::memcpy(l4, &rewrite.src_port, 2 * sizeof(rewrite.src_port));
+    static_assert(kRewriteDecrementTtl == 0x10);
+    const auto hop = static_cast<uint8_t>(rewrite.flags >> 4 & 1);
+    if constexpr (std::same_as<F, V4>) {
+        l3[offsetof(Ipv4Header, ttl)] = static_cast<uint8_t>(l3[offsetof(Ipv4Header, ttl)] - hop);
+        uint8_t* const sum = l3 + offsetof(Ipv4Header, checksum);
+        store(sum, checksum_apply(load<be16>(sum), rewrite.header));
+    } else {
+        l3[offsetof(Ipv6Header, hop_limit)] =
+            static_cast<uint8_t>(l3[offsetof(Ipv6Header, hop_limit)] - hop);
+    }
+    uint8_t* const field =
+        l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
+    const auto sum = load<be16>(field);
+    const be16 as_tcp = checksum_apply(sum, rewrite.l4);
+    store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, rewrite.l4));
+}
+
 }  // namespace detail
 
 /// Executes a rewrite on a parsed packet of family F: addresses, ports or echo identifier, TTL, and
@@ -143,17 +179,19 @@ inline void apply_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<
                           CsumState csum) noexcept {
     using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
     uint8_t* const l3 = frame + headers.l3_offset;
+    const bool is_tcp = headers.protocol == kProtocolTcp;
+    if (csum == CsumState::kComplete && headers.has(Headers::kPorts) &&
+        !headers.has(Headers::kFragment) && (is_tcp || headers.protocol == kProtocolUdp))
+        [[likely]] {
+        detail::rewrite_plain(l3, frame + headers.l4_offset, is_tcp, rewrite);
+        return;
+    }
     if ((rewrite.flags & kRewriteSrcAddress) != 0) store(l3 + offsetof(IpHeader, src), rewrite.src);
     if ((rewrite.flags & kRewriteDstAddress) != 0) store(l3 + offsetof(IpHeader, dst), rewrite.dst);
     if constexpr (std::same_as<F, V4>) {
-        ChecksumDelta delta = rewrite.addresses;
-        if ((rewrite.flags & kRewriteDecrementTtl) != 0) {
-            l3[offsetof(Ipv4Header, ttl)]--;
-            // TTL is the upper byte of its 16-bit word.
-            delta = delta + checksum_delta(be16(0x0100), be16(0));
-        }
+        if ((rewrite.flags & kRewriteDecrementTtl) != 0) l3[offsetof(Ipv4Header, ttl)]--;
         uint8_t* const field = l3 + offsetof(Ipv4Header, checksum);
-        store(field, checksum_apply(load<be16>(field), delta));
+        store(field, checksum_apply(load<be16>(field), rewrite.header));
     } else if ((rewrite.flags & kRewriteDecrementTtl) != 0) {
         l3[offsetof(Ipv6Header, hop_limit)]--;
     }
@@ -169,7 +207,6 @@ inline void apply_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<
             return;
         }
         detail::rewrite_ports(l4, rewrite);
-        const bool is_tcp = headers.protocol == kProtocolTcp;
         uint8_t* const field =
             l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
         const auto sum = load<be16>(field);

@@ -199,20 +199,20 @@ template <Family F>
 inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
     const Bucket& bucket = buckets_[first_bucket(hash, bucket_count_)];
     const uint32_t mark = slot::mark_of_hash(hash);
-    const unsigned mask = match_marks(bucket, mark);
-    if (mask == 0) {
-        __builtin_prefetch(&buckets_[bucket_pair(hash, bucket_count_).second]);
-        return nullptr;
+    for (unsigned mask = match_marks(bucket, mark); mask != 0; mask &= mask - 1) {
+        // Pairs with the compare-and-swap that committed the slot: the entry's content is visible.
+        const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
+        if (static_cast<uint32_t>(word >> 32) != mark) [[unlikely]]
+            continue;  // removed meanwhile
+        FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
+        __builtin_prefetch(entry);
+        if constexpr (sizeof(FlowEntry<F>) > kCacheLine) {
+            __builtin_prefetch(reinterpret_cast<const char*>(entry) + kCacheLine);
+        }
+        return entry;
     }
-    // Pairs with the compare-and-swap that committed the slot: the entry's content is visible.
-    const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
-    if (static_cast<uint32_t>(word >> 32) != mark) return nullptr;
-    FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
-    __builtin_prefetch(entry);
-    if constexpr (sizeof(FlowEntry<F>) > kCacheLine) {
-        __builtin_prefetch(reinterpret_cast<const char*>(entry) + kCacheLine);
-    }
-    return entry;
+    __builtin_prefetch(&buckets_[bucket_pair(hash, bucket_count_).second]);
+    return nullptr;
 }
 
 template <Family F>
@@ -239,7 +239,12 @@ inline FlowEntry<F>* FlowTable<F>::lookup(const FlowKey<F>& key, uint64_t hash) 
 template <Family F>
 inline FlowEntry<F>* FlowTable<F>::confirm(const FlowKey<F>& key, uint64_t hash,
                                            FlowEntry<F>* candidate) const noexcept {
-    if (candidate != nullptr && candidate->key == key) [[likely]]
+    if (candidate == nullptr) {
+        // Nothing in the first bucket. An entry does not move, so that looking once is enough.
+        return find_in(buckets_[bucket_pair(hash, bucket_count_).second], slot::mark_of_hash(hash),
+                       key);
+    }
+    if (candidate->key == key) [[likely]]
         return candidate;
     return lookup(key, hash);
 }

@@ -1,10 +1,13 @@
 // Ethernet II header and 802.1Q tags: IEEE 802.3 clause 3, IEEE 802.1Q clause 9.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "lib/base/bytes.h"
 #include "lib/base/mac.h"
+#include "lib/proto/wire.h"
 
 namespace podlane {
 
@@ -20,6 +23,15 @@ struct EthernetHeader {
     be16 ether_type;
 };
 static_assert(sizeof(EthernetHeader) == 14 && std::is_trivially_copyable_v<EthernetHeader>);
+
+/// MacAddress::as_u64() of the frame's destination and source, by one load each; the caller knows
+/// that an EthernetHeader is there.
+[[nodiscard]] inline uint64_t dst_mac_word(const uint8_t* frame) noexcept {
+    return load<uint64_t>(frame) & 0xffffffffffff;
+}
+[[nodiscard]] inline uint64_t src_mac_word(const uint8_t* frame) noexcept {
+    return load<uint64_t>(frame + offsetof(EthernetHeader, src)) & 0xffffffffffff;
+}
 
 /// What follows an EtherType of 0x8100 or 0x88a8.
 struct VlanTag {

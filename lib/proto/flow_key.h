@@ -1,6 +1,9 @@
 // The key of a flow: what must be equal for two packets to belong to one direction of a connection.
 #pragma once
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -24,7 +27,15 @@ struct FlowKey {
     uint8_t kind;      ///< FlowKind: keeps fragments apart from whole packets
     uint16_t vnet;     ///< virtual network; 0 is the pod network
 
-    friend constexpr bool operator==(const FlowKey&, const FlowKey&) noexcept = default;
+    /// By words and without branches: a look-up nearly always finds them equal.
+    friend constexpr bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
+        using Words = std::array<uint64_t, sizeof(FlowKey) / sizeof(uint64_t)>;
+        const auto x = std::bit_cast<Words>(a);
+        const auto y = std::bit_cast<Words>(b);
+        uint64_t differing = 0;
+        for (size_t i = 0; i < x.size(); ++i) differing |= x[i] ^ y[i];
+        return differing == 0;
+    }
 
     /// The key of the opposite direction when nothing is translated.
     [[nodiscard]] constexpr FlowKey reversed() const noexcept {

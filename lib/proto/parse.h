@@ -19,56 +19,18 @@
 #include "lib/proto/checksum.h"
 #include "lib/proto/ethernet.h"
 #include "lib/proto/flow_key.h"
+#include "lib/proto/headers.h"
 #include "lib/proto/icmp.h"
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"
 #include "lib/proto/ipv6.h"
+#include "lib/proto/parse_plain.h"
 #include "lib/proto/sctp.h"
 #include "lib/proto/tcp.h"
 #include "lib/proto/udp.h"
 #include "lib/proto/wire.h"
 
 namespace podlane {
-
-/// What the parser found. Offsets count from the frame's first byte.
-struct Headers {
-    enum Flag : uint16_t {
-        kVlan = 1 << 0,           ///< one or two VLAN tags stand before the EtherType
-        kMulticastMac = 1 << 1,   ///< the destination MAC has the group bit; also in broadcasts
-        kBroadcast = 1 << 2,      ///< the destination MAC is ff:ff:ff:ff:ff:ff
-        kIpOptions = 1 << 3,      ///< IPv4 options or IPv6 extension headers are present
-        kFragment = 1 << 4,       ///< any fragment, the first included
-        kFirstFragment = 1 << 5,  ///< the fragment with the L4 header
-        kMoreFragments = 1 << 6,  ///< not the last fragment
-        kDontFragment = 1 << 7,   ///< IPv4's DF; always set for IPv6
-        kPorts = 1 << 8,          ///< TCP, UDP or SCTP header at l4_offset
-        kEchoRequest = 1 << 9,    ///< ICMP echo request of either family
-        kEchoReply = 1 << 10,     ///< ICMP echo reply of either family
-        kIcmpError = 1 << 11,     ///< an ICMP message that quotes a packet
-        kUnspecifiedSource = 1 << 12,  ///< the IP source is 0.0.0.0 or ::
-    };
-
-    uint32_t l3_bytes;        ///< IP header and payload, without Ethernet padding; 0 when not IP
-    uint16_t ether_type;      ///< host order, the innermost tag's
-    uint16_t vlan_tci;        ///< host order, the outermost tag's; 0 without a tag
-    uint16_t l3_offset;       ///< what follows the Ethernet header and tags
-    uint16_t l4_offset;       ///< what follows the IP header with its options; 0 when not IP
-    uint16_t payload_offset;  ///< after the L4 header; l4_offset when there is no known L4 header
-    uint16_t flags;           ///< Flag bits
-    uint8_t ip_version;       ///< 4, 6, or 0 when not IP
-    uint8_t protocol;         ///< upper layer; of an IPv6 fragment what its fragment header names
-    uint8_t tcp_flags;        ///< 0 when not TCP
-    uint8_t icmp_type;        ///< of ICMP or ICMPv6 only
-
-    [[nodiscard]] constexpr bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
-    /// The frame's first byte behind the IP packet.
-    [[nodiscard]] constexpr uint32_t l3_end() const noexcept { return l3_offset + l3_bytes; }
-    /// L4 header and payload, in bytes.
-    [[nodiscard]] constexpr uint32_t l4_bytes() const noexcept {
-        return l3_bytes - static_cast<uint32_t>(l4_offset - l3_offset);
-    }
-};
-static_assert(sizeof(Headers) == 20 && std::is_trivially_copyable_v<Headers>);
 
 /// IPv6 extension headers that are followed before a packet counts as hostile.
 inline constexpr unsigned kMaxIpv6Extensions = 8;
@@ -307,6 +269,39 @@ template <bool kQuoted>
     return parse_l4<V6, kQuoted>(bytes, end, out);
 }
 
+/// parse_frame() without its short way: any frame, of whatever kind.
+[[nodiscard]] inline Drop parse_any_frame(const uint8_t* bytes, uint32_t head_bytes,
+                                          uint32_t frame_bytes, Headers& out) noexcept {
+    out = Headers{};
+    if (head_bytes < sizeof(EthernetHeader)) [[unlikely]]
+        return Drop::kFrameTooShort;
+    constexpr uint64_t kAllOnes = be64(0xffffffffffff0000).raw;
+    const uint64_t dst_mac = load<uint64_t>(bytes) & kAllOnes;
+    add_flag(out, when((bytes[0] & 1u) != 0, Headers::kMulticastMac) |
+                      when(dst_mac == kAllOnes, Headers::kBroadcast));
+    uint16_t ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type)).host();
+    uint32_t l3 = sizeof(EthernetHeader);
+    for (int tags = 0; tags < 2; ++tags) {
+        if (ether_type != kEtherTypeVlan && ether_type != kEtherTypeQinq) [[likely]]
+            break;
+        if (head_bytes - l3 < sizeof(VlanTag)) return Drop::kFrameTooShort;
+        const auto tag = header_at<VlanTag>(bytes, l3);
+        if (tags == 0) out.vlan_tci = tag.tci.host();
+        add_flag(out, Headers::kVlan);
+        ether_type = tag.ether_type.host();
+        l3 += sizeof(VlanTag);
+    }
+    out.ether_type = ether_type;
+    out.l3_offset = static_cast<uint16_t>(l3);
+    if (ether_type == V4::kEtherType) [[likely]] {
+        return parse_ipv4<false>(bytes, head_bytes, frame_bytes, out);
+    }
+    if (ether_type == V6::kEtherType) {
+        return parse_ipv6<false>(bytes, head_bytes, frame_bytes, out);
+    }
+    return Drop::kNone;
+}
+
 }  // namespace detail
 
 /// Parses the IP packet that begins at `l3_offset` (at most 1024) of a frame, checking it as
@@ -350,39 +345,23 @@ template <Family F>
 /// is the length of the whole chain of buffers and not less than `head`.
 /// Drop::kNone means that `out` is right; also for frames that are neither IPv4 nor IPv6, of which
 /// it tells the Ethernet part alone. Otherwise `out` is filled as far as the parser came.
-[[nodiscard]] inline Drop parse_frame(std::span<const uint8_t> head, uint32_t frame_bytes,
-                                      Headers& out) noexcept {
+[[nodiscard, gnu::always_inline]] inline Drop parse_frame(std::span<const uint8_t> head,
+                                                          uint32_t frame_bytes,
+                                                          Headers& out) noexcept {
     assert(head.size() <= frame_bytes);
-    out = Headers{};
-    const uint8_t* bytes = head.data();
+    const uint8_t* const bytes = head.data();
     const auto head_bytes = static_cast<uint32_t>(head.size());
-    if (head_bytes < sizeof(EthernetHeader)) [[unlikely]]
-        return Drop::kFrameTooShort;
-    constexpr uint64_t kAllOnes = be64(0xffffffffffff0000).raw;
-    const uint64_t dst_mac = load<uint64_t>(bytes) & kAllOnes;
-    detail::add_flag(out, detail::when((bytes[0] & 1u) != 0, Headers::kMulticastMac) |
-                              detail::when(dst_mac == kAllOnes, Headers::kBroadcast));
-    uint16_t ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type)).host();
-    uint32_t l3 = sizeof(EthernetHeader);
-    for (int tags = 0; tags < 2; ++tags) {
-        if (ether_type != kEtherTypeVlan && ether_type != kEtherTypeQinq) [[likely]]
-            break;
-        if (head_bytes - l3 < sizeof(VlanTag)) return Drop::kFrameTooShort;
-        const auto tag = header_at<VlanTag>(bytes, l3);
-        if (tags == 0) out.vlan_tci = tag.tci.host();
-        detail::add_flag(out, Headers::kVlan);
-        ether_type = tag.ether_type.host();
-        l3 += sizeof(VlanTag);
+    if (head_bytes >= sizeof(EthernetHeader) && (bytes[0] & 1u) == 0) [[likely]] {
+        const auto ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type));
+        if (ether_type == be16(V4::kEtherType)) {
+            if (detail::parse_plain<V4>(bytes, head_bytes, frame_bytes, out)) [[likely]]
+                return Drop::kNone;
+        } else if (ether_type == be16(V6::kEtherType)) {
+            if (detail::parse_plain<V6>(bytes, head_bytes, frame_bytes, out)) [[likely]]
+                return Drop::kNone;
+        }
     }
-    out.ether_type = ether_type;
-    out.l3_offset = static_cast<uint16_t>(l3);
-    if (ether_type == V4::kEtherType) [[likely]] {
-        return detail::parse_ipv4<false>(bytes, head_bytes, frame_bytes, out);
-    }
-    if (ether_type == V6::kEtherType) {
-        return detail::parse_ipv6<false>(bytes, head_bytes, frame_bytes, out);
-    }
-    return Drop::kNone;
+    return detail::parse_any_frame(bytes, head_bytes, frame_bytes, out);
 }
 
 /// The addresses of a parsed packet, in wire order.

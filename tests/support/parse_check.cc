@@ -1,6 +1,7 @@
 #include "tests/support/parse_check.h"
 
 #include <array>
+#include <cstring>
 
 #include "lib/proto/fragment.h"
 #include "lib/proto/icmp_build.h"
@@ -124,6 +125,16 @@ std::string check_ip(View frame, const Headers& headers) {
     return "";
 }
 
+// Whether parsing without the short way gives something else.
+bool differs_from_long_way(View head, uint32_t frame_bytes, Drop drop, const Headers& headers) {
+    Headers other;
+    if (detail::parse_any_frame(head.data(), static_cast<uint32_t>(head.size()), frame_bytes,
+                                other) != drop) {
+        return true;
+    }
+    return drop == Drop::kNone && std::memcmp(&other, &headers, sizeof other) != 0;
+}
+
 }  // namespace
 
 std::string check_parse(View frame) {
@@ -133,6 +144,10 @@ std::string check_parse(View frame) {
     // A first buffer that is shorter: the same answer, or cut off.
     Headers of_half;
     const Drop half = parse_frame(frame.first(frame.size() / 2), frame_bytes, of_half);
+    if (differs_from_long_way(frame, frame_bytes, drop, headers) ||
+        differs_from_long_way(frame.first(frame.size() / 2), frame_bytes, half, of_half)) {
+        return "the parser's short way and its long way differ";
+    }
     if (half == Drop::kNone && drop != Drop::kNone) return "half a frame is better than the whole";
     if (static_cast<size_t>(drop) >= kDropCount) return "no such drop";
     if (drop != Drop::kNone) return "";

@@ -96,7 +96,7 @@ TEST_F(LimitsTest, APacketThatNoRoundOfTheSlowPathSettlesIsGivenUp) {
     WorkerCtx& ctx = context();
     Packet packet =
         packet_of(udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 1, W::kPodB, 2));
-    parse_packet(ctx, packet);
+    parse_packet(ingress_of(ctx, packet.in_port), packet);
     packet.to_slow(SlowReason::kNone);
     handle_ip<V4>(ctx, packet);
     EXPECT_EQ(packet.reason, Drop::kFlowBusy);
@@ -139,7 +139,7 @@ TEST_F(LimitsTest, ATunnelNeedsRoomBeforeTheFrame) {
     WorkerCtx& ctx = context();
     Packet packet =
         packet_of(udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 1, W::kRemotePod, 2));
-    parse_packet(ctx, packet);
+    parse_packet(ingress_of(ctx, packet.in_port), packet);
     // Nothing is left before the frame.
     ASSERT_NE(rte_pktmbuf_prepend(packet.mbuf, RTE_PKTMBUF_HEADROOM), nullptr);
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);

@@ -70,6 +70,7 @@ TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
     EXPECT_TRUE(c.reply().needs_state(kTcpAck));
     EXPECT_FALSE(c.note_packet(kOut, kTcpAck));
     EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
+    EXPECT_FALSE(c.note_packet(kBack, kTcpAck));
     EXPECT_FALSE(c.reply().needs_state(kTcpAck));
     EXPECT_TRUE(c.reply().needs_state(kFinAck));
     EXPECT_FALSE(c.note_packet(kBack, kFinAck));
@@ -77,14 +78,16 @@ TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
 }
 
-TEST(NotePacket, AUdpFlowNeedsItsStateUntilTheReply) {
+TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
     Connection<V6> c{};
     EXPECT_FALSE(c.note_packet(kOut, 0));
-    EXPECT_TRUE(c.original().needs_state(0));
+    EXPECT_FALSE(c.original().needs_state(0));
+    EXPECT_TRUE(c.reply().needs_state(0));
     EXPECT_FALSE(c.state.replied());
     EXPECT_FALSE(c.note_packet(kBack, 0));
     EXPECT_TRUE(c.state.replied());
     EXPECT_FALSE(c.original().needs_state(0));
+    EXPECT_FALSE(c.reply().needs_state(0));
 }
 
 TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
