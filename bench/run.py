@@ -10,12 +10,14 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from macro import catalogue, jobs, machine, report  # noqa: E402  (the path must be known first)
+# The path must be known first.
+from macro import catalogue, jobs, machine, ovs, report  # noqa: E402
 from macro.check import check  # noqa: E402
 from macro.nodes import Workshop  # noqa: E402
 from macro.programs import Failed  # noqa: E402
@@ -35,6 +37,8 @@ def arguments():
     parser.add_argument("--runs", type=int, default=5, help="alternating runs (default 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one (default 1)")
     parser.add_argument("--quick", action="store_true", help="3 runs of 0.5 s, up to 65,536 flows")
+    parser.add_argument("--ovs", action="store_true",
+                        help="OVS-DPDK as well, for what it can do; installs Debian's package")
     parser.add_argument("--no-check", action="store_true", help="do not check the output first")
     parser.add_argument("--check-only", type=int, metavar="FLOWS",
                         help="check the output with so many flows at most; no times; prints TAP")
@@ -100,6 +104,11 @@ def main():
     if not todo:
         print(f"run.py: --only {options.only}: no such scenario; see --list", file=sys.stderr)
         return 2
+    if options.ovs:
+        subprocess.run([os.path.join(ROOT, "scripts/deps.sh"), "ovs"], check=True)
+        if ovs.missing():
+            print(f"run.py: --ovs: {ovs.missing()}", file=sys.stderr)
+            return 2
     with tempfile.TemporaryDirectory(prefix="podlane-bench-") as folder:
         shop = Workshop(folder, options.build)
         if options.check_only:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo] [bench]
+# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo] [bench] [ovs]
 # (default: the first three). Asks nothing of the network when nothing is missing.
 set -eu
 
@@ -11,6 +11,7 @@ test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-for
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
+ovs="openvswitch-switch-dpdk iproute2 util-linux"
 
 [ $# -gt 0 ] || set -- build test demo
 wanted=
@@ -20,7 +21,8 @@ for purpose in "$@"; do
         test) wanted="$wanted $test" ;;
         demo) wanted="$wanted $demo" ;;
         bench) wanted="$wanted $bench" ;;
-        *) echo "deps.sh: $purpose is none of build, test, demo, bench" >&2; exit 2 ;;
+        ovs) wanted="$wanted $ovs" ;;
+        *) echo "deps.sh: $purpose is none of build, test, demo, bench, ovs" >&2; exit 2 ;;
     esac
 done
 
@@ -38,8 +40,8 @@ if [ "$(id -u)" -ne 0 ]; then
     root=sudo
 fi
 
-# The demo runs its own nginx and php-fpm: the packages' services are neither started now
-# nor at the next boot.
+# The demo and the bench run their own nginx, php-fpm and Open vSwitch: the packages' services are
+# neither started now nor at the next boot.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
@@ -54,6 +56,8 @@ if command -v systemctl >/dev/null; then
     for package in $missing; do
         case $package in
             nginx-light) $root systemctl --quiet disable nginx.service || true ;;
+            openvswitch-switch-dpdk)
+                $root systemctl --quiet disable openvswitch-switch.service || true ;;
             php-fpm)
                 for unit in /lib/systemd/system/php*-fpm.service; do
                     $root systemctl --quiet disable "$(basename "$unit")" || true

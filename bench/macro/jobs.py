@@ -25,12 +25,12 @@ def _scenario(scenario, count):
         if not options.no_check:
             check(shop, catalogue.traffic(shop, scenario, min(count, MOST_CHECKED)))
         ceiling = scenario.name == "clusterip-udp" and scenario.family == 4
-        found, huge, facts = measure(
+        found, facts = measure(
             shop, catalogue.traffic(shop, scenario, count), runs=options.runs,
             seconds=options.seconds, modes=CEILING_MODES if ceiling else ("io",),
-            progress=lambda text: None)
+            with_ovs=options.ovs)
         row = {"scenario": scenario.key, "title": scenario.title, "family": scenario.family,
-               "flows": count, "hugepages": huge, **facts,
+               "flows": count, **facts,
                **{name: summary(values) for name, values in found.items()}}
         report.judge(row, scenario.targets.get(count))
         say("    " + report.line(row))

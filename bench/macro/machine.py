@@ -42,6 +42,10 @@ def hugepages(wanted_bytes):
             file.write(str(before))
 
 
+def can_have_hugepages():
+    return os.access(_TOTAL, os.W_OK)
+
+
 def cpu_ns(pid, tid):
     """The thread's CPU time. The kernel brings it up to date at each clock tick."""
     return int(_read(f"/proc/{pid}/task/{tid}/schedstat").split()[0])

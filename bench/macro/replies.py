@@ -17,7 +17,12 @@ def prepare(shop, scenario, count):
     key = (scenario.requests.key, count)
     if key not in shop.answers:
         shop.answers[key] = check.choices(shop, requests).reversed()
-    sent = shop.answers[key]
+    return answers(scenario, requests, shop.answers[key])
+
+
+def answers(scenario, requests, sent):
+    """The traffic of these answers, of which the first is to the request with mark 0."""
+    count = len(sent.sport)
     order = shuffled(count)
     return Traffic(scenario, sent, order, scenario.frames(sent, np.arange(count))[order],
                    opener=requests.frames, opened=count, exactly=True)

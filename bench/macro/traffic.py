@@ -174,7 +174,10 @@ class Drain:
         """All that was kept, from the file's beginning."""
         return b"".join(self._parts)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self._ended = True
         self._thread.join()
         os.close(self._file)
