@@ -35,6 +35,8 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     ServiceDelta delta;
     if (changes.objects != nullptr) delta = services_.affected(*changes.objects);
     NodeFacts facts = facts_;
+    const auto node = store.find<Node>({"", facts.node});
+    facts.zone = node ? node->zone() : std::string_view();
     if (changes.topology != nullptr) {
         facts.local_pods.clear();
         for (const PodPort& pod : changes.topology->pods) {

@@ -24,10 +24,18 @@ int rank(const EndpointCandidate& candidate) noexcept {
     return candidate.serving && candidate.terminating ? 1 : 0;
 }
 
+Hint hint_for(const std::vector<std::string>& meant_for, const std::string& here) {
+    if (meant_for.empty()) return Hint::kNone;
+    return std::find(meant_for.begin(), meant_for.end(), here) != meant_for.end()
+               ? Hint::kHere
+               : Hint::kElsewhere;
+}
+
 /// Collects candidates, one list for each Service port.
 class Gatherer {
   public:
-    Gatherer(const Service& service, const NodeFacts& facts) : service_(service), facts_(facts) {
+    Gatherer(const Service& service, const ObjectStore& store, const NodeFacts& facts)
+        : service_(service), store_(store), facts_(facts) {
         out_.by_port.resize(service.ports.size());
     }
 
@@ -39,7 +47,9 @@ class Gatherer {
         candidate.serving = endpoint.serving;
         candidate.terminating = endpoint.terminating;
         candidate.local = is_local(endpoint.node_name, endpoint.address);
-        candidate.zone = endpoint.zone;
+        candidate.zone_hint = hint_for(endpoint.hint_zones, facts_.zone);
+        candidate.node_hint = hint_for(endpoint.hint_nodes, facts_.node);
+        out_.by_zone = out_.by_zone || !endpoint.hint_zones.empty();
         out_.by_port[port_index].push_back(std::move(candidate));
     }
 
@@ -63,6 +73,7 @@ class Gatherer {
         endpoint.serving = pod.ready;
         endpoint.terminating = pod.terminating;
         endpoint.node_name = pod.node_name;
+        add_hints(endpoint);
         for (size_t i = 0; i < service_.ports.size(); ++i) {
             const ServicePort& wanted = service_.ports[i];
             const uint16_t port = pod.resolve_port(wanted.target_port, wanted.protocol);
@@ -84,6 +95,16 @@ class Gatherer {
     }
 
   private:
+    /// The hints that the EndpointSlice controller gives for spec.trafficDistribution.
+    void add_hints(Endpoint& endpoint) {
+        if (service_.traffic_distribution == TrafficDistribution::kNone) return;
+        out_.by_zone = true;
+        const auto node = store_.find<Node>({"", endpoint.node_name});
+        if (node && !node->zone().empty()) endpoint.hint_zones = {std::string(node->zone())};
+        if (service_.traffic_distribution != TrafficDistribution::kPreferSameNode) return;
+        if (!endpoint.node_name.empty()) endpoint.hint_nodes = {endpoint.node_name};
+    }
+
     bool is_local(const std::string& node, const IpAddress& address) {
         if (!node.empty()) return node == facts_.node;
         out_.unplaced.push_back(address);
@@ -91,18 +112,24 @@ class Gatherer {
     }
 
     static void remove_duplicates(std::vector<EndpointCandidate>& candidates) {
-        std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+        std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
             return std::tuple(a.address, a.port, -rank(a)) <
                    std::tuple(b.address, b.port, -rank(b));
         });
-        const auto last =
-            std::unique(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-                return a.address == b.address && a.port == b.port;
-            });
-        candidates.erase(last, candidates.end());
+        std::vector<EndpointCandidate> kept;
+        for (EndpointCandidate& candidate : candidates) {
+            if (!kept.empty() && kept.back().address == candidate.address &&
+                kept.back().port == candidate.port) {
+                kept.back().local = kept.back().local || candidate.local;
+            } else {
+                kept.push_back(std::move(candidate));
+            }
+        }
+        candidates = std::move(kept);
     }
 
     const Service& service_;
+    const ObjectStore& store_;
     const NodeFacts& facts_;
     ServiceCandidates out_;
 };
@@ -117,7 +144,7 @@ size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {
 ServiceCandidates gather_candidates(const Service& service, const ObjectStore& store,
                                     const NodeFacts& facts) {
     const NamespacedName name = service.meta.namespaced_name();
-    Gatherer gatherer(service, facts);
+    Gatherer gatherer(service, store, facts);
     const auto& slices = store.slices_of(name);
     if (!slices.empty()) {
         for (const auto& slice : slices) gatherer.add_product(slice->endpoints, slice->ports);
@@ -141,21 +168,39 @@ template <Family F>
 EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candidates) {
     int best = 0;
     int best_local = 0;
+    // Hints count where every ready endpoint has one and one of them is for here; those for nodes
+    // before those for zones.
+    bool all_for_nodes = true, one_for_this_node = false;
+    bool all_for_zones = true, one_for_this_zone = false;
     for (const EndpointCandidate& candidate : candidates) {
         if (!candidate.address.is<F>()) continue;
         best = std::max(best, rank(candidate));
         if (candidate.local) best_local = std::max(best_local, rank(candidate));
+        if (!candidate.ready) continue;
+        all_for_nodes = all_for_nodes && candidate.node_hint != Hint::kNone;
+        one_for_this_node = one_for_this_node || candidate.node_hint == Hint::kHere;
+        all_for_zones = all_for_zones && candidate.zone_hint != Hint::kNone;
+        one_for_this_zone = one_for_this_zone || candidate.zone_hint == Hint::kHere;
     }
+    const bool by_node = all_for_nodes && one_for_this_node;
+    const bool by_zone = !by_node && all_for_zones && one_for_this_zone;
+    const auto kept_for_others = [&](const EndpointCandidate& candidate) {
+        return candidate.ready && ((by_node && candidate.node_hint != Hint::kHere) ||
+                                   (by_zone && candidate.zone_hint != Hint::kHere));
+    };
     EndpointChoice<F> choice;
     for (const EndpointCandidate& candidate : candidates) {
         if (!candidate.address.is<F>()) continue;
         const podlane::Endpoint<F> endpoint{candidate.address.as<F>(), be16(candidate.port)};
         const int value = rank(candidate);
-        if (value > 0 && value == best) choice.cluster.push_back(endpoint);
-        if (value > 0 && candidate.local && value == best_local) choice.local.push_back(endpoint);
+        if (candidate.ready || candidate.serving) choice.serving.push_back(endpoint);
+        if (value == 0) continue;
+        if (value == best && !kept_for_others(candidate)) choice.cluster.push_back(endpoint);
+        if (value == best_local && candidate.local) choice.local.push_back(endpoint);
     }
-    std::sort(choice.cluster.begin(), choice.cluster.end());
-    std::sort(choice.local.begin(), choice.local.end());
+    for (auto* list : {&choice.cluster, &choice.local, &choice.serving}) {
+        std::sort(list->begin(), list->end());
+    }
     return choice;
 }
 

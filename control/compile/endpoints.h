@@ -2,7 +2,8 @@
 //
 // Sources, in order: the Service's EndpointSlices; its v1 Endpoints object; the Pods that its
 // selector matches. Rules: Kubernetes' EndpointSlice API, KEP-1669 (terminating endpoints),
-// KEP-2086 (internalTrafficPolicy). Pure functions over the store; control thread.
+// KEP-2086 (internalTrafficPolicy), KEP-2433 and KEP-3015 (hints, traffic distribution). Pure
+// functions over the store; control thread.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,14 @@ struct IpAddressHash {
 /// What services need to know of this node.
 struct NodeFacts {
     std::string node;      ///< its name
+    std::string zone;      ///< of its Node object, "" if not known
     PortRange node_ports;  ///< a nodePort outside of it is served with a notice
     AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
 };
+
+/// What an endpoint's hints say of this node: for which zones or nodes it is meant.
+enum class Hint : uint8_t { kNone, kElsewhere, kHere };
 
 /// One way to reach a Service port, before the choice.
 struct EndpointCandidate {
@@ -37,7 +42,8 @@ struct EndpointCandidate {
     bool serving = true;
     bool terminating = false;
     bool local = false;  ///< on this node
-    std::string zone;    ///< "" if not known
+    Hint zone_hint = Hint::kNone;
+    Hint node_hint = Hint::kNone;
     friend auto operator<=>(const EndpointCandidate&, const EndpointCandidate&) = default;
 };
 
@@ -50,18 +56,23 @@ struct ServiceCandidates {
     std::vector<std::vector<EndpointCandidate>> by_port;
     /// Addresses whose node nobody named: whether they are local depends on NodeFacts::local_pods.
     std::vector<IpAddress> unplaced;
+    bool by_zone = false;  ///< depends on which zones nodes are in
 };
 
-/// Of both families; duplicates (address and port) removed, the better condition kept.
+/// Of both families; duplicates (address and port) removed: the better condition is kept, and one
+/// that anybody says is local is.
 [[nodiscard]] ServiceCandidates gather_candidates(const Service& service, const ObjectStore& store,
                                                   const NodeFacts& facts);
 
-/// The endpoints that may be used, sorted. `cluster`: all ready ones, and if there is none all that
-/// still serve while they terminate. `local`: the same rule over this node's endpoints alone.
+/// The endpoints that may be used, sorted. `cluster`: all ready ones, less those that hints keep
+/// for others, and if none is ready all that still serve while they terminate. `local`: the same
+/// rule over this node's endpoints alone, whatever the hints. `serving`: all that serve, in
+/// whatever state; what has one of them may keep it.
 template <Family F>
 struct EndpointChoice {
     std::vector<podlane::Endpoint<F>> cluster;
     std::vector<podlane::Endpoint<F>> local;
+    std::vector<podlane::Endpoint<F>> serving;
 };
 template <Family F>
 [[nodiscard]] EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candidates);

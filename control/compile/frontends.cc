@@ -40,6 +40,7 @@ class Builder {
         base_.protocol = static_cast<uint8_t>(port.protocol);
         base_.port = be16(port.port);
         base_.affinity_seconds = service.affinity_seconds;
+        base_.serving = endpoints.serving;
         base_.service_name = to_string(service.meta.namespaced_name());
         base_.port_name = port.name;
     }
@@ -110,7 +111,10 @@ bool same_set(const std::shared_ptr<const EndpointSet<F>>& a,
 }  // namespace
 
 bool is_unserved(const Service& service) noexcept {
-    return service.headless || service.type == ServiceType::kExternalName;
+    // The labels by which kube-proxy leaves a Service to somebody else, whatever their value.
+    return service.headless || service.type == ServiceType::kExternalName ||
+           service.meta.labels.contains("service.kubernetes.io/service-proxy-name") ||
+           service.meta.labels.contains("service.kubernetes.io/headless");
 }
 
 bool has_family(const Service& service, AddressFamily family,
@@ -186,8 +190,9 @@ bool same_frontend(const Frontend<F>& a, const Frontend<F>& b) {
            a.drop_when_empty == b.drop_when_empty && a.masquerade_outside == b.masquerade_outside &&
            a.address == b.address && a.port == b.port && a.service == b.service &&
            a.affinity_seconds == b.affinity_seconds && same_set(a.inside, b.inside) &&
-           same_set(a.outside, b.outside) && same_content(a.source_ranges, b.source_ranges) &&
-           a.service_name == b.service_name && a.port_name == b.port_name;
+           same_set(a.outside, b.outside) && same_content(a.serving, b.serving) &&
+           same_content(a.source_ranges, b.source_ranges) && a.service_name == b.service_name &&
+           a.port_name == b.port_name;
 }
 
 #define PODLANE_INSTANTIATE(F)                                                                 \

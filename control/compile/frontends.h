@@ -17,9 +17,12 @@ template <Family F>
 struct PortEndpoints {
     std::shared_ptr<const EndpointSet<F>> cluster;  ///< never null
     std::shared_ptr<const EndpointSet<F>> local;    ///< never null where a traffic policy is Local
+    /// Datagram ports: all that serve; null when they are in `cluster`.
+    std::shared_ptr<const std::vector<podlane::Endpoint<F>>> serving;
 };
 
-/// True for a Service that no node serves: headless, or ExternalName.
+/// True for a Service that no node serves: headless, ExternalName, or left to another proxy by its
+/// label service.kubernetes.io/service-proxy-name or service.kubernetes.io/headless.
 [[nodiscard]] bool is_unserved(const Service& service) noexcept;
 
 /// Whether the Service has addresses of this family: by its clusterIPs, else by spec.ipFamilies,
@@ -34,7 +37,9 @@ struct PortEndpoints {
 /// - policy Local without a local endpoint drops, and rejects when there is no endpoint at all;
 /// - this node's pods and kernel get cluster endpoints at an external frontend, whatever its
 /// policy;
-/// - ipMode Proxy has no frontend; loadBalancerSourceRanges concern LoadBalancer frontends alone.
+/// - ipMode Proxy has no frontend; loadBalancerSourceRanges concern LoadBalancer frontends alone,
+/// and everybody who uses them;
+/// - a datagram flow keeps its endpoint while it serves, whatever the policies say meanwhile.
 template <Family F>
 [[nodiscard]] std::vector<Frontend<F>> service_frontends(const Service& service,
                                                          const ServicePort& port,

@@ -23,6 +23,22 @@ void for_each_version(const ChangeSet& changes, Visit visit) {
     }
 }
 
+std::string_view zone_of(const std::optional<Object>& node) {
+    return node ? std::get<ObjectPtr<Node>>(*node)->zone() : std::string_view();
+}
+
+/// Whether any node is in another zone afterwards.
+bool moves_nodes(const ChangeSet& changes) {
+    for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind == Kind::kNode && zone_of(change.before) != zone_of(change.after)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 std::string where(const Origin& origin) {
     if (origin.document.empty()) return {};
     return fmt::format("{}:{}: ", origin.document, origin.line);
@@ -55,6 +71,7 @@ ServiceDelta ServiceCompiler::affected(const ChangeSet& changes) const {
     for_each_version<Endpoints>(changes, [&](const Endpoints& endpoints) {
         delta.services.insert(endpoints.meta.namespaced_name());
     });
+    if (moves_nodes(changes)) delta.services.insert(by_zone_.begin(), by_zone_.end());
     for_each_version<Pod>(changes, [&](const Pod& pod) {
         const NamespacedName name = pod.meta.namespaced_name();
         if (has_host_port(pod)) delta.pods.insert(name);
@@ -89,7 +106,7 @@ ServiceDelta ServiceCompiler::affected(const NodeFacts& before, const NodeFacts&
 bool ServiceCompiler::Plan::is_empty() const noexcept {
     return planned.v4.frontends.empty() && planned.v6.frontends.empty() &&
            planned.v4.cluster_ips.empty() && planned.v6.cluster_ips.empty() &&
-           interests.unplaced.empty() && !interests.selector;
+           interests.unplaced.empty() && !interests.selector && !interests.by_zone;
 }
 
 template <Family F>
@@ -113,6 +130,11 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
         PortEndpoints<F> endpoints;
         const bool all_local = choice.local == choice.cluster;
         endpoints.cluster = make_set(std::move(choice.cluster));
+        if (service.ports[i].protocol == Protocol::kUdp &&
+            choice.serving != endpoints.cluster->endpoints) {
+            endpoints.serving = std::make_shared<const std::vector<podlane::Endpoint<F>>>(
+                std::move(choice.serving));
+        }
         if (uses_local_endpoints(service)) {
             endpoints.local = all_local ? endpoints.cluster : make_set(std::move(choice.local));
         }
@@ -144,6 +166,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
         plan_family<V6>(*service, candidates, record, plan);
     }
     plan.interests.unplaced = std::move(candidates.unplaced);
+    plan.interests.by_zone = candidates.by_zone;
     if (candidates.source == EndpointSource::kPods) plan.interests.selector = service->selector;
 
     const bool node_ports = service->type == ServiceType::kNodePort;

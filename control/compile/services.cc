@@ -20,6 +20,14 @@ bool keeps_all(const EndpointSet<F>& endpoints, const EndpointSet<F>& now) {
                          endpoints.endpoints.end());
 }
 
+/// Whether no endpoint of which flows may hold on has gone.
+template <Family F>
+bool keeps_serving(const Frontend<F>& before, const Frontend<F>& now) {
+    if (!before.serving || before.serving == now.serving) return true;
+    return std::all_of(before.serving->begin(), before.serving->end(),
+                       [&](const auto& endpoint) { return now.may_keep(endpoint); });
+}
+
 template <class Map, class Key, class Value>
 void erase_from(Map& map, const Key& key, const Value& value) {
     const auto it = map.find(key);
@@ -170,7 +178,8 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
     if (before != nullptr) {
         const bool keeps = winner && winner->service == before->service &&
                            keeps_all(*before->inside, *winner->inside) &&
-                           keeps_all(*before->outside, *winner->outside);
+                           keeps_all(*before->outside, *winner->outside) &&
+                           keeps_serving(*before, *winner);
         if (!keeps) ++next.service_epochs.mutable_at(index_of(before->service));
     }
     if (winner) {
@@ -221,6 +230,8 @@ void ServiceCompiler::index(const Owner& owner, const Interests& interests, bool
             erase_from(unplaced_, address, owner);
         }
     }
+    if (interests.by_zone && add) by_zone_.insert(owner.name);
+    if (interests.by_zone && !add) by_zone_.erase(owner.name);
     if (!interests.selector) return;
     if (add) {
         from_pods_[owner.name.name_space][owner.name.name] = *interests.selector;

@@ -138,6 +138,7 @@ class ServiceCompiler {
     struct Interests {
         std::vector<IpAddress> unplaced;  // of endpoints whose node nobody named
         std::optional<Labels> selector;   // the endpoints are the Pods that it matches
+        bool by_zone = false;             // they depend on the zones of nodes
     };
     struct Record {
         BothFamilies<Owned> owned;
@@ -192,6 +193,7 @@ class ServiceCompiler {
     /// Services whose endpoints are the Pods that they select: by namespace and name.
     std::map<std::string, std::map<std::string, Labels>> from_pods_;
     std::map<IpAddress, std::set<Owner>> unplaced_;
+    std::set<NamespacedName> by_zone_;  // Services; see Interests
 };
 
 /// Whether any container of the pod has a port on the node.

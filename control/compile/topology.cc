@@ -99,6 +99,7 @@ void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyS
     state.pod_cidrs = tables.pod_cidrs;
     state.gateways = tables.gateways;
     state.node_addresses = tables.node_addresses;
+    state.node_port_addresses = tables.node_port_addresses;
     state.has_uplink_source = tables.has_uplink_source;
     state.uplink_source = tables.uplink_source;
     state.has_vtep = tables.has_vtep;

@@ -221,11 +221,23 @@ void TopologyBuilder::add_own_addresses() {
             set_route(host_prefix(own.address), RouteKind::kHost, out_.host_port, host,
                       "address of uplink " + uplink.name);
             keep_source(host_prefix(own.address), KeepSource::kNode);
-            with_prefix(host_prefix(own.address), [](auto& tables, const auto& prefix) {
+            with_prefix(host_prefix(own.address), [&](auto& tables, const auto& prefix) {
                 tables.node_addresses.push_back(prefix.address);
+                if (serves_node_ports(own.address, prefix.address == tables.uplink_source)) {
+                    tables.node_port_addresses.push_back(prefix.address);
+                }
             });
         }
     }
+}
+
+bool TopologyBuilder::serves_node_ports(const IpAddress& address, bool is_primary) const {
+    const ClusterConfig& cluster = config_.cluster;
+    if (cluster.node_ports_on_primary) return is_primary;
+    const auto& prefixes = cluster.node_port_addresses;
+    return prefixes.empty() ||
+           std::any_of(prefixes.begin(), prefixes.end(),
+                       [&](const IpPrefix& prefix) { return prefix.contains(address); });
 }
 
 void TopologyBuilder::add_fdb() {

@@ -55,6 +55,7 @@ class TopologyBuilder {
     void add_neighbours();
     void add_own_addresses();
     void add_overlay();
+    [[nodiscard]] bool serves_node_ports(const IpAddress& address, bool is_primary) const;
     void add_fdb();
 
     [[nodiscard]] std::optional<NextHop> next_hop_to(const IpAddress& address) const;

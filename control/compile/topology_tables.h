@@ -40,6 +40,7 @@ struct FamilyTables {
     std::vector<Prefix<F>> pod_cidrs;
     std::vector<typename F::Address> gateways;
     std::vector<typename F::Address> node_addresses;
+    std::vector<typename F::Address> node_port_addresses;
     bool has_uplink_source = false;
     typename F::Address uplink_source{};
     bool has_vtep = false;

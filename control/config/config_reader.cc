@@ -138,6 +138,9 @@ void ConfigReader::read_cluster(Fields cluster) {
                                               shown(*range)));
         }
     }
+    if (const Value* addresses = cluster.get("nodePortAddresses")) {
+        read_node_port_addresses(*addresses);
+    }
     if (const Value* domain = cluster.get("domain")) {
         out.domain = as_string(*domain, problems_).value_or("");
         if (domain->is(ValueType::kString) && !is_dns_subdomain(out.domain)) {
@@ -145,6 +148,23 @@ void ConfigReader::read_cluster(Fields cluster) {
         }
     }
     cluster.finish();
+}
+
+void ConfigReader::read_node_port_addresses(const Value& value) {
+    // As kube-proxy's: prefixes, or the one word.
+    const auto is_primary = [](const Value& item) {
+        return item.is(ValueType::kString) && item.text() == "primary";
+    };
+    ClusterConfig& out = config_.cluster;
+    const bool is_list = value.is(ValueType::kSequence);
+    out.node_ports_on_primary = is_primary(value) || (is_list && value.items().size() == 1 &&
+                                                      is_primary(value.items().front()));
+    if (out.node_ports_on_primary) return;
+    for (const Value& item : as_list(value, problems_)) {
+        if (const auto prefix = as_prefix(item, problems_)) {
+            out.node_port_addresses.push_back(*prefix);
+        }
+    }
 }
 
 void ConfigReader::read_pods(Fields pods) {

@@ -28,6 +28,7 @@ class ConfigReader {
     void read_workers(const Value& value);
     void read_memory(Fields memory);
     void read_cluster(Fields cluster);
+    void read_node_port_addresses(const Value& value);
     void read_pods(Fields pods);
     void complete_cluster(const Value* pod_cidrs);
     void read_uplinks(std::span<const Value> items);

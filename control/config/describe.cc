@@ -105,6 +105,11 @@ void describe_cluster(const ClusterConfig& cluster, Text& text) {
     text.line("cluster", "pods {}", joined(cluster.pod_cidrs));
     text.line("", "services {}, node ports {}-{}, domain {}", joined(cluster.service_cidrs),
               cluster.node_ports.first, cluster.node_ports.last, cluster.domain);
+    if (cluster.node_ports_on_primary) {
+        text.line("", "node ports on the first address of each family alone");
+    } else if (!cluster.node_port_addresses.empty()) {
+        text.line("", "node ports on addresses in {}", joined(cluster.node_port_addresses));
+    }
 }
 
 }  // namespace

@@ -131,6 +131,10 @@ struct ClusterConfig {
     std::vector<IpPrefix> pod_cidrs;      ///< never masqueraded; include pods.cidrs
     std::vector<IpPrefix> service_cidrs;  ///< ClusterIPs; overlap no pod CIDR
     PortRange node_ports;
+    /// Which of this node's addresses serve NodePorts: those in these prefixes, or the first of
+    /// each family alone; with neither, all.
+    std::vector<IpPrefix> node_port_addresses;
+    bool node_ports_on_primary = false;
     std::string domain = "cluster.local";
 };
 

@@ -52,10 +52,8 @@ void recheck_service(WorkerCtx& ctx, Packet& packet) noexcept {
     const Connection<F>& connection = connection_of(entry);
     const Endpoint<F> endpoint{connection.reply().key.src, connection.reply().key.src_port};
     // What the endpoint still sends may pass; the client's next packet decides.
-    const bool keep =
-        entry.direction == static_cast<uint8_t>(FlowDirection::kReply) ||
-        endpoint_still_valid<F>(*ctx.snapshot, entry.key, endpoint,
-                                ctx.snapshot->port(packet.in_port).kind, packet.is(kFromOverlay));
+    const bool keep = entry.direction == static_cast<uint8_t>(FlowDirection::kReply) ||
+                      endpoint_still_valid<F>(*ctx.snapshot, entry.key, endpoint);
     if (keep) {
         entry.service_epoch.store(ctx.snapshot->service_epochs[entry.service_id],
                                   std::memory_order_relaxed);

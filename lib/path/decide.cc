@@ -34,10 +34,14 @@ bool is_inside(const PathQuery<F>& query) noexcept {
     return !query.overlay && query.from != PortKind::kUplink;
 }
 
+template <class Address>
+bool contains(const std::vector<Address>& addresses, const Address& address) noexcept {
+    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
 template <Family F>
 bool is_node_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
-    return std::find(state.node_addresses.begin(), state.node_addresses.end(), address) !=
-           state.node_addresses.end();
+    return contains(state.node_addresses, address);
 }
 
 template <Family F>
@@ -80,8 +84,7 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
                    PathDecision<F>& decision, Trace& trace) {
     decision.service = frontend.service;
     decision.service_epoch = snapshot.service_epochs[index_of(frontend.service)];
-    const bool inside = is_inside(query);
-    if (!inside && frontend.source_ranges) {
+    if (frontend.source_ranges) {
         const auto& ranges = *frontend.source_ranges;
         const bool allowed = std::any_of(ranges.begin(), ranges.end(), [&](const Prefix<F>& range) {
             return range.contains(query.key.src);
@@ -97,7 +100,7 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
             return false;
         }
     }
-    const EndpointSet<F>& set = inside ? *frontend.inside : *frontend.outside;
+    const EndpointSet<F>& set = is_inside(query) ? *frontend.inside : *frontend.outside;
     if (set.empty()) {
         const bool local_only = frontend.drop_when_empty;
         decision.verdict = local_only ? PathVerdict::kDrop : PathVerdict::kReject;
@@ -124,21 +127,25 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
     return true;
 }
 
+template <Family F>
+bool is_pod_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    const uint8_t* keep = state.keep_source->find(address);
+    return keep != nullptr && *keep == kKeepPodCidr;
+}
+
 /// The source address for masquerading towards `destination`; false when there is none.
+/// Pods, and this node's kernel, know the node by its gateway address.
 template <Family F>
 bool masquerade_source(const FamilyState<F>& state, const typename F::Address& destination,
                        typename F::Address& out) noexcept {
-    const uint8_t* keep = state.keep_source->find(destination);
-    if (keep != nullptr && *keep == kKeepPodCidr && !state.gateways.empty()) {
-        out = state.gateways.front();
+    const bool by_gateway =
+        is_pod_address(state, destination) || is_node_address(state, destination);
+    if (state.has_uplink_source && !(by_gateway && !state.gateways.empty())) {
+        out = state.uplink_source;
         return true;
     }
-    if (!state.has_uplink_source) {
-        if (state.gateways.empty()) return false;
-        out = state.gateways.front();
-        return true;
-    }
-    out = state.uplink_source;
+    if (state.gateways.empty()) return false;
+    out = state.gateways.front();
     return true;
 }
 
@@ -147,6 +154,10 @@ template <Family F>
 const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& query,
                               const Frontend<F>* frontend,
                               const PathDecision<F>& decision) noexcept {
+    if (decision.translated && is_node_address(state, decision.to.dst)) {
+        // Its answer comes back this way in any case; but it believes no packet from itself.
+        return query.from == PortKind::kHost ? "hairpin: the node is its own endpoint" : nullptr;
+    }
     if (query.from == PortKind::kHost) return nullptr;
     if (decision.translated && decision.to.dst == query.key.src) {
         return "hairpin: the pod is its own endpoint";
@@ -154,8 +165,7 @@ const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& q
     if (frontend != nullptr && !is_inside(query)) {
         if (frontend->masquerade_outside) return "externalTrafficPolicy Cluster";
         // Its endpoint may be on another node, and would answer the client past this one.
-        if (frontend->kind == FrontendKind::kClusterIp &&
-            state.keep_source->find(query.key.src) == nullptr) {
+        if (frontend->kind == FrontendKind::kClusterIp && !is_pod_address(state, query.key.src)) {
             return "a client outside the cluster uses a ClusterIP";
         }
     }
@@ -215,7 +225,11 @@ const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key
     const FamilyState<F>& state = snapshot.family<F>();
     const Frontend<F>* exact = state.frontends.find({key.dst, key.dst_port, key.protocol});
     if (exact != nullptr || !is_node_address(state, key.dst)) return exact;
-    return state.frontends.find({typename F::Address{}, key.dst_port, key.protocol});
+    const Frontend<F>* any =
+        state.frontends.find({typename F::Address{}, key.dst_port, key.protocol});
+    const bool refused = any != nullptr && any->kind == FrontendKind::kNodePort &&
+                         !contains(state.node_port_addresses, key.dst);
+    return refused ? nullptr : any;
 }
 
 template <Family F, class Trace>
@@ -306,11 +320,9 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
 
 template <Family F>
 bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
-                          const Endpoint<F>& endpoint, PortKind from, bool overlay) noexcept {
+                          const Endpoint<F>& endpoint) noexcept {
     const Frontend<F>* frontend = find_frontend(snapshot, original);
-    if (frontend == nullptr) return false;
-    const PathQuery<F> query{original, from, overlay, 0};
-    return (is_inside(query) ? frontend->inside : frontend->outside)->contains(endpoint);
+    return frontend != nullptr && frontend->may_keep(endpoint);
 }
 
 #define PODLANE_INSTANTIATE(F)                                                                     \
@@ -324,8 +336,8 @@ bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
     template PathDecision<F> decide<F, StepTrace>(const Snapshot&, const PathQuery<F>&,            \
                                                   StepTrace&);                                     \
     template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;        \
-    template bool endpoint_still_valid<F>(const Snapshot&, const FlowKey<F>&, const Endpoint<F>&,  \
-                                          PortKind, bool) noexcept;
+    template bool endpoint_still_valid<F>(const Snapshot&, const FlowKey<F>&,                      \
+                                          const Endpoint<F>&) noexcept;
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)
 #undef PODLANE_INSTANTIATE

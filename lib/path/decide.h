@@ -92,10 +92,10 @@ template <Family F>
 [[nodiscard]] AdjacencyId adjacency_towards(const Snapshot& snapshot,
                                             const typename F::Address& destination) noexcept;
 
-/// Whether a UDP (or other datagram) flow that was given endpoint `endpoint` may keep it.
+/// Whether a UDP flow that was given `endpoint` may keep it: while it serves, whatever the policies
+/// say of new flows by now, so that a change of a Service disturbs no flow, as with TCP.
 template <Family F>
 [[nodiscard]] bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
-                                        const Endpoint<F>& endpoint, PortKind from,
-                                        bool overlay) noexcept;
+                                        const Endpoint<F>& endpoint) noexcept;
 
 }  // namespace podlane

@@ -73,9 +73,17 @@ struct Frontend {
     uint32_t affinity_seconds = 0;                  ///< 0: no session affinity
     std::shared_ptr<const EndpointSet<F>> inside;   ///< for this node's pods and kernel; never null
     std::shared_ptr<const EndpointSet<F>> outside;  ///< for traffic from elsewhere; never null
+    /// Sorted: what a datagram flow may keep beside these, as it still serves; null: nothing.
+    std::shared_ptr<const std::vector<Endpoint<F>>> serving;
     std::shared_ptr<const std::vector<Prefix<F>>> source_ranges;  ///< null: anybody
     std::string service_name;  ///< "namespace/name", for explain and listings
     std::string port_name;
+
+    /// Whether a datagram flow that has `endpoint` may keep it.
+    [[nodiscard]] bool may_keep(const Endpoint<F>& endpoint) const noexcept {
+        return inside->contains(endpoint) || outside->contains(endpoint) ||
+               (serving && std::binary_search(serving->begin(), serving->end(), endpoint));
+    }
 };
 
 /// What a frontend is found by. Port 0 with protocol 0: "this address is a ClusterIP".

@@ -95,9 +95,10 @@ struct FamilyState {
     /// Destinations that keep a pod's source address: pod and service CIDRs, node addresses.
     std::shared_ptr<const Lpm<F, uint8_t>> keep_source;  ///< never null
     FrontendTable<F> frontends;
-    std::vector<Prefix<F>> pod_cidrs;                 ///< this node's
-    std::vector<typename F::Address> gateways;        ///< the bridge's, one for each pod CIDR
-    std::vector<typename F::Address> node_addresses;  ///< this node's, all uplinks
+    std::vector<Prefix<F>> pod_cidrs;                      ///< this node's
+    std::vector<typename F::Address> gateways;             ///< the bridge's, one for each pod CIDR
+    std::vector<typename F::Address> node_addresses;       ///< this node's, all uplinks
+    std::vector<typename F::Address> node_port_addresses;  ///< those that serve NodePorts
     bool has_uplink_source = false;
     typename F::Address uplink_source{};  ///< masquerading towards outside
     bool has_vtep = false;

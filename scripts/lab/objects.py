@@ -36,6 +36,12 @@ def node(name, pod_cidrs, addresses, vtep_mac=None):
     }
 
 
+def with_zone(made, zone):
+    """The same Node in a zone."""
+    labels = {"topology.kubernetes.io/zone": zone}
+    return {**made, "metadata": {**made["metadata"], "labels": labels}}
+
+
 def pod(name, addresses, node_name, *, namespace="default", labels=None, ready=True, ports=()):
     return {
         "apiVersion": "v1",

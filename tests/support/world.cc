@@ -88,6 +88,7 @@ void fill_family(FamilyState<F>& state, PortId uplink, PortId host, PortId pod_a
     state.pod_cidrs = {prefix<F>(W::kPodCidr)};
     state.gateways = {ip<F>(W::kGateway)};
     state.node_addresses = {ip<F>(W::kNode)};
+    state.node_port_addresses = {ip<F>(W::kNode)};
     state.has_uplink_source = true;
     state.uplink_source = ip<F>(W::kNode);
     state.has_vtep = true;

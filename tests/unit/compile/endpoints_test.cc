@@ -14,7 +14,10 @@ using ::testing::IsEmpty;
 
 EndpointCandidate candidate(std::string_view address, bool ready, bool serving, bool terminating,
                             bool local) {
-    return {ip(address), 80, ready, serving, terminating, local, ""};
+    return {ip(address), 80, ready, serving, terminating, local, Hint::kNone, Hint::kNone};
+}
+EndpointCandidate hinted(std::string_view address, Hint zone, Hint node, bool local = false) {
+    return {ip(address), 80, true, true, false, local, zone, node};
 }
 
 std::vector<std::string> texts(const std::vector<podlane::Endpoint<V4>>& endpoints) {
@@ -42,6 +45,57 @@ TEST(ChooseEndpoints, LocalOnesAreChosenApartFromTheClusters) {
     EXPECT_THAT(texts(choice.cluster), ElementsAre("10.0.0.1"));
     EXPECT_THAT(texts(choice.local), ElementsAre("10.0.0.2"));
     EXPECT_THAT(choose_endpoints<V6>({remote, draining}).cluster, IsEmpty());
+}
+
+TEST(ChooseEndpoints, HintsKeepTrafficInTheZoneOrOnTheNode) {
+    const auto here = Hint::kHere, elsewhere = Hint::kElsewhere, none = Hint::kNone;
+    const auto zone = [&](std::vector<EndpointCandidate> candidates) {
+        return texts(choose_endpoints<V4>(candidates).cluster);
+    };
+    EXPECT_THAT(zone({hinted("10.0.0.1", here, none), hinted("10.0.0.2", elsewhere, none)}),
+                ElementsAre("10.0.0.1"));
+    EXPECT_THAT(zone({hinted("10.0.0.1", here, elsewhere), hinted("10.0.0.2", elsewhere, here)}),
+                ElementsAre("10.0.0.2"))
+        << "hints for nodes count first";
+    EXPECT_THAT(zone({hinted("10.0.0.1", here, elsewhere), hinted("10.0.0.2", elsewhere, none)}),
+                ElementsAre("10.0.0.1"))
+        << "and not at all where one lacks";
+}
+
+TEST(ChooseEndpoints, HintsCountOnlyWhereAllReadyEndpointsHaveThemAndOneIsForHere) {
+    const auto here = Hint::kHere, elsewhere = Hint::kElsewhere, none = Hint::kNone;
+    const auto both = ElementsAre("10.0.0.1", "10.0.0.2");
+    EXPECT_THAT(
+        texts(choose_endpoints<V4>({hinted("10.0.0.1", here, none), hinted("10.0.0.2", none, none)})
+                  .cluster),
+        both);
+    EXPECT_THAT(texts(choose_endpoints<V4>({hinted("10.0.0.1", elsewhere, none),
+                                            hinted("10.0.0.2", elsewhere, none)})
+                          .cluster),
+                both);
+    const auto unhinted = candidate("10.0.0.3", false, true, true, false);
+    EXPECT_THAT(texts(choose_endpoints<V4>({hinted("10.0.0.1", here, none),
+                                            hinted("10.0.0.2", elsewhere, none), unhinted})
+                          .cluster),
+                ElementsAre("10.0.0.1"))
+        << "what is not ready does not count";
+}
+
+TEST(ChooseEndpoints, HintsDoNotConcernPolicyLocal) {
+    const auto choice =
+        choose_endpoints<V4>({hinted("10.0.0.1", Hint::kHere, Hint::kNone),
+                              hinted("10.0.0.2", Hint::kElsewhere, Hint::kNone, true)});
+    EXPECT_THAT(texts(choice.cluster), ElementsAre("10.0.0.1"));
+    EXPECT_THAT(texts(choice.local), ElementsAre("10.0.0.2"));
+}
+
+TEST(ChooseEndpoints, FlowsMayStayWithWhatServesInWhateverState) {
+    const auto ready = candidate("10.0.0.1", true, true, false, false);
+    const auto draining = candidate("10.0.0.2", false, true, true, false);
+    const auto silent = candidate("10.0.0.3", false, false, true, false);
+    const auto published = candidate("10.0.0.4", true, false, false, false);
+    EXPECT_THAT(texts(choose_endpoints<V4>({ready, draining, silent, published}).serving),
+                ElementsAre("10.0.0.1", "10.0.0.2", "10.0.0.4"));
 }
 
 TEST(EndpointSets, AreTheSameOnEveryNodeForTheSameEndpoints) {
@@ -88,6 +142,16 @@ TEST(Frontends, AnExternalPolicyOfAServiceWithoutOutsideMeansNothing) {
     EXPECT_TRUE(is_unserved(service));
 }
 
+TEST(Frontends, AServiceCanBeLeftToAnotherProxyByItsLabel) {
+    Service service;
+    EXPECT_FALSE(is_unserved(service));
+    for (const char* label :
+         {"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"}) {
+        service.meta.labels = {{label, ""}};
+        EXPECT_TRUE(is_unserved(service)) << label;
+    }
+}
+
 TEST(Frontends, AreEqualWhenAllTheirFieldsAreAndTheirEndpoints) {
     Service service;
     service.meta.name_space = "default";
@@ -97,8 +161,8 @@ TEST(Frontends, AreEqualWhenAllTheirFieldsAreAndTheirEndpoints) {
     port.port = 80;
     const std::vector<podlane::Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)}};
     const auto make = [&] {
-        return service_frontends<V4>(service, port, {make_endpoint_set<V4>(endpoints), nullptr})
-            .front();
+        const PortEndpoints<V4> of_port{make_endpoint_set<V4>(endpoints), nullptr, nullptr};
+        return service_frontends<V4>(service, port, of_port).front();
     };
     const auto one = make();
     EXPECT_TRUE(same_frontend(one, make()));

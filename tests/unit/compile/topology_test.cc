@@ -98,6 +98,26 @@ TEST(Topology, TheNodesOwnAddressesLeadToItsKernel) {
     EXPECT_EQ(world.now().host_port, kNoPort);
 }
 
+TEST(Topology, NodePortsAreServedAtAllOwnAddressesOrAtThoseOfTheConfiguration) {
+    const auto served = [](auto change) {
+        NodeConfig config = node_a();
+        config.uplinks[0].addresses.push_back(*parse_interface_address("192.168.60.1/24"));
+        change(config.cluster);
+        World world(config);
+        world.plug(plugged_in());
+        std::vector<std::string> out;
+        for (const auto& a : world.now().v4.node_port_addresses)
+            out.push_back(to_string(IpAddress(a)));
+        return out;
+    };
+    EXPECT_THAT(served([](ClusterConfig&) {}), ElementsAre("192.168.50.1", "192.168.60.1"));
+    EXPECT_THAT(served([](ClusterConfig& c) { c.node_ports_on_primary = true; }),
+                ElementsAre("192.168.50.1"));
+    EXPECT_THAT(
+        served([](ClusterConfig& c) { c.node_port_addresses = {prefix("192.168.60.0/24")}; }),
+        ElementsAre("192.168.60.1"));
+}
+
 TEST(Topology, ClusterCidrsOutsideAndLinkHaveTheirRoutes) {
     World world;
     world.plug(plugged_in());

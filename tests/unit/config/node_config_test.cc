@@ -121,6 +121,28 @@ objects: [objects, /etc/podlane/objects.yaml]
               (std::vector<std::string>{"dir/objects", "/etc/podlane/objects.yaml"}));
 }
 
+TEST(NodeConfig, SaysWhichAddressesServeNodePorts) {
+    const auto cluster = [](std::string_view value) {
+        return load(std::string(kSmall) + "cluster: {nodePortAddresses: " + std::string(value) +
+                    "}\n")
+            .cluster;
+    };
+    EXPECT_FALSE(load(kSmall).cluster.node_ports_on_primary);
+    EXPECT_TRUE(load(kSmall).cluster.node_port_addresses.empty());
+    EXPECT_TRUE(cluster("primary").node_ports_on_primary);
+    EXPECT_TRUE(cluster("[primary]").node_ports_on_primary);
+    const ClusterConfig some = cluster("[192.168.50.0/24, \"fd00:50::/64\"]");
+    EXPECT_FALSE(some.node_ports_on_primary);
+    EXPECT_EQ(some.node_port_addresses.size(), 2U);
+    const auto text = [](const NodeConfig& config) { return describe(config); };
+    NodeConfig config = load(kSmall);
+    EXPECT_EQ(text(config).find("node ports on"), std::string::npos);
+    config.cluster = some;
+    EXPECT_NE(text(config).find("node ports on addresses in 192.168.50.0/24"), std::string::npos);
+    config.cluster = cluster("primary");
+    EXPECT_NE(text(config).find("node ports on the first address"), std::string::npos);
+}
+
 TEST(NodeConfig, LeavesRoomForTheOverlayInThePodsMtu) {
     const auto mtu = [](std::string_view rest) {
         const NodeConfig config = load(std::string(kSmall) + std::string(rest));

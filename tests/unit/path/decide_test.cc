@@ -218,6 +218,22 @@ TYPED_TEST(Decide, ANodePortOnThisNodeIsTheServicesAndTheNodesOtherPortsAreNot) 
         << "another node's NodePort is its own";
 }
 
+TYPED_TEST(Decide, ANodePortIsServedAtTheAddressesThatAreForItAndAHostPortAtAll) {
+    using N = Names<TypeParam>;
+    auto& net = this->net_;
+    auto& state = net.snapshot->template family<TypeParam>();
+    state.node_addresses.push_back(net.address(N::kVip));
+    net.serve(
+        net.frontend(FrontendKind::kNodePort, nullptr, 30080, {net.endpoint(N::kOtherPod, 8080)}));
+    auto host_port =
+        net.frontend(FrontendKind::kHostPort, N::kZero, 8080, {net.endpoint(N::kOtherPod, 8080)});
+    host_port.any_address = true;
+    net.serve(host_port);
+    EXPECT_TRUE(net.ask(PortKind::kUplink, N::kOutside, N::kNode, 30080).translated);
+    EXPECT_FALSE(net.ask(PortKind::kUplink, N::kOutside, N::kVip, 30080).translated);
+    EXPECT_TRUE(net.ask(PortKind::kUplink, N::kOutside, N::kVip, 8080).translated);
+}
+
 TYPED_TEST(Decide, PodsAndTheKernelKeepTheirSourceAtANodePort) {
     using N = Names<TypeParam>;
     auto& net = this->net_;
@@ -275,7 +291,8 @@ TYPED_TEST(Decide, SourceRangesKeepOthersFromALoadBalancer) {
     EXPECT_EQ(refused.verdict, PathVerdict::kDrop);
     EXPECT_EQ(refused.reason, Drop::kServiceSourceRange);
     EXPECT_THAT(net.steps(), ElementsAre(HasSubstr("outside loadBalancerSourceRanges")));
-    EXPECT_EQ(net.ask(PortKind::kPod, N::kPod, N::kVip, 80).verdict, PathVerdict::kForward);
+    EXPECT_EQ(net.ask(PortKind::kPod, N::kPod, N::kVip, 80).reason, Drop::kServiceSourceRange);
+    EXPECT_EQ(net.ask(PortKind::kHost, N::kNode, N::kVip, 80).reason, Drop::kServiceSourceRange);
 }
 
 TYPED_TEST(Decide, FragmentsAndPortlessProtocolsBelongToNoService) {
@@ -334,6 +351,25 @@ TYPED_TEST(Decide, AClientOutsideTheClusterThatUsesAClusterIpIsMasqueraded) {
                            {net.endpoint(N::kOtherPod, 8080)}));
     EXPECT_TRUE(net.ask(PortKind::kUplink, N::kOutside, N::kClusterIp, 80).masquerade);
     EXPECT_FALSE(net.ask(PortKind::kUplink, N::kRemotePod, N::kClusterIp, 80).masquerade);
+    EXPECT_TRUE(net.ask(PortKind::kUplink, N::kNode, N::kClusterIp, 80).masquerade)
+        << "a node is no pod: the endpoint would answer it directly";
+}
+
+TYPED_TEST(Decide, AnEndpointThatIsThisNodeKnowsItsClientAndItselfByTheGateway) {
+    using N = Names<TypeParam>;
+    auto& net = this->net_;
+    net.serve(
+        net.frontend(FrontendKind::kClusterIp, N::kClusterIp, 443, {net.endpoint(N::kNode, 6443)}));
+    net.serve(
+        net.frontend(FrontendKind::kNodePort, nullptr, 30443, {net.endpoint(N::kNode, 6443)}));
+    const auto from_outside = net.ask(PortKind::kUplink, N::kOutside, N::kNode, 30443);
+    EXPECT_EQ(from_outside.adjacency, kToHost);
+    EXPECT_FALSE(from_outside.masquerade) << "it would come from the kernel's own address";
+    EXPECT_FALSE(net.ask(PortKind::kPod, N::kPod, N::kClusterIp, 443).masquerade);
+    const auto from_itself = net.ask(PortKind::kHost, N::kNode, N::kClusterIp, 443);
+    EXPECT_EQ(from_itself.adjacency, kToHost);
+    EXPECT_EQ(this->text(from_itself.to.src), N::kGateway);
+    EXPECT_THAT(net.steps(), Contains(HasSubstr("(hairpin: the node is its own endpoint)")));
 }
 
 TYPED_TEST(Decide, WithoutAnAddressToMasqueradeToThePacketIsDropped) {
@@ -362,7 +398,7 @@ TYPED_TEST(Decide, TheAdjacencyTowardsIsNoneWhereOneMustAskFirst) {
     EXPECT_EQ(towards(N::kNoPod), kNoAdjacency);
 }
 
-TYPED_TEST(Decide, AnEndpointIsValidWhileItsSideOfTheFrontendHasIt) {
+TYPED_TEST(Decide, AFlowMayKeepAnEndpointThatServesAnybody) {
     using N = Names<TypeParam>;
     auto& net = this->net_;
     auto frontend =
@@ -370,18 +406,21 @@ TYPED_TEST(Decide, AnEndpointIsValidWhileItsSideOfTheFrontendHasIt) {
     frontend.outside = net.set({net.endpoint(N::kOtherPod, 8080)});
     net.serve(frontend);
     const auto key = net.query(PortKind::kUplink, N::kOutside, N::kNode, 30080).key;
-    const auto valid = [&](const char* text, PortKind from, bool overlay = false) {
-        return endpoint_still_valid<TypeParam>(*net.snapshot, key, net.endpoint(text, 8080), from,
-                                               overlay);
+    const auto valid = [&](const char* text) {
+        return endpoint_still_valid<TypeParam>(*net.snapshot, key, net.endpoint(text, 8080));
     };
-    EXPECT_TRUE(valid(N::kRemotePod, PortKind::kPod));
-    EXPECT_FALSE(valid(N::kRemotePod, PortKind::kUplink));
-    EXPECT_TRUE(valid(N::kOtherPod, PortKind::kUplink));
-    EXPECT_TRUE(valid(N::kOtherPod, PortKind::kUplink, true));
+    EXPECT_TRUE(valid(N::kRemotePod));
+    EXPECT_TRUE(valid(N::kOtherPod));
+    EXPECT_FALSE(valid(N::kPod));
+    // It terminates, and new flows go elsewhere.
+    frontend.serving = std::make_shared<const std::vector<Endpoint<TypeParam>>>(
+        std::vector{net.endpoint(N::kPod, 8080)});
+    net.serve(frontend);
+    EXPECT_TRUE(valid(N::kPod));
     auto unserved = key;
     unserved.dst_port = be16(30081);
-    EXPECT_FALSE(endpoint_still_valid<TypeParam>(
-        *net.snapshot, unserved, net.endpoint(N::kOtherPod, 8080), PortKind::kUplink, false));
+    EXPECT_FALSE(
+        endpoint_still_valid<TypeParam>(*net.snapshot, unserved, net.endpoint(N::kOtherPod, 8080)));
 }
 
 TEST(ServiceHash, IsTheSameEverywhereAndForever) {

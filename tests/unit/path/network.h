@@ -106,6 +106,7 @@ class Network {
         state.pod_cidrs = {prefix(N::kPodCidr)};
         state.gateways = {address(N::kGateway)};
         state.node_addresses = {address(N::kNode)};
+        state.node_port_addresses = {address(N::kNode)};
         state.has_uplink_source = true;
         state.uplink_source = address(N::kNode);
     }

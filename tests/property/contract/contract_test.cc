@@ -1,0 +1,69 @@
+// The whole contract of Services, differentially: random clusters and changes of them, random
+// packets; what Podlane decides is what the model expects.
+//
+//   tests/property/property_contract [--cases N] [--seed N]
+//
+// A case is one packet. The seed is printed with a failure, and repeats it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <charconv>
+#include <map>
+#include <string_view>
+
+#include "tests/property/contract/subject.h"
+#include "tests/support/seed.h"
+
+namespace podlane::contract {
+namespace {
+
+uint64_t cases = 100'000;
+uint64_t first_seed = 0;
+
+/// A cluster lives for this many changes, each followed by this many packets.
+constexpr unsigned kSteps = 20, kPackets = 50;
+
+TEST(Contract, PodlaneDecidesAsTheModelExpects) {
+    std::map<What, uint64_t> met;
+    uint64_t judged = 0;
+    for (uint64_t seed = first_seed; judged < cases; ++seed) {
+        Subject subject(seed);
+        for (unsigned step = 0; step < kSteps; ++step) {
+            subject.step();
+            for (unsigned i = 0; i < kPackets; ++i, ++judged) {
+                const Packet packet = subject.packet();
+                const std::string wrong = compare(subject, packet);
+                ASSERT_EQ(wrong, "") << "--seed " << seed << ", after change " << step;
+                ++met[expect(subject.cluster(), packet).what];
+            }
+        }
+    }
+    fmt::print("{} cases from seed {}:", judged, first_seed);
+    for (const auto& [what, count] : met) {
+        fmt::print(" {} {}%", to_string(Expected{what, {}, {}, 0}), count * 100 / judged);
+        EXPECT_GT(count, judged / 50) << "hardly ever met: the test is to see all that can happen";
+    }
+    fmt::print("\n");
+    EXPECT_EQ(met.size(), 4u);
+}
+
+uint64_t number(std::string_view text) {
+    uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+}  // namespace
+}  // namespace podlane::contract
+
+int main(int argc, char** argv) {
+    testing::InitGoogleTest(&argc, argv);
+    podlane::contract::first_seed = podlane::test::test_seed() % 1'000'000'000;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const std::string_view option = argv[i];
+        const uint64_t value = podlane::contract::number(argv[i + 1]);
+        if (option == "--cases") podlane::contract::cases = value;
+        if (option == "--seed") podlane::contract::first_seed = value;
+    }
+    return RUN_ALL_TESTS();
+}

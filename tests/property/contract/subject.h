@@ -1,0 +1,56 @@
+// Podlane's side of the differential test: one node's objects, their compiler, and packets for it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/compile/compiler.h"
+#include "control/config/node_config.h"
+#include "tests/property/contract/model.h"
+#include "tests/support/random_objects.h"
+
+namespace podlane::contract {
+
+/// A random cluster that changes step by step; the compiler and the model are told the same.
+class Subject {
+  public:
+    explicit Subject(uint64_t seed);
+
+    /// One random change; what the compiler refuses (two Services with one address) is not made.
+    void step();
+    /// A packet of any origin, mostly to something that exists.
+    [[nodiscard]] Packet packet();
+
+    [[nodiscard]] const Cluster& cluster() const noexcept { return cluster_; }
+    [[nodiscard]] const Snapshot& snapshot() const noexcept { return *compiler_->current(); }
+    [[nodiscard]] std::shared_ptr<const Snapshot> shared_snapshot() const {
+        return compiler_->current();
+    }
+    [[nodiscard]] control::test::RandomObjects& random() noexcept { return random_; }
+
+    /// The n-th pod that has a port on this node.
+    static constexpr unsigned kPods = 2;
+    [[nodiscard]] static IpAddress pod(unsigned n, bool v6);
+
+  private:
+    void choose_config();
+    void plug_in();
+    void commit(const control::ChangeSet& changes);
+    [[nodiscard]] IpAddress source(From from, bool v6);
+    void aim_at(const control::Service& service, Packet& packet);
+    void aim_at_host_port(Packet& packet);
+    void aim_elsewhere(Packet& packet);
+
+    control::test::RandomObjects random_;
+    control::NodeConfig config_;
+    control::ObjectStore store_;
+    std::unique_ptr<control::Compiler> compiler_;
+    Cluster cluster_;
+};
+
+/// What Podlane decides about the packet, compared with what the model expects: "" when they agree.
+[[nodiscard]] std::string compare(const Subject& subject, const Packet& packet);
+
+}  // namespace podlane::contract
