@@ -17,12 +17,14 @@ class Fdb {
   public:
     static constexpr uint16_t kMissing = 0xffff;
 
-    Fdb() : slots_(kMinSlots), mask_(kMinSlots - 1) {}
+    Fdb() : Fdb(std::vector<std::pair<MacAddress, uint16_t>>{}) {}
     /// From pairs of MAC address and port; later pairs win.
     explicit Fdb(const std::vector<std::pair<MacAddress, uint16_t>>& entries)
-        : slots_(std::bit_ceil(entries.size() * 2 + kMinSlots)), mask_(slots_.size() - 1) {
+        : slots_(std::bit_ceil(entries.size() * 2 + kMinSlots)),
+          mask_(slots_.size() - 1),
+          shift_(64 - std::countr_zero(slots_.size())) {
         for (const auto& [mac, port] : entries) {
-            size_t at = hash(mac.as_u64()) & mask_;
+            size_t at = hash(mac.as_u64());
             while (slots_[at].key != kEmpty && slots_[at].key != mac.as_u64())
                 at = (at + 1) & mask_;
             slots_[at] = {mac.as_u64(), port};
@@ -33,7 +35,7 @@ class Fdb {
     [[nodiscard]] uint16_t find(const MacAddress& mac) const noexcept { return find(mac.as_u64()); }
     /// The same by MacAddress::as_u64().
     [[nodiscard]] uint16_t find(uint64_t key) const noexcept {
-        for (size_t at = hash(key) & mask_;; at = (at + 1) & mask_) {
+        for (size_t at = hash(key);; at = (at + 1) & mask_) {
             if (slots_[at].key == key) return slots_[at].port;
             if (slots_[at].key == kEmpty) return kMissing;
         }
@@ -46,13 +48,14 @@ class Fdb {
         uint64_t key = kEmpty;
         uint16_t port = kMissing;
     };
-    static size_t hash(uint64_t key) noexcept {
-        key *= 0x9e3779b97f4a7c15u;
-        return static_cast<size_t>(key >> 32);
+    /// The product's upper bits: they depend on every byte of the address.
+    [[nodiscard]] size_t hash(uint64_t key) const noexcept {
+        return static_cast<size_t>(key * 0x9e3779b97f4a7c15u >> shift_);
     }
 
     std::vector<Slot> slots_;
     size_t mask_;
+    int shift_;
 };
 
 }  // namespace podlane
