@@ -18,10 +18,11 @@ namespace {
 
 /// Empty turns before a worker sleeps. A turn without traffic takes about a microsecond.
 constexpr unsigned kTurnsBeforeSleep = 64;
-/// With traffic on the devices, TAPs are looked at every so many turns.
-constexpr unsigned kTapInterval = 4;
-/// Blocks of the flow table aged in one turn.
-constexpr unsigned kSweepBudget = 32;
+/// With traffic on the devices, TAPs are looked at so often: one system call for all of them.
+constexpr uint64_t kTapIntervalsPerMs = 50;
+/// Blocks of the flow table aged in one turn: several times what a burst of new connections adds,
+/// so that a pass ends however many come.
+constexpr unsigned kSweepBudget = 4 * kBurst;
 /// Sleep with nothing to wait for but the clock (ageing).
 constexpr long kLongSleepNs = 250'000'000;
 /// Sleep where a device cannot wake the worker: polls it 10,000 times a second.
@@ -100,8 +101,8 @@ void Worker::run() noexcept {
 unsigned Worker::turn() noexcept {
     begin_turn();
     unsigned moved = poll_devices();
-    if (moved == 0 || ++turns_since_taps_ >= kTapInterval) {
-        turns_since_taps_ = 0;
+    if (moved == 0 || turn_tsc_ - taps_tsc_ >= shared_.clock.tsc_per_ms / kTapIntervalsPerMs) {
+        taps_tsc_ = turn_tsc_;
         moved += poll_taps();
     }
     if (shared_.workers > 1) moved += drain_handoff(ctx_, shared_.workers);

@@ -58,7 +58,7 @@ class Worker {
     std::array<PolledQueue, 32> polled_{};
     bool all_wake_ = true;  ///< every polled device can wake this worker
     unsigned idle_turns_ = 0;
-    unsigned turns_since_taps_ = 0;
+    uint64_t taps_tsc_ = 0;  ///< when TAPs were looked at last
     bool snapshot_changed_ = false;
 };
 

@@ -42,26 +42,29 @@ template <Family F>
     return SlowReason::kNone;
 }
 
+/// The packets of one family in a burst.
 template <Family F>
-void look_up_family(WorkerCtx& ctx, Burst burst) noexcept {
+struct Batch {
     std::array<FlowKey<F>, kBurst> keys;
-    std::array<uint64_t, kBurst> hashes;
-    std::array<FlowEntry<F>*, kBurst> entries;
     std::array<Packet*, kBurst> packets;
     unsigned count = 0;
-    for (Packet& packet : burst) {
-        if (packet.verdict != Verdict::kLookUp || packet.headers.ip_version != F::kVersion) {
-            continue;
-        }
+
+    void add(Packet& packet) noexcept {
         keys[count] = flow_key<F>(packet.frame, packet.headers);
         packets[count++] = &packet;
     }
-    if (count == 0) return;
+};
+
+template <Family F>
+void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
+    if (batch.count == 0) return;
     const Snapshot& snapshot = *ctx.snapshot;
     const uint32_t now_s = ctx.now_s;
-    ctx.flows<F>().lookup_bulk({keys.data(), count}, hashes, entries);
-    for (unsigned i = 0; i < count; ++i) {
-        Packet& packet = *packets[i];
+    std::array<uint64_t, kBurst> hashes;
+    std::array<FlowEntry<F>*, kBurst> entries;
+    ctx.flows<F>().lookup_bulk({batch.keys.data(), batch.count}, hashes, entries);
+    for (unsigned i = 0; i < batch.count; ++i) {
+        Packet& packet = *batch.packets[i];
         packet.hash = hashes[i];
         packet.entry = entries[i];
         if (entries[i] == nullptr) {
@@ -119,8 +122,18 @@ void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
 }
 
 void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
-    look_up_family<V4>(ctx, burst);
-    look_up_family<V6>(ctx, burst);
+    Batch<V4> v4;
+    Batch<V6> v6;
+    for (Packet& packet : burst) {
+        if (packet.verdict != Verdict::kLookUp) continue;
+        if (packet.headers.ip_version == V4::kVersion) {
+            v4.add(packet);
+        } else {
+            v6.add(packet);
+        }
+    }
+    look_up(ctx, v4);
+    look_up(ctx, v6);
 }
 
 static_assert(Stage<Lookup>);

@@ -10,8 +10,8 @@ namespace podlane {
 namespace {
 
 /// Blocks that one search for something to evict looks at, and connections that it takes at most.
-constexpr uint32_t kEvictSample = 64;
-constexpr uint32_t kMaxEvict = 16;
+constexpr uint32_t kEvictSample = 128;
+constexpr uint32_t kMaxEvict = 32;
 /// Blocks that a sweep takes from the shared pass at once.
 constexpr uint32_t kSweepStep = 64;
 
