@@ -79,6 +79,7 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     const PortView& view = ctx.snapshot->port(id);
     const Port* port = ctx.ports->get(id);
     return {view.mac.as_u64(), view.kind,
+            view.kind == PortKind::kUplink && ctx.snapshot->overlay.enabled,
             port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial};
 }
 
@@ -118,14 +119,26 @@ void parse_packet(const Ingress& ingress, Packet& packet) noexcept {
     parse_one(ingress, packet);
 }
 
+namespace {
+
+/// Asks for a frame's headers; those of a tunnelled one begin in its first line and end in its
+/// second.
+void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
+    const auto* const frame = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+    rte_prefetch0(frame);
+    if (maybe_tunnelled) rte_prefetch0(frame + kCacheLine);
+}
+
+}  // namespace
+
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
-    for (size_t i = 0; i < ahead; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i].mbuf, void*));
+    for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
-            rte_prefetch0(rte_pktmbuf_mtod(burst[i + kPrefetchAhead].mbuf, void*));
+            prefetch(burst[i + kPrefetchAhead].mbuf, ingress.tunnel_end);
         }
         parse_one(ingress, burst[i]);
     }

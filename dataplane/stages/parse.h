@@ -16,6 +16,7 @@ struct Parse {
 struct Ingress {
     uint64_t mac;  ///< ours on that port, as MacAddress::as_u64()
     PortKind kind;
+    bool tunnel_end;     ///< Decap looks at what comes from there
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
 };
 
