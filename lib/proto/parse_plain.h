@@ -21,6 +21,11 @@ namespace podlane::detail {
 
 inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
 
+/// Whether all hold, without a branch for each.
+[[nodiscard, gnu::always_inline]] constexpr bool all_of(auto... conditions) noexcept {
+    return (unsigned{conditions} & ...) != 0;
+}
+
 /// True when the header and pseudo-header fields can be believed and are of the plain kind.
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv4(const uint8_t* ip) noexcept {
     const auto first = load<uint64_t>(ip);       // version, TOS, length, identification, fragment
@@ -37,15 +42,15 @@ inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
     sum = (sum & 0xffff) + (sum >> 16);
     // 0.0.0.0/8, 127.0.0.0/8 and all from 224.0.0.0 on have rules of their own.
     const auto ordinary = [](uint32_t top) { return top - 1 < 223 && top != 127; };
-    return (sum == 0xffff) & ordinary(ip[offsetof(Ipv4Header, src)]) &
-           ordinary(ip[offsetof(Ipv4Header, dst)]);
+    return all_of(sum == 0xffff, ordinary(ip[offsetof(Ipv4Header, src)]),
+                  ordinary(ip[offsetof(Ipv4Header, dst)]));
 }
 
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv6(const uint8_t* ip) noexcept {
     // Version 6; groups, unspecified, loopback and mapped addresses have rules of their own.
     const auto ordinary = [](uint8_t top) { return top - 1u < 0xfe; };
-    return ((ip[0] >> 4) == 6) & ordinary(ip[offsetof(Ipv6Header, src)]) &
-           ordinary(ip[offsetof(Ipv6Header, dst)]);
+    return all_of((ip[0] >> 4) == 6, ordinary(ip[offsetof(Ipv6Header, src)]),
+                  ordinary(ip[offsetof(Ipv6Header, dst)]));
 }
 
 /// Parses a plain frame of family F, whose EtherType the caller has seen. False: it is not plain,
