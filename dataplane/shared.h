@@ -1,15 +1,13 @@
 // What all workers and the control side's handle share: tables, rings, the live snapshot.
 #pragma once
 
-#include <rte_cycles.h>
-
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "dataplane/clock.h"
 #include "dataplane/handoff.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/runtime.h"
@@ -18,19 +16,6 @@
 #include "lib/flow/table.h"
 
 namespace podlane::dataplane {
-
-/// Time since the dataplane started, from the TSC; the same on all workers.
-struct Clock {
-    uint64_t start_tsc = rte_rdtsc();
-    uint64_t tsc_per_ms = std::max<uint64_t>(rte_get_tsc_hz() / 1000, 1);
-
-    [[nodiscard]] uint64_t milliseconds(uint64_t tsc) const noexcept {
-        return (tsc - start_tsc) / tsc_per_ms;
-    }
-    [[nodiscard]] uint32_t seconds(uint64_t tsc) const noexcept {
-        return static_cast<uint32_t>(milliseconds(tsc) / 1000);
-    }
-};
 
 /// One for the process, on the heap before any worker starts and until the last has ended.
 struct Shared {

@@ -61,6 +61,7 @@ Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
     ctx_.events = shared.events[id].get();
     ctx_.random ^= rte_rdtsc() + id;
     ctx_.outer_id = static_cast<uint16_t>(ctx_.next_random());
+    ctx_.clock = shared.clock;
     epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
     shared.doorbells[id].fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     epoll_event event{};
@@ -126,7 +127,8 @@ void Worker::begin_turn() noexcept {
     const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
     snapshot_changed_ = snapshot != ctx_.snapshot;
     ctx_.snapshot = snapshot;
-    turn_tsc_ = rte_rdtsc();
+    turn_tsc_ = ctx_.tsc = rte_rdtsc();
+    ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
     ctx_.now_s = static_cast<uint32_t>(ctx_.now_ms / 1000);
     const uint32_t version = shared_.ports.version();
@@ -154,6 +156,7 @@ unsigned Worker::poll_devices() noexcept {
     std::array<rte_mbuf*, kBurst> frames;
     for (unsigned i = 0; i < polled_count_; ++i) {
         const PolledQueue& queue = polled_[i];
+        ctx_.tx.receive_at(ctx_.tsc);
         const unsigned count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
         if (count == 0) continue;
         moved += count;
@@ -181,6 +184,7 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     const Port* port = shared_.ports.get(id);
     if (port == nullptr || port->backend != PortBackend::kTap) return 0;
     std::array<rte_mbuf*, kBurst> frames;
+    ctx_.tx.receive_at(ctx_.tsc);
     const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
     if (got.no_mbuf) ctx_.counters->drop(Drop::kNoMbuf);
     if (got.lost) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "dataplane/clock.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
 #include "dataplane/ports/port.h"
@@ -39,8 +40,10 @@ struct alignas(kCacheLine) Doorbell {
 /// A worker's state. Threads: its own worker, but for the members that say otherwise.
 struct alignas(kCacheLine) WorkerCtx {
     unsigned id = 0;
-    uint32_t now_s = 0;                  ///< seconds since start, at the beginning of this turn
-    uint64_t now_ms = 0;                 ///< milliseconds since start, likewise
+    uint32_t now_s = 0;   ///< seconds since start, at the beginning of this turn
+    uint64_t now_ms = 0;  ///< milliseconds since start, likewise
+    uint64_t tsc = 0;     ///< of the last look at the clock
+    Clock clock{};
     const Snapshot* snapshot = nullptr;  ///< of this turn
     WorkerCounters* counters = nullptr;
     FlowTable<V4>* flows_v4 = nullptr;

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "control/cli/cell.h"
 #include "control/cli/report.h"
@@ -82,13 +86,53 @@ std::string busy_share(const Json& now, const Json& was) {
                            : std::string(kNoValue);
 }
 
+// Packets by the longest time in ns that they took.
+std::map<double, double> buckets_of(const Json& worker) {
+    std::map<double, double> packets;
+    for (const Json& bucket : at(worker, "/latency/buckets")) {
+        packets[number_at(bucket, "/0")] += number_at(bucket, "/1");
+    }
+    return packets;
+}
+
+std::string duration_text(double ns) {
+    if (ns < 1e3) return fmt::format("{:.0f}ns", ns);
+    if (ns < 1e6) return fmt::format("{:.1f}us", ns / 1e3);
+    return fmt::format("{:.1f}ms", ns / 1e6);
+}
+
+// What the quickest half, 99 % and 99.9 % of the packets took at most: since `was`, or since the
+// start.
+std::vector<std::string> latencies(const Json& now, const Json& was) {
+    std::map<double, double> packets = buckets_of(now);
+    double total = 0;
+    for (const auto& [ns, count] : buckets_of(was)) packets[ns] -= count;
+    for (const auto& [ns, count] : packets) total += std::max(0.0, count);
+    std::vector<std::string> texts;
+    double sum = 0;
+    for (auto at = packets.begin(); const double share : {0.5, 0.99, 0.999}) {
+        for (; at != packets.end() && sum < share * total; ++at) sum += std::max(0.0, at->second);
+        texts.push_back(total > 0 ? duration_text(std::prev(at)->first) : std::string(kNoValue));
+    }
+    return texts;
+}
+
 std::string workers_text(const Json& workers, const std::optional<StatsBefore>& before) {
-    Table table(
-        {{"WORKER", true}, {"CPU", true}, {"TID", true}, {"RX-PACKETS", true}, {"BUSY", true}});
+    Table table({{"WORKER", true},
+                 {"CPU", true},
+                 {"TID", true},
+                 {"RX-PACKETS", true},
+                 {"BUSY", true},
+                 {"P50", true},
+                 {"P99", true},
+                 {"P99.9", true}});
     for (const Json& worker : workers) {
         const Json was = before ? same(at(before->reply, "/workers"), worker, "/id") : Json();
-        table.add({cell(worker, "/id"), cell(worker, "/cpu"), cell(worker, "/tid"),
-                   cell(worker, "/rxPackets"), busy_share(worker, was)});
+        std::vector<std::string> cells{cell(worker, "/id"), cell(worker, "/cpu"),
+                                       cell(worker, "/tid"), cell(worker, "/rxPackets"),
+                                       busy_share(worker, was)};
+        for (std::string& text : latencies(worker, was)) cells.push_back(std::move(text));
+        table.add(std::move(cells));
     }
     return table.text();
 }

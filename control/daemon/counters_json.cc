@@ -44,6 +44,19 @@ Json ports_json(const LiveView& live) {
     return ports;
 }
 
+/// Quantiles since the start, and the buckets that have packets: [longest ns, packets].
+Json latency_json(const LatencyHistogram& latency) {
+    Json buckets = Json::array();
+    for (size_t i = 0; i < LatencyHistogram::kBuckets; ++i) {
+        const uint64_t packets = latency.packets(i);
+        if (packets > 0) buckets.push_back({LatencyHistogram::longest_ns(i), packets});
+    }
+    return {{"p50Ns", latency.quantile_ns(0.5)},
+            {"p99Ns", latency.quantile_ns(0.99)},
+            {"p999Ns", latency.quantile_ns(0.999)},
+            {"buckets", std::move(buckets)}};
+}
+
 Json workers_json(const Dataplane& dataplane) {
     Json workers = Json::array();
     for (const WorkerInfo& worker : dataplane.workers()) {
@@ -53,7 +66,8 @@ Json workers_json(const Dataplane& dataplane) {
                            {"tid", worker.tid},
                            {"rxPackets", counters.rx_packets.get()},
                            {"busyCycles", counters.busy_cycles.get()},
-                           {"idleCycles", counters.idle_cycles.get()}});
+                           {"idleCycles", counters.idle_cycles.get()},
+                           {"latency", latency_json(counters.latency)}});
     }
     return workers;
 }

@@ -15,6 +15,7 @@ namespace podlane::dataplane {
 class TxBuffers {
   public:
     struct Lane {
+        uint64_t since_tsc = 0;  ///< when the worker looked for the oldest of the frames
         unsigned count = 0;
         bool listed = false;
         std::array<rte_mbuf*, kBurst> frames;
@@ -25,9 +26,17 @@ class TxBuffers {
         Lane& found = lanes_[index_of(port)];
         if (!found.listed) {
             found.listed = true;
+            found.since_tsc = received_tsc_;
             dirty_[dirty_count_++] = port;
         }
         return found;
+    }
+    /// Frames come in that the worker looked for at `tsc`, until the next call.
+    void receive_at(uint64_t tsc) noexcept { received_tsc_ = tsc; }
+    /// The lane is empty again; what it gets next is of what comes in now.
+    void reset(Lane& lane) noexcept {
+        lane.count = 0;
+        lane.since_tsc = received_tsc_;
     }
     /// Calls `flush(PortId, Lane&)` for each port with frames and forgets the list.
     template <class Flush>
@@ -41,6 +50,7 @@ class TxBuffers {
     }
 
   private:
+    uint64_t received_tsc_ = 0;
     std::array<Lane, kMaxPorts> lanes_;
     std::array<PortId, kMaxPorts> dirty_;
     unsigned dirty_count_ = 0;

@@ -41,15 +41,16 @@ unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
     return sent;
 }
 
-void send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count) noexcept {
+/// Sends a lane's frames; how many left.
+unsigned send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count) noexcept {
     const Port* port = ctx.ports->get(id);
     if (port == nullptr) {
         lose(ctx, id, frames, count, Drop::kPortDown);
-        return;
+        return 0;
     }
     if (port->backend == PortBackend::kEthdev && port->tx_queue[ctx.id] == kNoQueue) {
         hand_off(ctx, *port, frames, count);
-        return;
+        return 0;
     }
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; ++i) bytes += frames[i]->pkt_len;
@@ -59,6 +60,14 @@ void send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count) no
     counters.tx_packets.add(sent);
     counters.tx_bytes.add(bytes);
     lose(ctx, id, frames + sent, count - sent, Drop::kTxFull);
+    return sent;
+}
+
+void send_lane(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
+    const unsigned sent = send_burst(ctx, id, lane.frames.data(), lane.count);
+    ctx.tsc = rte_rdtsc();
+    ctx.counters->latency.add(ctx.clock.nanoseconds(ctx.tsc - lane.since_tsc), sent);
+    ctx.tx.reset(lane);
 }
 
 void drop(WorkerCtx& ctx, Packet& packet) noexcept {
@@ -74,10 +83,7 @@ namespace {
 [[gnu::always_inline]] inline void append(WorkerCtx& ctx, PortId port, TxBuffers::Lane& lane,
                                           rte_mbuf* mbuf) noexcept {
     lane.frames[lane.count++] = mbuf;
-    if (lane.count == lane.frames.size()) {
-        send_burst(ctx, port, lane.frames.data(), lane.count);
-        lane.count = 0;
-    }
+    if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
 }
 
 /// Whether this frame can leave by `port`; otherwise the packet is one to drop.
@@ -125,10 +131,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
 }
 
 void flush(WorkerCtx& ctx) noexcept {
-    ctx.tx.drain([&ctx](PortId port, TxBuffers::Lane& lane) {
-        send_burst(ctx, port, lane.frames.data(), lane.count);
-        lane.count = 0;
-    });
+    ctx.tx.drain([&ctx](PortId port, TxBuffers::Lane& lane) { send_lane(ctx, port, lane); });
 }
 
 unsigned drain_handoff(WorkerCtx& ctx, unsigned workers) noexcept {

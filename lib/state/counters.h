@@ -2,26 +2,15 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "lib/base/bytes.h"
 #include "lib/base/drop.h"
+#include "lib/state/counter.h"
 #include "lib/state/ids.h"
+#include "lib/state/latency.h"
 
 namespace podlane {
-
-/// A number that one thread raises and others may read at any time.
-class Counter {
-  public:
-    void add(uint64_t n) noexcept {
-        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
-    [[nodiscard]] uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-
-  private:
-    std::atomic<uint64_t> value_{0};
-};
 
 struct PortCounters {
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -41,6 +30,8 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter idle_cycles;  ///< TSC cycles of turns that did not, sleep included
     Counter slow_path;    ///< packets that took the slow path
     Counter held;         ///< packets that waited for a neighbour
+    /// From the look at a port that brought a packet to its being sent, by what was sent.
+    LatencyHistogram latency;
     std::array<Counter, kServiceCounters> service_connections;
 
     void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }

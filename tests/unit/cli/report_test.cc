@@ -34,7 +34,8 @@ TEST(Report, AChangeNamesItsObjects) {
 const char* const kStats = R"({"generation": 7,
     "ports": [{"name": "uplink0", "kind": "uplink", "rxPackets": 1000, "rxBytes": 64000,
                "txPackets": 500, "txBytes": 32000, "rxDropped": 0, "txDropped": 2}],
-    "workers": [{"id": 0, "cpu": 1, "tid": 99, "rxPackets": 1000, "busyCycles": 10, "idleCycles": 90}],
+    "workers": [{"id": 0, "cpu": 1, "tid": 99, "rxPackets": 1000, "busyCycles": 10, "idleCycles": 90,
+                 "latency": {"buckets": [[850, 600], [1249, 395], [70000, 4], [2500000, 1]]}}],
     "drops": {"no_route": 3, "ttl_expired": 0},
     "flows": {"active": 5, "capacity": 100, "created": 50, "expired": 45, "evicted": 0, "refused": 0},
     "services": [{"service": "default/web", "created": 9}]})";
@@ -46,8 +47,8 @@ TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
               "TX-DROPPED\n"
               "uplink0   uplink         1000      64000          500      32000            0       "
               "     2\n\n"
-              "WORKER   CPU   TID   RX-PACKETS    BUSY\n"
-              "     0     1    99         1000   10.0%\n\n"
+              "WORKER   CPU   TID   RX-PACKETS    BUSY     P50     P99    P99.9\n"
+              "     0     1    99         1000   10.0%   850ns   1.2us   70.0us\n\n"
               "FLOWS-ACTIVE   CAPACITY   CREATED   EXPIRED   EVICTED   REFUSED\n"
               "           5        100        50        45         0         0\n\n"
               "SERVICE       CONNECTIONS\n"
@@ -62,6 +63,9 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     now["ports"][0]["rxBytes"] = 64'000 + 2 * 125'000'000;
     now["workers"][0]["busyCycles"] = 110;
     now["workers"][0]["idleCycles"] = 190;
+    now["workers"][0]["latency"]["buckets"] = json(
+        "[[850, 600], [1249, 395], [70000, 4], "
+        "[900000, 10], [2500000, 2]]");
     now["flows"]["created"] = 150;
     now["drops"]["ttl_expired"] = 40;
     ordered_json fresh = now["ports"][0];
@@ -70,7 +74,7 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     const std::string text = stats_text(now, StatsBefore{json(kStats), 2});
     EXPECT_NE(text.find("1.50M    1.00G        0        0\n"), std::string::npos) << text;
     EXPECT_NE(text.find("<none>   <none>   <none>   <none>\n"), std::string::npos) << text;
-    EXPECT_NE(text.find("50.0%"), std::string::npos) << text;
+    EXPECT_NE(text.find("50.0%   900.0us   2.5ms   2.5ms\n"), std::string::npos) << text;
     EXPECT_NE(text.find("CREATED/S\n"), std::string::npos);
     EXPECT_NE(text.find("       50\n"), std::string::npos) << text;
     EXPECT_NE(text.find("ttl_expired        40    20\n"), std::string::npos) << text;

@@ -36,6 +36,8 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     counters.drop(Drop::kNoRoute, 3);
     dataplane_.mutable_counters(0).drop(Drop::kNoRoute, 2);
     counters.rx_packets.add(9);
+    counters.latency.add(1000, 8);
+    counters.latency.add(20'000, 1);
     counters.ports[index_of(uplink_)].rx_packets.add(9);
     counters.ports[index_of(uplink_)].tx_dropped.add(4);
     dataplane_.totals = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
@@ -59,7 +61,13 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
                                             {"tid", gettid()},
                                             {"rxPackets", 9},
                                             {"busyCycles", 0},
-                                            {"idleCycles", 0}}));
+                                            {"idleCycles", 0},
+                                            {"latency",
+                                             {{"p50Ns", 1023},
+                                              {"p99Ns", 20479},
+                                              {"p999Ns", 20479},
+                                              {"buckets", {{1023, 8}, {20479, 1}}}}}}));
+    EXPECT_EQ(stats.at("workers")[0].at("latency").at("p50Ns"), 0) << "no packet yet";
     EXPECT_EQ(stats.at("drops").at("no_route"), 5);
     EXPECT_EQ(stats.at("drops").size(), kDropCount - 1);
     EXPECT_EQ(stats.at("flows"), (Json{{"active", 1},

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dataplane/checksum_offload.h"
+#include "dataplane/clock.h"
 #include "dataplane/flow_listing.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
@@ -102,6 +103,48 @@ TEST(TxBuffers, ListEachPortOnceAndForgetAfterDraining) {
     EXPECT_EQ(flushed, 1u) << "an empty lane is passed over";
     buffers->drain(flush_lane);
     EXPECT_EQ(flushed, 1u);
+}
+
+TEST(TxBuffers, ALaneIsAsOldAsTheOldestOfItsFrames) {
+    auto buffers = std::make_unique<TxBuffers>();
+    buffers->receive_at(100);
+    TxBuffers::Lane& lane = buffers->lane(PortId{1});
+    lane.count = 5;
+    buffers->receive_at(200);
+    EXPECT_EQ(buffers->lane(PortId{1}).since_tsc, 100u);
+    EXPECT_EQ(buffers->lane(PortId{2}).since_tsc, 200u);
+    buffers->reset(lane);
+    EXPECT_EQ(lane.count, 0u);
+    EXPECT_EQ(lane.since_tsc, 200u) << "what follows came in with the last look";
+}
+
+TEST(Clock, TellsMillisecondsSinceTheStartAndNanosecondsOfIntervals) {
+    Clock clock;
+    EXPECT_EQ(clock.milliseconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 2500u);
+    EXPECT_EQ(clock.seconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 2u);
+    EXPECT_NEAR(static_cast<double>(clock.nanoseconds(clock.tsc_per_ms)), 1e6, 10);
+    EXPECT_NEAR(static_cast<double>(clock.nanoseconds(3'000'000 * clock.tsc_per_ms)), 3e12, 3e7);
+}
+
+TEST(Latency, IsCountedOfWhatLeftAndOfNothingElse) {
+    Rig rig;
+    using W = World<V4>;
+    const LatencyHistogram& latency = rig.shared().counters[0]->latency;
+    const auto counted = [&] {
+        uint64_t packets = 0;
+        for (size_t i = 0; i < LatencyHistogram::kBuckets; ++i) packets += latency.packets(i);
+        return packets;
+    };
+    for (uint16_t port = 1; port <= 3; ++port) {
+        rig.send(Rig::kPodA,
+                 udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, port, W::kService, 80));
+    }
+    EXPECT_EQ(counted(), 3u);
+    rig.send(Rig::kPodA, udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 1, "0.0.0.0", 80));
+    EXPECT_EQ(rig.all_drops(), 1u);
+    EXPECT_EQ(counted(), 3u);
+    EXPECT_GT(latency.quantile_ns(0.5), 0u);
+    EXPECT_LT(latency.quantile_ns(1), LatencyHistogram::kLongestNs);
 }
 
 TEST(HandoffRings, EachPairOfWorkersHasItsOwn) {

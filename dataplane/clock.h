@@ -1,0 +1,29 @@
+// Time as the workers have it: the TSC, read once a turn and once for each burst that leaves.
+#pragma once
+
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace podlane::dataplane {
+
+/// Time since the dataplane started, from the TSC; the same on all workers.
+struct Clock {
+    uint64_t start_tsc = rte_rdtsc();
+    uint64_t tsc_per_ms = std::max<uint64_t>(rte_get_tsc_hz() / 1000, 1);
+    uint64_t ns_per_tsc_q20 = (uint64_t{1'000'000} << 20) / tsc_per_ms;
+
+    [[nodiscard]] uint64_t milliseconds(uint64_t tsc) const noexcept {
+        return (tsc - start_tsc) / tsc_per_ms;
+    }
+    [[nodiscard]] uint32_t seconds(uint64_t tsc) const noexcept {
+        return static_cast<uint32_t>(milliseconds(tsc) / 1000);
+    }
+    /// The length of an interval of less than an hour.
+    [[nodiscard]] uint64_t nanoseconds(uint64_t tsc_difference) const noexcept {
+        return (tsc_difference * ns_per_tsc_q20) >> 20;
+    }
+};
+
+}  // namespace podlane::dataplane
