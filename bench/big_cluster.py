@@ -22,9 +22,8 @@ def dotted(number):
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
-def node_config(frames=None, *, idle="poll"):
-    """Frames come in from a file again and again and leave for the other node, which is no one."""
-    source = f"net_pcap0,rx_pcap={frames},infinite_rx=1" if frames else "net_null1,no-rx=1"
+def node_config(device="net_null1,no-rx=1", *, idle="poll"):
+    """Frames come in by `device` and leave for the other node, which is no one."""
     return {
         "node": NODE,
         "idle": idle,
@@ -32,7 +31,7 @@ def node_config(frames=None, *, idle="poll"):
                      "addresses": ["192.168.50.1/24"],
                      "neighbors": [{"address": PEER, "mac": "02:00:00:00:50:02"}]}],
         "pods": {"cidrs": ["10.64.0.0/24"], "gatewayMac": GATEWAY_MAC,
-                 "ports": [{"name": "default/client", "device": source, "addresses": [CLIENT],
+                 "ports": [{"name": "default/client", "device": device, "addresses": [CLIENT],
                             "mac": CLIENT_MAC}]},
         "overlay": {"type": "direct"},
         "cluster": {"podCidrs": ["10.64.0.0/24", "10.128.0.0/10"],
@@ -103,6 +102,11 @@ def cluster(services, per_service):
         parts.append(text_of(service(index)))
         parts.append(text_of(endpoint_slice(index, per_service)))
     return '{"apiVersion":"v1","kind":"List","items":[' + ",".join(parts) + "]}"
+
+
+def endless(path):
+    """A device from which a file's frames come again and again."""
+    return f"net_pcap0,rx_pcap={path},infinite_rx=1"
 
 
 def checksum(data):

@@ -154,7 +154,7 @@ def churn(table, services, per_service, flows, rounds, seconds, rate):
     with tempfile.TemporaryDirectory() as folder:
         frames = pathlib.Path(folder) / "frames.pcap"
         frames.write_bytes(big_cluster.frames(services, flows))
-        with Live(big_cluster.node_config(frames), folder) as node:
+        with Live(big_cluster.node_config(big_cluster.endless(frames)), folder) as node:
             node.rpc.call("replace", documents=big_cluster.cluster(services, per_service))
             time.sleep(1)
             before = node.stats()
