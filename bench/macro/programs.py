@@ -90,10 +90,13 @@ class Program:
         return 1024 * sum(int(sizes[f"{key}:"])
                           for key in ("Rss", "Private_Hugetlb", "Shared_Hugetlb"))
 
+    def sample_cpu(self):
+        """CPU ns of the worker so far, read when the kernel has just brought it up to date."""
+        return machine.at_tick(self.process.pid, self.tid)
+
     def sample(self):
         """(CPU ns of the worker, packets at the sink), taken at the same time."""
-        before = machine.at_tick(self.process.pid, self.tid)
-        return before, self.packets()
+        return self.sample_cpu(), self.packets()
 
     def window(self, seconds):
         """ns of the worker's CPU time for each packet over an interval, and the packets."""
@@ -166,17 +169,20 @@ class Podlaned(Program):
 class Testpmd(Program):
     """DPDK's own forwarder: what the framework costs with the same source and sink."""
 
-    def __init__(self, folder, devices, cpus, *, mbufs, mbuf_bytes, hugepages, mode="io"):
-        super().__init__(folder, "testpmd")
-        self._prefix = f"podlane-bench-{os.getpid()}"
-        memory = ["--in-memory"] if hugepages else [
-            "--no-huge", "--no-shconf", "-m", str(mbufs * (mbuf_bytes + 192) // 1000000 + 128)]
+    def __init__(self, folder, devices, cpus, *, mbufs, mbuf_bytes, hugepages, mode="io",
+                 name="testpmd", options=(), shared=()):
+        super().__init__(folder, name)
+        self._prefix = f"podlane-bench-{os.getpid()}-{name}"
+        # A buffer crosses no page.
+        memory = ["--in-memory", *shared] if hugepages else [
+            "--no-huge", "--no-shconf", "-m", str(mbufs * 4096 // 1000000 + 128)]
         command = ["dpdk-testpmd", f"--lcores=0@{cpus[0]},1@{cpus[1]}", "--no-pci", *memory,
                    f"--file-prefix={self._prefix}", "--log-level=*:3"]
         for device in devices:
             command += ["--vdev", device]
         command += ["--", "-i", f"--forward-mode={mode}", "--nb-cores=1", "--no-flush-rx",
-                    f"--total-num-mbufs={mbufs}", f"--mbuf-size={mbuf_bytes}", "--mbcache=256"]
+                    f"--total-num-mbufs={mbufs}", f"--mbuf-size={mbuf_bytes}", "--mbcache=256",
+                    *options]
         self.spawn(command, stdin=subprocess.PIPE)
         self._telemetry = None
 
@@ -209,9 +215,13 @@ class Testpmd(Program):
             self.command(line)
             time.sleep(0.2)
 
+    def port(self, number):
+        """The counters of a port, as the driver calls them: ipackets, opackets, oerrors ..."""
+        self._telemetry.send(f"/ethdev/stats,{number}".encode())
+        return json.loads(self._telemetry.recv(16384))["/ethdev/stats"]
+
     def packets(self):
-        self._telemetry.send(b"/ethdev/stats,1")
-        return json.loads(self._telemetry.recv(16384))["/ethdev/stats"]["opackets"]
+        return self.port(1)["opackets"]
 
     def close(self):
         if self._telemetry:
