@@ -22,6 +22,8 @@ namespace {
 
 /// The control side's place in the quiescent domain, behind the workers.
 constexpr unsigned kControlReader = kMaxWorkers;
+/// Session affinity has room for a client for so many connections.
+constexpr uint32_t kFlowsPerClient = 4;
 /// Descriptors rings and the like, beside the packet pool.
 constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
 constexpr uint64_t kPageBytes = 4096;
@@ -101,6 +103,9 @@ class Runtime final : public Dataplane {
         return *shared_->counters[worker];
     }
     FlowTotals flow_totals() const override;
+    AffinityView affinity() const override {
+        return {shared_->affinity.get(), shared_->clock.seconds(rte_rdtsc())};
+    }
     void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
         QuiescentReader reader(shared_->domain, kControlReader);
         size_t left = limit;
@@ -137,6 +142,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     if (!v6) return v6.error();
     shared_->flows_v4 = std::move(v4).value();
     shared_->flows_v6 = std::move(v6).value();
+    shared_->affinity = std::make_unique<AffinityTables>(config.flow_capacity / kFlowsPerClient);
     return {};
 }
 

@@ -14,6 +14,7 @@
 #include "dataplane/worker_ctx.h"
 #include "lib/base/quiescent.h"
 #include "lib/flow/table.h"
+#include "lib/lb/affinity.h"
 
 namespace podlane::dataplane {
 
@@ -51,6 +52,7 @@ struct Shared {
     rte_mempool* pool = nullptr;
     std::unique_ptr<FlowTable<V4>> flows_v4;
     std::unique_ptr<FlowTable<V6>> flows_v6;
+    std::unique_ptr<AffinityTables> affinity;
     /// Release by control in publish(), acquire by each worker once a turn.
     std::atomic<const Snapshot*> snapshot{nullptr};
     std::atomic<bool> stop{false};

@@ -53,6 +53,7 @@ Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
     ctx_.counters = shared.counters[id].get();
     ctx_.flows_v4 = shared.flows_v4.get();
     ctx_.flows_v6 = shared.flows_v6.get();
+    ctx_.affinity = shared.affinity.get();
     ctx_.pool = shared.pool;
     ctx_.ports = &shared.ports;
     ctx_.handoff = &shared.handoff;

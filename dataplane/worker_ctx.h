@@ -16,6 +16,7 @@
 #include "dataplane/slowpath/hold.h"
 #include "lib/base/spsc_ring.h"
 #include "lib/flow/table.h"
+#include "lib/lb/affinity.h"
 #include "lib/state/counters.h"
 #include "lib/state/events.h"
 #include "lib/state/snapshot.h"
@@ -48,6 +49,7 @@ struct alignas(kCacheLine) WorkerCtx {
     WorkerCounters* counters = nullptr;
     FlowTable<V4>* flows_v4 = nullptr;
     FlowTable<V6>* flows_v6 = nullptr;
+    AffinityTables* affinity = nullptr;
     rte_mempool* pool = nullptr;
     const PortTable* ports = nullptr;
     HandoffRings* handoff = nullptr;

@@ -72,6 +72,15 @@ Json workers_json(const Dataplane& dataplane) {
     return workers;
 }
 
+Json affinity_json(const Dataplane& dataplane) {
+    const AffinityView view = dataplane.affinity();
+    uint64_t full = 0;
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        full += dataplane.counters(worker.id).affinity_full.get();
+    }
+    return {{"capacity", view.tables != nullptr ? view.tables->v4.capacity() : 0}, {"full", full}};
+}
+
 /// Connections by Service: the ports of one Service are counted apart and shown together.
 Json services_json(const LiveView& live) {
     std::map<std::string, uint64_t> created;
@@ -122,6 +131,7 @@ Json stats_json(const LiveView& live) {
               {"expired", flows.expired},
               {"evicted", flows.evicted},
               {"refused", flows.refused}}},
+            {"affinity", affinity_json(live.dataplane)},
             {"services", services_json(live)}};
 }
 

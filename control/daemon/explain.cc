@@ -205,6 +205,10 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     }
     PathQuery<F> query{key_of<F>(question), question.from, question.overlay, 0};
     query.hash = service_hash(query.key);
+    if (const AffinityView view = live.dataplane.affinity(); view.tables != nullptr) {
+        query.affinity = &view.tables->of<F>();
+        query.now_s = view.now_s;
+    }
     const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);
     if (const Frontend<F>* frontend = find_frontend(live.snapshot, query.key)) {
         answer.service = frontend->service_name;

@@ -118,9 +118,14 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
         return false;
     }
     NoTrace trace;
-    const PathQuery<F> query{key, ctx.snapshot->port(packet.in_port).kind, packet.is(kFromOverlay),
-                             service_hash(key)};
+    const PathQuery<F> query{key,
+                             ctx.snapshot->port(packet.in_port).kind,
+                             packet.is(kFromOverlay),
+                             service_hash(key),
+                             &ctx.affinity->of<F>(),
+                             ctx.now_s};
     const PathDecision<F> decision = decide(*ctx.snapshot, query, trace);
+    if (decision.affinity_full) ctx.counters->affinity_full.add(1);
     const bool fragment = packet.headers.has(Headers::kFragment);
     if (fragment && (decision.masquerade || decision.reason == Drop::kServiceUndefinedPort)) {
         packet.drop(Drop::kFragmentOfService);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "lib/base/ip_address.h"
 
@@ -78,6 +79,28 @@ bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& quer
     return true;
 }
 
+/// The endpoint of a client that is to have the same one as before, and whether it was remembered.
+template <Family F, class Trace>
+std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Frontend<F>& frontend,
+                                             const EndpointSet<F>& set,
+                                             PathDecision<F>& decision) noexcept {
+    const auto service = static_cast<uint32_t>(index_of(frontend.service));
+    const auto usable = [&set](const Endpoint<F>& endpoint) { return set.contains(endpoint); };
+    const Endpoint<F>& candidate = set.pick(query.hash);
+    if constexpr (Trace::kEnabled) {
+        const auto had = query.affinity->find(query.key.src, service, query.now_s);
+        return had && usable(*had) ? std::pair(*had, true) : std::pair(candidate, false);
+    }
+    const auto settled = query.affinity->settle(query.key.src, service, candidate, query.now_s,
+                                                frontend.affinity_seconds, usable);
+    if (settled) return {*settled, *settled != candidate};
+    // Without a memory the address alone chooses, which holds as long as endpoints hardly change.
+    decision.affinity_full = true;
+    FlowKey<F> client{};
+    client.src = query.key.src;
+    return {set.pick(service_hash(client)), false};
+}
+
 /// Chooses an endpoint; false when the packet ends here.
 template <Family F, class Trace>
 bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Frontend<F>& frontend,
@@ -112,17 +135,20 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
         }
         return false;
     }
-    const Endpoint<F>& endpoint = set.pick(query.hash);
+    const bool sticky = frontend.affinity_seconds != 0 && query.affinity != nullptr;
+    const auto [endpoint, remembered] =
+        sticky ? sticky_endpoint<F, Trace>(query, frontend, set, decision)
+               : std::pair(set.pick(query.hash), false);
     decision.to.dst = endpoint.address;
     decision.to.dst_port = endpoint.port;
     decision.translated = true;
     if constexpr (Trace::kEnabled) {
-        trace.step("service",
-                   fmt::format("to endpoint {}", text<F>(endpoint.address, endpoint.port)),
-                   fmt::format("{} of Service {}{}, 1 of {} endpoints", to_string(frontend.kind),
-                               frontend.service_name,
-                               frontend.port_name.empty() ? "" : ":" + frontend.port_name,
-                               set.endpoints.size()));
+        trace.step(
+            "service", fmt::format("to endpoint {}", text<F>(endpoint.address, endpoint.port)),
+            fmt::format(
+                "{} of Service {}{}, 1 of {} endpoints{}", to_string(frontend.kind),
+                frontend.service_name, frontend.port_name.empty() ? "" : ":" + frontend.port_name,
+                set.endpoints.size(), remembered ? ", the client's by sessionAffinity" : ""));
     }
     return true;
 }

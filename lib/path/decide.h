@@ -1,13 +1,15 @@
 // The slow path's decision: what happens to the first packet of a connection, and why.
 //
 // A pure function over one snapshot, used by the workers for a packet that no flow knows, and by
-// control for `explain`, so that what explain says is what the packets get. It changes nothing:
-// allocating a source port, inserting the flow and sending are the worker's.
+// control for `explain`, so that what explain says is what the packets get. It changes nothing, but
+// for the table of session affinity that a worker hands in: allocating a source port, inserting the
+// flow and sending are the worker's.
 #pragma once
 
 #include <cstdint>
 
 #include "lib/base/drop.h"
+#include "lib/lb/affinity.h"
 #include "lib/path/trace.h"
 #include "lib/proto/flow_key.h"
 #include "lib/state/snapshot.h"
@@ -21,6 +23,9 @@ struct PathQuery {
     PortKind from = PortKind::kPod;  ///< kind of the port it came in by
     bool overlay = false;            ///< it came out of our tunnel
     uint32_t hash = 0;               ///< service_hash(key): which endpoint
+    /// Who had which endpoint last; null: nobody is remembered.
+    AffinityTable<F>* affinity = nullptr;
+    uint32_t now_s = 0;  ///< the workers' clock, for `affinity`
 };
 
 enum class PathVerdict : uint8_t {
@@ -59,6 +64,8 @@ struct PathDecision {
     FlowKey<F> to{};
     bool translated = false;  ///< the destination is a service's endpoint
     bool masquerade = false;  ///< the source is ours: any free port may be used
+    /// Session affinity had no room for this client: its address chose the endpoint.
+    bool affinity_full = false;
     AdjacencyId adjacency = kNoAdjacency;
     AdjacencyId reply_adjacency = kNoAdjacency;  ///< 0: found out when the first reply comes
     PortId port = kNoPort;                       ///< out port; with kResolve, where to ask
@@ -81,7 +88,8 @@ template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
                   PathDecision<F>& decision, Trace& trace);
 
-/// Decides. Cost: a few hash lookups, no allocation with NoTrace.
+/// Decides. Cost: a few hash lookups, no allocation with NoTrace. With StepTrace nothing is
+/// remembered in query.affinity.
 /// Instantiated for V4 and V6 with NoTrace and StepTrace.
 template <Family F, class Trace>
 [[nodiscard]] PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query,

@@ -26,10 +26,11 @@ struct alignas(kCacheLine) WorkerCounters {
     std::array<Counter, kDropCount> drops;
     std::array<PortCounters, kMaxPorts> ports;
     Counter rx_packets;
-    Counter busy_cycles;  ///< TSC cycles of turns that moved a packet
-    Counter idle_cycles;  ///< TSC cycles of turns that did not, sleep included
-    Counter slow_path;    ///< packets that took the slow path
-    Counter held;         ///< packets that waited for a neighbour
+    Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
+    Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included
+    Counter slow_path;      ///< packets that took the slow path
+    Counter held;           ///< packets that waited for a neighbour
+    Counter affinity_full;  ///< connections whose client session affinity had no room for
     /// From the look at a port that brought a packet to its being sent, by what was sent.
     LatencyHistogram latency;
     std::array<Counter, kServiceCounters> service_connections;

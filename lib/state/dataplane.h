@@ -13,6 +13,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/lb/affinity.h"
 #include "lib/state/counters.h"
 #include "lib/state/events.h"
 #include "lib/state/ids.h"
@@ -47,6 +48,12 @@ struct WorkerInfo {
     unsigned id = 0;
     int cpu = -1;
     int tid = 0;  ///< Linux thread id
+};
+
+/// Session affinity as of now, to look at.
+struct AffinityView {
+    AffinityTables* tables = nullptr;  ///< null: nothing is remembered
+    uint32_t now_s = 0;                ///< the workers' clock
 };
 
 struct FlowTotals {
@@ -95,6 +102,7 @@ class Dataplane {
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
+    [[nodiscard]] virtual AffinityView affinity() const = 0;
     /// Calls `visit` for up to `limit` connections; what changes meanwhile may be missed.
     virtual void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) = 0;
 };

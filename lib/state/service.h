@@ -10,19 +10,12 @@
 
 #include "lib/base/family.h"
 #include "lib/base/ip_address.h"
+#include "lib/lb/endpoint.h"
 #include "lib/lb/maglev.h"
 #include "lib/state/cow_array.h"
 #include "lib/state/ids.h"
 
 namespace podlane {
-
-/// One endpoint of a service port.
-template <Family F>
-struct Endpoint {
-    typename F::Address address;
-    be16 port;
-    friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
-};
 
 /// The endpoints that one kind of traffic may get, sorted, and the table that picks among them.
 template <Family F>

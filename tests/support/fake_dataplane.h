@@ -47,6 +47,7 @@ class FakeDataplane final : public Dataplane {
     std::vector<PortId> removed;
     std::vector<FlowInfo> flows;
     FlowTotals totals{.capacity = 1000};
+    AffinityView affinity_view;
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
     /// The commands of a kind, in order.
@@ -107,6 +108,7 @@ class FakeDataplane final : public Dataplane {
     std::vector<WorkerInfo> workers() const override { return workers_; }
     const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
     FlowTotals flow_totals() const override { return totals; }
+    AffinityView affinity() const override { return affinity_view; }
     void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
         for (size_t i = 0; i < std::min(limit, flows.size()); ++i) visit(flows[i]);
     }

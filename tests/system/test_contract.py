@@ -1,6 +1,7 @@
 """kube-proxy's contract beyond addresses and ports: policies, conditions, hints, refusals."""
 
 import collections
+import time
 
 import cluster as lab
 from checks import expect, expect_equal
@@ -167,6 +168,59 @@ def hints(report, cluster, family, here, there):
         expect_equal(set(servers(here.namespace, address)), {here.name, there.name})
 
 
+def affinity(report, cluster, family, pods):
+    name = f"sticky{family}"
+    address = cluster_ip(family, 27)
+    client = pods[-1].namespace
+
+    def service(seconds):
+        return objects.service(name, [address], ports(30140 + family * 2),
+                               sessionAffinity="ClientIP", sessionAffinityConfig={
+                                   "clientIP": {"timeoutSeconds": seconds}})
+
+    def endpoints(chosen):
+        return slice_of(name, family, [at(pod, family) for pod in chosen])
+
+    def one(who, asked=address, port=80, count=30):
+        seen = servers(who, asked, port, count)
+        expect(len(seen) == 1, f"several servers: {seen}")
+        return next(iter(seen))
+
+    cluster.apply(service(10800), endpoints(pods[:-1]))
+    with report.check(f"IPv{family}: sessionAffinity: every connection to one server"):
+        first = one(client)
+    with report.check(f"IPv{family}: sessionAffinity: by a NodePort, too"):
+        expect_equal(one(client, cluster.nodes["a"].address(family), 30140 + family * 2), first)
+        one(cluster.outside, cluster.nodes["b"].address(family), 30140 + family * 2)
+    with report.check(f"IPv{family}: sessionAffinity: UDP has its own"):
+        answers = [lab.call(client, "ask_udp", address=address, port=80, count=10)["answers"]
+                   for _ in range(2)]
+        expect(len({server for each in answers for server, _ in each}) == 1, f"{answers}")
+    with report.check(f"IPv{family}: sessionAffinity survives that endpoints come and go"):
+        own = next(pod for pod in pods if pod.name == first)
+        cluster.apply(endpoints([own, pods[-1]]))
+        expect_equal(one(client), first)
+        cluster.apply(endpoints(pods))
+        expect_equal(one(client), first)
+    with report.check(f"IPv{family}: sessionAffinity ends with its endpoint, and begins anew"):
+        cluster.apply(endpoints([pod for pod in pods if pod is not own]))
+        second = one(client)
+        expect(second != first, "the endpoint is gone")
+        cluster.apply(endpoints(pods))
+        expect_equal(one(client), second)
+    with report.check(f"IPv{family}: sessionAffinity ends after its time"):
+        cluster.apply(service(1))
+        one(client, count=3)
+        seen = set()
+
+        def another():
+            time.sleep(1.1)
+            seen.update(servers(client, address, count=1))
+            return len(seen) > 1
+
+        lab.wait_until(another, 40, "another server")
+
+
 def node_endpoint(report, cluster, family, here, there):
     """An endpoint that is a node's own server, as the API server is."""
     name = f"node{family}"
@@ -212,7 +266,7 @@ def ping_and_host_port(report, cluster, family, here, there):
 @lab.with_cluster()
 def tests(report, _options, cluster):
     here, there = cluster.pod("a", "here"), cluster.pod("b", "there")
-    other = cluster.pod("a", "other", servers=False)
+    other, third = cluster.pod("a", "other"), cluster.pod("b", "third")
     lab.serve(cluster.nodes["a"].namespace, "kernel-a")
     cluster.apply(*(objects.with_zone(node, f"zone-{node['metadata']['name'][-1]}")
                     for node in cluster.node_objects()))
@@ -230,6 +284,7 @@ def tests(report, _options, cluster):
         terminating(report, cluster, family, here, there)
         not_ready(report, cluster, family, here, there)
         hints(report, cluster, family, here, there)
+        affinity(report, cluster, family, [here, there, third, other])
         node_endpoint(report, cluster, family, here, there)
         ping_and_host_port(report, cluster, family, here, there)
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <string_view>
 
+#include "tests/property/contract/judge.h"
 #include "tests/property/contract/subject.h"
 #include "tests/support/seed.h"
 
@@ -26,24 +27,28 @@ constexpr unsigned kSteps = 20, kPackets = 50;
 TEST(Contract, PodlaneDecidesAsTheModelExpects) {
     std::map<What, uint64_t> met;
     uint64_t judged = 0;
+    uint64_t affinities = 0;
     for (uint64_t seed = first_seed; judged < cases; ++seed) {
         Subject subject(seed);
+        Judge judge;
         for (unsigned step = 0; step < kSteps; ++step) {
             subject.step();
             for (unsigned i = 0; i < kPackets; ++i, ++judged) {
                 const Packet packet = subject.packet();
-                const std::string wrong = compare(subject, packet);
+                const std::string wrong = judge.compare(subject, packet);
                 ASSERT_EQ(wrong, "") << "--seed " << seed << ", after change " << step;
                 ++met[expect(subject.cluster(), packet).what];
             }
         }
+        affinities += judge.affinities_met();
     }
     fmt::print("{} cases from seed {}:", judged, first_seed);
     for (const auto& [what, count] : met) {
-        fmt::print(" {} {}%", to_string(Expected{what, {}, {}, 0}), count * 100 / judged);
+        fmt::print(" {} {}%", to_string(Expected{what, {}, {}, 0, {}}), count * 100 / judged);
         EXPECT_GT(count, judged / 50) << "hardly ever met: the test is to see all that can happen";
     }
-    fmt::print("\n");
+    fmt::print(", {} bound by session affinity\n", affinities);
+    EXPECT_GT(affinities, judged / 1000);
     EXPECT_EQ(met.size(), 4u);
 }
 

@@ -314,7 +314,7 @@ bool needs_snat(const Cluster& cluster, const Packet& packet, const Claim& claim
 
 Expected forward(const Cluster& cluster, const Packet& packet, const Claim& claim,
                  const std::vector<Backend>& backends) {
-    Expected expected{What::kForward, {}, {}, 0};
+    Expected expected{What::kForward, {}, {}, 0, claim.service};
     for (const Backend& b : backends) {
         expected.targets.push_back(
             {b.address, b.port, needs_snat(cluster, packet, claim, b.address)});
@@ -322,7 +322,7 @@ Expected forward(const Cluster& cluster, const Packet& packet, const Claim& clai
     std::sort(expected.targets.begin(), expected.targets.end());
     if (claim.service) {
         expected.affinity_seconds = claim.service->affinity_seconds;
-        expected.service_port = fmt::format("{} {}/{}", claim.name, claim.port->port,
+        expected.service_port = fmt::format("{}:{}/{}", claim.name, claim.port->name,
                                             protocol_name(claim.port->protocol));
     }
     return expected;
@@ -338,8 +338,8 @@ Expected expect(const Cluster& cluster, const Packet& packet) {
                 return is_served(*service) && has(service->cluster_ips, packet.dst);
             });
         if (has(cluster.node_addresses, packet.dst)) return {};
-        if (is_cluster_ip) return {What::kReject, {}, {}, 0};
-        if (any_contains(cluster.service_cidrs, packet.dst)) return {What::kDrop, {}, {}, 0};
+        if (is_cluster_ip) return {What::kReject, {}, {}, 0, {}};
+        if (any_contains(cluster.service_cidrs, packet.dst)) return {What::kDrop, {}, {}, 0, {}};
         return {};
     }
     if (!claim->service) return forward(cluster, packet, *claim, {claim->pod});
@@ -354,12 +354,12 @@ Expected expect(const Cluster& cluster, const Packet& packet) {
             return of_family;
         }();
         if (!ranges.empty() && !any_contains(ranges, packet.src)) {
-            return {What::kDrop, {}, {}, 0};
+            return {What::kDrop, {}, {}, 0, {}};
         }
     }
     const auto all = backends_of(cluster, service, *claim->port, packet.dst.is_v4());
     const auto anywhere = usable(all);
-    if (anywhere.empty()) return {What::kReject, {}, {}, 0};
+    if (anywhere.empty()) return {What::kReject, {}, {}, 0, {}};
 
     // What this node's pods and kernel send to an outside address is inside traffic all the same.
     const bool from_here = packet.from == From::kPod || packet.from == From::kHost;
@@ -371,7 +371,7 @@ Expected expect(const Cluster& cluster, const Packet& packet) {
         return forward(cluster, packet, *claim, is_ready ? hinted(cluster, anywhere) : anywhere);
     }
     const auto local = usable(only(all, [](const Backend& b) { return b.local; }));
-    if (local.empty()) return {What::kDrop, {}, {}, 0};
+    if (local.empty()) return {What::kDrop, {}, {}, 0, {}};
     return forward(cluster, packet, *claim, local);
 }
 

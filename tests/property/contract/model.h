@@ -62,8 +62,9 @@ enum class What : uint8_t {
 struct Expected {
     What what = What::kNoService;
     std::vector<Target> targets;    ///< sorted
-    std::string service_port;       ///< what session affinity is kept for: "ns/name port/PROTO"
+    std::string service_port;       ///< what session affinity is kept for: "ns/name:port/PROTO"
     uint32_t affinity_seconds = 0;  ///< 0: every connection is chosen for anew
+    control::ObjectPtr<control::Service> service;  ///< of kForward; null for a host port
 };
 
 [[nodiscard]] Expected expect(const Cluster& cluster, const Packet& packet);

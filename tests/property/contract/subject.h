@@ -50,7 +50,4 @@ class Subject {
     Cluster cluster_;
 };
 
-/// What Podlane decides about the packet, compared with what the model expects: "" when they agree.
-[[nodiscard]] std::string compare(const Subject& subject, const Packet& packet);
-
 }  // namespace podlane::contract

@@ -38,13 +38,15 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     counters.rx_packets.add(9);
     counters.latency.add(1000, 8);
     counters.latency.add(20'000, 1);
+    counters.affinity_full.add(6);
     counters.ports[index_of(uplink_)].rx_packets.add(9);
     counters.ports[index_of(uplink_)].tx_dropped.add(4);
     dataplane_.totals = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
 
     const Json stats = ok(controller_->stats());
     EXPECT_EQ(keys(stats), (std::set<std::string>{"generation", "ports", "workers", "drops",
-                                                  "flows", "services"}));
+                                                  "flows", "services", "affinity"}));
+    EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 0}, {"full", 6}}));
     EXPECT_EQ(stats.at("generation"), generation());
     EXPECT_EQ(stats.at("ports")[0], (Json{{"name", "uplink0"},
                                           {"kind", "uplink"},

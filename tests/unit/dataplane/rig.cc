@@ -42,6 +42,7 @@ Rig::Rig() {
     options.capacity = 1024;
     shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
     shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
+    shared_->affinity = std::make_unique<AffinityTables>(options.capacity);
     worker_ = std::make_unique<Worker>(*shared_, 0);
     add_port(kPodA, PortKind::kPod, "default/a", 65535);
     add_port(kPodB, PortKind::kPod, "default/b", 65535);

@@ -1,4 +1,7 @@
 // Connections through Services and to outside, one packet at a time.
+#include <array>
+#include <set>
+
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
@@ -198,6 +201,39 @@ TYPED_TEST(ServiceTest, UdpIsGivenAnotherEndpointWhenItsOwnGoes) {
     this->rig.send(Rig::kPodA, packet);
     EXPECT_TRUE(this->rig.take(Rig::kPodB).empty());
     EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
+}
+
+TYPED_TEST(ServiceTest, AClientWithSessionAffinityGetsOneEndpointForAllItsConnections) {
+    using F = TypeParam;
+    using W = World<F>;
+    const auto serve = [this](uint32_t affinity_seconds) {
+        this->rig.change([&](Snapshot& next) {
+            auto& frontends = next.template family<F>().frontends;
+            const FrontendKey<F> key{ip<F>(W::kService), be16(80), kProtocolTcp};
+            Frontend<F> sticky = *frontends.find(key);
+            auto set = std::make_shared<EndpointSet<F>>();
+            set->endpoints = {{ip<F>(W::kPodB), be16(8080)}, {ip<F>(W::kPodB), be16(8081)}};
+            const std::array<uint64_t, 2> identities{1, 2};
+            set->maglev = MaglevTable::build(identities);
+            sticky.inside = sticky.outside = set;
+            sticky.affinity_seconds = affinity_seconds;
+            frontends.set(key, std::make_shared<Frontend<F>>(sticky));
+        });
+    };
+    const auto ports = [this](uint16_t first) {
+        std::set<uint16_t> seen;
+        for (uint16_t port = first; port < first + 30; ++port) {
+            this->rig.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, port,
+                                              W::kService, 80, kTcpSyn));
+            seen.insert(look<F>(this->rig.take_one(Rig::kPodB)).key.dst_port.host());
+        }
+        return seen;
+    };
+    serve(0);
+    EXPECT_EQ(ports(1000).size(), 2u);
+    serve(10800);
+    EXPECT_EQ(ports(2000).size(), 1u);
+    EXPECT_EQ(this->rig.shared().counters[0]->affinity_full.get(), 0u);
 }
 
 TYPED_TEST(ServiceTest, TcpKeepsItsEndpointWhenOthersComeAndGo) {

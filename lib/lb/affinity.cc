@@ -1,0 +1,62 @@
+#include "lib/lb/affinity.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <random>
+
+namespace podlane {
+
+ZeroedMemory::ZeroedMemory(size_t bytes)
+    : bytes_(bytes),
+      data_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    if (data_ == MAP_FAILED) throw std::bad_alloc();
+}
+
+ZeroedMemory::~ZeroedMemory() {
+    munmap(data_, bytes_);
+}
+
+namespace {
+
+uint64_t random_seed() {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+}
+
+template <unsigned Ways>
+uint32_t buckets_for(uint32_t clients) noexcept {
+    return std::max<uint32_t>(1, static_cast<uint32_t>((uint64_t{clients} * 2 + Ways - 1) / Ways));
+}
+
+}  // namespace
+
+template <Family F>
+AffinityTable<F>::AffinityTable(uint32_t clients, uint64_t seed)
+    : capacity_(clients),
+      bucket_count_(buckets_for<kWays>(clients)),
+      seed_(seed != 0 ? seed : random_seed()),
+      memory_(size_t{bucket_count_} * sizeof(Bucket)) {}
+
+template <Family F>
+typename AffinityTable<F>::Bucket& AffinityTable<F>::bucket_of(const typename F::Address& client,
+                                                               uint32_t service) const noexcept {
+    uint64_t h = seed_ ^ service;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&client);
+    for (size_t i = 0; i < sizeof(client); i += 4) {
+        uint32_t word = 0;
+        std::memcpy(&word, bytes + i, 4);
+        h = (h ^ word) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    const uint64_t index = ((h & 0xffffffffu) * bucket_count_) >> 32;
+    return static_cast<Bucket*>(memory_.data())[index];
+}
+
+template class AffinityTable<V4>;
+template class AffinityTable<V6>;
+
+}  // namespace podlane

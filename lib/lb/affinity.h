@@ -1,0 +1,157 @@
+// Session affinity: which endpoint a client of a Service port had last, for Services whose
+// spec.sessionAffinity is ClientIP.
+//
+// One table for each family, shared by all workers, as a client's connections come in on any of
+// them. Only the first packet of a connection asks. docs/decisions/session-affinity.md says why it
+// is as it is, and what happens when it is full.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "lib/lb/endpoint.h"
+
+namespace podlane {
+
+/// Zeroed memory that costs nothing until it is touched. Throws std::bad_alloc without it.
+class ZeroedMemory {
+  public:
+    explicit ZeroedMemory(size_t bytes);
+    ~ZeroedMemory();
+    ZeroedMemory(const ZeroedMemory&) = delete;
+    ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+    [[nodiscard]] void* data() const noexcept { return data_; }
+
+  private:
+    size_t bytes_;
+    void* data_;
+};
+
+/// Threads: any. A bucket belongs to the one that has claimed it, for some ten nanoseconds; nobody
+/// waits longer than kClaimTries for it, but goes without.
+template <Family F>
+class AffinityTable {
+  public:
+    /// Room for `clients` of Services: as many entries, in buckets with as much room again.
+    explicit AffinityTable(uint32_t clients, uint64_t seed = 0);
+
+    /// What the client's new connection gets: the endpoint that it had, if its time is not over and
+    /// `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on.
+    /// Nothing: there is no room to remember another client.
+    template <class Usable>
+    [[nodiscard]] std::optional<Endpoint<F>> settle(const typename F::Address& client,
+                                                    uint32_t service, const Endpoint<F>& candidate,
+                                                    uint32_t now_s, uint32_t timeout_s,
+                                                    Usable usable) noexcept {
+        const Claim claim(bucket_of(client, service));
+        if (!claim) return std::nullopt;
+        Entry* room = nullptr;
+        for (Entry& entry : claim->entries) {
+            const bool over = entry.service == kFree || now_s >= entry.until_s;
+            if (entry.service == service && entry.client == client) {
+                if (over || !usable(entry.endpoint)) entry.endpoint = candidate;
+                entry.until_s = now_s + timeout_s;
+                return entry.endpoint;
+            }
+            if (over && room == nullptr) room = &entry;
+        }
+        if (room == nullptr) return std::nullopt;
+        *room = {client, service, candidate, now_s + timeout_s};
+        return candidate;
+    }
+
+    /// What the client had last, if its time is not over; changes nothing.
+    [[nodiscard]] std::optional<Endpoint<F>> find(const typename F::Address& client,
+                                                  uint32_t service, uint32_t now_s) const noexcept {
+        const Claim claim(bucket_of(client, service));
+        if (!claim) return std::nullopt;
+        for (const Entry& entry : claim->entries) {
+            if (entry.service == service && entry.client == client && now_s < entry.until_s) {
+                return entry.endpoint;
+            }
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
+
+  private:
+    static constexpr uint32_t kFree = 0;
+    static constexpr unsigned kWays = std::same_as<F, V4> ? 6 : 5;
+    static constexpr unsigned kClaimTries = 256;
+
+    struct Entry {
+        typename F::Address client;
+        uint32_t service;  ///< ServiceId; kFree: nobody's
+        Endpoint<F> endpoint;
+        uint32_t until_s;  ///< forgotten at this second of the workers' clock
+    };
+    struct alignas(kCacheLine) Bucket {
+        std::atomic<uint32_t> claimed;
+        std::array<Entry, kWays> entries;
+    };
+    static_assert(sizeof(Bucket) == (std::same_as<F, V4> ? 128 : 256));
+
+    /// Has a bucket to itself for its life, or nothing.
+    class Claim {
+      public:
+        explicit Claim(Bucket& bucket) noexcept {
+            for (unsigned tries = 0; tries < kClaimTries; ++tries) {
+                // Pairs with the release below: what the last owner wrote is there.
+                if (bucket.claimed.load(std::memory_order_relaxed) == 0 &&
+                    bucket.claimed.exchange(1, std::memory_order_acquire) == 0) {
+                    bucket_ = &bucket;
+                    return;
+                }
+                __builtin_ia32_pause();
+            }
+        }
+        ~Claim() {
+            if (bucket_ != nullptr) bucket_->claimed.store(0, std::memory_order_release);
+        }
+        Claim(const Claim&) = delete;
+        Claim& operator=(const Claim&) = delete;
+        explicit operator bool() const noexcept { return bucket_ != nullptr; }
+        Bucket* operator->() const noexcept { return bucket_; }
+
+      private:
+        Bucket* bucket_ = nullptr;
+    };
+
+    [[nodiscard]] Bucket& bucket_of(const typename F::Address& client,
+                                    uint32_t service) const noexcept;
+
+    uint32_t capacity_;
+    uint32_t bucket_count_;
+    uint64_t seed_;  // nobody outside can aim at one bucket
+    ZeroedMemory memory_;
+};
+
+extern template class AffinityTable<V4>;
+extern template class AffinityTable<V6>;
+
+/// The tables of a node.
+struct AffinityTables {
+    explicit AffinityTables(uint32_t clients) : v4(clients), v6(clients) {}
+
+    template <Family F>
+    [[nodiscard]] auto& of() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return v4;
+        } else {
+            return v6;
+        }
+    }
+    template <Family F>
+    [[nodiscard]] const auto& of() const noexcept {
+        return const_cast<AffinityTables*>(this)->of<F>();
+    }
+
+    AffinityTable<V4> v4;
+    AffinityTable<V6> v6;
+};
+
+}  // namespace podlane

@@ -1,0 +1,18 @@
+// One endpoint of a service port.
+#pragma once
+
+#include <compare>
+
+#include "lib/base/bytes.h"
+#include "lib/base/family.h"
+
+namespace podlane {
+
+template <Family F>
+struct Endpoint {
+    typename F::Address address;
+    be16 port;
+    friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
+};
+
+}  // namespace podlane

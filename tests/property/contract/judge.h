@@ -1,0 +1,43 @@
+// Compares what Podlane decides about packets with what the model expects of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "lib/lb/affinity.h"
+#include "tests/property/contract/model.h"
+#include "tests/property/contract/subject.h"
+
+namespace podlane::contract {
+
+/// One node's judge: it remembers which endpoints clients with session affinity had.
+class Judge {
+  public:
+    /// "" when they agree, else both sides in words.
+    [[nodiscard]] std::string compare(Subject& subject, const Packet& packet);
+    /// How often session affinity left no choice among several endpoints.
+    [[nodiscard]] uint64_t affinities_met() const noexcept { return met_; }
+
+  private:
+    struct Memory {
+        IpAddress address;
+        uint16_t port = 0;
+        uint32_t until_s = 0;
+        control::ObjectPtr<control::Service> service;
+    };
+
+    template <Family F>
+    [[nodiscard]] std::string judge(const Snapshot& snapshot, const Expected& expected,
+                                    const Packet& packet);
+    [[nodiscard]] bool keeps_affinity(const Expected& expected, const Packet& packet,
+                                      const Target& got);
+
+    AffinityTables tables_{4096};
+    std::map<std::pair<IpAddress, std::string>, Memory> clients_;
+    uint32_t now_s_ = 1;
+    uint64_t met_ = 0;
+};
+
+}  // namespace podlane::contract

@@ -1,0 +1,156 @@
+#include "lib/lb/affinity.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "lib/lb/endpoint.h"
+
+namespace podlane {
+namespace {
+
+template <Family F>
+typename F::Address address(uint32_t n) {
+    if constexpr (std::same_as<F, V4>) {
+        return {be32(0x0a000000 + n)};
+    } else {
+        Ipv6Address made{{0xfd}};
+        for (unsigned i = 0; i < 4; ++i)
+            made.bytes[12 + i] = static_cast<uint8_t>(n >> (24 - i * 8));
+        return made;
+    }
+}
+
+template <Family F>
+Endpoint<F> endpoint(uint32_t n) {
+    return {address<F>(1000 + n), be16(8080)};
+}
+
+constexpr auto kAnything = [](const auto&) { return true; };
+
+template <class F>
+class Affinity : public testing::Test {
+  protected:
+    /// The n of the endpoint that client `client` of `service` gets, when `candidate` is the
+    /// choice.
+    uint32_t ask(uint32_t client, uint32_t service, uint32_t candidate, uint32_t now = 100,
+                 uint32_t timeout = 60) {
+        const auto got = table_.settle(address<F>(client), service, endpoint<F>(candidate), now,
+                                       timeout, kAnything);
+        for (uint32_t n = 0; got && n < 100; ++n) {
+            if (*got == endpoint<F>(n)) return n;
+        }
+        return ~0u;
+    }
+
+    AffinityTable<F> table_{1000, 1};
+};
+using Families = testing::Types<V4, V6>;
+TYPED_TEST_SUITE(Affinity, Families);
+
+TYPED_TEST(Affinity, AClientGetsTheEndpointThatItHad) {
+    EXPECT_EQ(this->ask(1, 7, 0), 0u);
+    EXPECT_EQ(this->ask(1, 7, 1), 0u);
+    EXPECT_EQ(this->ask(2, 7, 1), 1u) << "another client";
+    EXPECT_EQ(this->ask(1, 8, 2), 2u) << "another Service";
+    EXPECT_EQ(this->ask(1, 7, 3), 0u);
+}
+
+TYPED_TEST(Affinity, EachConnectionBeginsTheTimeAnew) {
+    EXPECT_EQ(this->ask(1, 7, 0, 100), 0u);
+    EXPECT_EQ(this->ask(1, 7, 1, 159), 0u);
+    EXPECT_EQ(this->ask(1, 7, 1, 218), 0u);
+    EXPECT_EQ(this->ask(1, 7, 1, 278), 1u) << "60 s without a connection";
+}
+
+TYPED_TEST(Affinity, AnEndpointThatCannotBeUsedIsForgotten) {
+    EXPECT_EQ(this->ask(1, 7, 0), 0u);
+    const auto none = [](const auto&) { return false; };
+    EXPECT_EQ(this->table_.settle(address<TypeParam>(1), 7, endpoint<TypeParam>(1), 100, 60, none),
+              endpoint<TypeParam>(1));
+    EXPECT_EQ(this->ask(1, 7, 0), 1u);
+}
+
+TYPED_TEST(Affinity, LookingChangesNothing) {
+    const auto client = address<TypeParam>(1);
+    EXPECT_FALSE(this->table_.find(client, 7, 100).has_value());
+    EXPECT_EQ(this->ask(1, 7, 3), 3u);
+    EXPECT_EQ(this->table_.find(client, 7, 159), endpoint<TypeParam>(3));
+    EXPECT_FALSE(this->table_.find(client, 7, 160).has_value());
+    EXPECT_EQ(this->ask(1, 7, 4, 160), 4u);
+}
+
+TYPED_TEST(Affinity, WhenItIsFullClientsAreKeptAndNewOnesAreNotTaken) {
+    unsigned refused = 0;
+    std::vector<uint32_t> kept;
+    for (uint32_t client = 0; client < 10'000; ++client) {
+        if (this->ask(client, 7, client % 50) == ~0u) {
+            ++refused;
+        } else {
+            kept.push_back(client);
+        }
+    }
+    EXPECT_GE(kept.size(), this->table_.capacity());
+    EXPECT_GT(refused, 7000u);
+    for (const uint32_t client : kept) EXPECT_EQ(this->ask(client, 7, 99), client % 50);
+    EXPECT_EQ(this->ask(20'000, 7, 1, 160), 1u) << "their time is over: there is room again";
+}
+
+TYPED_TEST(Affinity, ItsCapacityFitsButForFewClients) {
+    unsigned refused = 0;
+    for (uint32_t client = 0; client < this->table_.capacity(); ++client) {
+        refused += this->ask(client * 7919, 7, 1) == ~0u;
+    }
+    EXPECT_LT(refused, this->table_.capacity() / 20);
+}
+
+TYPED_TEST(Affinity, WorkersThatMeetOnOneClientAgree) {
+    constexpr unsigned kThreads = 4, kClients = 200;
+    std::vector<std::vector<Endpoint<TypeParam>>> got(kThreads);
+    std::atomic<unsigned> waiting{kThreads};
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&, t] {
+            --waiting;
+            while (waiting != 0) {
+            }
+            for (uint32_t client = 0; client < kClients; ++client) {
+                for (;;) {
+                    // Nothing: another one held the bucket for very long, such as a thread that
+                    // the kernel stopped there. A worker goes on without.
+                    const auto choice = this->table_.settle(
+                        address<TypeParam>(client), 7, endpoint<TypeParam>(t), 100, 60, kAnything);
+                    if (!choice) continue;
+                    got[t].push_back(*choice);
+                    break;
+                }
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    for (unsigned t = 1; t < kThreads; ++t) EXPECT_EQ(got[t], got[0]);
+}
+
+TEST(AffinityTables, HaveOneForEachFamily) {
+    AffinityTables tables(100);
+    EXPECT_EQ(&tables.of<V4>(), &tables.v4);
+    EXPECT_EQ(&tables.of<V6>(), &tables.v6);
+    EXPECT_EQ(tables.v6.capacity(), 100u);
+}
+
+TEST(ZeroedMemory, IsZero) {
+    const ZeroedMemory memory(100'000);
+    const auto* bytes = static_cast<const uint8_t*>(memory.data());
+    EXPECT_EQ(std::count(bytes, bytes + 100'000, 0), 100'000);
+}
+
+TEST(Endpoint, IsOrderedByAddressAndPort) {
+    EXPECT_LT(endpoint<V4>(1), endpoint<V4>(2));
+    EXPECT_LT((Endpoint<V4>{address<V4>(1), be16(80)}), (Endpoint<V4>{address<V4>(1), be16(81)}));
+}
+
+}  // namespace
+}  // namespace podlane
