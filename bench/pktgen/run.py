@@ -26,7 +26,8 @@ MEMORY = 1 << 30
 ENDS = {  # the generator's and the sink's device by kind of link
     "memif": [f"net_memif0,role=client,id={number},rsize=14,socket={WRITTEN}/memif.sock,"
               "socket-abstract=no" for number in (0, 1)],
-    "vhost": [f"virtio_user0,path={WRITTEN}/{name}.sock,queues=1" for name in ("generator", "sink")],
+    "vhost": [f"virtio_user0,path={WRITTEN}/{name}.sock,queues=1"
+              for name in ("generator", "sink")],
 }
 
 
