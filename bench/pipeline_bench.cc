@@ -154,10 +154,18 @@ void ClusterIpIpv6(benchmark::State& state) {
 void BridgedIpv4(benchmark::State& state) {
     run<V4>(state, World<V4>::kPodB, RigNames::kPodBMac);
 }
+/// From a pod that a connection has led to: any frame can be an answer to translate back.
+void BridgedAfterLookupIpv4(benchmark::State& state) {
+    FlowTargets& targets = Bench::get().shared->flow_targets;
+    targets.add(PortId{0});
+    run<V4>(state, World<V4>::kPodB, RigNames::kPodBMac);
+    targets.forget(PortId{0});
+}
 void EncapIpv4(benchmark::State& state) {
     run<V4>(state, World<V4>::kRemotePod, RigNames::kGatewayMac);
 }
 BENCHMARK(BridgedIpv4)->Arg(4096);
+BENCHMARK(BridgedAfterLookupIpv4)->Arg(4096);
 BENCHMARK(ClusterIpIpv4)->Arg(1)->Arg(4096)->Arg(65536)->Arg(1 << 19);
 BENCHMARK(ClusterIpIpv6)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);

@@ -21,6 +21,7 @@ namespace podlane::dataplane {
 /// What is to become of a packet. Each stage works on the verdicts that are its own.
 enum class Verdict : uint8_t {
     kLookUp,    ///< parsed; the flow table is asked
+    kBridge,    ///< not parsed: only the bridge is asked
     kSlow,      ///< the slow path must see it; `slow` says why
     kForward,   ///< its flow and adjacency are known: rewrite, then send
     kRouted,    ///< no flow: only the MACs (or the tunnel) of `adjacency` are to be written
@@ -93,7 +94,7 @@ struct Packet {
 };
 
 /// Packets of one receive call at most.
-inline constexpr unsigned kBurst = 32;
+inline constexpr unsigned kBurst = 64;
 
 /// Packets of one receive call, hence of one port.
 using Burst = std::span<Packet>;

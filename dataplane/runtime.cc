@@ -189,6 +189,7 @@ Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port) {
                      " ports already, the most it can have"};
     }
     port->port.id = id;
+    shared_->flow_targets.forget(id);
     shared_->ports.set(id, &port->port);
     const bool watched = watch_port(*port, workers_);
     const std::string name = port->port.name;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/clock.h"
+#include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/runtime.h"
@@ -43,6 +44,7 @@ struct Shared {
     IdleMode idle = IdleMode::kAdaptive;
     QuiescentDomain domain;
     PortTable ports;
+    FlowTargets flow_targets;
     HandoffRings handoff;
     std::vector<std::unique_ptr<EventRing>> events;         ///< by worker
     std::vector<std::unique_ptr<WorkerCounters>> counters;  ///< by worker

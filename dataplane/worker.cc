@@ -56,6 +56,7 @@ Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
     ctx_.affinity = shared.affinity.get();
     ctx_.pool = shared.pool;
     ctx_.ports = &shared.ports;
+    ctx_.flow_targets = &shared.flow_targets;
     ctx_.handoff = &shared.handoff;
     ctx_.doorbells = shared.doorbells.data();
     ctx_.control_doorbell = &shared.control_doorbell;

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "dataplane/clock.h"
+#include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
 #include "dataplane/ports/port.h"
@@ -52,6 +53,7 @@ struct alignas(kCacheLine) WorkerCtx {
     AffinityTables* affinity = nullptr;
     rte_mempool* pool = nullptr;
     const PortTable* ports = nullptr;
+    FlowTargets* flow_targets = nullptr;
     HandoffRings* handoff = nullptr;
     Doorbell* doorbells = nullptr;         ///< of all workers, by id
     Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed

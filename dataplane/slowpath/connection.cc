@@ -27,6 +27,7 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     decide_route(*ctx.snapshot, entry.rewrite.dst, decision, trace);
     switch (decision.verdict) {
         case PathVerdict::kForward:
+            ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
             entry.set_hop({ctx.snapshot->topology_epoch,
                            static_cast<uint32_t>(index_of(decision.adjacency))});
             return true;

@@ -132,6 +132,7 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
         return false;
     }
     if (!may_forward(ctx, packet, decision)) return false;
+    ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
     NewConnection<F> spec = compile(ctx, packet, key, decision);
     return insert(ctx, packet, spec);
 }

@@ -125,6 +125,10 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     Batch<V4> v4;
     Batch<V6> v6;
     for (Packet& packet : burst) {
+        if (packet.verdict == Verdict::kBridge) {
+            bridge(ctx, packet);
+            continue;
+        }
         if (packet.verdict != Verdict::kLookUp) continue;
         if (packet.headers.ip_version == V4::kVersion) {
             v4.add(packet);

@@ -9,6 +9,8 @@ namespace podlane::dataplane {
 namespace {
 
 constexpr unsigned kPrefetchAhead = 4;
+/// Bytes of a frame that are there to be looked at before it is bridged without parsing.
+constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + V4::kMinHeaderBytes;
 
 bool is_neighbour_discovery(const Headers& headers) noexcept {
     return headers.protocol == V6::kIcmpProtocol && headers.ip_version == 6 &&
@@ -78,17 +80,41 @@ CsumState checksum_state(const Ingress& ingress, const Packet& packet) noexcept 
 Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     const PortView& view = ctx.snapshot->port(id);
     const Port* port = ctx.ports->get(id);
+    const bool maybe_partial =
+        port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
     return {view.mac.as_u64(), view.kind,
-            view.kind == PortKind::kUplink && ctx.snapshot->overlay.enabled,
-            port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial};
+            view.kind == PortKind::kUplink && ctx.snapshot->overlay.enabled, maybe_partial,
+            view.kind == PortKind::kPod && !maybe_partial && !ctx.flow_targets->has(id)};
 }
 
 namespace {
+
+/// IP to a neighbour on the bridge, which nobody but it needs to understand: no neighbour
+/// discovery, and no checksum that is still to be finished.
+[[gnu::always_inline]] inline bool is_plainly_bridged(const Ingress& ingress,
+                                                      const Packet& packet) noexcept {
+    const rte_mbuf& mbuf = *packet.mbuf;
+    const bool unfinished =
+        (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    if (mbuf.data_len < kMinPlainBytes || unfinished || (packet.frame[0] & 1) != 0 ||
+        dst_mac_word(packet.frame) == ingress.mac) {
+        return false;
+    }
+    const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
+    constexpr size_t kNextHeader = sizeof(EthernetHeader) + offsetof(Ipv6Header, next_header);
+    return type == be16(kEtherTypeIpv4) ||
+           (type == be16(kEtherTypeIpv6) && packet.frame[kNextHeader] != V6::kIcmpProtocol);
+}
 
 [[gnu::always_inline]] inline void parse_one(const Ingress& ingress, Packet& packet) noexcept {
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
     packet.csum = CsumState::kComplete;
     packet.entry = nullptr;
+    if (ingress.plain_bridge && is_plainly_bridged(ingress, packet)) {
+        packet.headers = {};
+        packet.verdict = Verdict::kBridge;
+        return;
+    }
     const Drop bad = parse_frame(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf), packet.headers);
     if (bad != Drop::kNone) [[unlikely]] {
         packet.drop(bad);

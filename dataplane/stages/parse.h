@@ -18,6 +18,8 @@ struct Ingress {
     PortKind kind;
     bool tunnel_end;     ///< Decap looks at what comes from there
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
+    bool plain_bridge;  ///< a pod's port without answers to translate: its neighbours get frames as
+                        ///< is
 };
 
 [[nodiscard]] Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept;

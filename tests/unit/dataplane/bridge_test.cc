@@ -124,6 +124,41 @@ TEST_F(BridgeTest, PodToPodIsBridgedUntouchedAndMakesNoFlow) {
     EXPECT_EQ(rig.shared().flows_v4->counters().active, 0u);
 }
 
+TEST_F(BridgeTest, WhatNoConnectionLedToIsBridgedWithoutBeingUnderstood) {
+    using W = World<V4>;
+    Frame odd = udp<V4>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000, 32, 1);
+    odd[14] = 0x4f;  // says that it has more options than it is long
+    rig.send(Rig::kPodB, odd);
+    EXPECT_EQ(rig.take_one(Rig::kPodA), odd);
+    // From now on what pod B sends may have to be translated back, and so must be understood.
+    rig.send(Rig::kPodA,
+             udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService, 80));
+    ASSERT_EQ(rig.take(Rig::kPodB).size(), 1u);
+    rig.send(Rig::kPodB, odd);
+    EXPECT_TRUE(rig.take(Rig::kPodA).empty());
+    EXPECT_EQ(rig.all_drops(), 1u);
+    // What pod A sends still need not.
+    Frame other = udp<V4>(Names::kPodAMac, Names::kPodBMac, W::kPodA, 1, W::kPodB, 2, 32, 1);
+    other[14] = 0x4f;
+    rig.send(Rig::kPodA, other);
+    EXPECT_EQ(rig.take_one(Rig::kPodB), other);
+}
+
+TEST_F(BridgeTest, ANextHopThatMovedMakesItsNewPortOneToTranslateBackFrom) {
+    using W = World<V4>;
+    const Frame request =
+        udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService, 80);
+    rig.send(Rig::kPodA, request);
+    ASSERT_EQ(rig.take(Rig::kPodB).size(), 1u);
+    rig.shared().flow_targets.forget(rig.port(Rig::kPodB));
+    rig.change([](Snapshot& next) { ++next.topology_epoch; });
+    rig.send(Rig::kPodA, request);
+    ASSERT_EQ(rig.take(Rig::kPodB).size(), 1u);
+    rig.send(Rig::kPodB, udp<V4>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000));
+    EXPECT_EQ(text(look<V4>(rig.take_one(Rig::kPodA)).key),
+              text(key_of<V4>(W::kService, 80, W::kPodA, 4000)));
+}
+
 TEST_F(BridgeTest, OtherProtocolsAreBridgedByMac) {
     const Frame lldp =
         test::frame().eth(Names::kPodAMac, Names::kPodBMac).payload(60).ether_type(0x88b5).build();

@@ -20,6 +20,7 @@ class LimitsTest : public testing::Test {
         ctx_->flows_v6 = shared.flows_v6.get();
         ctx_->pool = shared.pool;
         ctx_->ports = &shared.ports;
+        ctx_->flow_targets = &shared.flow_targets;
         ctx_->handoff = &shared.handoff;
         ctx_->doorbells = shared.doorbells.data();
         ctx_->control_doorbell = &shared.control_doorbell;

@@ -7,6 +7,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/clock.h"
 #include "dataplane/flow_listing.h"
+#include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
 #include "dataplane/pipeline.h"
@@ -87,6 +88,16 @@ TEST(PortTable, AChangeRaisesTheVersion) {
     EXPECT_EQ(table->get(PortId{3}), &port);
     EXPECT_EQ(table->get(kNoPort), nullptr);
     EXPECT_NE(table->version(), before);
+}
+
+TEST(FlowTargets, AreRememberedByPortUntilItIsForgotten) {
+    FlowTargets targets;
+    targets.add(PortId{3});
+    targets.add(kNoPort);
+    EXPECT_TRUE(targets.has(PortId{3}));
+    EXPECT_FALSE(targets.has(PortId{4}));
+    targets.forget(PortId{3});
+    EXPECT_FALSE(targets.has(PortId{3}));
 }
 
 TEST(TxBuffers, ListEachPortOnceAndForgetAfterDraining) {
