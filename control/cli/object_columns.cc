@@ -67,6 +67,17 @@ std::string external_addresses(const Json& service) {
     for (const Json& address : at(service, "/spec/externalIPs")) {
         append_word(words, cell_text(address));
     }
+    // As kubectl has it.
+    if (words.empty() && at(service, "/spec/type") == "LoadBalancer") return "<pending>";
+    return or_none(std::move(words));
+}
+
+// Why an address is missing: "PoolExhausted: ...".
+std::string address_problem(const Json& service) {
+    std::string words;
+    for (const Json& condition : at(service, "/status/conditions")) {
+        words = cell(condition, "/reason") + ": " + cell(condition, "/message");
+    }
     return or_none(std::move(words));
 }
 
@@ -144,7 +155,8 @@ std::vector<ListColumn> object_columns(std::string_view kind) {
                 wide_column(list_column("SELECTOR", "/spec/selector")),
                 wide_column(list_column("AFFINITY", "/spec/sessionAffinity")),
                 wide_column(list_column("EXTERNAL-POLICY", "/spec/externalTrafficPolicy")),
-                wide_column(list_column("INTERNAL-POLICY", "/spec/internalTrafficPolicy"))};
+                wide_column(list_column("INTERNAL-POLICY", "/spec/internalTrafficPolicy")),
+                wide_column({"PROBLEM", address_problem})};
     }
     if (kind == "endpointslices") {
         return {name_column(),

@@ -15,15 +15,14 @@ bool touches_nodes(const ChangeSet& changes) {
     return false;
 }
 
-/// What a Service that names no family gets: an API server takes the first service CIDR's.
-AddressFamily default_family(const NodeConfig& config) {
+}  // namespace
+
+AddressFamily default_family(const NodeConfig& config) noexcept {
     const auto& cidrs =
         !config.cluster.service_cidrs.empty() ? config.cluster.service_cidrs : config.pods.cidrs;
     return cidrs.empty() || cidrs.front().address.is_v4() ? AddressFamily::kIpv4
                                                           : AddressFamily::kIpv6;
 }
-
-}  // namespace
 
 Compiler::Compiler(const NodeConfig& config) : current_(make_empty_snapshot()), topology_(config) {
     facts_.node = config.node;

@@ -28,6 +28,9 @@ struct Changes {
     const TopologyInput* topology = nullptr;
 };
 
+/// What a Service that names no family gets: an API server takes the first service CIDR's.
+[[nodiscard]] AddressFamily default_family(const NodeConfig& config) noexcept;
+
 /// A new generation, to be published.
 struct Compiled {
     std::shared_ptr<const Snapshot> snapshot;

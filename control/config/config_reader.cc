@@ -74,6 +74,7 @@ NodeConfig ConfigReader::read() {
     read_pods(fields.fields("pods"));
     read_uplinks(fields.list("uplinks"));
     read_overlay(fields.fields("overlay"));
+    read_load_balancer(fields.fields("loadBalancer"));
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     read_objects(fields.list("objects"));

@@ -37,6 +37,8 @@ class ConfigReader {
     void read_gateway(const Value& item, UplinkConfig& uplink);
     void read_neighbor(const Value& item, UplinkConfig& uplink);
     void read_overlay(Fields overlay);
+    void read_load_balancer(Fields section);
+    std::optional<AddressRange> read_pool(const Value& item);
     void read_pod_ports(std::span<const Value> items);
     PodPortConfig read_pod_port(const Value& item);
     void read_pod_address(const Value& item, PodPortConfig& port);

@@ -112,6 +112,12 @@ void describe_cluster(const ClusterConfig& cluster, Text& text) {
     }
 }
 
+void describe_load_balancer(const LoadBalancerConfig& load_balancer, Text& text) {
+    if (load_balancer.pools.empty()) return;
+    text.line("addresses", "for LoadBalancer Services: {}", joined(load_balancer.pools));
+    text.line("", "kept in {}", load_balancer.state);
+}
+
 }  // namespace
 
 std::string describe(const NodeConfig& config) {
@@ -126,6 +132,7 @@ std::string describe(const NodeConfig& config) {
     describe_pods(config, text);
     describe_overlay(config.overlay, text);
     describe_cluster(config.cluster, text);
+    describe_load_balancer(config.load_balancer, text);
     for (const std::string& path : config.objects) text.line("objects", "{}", path);
     return text.take();
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/address_range.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
@@ -138,6 +139,12 @@ struct ClusterConfig {
     std::string domain = "cluster.local";
 };
 
+/// `loadBalancer`: addresses for Services of type LoadBalancer to which nobody else gives one.
+struct LoadBalancerConfig {
+    std::vector<AddressRange> pools;  ///< empty: none is given; none overlaps another
+    std::string state;                ///< file that keeps them over a restart
+};
+
 struct NodeConfig {
     std::string document;  ///< file or document name it was read from
     std::string node;      ///< this node's name, as in Kubernetes
@@ -151,6 +158,7 @@ struct NodeConfig {
     PodsConfig pods;
     OverlayConfig overlay;
     ClusterConfig cluster;
+    LoadBalancerConfig load_balancer;
     std::vector<std::string> objects;  ///< files or folders; relative ones already made relative
                                        ///< to the configuration's folder
 };

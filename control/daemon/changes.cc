@@ -60,7 +60,18 @@ Result<ParsedObjects> Controller::parse(const std::vector<NamedText>& documents)
     return all;
 }
 
-RpcResult Controller::commit(const ChangeSet& plan, std::vector<std::string> notices) {
+void Controller::accept(AddressAllocator::Outcome outcome) {
+    for (const std::string& notice : outcome.notices) spdlog::warn("{}", notice);
+    const bool is_news = outcome.memory != addresses_.memory();
+    addresses_.accept(std::move(outcome));
+    if (!is_news) return;
+    const auto saved = save_memory(config_.load_balancer.state, addresses_.memory());
+    if (!saved.ok()) spdlog::error("loadBalancer.state: {}", saved.error().message);
+}
+
+RpcResult Controller::commit(ChangeSet plan, std::vector<std::string> notices) {
+    auto addresses = addresses_.complete(store_, plan);
+    if (addresses) append(notices, addresses->notices);
     if (!plan.empty()) {
         store_.commit(plan);
         auto compiled = publish(&plan, false);
@@ -73,15 +84,16 @@ RpcResult Controller::commit(const ChangeSet& plan, std::vector<std::string> not
                       compiler_.current()->generation, plan.added.size(), plan.changed.size(),
                       plan.removed.size());
     }
+    if (addresses) accept(std::move(*addresses));
     return change_json(plan, compiler_.current()->generation, std::move(notices));
 }
 
 RpcResult Controller::change(const std::vector<NamedText>& documents, ObjectChange how) {
     auto parsed = parse(documents);
     if (!parsed.ok()) return rpc_failure(parsed.error(), rpc_code::kRefused);
-    const ChangeSet plan = how == ObjectChange::kApply ? store_.plan_apply(parsed->objects)
-                                                       : store_.plan_replace(parsed->objects);
-    return commit(plan, std::move(parsed->notices));
+    return commit(how == ObjectChange::kApply ? store_.plan_apply(parsed->objects)
+                                              : store_.plan_replace(parsed->objects),
+                  std::move(parsed->notices));
 }
 
 RpcResult Controller::apply(const std::vector<NamedText>& documents) {
@@ -114,17 +126,18 @@ RpcResult Controller::remove(std::string_view kind, std::string_view name) {
                           fmt::format("name: {} is not {}", name,
                                       is_namespaced(*known) ? "NAMESPACE/NAME" : "a name")};
     }
-    const ChangeSet plan = store_.plan_delete({*key});
+    ChangeSet plan = store_.plan_delete({*key});
     if (plan.empty()) {
         return RpcFailure{rpc_code::kNotFound, fmt::format("{} does not exist", to_string(*key))};
     }
-    return commit(plan, {});
+    return commit(std::move(plan), {});
 }
 
 RpcResult Controller::dry_run(const std::vector<NamedText>& documents) {
     auto parsed = parse(documents);
     if (!parsed.ok()) return rpc_failure(parsed.error(), rpc_code::kRefused);
-    const ChangeSet plan = store_.plan_apply(parsed->objects);
+    ChangeSet plan = store_.plan_apply(parsed->objects);
+    const auto addresses = addresses_.complete(store_, plan);
     // The compiler wants to see the store as it would be; nobody else sees it meanwhile.
     store_.commit(plan);
     auto checked = compiler_.check(store_, plan);
@@ -132,6 +145,7 @@ RpcResult Controller::dry_run(const std::vector<NamedText>& documents) {
     if (!checked.ok()) return rpc_failure(checked.error(), rpc_code::kRefused);
     std::vector<std::string> notices = std::move(parsed->notices);
     append(notices, std::move(checked).value());
+    if (addresses) append(notices, addresses->notices);
     return change_json(plan, compiler_.current()->generation, std::move(notices));
 }
 

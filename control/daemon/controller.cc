@@ -28,6 +28,7 @@ Controller::Controller(NodeConfig config, ControllerParts parts)
       taps_(parts.taps),
       now_ms_(std::move(parts.now_ms)),
       started_ms_(now_ms_()),
+      addresses_(config_),
       compiler_(config_) {
     for (const PortInfo& port : dataplane_.ports()) {
         for (const UplinkConfig& uplink : config_.uplinks) {
@@ -144,11 +145,23 @@ Result<void> Controller::add_static_ports() {
     return {};
 }
 
+void Controller::restore_addresses() {
+    if (config_.load_balancer.pools.empty()) return;
+    auto memory = load_memory(config_.load_balancer.state);
+    if (memory.ok()) {
+        addresses_.restore(std::move(*memory));
+    } else {
+        spdlog::warn("addresses of Services may change: {}", memory.error().message);
+    }
+}
+
 Result<void> Controller::load_objects() {
+    restore_addresses();
     auto parsed = parse_object_files(config_.objects);
     if (!parsed.ok()) return parsed.error();
     for (const std::string& notice : parsed->notices) spdlog::info("{}", notice);
-    const ChangeSet plan = store_.plan_apply(parsed->objects);
+    ChangeSet plan = store_.plan_apply(parsed->objects);
+    auto addresses = addresses_.complete(store_, plan);
     store_.commit(plan);
     auto notices = publish(&plan, true);
     if (!notices.ok()) {
@@ -156,6 +169,7 @@ Result<void> Controller::load_objects() {
         return notices.error();
     }
     for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    if (addresses) accept(std::move(*addresses));
     return {};
 }
 
@@ -193,8 +207,8 @@ void Controller::remember_baseline(PortId port) {
 }
 
 LiveView Controller::live() const {
-    return {config_, store_,     dataplane_, *compiler_.current(), neighbours_, macs_,
-            pods_,   baselines_, now_ms_()};
+    return {config_, store_, dataplane_, *compiler_.current(), neighbours_,
+            macs_,   pods_,  baselines_, addresses_,           now_ms_()};
 }
 
 }  // namespace podlane::control

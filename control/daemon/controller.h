@@ -20,6 +20,7 @@
 #include "control/daemon/tap_maker.h"
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
+#include "control/loadbalancer/allocator.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/rpc/request.h"
@@ -95,6 +96,7 @@ class Controller {
     Result<void> add_host_port();
     Result<void> add_static_ports();
     Result<void> load_objects();
+    void restore_addresses();
     /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
     Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
     [[nodiscard]] TopologyInput topology() const;
@@ -106,7 +108,9 @@ class Controller {
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;
     RpcResult change(const std::vector<NamedText>& documents, ObjectChange how);
-    RpcResult commit(const ChangeSet& plan, std::vector<std::string> notices);
+    RpcResult commit(ChangeSet plan, std::vector<std::string> notices);
+    /// The plan is live: the addresses that it brought are remembered.
+    void accept(AddressAllocator::Outcome outcome);
     RpcResult dry_run(const std::vector<NamedText>& documents);
 
     // pods.cc
@@ -138,6 +142,7 @@ class Controller {
     const uint64_t started_ms_;
 
     ObjectStore store_;
+    AddressAllocator addresses_;
     Compiler compiler_;
     NeighbourTable neighbours_;
     MacTable macs_;

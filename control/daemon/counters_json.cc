@@ -132,7 +132,11 @@ Json stats_json(const LiveView& live) {
               {"evicted", flows.evicted},
               {"refused", flows.refused}}},
             {"affinity", affinity_json(live.dataplane)},
-            {"services", services_json(live)}};
+            {"services", services_json(live)},
+            {"loadBalancer",
+             {{"assigned", live.addresses.totals().assigned},
+              {"pending", live.addresses.totals().pending},
+              {"refused", live.addresses.totals().refused}}}};
 }
 
 Json drops_json(const Dataplane& dataplane) {

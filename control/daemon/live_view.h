@@ -11,6 +11,7 @@
 
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
+#include "control/loadbalancer/allocator.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "lib/state/dataplane.h"
@@ -48,6 +49,7 @@ struct LiveView {
     const MacTable& macs;
     const AttachedPods& pods;
     const PortBaselines& baselines;
+    const AddressAllocator& addresses;
     uint64_t now_ms = 0;
 };
 

@@ -125,6 +125,12 @@ RpcResult Controller::health() {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
                                        flows.active, flows.capacity));
     }
+    if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
+        problems.push_back(
+            fmt::format("{} LoadBalancer Service{} without the address it asks for; "
+                        "podlanectl -o wide get services says why",
+                        pending, pending == 1 ? "" : "s"));
+    }
     Json workers = Json::array();
     const uint64_t generation = compiler_.current()->generation;
     for (const WorkerInfo& worker : dataplane_.workers()) {

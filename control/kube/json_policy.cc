@@ -222,6 +222,14 @@ Json to_json(const Service& service) {
         out["metadata"]["annotations"]["service.kubernetes.io/topology-mode"] =
             service.topology_mode;
     }
+    set_text(out["metadata"], "creationTimestamp", service.created);
+    if (!service.requested_addresses.empty()) {
+        std::string words;
+        for (const std::string& word : service.requested_addresses) {
+            words += (words.empty() ? "" : ",") + word;
+        }
+        out["metadata"]["annotations"]["podlane.io/load-balancer-ips"] = std::move(words);
+    }
     Json& spec = out["spec"];
     spec["type"] = name_of(service.type);
     set_addresses(spec, service);
@@ -236,6 +244,12 @@ Json to_json(const Service& service) {
         out["status"]["loadBalancer"]["ingress"] =
             list_of(service.load_balancer,
                     [](const LoadBalancerIngress& ingress) { return to_json(ingress); });
+    }
+    if (!service.address_problem.reason.empty()) {
+        out["status"]["conditions"] = Json::array({{{"type", "LoadBalancerAddress"},
+                                                    {"status", "False"},
+                                                    {"reason", service.address_problem.reason},
+                                                    {"message", service.address_problem.message}}});
     }
     return out;
 }

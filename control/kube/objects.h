@@ -133,6 +133,15 @@ struct LoadBalancerIngress {
     friend bool operator==(const LoadBalancerIngress&, const LoadBalancerIngress&) = default;
 };
 
+/// Why a Service has not the address from the pools that it asks for; no reason: it has, or asks
+/// for none.
+struct AddressProblem {
+    std::string reason;   ///< one CamelCase word, as in Kubernetes' conditions
+    std::string message;  ///< one line
+
+    friend bool operator==(const AddressProblem&, const AddressProblem&) = default;
+};
+
 struct Service {
     static constexpr Kind kKind = Kind::kService;
 
@@ -148,7 +157,12 @@ struct Service {
     std::vector<LoadBalancerIngress> load_balancer;
     std::vector<IpPrefix> source_ranges;  ///< loadBalancerSourceRanges; empty = everybody
     std::string load_balancer_class;      ///< "" = the default
-    uint32_t affinity_seconds = 0;        ///< sessionAffinity ClientIP's timeout; 0 = None
+    /// Texts of spec.loadBalancerIP, else of the annotations that say the same; not checked.
+    std::vector<std::string> requested_addresses;
+    bool from_pools = false;         ///< `load_balancer` was given here, by loadBalancer.pools
+    AddressProblem address_problem;  ///< found here
+    std::string created;             ///< metadata.creationTimestamp: RFC 3339 in UTC, so it sorts
+    uint32_t affinity_seconds = 0;   ///< sessionAffinity ClientIP's timeout; 0 = None
     TrafficPolicy external_policy = TrafficPolicy::kCluster;
     TrafficPolicy internal_policy = TrafficPolicy::kCluster;
     uint16_t health_check_node_port = 0;  ///< 0 = none

@@ -253,7 +253,33 @@ class ServiceReader {
         }
     }
 
+    /// Kubernetes deprecates the field (1.24) for want of dual stack; each implementation has an
+    /// annotation of its own, of addresses joined by commas. What they say is judged where it is
+    /// used: the API server takes any text.
+    void read_requested_addresses() {
+        const auto split = [&](std::string_view text) {
+            while (!text.empty()) {
+                const size_t comma = std::min(text.find(','), text.size());
+                std::string_view word = text.substr(0, comma);
+                while (word.starts_with(' ')) word.remove_prefix(1);
+                while (word.ends_with(' ')) word.remove_suffix(1);
+                if (!word.empty()) service_->requested_addresses.emplace_back(word);
+                text.remove_prefix(std::min(comma + 1, text.size()));
+            }
+        };
+        split(spec_.string("loadBalancerIP"));
+        for (const char* key : {"podlane.io/load-balancer-ips", "metallb.io/loadBalancerIPs",
+                                "metallb.universe.tf/loadBalancerIPs", "lbipam.cilium.io/ips",
+                                "kube-vip.io/loadbalancerIPs"}) {
+            if (!service_->requested_addresses.empty()) return;
+            const Value* value = find_annotation(root_, key);
+            if (value != nullptr) split(as_string(*value, problems_).value_or(""));
+        }
+    }
+
     void read_load_balancer() {
+        service_->created = fields_.fields("metadata").string("creationTimestamp");
+        if (is(ServiceType::kLoadBalancer)) read_requested_addresses();
         service_->load_balancer_class = spec_.string("loadBalancerClass");
         for (const Value& item : spec_.list("loadBalancerSourceRanges")) {
             if (const auto range = read_range(item)) service_->source_ranges.push_back(*range);

@@ -9,6 +9,7 @@
 #include "lib/base/drop.h"
 #include "lib/base/result.h"
 #include "lib/base/spsc_ring.h"
+#include "lib/base/stable_hash.h"
 #include "lib/state/ids.h"
 
 namespace podlane {
@@ -79,6 +80,13 @@ TEST(SpscRing, PassesEverythingBetweenTwoThreads) {
         ++expected;
     }
     producer.join();
+}
+
+TEST(StableHash, IsTheSameOnEveryMachine) {
+    // Nodes of different releases must choose alike: these values stay for good.
+    EXPECT_EQ(stable_hash(std::string_view("")), 17280346270528514342u);
+    EXPECT_EQ(stable_hash(std::string_view("default/web")), 305892612206984066u);
+    EXPECT_NE(stable_hash(std::string_view("a")), stable_hash(std::string_view("a"), 1));
 }
 
 TEST(Ids, IndexTheirTables) {

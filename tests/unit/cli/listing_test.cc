@@ -41,6 +41,16 @@ TEST(Listing, ServicesLookAsInKubectl) {
     EXPECT_NE(wide.find("Local"), std::string::npos);
 }
 
+TEST(Listing, AServiceThatWaitsForItsAddressSaysWhy) {
+    const auto items = json(R"([{"metadata": {"name": "lb", "namespace": "prod"},
+      "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}, "conditions": [
+        {"type": "LoadBalancerAddress", "status": "False", "reason": "PoolExhausted",
+         "message": "each of 4 is taken"}]}}])");
+    EXPECT_NE(list_text("services", items, false).find("<pending>"), std::string::npos);
+    const std::string wide = list_text("services", items, true);
+    EXPECT_NE(wide.find("PoolExhausted: each of 4 is taken"), std::string::npos);
+}
+
 TEST(Listing, PodsAndNodesShowAddressesAndReadiness) {
     EXPECT_EQ(list_text("pods", json(R"([
                 {"metadata": {"name": "web-0", "namespace": "default"}, "spec": {"nodeName": "node-a"},

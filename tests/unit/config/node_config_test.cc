@@ -175,6 +175,23 @@ TEST(NodeConfig, CannotBeReadFromNothing) {
     EXPECT_EQ(load_node_config("/").error().message, "/: cannot be read: it is a folder");
 }
 
+TEST(NodeConfig, ReadsPoolsAndWhereTheirAddressesAreKept) {
+    const NodeConfig config = load(
+        "node: a\npods: {cidrs: [10.244.1.0/24]}\nsocket: /run/x/a.sock\n"
+        "uplinks: [{name: u, device: net_null0, addresses: [192.168.50.1/24]}]\n"
+        "loadBalancer: {pools: [192.168.50.200/29, '2001:db8::1-2001:db8::9']}\n");
+    ASSERT_EQ(config.load_balancer.pools.size(), 2U);
+    EXPECT_EQ(to_string(config.load_balancer.pools[0]), "192.168.50.200-192.168.50.207");
+    EXPECT_EQ(to_string(config.load_balancer.pools[1]), "2001:db8::1-2001:db8::9");
+    EXPECT_EQ(config.load_balancer.state, "/run/x/a.addresses.json");
+    EXPECT_NE(describe(config).find("192.168.50.200-192.168.50.207, 2001:db8::1-2001:db8::9"),
+              std::string::npos);
+    EXPECT_EQ(load("node: a\npods: {cidrs: [10.244.1.0/24]}\n"
+                   "loadBalancer: {state: /var/lib/podlane/addresses.json}\n")
+                  .load_balancer.state,
+              "/var/lib/podlane/addresses.json");
+}
+
 class BadConfig : public testing::TestWithParam<fs::path> {};
 
 TEST_P(BadConfig, IsRefusedWithOneLine) {

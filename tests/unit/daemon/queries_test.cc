@@ -44,8 +44,9 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     dataplane_.totals = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
 
     const Json stats = ok(controller_->stats());
-    EXPECT_EQ(keys(stats), (std::set<std::string>{"generation", "ports", "workers", "drops",
-                                                  "flows", "services", "affinity"}));
+    EXPECT_EQ(keys(stats),
+              (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
+                                     "affinity", "loadBalancer"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 0}, {"full", 6}}));
     EXPECT_EQ(stats.at("generation"), generation());
     EXPECT_EQ(stats.at("ports")[0], (Json{{"name", "uplink0"},

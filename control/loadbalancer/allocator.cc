@@ -1,0 +1,387 @@
+#include "control/loadbalancer/allocator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "control/compile/compiler.h"
+#include "control/compile/frontends.h"
+#include "lib/base/stable_hash.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Services = ObjectStore::Map<Service>;
+using Nodes = ObjectStore::Map<Node>;
+
+bool is_balanced(const std::optional<Object>& object) {
+    return object && std::get<ObjectPtr<Service>>(*object)->type == ServiceType::kLoadBalancer;
+}
+
+bool touches_balanced(const ChangeSet& plan) {
+    for (const auto* list : {&plan.added, &plan.changed, &plan.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind != Kind::kService) continue;
+            if (is_balanced(change.before) || is_balanced(change.after)) return true;
+        }
+    }
+    return false;
+}
+
+/// The objects of a kind that there will be with the plan.
+template <class T>
+ObjectStore::Map<T> all_after(const ObjectStore& store, const ChangeSet& plan) {
+    ObjectStore::Map<T> objects = store.all<T>();
+    for (const auto* list : {&plan.added, &plan.changed, &plan.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind != T::kKind) continue;
+            const NamespacedName name{change.key.name_space, change.key.name};
+            if (change.after) {
+                objects[name] = std::get<ObjectPtr<T>>(*change.after);
+            } else {
+                objects.erase(name);
+            }
+        }
+    }
+    return objects;
+}
+
+/// The Service's families, the one of its first clusterIP first.
+std::vector<AddressFamily> families_of(const Service& service, AddressFamily default_family) {
+    AddressFamily first = default_family;
+    if (!service.cluster_ips.empty()) {
+        first = service.cluster_ips.front().is_v4() ? AddressFamily::kIpv4 : AddressFamily::kIpv6;
+    } else if (!service.ip_families.empty()) {
+        first = service.ip_families.front();
+    }
+    const AddressFamily second =
+        first == AddressFamily::kIpv4 ? AddressFamily::kIpv6 : AddressFamily::kIpv4;
+    std::vector<AddressFamily> out;
+    for (const AddressFamily family : {first, second}) {
+        if (has_family(service, family, default_family)) out.push_back(family);
+    }
+    return out;
+}
+
+bool is_of(const IpAddress& address, AddressFamily family) noexcept {
+    return address.is_v4() == (family == AddressFamily::kIpv4);
+}
+
+constexpr const char* name_of(AddressFamily family) noexcept {
+    return family == AddressFamily::kIpv4 ? "IPv4" : "IPv6";
+}
+
+/// The first and the last address of an IPv4 subnet are nobody's (RFC 1122 section 3.2.1.3).
+bool is_subnets_own(const NodeConfig& config, const IpAddress& address) {
+    for (const UplinkConfig& uplink : config.uplinks) {
+        for (const InterfaceAddress& own : uplink.addresses) {
+            if (!own.address.is_v4() || own.length >= 31) continue;
+            const AddressRange subnet = range_of(own.subnet());
+            if (address == subnet.first || address == subnet.last) return true;
+        }
+    }
+    return false;
+}
+
+/// One allocation, from scratch: the same outcome for the same Services, Nodes and memory.
+class Allocation {
+  public:
+    Allocation(const NodeConfig& config, const AddressMemory& memory, const Services& services,
+               const Nodes& nodes)
+        : config_(config), memory_(memory) {
+        reserve(services, nodes);
+        for (const auto& each : memory.gone) {
+            for (const IpAddress& address : each.addresses) gone_.insert(address);
+        }
+        for (const auto& [name, service] : services) {
+            if (asks_pools(*service) && is_ours(*service)) claimants_.push_back({name, service});
+        }
+        // Elders first: what comes later moves nobody. Without a time of creation: last.
+        std::stable_sort(claimants_.begin(), claimants_.end(), [](const auto& a, const auto& b) {
+            return std::tuple(a.service->created.empty(), std::string_view(a.service->created)) <
+                   std::tuple(b.service->created.empty(), std::string_view(b.service->created));
+        });
+        const AddressFamily usual = default_family(config);
+        for (Claimant& claimant : claimants_) {
+            claimant.families = families_of(*claimant.service, usual);
+            read_requests(claimant);
+        }
+    }
+
+    void run() {
+        for_each_lack([this](Claimant& c, AddressFamily family) { keep_held(c, family); });
+        for_each_lack([this](Claimant& c, AddressFamily family) { take_requested(c, family); });
+        for_each_lack([this](Claimant& c, AddressFamily family) { take_former(c, family); });
+        for_each_lack([this](Claimant& c, AddressFamily family) { take_new(c, family); });
+    }
+
+    /// The Service with its new status.
+    struct Completed {
+        NamespacedName name;
+        ObjectPtr<Service> before;
+        ObjectPtr<Service> after;
+    };
+    [[nodiscard]] std::vector<Completed> completed() const {
+        std::vector<Completed> out;
+        for (const Claimant& claimant : claimants_) {
+            auto service = std::make_shared<Service>(*claimant.service);
+            service->load_balancer.clear();
+            for (const AddressFamily family : claimant.families) {
+                if (const auto at = claimant.given.find(family); at != claimant.given.end()) {
+                    service->load_balancer.push_back({at->second, {}, false});
+                }
+            }
+            service->from_pools = !service->load_balancer.empty();
+            service->address_problem = claimant.problem;
+            out.push_back({claimant.name, claimant.service, std::move(service)});
+        }
+        return out;
+    }
+
+    [[nodiscard]] AddressMemory remembered() const {
+        AddressMemory out;
+        for (const auto& [address, name] : holders_) out.held[name].push_back(address);
+        const auto add_gone = [&](const NamespacedName& name,
+                                  const std::vector<IpAddress>& addresses) {
+            AddressMemory::Gone gone{name, {}};
+            for (const IpAddress& address : addresses) {
+                if (!holders_.contains(address) && is_in_pool(address)) {
+                    gone.addresses.push_back(address);
+                }
+            }
+            if (!gone.addresses.empty()) out.gone.push_back(std::move(gone));
+        };
+        for (const auto& each : memory_.gone) add_gone(each.service, each.addresses);
+        for (const auto& [name, addresses] : memory_.held) add_gone(name, addresses);
+        const size_t excess = out.gone.size() - std::min(out.gone.size(), AddressMemory::kMostGone);
+        out.gone.erase(out.gone.begin(), out.gone.begin() + static_cast<std::ptrdiff_t>(excess));
+        return out;
+    }
+
+  private:
+    struct Claimant {
+        NamespacedName name;
+        ObjectPtr<Service> service;
+        std::vector<AddressFamily> families{};
+        std::map<AddressFamily, IpAddress> requested{};
+        std::map<AddressFamily, IpAddress> given{};
+        AddressProblem problem{};
+    };
+
+    /// Nobody else has set its status.
+    static bool is_ours(const Service& service) noexcept {
+        return service.from_pools || service.load_balancer.empty();
+    }
+
+    bool is_in_pool(const IpAddress& address) const {
+        return std::ranges::any_of(config_.load_balancer.pools, [&](const AddressRange& pool) {
+            return pool.contains(address);
+        });
+    }
+
+    /// Addresses that are somebody's already, and whose.
+    void reserve(const Services& services, const Nodes& nodes) {
+        for (const auto& [name, node] : nodes) {
+            for (const auto* list : {&node->internal_ips, &node->external_ips}) {
+                for (const IpAddress& address : *list) {
+                    taken_.emplace(address, "Node " + node->meta.name);
+                }
+            }
+        }
+        for (const auto& [name, service] : services) {
+            const std::string owner = "Service " + to_string(name);
+            for (const IpAddress& address : service->external_ips) taken_.emplace(address, owner);
+            if (service->type != ServiceType::kLoadBalancer || is_ours(*service)) continue;
+            for (const LoadBalancerIngress& ingress : service->load_balancer) {
+                if (!ingress.ip || !is_in_pool(*ingress.ip)) continue;
+                taken_.emplace(*ingress.ip, owner);
+                holders_.emplace(*ingress.ip, name);
+            }
+        }
+    }
+
+    void read_requests(Claimant& claimant) {
+        for (const std::string& text : claimant.service->requested_addresses) {
+            const auto address = parse_ip(text);
+            if (!address) {
+                claimant.problem = {"InvalidRequest", fmt::format("{} is no address", text)};
+                continue;
+            }
+            claimant.requested.emplace(
+                address->is_v4() ? AddressFamily::kIpv4 : AddressFamily::kIpv6, *address);
+        }
+    }
+
+    template <class Visit>
+    void for_each_lack(Visit visit) {
+        for (Claimant& claimant : claimants_) {
+            for (const AddressFamily family : claimant.families) {
+                if (!claimant.given.contains(family)) visit(claimant, family);
+            }
+        }
+    }
+
+    bool is_free(const IpAddress& address) const {
+        return is_in_pool(address) && !taken_.contains(address) &&
+               !is_subnets_own(config_, address);
+    }
+
+    void give(Claimant& claimant, AddressFamily family, const IpAddress& address) {
+        claimant.given.emplace(family, address);
+        taken_.emplace(address, "Service " + to_string(claimant.name));
+        holders_.emplace(address, claimant.name);
+    }
+
+    /// The first free one of `addresses`, of the family, unless another one is asked for.
+    void give_first(Claimant& claimant, AddressFamily family,
+                    const std::vector<IpAddress>& addresses) {
+        const auto wanted = claimant.requested.find(family);
+        for (const IpAddress& address : addresses) {
+            if (!is_of(address, family) || !is_free(address)) continue;
+            if (wanted != claimant.requested.end() && wanted->second != address) continue;
+            give(claimant, family, address);
+            return;
+        }
+    }
+
+    void keep_held(Claimant& claimant, AddressFamily family) {
+        const auto at = memory_.held.find(claimant.name);
+        if (at != memory_.held.end()) give_first(claimant, family, at->second);
+    }
+
+    void take_requested(Claimant& claimant, AddressFamily family) {
+        const auto at = claimant.requested.find(family);
+        if (at == claimant.requested.end()) return;
+        const IpAddress& address = at->second;
+        if (is_free(address)) {
+            give(claimant, family, address);
+        } else if (const auto taken = taken_.find(address); taken != taken_.end()) {
+            claimant.problem = {"AddressInUse",
+                                fmt::format("{} is {}'s", to_string(address), taken->second)};
+        } else {
+            claimant.problem = {"OutsidePools", fmt::format("{} is not an address of "
+                                                            "loadBalancer.pools",
+                                                            to_string(address))};
+        }
+    }
+
+    void take_former(Claimant& claimant, AddressFamily family) {
+        if (claimant.requested.contains(family)) return;
+        for (const auto& each : memory_.gone) {
+            if (each.service != claimant.name || claimant.given.contains(family)) continue;
+            give_first(claimant, family, each.addresses);
+        }
+    }
+
+    /// From a place that the name decides on; addresses that were others' come last.
+    void take_new(Claimant& claimant, AddressFamily family) {
+        if (claimant.requested.contains(family) || claimant.problem.reason == "InvalidRequest") {
+            return;
+        }
+        uint64_t size = 0;
+        for (const AddressRange& pool : config_.load_balancer.pools) {
+            if (is_of(pool.first, family)) size += pool.count();
+        }
+        if (size == 0) {
+            const bool needs_it =
+                claimant.service->ip_family_policy == IpFamilyPolicy::kRequireDualStack;
+            if (claimant.families.size() == 2 && !needs_it) return;
+            claimant.problem = {
+                "NoPool", fmt::format("loadBalancer.pools has no {} addresses", name_of(family))};
+            return;
+        }
+        const uint64_t start = stable_hash(to_string(claimant.name)) % size;
+        for (const bool also_gone : {false, true}) {
+            for (uint64_t i = 0; i < size; ++i) {
+                const IpAddress address = nth(family, (start + i) % size);
+                if (!is_free(address) || (!also_gone && gone_.contains(address))) continue;
+                give(claimant, family, address);
+                return;
+            }
+        }
+        claimant.problem = {"PoolExhausted",
+                            fmt::format("loadBalancer.pools: each of {} {} addresses is taken",
+                                        size, name_of(family))};
+    }
+
+    IpAddress nth(AddressFamily family, uint64_t index) const {
+        for (const AddressRange& pool : config_.load_balancer.pools) {
+            if (!is_of(pool.first, family)) continue;
+            if (index < pool.count()) return address_plus(pool.first, index);
+            index -= pool.count();
+        }
+        return {};
+    }
+
+    const NodeConfig& config_;
+    const AddressMemory& memory_;
+    std::vector<Claimant> claimants_;
+    std::map<IpAddress, std::string> taken_;
+    std::map<IpAddress, NamespacedName> holders_;
+    std::set<IpAddress> gone_;
+};
+
+/// Puts the new form of a Service that the plan has into it; false when it has none of that key.
+bool put(ChangeSet& plan, const ObjectKey& key, const ObjectPtr<Service>& after) {
+    for (auto* list : {&plan.added, &plan.changed}) {
+        const auto at = std::ranges::lower_bound(*list, key, {}, &Change::key);
+        if (at == list->end() || at->key != key) continue;
+        at->after = Object(after);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool asks_pools(const Service& service) noexcept {
+    return service.type == ServiceType::kLoadBalancer && service.load_balancer_class.empty() &&
+           !is_unserved(service);
+}
+
+std::optional<AddressAllocator::Outcome> AddressAllocator::complete(const ObjectStore& store,
+                                                                    ChangeSet& plan) const {
+    if (config_.load_balancer.pools.empty() || !touches_balanced(plan)) return std::nullopt;
+    Allocation allocation(config_, memory_, all_after<Service>(store, plan),
+                          all_after<Node>(store, plan));
+    allocation.run();
+    Outcome out;
+    out.memory = allocation.remembered();
+    out.totals.refused = totals_.refused;
+    std::vector<Change> waiting;  // had no address, and are in no plan
+    for (const auto& each : allocation.completed()) {
+        const ObjectKey key{Kind::kService, each.name.name_space, each.name.name};
+        const AddressProblem& problem = each.after->address_problem;
+        ++(problem.reason.empty() ? out.totals.assigned : out.totals.pending);
+        const auto stored = store.find<Service>(each.name);
+        if (!problem.reason.empty() && (!stored || stored->address_problem != problem)) {
+            ++out.totals.refused;
+            const Origin& origin = each.after->meta.origin;
+            out.notices.push_back(fmt::format("{}:{}: Service {}: no address ({}): {}",
+                                              origin.document, origin.line, to_string(each.name),
+                                              problem.reason, problem.message));
+        }
+        if (!put(plan, key, each.after) && *each.before != *each.after) {
+            waiting.push_back({key, Object(each.before), Object(each.after)});
+        }
+    }
+    // What was applied without a status may be, with it, what is there.
+    const auto is_same = [](const Change& change) {
+        return equal_objects(*change.before, *change.after);
+    };
+    plan.unchanged += std::erase_if(plan.changed, is_same);
+    std::ranges::move(waiting, std::back_inserter(plan.changed));
+    std::ranges::sort(plan.changed, {}, &Change::key);
+    return out;
+}
+
+void AddressAllocator::accept(Outcome outcome) {
+    memory_ = std::move(outcome.memory);
+    totals_ = outcome.totals;
+}
+
+}  // namespace podlane::control

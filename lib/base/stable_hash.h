@@ -1,0 +1,26 @@
+// A hash that is the same on every machine and in every release: for choices that nodes make alike
+// without talking, and that outlive a restart. Not for hash tables that strangers fill. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace podlane {
+
+/// FNV-1a over the bytes, its bits then mixed (MurmurHash3's finalizer), so that each of them
+/// depends on every byte. `seed`: the hash of what stands before.
+[[nodiscard]] constexpr uint64_t stable_hash(std::span<const uint8_t> bytes,
+                                             uint64_t seed = 0) noexcept {
+    uint64_t hash = 0xcbf29ce484222325u ^ seed;
+    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
+    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return hash ^ (hash >> 33);
+}
+
+[[nodiscard]] inline uint64_t stable_hash(std::string_view text, uint64_t seed = 0) noexcept {
+    return stable_hash(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()), seed);
+}
+
+}  // namespace podlane

@@ -1,0 +1,112 @@
+// Addresses from loadBalancer.pools, as the socket shows them.
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/daemon/node_fixture.h"
+
+namespace podlane::control {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kBalanced = R"(
+apiVersion: v1
+kind: Service
+metadata: {name: lb, namespace: default}
+spec: {type: LoadBalancer, clusterIP: 10.96.0.20, ports: [{port: 80, nodePort: 30090}]}
+)";
+
+class Addresses : public NodeFixture {
+  protected:
+    Addresses() {
+        folder_ = ::mkdtemp(template_);
+        config_.load_balancer.pools = {*parse_address_range("192.168.50.200-192.168.50.201")};
+        config_.load_balancer.state = folder_ / "addresses.json";
+        start();
+    }
+    ~Addresses() override { fs::remove_all(folder_); }
+
+    Json service(const std::string& name) {
+        return ok(controller_->get("services", "default/" + name, std::nullopt)).at("items")[0];
+    }
+    std::string address_of(const std::string& name) {
+        return service(name).at("status").at("loadBalancer").at("ingress")[0].at("ip");
+    }
+    static std::string named(const std::string& name, int number) {
+        std::string text = kBalanced;
+        text.replace(text.find("lb,"), 2, name);
+        text.replace(text.find("0.20"), 4, "0." + std::to_string(30 + number));
+        text.replace(text.find("30090"), 5, std::to_string(30100 + number));
+        return text;
+    }
+
+    char template_[32] = "/tmp/podlane-daemon-XXXXXX";
+    fs::path folder_;
+};
+
+TEST_F(Addresses, AreInTheServicesStatusAndServed) {
+    EXPECT_TRUE(apply(kBalanced).at("notices").empty());
+    const std::string address = address_of("lb");
+    bool served = false;
+    const Json frontends = ok(controller_->get("frontends", "default/lb", std::nullopt));
+    for (const Json& frontend : frontends.at("items")) {
+        served =
+            served || (frontend.at("kind") == "LoadBalancer" && frontend.at("address") == address);
+    }
+    EXPECT_TRUE(served);
+    EXPECT_EQ(apply(kBalanced).at("unchanged"), 1);
+    EXPECT_EQ(ok(controller_->stats()).at("loadBalancer"),
+              (Json{{"assigned", 1}, {"pending", 0}, {"refused", 0}}));
+}
+
+TEST_F(Addresses, StayOverARestartAlsoWhenThatIsNotWhereTheNameLeads) {
+    apply(named("first", 1));
+    apply(named("second", 2));
+    const std::string second = address_of("second");
+    ok(controller_->remove("services", "default/first"));
+    controller_.reset();
+    start();
+    apply(named("second", 2));
+    EXPECT_EQ(address_of("second"), second);
+    controller_.reset();
+    std::ofstream(config_.load_balancer.state) << "no JSON";
+    start();
+    apply(named("second", 2));
+    EXPECT_NE(address_of("second"), "") << "a file that is spoilt stops nobody";
+}
+
+TEST_F(Addresses, AnExhaustedPoolIsSaidInTheReplyTheStatusTheHealthAndTheCounters) {
+    apply(named("first", 1));
+    apply(named("second", 2));
+    const Json reply = apply(named("third", 3));
+    ASSERT_EQ(reply.at("notices").size(), 1U);
+    const std::string notice = reply.at("notices")[0];
+    EXPECT_NE(notice.find("Service default/third: no address (PoolExhausted)"), std::string::npos)
+        << notice;
+    EXPECT_EQ(service("third").at("status").at("conditions")[0].at("reason"), "PoolExhausted");
+    EXPECT_EQ(ok(controller_->health()).at("status"), "degraded");
+    EXPECT_EQ(ok(controller_->stats()).at("loadBalancer"),
+              (Json{{"assigned", 2}, {"pending", 1}, {"refused", 1}}));
+
+    const Json gone = ok(controller_->remove("services", "default/first"));
+    ASSERT_EQ(gone.at("changed").size(), 1U);
+    EXPECT_EQ(gone.at("changed")[0].at("name"), "third");
+    EXPECT_NE(address_of("third"), "");
+    EXPECT_EQ(ok(controller_->health()).at("status"), "ok");
+}
+
+TEST_F(Addresses, DiffTellsAndARefusalKeepsNothing) {
+    apply(named("first", 1));
+    EXPECT_EQ(ok(controller_->diff({{"t", named("second", 2)}})).at("added").size(), 1U);
+    // The clusterIP is another one's: neither the Service nor its address stays.
+    failure(controller_->apply({{"t", named("second", 1)}}));
+    EXPECT_EQ(ok(controller_->stats()).at("loadBalancer").at("assigned"), 1);
+    apply(named("second", 2));
+    apply(named("third", 3));
+    EXPECT_EQ(ok(controller_->stats()).at("loadBalancer").at("pending"), 1);
+}
+
+}  // namespace
+}  // namespace podlane::control
