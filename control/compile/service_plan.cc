@@ -44,6 +44,19 @@ std::string where(const Origin& origin) {
     return fmt::format("{}:{}: ", origin.document, origin.line);
 }
 
+/// As kube-proxy counts them for healthCheckNodePort: addresses, whatever their ports.
+uint32_t local_ready(const ServiceCandidates& candidates, bool v4) {
+    std::set<IpAddress> addresses;
+    for (const auto& port : candidates.by_port) {
+        for (const EndpointCandidate& each : port) {
+            if (each.local && each.ready && each.address.is_v4() == v4) {
+                addresses.insert(each.address);
+            }
+        }
+    }
+    return static_cast<uint32_t>(addresses.size());
+}
+
 Error conflict(const Origin& origin, const NamespacedName& name, const char* path,
                const std::string& value, const NamespacedName& other) {
     return {fmt::format("{}Service {}: {}: {} is already taken by Service {}", where(origin),
@@ -106,7 +119,7 @@ ServiceDelta ServiceCompiler::affected(const NodeFacts& before, const NodeFacts&
 bool ServiceCompiler::Plan::is_empty() const noexcept {
     return planned.v4.frontends.empty() && planned.v6.frontends.empty() &&
            planned.v4.cluster_ips.empty() && planned.v6.cluster_ips.empty() &&
-           interests.unplaced.empty() && !interests.selector && !interests.by_zone;
+           interests.unplaced.empty() && !interests.selector && !interests.by_zone && !health;
 }
 
 template <Family F>
@@ -159,11 +172,15 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     ServiceCandidates candidates = gather_candidates(*service, store, facts);
     const auto at = records_.find(plan.owner);
     const Record* record = at != records_.end() ? &at->second : nullptr;
+    if (service->health_check_node_port != 0)
+        plan.health = {service->health_check_node_port, {}, {}};
     if (has_family(*service, AddressFamily::kIpv4, facts.default_family)) {
         plan_family<V4>(*service, candidates, record, plan);
+        if (plan.health) plan.health->local_v4 = local_ready(candidates, true);
     }
     if (has_family(*service, AddressFamily::kIpv6, facts.default_family)) {
         plan_family<V6>(*service, candidates, record, plan);
+        if (plan.health) plan.health->local_v6 = local_ready(candidates, false);
     }
     plan.interests.unplaced = std::move(candidates.unplaced);
     plan.interests.by_zone = candidates.by_zone;

@@ -108,6 +108,7 @@ void ServiceCompiler::commit(const Plan& plan, Snapshot& next) {
     assign_ids(plan, record);
     commit_family<V4>(plan, record, next);
     commit_family<V6>(plan, record, next);
+    note_health(plan);
     record.interests = plan.interests;
     index(plan.owner, record.interests, true);
     if (plan.is_empty()) records_.erase(plan.owner);
@@ -220,6 +221,19 @@ ServiceId ServiceCompiler::take_id(const ServicePortName& name) {
     }
     names_.emplace(id, name);
     return ServiceId{id};
+}
+
+void ServiceCompiler::note_health(const Plan& plan) {
+    if (plan.owner.is_pod) return;
+    const auto before = health_checks_.find(plan.owner.name);
+    const bool had_one = before != health_checks_.end();
+    if (had_one ? plan.health == before->second : !plan.health) return;
+    ++health_epoch_;
+    if (plan.health) {
+        health_checks_[plan.owner.name] = *plan.health;
+    } else {
+        health_checks_.erase(before);
+    }
 }
 
 void ServiceCompiler::index(const Owner& owner, const Interests& interests, bool add) {

@@ -35,6 +35,15 @@ struct ServiceDelta {
     }
 };
 
+/// What healthCheckNodePort tells of a Service: how many of its ready endpoints are on this node,
+/// by family; none: the Service does not have the family.
+struct HealthCheck {
+    uint16_t port = 0;
+    std::optional<uint32_t> local_v4, local_v6;
+    friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
+};
+using HealthChecks = std::map<NamespacedName, HealthCheck>;
+
 /// A ServiceId in words.
 struct ServicePortName {
     bool is_host_port = false;  ///< `name` is a Pod's then
@@ -78,6 +87,10 @@ class ServiceCompiler {
     [[nodiscard]] const std::map<uint32_t, ServicePortName>& service_ports() const noexcept {
         return names_;
     }
+    /// Of all Services that have one.
+    [[nodiscard]] const HealthChecks& health_checks() const noexcept { return health_checks_; }
+    /// Rises when health_checks() changes.
+    [[nodiscard]] uint64_t health_epoch() const noexcept { return health_epoch_; }
 
   private:
     /// Who has frontends. Services before Pods.
@@ -150,6 +163,7 @@ class ServiceCompiler {
         Origin origin;
         BothFamilies<Planned> planned;
         Interests interests;
+        std::optional<HealthCheck> health;
 
         [[nodiscard]] bool is_empty() const noexcept;
     };
@@ -181,6 +195,7 @@ class ServiceCompiler {
     void settle(const FrontendKey<F>& key, Snapshot& next);
     void assign_ids(const Plan& plan, Record& record);
     [[nodiscard]] ServiceId take_id(const ServicePortName& name);
+    void note_health(const Plan& plan);
     void index(const Owner& owner, const Interests& interests, bool add);
     template <Family F>
     void note_conflicts(const Owner& owner, std::vector<std::string>& notices) const;
@@ -194,6 +209,8 @@ class ServiceCompiler {
     std::map<std::string, std::map<std::string, Labels>> from_pods_;
     std::map<IpAddress, std::set<Owner>> unplaced_;
     std::set<NamespacedName> by_zone_;  // Services; see Interests
+    HealthChecks health_checks_;
+    uint64_t health_epoch_ = 0;
 };
 
 /// Whether any container of the pod has a port on the node.

@@ -27,6 +27,7 @@ Controller::Controller(NodeConfig config, ControllerParts parts)
       dataplane_(parts.dataplane),
       taps_(parts.taps),
       now_ms_(std::move(parts.now_ms)),
+      health_checks_changed_(std::move(parts.health_checks_changed)),
       started_ms_(now_ms_()),
       addresses_(config_),
       compiler_(config_) {
@@ -199,7 +200,22 @@ Result<std::vector<std::string>> Controller::publish(const ChangeSet* objects, b
     dataplane_.publish(compiled->snapshot);
     pending_ = false;
     refresh_wanted();
+    tell_health_checks();
     return std::move(compiled->notices);
+}
+
+void Controller::tell_health_checks() {
+    const ServiceCompiler& services = compiler_.services();
+    if (!health_checks_changed_ || services.health_epoch() == health_epoch_) return;
+    health_epoch_ = services.health_epoch();
+    // Where NodePorts are served, as kube-proxy; without a host interface the kernel has none.
+    std::vector<IpAddress> addresses;
+    if (config_.host) {
+        const Snapshot& live = *compiler_.current();
+        for (const auto& own : live.v4.node_port_addresses) addresses.emplace_back(own);
+        for (const auto& own : live.v6.node_port_addresses) addresses.emplace_back(own);
+    }
+    health_checks_changed_(services.health_checks(), addresses);
 }
 
 void Controller::remember_baseline(PortId port) {

@@ -36,11 +36,16 @@ struct PodAddRequest {
     std::string ifname = "eth0";
 };
 
+using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
+
 /// What a controller works with; all of it must outlive the controller.
 struct ControllerParts {
     Dataplane& dataplane;
     TapMaker& taps;
     std::function<uint64_t()> now_ms;  ///< a monotonic clock
+    /// Called after a generation that changed them, with the addresses of this node's kernel at
+    /// which they are to be answered; may be empty.
+    HealthChecksChanged health_checks_changed = {};
 };
 
 /// Threads: one. Answers are those of docs/rpc.md.
@@ -76,6 +81,8 @@ class Controller {
     RpcResult drops();
     RpcResult explain(const ExplainRequest& request);
     RpcResult health();
+    /// Whether all workers run and no uplink or host interface is lost.
+    [[nodiscard]] bool is_serving() const;
 
     // events.cc
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
@@ -100,6 +107,7 @@ class Controller {
     /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
     Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
     [[nodiscard]] TopologyInput topology() const;
+    void tell_health_checks();
     void remember_baseline(PortId port);
     [[nodiscard]] unsigned tap_queues() const;
     [[nodiscard]] LiveView live() const;
@@ -139,7 +147,9 @@ class Controller {
     Dataplane& dataplane_;
     TapMaker& taps_;
     const std::function<uint64_t()> now_ms_;
+    const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;
+    uint64_t health_epoch_ = 0;  ///< that was told
 
     ObjectStore store_;
     AddressAllocator addresses_;

@@ -29,7 +29,12 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       events_(io_, ::dup(dataplane.event_fd())),
       tick_(io_),
       publish_(io_),
-      controller_(std::move(config), {dataplane, taps, monotonic_ms}),
+      service_health_(io_, [this] { return controller_.is_serving(); }),
+      controller_(std::move(config),
+                  {dataplane, taps, monotonic_ms,
+                   [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
+                       service_health_.sync(checks, addresses);
+                   }}),
       server_(io_, methods_, {.path = controller_.config().socket}) {
     register_methods(methods_, controller_, dpdk);
 }
@@ -50,6 +55,7 @@ void Daemon::run(const std::function<void()>& ready) {
 void Daemon::stop() {
     ending_ = true;
     server_.stop();
+    service_health_.stop();
     boost::system::error_code ignored;
     events_.cancel(ignored);
     tick_.cancel();

@@ -13,6 +13,7 @@
 #include "control/config/node_config.h"
 #include "control/daemon/controller.h"
 #include "control/daemon/tap_maker.h"
+#include "control/health/service_health.h"
 #include "control/rpc/methods.h"
 #include "control/rpc/server.h"
 #include "lib/base/result.h"
@@ -47,6 +48,7 @@ class Daemon {
     boost::asio::steady_timer publish_;
     bool publish_scheduled_ = false;
     bool ending_ = false;
+    ServiceHealth service_health_;
     Controller controller_;
     RpcMethods methods_;
     RpcServer server_;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "control/daemon/controller.h"
@@ -20,6 +21,10 @@ constexpr size_t kFlowLimit = 10'000;
 constexpr std::string_view kKinds =
     "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
     "ports, neighbors, fdb, routes, flows, workers, frontends";
+
+bool is_alive(const WorkerInfo& worker) {
+    return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
+}
 
 RpcFailure not_found(std::string_view kind, std::string_view name) {
     return {rpc_code::kNotFound, fmt::format("{}: there is no {}", kind, name)};
@@ -110,6 +115,11 @@ RpcResult Controller::explain(const ExplainRequest& request) {
     return std::move(answered).value();
 }
 
+bool Controller::is_serving() const {
+    const auto workers = dataplane_.workers();
+    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+}
+
 RpcResult Controller::health() {
     Json problems = Json::array();
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
@@ -134,8 +144,7 @@ RpcResult Controller::health() {
     Json workers = Json::array();
     const uint64_t generation = compiler_.current()->generation;
     for (const WorkerInfo& worker : dataplane_.workers()) {
-        const bool alive =
-            ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
+        const bool alive = is_alive(worker);
         if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
         workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
     }

@@ -1,6 +1,7 @@
 """kube-proxy's contract beyond addresses and ports: policies, conditions, hints, refusals."""
 
 import collections
+import json
 import time
 
 import cluster as lab
@@ -108,6 +109,39 @@ def local_policies(report, cluster, family, here, there):
     with report.check(f"IPv{family}: externalTrafficPolicy Local: a pod here gets what is there"):
         expect_equal(set(servers(here.namespace, cluster.nodes["a"].address(family),
                                  30100 + family)), {there.name})
+
+
+def health_check(report, cluster, family, here, there):
+    """What a load balancer asks to find the nodes that have endpoints."""
+    name = f"checked{family}"
+    port = 32100 + family
+    made = load_balancer(name, family, 28)
+    made["spec"].update(externalTrafficPolicy="Local", healthCheckNodePort=port)
+
+    def asked(node, client):
+        address = cluster.nodes[node].address(family)
+        url = f"http://[{address}]:{port}/" if family == 6 else f"http://{address}:{port}/"
+        done = client.run(["curl", "-sgi", "--max-time", "5", url])
+        head, _, body = done.stdout.partition("\n\n")
+        answer = json.loads(body)
+        expect_equal(answer["service"], {"namespace": "default", "name": name})
+        expect_equal(answer["serviceProxyHealthy"], True)
+        expect(f"X-Load-Balancing-Endpoint-Weight: {answer['localEndpoints']}" in head, head)
+        return int(head.split()[1]), answer["localEndpoints"]
+
+    cluster.apply(made, slice_of(name, family, [at(here, family)]))
+    for who, client in (("outside", cluster.outside), ("a pod", there.namespace)):
+        with report.check(f"IPv{family}: healthCheckNodePort tells {who} which node has endpoints"):
+            expect_equal([asked("a", client), asked("b", client)], [(200, 1), (503, 0)])
+    cluster.apply(slice_of(name, family, [at(there, family), at(here, family, ready=False)]))
+    with report.check(f"IPv{family}: healthCheckNodePort follows the endpoints"):
+        expect_equal([asked("a", cluster.outside), asked("b", cluster.outside)],
+                     [(503, 0), (200, 1)])
+    made["spec"].update(externalTrafficPolicy="Cluster")
+    del made["spec"]["healthCheckNodePort"]
+    cluster.apply(made)
+    with report.check(f"IPv{family}: healthCheckNodePort goes with policy Local"):
+        expect_equal(how(cluster.outside, cluster.nodes["a"].address(family), port), "refused")
 
 
 def terminating(report, cluster, family, here, there):
@@ -281,6 +315,7 @@ def tests(report, _options, cluster):
         outside_addresses(report, cluster, family, here, there)
         source_ranges(report, cluster, family, here, other, there)
         local_policies(report, cluster, family, here, there)
+        health_check(report, cluster, family, here, there)
         terminating(report, cluster, family, here, there)
         not_ready(report, cluster, family, here, there)
         hints(report, cluster, family, here, there)

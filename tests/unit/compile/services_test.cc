@@ -389,5 +389,32 @@ TEST(Services, FrontendsOfOnePortShareTheirEndpointSet) {
         << "what did not change is not built again";
 }
 
+TEST(Services, AHealthCheckCountsReadyAddressesOfThisNodeOnce) {
+    World world;
+    const auto web = [](std::string_view policy) {
+        return service("web", fmt::format("{{type: LoadBalancer, clusterIP: 10.96.0.3, {}, ports: "
+                                          "[{{name: http, port: 80}}, {{name: tls, port: 443}}]}}",
+                                          policy));
+    };
+    const std::string local = web("externalTrafficPolicy: Local, healthCheckNodePort: 32000");
+    const auto checks = [&] { return world.compiler.services().health_checks(); };
+    ASSERT_EQ(world.apply(local), "");
+    const HealthCheck none{32000, 0, std::nullopt};
+    EXPECT_EQ(checks(), (HealthChecks{{{"default", "web"}, none}}));
+    ASSERT_EQ(world.apply(slice("web",
+                                {"10.244.1.5 @node-a", "10.244.1.6 @node-a notready",
+                                 "10.244.1.7 @node-a terminating", "10.244.2.5 @node-b"},
+                                "{name: http, port: 8080}, {name: tls, port: 8443}")),
+              "");
+    EXPECT_EQ(checks().at({"default", "web"}).local_v4, 1u);
+    EXPECT_EQ(checks().at({"default", "web"}).local_v6, std::nullopt);
+    const uint64_t epoch = world.compiler.services().health_epoch();
+    ASSERT_EQ(world.apply(service("other", "{clusterIP: 10.96.0.4, ports: [{port: 80}]}")), "");
+    EXPECT_EQ(world.compiler.services().health_epoch(), epoch) << "nothing to tell";
+    ASSERT_EQ(world.apply(web("externalTrafficPolicy: Cluster")), "");
+    EXPECT_TRUE(checks().empty());
+    EXPECT_GT(world.compiler.services().health_epoch(), epoch);
+}
+
 }  // namespace
 }  // namespace podlane::control::test

@@ -92,7 +92,11 @@ class NodeFixture : public testing::Test {
     }
     void make() {
         controller_ = std::make_unique<Controller>(
-            config_, ControllerParts{dataplane_, taps_, [this] { return now_ms_; }});
+            config_, ControllerParts{dataplane_, taps_, [this] { return now_ms_; },
+                                     [this](const HealthChecks& checks, const auto& addresses) {
+                                         health_checks_.push_back(checks);
+                                         health_addresses_ = addresses;
+                                     }});
     }
 
     using Json = nlohmann::ordered_json;
@@ -150,6 +154,8 @@ class NodeFixture : public testing::Test {
     }
 
     uint64_t now_ms_ = 1'000'000;
+    std::vector<HealthChecks> health_checks_;  ///< each that the controller told of
+    std::vector<IpAddress> health_addresses_;  ///< with the last one
     NodeConfig config_ = node_a();
     FakeDataplane dataplane_;
     FakeTaps taps_;

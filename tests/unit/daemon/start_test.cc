@@ -135,5 +135,28 @@ TEST_F(Start, HealthIsOkAndNamesTheWorkers) {
     EXPECT_EQ(health.at("workers")[0], (Json{{"id", 0}, {"alive", true}, {"generation", 1}}));
 }
 
+TEST_F(Start, HealthChecksAreToldOnceWithTheAddressesOfNodePorts) {
+    config_.cluster.node_port_addresses = {prefix("192.168.50.0/24")};
+    start();
+    apply(kWebService);
+    EXPECT_TRUE(health_checks_.empty()) << "there is none";
+    apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: checked}
+spec: {type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32000,
+       clusterIP: 10.96.0.77, ports: [{port: 80}]}
+)");
+    ASSERT_EQ(health_checks_.size(), 1u);
+    EXPECT_EQ(health_checks_[0].at({"default", "checked"}).port, 32000);
+    EXPECT_EQ(health_addresses_, (std::vector<IpAddress>{address("192.168.50.1")}));
+    ok(controller_->remove("service", "default/web"));
+    EXPECT_EQ(health_checks_.size(), 1u);
+    ok(controller_->remove("service", "default/checked"));
+    ASSERT_EQ(health_checks_.size(), 2u);
+    EXPECT_TRUE(health_checks_[1].empty());
+    EXPECT_TRUE(controller_->is_serving());
+}
+
 }  // namespace
 }  // namespace podlane::control
