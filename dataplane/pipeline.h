@@ -3,10 +3,9 @@
 
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
-#include "dataplane/stages/encap.h"
+#include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
-#include "dataplane/stages/rewrite.h"
 #include "dataplane/stages/tx.h"
 
 namespace podlane::dataplane {
@@ -17,6 +16,6 @@ struct PipelineOf {
     static void run(WorkerCtx& ctx, Burst burst) noexcept { (Stages::run(ctx, burst), ...); }
 };
 
-using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, RewriteStage, Encap, Tx>;
+using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Forward, Tx>;
 
 }  // namespace podlane::dataplane

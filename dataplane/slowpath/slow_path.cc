@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dataplane/stages/encap.h"
+#include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/tx.h"
 
@@ -76,7 +76,7 @@ Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
 
 void emit(WorkerCtx& ctx, Packet& packet) noexcept {
     const Burst one(&packet, 1);
-    Encap::run(ctx, one);
+    Forward::run(ctx, one);
     Tx::run(ctx, one);
 }
 

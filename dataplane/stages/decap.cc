@@ -64,9 +64,11 @@ void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcep
 }  // namespace
 
 void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
-    if (burst.empty()) return;
+    if (burst.empty() || !ctx.snapshot->overlay.enabled ||
+        ctx.snapshot->port(burst.front().in_port).kind != PortKind::kUplink) {
+        return;
+    }
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
-    if (!ingress.tunnel_end) return;
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kLookUp || packet.is(kFromOverlay)) continue;
         if (is_tunnelled(ctx, packet)) decapsulate(ctx, ingress, packet);

@@ -1,42 +1,7 @@
 #include "dataplane/stages/encap.h"
 
-#include <cstring>
+namespace podlane::dataplane::detail {
 
-#include "dataplane/checksum_offload.h"
-#include "lib/proto/vxlan.h"
-
-namespace podlane::dataplane {
-
-namespace {
-
-static_assert(RTE_PKTMBUF_HEADROOM >= kMaxOuterBytes, "the tunnel's headers go into the headroom");
-
-/// Both MAC addresses in one copy: dst and src stand next to one another in Adjacency and frame.
-void write_macs(uint8_t* frame, const Adjacency& adjacency) noexcept {
-    static_assert(offsetof(Adjacency, src) == offsetof(Adjacency, dst) + 6);
-    std::memcpy(frame, &adjacency.dst, 12);
-}
-
-/// The outer UDP source port: the inner flow's entropy, in the dynamic range (RFC 7348 section 5).
-be16 entropy_port(uint64_t hash) noexcept {
-    return be16(static_cast<uint16_t>(49152 + (hash >> 32 & 0x3fff)));
-}
-
-void finish_outer_ipv4(uint8_t* outer, const Adjacency& adjacency, uint32_t frame_bytes,
-                       uint16_t id) noexcept {
-    uint8_t* ip = outer + sizeof(EthernetHeader);
-    const be16 total(
-        static_cast<uint16_t>(frame_bytes + adjacency.outer_bytes - sizeof(EthernetHeader)));
-    const be16 identification(id);
-    store(ip + offsetof(Ipv4Header, total_bytes), total);
-    store(ip + offsetof(Ipv4Header, id), identification);
-    // The template's sum counts both fields as zero; the UDP checksum stays absent (RFC 7348).
-    store(ip + offsetof(Ipv4Header, checksum),
-          checksum_fold(adjacency.outer_partial_sum + total.raw + identification.raw));
-}
-
-/// UDP over IPv6 must carry a checksum for receivers that do not expect zero (RFC 6935 makes zero
-/// the exception), so the whole packet is summed.
 void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, uint16_t udp_bytes) noexcept {
     uint8_t* ip = outer + sizeof(EthernetHeader);
     store(ip + offsetof(Ipv6Header, payload_bytes), be16(udp_bytes));
@@ -48,55 +13,4 @@ void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, uint16_t udp_bytes)
           checksum_over_chain<V6>(mbuf, udp_at, header.src, header.dst, kProtocolUdp));
 }
 
-/// Copies the template; sizes that the compiler knows spare a call.
-void copy_outer(uint8_t* to, const Adjacency& adjacency) noexcept {
-    constexpr size_t kBeyondIp = sizeof(EthernetHeader) + sizeof(UdpHeader) + sizeof(VxlanHeader);
-    if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
-        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv4Header));
-    } else {
-        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv6Header));
-    }
-}
-
-void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
-    complete_checksum(packet);
-    const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
-    char* room = rte_pktmbuf_prepend(packet.mbuf, adjacency.outer_bytes);
-    if (room == nullptr) [[unlikely]] {
-        packet.drop(Drop::kNoHeadroom);
-        return;
-    }
-    auto* outer = reinterpret_cast<uint8_t*>(room);
-    copy_outer(outer, adjacency);
-    uint8_t* udp = outer + sizeof(EthernetHeader) + adjacency.outer_l3_bytes;
-    const auto udp_bytes =
-        static_cast<uint16_t>(frame_bytes + sizeof(UdpHeader) + sizeof(VxlanHeader));
-    store(udp + offsetof(UdpHeader, src_port), entropy_port(packet.hash));
-    store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));
-    if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
-        // DF is not set, so the identification must differ between datagrams (RFC 6864).
-        finish_outer_ipv4(outer, adjacency, frame_bytes, ctx.outer_id++);
-    } else {
-        finish_outer_ipv6(*packet.mbuf, outer, udp_bytes);
-    }
-    packet.send_to(adjacency.port);
-}
-
-}  // namespace
-
-void Encap::run(WorkerCtx& ctx, Burst burst) noexcept {
-    for (Packet& packet : burst) {
-        if (packet.verdict != Verdict::kForward && packet.verdict != Verdict::kRouted) continue;
-        const Adjacency& adjacency = *packet.adjacency;
-        write_macs(packet.frame, adjacency);
-        if (adjacency.kind == AdjacencyKind::kTunnel) {
-            encapsulate(ctx, packet, adjacency);
-        } else {
-            packet.send_to(adjacency.port);
-        }
-    }
-}
-
-static_assert(Stage<Encap>);
-
-}  // namespace podlane::dataplane
+}  // namespace podlane::dataplane::detail

@@ -31,11 +31,7 @@ bool looks_partial(const Packet& packet) noexcept {
                                         headers.l4_bytes());
 }
 
-CsumState checksum_state(const Ingress& ingress, const Packet& packet) noexcept {
-    const bool marked =
-        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
-    if (!marked && !ingress.maybe_partial) [[likely]]
-        return CsumState::kComplete;
+CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     const Headers& headers = packet.headers;
     const bool checked = headers.protocol == kProtocolTcp || headers.protocol == kProtocolUdp;
     if (!checked || headers.has(Headers::kFragment)) return CsumState::kComplete;
@@ -43,6 +39,15 @@ CsumState checksum_state(const Ingress& ingress, const Packet& packet) noexcept 
     const bool partial =
         headers.ip_version == 4 ? looks_partial<V4>(packet) : looks_partial<V6>(packet);
     return partial ? CsumState::kPartial : CsumState::kComplete;
+}
+
+[[gnu::always_inline]] inline CsumState checksum_state(const Ingress& ingress,
+                                                       const Packet& packet) noexcept {
+    const bool marked =
+        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    if (!marked && !ingress.maybe_partial) [[likely]]
+        return CsumState::kComplete;
+    return look_for_partial(packet, marked);
 }
 
 /// Frames for the router, for the bridge and for nobody.
@@ -80,11 +85,24 @@ CsumState checksum_state(const Ingress& ingress, const Packet& packet) noexcept 
 Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     const PortView& view = ctx.snapshot->port(id);
     const Port* port = ctx.ports->get(id);
-    const bool maybe_partial =
-        port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
-    return {view.mac.as_u64(), view.kind,
-            view.kind == PortKind::kUplink && ctx.snapshot->overlay.enabled, maybe_partial,
-            view.kind == PortKind::kPod && !maybe_partial && !ctx.flow_targets->has(id)};
+    const Snapshot& snapshot = *ctx.snapshot;
+    Ingress out{};
+    out.mac = view.mac.as_u64();
+    out.kind = view.kind;
+    out.maybe_partial = port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
+    out.plain_bridge =
+        view.kind == PortKind::kPod && !out.maybe_partial && !ctx.flow_targets->has(id);
+    out.tunnel_end = view.kind == PortKind::kUplink && snapshot.overlay.enabled;
+    if (out.tunnel_end) {
+        out.tunnel = {snapshot.v4.has_vtep,
+                      snapshot.v6.has_vtep,
+                      snapshot.v4.vtep,
+                      snapshot.v6.vtep,
+                      snapshot.overlay.port,
+                      snapshot.overlay.vni,
+                      snapshot.overlay.mac.as_u64()};
+    }
+    return out;
 }
 
 namespace {
@@ -106,6 +124,38 @@ namespace {
            (type == be16(kEtherTypeIpv6) && packet.frame[kNextHeader] != V6::kIcmpProtocol);
 }
 
+/// Takes the tunnel's headers off what the short way can parse, as Decap does with the rest.
+[[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress,
+                                                      Packet& packet) noexcept {
+    rte_mbuf& mbuf = *packet.mbuf;
+    const uint32_t length = mbuf.data_len;
+    if (length != mbuf.pkt_len || length < sizeof(EthernetHeader) ||
+        dst_mac_word(packet.frame) != ingress.mac) {
+        return false;
+    }
+    const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
+    uint32_t outer;
+    if (type == be16(kEtherTypeIpv4)) {
+        if (!parse_tunnelled<V4>(packet.frame, length, ingress.tunnel, packet.headers))
+            return false;
+        outer = kPlainOuterBytes<V4>;
+    } else {
+        if (type != be16(kEtherTypeIpv6) ||
+            !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
+            return false;
+        }
+        outer = kPlainOuterBytes<V6>;
+    }
+    rte_pktmbuf_adj(&mbuf, static_cast<uint16_t>(outer));
+    // What the device said of the outer checksum does not hold for the inner one.
+    mbuf.ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    packet.frame += outer;
+    packet.csum = checksum_state(ingress, packet);
+    packet.flags |= kFromOverlay | kToRouter;
+    packet.verdict = Verdict::kLookUp;
+    return true;
+}
+
 [[gnu::always_inline]] inline void parse_one(const Ingress& ingress, Packet& packet) noexcept {
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
     packet.csum = CsumState::kComplete;
@@ -113,6 +163,9 @@ namespace {
     if (ingress.plain_bridge && is_plainly_bridged(ingress, packet)) {
         packet.headers = {};
         packet.verdict = Verdict::kBridge;
+        return;
+    }
+    if (ingress.tunnel_end && !packet.is(kFromOverlay) && take_out_of_tunnel(ingress, packet)) {
         return;
     }
     const Drop bad = parse_frame(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf), packet.headers);

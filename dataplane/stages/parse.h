@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/stages/stage.h"
+#include "lib/proto/parse_tunnelled.h"
 
 namespace podlane::dataplane {
 
@@ -16,10 +17,11 @@ struct Parse {
 struct Ingress {
     uint64_t mac;  ///< ours on that port, as MacAddress::as_u64()
     PortKind kind;
-    bool tunnel_end;     ///< Decap looks at what comes from there
+    bool tunnel_end;     ///< frames may be for `tunnel`
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
     bool plain_bridge;  ///< a pod's port without answers to translate: its neighbours get frames as
                         ///< is
+    TunnelEnd tunnel;
 };
 
 [[nodiscard]] Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept;

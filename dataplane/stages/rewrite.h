@@ -1,14 +1,19 @@
-// Stage 6: executes what the slow path compiled: addresses, ports, TTL, checksums.
+// Executes what the slow path compiled: addresses, ports, TTL, checksums.
+//
+// Part of stage 6 (forward.h); in a header so that its loop contains all of it.
 #pragma once
 
-#include "dataplane/stages/stage.h"
+#include "dataplane/packet.h"
 
 namespace podlane::dataplane {
 
-/// Applies each kForward packet's rewrite; no look-ups.
-struct RewriteStage {
-    static constexpr const char* kName = "rewrite";
-    static void run(WorkerCtx& ctx, Burst burst) noexcept;
-};
+/// Applies a kForward packet's rewrite; no look-ups.
+[[gnu::always_inline]] inline void rewrite(Packet& packet) noexcept {
+    if (packet.headers.ip_version == 4) {
+        apply_rewrite<V4>(packet.frame, packet.headers, packet.flow<V4>().rewrite, packet.csum);
+    } else {
+        apply_rewrite<V6>(packet.frame, packet.headers, packet.flow<V6>().rewrite, packet.csum);
+    }
+}
 
 }  // namespace podlane::dataplane

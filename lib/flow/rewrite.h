@@ -167,6 +167,11 @@ template <Family F>
     store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, rewrite.l4));
 }
 
+/// apply_rewrite() for what is not plain.
+template <Family F>
+[[gnu::noinline]] void apply_any_rewrite(uint8_t* frame, const Headers& headers,
+                                         const Rewrite<F>& rewrite, CsumState csum) noexcept;
+
 }  // namespace detail
 
 /// Executes a rewrite on a parsed packet of family F: addresses, ports or echo identifier, TTL, and
@@ -175,9 +180,9 @@ template <Family F>
 /// kRewriteDecrementTtl is set. All headers lie in the first buffer, as the parser demands; nothing
 /// behind them is touched. Not for packets quoted in ICMP errors, whose headers may be cut off.
 template <Family F>
-inline void apply_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<F>& rewrite,
-                          CsumState csum) noexcept {
-    using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+[[gnu::always_inline]] inline void apply_rewrite(uint8_t* frame, const Headers& headers,
+                                                 const Rewrite<F>& rewrite,
+                                                 CsumState csum) noexcept {
     uint8_t* const l3 = frame + headers.l3_offset;
     const bool is_tcp = headers.protocol == kProtocolTcp;
     if (csum == CsumState::kComplete && headers.has(Headers::kPorts) &&
@@ -186,6 +191,15 @@ inline void apply_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<
         detail::rewrite_plain(l3, frame + headers.l4_offset, is_tcp, rewrite);
         return;
     }
+    detail::apply_any_rewrite(frame, headers, rewrite, csum);
+}
+
+template <Family F>
+void detail::apply_any_rewrite(uint8_t* frame, const Headers& headers, const Rewrite<F>& rewrite,
+                               CsumState csum) noexcept {
+    using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
+    uint8_t* const l3 = frame + headers.l3_offset;
+    const bool is_tcp = headers.protocol == kProtocolTcp;
     if ((rewrite.flags & kRewriteSrcAddress) != 0) store(l3 + offsetof(IpHeader, src), rewrite.src);
     if ((rewrite.flags & kRewriteDstAddress) != 0) store(l3 + offsetof(IpHeader, dst), rewrite.dst);
     if constexpr (std::same_as<F, V4>) {

@@ -351,16 +351,8 @@ template <Family F>
     assert(head.size() <= frame_bytes);
     const uint8_t* const bytes = head.data();
     const auto head_bytes = static_cast<uint32_t>(head.size());
-    if (head_bytes >= sizeof(EthernetHeader) && (bytes[0] & 1u) == 0) [[likely]] {
-        const auto ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type));
-        if (ether_type == be16(V4::kEtherType)) {
-            if (detail::parse_plain<V4>(bytes, head_bytes, frame_bytes, out)) [[likely]]
-                return Drop::kNone;
-        } else if (ether_type == be16(V6::kEtherType)) {
-            if (detail::parse_plain<V6>(bytes, head_bytes, frame_bytes, out)) [[likely]]
-                return Drop::kNone;
-        }
-    }
+    if (detail::parse_plain_frame(bytes, head_bytes, frame_bytes, out)) [[likely]]
+        return Drop::kNone;
     return detail::parse_any_frame(bytes, head_bytes, frame_bytes, out);
 }
 

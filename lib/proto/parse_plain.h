@@ -119,4 +119,19 @@ template <Family F>
     return true;
 }
 
+/// The same for a frame of either family: false also for other EtherTypes and groups' MACs.
+[[nodiscard, gnu::always_inline]] inline bool parse_plain_frame(const uint8_t* bytes,
+                                                                uint32_t head_bytes,
+                                                                uint32_t frame_bytes,
+                                                                Headers& out) noexcept {
+    if (head_bytes < sizeof(EthernetHeader) || (bytes[0] & 1u) != 0) [[unlikely]]
+        return false;
+    const auto ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type));
+    if (ether_type == be16(V4::kEtherType)) {
+        return parse_plain<V4>(bytes, head_bytes, frame_bytes, out);
+    }
+    return ether_type == be16(V6::kEtherType) &&
+           parse_plain<V6>(bytes, head_bytes, frame_bytes, out);
+}
+
 }  // namespace podlane::detail

@@ -146,7 +146,7 @@ TEST_F(LimitsTest, ATunnelNeedsRoomBeforeTheFrame) {
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
     packet.adjacency = &ctx.snapshot->adjacencies[kToRemotePods];
     packet.verdict = Verdict::kRouted;
-    Encap::run(ctx, {&packet, 1});
+    Forward::run(ctx, {&packet, 1});
     EXPECT_EQ(packet.reason, Drop::kNoHeadroom);
     Tx::run(ctx, {&packet, 1});
 }

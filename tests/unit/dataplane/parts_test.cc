@@ -21,6 +21,7 @@
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/encap.h"
+#include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/rewrite.h"
@@ -32,8 +33,8 @@
 namespace podlane::dataplane {
 namespace {
 
-static_assert(Stage<Parse> && Stage<Decap> && Stage<Lookup> && Stage<SlowPath> &&
-              Stage<RewriteStage> && Stage<Encap> && Stage<Tx>);
+static_assert(Stage<Parse> && Stage<Decap> && Stage<Lookup> && Stage<SlowPath> && Stage<Forward> &&
+              Stage<Tx>);
 
 TEST(HoldQueue, GivesBackInOrderAndKnowsWhatIsOverdue) {
     auto queue = std::make_unique<HoldQueue>();
