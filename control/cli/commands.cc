@@ -27,9 +27,10 @@ constexpr auto kCommands = std::to_array<CliCommandInfo>({
     {CliCommand::kDiff, "diff", "-f FILE...", "show what apply would change; change nothing",
      "Example: podlanectl diff -f web.yml", true},
     {CliCommand::kGet, "get", "KIND [NAME]", "list objects or live state",
-     "Objects: nodes pods services endpointslices endpoints networkpolicies namespaces ingresses;\n"
-     "NAME is NAMESPACE/NAME (or NAME alone for nodes and namespaces), or NAMESPACE/ for all of a\n"
-     "namespace. Live state: ports neighbors fdb routes flows workers frontends; NAME is a port, "
+     "Objects: nodes pods services endpointslices endpoints networkpolicies namespaces ingresses\n"
+     "ingressclasses secrets; NAME is NAMESPACE/NAME (or NAME alone for nodes, namespaces and\n"
+     "ingressclasses), or NAMESPACE/ for all of a namespace. Live state: ports neighbors fdb "
+     "routes flows workers frontends; NAME is a port, "
      "an\n"
      "address, a MAC address, a prefix, a Service's NAMESPACE/NAME.\n"
      "Examples: podlanectl get services -o wide\n"
@@ -51,6 +52,10 @@ constexpr auto kCommands = std::to_array<CliCommandInfo>({
      "what would happen to a packet, step by step, and why",
      "Changes nothing and sends nothing.\n"
      "Example: podlanectl explain --from default/web --to 10.96.0.10:3306"},
+    {CliCommand::kIngressConfig, "ingress config", "--out DIR",
+     "write nginx's configuration for the Ingresses, test it and reload",
+     "Example: podlanectl ingress config --out /etc/podlane/ingress --watch \\\n"
+     "             --reload-pid /etc/podlane/ingress/nginx.pid"},
     {CliCommand::kHealth, "health", "", "whether podlaned is well, and what is wrong if not",
      "Example: podlanectl health"},
     {CliCommand::kVersion, "version", "", "versions of podlanectl, podlaned and DPDK",

@@ -18,6 +18,8 @@ constexpr auto kKinds = std::to_array<CliKind>({
     {"networkpolicies", "networkpolicy", "netpol", true, true},
     {"namespaces", "namespace", "ns", true, false},
     {"ingresses", "ingress", "ing", true, true},
+    {"ingressclasses", "ingressclass", "", true, false},
+    {"secrets", "secret", "", true, true},
     {"ports", "port", "", false, false},
     {"neighbors", "neighbor", "neigh", false, false},
     {"fdb", "fdb", "", false, false},

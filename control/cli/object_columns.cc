@@ -178,6 +178,11 @@ std::vector<ListColumn> object_columns(std::string_view kind) {
                 {"HOSTS",
                  [](const Json& ingress) { return each(at(ingress, "/spec/rules"), "/host"); }}};
     }
+    if (kind == "ingressclasses")
+        return {name_column(), list_column("CONTROLLER", "/spec/controller")};
+    if (kind == "secrets") {
+        return {name_column(), list_column("TYPE", "/type"), list_column("BYTES", "/dataBytes")};
+    }
     return {};
 }
 

@@ -53,6 +53,18 @@ po::options_description own_options(const CliCommandInfo& info) {
             add("watch,w", "show again each second, with rates");
             add("count", po::value<uint64_t>()->value_name("N"), "with --watch: end after N times");
             break;
+        case CliCommand::kIngressConfig:
+            add("out", text("DIR")->required(), "the folder to write nginx.conf and tls/ into");
+            add("class", text("NAME"), "the Ingress class to serve (default podlane)");
+            add("http-port", po::value<uint64_t>()->value_name("N"), "default 80");
+            add("https-port", po::value<uint64_t>()->value_name("N"), "default 443");
+            add("access-log", text("FILE"), "nginx's log of requests (default off)");
+            add("nginx", text("PROGRAM"), "tests the configuration (default nginx)");
+            add("reload-pid", text("FILE"), "after a change: SIGHUP to the process in FILE");
+            add("reload-command", text("COMMAND"), "after a change: run COMMAND with /bin/sh");
+            add("watch,w", "stay, and follow the objects");
+            add("count", po::value<uint64_t>()->value_name("N"), "with --watch: end after N times");
+            break;
         case CliCommand::kExplain:
             add("from", text("NAMESPACE/POD|IP|port:NAME")->required(), "who sends the packet");
             add("to", text("IP:PORT")->required(), "where it is addressed; IP alone for icmp");
@@ -97,6 +109,7 @@ CliMistake unknown_command(std::string_view word) {
     std::vector<std::string_view> names;
     for (const CliCommandInfo& info : cli_commands()) names.push_back(info.name);
     names.emplace_back("pod");
+    names.emplace_back("ingress");
     const auto meant = nearest(word, names);
     return {fmt::format("unknown command \"{}\"{}", word,
                         meant ? fmt::format("; did you mean \"{}\"?", *meant) : ""),
@@ -112,10 +125,12 @@ std::variant<const CliCommandInfo*, CliMistake> take_command(std::vector<std::st
     const auto commands = cli_commands();
     std::string name = arguments[first];
     arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(first));
-    if (name == "pod") {
+    if (name == "pod" || name == "ingress") {
         const size_t second = next_word(arguments, first);
         if (second >= arguments.size()) {
-            return CliMistake{"pod: add or del is missing", std::string(kGeneralHint)};
+            const char* words = name == "pod" ? "add or del" : "config";
+            return CliMistake{fmt::format("{}: {} is missing", name, words),
+                              std::string(kGeneralHint)};
         }
         name += ' ' + arguments[second];
         arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(second));
@@ -188,6 +203,37 @@ std::string take_words(const CliCommandInfo& info, const std::vector<std::string
     return take_kind_and_name(words, options);
 }
 
+// Gives what is wrong with a port among the options.
+std::string take_port(const po::variables_map& values, const char* name, uint16_t& to) {
+    if (values.count(name) == 0) return {};
+    const uint64_t port = values[name].as<uint64_t>();
+    if (port < 1 || port > 65535) return fmt::format("--{}: {} is no port (1-65535)", name, port);
+    to = static_cast<uint16_t>(port);
+    return {};
+}
+
+// The options of `ingress config`; gives what is wrong with them.
+std::string take_ingress_values(const po::variables_map& values, IngressConfigOptions& to) {
+    const auto text = [&](const char* name, std::string& where) {
+        if (values.count(name) != 0) where = values[name].as<std::string>();
+    };
+    text("out", to.folder);
+    text("class", to.class_name);
+    text("access-log", to.access_log);
+    text("nginx", to.nginx);
+    text("reload-pid", to.reload_pid);
+    text("reload-command", to.reload_command);
+    if (!to.reload_pid.empty() && !to.reload_command.empty()) {
+        return "either --reload-pid or --reload-command, not both";
+    }
+    std::string wrong = take_port(values, "http-port", to.http_port);
+    if (wrong.empty()) wrong = take_port(values, "https-port", to.https_port);
+    if (wrong.empty() && to.http_port == to.https_port) {
+        wrong = fmt::format("--https-port: {} is the port of http, too", to.https_port);
+    }
+    return wrong;
+}
+
 // Takes the values of options that need more than a type; gives what is wrong.
 std::string take_values(const po::variables_map& values, CliOptions& options) {
     const auto text = [&](const char* name, std::string& to) {
@@ -209,9 +255,12 @@ std::string take_values(const po::variables_map& values, CliOptions& options) {
     if (values.count("count") != 0) options.count = values["count"].as<uint64_t>();
     if (options.count && !options.watch) return "--count goes with --watch";
     if (values.count("sport") != 0) {
-        const uint64_t port = values["sport"].as<uint64_t>();
-        if (port < 1 || port > 65535) return fmt::format("--sport: {} is no port (1-65535)", port);
-        options.source_port = static_cast<uint16_t>(port);
+        std::string wrong = take_port(values, "sport", options.source_port.emplace());
+        if (!wrong.empty()) return wrong;
+    }
+    if (options.command == CliCommand::kIngressConfig) {
+        std::string wrong = take_ingress_values(values, options.ingress);
+        if (!wrong.empty()) return wrong;
     }
     constexpr std::array<std::string_view, 4> kProtocols{"tcp", "udp", "sctp", "icmp"};
     if (!options.protocol.empty() &&

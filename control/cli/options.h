@@ -24,11 +24,24 @@ enum class CliCommand : uint8_t {
     kStats,
     kDrops,
     kExplain,
+    kIngressConfig,
     kHealth,
     kVersion,
 };
 
 enum class OutputFormat : uint8_t { kTable, kWide, kJson, kYaml };
+
+/// What `ingress config` is told.
+struct IngressConfigOptions {
+    std::string folder;
+    std::string class_name = "podlane";
+    uint16_t http_port = 80;
+    uint16_t https_port = 443;
+    std::string access_log = "off";
+    std::string nginx = "nginx";  ///< the program that tests the configuration
+    std::string reload_pid;       ///< file with the process to send SIGHUP; "" = none
+    std::string reload_command;   ///< for /bin/sh; "" = none
+};
 
 /// A command line that can be carried out; fields of other commands are empty.
 struct CliOptions {
@@ -42,10 +55,11 @@ struct CliOptions {
     std::string netns;                    ///< pod add
     std::vector<std::string> addresses;   ///< pod add
     std::string ifname;                   ///< pod add; empty: the server's default
-    bool watch = false;                   ///< stats
-    std::optional<uint64_t> count;        ///< stats --watch: how often
+    bool watch = false;                   ///< stats, ingress config
+    std::optional<uint64_t> count;        ///< --watch: how often
     std::string from, to, protocol;       ///< explain
     std::optional<uint16_t> source_port;  ///< explain
+    IngressConfigOptions ingress;
 };
 
 /// Text that the user asked for with --help.

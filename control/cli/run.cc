@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "control/cli/documents.h"
+#include "control/cli/ingress.h"
 #include "control/cli/kinds.h"
 #include "control/cli/listing.h"
 #include "control/cli/options.h"
@@ -55,6 +56,8 @@ const char* method_of(CliCommand command) {
             return "drops";
         case CliCommand::kExplain:
             return "explain";
+        case CliCommand::kIngressConfig:
+            return "ingress.objects";
         case CliCommand::kHealth:
             return "health";
         case CliCommand::kVersion:
@@ -128,6 +131,8 @@ std::string table_of(const CliOptions& options, const Json& reply) {
             return drops_text(reply, is_wide);
         case CliCommand::kExplain:
             return explain_text(reply);
+        case CliCommand::kIngressConfig:  // ingress.h writes files instead
+            break;
         case CliCommand::kHealth:
             return health_text(reply);
         case CliCommand::kVersion:
@@ -219,6 +224,9 @@ int show_version(const CliOptions& options, Result<RpcClient> client, CliEnviron
 }
 
 int run_command(const CliOptions& options, CliEnvironment& environment) {
+    if (options.command == CliCommand::kIngressConfig) {
+        return run_ingress_config(options, environment);
+    }
     const Result<Json> params = params_of(options, environment.in);
     if (!params) return fail(environment, params.error());
     Result<RpcClient> client = RpcClient::connect(options.socket);

@@ -84,6 +84,11 @@ class Controller {
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 
+    // ingress_objects.cc
+    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name, these
+    /// with their contents; without any of it while the generation is still `since`.
+    RpcResult ingress_objects(std::optional<uint64_t> since);
+
     // events.cc
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
     /// generation waits for publish_pending(), so that a burst of news costs one.

@@ -73,6 +73,13 @@ RpcResult call_explain(Controller& controller, RpcRequest& request) {
     return controller.explain(question);
 }
 
+RpcResult call_ingress_objects(Controller& controller, RpcRequest& request) {
+    const auto since = request.params.number_if_any("since", 0, INT64_MAX);
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since))
+                                            : std::nullopt);
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -98,6 +105,7 @@ void register_methods(RpcMethods& methods, Controller& controller, const std::st
     add("pod.add", call_pod_add);
     add("pod.del", call_pod_del);
     add("explain", call_explain);
+    add("ingress.objects", call_ingress_objects);
     add_plain_method(methods, "stats", [&controller] { return controller.stats(); });
     add_plain_method(methods, "drops", [&controller] { return controller.drops(); });
     add_plain_method(methods, "health", [&controller] { return controller.health(); });

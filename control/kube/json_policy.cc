@@ -1,4 +1,4 @@
-// Service, NetworkPolicy, Ingress, and the parts that all kinds have in common.
+// Service, NetworkPolicy, and the parts that all kinds have in common.
 #include "control/kube/json.h"
 #include "control/kube/json_parts.h"
 
@@ -36,18 +36,6 @@ std::string_view name_of(IpFamilyPolicy policy) {
 
 std::string_view name_of(TrafficPolicy policy) {
     return policy == TrafficPolicy::kLocal ? "Local" : "Cluster";
-}
-
-std::string_view name_of(PathType type) {
-    switch (type) {
-        case PathType::kExact:
-            return "Exact";
-        case PathType::kPrefix:
-            return "Prefix";
-        case PathType::kImplementationSpecific:
-            break;
-    }
-    return "ImplementationSpecific";
 }
 
 std::string_view name_of(LabelExpression::Operator op) {
@@ -157,27 +145,6 @@ Json to_json(const PolicyRule& rule, const char* peers_key) {
     return out;
 }
 
-Json to_json(const IngressBackend& backend) {
-    Json out;
-    out["service"]["name"] = backend.service;
-    out["service"]["port"][backend.port.is_name() ? "name" : "number"] = to_json(backend.port);
-    return out;
-}
-
-Json to_json(const IngressRule& rule) {
-    Json out = Json::object();
-    set_text(out, "host", rule.host);
-    if (rule.paths.empty()) return out;
-    out["http"]["paths"] = list_of(rule.paths, [](const IngressPath& path) {
-        Json entry;
-        set_text(entry, "path", path.path);
-        entry["pathType"] = name_of(path.type);
-        entry["backend"] = to_json(path.backend);
-        return entry;
-    });
-    return out;
-}
-
 }  // namespace
 
 Json object_head(Kind kind, const Meta& meta) {
@@ -269,25 +236,6 @@ Json to_json(const NetworkPolicy& policy) {
         spec["egress"] =
             list_of(policy.egress, [](const PolicyRule& rule) { return to_json(rule, "to"); });
     }
-    return out;
-}
-
-Json to_json(const Ingress& ingress) {
-    Json out = object_head(Kind::kIngress, ingress.meta);
-    Json& spec = out["spec"] = Json::object();
-    set_text(spec, "ingressClassName", ingress.class_name);
-    if (ingress.default_backend) spec["defaultBackend"] = to_json(*ingress.default_backend);
-    if (!ingress.rules.empty()) {
-        spec["rules"] =
-            list_of(ingress.rules, [](const IngressRule& rule) { return to_json(rule); });
-    }
-    if (ingress.tls.empty()) return out;
-    spec["tls"] = list_of(ingress.tls, [](const IngressTls& tls) {
-        Json entry = Json::object();
-        if (!tls.hosts.empty()) entry["hosts"] = tls.hosts;
-        set_text(entry, "secretName", tls.secret_name);
-        return entry;
-    });
     return out;
 }
 

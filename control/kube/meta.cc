@@ -27,6 +27,8 @@ constexpr std::array<KindInfo, kKindCount> kKinds{{
     {"Endpoints", "v1", true, "endpoints", {"ep"}},
     {"NetworkPolicy", "networking.k8s.io/v1", true, "networkpolicies", {"netpol", "policies"}},
     {"Ingress", "networking.k8s.io/v1", true, "ingresses", {"ing"}},
+    {"IngressClass", "networking.k8s.io/v1", false, "ingressclasses", {}},
+    {"Secret", "v1", true, "secrets", {}},
 }};
 
 const KindInfo& info(Kind kind) noexcept {

@@ -25,14 +25,16 @@ enum class Kind : uint8_t {
     kEndpoints,
     kNetworkPolicy,
     kIngress,
+    kIngressClass,
+    kSecret,
 };
-inline constexpr size_t kKindCount = 8;
+inline constexpr size_t kKindCount = 10;
 
 /// "Service".
 [[nodiscard]] std::string_view kind_name(Kind kind) noexcept;
 /// "v1", "discovery.k8s.io/v1" ...
 [[nodiscard]] std::string_view api_version(Kind kind) noexcept;
-/// False for Node and Namespace, which belong to the whole cluster.
+/// False for Node, Namespace and IngressClass, which belong to the whole cluster.
 [[nodiscard]] bool is_namespaced(Kind kind) noexcept;
 /// From the kind itself, "Service"; the case counts.
 [[nodiscard]] std::optional<Kind> kind_from_name(std::string_view name) noexcept;

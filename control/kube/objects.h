@@ -329,12 +329,35 @@ struct Ingress {
     static constexpr Kind kKind = Kind::kIngress;
 
     Meta meta;
-    std::string class_name;
+    std::string
+        creation_timestamp;  ///< RFC 3339 in UTC, so that text order is time's; "" = unknown
+    std::string class_name;  ///< spec.ingressClassName, else annotation kubernetes.io/ingress.class
     std::optional<IngressBackend> default_backend;
     std::vector<IngressRule> rules;
     std::vector<IngressTls> tls;
 
     friend bool operator==(const Ingress&, const Ingress&) = default;
+};
+
+struct IngressClass {
+    static constexpr Kind kKind = Kind::kIngressClass;
+
+    Meta meta;
+    std::string controller;
+    bool is_default = false;  ///< annotation ingressclass.kubernetes.io/is-default-class
+
+    friend bool operator==(const IngressClass&, const IngressClass&) = default;
+};
+
+/// A Secret of type kubernetes.io/tls; others are nobody's business here, and are not kept.
+struct Secret {
+    static constexpr Kind kKind = Kind::kSecret;
+
+    Meta meta;
+    std::string certificate;  ///< data["tls.crt"], decoded: PEM, the chain's leaf first
+    std::string key;          ///< data["tls.key"], decoded: PEM; never printed
+
+    friend bool operator==(const Secret&, const Secret&) = default;
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -343,9 +366,10 @@ template <class T>
 using ObjectPtr = std::shared_ptr<const T>;
 
 /// Any one object; never null. The alternatives stand in the order of Kind.
-using Object = std::variant<ObjectPtr<Node>, ObjectPtr<Pod>, ObjectPtr<Namespace>,
-                            ObjectPtr<Service>, ObjectPtr<EndpointSlice>, ObjectPtr<Endpoints>,
-                            ObjectPtr<NetworkPolicy>, ObjectPtr<Ingress>>;
+using Object =
+    std::variant<ObjectPtr<Node>, ObjectPtr<Pod>, ObjectPtr<Namespace>, ObjectPtr<Service>,
+                 ObjectPtr<EndpointSlice>, ObjectPtr<Endpoints>, ObjectPtr<NetworkPolicy>,
+                 ObjectPtr<Ingress>, ObjectPtr<IngressClass>, ObjectPtr<Secret>>;
 
 [[nodiscard]] inline Kind kind_of(const Object& object) noexcept {
     return static_cast<Kind>(object.index());

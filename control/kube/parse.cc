@@ -14,6 +14,7 @@ namespace podlane::control {
 namespace {
 
 constexpr size_t kMaxNotices = 1000;
+constexpr std::string_view kTlsSecretType = "kubernetes.io/tls";
 
 std::string_view text_of(const Value* value) {
     return value != nullptr && value->is(ValueType::kString) ? value->text() : std::string_view();
@@ -89,6 +90,23 @@ class Walker {
     Visit visit_;
 };
 
+std::string skip_notice(const Value& root, const TypeText& type, std::string_view of = {}) {
+    const Value* metadata = root.find("metadata");
+    const std::string_view name = text_of(metadata == nullptr ? nullptr : metadata->find("name"));
+    const std::string_view name_space =
+        text_of(metadata == nullptr ? nullptr : metadata->find("namespace"));
+    return fmt::format("{}{}{}{}{}{}: skipped, not a dataplane object", type.kind,
+                       name.empty() ? "" : " ", name_space, name_space.empty() ? "" : "/", name,
+                       of);
+}
+
+/// Secrets are looked into only where they are for an Ingress.
+bool is_other_secret(const Value& root, const TypeText& type) {
+    return type.kind == kind_name(Kind::kSecret) &&
+           type.api_version == api_version(Kind::kSecret) &&
+           text_of(root.find("type")) != kTlsSecretType;
+}
+
 /// What is known of an object before its kind's reader looks at it.
 struct Head {
     std::optional<Kind> kind;  ///< none: not one of ours, or wrong
@@ -122,10 +140,7 @@ class HeadReader {
         const bool is_ours =
             kind && (group == group_of(api_version(*kind)) || group == "extensions");
         if (!is_ours) {
-            const std::string where = name_space.empty() ? "" : std::string(name_space) + "/";
-            const std::string of = kind ? fmt::format(" of {}", type.api_version) : "";
-            notice = fmt::format("{}{}{}{}{}: skipped, not a dataplane object", type.kind,
-                                 name.empty() ? "" : " ", where, name, of);
+            notice = skip_notice(root, type, kind ? fmt::format(" of {}", type.api_version) : "");
             return head;
         }
         head.meta = read_meta(root, *kind, name, name_space);
@@ -220,6 +235,10 @@ Object read_kind(Kind kind, const Value& root, Meta meta, Problems& problems) {
             return read_network_policy(root, std::move(meta), problems);
         case Kind::kIngress:
             return read_ingress(root, std::move(meta), problems);
+        case Kind::kIngressClass:
+            return read_ingress_class(root, std::move(meta), problems);
+        case Kind::kSecret:
+            return read_secret(root, std::move(meta), problems);
     }
     return std::make_shared<Namespace>(Namespace{std::move(meta)});
 }
@@ -253,7 +272,12 @@ Result<ParsedObjects> parse_objects(std::string_view text, const std::string& na
         if (problems.full()) return;
         const size_t problems_before = problems.size();
         std::string notice;
-        Head head = heads.read(root, type, notice);
+        Head head;
+        if (is_other_secret(root, type)) {
+            notice = skip_notice(root, type);
+        } else {
+            head = heads.read(root, type, notice);
+        }
         if (!notice.empty() && ++skipped <= kMaxNotices)
             parsed.notices.push_back(std::move(notice));
         if (!head.kind) return;
@@ -277,7 +301,7 @@ Result<std::vector<ObjectKey>> parse_object_keys(std::string_view text, const st
     HeadReader heads(name, problems);
     std::vector<ObjectKey> keys;
     Walker walker([&](const Value& root, const TypeText& type) {
-        if (problems.full()) return;
+        if (problems.full() || is_other_secret(root, type)) return;
         std::string notice;
         const Head head = heads.read(root, type, notice);
         if (head.kind) keys.push_back({*head.kind, head.meta.name_space, head.meta.name});

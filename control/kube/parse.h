@@ -30,8 +30,8 @@ struct ParsedObjects {
 [[nodiscard]] Result<ParsedObjects> parse_objects(std::string_view text, const std::string& name,
                                                   std::vector<Error>* all_errors = nullptr);
 
-/// The keys alone, for `delete -f`: needs kind and metadata, looks at nothing else. Kinds that do
-/// not concern the dataplane are passed over.
+/// The keys alone, for `delete -f`: needs kind and metadata (and a Secret's type), looks at nothing
+/// else. Kinds that do not concern the dataplane are passed over.
 [[nodiscard]] Result<std::vector<ObjectKey>> parse_object_keys(std::string_view text,
                                                                const std::string& name);
 

@@ -23,6 +23,10 @@ namespace podlane::control {
 [[nodiscard]] ObjectPtr<NetworkPolicy> read_network_policy(const Value& root, Meta meta,
                                                            Problems& problems);
 [[nodiscard]] ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems);
+[[nodiscard]] ObjectPtr<IngressClass> read_ingress_class(const Value& root, Meta meta,
+                                                         Problems& problems);
+/// Errors never show a value of the Secret.
+[[nodiscard]] ObjectPtr<Secret> read_secret(const Value& root, Meta meta, Problems& problems);
 
 // What several of them have in common.
 

@@ -1,5 +1,7 @@
-// Ingress (networking.k8s.io/v1): what a pod that serves it would need to be checked for.
+// Ingress and IngressClass (networking.k8s.io/v1).
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "control/document/names.h"
 #include "control/kube/read.h"
@@ -34,6 +36,31 @@ std::optional<IngressBackend> read_backend(const Value& value, Problems& problem
     return backend;
 }
 
+/// As Kubernetes' validation has it for Exact and Prefix.
+bool is_plain_path(std::string_view path) {
+    for (const char* part : {"//", "/./", "/../", "%2f", "%2F"}) {
+        if (path.find(part) != std::string_view::npos) return false;
+    }
+    return !path.ends_with("/.") && !path.ends_with("/..");
+}
+
+/// metadata.creationTimestamp, "" where there is none.
+std::string read_creation(Fields& fields, Problems& problems) {
+    constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+    Fields metadata = fields.fields("metadata");
+    const Value* value = metadata.get("creationTimestamp");
+    if (value == nullptr) return {};
+    const std::string_view text = as_string(*value, problems).value_or(kForm);
+    const auto fits = [](char c, char form) {
+        return form == '0' ? c >= '0' && c <= '9' : c == form;
+    };
+    if (!std::ranges::equal(text, kForm, fits)) {
+        problems.add(*value,
+                     fmt::format("{} is not a time such as 2026-01-31T12:00:00Z", shown(*value)));
+    }
+    return std::string(text);
+}
+
 IngressRule read_rule(const Value& item, Problems& problems) {
     Fields fields(&item, problems, Keys::kLax);
     IngressRule rule;
@@ -52,6 +79,10 @@ IngressRule read_rule(const Value& item, Problems& problems) {
         if (!path.path.starts_with('/') && !(may_be_empty && path.path.empty()) && path_fields) {
             const Value* text = path_fields.get("path");
             problems.add(text == nullptr ? path_item : *text, "the path must begin with /");
+        } else if (path.type != PathType::kImplementationSpecific && !is_plain_path(path.path)) {
+            problems.add(*path_fields.get("path"),
+                         fmt::format("{} may not have //, /./, /../ or %2f in it",
+                                     shown(*path_fields.get("path"))));
         }
         const Value* backend = path_fields.require("backend", "the Service behind it");
         if (backend == nullptr) continue;
@@ -69,9 +100,15 @@ ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems
     auto ingress = std::make_shared<Ingress>();
     ingress->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
+    ingress->creation_timestamp = read_creation(fields, problems);
     Fields spec = fields.fields("spec");
     ingress->class_name =
         read_name(spec, "ingressClassName", is_dns_subdomain, "an IngressClass's name");
+    // The older way, still found in many manifests.
+    const Value* annotation = find_annotation(root, "kubernetes.io/ingress.class");
+    if (ingress->class_name.empty() && annotation != nullptr) {
+        ingress->class_name = as_string(*annotation, problems).value_or("");
+    }
     if (const Value* backend = spec.get("defaultBackend")) {
         ingress->default_backend = read_backend(*backend, problems);
     }
@@ -94,6 +131,16 @@ ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems
         ingress->tls.push_back(std::move(tls));
     }
     return ingress;
+}
+
+ObjectPtr<IngressClass> read_ingress_class(const Value& root, Meta meta, Problems& problems) {
+    auto ingress_class = std::make_shared<IngressClass>();
+    ingress_class->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    ingress_class->controller = fields.fields("spec").string("controller");
+    const Value* is_default = find_annotation(root, "ingressclass.kubernetes.io/is-default-class");
+    ingress_class->is_default = is_default != nullptr && is_default->text() == "true";
+    return ingress_class;
 }
 
 }  // namespace podlane::control

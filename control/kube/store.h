@@ -85,7 +85,7 @@ class ObjectStore {
 
     // The maps stand in the order of Kind.
     std::tuple<Map<Node>, Map<Pod>, Map<Namespace>, Map<Service>, Map<EndpointSlice>,
-               Map<Endpoints>, Map<NetworkPolicy>, Map<Ingress>>
+               Map<Endpoints>, Map<NetworkPolicy>, Map<Ingress>, Map<IngressClass>, Map<Secret>>
         maps_;
     std::unordered_map<NamespacedName, std::vector<ObjectPtr<EndpointSlice>>, NamespacedNameHash>
         slices_by_service_;

@@ -91,6 +91,33 @@ TEST(CliOptions, PodAddTakesNamespaceAndAddresses) {
     EXPECT_NE(mistake_in({"-o", "json", "pod", "del", "default/web", "-o", "yaml"}), "(none)");
 }
 
+TEST(CliOptions, IngressConfigTakesWhereAndHow) {
+    const CliOptions options =
+        parse({"ingress", "config", "--out", "/d", "--watch", "--reload-pid", "/p", "--class", "c",
+               "--http-port", "8080", "--nginx", "/n"});
+    EXPECT_EQ(options.command, CliCommand::kIngressConfig);
+    EXPECT_EQ(options.ingress.folder, "/d");
+    EXPECT_EQ(options.ingress.reload_pid, "/p");
+    EXPECT_EQ(options.ingress.class_name, "c");
+    EXPECT_EQ(options.ingress.http_port, 8080);
+    EXPECT_EQ(options.ingress.https_port, 443);
+    EXPECT_EQ(options.ingress.nginx, "/n");
+    EXPECT_TRUE(options.watch);
+    const Words command{"ingress", "config", "--out", "/d"};
+    EXPECT_EQ(parse(command).ingress.class_name, "podlane");
+    const auto mistake = [&](Words more) {
+        more.insert(more.begin(), command.begin(), command.end());
+        return mistake_in(more);
+    };
+    EXPECT_EQ(mistake({"--https-port", "0"}),
+              "ingress config: --https-port: 0 is no port (1-65535)");
+    EXPECT_EQ(mistake({"--https-port", "80"}),
+              "ingress config: --https-port: 80 is the port of http, too");
+    EXPECT_EQ(mistake({"--reload-pid", "/p", "--reload-command", "c"}),
+              "ingress config: either --reload-pid or --reload-command, not both");
+    EXPECT_NE(mistake_in({"ingress", "config"}), "(none)");
+}
+
 TEST(CliOptions, ExplainTakesBothEnds) {
     const CliOptions options = parse({"explain", "--from", "default/web", "--to", "10.96.0.10:80",
                                       "--proto", "udp", "--sport", "4000"});
@@ -123,6 +150,7 @@ TEST(CliOptions, TyposGetASuggestion) {
 TEST(CliOptions, WhatIsMissingOrTooMuchIsNamed) {
     EXPECT_EQ(mistake_in({}), "a command is missing");
     EXPECT_EQ(mistake_in({"pod"}), "pod: add or del is missing");
+    EXPECT_EQ(mistake_in({"ingress"}), "ingress: config is missing");
     EXPECT_EQ(mistake_in({"apply"}), "apply: -f FILE is needed");
     EXPECT_EQ(mistake_in({"get"}), "get: KIND [NAME] is needed");
     EXPECT_EQ(mistake_in({"get", "pods", "a/b", "c"}), "get: unexpected \"c\"");

@@ -56,6 +56,12 @@ TEST(Json, PrintsWhatItReadsBack) {
          "--- {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i}, spec: {rules: "
          "[{host: a.b, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: w, "
          "port: {name: h}}}}]}}], tls: [{hosts: [a.b], secretName: s}]}}",
+         "--- {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i, "
+         "creationTimestamp: \"2026-01-31T12:00:00Z\", annotations: {kubernetes.io/ingress.class: "
+         "\"a b\"}}}",
+         "--- {apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: c, "
+         "annotations: {ingressclass.kubernetes.io/is-default-class: \"true\"}}, spec: "
+         "{controller: a.b/c}}",
          "--- {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: "
          "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: "
          "{matchExpressions: [{key: a, operator: NotIn, values: [b]}]}}], ports: [{port: 1, "
@@ -64,6 +70,20 @@ TEST(Json, PrintsWhatItReadsBack) {
          "externalName: a.b}}"}) {
         EXPECT_NE(printed(text), "not one object");
     }
+}
+
+TEST(Json, OfASecretShowsSizesAlone) {
+    const char* text =
+        "--- {apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, data: "
+        "{tls.crt: Zm9v, tls.key: YmFyLQ==}}";
+    const auto secret = parse_one<Secret>(text);
+    EXPECT_EQ(to_json(*secret).dump(),
+              R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"default"},)"
+              R"("type":"kubernetes.io/tls","dataBytes":{"tls.crt":3,"tls.key":4}})");
+    const auto again = parse_one<Secret>(whole_secret_json(*secret).dump());
+    EXPECT_EQ(*again, *secret);
+    // Applying what `get` printed must not empty the Secret.
+    EXPECT_FALSE(parse_objects(to_json(*secret).dump(), "t").ok());
 }
 
 }  // namespace

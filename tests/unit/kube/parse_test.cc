@@ -116,7 +116,8 @@ TEST(Keys, NeedNoMoreThanAKindAndAName) {
     const auto keys = parse_object_keys(
         "--- {apiVersion: v1, kind: Service, metadata: {name: a}}\n"
         "--- {apiVersion: v1, kind: Node, metadata: {name: b}}\n"
-        "--- {apiVersion: v1, kind: Secret, metadata: {name: c}}\n",
+        "--- {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n"
+        "--- {apiVersion: v1, kind: Secret, type: Opaque, metadata: {name: c}}\n",
         "t");
     ASSERT_TRUE(keys.ok());
     EXPECT_EQ(keys.value(),

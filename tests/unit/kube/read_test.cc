@@ -1,6 +1,7 @@
 // What the readers of the kinds make of good objects: values, defaults, what is absent.
 #include "control/kube/read.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/kube/support.h"
@@ -293,6 +294,57 @@ spec:
     EXPECT_EQ(ingress->rules[0].paths[0].backend.port.number, 80);
     EXPECT_EQ(ingress->rules[0].paths[0].type, PathType::kExact);
     EXPECT_EQ(ingress->tls.at(0).secret_name, "cert");
+}
+
+TEST(ReadIngress, TakesItsAgeAndTheOlderWayToNameAClass) {
+    const auto ingress = parse_one<Ingress>(
+        "--- {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i, "
+        "creationTimestamp: \"2026-01-31T12:00:00Z\", annotations: {kubernetes.io/ingress.class: "
+        "nginx}}}");
+    EXPECT_EQ(ingress->creation_timestamp, "2026-01-31T12:00:00Z");
+    EXPECT_EQ(ingress->class_name, "nginx");
+}
+
+TEST(ReadIngressClass, TakesWhetherItIsTheDefault) {
+    const char* form =
+        "--- {{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {{name: c, "
+        "annotations: {{ingressclass.kubernetes.io/is-default-class: \"{}\"}}}}, spec: "
+        "{{controller: a.b/c}}}}";
+    EXPECT_TRUE(parse_one<IngressClass>(fmt::format(fmt::runtime(form), "true"))->is_default);
+    EXPECT_FALSE(parse_one<IngressClass>(fmt::format(fmt::runtime(form), "false"))->is_default);
+    EXPECT_EQ(parse_one<IngressClass>(fmt::format(fmt::runtime(form), "x"))->controller, "a.b/c");
+}
+
+TEST(ReadSecret, DecodesTheKeyPair) {
+    const auto secret = parse_one<Secret>(
+        "--- {apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, data: "
+        "{tls.crt: Zm9v, tls.key: YmFy, ca.crt: 5}, stringData: {tls.key: plain}}");
+    EXPECT_EQ(secret->certificate, "foo");
+    EXPECT_EQ(secret->key, "plain") << "stringData comes before data, as in Kubernetes";
+}
+
+TEST(ReadSecret, OfAnotherTypeIsSkippedWithANotice) {
+    const ParsedObjects parsed = parse(
+        "--- {apiVersion: v1, kind: Secret, metadata: {name: s}, data: {password: Zm9v}}\n"
+        "--- {apiVersion: v1, kind: Secret, metadata: {name: t}, type: Opaque}");
+    EXPECT_TRUE(parsed.objects.empty());
+    ASSERT_EQ(parsed.notices.size(), 2U);
+    EXPECT_EQ(parsed.notices[0], "Secret s: skipped, not a dataplane object");
+}
+
+TEST(ReadSecret, AnErrorDoesNotShowIt) {
+    for (const char* data :
+         {"data: {tls.crt: Zm9v, tls.key: hidden!}", "data: {tls.crt: Zm9v, tls.key: [hidden]}",
+          "stringData: {tls.crt: Zm9v, tls.key: {hidden: x}}", "data: hidden"}) {
+        const auto parsed = parse_objects(
+            fmt::format("--- {{apiVersion: v1, kind: Secret, metadata: {{name: s}}, type: "
+                        "kubernetes.io/tls, {}}}",
+                        data),
+            "t");
+        ASSERT_FALSE(parsed.ok());
+        EXPECT_EQ(parsed.error().message.find("hidden"), std::string::npos)
+            << parsed.error().message;
+    }
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+// Runs another program to its end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+struct ProgramEnd {
+    int code = 0;        ///< exit code; 128 and the signal's number if one ended it
+    std::string output;  ///< of stdout and stderr, as they came
+};
+
+/// `words` is the program, looked for in PATH, and its arguments. It reads nothing. An Error says
+/// why it could not be started.
+[[nodiscard]] Result<ProgramEnd> run_program(const std::vector<std::string>& words);
+
+}  // namespace podlane::control
