@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The story: a web shop and its database on two Podlane nodes, carried from end to end.
 
-Two nodes, an outside client and three pods are made as network namespaces; nginx, php-fpm and
+Two nodes, an outside client and four pods are made as network namespaces; nginx, php-fpm and
 MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each of the four
 kinds of talk is carried out and shown with the hops that its packets took. Nothing stays behind,
 also when interrupted. With --keep the network stays until it is told to stop.
@@ -20,10 +20,12 @@ from lab.node import BUILD, Node, program
 
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs/demo")
 NODE_PORT = 30080
+INGRESS_PORT = 30088
+INGRESS_HOST = "shop.example.com"
 PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
             ("Oak shelf", "99.95")]
 LOCAL_REQUESTS = 20
-STEPS = 10
+STEPS = 11
 
 
 class DemoFailed(Exception):
@@ -107,7 +109,8 @@ class Demo:
 
     def apply_files(self):
         self.step("The story's files are applied on both nodes with podlanectl")
-        names = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml"]
+        names = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml",
+                 "ingress.yml", "ingress-proxy.yml"]
         for node in self.nodes:
             done = node.ctl("apply", "-f", *(config(name) for name in names))
             self.say(f"{node.name}$ podlanectl apply -f {' '.join(names)}")
@@ -116,12 +119,13 @@ class Demo:
     def make_pods(self):
         self.step("The pods start: the demo plays the kubelet for the two Deployments")
         web, database = kubelet.load(config("webapp.yml")), kubelet.load(config("mysql.yml"))
+        proxy = kubelet.load(config("ingress-proxy.yml"))
         sql = kubelet.load(config("sqlservice.yml"))
         hosts = {sql["metadata"]["name"]: sql["spec"]["clusterIP"]}
         app = os.path.join(CONFIGS, "app")
         node_a, node_b = self.nodes
         for node, name, deployment in ((node_b, "mysql-1", database), (node_a, "webapp-1", web),
-                                       (node_b, "webapp-2", web)):
+                                       (node_b, "webapp-2", web), (node_a, "ingress-1", proxy)):
             pod = kubelet.RunningPod(node, name, deployment, hosts, app)
             self.pods[name] = pod
             images = " + ".join(each["image"] for each in pod.spec["containers"])
@@ -217,6 +221,24 @@ class Demo:
         self.explain(self.nodes[0], "192.168.50.100", f"192.168.50.1:{NODE_PORT}")
         self.passed("outside to Service", f"client -> NODE_IP:{NODE_PORT} -> webapp, either node")
 
+    def outside_to_ingress(self):
+        self.step(f"Outside to Ingress: the shop by its name, {INGRESS_HOST}, from nginx in a pod")
+        proxy = self.pods["ingress-1"]
+        url = f"http://{INGRESS_HOST}:{INGRESS_PORT}/?info"
+        for node in self.nodes:
+            place = f"{INGRESS_HOST}:{INGRESS_PORT}:{node.addresses[0]}"
+            with Counters(self.nodes) as counters:
+                answer = self.curl(self.client, url, "--resolve", place).strip()
+            self.say(f"GET {url} through {node.name}: {answer}")
+            self.show_hops(counters)
+            require(f"for {proxy.address}" in answer, f"not by way of ingress-1: {answer}")
+        words = ["curl", "-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}",
+                 f"http://{self.nodes[0].addresses[0]}:{INGRESS_PORT}/?info"]
+        status = self.client.run(words).stdout
+        self.say(f"the same without the name: {status}")
+        require(status == "404", f"another host is answered {status}")
+        self.passed("outside to Ingress", f"client -> {INGRESS_HOST} -> ingress-1 -> webapp")
+
     def read_back(self):
         self.step("The products are read back from outside, through either node")
         servers = set()
@@ -268,6 +290,7 @@ class Demo:
         self.pod_to_pod()
         self.pod_to_service()
         self.outside_to_service()
+        self.outside_to_ingress()
         self.read_back()
         self.look_into_database()
         self.drops()
@@ -304,6 +327,7 @@ def keep(world):
   IN="nsenter --target {world.outer_pid} --mount --net"
   CTL="$IN {program('podlanectl')} --socket /run/lab/node-a.sock"
   $IN ip netns exec outside curl -s http://192.168.50.2:{NODE_PORT}/    # a request from outside
+  $IN ip netns exec outside curl -s -H 'Host: {INGRESS_HOST}' http://192.168.50.2:{INGRESS_PORT}/
   $IN ip netns exec pod-webapp-1 bash                          # a shell in a pod
   $CTL get frontends                                           # the Services of a node
   $CTL get flows

@@ -13,6 +13,7 @@ import yaml
 
 from . import objects
 from .net import CommandFailed, run, wait_until
+from .node import program
 
 
 def load(path):
@@ -151,7 +152,19 @@ def _mariadb(pod, environment):
     pod.wait_for_port(3306, 60)
 
 
-_IMAGES = {"nginx": _nginx, "php-fpm": _php_fpm, "mariadb": _mariadb}
+def _ingress(pod, environment):
+    """nginx as `podlanectl ingress config` tells it, which stays beside it and follows."""
+    folder = f"{pod.dir}/ingress"
+    config = [program("podlanectl"), "--socket", pod.node.socket, "ingress", "config", "--out",
+              folder]
+    pod.run(config)
+    pod.start([find_program("nginx"), "-e", "stderr", "-c", f"{folder}/nginx.conf", "-g",
+               "daemon off;"], "nginx", environment)
+    pod.wait_for_port(80)
+    pod.start([*config, "--watch", "--reload-pid", f"{folder}/nginx.pid"], "ingress", environment)
+
+
+_IMAGES = {"nginx": _nginx, "php-fpm": _php_fpm, "mariadb": _mariadb, "podlane-ingress": _ingress}
 
 
 def missing_programs():
