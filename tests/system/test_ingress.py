@@ -241,9 +241,11 @@ def tls(report, cluster, proxy):
     entries = [{"hosts": [f"{name}.example.com"], "secretName": name} for name in names]
     broken = {**secret, "metadata": {"name": "bad"},
               "data": {**secret["data"], "tls.key": other_secret["data"]["tls.key"]}}
-    cluster.apply(secret, other_secret, broken, ingress("tls", rules, tls=entries))
+    wild, wild_secret = key_pair("any.wild")
+    entries.append({"hosts": ["*.wild.example.com"], "secretName": "any.wild"})
+    cluster.apply(secret, other_secret, wild_secret, broken, ingress("tls", rules, tls=entries))
     wait_for(cluster, "bad.example.com", "/", "s1")
-    for name, ca in (("shop", shop), ("other", other)):
+    for name, ca in (("shop", shop), ("other", other), ("any.wild", wild)):
         for node in cluster.nodes:
             with report.check(f"TLS: {name} is served with its own certificate by node {node}"):
                 done = https(cluster, name, ca, node)
