@@ -29,7 +29,7 @@ FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
     info.idle_seconds = idle > 0 ? static_cast<uint32_t>(idle) : 0;
     const uint32_t timeout = connection.timeout_seconds();
     info.timeout_seconds = timeout > info.idle_seconds ? timeout - info.idle_seconds : 0;
-    info.service = ServiceId{connection.state.service_id};
+    info.service = ServiceId{connection.original().service_id.load(std::memory_order_relaxed)};
     info.worker = connection.state.owner;
     return info;
 }

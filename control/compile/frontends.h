@@ -17,7 +17,7 @@ template <Family F>
 struct PortEndpoints {
     std::shared_ptr<const EndpointSet<F>> cluster;  ///< never null
     std::shared_ptr<const EndpointSet<F>> local;    ///< never null where a traffic policy is Local
-    /// Datagram ports: all that serve; null when they are in `cluster`.
+    /// Datagram ports: all that serve; null when every frontend has them.
     std::shared_ptr<const std::vector<podlane::Endpoint<F>>> serving;
 };
 

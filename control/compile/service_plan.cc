@@ -143,8 +143,9 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
         PortEndpoints<F> endpoints;
         const bool all_local = choice.local == choice.cluster;
         endpoints.cluster = make_set(std::move(choice.cluster));
+        // A frontend for local endpoints alone does not have those of the cluster.
         if (service.ports[i].protocol == Protocol::kUdp &&
-            choice.serving != endpoints.cluster->endpoints) {
+            (uses_local_endpoints(service) || choice.serving != endpoints.cluster->endpoints)) {
             endpoints.serving = std::make_shared<const std::vector<podlane::Endpoint<F>>>(
                 std::move(choice.serving));
         }

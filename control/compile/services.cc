@@ -182,6 +182,11 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
                            keeps_all(*before->outside, *winner->outside) &&
                            keeps_serving(*before, *winner);
         if (!keeps) ++next.service_epochs.mutable_at(index_of(before->service));
+    } else if (key.protocol == static_cast<uint8_t>(Protocol::kUdp)) {
+        // Datagram flows to this place are no Service's, or that of all node addresses, until now.
+        ++next.service_epochs.mutable_at(index_of(kNoService));
+        const Frontend<F>* any = table.find({typename F::Address{}, key.port, key.protocol});
+        if (any != nullptr) ++next.service_epochs.mutable_at(index_of(any->service));
     }
     if (winner) {
         table.set(key, std::move(winner));

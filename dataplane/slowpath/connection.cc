@@ -1,5 +1,7 @@
 // Packets for the router: opens connections, and brings those up to date whose surroundings
 // changed.
+#include <optional>
+
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 
@@ -46,21 +48,25 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     return false;
 }
 
-/// The service lost an endpoint. A datagram flow whose endpoint it was gets another at once.
+/// A place of the service lost an endpoint, went, or is another's. A datagram flow whose endpoint
+/// it was gets another at once; so does one whose place was nobody's and has become a service's.
 template <Family F>
 void recheck_service(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
-    const Connection<F>& connection = connection_of(entry);
-    const Endpoint<F> endpoint{connection.reply().key.src, connection.reply().key.src_port};
+    std::optional<ServiceId> service = ServiceId{entry.service_id.load(std::memory_order_relaxed)};
     // What the endpoint still sends may pass; the client's next packet decides.
-    const bool keep = entry.direction == static_cast<uint8_t>(FlowDirection::kReply) ||
-                      endpoint_still_valid<F>(*ctx.snapshot, entry.key, endpoint);
-    if (keep) {
-        entry.service_epoch.store(ctx.snapshot->service_epochs[entry.service_id],
-                                  std::memory_order_relaxed);
-    } else {
-        forget<F>(ctx, packet);
+    if (entry.direction != static_cast<uint8_t>(FlowDirection::kReply)) {
+        const FlowKey<F>& reply = connection_of(entry).reply().key;
+        service =
+            service_that_keeps<F>(*ctx.snapshot, entry.key, *service, {reply.src, reply.src_port});
     }
+    if (!service) {
+        forget<F>(ctx, packet);
+        return;
+    }
+    const size_t id = index_of(*service);
+    entry.service_id.store(static_cast<uint32_t>(id), std::memory_order_relaxed);
+    entry.service_epoch.store(ctx.snapshot->service_epochs[id], std::memory_order_relaxed);
 }
 
 template <Family F>

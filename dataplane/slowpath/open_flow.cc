@@ -54,8 +54,8 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
     spec.service_id = static_cast<uint32_t>(index_of(decision.service));
     spec.service_epoch = decision.service_epoch;
-    const bool datagram = key.protocol == kProtocolUdp && decision.service != kNoService;
-    spec.entry_flags = datagram ? kEntryCheckService : 0;
+    // Also one that is no Service's yet.
+    spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
     spec.rewrite_flags = kRewriteDecrementTtl;
     spec.tcp_flags = packet.headers.tcp_flags;
     return spec;

@@ -17,7 +17,8 @@ template <Family F>
     }
     if ((entry.flags & kEntryCheckService) != 0 &&
         entry.service_epoch.load(std::memory_order_relaxed) !=
-            snapshot.service_epochs[entry.service_id]) [[unlikely]] {
+            snapshot.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
+        [[unlikely]] {
         return SlowReason::kServiceChange;
     }
     const Adjacency& adjacency = snapshot.adjacencies[hop.adjacency];

@@ -40,7 +40,7 @@ enum EntryFlags : uint8_t {
 
 /// One direction of a connection: all that its established packets need.
 ///
-/// Threads: key, rewrite, service_id, direction and flags are written before the entry is published
+/// Threads: key, rewrite, direction and flags are written before the entry is published
 /// and do not change until every reader has passed a quiescent point after its removal: plain reads
 /// are safe. The atomics change in place; each is a value of its own, so that relaxed accesses
 /// suffice everywhere.
@@ -49,7 +49,7 @@ struct alignas(kCacheLine) FlowEntry {
     FlowKey<F> key;
     std::atomic<uint64_t> hop;            ///< Hop::packed(); epoch and index cannot be torn apart
     std::atomic<uint32_t> service_epoch;  ///< the service's epoch when the endpoint was chosen
-    uint32_t service_id;                  ///< 0: no service
+    std::atomic<uint32_t> service_id;     ///< whose epoch that is; 0: no service
     std::atomic<uint32_t> last_seen;      ///< seconds of the worker clock
     std::atomic<uint8_t> steady;          ///< nonzero: see needs_state()
     uint8_t direction;                    ///< FlowDirection, and the entry's place in its block
@@ -89,7 +89,7 @@ enum class Life : uint32_t {
 
 /// What a connection's directions share and established packets do not touch.
 ///
-/// Threads: protocol, created_s, service_id, owner and the hashes as FlowEntry's plain members.
+/// Threads: protocol, created_s, owner and the hashes as FlowEntry's plain members.
 /// `life` goes kLive -> kDead by compare-and-swap: whoever wins removes the connection. Its upper
 /// 30 bits count the block's uses, so that a reference from outside can be told from a later
 /// tenant.
@@ -102,7 +102,6 @@ struct alignas(kCacheLine) ConnectionState {
     std::atomic<uint32_t> next;        ///< block index + 1 in a list of free or retired blocks
     std::atomic<uint32_t> next_batch;  ///< first block + 1 of the next batch of free blocks
     uint32_t created_s;
-    uint32_t service_id;  ///< 0: no service
     uint8_t protocol;
     uint8_t owner;  ///< the worker that made it
     std::atomic<TcpState> tcp_state;

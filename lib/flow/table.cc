@@ -62,7 +62,7 @@ void fill_entry(FlowEntry<F>& entry, const NewConnection<F>& spec, FlowDirection
     const FlowKey<F>& other = is_reply ? spec.original : spec.reply;
     entry.key = from;
     entry.rewrite = make_rewrite(from, other.reversed(), spec.rewrite_flags);
-    entry.service_id = spec.service_id;
+    entry.service_id.store(spec.service_id, std::memory_order_relaxed);
     entry.direction = static_cast<uint8_t>(direction);
     entry.flags = spec.entry_flags;
     entry.hop.store((is_reply ? spec.reply_hop : spec.original_hop).packed(),
@@ -213,7 +213,6 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
     state.hash[0] = hashes[0];
     state.hash[1] = hashes[1];
     state.created_s = now_s;
-    state.service_id = spec.service_id;
     state.protocol = spec.original.protocol;
     state.owner = static_cast<uint8_t>(worker);
     state.tcp_state.store(

@@ -334,6 +334,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         if (!apply_service(snapshot, query, *frontend, decision, trace)) return decision;
     } else {
         if (reject_undefined_port(state, query, decision, trace)) return decision;
+        decision.service_epoch = snapshot.service_epochs[index_of(kNoService)];
         if constexpr (Trace::kEnabled) {
             trace.step("service", "none", "the destination is no Service's");
         }
@@ -345,10 +346,13 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
 }
 
 template <Family F>
-bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
-                          const Endpoint<F>& endpoint) noexcept {
+std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const FlowKey<F>& original,
+                                            ServiceId service,
+                                            const Endpoint<F>& endpoint) noexcept {
     const Frontend<F>* frontend = find_frontend(snapshot, original);
-    return frontend != nullptr && frontend->may_keep(endpoint);
+    const bool keeps = frontend != nullptr ? frontend->may_keep(endpoint) : service == kNoService;
+    if (!keeps) return std::nullopt;
+    return frontend != nullptr ? frontend->service : kNoService;
 }
 
 #define PODLANE_INSTANTIATE(F)                                                                     \
@@ -362,8 +366,8 @@ bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
     template PathDecision<F> decide<F, StepTrace>(const Snapshot&, const PathQuery<F>&,            \
                                                   StepTrace&);                                     \
     template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;        \
-    template bool endpoint_still_valid<F>(const Snapshot&, const FlowKey<F>&,                      \
-                                          const Endpoint<F>&) noexcept;
+    template std::optional<ServiceId> service_that_keeps<F>(                                       \
+        const Snapshot&, const FlowKey<F>&, ServiceId, const Endpoint<F>&) noexcept;
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)
 #undef PODLANE_INSTANTIATE

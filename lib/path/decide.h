@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "lib/base/drop.h"
 #include "lib/lb/affinity.h"
@@ -100,10 +101,14 @@ template <Family F>
 [[nodiscard]] AdjacencyId adjacency_towards(const Snapshot& snapshot,
                                             const typename F::Address& destination) noexcept;
 
-/// Whether a UDP flow that was given `endpoint` may keep it: while it serves, whatever the policies
-/// say of new flows by now, so that a change of a Service disturbs no flow, as with TCP.
+/// Whose a UDP flow is that was given `endpoint` by `service` (kNoService: by none), if it may keep
+/// it: while whoever has its place now would let it, whatever the policies say of new flows, so
+/// that a change of a Service disturbs no flow, as with TCP. A flow of none goes on while its place
+/// is nobody's.
 template <Family F>
-[[nodiscard]] bool endpoint_still_valid(const Snapshot& snapshot, const FlowKey<F>& original,
-                                        const Endpoint<F>& endpoint) noexcept;
+[[nodiscard]] std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot,
+                                                          const FlowKey<F>& original,
+                                                          ServiceId service,
+                                                          const Endpoint<F>& endpoint) noexcept;
 
 }  // namespace podlane

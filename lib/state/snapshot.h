@@ -125,7 +125,7 @@ struct Snapshot {
     OverlayView overlay;
     MacAddress gateway_mac{};                 ///< the pod bridge's own
     CowArray<Adjacency> adjacencies;          ///< by AdjacencyId
-    CowArray<uint32_t, 1024> service_epochs;  ///< by ServiceId; rises when an endpoint goes
+    CowArray<uint32_t, 1024> service_epochs;  ///< by ServiceId: docs/decisions/frontends.md
     std::shared_ptr<const PortViews> ports;   ///< by PortId; never null
     std::shared_ptr<const Fdb> fdb;           ///< MAC -> port index; never null
     std::vector<PortId> bridge_ports;         ///< pod ports, for flooding

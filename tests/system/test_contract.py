@@ -133,7 +133,8 @@ def health_check(report, cluster, family, here, there):
     for who, client in (("outside", cluster.outside), ("a pod", there.namespace)):
         with report.check(f"IPv{family}: healthCheckNodePort tells {who} which node has endpoints"):
             expect_equal([asked("a", client), asked("b", client)], [(200, 1), (503, 0)])
-    cluster.apply(slice_of(name, family, [at(there, family), at(here, family, ready=False)]))
+    cluster.apply(slice_of(name, family, [
+        at(there, family), at(here, family, ready=False, terminating=True)]))
     with report.check(f"IPv{family}: healthCheckNodePort follows the endpoints"):
         expect_equal([asked("a", cluster.outside), asked("b", cluster.outside)],
                      [(503, 0), (200, 1)])

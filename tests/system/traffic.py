@@ -189,7 +189,7 @@ def ask_udp(address, port, count=1, timeout=1, size=32, source_port=0, new_socke
         try:
             client.send(data)
             reply = client.recv(65536)
-        except TimeoutError:
+        except (TimeoutError, ConnectionRefusedError):
             lost += 1
             continue
         server, seen, back = reply.split(b" ", 2)

@@ -3,7 +3,7 @@
 //
 //   tests/property/property_contract [--cases N] [--seed N]
 //
-// A case is one packet. The seed is printed with a failure, and repeats it.
+// N packets for each of the tests. The seed is printed with a failure, and repeats it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -12,14 +12,12 @@
 #include <string_view>
 
 #include "tests/property/contract/judge.h"
+#include "tests/property/contract/options.h"
 #include "tests/property/contract/subject.h"
 #include "tests/support/seed.h"
 
 namespace podlane::contract {
 namespace {
-
-uint64_t cases = 100'000;
-uint64_t first_seed = 0;
 
 /// A cluster lives for this many changes, each followed by this many packets.
 constexpr unsigned kSteps = 20, kPackets = 50;
@@ -28,21 +26,22 @@ TEST(Contract, PodlaneDecidesAsTheModelExpects) {
     std::map<What, uint64_t> met;
     uint64_t judged = 0;
     uint64_t affinities = 0;
-    for (uint64_t seed = first_seed; judged < cases; ++seed) {
+    for (uint64_t seed = options.seed; judged < options.cases; ++seed) {
         Subject subject(seed);
         Judge judge;
         for (unsigned step = 0; step < kSteps; ++step) {
             subject.step();
             for (unsigned i = 0; i < kPackets; ++i, ++judged) {
                 const Packet packet = subject.packet();
-                const std::string wrong = judge.compare(subject, packet);
+                const std::string wrong = judge.compare(subject.cluster(), subject.snapshot(),
+                                                        packet, subject.random().below(3));
                 ASSERT_EQ(wrong, "") << "--seed " << seed << ", after change " << step;
                 ++met[expect(subject.cluster(), packet).what];
             }
         }
         affinities += judge.affinities_met();
     }
-    fmt::print("{} cases from seed {}:", judged, first_seed);
+    fmt::print("{} cases from seed {}:", judged, options.seed);
     for (const auto& [what, count] : met) {
         fmt::print(" {} {}%", to_string(Expected{what, {}, {}, 0, {}}), count * 100 / judged);
         EXPECT_GT(count, judged / 50) << "hardly ever met: the test is to see all that can happen";
@@ -63,12 +62,12 @@ uint64_t number(std::string_view text) {
 
 int main(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
-    podlane::contract::first_seed = podlane::test::test_seed() % 1'000'000'000;
+    podlane::contract::options.seed = podlane::test::test_seed() % 1'000'000'000;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view option = argv[i];
         const uint64_t value = podlane::contract::number(argv[i + 1]);
-        if (option == "--cases") podlane::contract::cases = value;
-        if (option == "--seed") podlane::contract::first_seed = value;
+        if (option == "--cases") podlane::contract::options.cases = value;
+        if (option == "--seed") podlane::contract::options.seed = value;
     }
     return RUN_ALL_TESTS();
 }

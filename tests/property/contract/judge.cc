@@ -99,11 +99,12 @@ bool Judge::keeps_affinity(const Expected& expected, const Packet& packet, const
     return kept || !bound;
 }
 
-std::string Judge::compare(Subject& subject, const Packet& packet) {
-    now_s_ += subject.random().below(3);
-    const Expected expected = expect(subject.cluster(), packet);
-    const std::string seen = packet.dst.is_v4() ? judge<V4>(subject.snapshot(), expected, packet)
-                                                : judge<V6>(subject.snapshot(), expected, packet);
+std::string Judge::compare(const Cluster& cluster, const Snapshot& snapshot, const Packet& packet,
+                           uint32_t seconds) {
+    now_s_ += seconds;
+    const Expected expected = expect(cluster, packet);
+    const std::string seen = packet.dst.is_v4() ? judge<V4>(snapshot, expected, packet)
+                                                : judge<V6>(snapshot, expected, packet);
     if (seen.empty()) return "";
     return fmt::format("{}: expected {}, got {}", to_string(packet), to_string(expected), seen);
 }

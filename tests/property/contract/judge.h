@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "lib/lb/affinity.h"
+#include "lib/state/snapshot.h"
 #include "tests/property/contract/model.h"
-#include "tests/property/contract/subject.h"
 
 namespace podlane::contract {
 
@@ -16,7 +16,9 @@ namespace podlane::contract {
 class Judge {
   public:
     /// "" when they agree, else both sides in words.
-    [[nodiscard]] std::string compare(Subject& subject, const Packet& packet);
+    /// `seconds` after the last packet.
+    [[nodiscard]] std::string compare(const Cluster& cluster, const Snapshot& snapshot,
+                                      const Packet& packet, uint32_t seconds);
     /// How often session affinity left no choice among several endpoints.
     [[nodiscard]] uint64_t affinities_met() const noexcept { return met_; }
 

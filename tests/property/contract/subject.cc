@@ -91,6 +91,10 @@ void Subject::plug_in() {
                    {pod_b, "default/b", PortKind::kPod, "tapb", RigNames::kPodBMac, 1450, {}},
                    {uplink, "uplink0", PortKind::kUplink, "eth1", RigNames::kUplinkMac, 1500, {}},
                    {host, "podlane0", PortKind::kHost, "podlane0", RigNames::kUplinkMac, 1500, {}}};
+    for (const auto& each : config_.uplinks.front().neighbors) {
+        input.neighbours.push_back(
+            {uplink, each.address, each.mac, control::NeighbourStatus::kResolved});
+    }
     const auto add = [&](const char* name, PortId port, const MacAddress& mac, unsigned n) {
         input.pods.push_back({name, port, mac, {pod(n, false), pod(n, true)}, 1450});
         for (const bool v6 : {false, true}) cluster_.local_pods.push_back(pod(n, v6));

@@ -389,6 +389,44 @@ TEST(Services, FrontendsOfOnePortShareTheirEndpointSet) {
         << "what did not change is not built again";
 }
 
+TEST(Services, ANewPlaceForDatagramsIsToldToFlowsThatWereNoServicesOrAnothers) {
+    World world;
+    const auto epoch = [&](ServiceId id) { return world.now().service_epochs[index_of(id)]; };
+    const auto apply = [&](std::string_view name, std::string_view rest) {
+        const uint32_t before = epoch(kNoService);
+        EXPECT_EQ(world.apply(service(name, rest)), "");
+        return epoch(kNoService) - before;
+    };
+    EXPECT_EQ(apply("tcp", "{clusterIP: 10.96.0.3, ports: [{port: 53}]}"), 0u);
+    const std::string udp = "ports: [{name: dns, protocol: UDP, port: 53, nodePort: 30053}]}";
+    EXPECT_EQ(apply("udp", "{type: NodePort, clusterIP: 10.96.0.4, " + udp), 2u);
+    const ServiceId id = world.now().v4.frontends.find({{}, be16(30053), 17})->service;
+    const uint32_t before = epoch(id);
+    EXPECT_EQ(
+        apply("udp", "{type: NodePort, internalTrafficPolicy: Local, clusterIP: 10.96.0.4, " + udp),
+        0u)
+        << "served before";
+    EXPECT_EQ(epoch(id), before);
+    EXPECT_EQ(apply("exact",
+                    "{clusterIP: 10.96.0.5, externalIPs: [192.168.50.1], "
+                    "ports: [{protocol: UDP, port: 30053}]}"),
+              2u);
+    EXPECT_GT(epoch(id), before) << "who used the NodePort at this address";
+}
+
+TEST(Services, ADatagramFlowMayKeepItsEndpointElsewhereWhenThePolicyBecomesLocal) {
+    World world;
+    ASSERT_EQ(
+        world.apply(service("dns", R"({clusterIP: 10.96.0.3, internalTrafficPolicy: Local,
+        ports: [{name: dns, protocol: UDP, port: 53}]})") +
+                    slice("dns", {"10.244.2.5 @node-b"}, "{name: dns, protocol: UDP, port: 53}")),
+        "");
+    const auto* frontend = world.now().v4.frontends.find({ip("10.96.0.3").as<V4>(), be16(53), 17});
+    EXPECT_TRUE(frontend->inside->endpoints.empty());
+    EXPECT_TRUE(frontend->may_keep({ip("10.244.2.5").as<V4>(), be16(53)}));
+    EXPECT_FALSE(frontend->may_keep({ip("10.244.2.6").as<V4>(), be16(53)}));
+}
+
 TEST(Services, AHealthCheckCountsReadyAddressesOfThisNodeOnce) {
     World world;
     const auto web = [](std::string_view policy) {

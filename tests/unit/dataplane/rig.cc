@@ -34,8 +34,9 @@ rte_mempool* pool() {
 }  // namespace
 
 Rig::Rig() {
+    rte_mempool* const packets = pool();  // first: without EAL the clock would not know its rate
     shared_ = std::make_unique<Shared>(1);
-    shared_->pool = pool();
+    shared_->pool = packets;
     shared_->idle = IdleMode::kPoll;
     shared_->control_doorbell.sleeping = false;
     FlowTableOptions options;

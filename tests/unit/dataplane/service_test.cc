@@ -203,6 +203,27 @@ TYPED_TEST(ServiceTest, UdpIsGivenAnotherEndpointWhenItsOwnGoes) {
     EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
 }
 
+TYPED_TEST(ServiceTest, AUdpFlowBegunBeforeItsServiceIsGivenAnEndpoint) {
+    using F = TypeParam;
+    using W = World<F>;
+    const Frame packet = udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kPeer, 53);
+    this->rig.send(Rig::kPodA, packet);
+    EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
+    this->rig.change([](Snapshot& next) { next.service_epochs.set(0, 1); });
+    this->rig.send(Rig::kPodA, packet);
+    EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u) << "another place is served";
+    this->rig.change([](Snapshot& next) {
+        auto& frontends = next.template family<F>().frontends;
+        Frontend<F> made = *frontends.find({ip<F>(W::kService), be16(80), kProtocolUdp});
+        made.address = ip<F>(W::kPeer);
+        made.port = be16(53);
+        frontends.set({made.address, made.port, kProtocolUdp}, std::make_shared<Frontend<F>>(made));
+        next.service_epochs.set(0, 2);
+    });
+    this->rig.send(Rig::kPodA, packet);
+    EXPECT_EQ(look<F>(this->rig.take_one(Rig::kPodB)).key.dst, ip<F>(W::kPodB));
+}
+
 TYPED_TEST(ServiceTest, AClientWithSessionAffinityGetsOneEndpointForAllItsConnections) {
     using F = TypeParam;
     using W = World<F>;

@@ -30,7 +30,7 @@ TYPED_TEST(FlowTableTest, AConnectionIsFoundByBothItsKeys) {
     EXPECT_EQ(reply->direction, 1);
     EXPECT_EQ(original->current_hop(), (Hop{7, 2}));
     EXPECT_EQ(reply->current_hop(), (Hop{7, 3}));
-    EXPECT_EQ(original->service_id, 3u);
+    EXPECT_EQ(original->service_id.load(), 3u);
     EXPECT_EQ(original->service_epoch.load(), 11u);
     EXPECT_EQ(original->last_seen.load(), 100u);
 }

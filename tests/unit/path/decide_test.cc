@@ -406,21 +406,25 @@ TYPED_TEST(Decide, AFlowMayKeepAnEndpointThatServesAnybody) {
     frontend.outside = net.set({net.endpoint(N::kOtherPod, 8080)});
     net.serve(frontend);
     const auto key = net.query(PortKind::kUplink, N::kOutside, N::kNode, 30080).key;
-    const auto valid = [&](const char* text) {
-        return endpoint_still_valid<TypeParam>(*net.snapshot, key, net.endpoint(text, 8080));
+    const auto keeper = [&](const char* text, uint16_t port = 30080,
+                            ServiceId service = ServiceId{77}) {
+        auto place = key;
+        place.dst_port = be16(port);
+        return service_that_keeps<TypeParam>(*net.snapshot, place, service,
+                                             net.endpoint(text, 8080));
     };
-    EXPECT_TRUE(valid(N::kRemotePod));
-    EXPECT_TRUE(valid(N::kOtherPod));
-    EXPECT_FALSE(valid(N::kPod));
+    EXPECT_EQ(keeper(N::kRemotePod), frontend.service);
+    EXPECT_EQ(keeper(N::kOtherPod), frontend.service);
+    EXPECT_EQ(keeper(N::kPod), std::nullopt);
     // It terminates, and new flows go elsewhere.
     frontend.serving = std::make_shared<const std::vector<Endpoint<TypeParam>>>(
         std::vector{net.endpoint(N::kPod, 8080)});
     net.serve(frontend);
-    EXPECT_TRUE(valid(N::kPod));
-    auto unserved = key;
-    unserved.dst_port = be16(30081);
-    EXPECT_FALSE(
-        endpoint_still_valid<TypeParam>(*net.snapshot, unserved, net.endpoint(N::kOtherPod, 8080)));
+    EXPECT_EQ(keeper(N::kPod), frontend.service);
+    // Where no Service is (any more), only what was never one's goes on.
+    EXPECT_EQ(keeper(N::kOtherPod, 30081), std::nullopt);
+    EXPECT_EQ(keeper(N::kOtherPod, 30081, kNoService), kNoService);
+    EXPECT_EQ(keeper(N::kOutside, 30080, kNoService), std::nullopt);
 }
 
 TEST(ServiceHash, IsTheSameEverywhereAndForever) {

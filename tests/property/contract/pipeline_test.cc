@@ -1,0 +1,46 @@
+// A worker and its pipeline against the model: the frames of random connections, and what comes
+// out.
+#include "tests/property/contract/pipeline.h"
+
+#include <fmt/format.h>
+
+#include "tests/property/contract/options.h"
+
+namespace podlane::contract {
+namespace {
+
+/// A cluster lives for this many changes, each followed by this many new connections, and by as
+/// many packets of those that there were.
+constexpr unsigned kSteps = 20, kOpened = 20, kContinued = 10;
+
+TEST(Contract, TheWorkersFramesAreWhatTheModelExpects) {
+    uint64_t judged = 0, continued = 0, repicked = 0, untold = 0;
+    for (uint64_t seed = options.seed; judged < options.cases; ++seed) {
+        Subject subject(seed);
+        Pipeline pipeline(subject);
+        for (unsigned step = 0; step < kSteps; ++step) {
+            subject.step();
+            pipeline.follow();
+            for (unsigned i = 0; i < kOpened + kContinued; ++i) {
+                const bool is_new = i >= kContinued;
+                const auto wrong = is_new ? pipeline.open(subject.packet()) : pipeline.go_on();
+                ASSERT_EQ(wrong.value_or(""), "")
+                    << "--seed " << seed << ", after change " << step << (is_new ? "" : ", later");
+                judged += wrong.has_value();
+                continued += wrong.has_value() && !is_new;
+            }
+        }
+        repicked += pipeline.repicked();
+        untold += pipeline.untold();
+    }
+    fmt::print(
+        "{} packets through the worker from seed {}: {} of connections that there were, {} "
+        "datagram flows got another endpoint, {} refusals over the limit of ICMP errors\n",
+        judged, options.seed, continued, repicked, untold);
+    EXPECT_LT(untold, judged / 4);
+    EXPECT_GT(continued, judged / 5);
+    EXPECT_GT(repicked, judged / 1000);
+}
+
+}  // namespace
+}  // namespace podlane::contract
