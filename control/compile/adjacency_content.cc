@@ -57,10 +57,16 @@ void write_outer(const TunnelSpec& spec, Adjacency& adjacency) noexcept {
     }
     adjacency.outer_l3_bytes = sizeof(ip);
     at += sizeof(ip);
+    const size_t udp_at = at;
     put_header(outer, at, UdpHeader{be16(0), be16(spec.udp_port), be16(0), be16(0)});
     at += sizeof(UdpHeader);
     put_header(outer, at, VxlanHeader::with_vni(spec.vni));
     adjacency.outer_bytes = static_cast<uint8_t>(at + sizeof(VxlanHeader));
+    if constexpr (std::same_as<F, V6>) {
+        adjacency.outer_partial_sum =
+            checksum_partial(outer.subspan(udp_at, adjacency.outer_bytes - udp_at),
+                             pseudo_header_sum<V6>(ip.src, ip.dst, kProtocolUdp, 0));
+    }
 }
 
 }  // namespace

@@ -41,9 +41,11 @@ inline void finish_outer_ipv4(uint8_t* outer, const Adjacency& adjacency, uint32
           checksum_fold(adjacency.outer_partial_sum + total.raw + identification.raw));
 }
 
-/// Likewise; sums the whole packet, since UDP over IPv6 must carry a checksum for receivers that do
-/// not expect zero (RFC 6935 makes zero the exception).
-void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, uint16_t udp_bytes) noexcept;
+/// Likewise, with source port and length of UDP in place; sums the whole packet, since UDP over
+/// IPv6 must carry a checksum for receivers that do not expect zero (RFC 6935 makes zero the
+/// exception).
+void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, const Adjacency& adjacency,
+                       uint16_t udp_bytes) noexcept;
 
 /// Copies the template; sizes that the compiler knows spare a call.
 inline void copy_outer(uint8_t* to, const Adjacency& adjacency) noexcept {
@@ -75,7 +77,7 @@ inline void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
         // DF is not set, so the identification must differ between datagrams (RFC 6864).
         finish_outer_ipv4(outer, adjacency, frame_bytes, ctx.outer_id++);
     } else {
-        finish_outer_ipv6(*packet.mbuf, outer, udp_bytes);
+        finish_outer_ipv6(*packet.mbuf, outer, adjacency, udp_bytes);
     }
     packet.send_to(adjacency.port);
 }

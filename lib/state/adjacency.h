@@ -37,7 +37,9 @@ struct alignas(kCacheLine) Adjacency {
     MacAddress
         dst{};  ///< the frame's destination; in a tunnel, the inner frame's (peer's VTEP MAC)
     MacAddress src{};  ///< the frame's source; in a tunnel, our VTEP MAC
-    /// Sum of the outer IPv4 header with total length 0, for patching length and checksum in.
+    /// For patching lengths and checksum in: the sum of the outer IPv4 header with total length and
+    /// identification 0; over IPv6, of the pseudo-header and of UDP's and VXLAN's with UDP length,
+    /// source port and checksum 0.
     uint32_t outer_partial_sum = 0;
     uint32_t neighbour = 0;  ///< reserved
     /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.

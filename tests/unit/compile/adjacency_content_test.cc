@@ -86,6 +86,24 @@ TEST(AdjacencyContent, ATunnelOverIpv6Costs70Bytes) {
     EXPECT_EQ(header_at<VxlanHeader>(outer, 62).vni(), 0x123456u);
 }
 
+TEST(AdjacencyContent, OverIpv6LengthsAndSourcePortAddedToThePartialSumGiveUdpsChecksum) {
+    TunnelSpec spec = spec_v4();
+    spec.remote = ip("fd00:50::2");
+    spec.local = ip("fd00:50::1");
+    const Adjacency tunnel = tunnel_adjacency(spec);
+    std::array<uint8_t, 16 + 6> datagram{};
+    std::copy_n(tunnel.outer.begin() + 54, 16, datagram.begin());
+    auto udp = load<UdpHeader>(datagram.data());
+    udp.src_port = be16(50123);
+    udp.bytes = be16(datagram.size());
+    store(datagram.data(), udp);
+    std::iota(datagram.begin() + 16, datagram.end(), uint8_t{0xf9});
+    const auto header = header_at<Ipv6Header>(std::span<const uint8_t>(tunnel.outer), 14);
+    const uint32_t patched = tunnel.outer_partial_sum + 2u * udp.bytes.raw + udp.src_port.raw;
+    EXPECT_EQ(l4_checksum<V6>(header.src, header.dst, kProtocolUdp, std::span(datagram)),
+              checksum_fold(checksum_partial(std::span(datagram).subspan(16), patched)));
+}
+
 TEST(AdjacencyContent, EveryFieldCountsInAComparison) {
     const Adjacency one = tunnel_adjacency(spec_v4());
     EXPECT_TRUE(same_adjacency(one, tunnel_adjacency(spec_v4())));
