@@ -1,4 +1,5 @@
-// Frames that one worker gives to another, because a device has fewer send queues than workers.
+// Frames that one worker gives to another: to send them, because a device has fewer send queues
+// than workers, or to look at them, because fragments of one packet meet on one worker.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -11,10 +12,12 @@
 
 namespace podlane::dataplane {
 
-/// A finished frame and where it must leave.
+/// A finished frame and the port by which it must leave; or one that came in by the port.
 struct Handoff {
     rte_mbuf* mbuf;
     PortId port;
+    bool received = false;
+    uint8_t flags = 0;  ///< received: PacketFlags
 };
 using HandoffRing = SpscRing<Handoff, 1024>;
 
@@ -28,6 +31,8 @@ class HandoffRings {
     [[nodiscard]] HandoffRing& ring(unsigned from, unsigned to) noexcept {
         return *rings_[size_t{from} * workers_ + to];
     }
+
+    [[nodiscard]] unsigned workers() const noexcept { return workers_; }
 
   private:
     unsigned workers_;

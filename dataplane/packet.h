@@ -45,6 +45,7 @@ enum class SlowReason : uint8_t {
     kTtl,            ///< must be decremented and is 1 or 0
     kTooBig,         ///< larger than the next hop's MTU
     kReplace,        ///< a SYN that begins a new connection on a closed one's tuple
+    kFragment,       ///< its flow is known when its first fragment has come
 };
 
 /// Bits of Packet::flags.
@@ -52,6 +53,14 @@ enum PacketFlags : uint8_t {
     kFromOverlay = 0x01,  ///< came out of our tunnel
     kToRouter = 0x02,     ///< the destination MAC is ours
     kHeldBefore = 0x04,   ///< has waited for a neighbour; not counted as received again
+    kHasUpper = 0x08,     ///< a later fragment, and `upper` is its packet's
+};
+
+/// What later fragments lack and their first one has: of FlowKey.
+struct UpperLayer {
+    be16 src_port;
+    be16 dst_port;
+    uint8_t protocol;
 };
 
 struct Packet {
@@ -66,8 +75,9 @@ struct Packet {
     Verdict verdict;
     SlowReason slow;
     Drop reason;
-    CsumState csum;  ///< of the L4 checksum
-    uint8_t flags;   ///< PacketFlags
+    CsumState csum;    ///< of the L4 checksum
+    uint8_t flags;     ///< PacketFlags
+    UpperLayer upper;  ///< with kHasUpper
 
     template <Family F>
     [[nodiscard]] FlowEntry<F>& flow() const noexcept {
@@ -86,6 +96,17 @@ struct Packet {
     void send_to(PortId port) noexcept {
         verdict = Verdict::kSend;
         out_port = port;
+    }
+    /// The key of its flow. For a later fragment `upper` must be known.
+    template <Family F>
+    [[nodiscard]] FlowKey<F> key() const noexcept {
+        FlowKey<F> out = flow_key<F>(frame, headers);
+        if (is(kHasUpper)) {
+            out.src_port = upper.src_port;
+            out.dst_port = upper.dst_port;
+            out.protocol = upper.protocol;
+        }
+        return out;
     }
     /// The first buffer's bytes.
     [[nodiscard]] std::span<uint8_t> head() const noexcept {

@@ -48,7 +48,8 @@ void Doorbell::clear() noexcept {
     [[maybe_unused]] const ssize_t done = read(fd, &count, sizeof(count));
 }
 
-Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
+Worker::Worker(Shared& shared, unsigned id)
+    : shared_(shared), fragments_(std::make_unique<Fragments>(*shared.counters[id])) {
     ctx_.id = id;
     ctx_.counters = shared.counters[id].get();
     ctx_.flows_v4 = shared.flows_v4.get();
@@ -58,6 +59,7 @@ Worker::Worker(Shared& shared, unsigned id) : shared_(shared) {
     ctx_.ports = &shared.ports;
     ctx_.flow_targets = &shared.flow_targets;
     ctx_.handoff = &shared.handoff;
+    ctx_.fragments = fragments_.get();
     ctx_.doorbells = shared.doorbells.data();
     ctx_.control_doorbell = &shared.control_doorbell;
     ctx_.events = shared.events[id].get();
@@ -108,8 +110,9 @@ unsigned Worker::turn() noexcept {
         taps_tsc_ = turn_tsc_;
         moved += poll_taps();
     }
-    if (shared_.workers > 1) moved += drain_handoff(ctx_, shared_.workers);
+    if (shared_.workers > 1) moved += drain_handoff();
     if (ctx_.id == 0) moved += run_commands();
+    if (fragments_->holds_any()) serve_fragments();
     if (!ctx_.hold.empty() && (snapshot_changed_ || ctx_.hold.overdue(ctx_.now_ms))) {
         release_held();
     }
@@ -224,6 +227,40 @@ unsigned Worker::run_commands() noexcept {
         }
     }
     return done + (purge_.step(ctx_) ? 1 : 0);
+}
+
+unsigned Worker::drain_handoff() noexcept {
+    unsigned moved = 0;
+    for (unsigned from = 0; from < shared_.workers; ++from) {
+        if (from == ctx_.id) continue;
+        HandoffRing& ring = shared_.handoff.ring(from, ctx_.id);
+        Handoff item;
+        for (unsigned i = 0; i < kBurst && ring.pop(item); ++i, ++moved) {
+            if (item.received) {
+                run_again(item.mbuf, item.port, item.flags);
+            } else {
+                send_frame(ctx_, item.port, item.mbuf);
+            }
+        }
+    }
+    return moved;
+}
+
+void Worker::run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept {
+    Packet& packet = ctx_.packets[0];
+    packet.mbuf = mbuf;
+    packet.in_port = in_port;
+    packet.flags = flags;
+    Pipeline::run(ctx_, {&packet, 1});
+}
+
+void Worker::serve_fragments() noexcept {
+    HeldFragment held;
+    while (fragments_->take_ready(held)) {
+        ctx_.packets[0].upper = held.upper;
+        run_again(held.mbuf, held.in_port, static_cast<uint8_t>(held.flags | kHasUpper));
+    }
+    fragments_->expire(ctx_.now_ms);
 }
 
 void Worker::release_held() noexcept {

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "dataplane/shared.h"
+#include "dataplane/slowpath/fragments.h"
 #include "dataplane/slowpath/purge.h"
 #include "dataplane/worker_ctx.h"
 
@@ -42,6 +44,11 @@ class Worker {
     unsigned poll_taps() noexcept;
     unsigned receive_tap(PortId id) noexcept;
     unsigned run_commands() noexcept;
+    /// Sends, or looks at, what other workers handed to this one; returns the number of frames.
+    unsigned drain_handoff() noexcept;
+    void serve_fragments() noexcept;
+    /// Runs a packet that is not counted as received once more.
+    void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
@@ -50,6 +57,7 @@ class Worker {
 
     Shared& shared_;
     WorkerCtx ctx_;
+    std::unique_ptr<Fragments> fragments_;
     Purge purge_;
     int epoll_fd_ = -1;
     uint64_t turn_tsc_ = 0;

@@ -24,6 +24,8 @@
 
 namespace podlane::dataplane {
 
+class Fragments;
+
 using EventRing = SpscRing<Event, 1024>;
 using CommandRing = SpscRing<Command, 1024>;
 
@@ -55,6 +57,7 @@ struct alignas(kCacheLine) WorkerCtx {
     const PortTable* ports = nullptr;
     FlowTargets* flow_targets = nullptr;
     HandoffRings* handoff = nullptr;
+    Fragments* fragments = nullptr;
     Doorbell* doorbells = nullptr;         ///< of all workers, by id
     Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed
     EventRing* events = nullptr;

@@ -116,6 +116,7 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
             case SlowReason::kMulticast:
             case SlowReason::kNotIp:
             case SlowReason::kIcmpError:
+            case SlowReason::kFragment:
                 packet.drop(Drop::kFlowBusy);
                 return;
         }

@@ -64,6 +64,7 @@ template <Family F>
 size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_t mtu,
                     std::span<uint8_t> room) noexcept {
     if (notice == Notice::kPortUnreachable && packet.headers.protocol == kProtocolTcp) {
+        if (!packet.headers.has(Headers::kPorts)) return 0;  // a later fragment
         return build_tcp_reset<F>(room, packet.frame, packet.headers);
     }
     if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify()) return 0;

@@ -12,8 +12,8 @@ constexpr unsigned kPortTries = 1024;
 constexpr unsigned kBusyTries = 8;
 constexpr uint16_t kFirstDynamicPort = 1024;
 
-/// Whether a packet with this key can be told apart by another source port (or echo identifier).
-template <Family F>
+/// Whether a packet can be told apart by another source port (or echo identifier). A later fragment
+/// cannot take one that its first did not: that one opens the flow.
 bool has_source_port(const Packet& packet) noexcept {
     return packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest);
 }
@@ -85,7 +85,7 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
                 packet.entry = result.entry;
                 return true;
             case InsertStatus::kReplyTaken:
-                if (!has_source_port<F>(packet) || ++ports > kPortTries) {
+                if (!has_source_port(packet) || ++ports > kPortTries) {
                     packet.drop(Drop::kSnatPortsExhausted);
                     return false;
                 }
@@ -108,7 +108,7 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
 
 template <Family F>
 bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
-    const FlowKey<F> key = flow_key<F>(packet.frame, packet.headers);
+    const FlowKey<F> key = packet.key<F>();
     // An earlier packet of this burst, or another worker, may have opened it meanwhile.
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
@@ -126,11 +126,6 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
                              ctx.now_s};
     const PathDecision<F> decision = decide(*ctx.snapshot, query, trace);
     if (decision.affinity_full) ctx.counters->affinity_full.add(1);
-    const bool fragment = packet.headers.has(Headers::kFragment);
-    if (fragment && (decision.masquerade || decision.reason == Drop::kServiceUndefinedPort)) {
-        packet.drop(Drop::kFragmentOfService);
-        return false;
-    }
     if (!may_forward(ctx, packet, decision)) return false;
     ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
     NewConnection<F> spec = compile(ctx, packet, key, decision);

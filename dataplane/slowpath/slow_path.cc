@@ -12,7 +12,9 @@ namespace {
 
 template <Family F>
 void handle_family(WorkerCtx& ctx, Packet& packet) noexcept {
-    if (packet.slow == SlowReason::kIcmpError) {
+    if (packet.slow == SlowReason::kFragment) {
+        handle_fragment<F>(ctx, packet);
+    } else if (packet.slow == SlowReason::kIcmpError) {
         handle_icmp_error<F>(ctx, packet);
     } else {
         handle_ip<F>(ctx, packet);
@@ -42,6 +44,7 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
         case SlowReason::kTtl:
         case SlowReason::kTooBig:
         case SlowReason::kReplace:
+        case SlowReason::kFragment:
             if (packet.headers.ip_version == 4) {
                 handle_family<V4>(ctx, packet);
             } else {

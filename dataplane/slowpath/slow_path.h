@@ -28,6 +28,12 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
 template <Family F>
 [[nodiscard]] bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept;
 
+// fragment.cc ---------------------------------------------------------------------------------
+
+/// A fragment: waits for its packet's first one, and then goes as that one's flow says.
+template <Family F>
+void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept;
+
 // arp.cc, nd.cc -------------------------------------------------------------------------------
 
 /// Answers for the gateway, local and remote pods and node addresses (RFC 826); learns; bridges.

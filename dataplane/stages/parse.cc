@@ -13,8 +13,10 @@ constexpr unsigned kPrefetchAhead = 4;
 constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + V4::kMinHeaderBytes;
 
 bool is_neighbour_discovery(const Headers& headers) noexcept {
+    // Never in fragments: RFC 6980 section 5.
     return headers.protocol == V6::kIcmpProtocol && headers.ip_version == 6 &&
-           headers.icmp_type >= kNdRouterSolicitation && headers.icmp_type <= kNdRedirect;
+           !headers.has(Headers::kFragment) && headers.icmp_type >= kNdRouterSolicitation &&
+           headers.icmp_type <= kNdRedirect;
 }
 
 /// Some drivers deliver the kernel's partial checksums without a word: such a field holds exactly
@@ -61,10 +63,13 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
         packet.drop(Drop::kNotForUs);
         return;
     }
-    if (packet.headers.has(Headers::kPorts)) [[likely]] {
+    constexpr unsigned kPortsOrFragment = Headers::kPorts | Headers::kFragment;
+    if ((packet.headers.flags & kPortsOrFragment) == Headers::kPorts) [[likely]] {
         packet.verdict = Verdict::kLookUp;
     } else if (packet.headers.ip_version != 0) {
-        if (packet.headers.has(Headers::kIcmpError)) {
+        if (packet.headers.has(Headers::kFragment)) {
+            packet.to_slow(SlowReason::kFragment);
+        } else if (packet.headers.has(Headers::kIcmpError)) {
             packet.to_slow(SlowReason::kIcmpError);
         } else if (is_neighbour_discovery(packet.headers)) {
             packet.to_slow(SlowReason::kNd);

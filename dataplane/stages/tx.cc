@@ -24,7 +24,7 @@ void hand_off(WorkerCtx& ctx, const Port& port, rte_mbuf** frames, unsigned coun
     const unsigned owner = port.tx_owner[ctx.id];
     HandoffRing& ring = ctx.handoff->ring(ctx.id, owner);
     unsigned done = 0;
-    while (done < count && ring.push({frames[done], port.id})) ++done;
+    while (done < count && ring.push({.mbuf = frames[done], .port = port.id})) ++done;
     if (done > 0) ctx.doorbells[owner].ring();
     lose(ctx, port.id, frames + done, count - done, Drop::kHandoffFull);
 }
@@ -132,19 +132,6 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
 
 void flush(WorkerCtx& ctx) noexcept {
     ctx.tx.drain([&ctx](PortId port, TxBuffers::Lane& lane) { send_lane(ctx, port, lane); });
-}
-
-unsigned drain_handoff(WorkerCtx& ctx, unsigned workers) noexcept {
-    unsigned moved = 0;
-    for (unsigned from = 0; from < workers; ++from) {
-        if (from == ctx.id) continue;
-        HandoffRing& ring = ctx.handoff->ring(from, ctx.id);
-        Handoff item;
-        for (unsigned i = 0; i < kBurst && ring.pop(item); ++i, ++moved) {
-            send_frame(ctx, item.port, item.mbuf);
-        }
-    }
-    return moved;
 }
 
 static_assert(Stage<Tx>);

@@ -15,9 +15,6 @@ struct Tx {
 /// Sends all that is gathered; at the end of a worker's turn.
 void flush(WorkerCtx& ctx) noexcept;
 
-/// Sends what other workers handed to this one; returns the number of frames.
-unsigned drain_handoff(WorkerCtx& ctx, unsigned workers) noexcept;
-
 /// Gives a finished frame to `port`. The mbuf is consumed.
 void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept;
 

@@ -32,8 +32,17 @@ namespace podlane {
     X(kL4BadLength, "l4_bad_length", "the UDP length or TCP data offset does not fit the packet") \
     X(kL4BadChecksum, "l4_bad_checksum",                                                          \
       "a TCP, UDP or ICMP checksum is wrong where it had to be right")                            \
-    X(kFragmentOfService, "fragment_of_service",                                                  \
-      "a later fragment to a Service came without its first one")                                 \
+    X(kFragmentBad, "fragment_bad",                                                               \
+      "a fragment that no packet can have: empty, a middle one of odd length, beyond 65,535 "     \
+      "bytes, or in too many pieces out of order")                                                \
+    X(kFragmentTiny, "fragment_tiny",                                                             \
+      "a first fragment that ends inside the packet's headers, which hides what it is")           \
+    X(kFragmentOverlap, "fragment_overlap",                                                       \
+      "a fragment that overlaps or repeats another of its packet, or comes after one that did")   \
+    X(kFragmentNoFirst, "fragment_no_first",                                                      \
+      "a later fragment whose first one did not come in time")                                    \
+    X(kFragmentHoldFull, "fragment_hold_full",                                                    \
+      "too many later fragments wait for their first one")                                        \
     X(kUnknownEtherType, "unknown_ether_type",                                                    \
       "neither IP nor ARP, and no bridge port to give it to")                                     \
     X(kVlanUnexpected, "vlan_unexpected", "a VLAN tag where none is configured")                  \
@@ -95,7 +104,8 @@ namespace podlane {
     X(kIcmpErrorUnmatched, "icmp_error_unmatched",                                                \
       "an ICMP error about a connection that this node does not know")                            \
     X(kIcmpErrorBad, "icmp_error_bad", "an ICMP error whose inner packet is malformed")           \
-    X(kHandoffFull, "handoff_full", "the ring to the worker that owns the output queue was full")
+    X(kHandoffFull, "handoff_full",                                                               \
+      "the ring to the worker that owns the output queue, or the packet's fragments, was full")
 
 enum class Drop : uint8_t {
 #define PODLANE_DROP_ENUM(id, name, help) id,

@@ -150,8 +150,6 @@ struct alignas(kCacheLine) Connection {
     }
     /// Seconds of silence after which it is forgotten.
     [[nodiscard]] uint32_t timeout_seconds() const noexcept {
-        // RFC 8200 section 4.5: fragments are waited for no longer than 60 s.
-        if (entry[0].key.kind == static_cast<uint8_t>(FlowKind::kFragment)) return 60;
         return timeout_s(state.protocol, state.tcp_state.load(std::memory_order_relaxed),
                          state.replied());
     }

@@ -207,8 +207,7 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
     fill_entry(block.entry[0], spec, FlowDirection::kOriginal, now_s);
     fill_entry(block.entry[1], spec, FlowDirection::kReply, now_s);
     ConnectionState& state = block.state;
-    const bool is_tcp = spec.original.protocol == kProtocolTcp &&
-                        spec.original.kind == static_cast<uint8_t>(FlowKind::kWhole);
+    const bool is_tcp = spec.original.protocol == kProtocolTcp;
     state.check_at_s.store(0, std::memory_order_relaxed);
     state.hash[0] = hashes[0];
     state.hash[1] = hashes[1];

@@ -245,9 +245,7 @@ uint32_t service_hash(const FlowKey<F>& key) noexcept {
 
 template <Family F>
 const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
-    if (!has_ports(key.protocol) || key.kind != static_cast<uint8_t>(FlowKind::kWhole)) {
-        return nullptr;
-    }
+    if (!has_ports(key.protocol)) return nullptr;
     const FamilyState<F>& state = snapshot.family<F>();
     const Frontend<F>* exact = state.frontends.find({key.dst, key.dst_port, key.protocol});
     if (exact != nullptr || !is_node_address(state, key.dst)) return exact;

@@ -16,7 +16,7 @@ namespace podlane {
 ///
 /// Ports by protocol: TCP, UDP, SCTP: as on the wire. ICMP echo request: src_port = identifier,
 /// dst_port = 0; echo reply: src_port = 0, dst_port = identifier, so that reversed() of a request's
-/// key is its reply's key. Anything else, and fragments without an L4 header: both 0.
+/// key is its reply's key. Anything else: both 0. Keys of fragments: see fragment_key() in parse.h.
 template <Family F>
 struct FlowKey {
     typename F::Address src;
@@ -24,7 +24,7 @@ struct FlowKey {
     be16 src_port;
     be16 dst_port;
     uint8_t protocol;  ///< IANA protocol number of the upper layer
-    uint8_t kind;      ///< FlowKind: keeps fragments apart from whole packets
+    uint8_t kind;      ///< FlowKind
     uint16_t vnet;     ///< virtual network; 0 is the pod network
 
     /// By words and without branches: a look-up nearly always finds them equal.
@@ -45,8 +45,8 @@ struct FlowKey {
 
 /// What FlowKey::kind holds.
 enum class FlowKind : uint8_t {
-    kWhole = 0,     ///< ports are known
-    kFragment = 1,  ///< a fragment: addresses and protocol only
+    kWhole = 0,     ///< of a flow
+    kFragment = 1,  ///< of one packet that came in fragments
 };
 
 static_assert(sizeof(FlowKey<V4>) == 16 && std::has_unique_object_representations_v<FlowKey<V4>>);

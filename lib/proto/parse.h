@@ -46,6 +46,11 @@ inline void add_flag(Headers& out, unsigned flags) noexcept {
     return condition ? static_cast<unsigned>(flag) : 0u;
 }
 
+/// RFC 1858 section 4: a first fragment holds the whole L4 header, or it hides what it is.
+[[nodiscard]] constexpr Drop truncated(const Headers& headers) noexcept {
+    return headers.has(Headers::kFragment) ? Drop::kFragmentTiny : Drop::kL4Truncated;
+}
+
 /// The L4 header at out.l4_offset. `end` is where readable bytes of the packet end, at most
 /// out.l3_end(). When `kQuoted`, headers may be cut after their first eight bytes and length fields
 /// are not believed.
@@ -58,19 +63,19 @@ template <Family F, bool kQuoted>
     };
     if (out.protocol == kProtocolTcp) {
         if constexpr (kQuoted) {
-            if (room < 8) return Drop::kL4Truncated;
+            if (room < 8) return truncated(out);
             if (room > offsetof(TcpHeader, flags)) {
                 out.tcp_flags = bytes[l4 + offsetof(TcpHeader, flags)];
             }
             after(std::min<uint32_t>(room, sizeof(TcpHeader)));
         } else {
             if (room < sizeof(TcpHeader)) [[unlikely]]
-                return Drop::kL4Truncated;
+                return truncated(out);
             const auto tcp = header_at<TcpHeader>(bytes, l4);
             const uint32_t header_bytes = tcp.header_bytes();
             if (header_bytes < sizeof(TcpHeader) || header_bytes > room) [[unlikely]] {
-                return header_bytes <= out.l4_bytes() && header_bytes > room ? Drop::kL4Truncated
-                                                                             : Drop::kL4BadLength;
+                const bool cut = header_bytes <= out.l4_bytes() || out.has(Headers::kFragment);
+                return cut && header_bytes > room ? truncated(out) : Drop::kL4BadLength;
             }
             out.tcp_flags = tcp.flags;
             after(header_bytes);
@@ -78,7 +83,7 @@ template <Family F, bool kQuoted>
         add_flag(out, Headers::kPorts);
     } else if (out.protocol == kProtocolUdp) {
         if (room < sizeof(UdpHeader)) [[unlikely]]
-            return Drop::kL4Truncated;
+            return truncated(out);
         if constexpr (!kQuoted) {
             // A first fragment's UDP length is the whole datagram's.
             const uint32_t udp_bytes = header_at<UdpHeader>(bytes, l4).bytes.host();
@@ -90,7 +95,7 @@ template <Family F, bool kQuoted>
         add_flag(out, Headers::kPorts);
     } else if (out.protocol == F::kIcmpProtocol) {
         if (room < sizeof(IcmpHeader)) [[unlikely]]
-            return Drop::kL4Truncated;
+            return truncated(out);
         out.icmp_type = bytes[l4];
         add_flag(out, when(is_echo_request<F>(out.icmp_type), Headers::kEchoRequest) |
                           when(is_echo_reply<F>(out.icmp_type), Headers::kEchoReply) |
@@ -98,7 +103,7 @@ template <Family F, bool kQuoted>
         after(sizeof(IcmpHeader));
     } else if (out.protocol == kProtocolSctp) {
         const uint32_t needed = kQuoted ? 8 : sizeof(SctpHeader);
-        if (room < needed) return Drop::kL4Truncated;
+        if (room < needed) return truncated(out);
         after(std::min<uint32_t>(room, sizeof(SctpHeader)));
         add_flag(out, Headers::kPorts);
     }
@@ -194,9 +199,10 @@ template <bool kQuoted>
 }
 
 /// Follows IPv6 extension headers from out.l4_offset on, which it moves; RFC 8200 section 4.1. Ends
-/// at an upper layer or at a fragment's header. Readable bytes end at `end`.
-[[nodiscard]] inline Drop skip_ipv6_extensions(const uint8_t* bytes, uint32_t end,
-                                               Headers& out) noexcept {
+/// at an upper layer or at a fragment's header. Readable bytes end at `end`. `in_fragment`: those
+/// behind a fragment header, among which no other may stand.
+[[nodiscard]] inline Drop skip_ipv6_extensions(const uint8_t* bytes, uint32_t end, Headers& out,
+                                               bool in_fragment = false) noexcept {
     uint32_t at = out.l4_offset;
     for (unsigned count = 0;; ++count) {
         const uint8_t next = out.protocol;
@@ -205,6 +211,7 @@ template <bool kQuoted>
                            (next == kProtocolHopByHop && count == 0);
         if (!plain && next != kProtocolAh && next != kProtocolFragment) return Drop::kNone;
         if (count == kMaxIpv6Extensions) return Drop::kIpTooManyExtensions;
+        if (next == kProtocolFragment && in_fragment) return Drop::kFragmentBad;
         if (end - at < 8) return Drop::kIpTruncated;
         const auto extension = header_at<Ipv6Extension>(bytes, at);
         uint32_t extension_bytes = 8;
@@ -220,8 +227,7 @@ template <bool kQuoted>
             const auto fragment = header_at<Ipv6Fragment>(bytes, at);
             const bool first = fragment.offset_bytes() == 0;
             // Offset 0 without M is a whole packet (RFC 6946). For real fragments the walk ends
-            // here in the first one too, so that all fragments of a datagram show the same
-            // protocol.
+            // here in the first one too, so that each one's header stands before l4_offset.
             if (!first || fragment.more()) {
                 add_flag(out, Headers::kFragment | when(first, Headers::kFirstFragment) |
                                   when(fragment.more(), Headers::kMoreFragments));
@@ -370,12 +376,12 @@ template <Family F>
     return load<typename F::Address>(frame + headers.l3_offset + offsetof(Header, dst));
 }
 
-/// The key of the whole datagram, also when `headers` are those of its first fragment: where a flow
-/// is decided by ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family
-/// is F.
+/// The key of a packet's flow; of a first fragment, that of the whole packet. A later fragment does
+/// not know its ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family is
+/// F.
 template <Family F>
-[[nodiscard]] inline FlowKey<F> whole_flow_key(const uint8_t* frame, const Headers& headers,
-                                               uint16_t vnet = 0) noexcept {
+[[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
+                                         uint16_t vnet = 0) noexcept {
     FlowKey<F> key{};
     key.src = src_address<F>(frame, headers);
     key.dst = dst_address<F>(frame, headers);
@@ -394,17 +400,45 @@ template <Family F>
     return key;
 }
 
-/// The key under which this packet is looked up: whole_flow_key(), or for every fragment, the first
-/// included, the key that all fragments of its datagram share. The frame's family is F.
+/// The key that a fragment shares with all others of its packet, and with no other packet's: the
+/// identification stands where a flow has its ports. IPv4: RFC 791 section 3.2. IPv6: RFC 8200
+/// section 4.5, by which fragments of one packet may name different next headers.
 template <Family F>
-[[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
-                                         uint16_t vnet = 0) noexcept {
-    FlowKey<F> key = whole_flow_key<F>(frame, headers, vnet);
-    if (headers.has(Headers::kFragment)) [[unlikely]] {
-        key.src_port = key.dst_port = be16(0);
-        key.kind = static_cast<uint8_t>(FlowKind::kFragment);
+[[nodiscard]] inline FlowKey<F> fragment_key(const uint8_t* frame, const Headers& headers,
+                                             uint16_t vnet = 0) noexcept {
+    assert(headers.has(Headers::kFragment));
+    FlowKey<F> key{};
+    key.src = src_address<F>(frame, headers);
+    key.dst = dst_address<F>(frame, headers);
+    key.kind = static_cast<uint8_t>(FlowKind::kFragment);
+    key.vnet = vnet;
+    if constexpr (std::same_as<F, V4>) {
+        key.protocol = headers.protocol;
+        key.src_port = load<be16>(frame + headers.l3_offset + offsetof(Ipv4Header, id));
+    } else {
+        const uint8_t* id =
+            frame + headers.l4_offset - sizeof(Ipv6Fragment) + offsetof(Ipv6Fragment, id);
+        key.src_port = load<be16>(id);
+        key.dst_port = load<be16>(id + 2);
     }
     return key;
+}
+
+/// Reads on in a first fragment to L4, where IPv6 extension headers stand behind the fragment
+/// header: RFC 7112 demands all of them in it. What parse_frame() made of it has passed; its
+/// fragment_key() and fragment_part() are known already, for offsets move here.
+[[nodiscard]] inline Drop parse_behind_fragment_header(std::span<const uint8_t> head,
+                                                       Headers& out) noexcept {
+    assert(out.has(Headers::kFirstFragment));
+    if (out.ip_version != V6::kVersion || out.has(Headers::kPorts)) return Drop::kNone;
+    const uint32_t end = std::min(static_cast<uint32_t>(head.size()), out.l3_end());
+    const uint16_t before = out.l4_offset;
+    Drop drop = detail::skip_ipv6_extensions(head.data(), end, out, true);
+    if (drop == Drop::kNone && out.l4_offset != before) {
+        out.payload_offset = out.l4_offset;
+        drop = detail::parse_l4<V6, false>(head.data(), end, out);
+    }
+    return drop == Drop::kIpTruncated ? Drop::kFragmentTiny : drop;
 }
 
 }  // namespace podlane

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "lib/proto/fragment.h"
+#include "lib/proto/fragment_ranges.h"
 #include "lib/proto/icmp_build.h"
 #include "lib/proto/nd_build.h"
 #include "lib/proto/parse.h"
@@ -37,14 +38,16 @@ std::string offsets(View frame, const Headers& headers) {
 template <Family F>
 std::string key(View frame, const Headers& headers) {
     const auto key = flow_key<F>(frame.data(), headers);
-    const bool fragment = headers.has(Headers::kFragment);
-    if ((key.kind == static_cast<uint8_t>(FlowKind::kFragment)) != fragment) {
-        return "the key's kind is not the packet's";
-    }
-    if (fragment && (key.src_port.raw | key.dst_port.raw) != 0) return "a fragment's key has ports";
     if (key.reversed().reversed() != key) return "a key reversed twice is another";
-    if (!fragment && key != whole_flow_key<F>(frame.data(), headers)) return "two keys of a packet";
-    return "";
+    if (!headers.has(Headers::kFragment)) return "";
+    if (fragment_key<F>(frame.data(), headers) == key) return "a fragment's key is its flow's";
+    const FragmentPart part = fragment_part<F>(frame.data(), headers);
+    FragmentRanges ranges;
+    if (part.is_possible() && ranges.add(part) != FragmentFit::kNew) return "a part does not fit";
+    if (!headers.has(Headers::kFirstFragment)) return "";
+    Headers behind = headers;
+    if (parse_behind_fragment_header(frame, behind) != Drop::kNone) return "";
+    return offsets(frame, behind);
 }
 
 // Builds all answers; none may be malformed itself.

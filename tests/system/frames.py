@@ -47,6 +47,26 @@ def udp(source, target, source_port, port, payload):
     return ip(source, target, 17, _with_sum(source, target, 17, segment, 6))
 
 
+def fragments(packet, size, identifier=7):
+    """An IP packet without options, as it comes in fragments of `size` bytes, a multiple of 8."""
+    version = packet[0] >> 4
+    head = 40 if version == 6 else 20
+    at, size_of = (8, 16) if version == 6 else (12, 4)
+    source, target = packet[at:at + size_of], packet[at + size_of:at + 2 * size_of]
+    protocol, whole = packet[6 if version == 6 else 9], packet[head:]
+    made = []
+    for offset in range(0, len(whole), size):
+        more = offset + size < len(whole)
+        part = whole[offset:offset + size]
+        if version == 6:
+            part = struct.pack("!BBHI", protocol, 0, offset | more, identifier) + part
+            made.append(ip(source, target, 44, part))
+        else:
+            made.append(ip(source, target, protocol, part, identifier=identifier,
+                           fragment=offset // 8 | more << 13))
+    return made
+
+
 def tcp(source, target, source_port, port, flags=0x02, options=b""):
     words = (20 + len(options)) // 4
     segment = struct.pack("!HHIIBBHHH", source_port, port, 1, 0, words << 4, flags, 65535, 0, 0)

@@ -199,6 +199,27 @@ def ask_udp(address, port, count=1, timeout=1, size=32, source_port=0, new_socke
     return {"answers": answers, "lost": lost, "damaged": damaged}
 
 
+def ask_in_frames(interface, datagrams, source_port, timeout=2):
+    """Sends datagrams, each a list of frames (hex) made beforehand and answered before the next.
+
+    Returns [[server, our address as seen, the datagram's SHA-256]], empty where no answer came.
+    """
+    answers = []
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        client.settimeout(timeout)
+        client.bind(("::", source_port))
+        for frames in datagrams:
+            send_frames(interface, frames)
+            try:
+                server, seen, back = client.recv(65536).split(b" ", 2)
+                digest = hashlib.sha256(back).hexdigest()
+                answers.append([server.decode(), seen.decode(), digest])
+            except TimeoutError:
+                answers.append([])
+    return answers
+
+
 def refused(address, port, protocol="tcp", timeout=3):
     """Returns {"how": "refused" | "timeout" | "unreachable" | "answered", "seconds": s}."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
@@ -325,7 +346,7 @@ def ask_sctp(address, port, timeout=3):
 
 
 _CALLS = {each.__name__: each for each in (
-    bulk, ask, ask_udp, refused, load, ask_sctp, send_frames)}
+    bulk, ask, ask_udp, ask_in_frames, refused, load, ask_sctp, send_frames)}
 
 
 def main():

@@ -34,7 +34,7 @@ Seen<F> look(const Frame& frame) {
     const auto ethernet = load<EthernetHeader>(frame.data());
     seen.dst = ethernet.dst;
     seen.src = ethernet.src;
-    seen.key = whole_flow_key<F>(frame.data(), seen.headers);
+    seen.key = flow_key<F>(frame.data(), seen.headers);
     seen.ttl = frame[seen.headers.l3_offset + (F::kVersion == 4 ? 8u : 7u)];
     seen.checksums_ok = seen.headers.has(Headers::kFragment) ||
                         l4_checksum_ok<F>(seen.key.src, seen.key.dst, seen.headers.protocol,

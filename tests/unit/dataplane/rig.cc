@@ -33,54 +33,66 @@ rte_mempool* pool() {
 
 }  // namespace
 
-Rig::Rig() {
+Rig::Rig(unsigned workers) {
     rte_mempool* const packets = pool();  // first: without EAL the clock would not know its rate
-    shared_ = std::make_unique<Shared>(1);
+    shared_ = std::make_unique<Shared>(workers);
     shared_->pool = packets;
     shared_->idle = IdleMode::kPoll;
     shared_->control_doorbell.sleeping = false;
     FlowTableOptions options;
     options.capacity = 1024;
+    options.workers = workers;
     shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
     shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
     shared_->affinity = std::make_unique<AffinityTables>(options.capacity);
-    worker_ = std::make_unique<Worker>(*shared_, 0);
+    for (unsigned i = 0; i < workers; ++i) {
+        workers_.push_back(std::make_unique<Worker>(*shared_, i));
+    }
     add_port(kPodA, PortKind::kPod, "default/a", 65535);
     add_port(kPodB, PortKind::kPod, "default/b", 65535);
     add_port(kUplink, PortKind::kUplink, "uplink0", 1514);
     add_port(kHost, PortKind::kHost, "podlane0", 65535);
 
     publish(make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)}));
-    shared_->domain.online(0);
+    for (unsigned i = 0; i < workers; ++i) shared_->domain.online(i);
 }
 
 Rig::~Rig() {
-    worker_->turn();
-    shared_->domain.offline(0);
-    worker_.reset();
-    for (const int fd : far_ends_) close(fd);
+    for (auto& worker : workers_) worker->turn();
+    for (unsigned i = 0; i < workers_.size(); ++i) shared_->domain.offline(i);
+    workers_.clear();
+    for (const auto& ends : far_ends_) {
+        for (const int fd : ends) close(fd);
+    }
 }
 
 void Rig::add_port(Who who, PortKind kind, const std::string& name, uint32_t max_frame) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) != 0) {
-        throw std::runtime_error("socketpair");
+    std::vector<int> near, far;
+    for (size_t i = 0; i < workers_.size(); ++i) {
+        int ends[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) != 0) {
+            throw std::runtime_error("socketpair");
+        }
+        near.push_back(ends[0]);
+        far.push_back(ends[1]);
     }
     TapPortSpec spec;
     spec.name = name;
     spec.kind = kind;
     spec.mtu = 1500;
     spec.vnet_header_bytes = sizeof(VirtioNetHeader);
-    spec.queue_fds = {ends[0]};
-    auto opened = open_tap_port(spec, 1).value();
+    spec.queue_fds = near;
+    auto opened = open_tap_port(spec, static_cast<unsigned>(workers_.size())).value();
     opened->port.id = PortId{static_cast<uint16_t>(who)};
     // The uplink is to behave like a network card without offloads.
     opened->port.caps.max_frame_bytes = max_frame;
     opened->port.caps.tx_l4_checksum = kind != PortKind::kUplink;
     shared_->ports.set(opened->port.id, &opened->port);
-    (void)worker_->watch(ends[0], opened->port.id);
+    for (size_t i = 0; i < workers_.size(); ++i) {
+        (void)workers_[i]->watch(near[i], opened->port.id);
+    }
     ports_.push_back(std::move(opened));
-    far_ends_.push_back(ends[1]);
+    far_ends_.push_back(std::move(far));
 }
 
 void Rig::publish(std::shared_ptr<const Snapshot> next) {
@@ -90,14 +102,18 @@ void Rig::publish(std::shared_ptr<const Snapshot> next) {
 }
 
 void Rig::turn() {
-    for (int quiet = 0; quiet < 3;) quiet = worker_->turn() == 0 ? quiet + 1 : 0;
+    for (int quiet = 0; quiet < 3;) {
+        unsigned moved = 0;
+        for (auto& worker : workers_) moved += worker->turn();
+        quiet = moved == 0 ? quiet + 1 : 0;
+    }
 }
 
-void Rig::send(Who from, const Frame& frame, bool partial) {
+void Rig::send(Who from, const Frame& frame, bool partial, unsigned worker) {
     std::vector<uint8_t> bytes(sizeof(VirtioNetHeader));
     if (partial) bytes[0] = kVirtioNeedsChecksum;
     bytes.insert(bytes.end(), frame.begin(), frame.end());
-    ASSERT_EQ(write(far_ends_[from], bytes.data(), bytes.size()),
+    ASSERT_EQ(write(far_ends_[from][worker], bytes.data(), bytes.size()),
               static_cast<ssize_t>(bytes.size()));
     turn();
 }
@@ -105,12 +121,15 @@ void Rig::send(Who from, const Frame& frame, bool partial) {
 std::vector<Frame> Rig::take(Who from) {
     std::vector<Frame> out;
     std::vector<uint8_t> buffer(70000);
-    for (;;) {
-        const ssize_t got = read(far_ends_[from], buffer.data(), buffer.size());
-        if (got < static_cast<ssize_t>(sizeof(VirtioNetHeader))) return out;
-        last_partial_ = (buffer[0] & kVirtioNeedsChecksum) != 0;
-        out.emplace_back(buffer.begin() + sizeof(VirtioNetHeader), buffer.begin() + got);
+    for (const int fd : far_ends_[from]) {
+        for (;;) {
+            const ssize_t got = read(fd, buffer.data(), buffer.size());
+            if (got < static_cast<ssize_t>(sizeof(VirtioNetHeader))) break;
+            last_partial_ = (buffer[0] & kVirtioNeedsChecksum) != 0;
+            out.emplace_back(buffer.begin() + sizeof(VirtioNetHeader), buffer.begin() + got);
+        }
     }
+    return out;
 }
 
 Frame Rig::take_one(Who from) {
@@ -120,19 +139,25 @@ Frame Rig::take_one(Who from) {
 }
 
 uint64_t Rig::drops(Drop reason) const {
-    return shared_->counters[0]->drops[static_cast<size_t>(reason)].get();
+    uint64_t sum = 0;
+    for (const auto& counters : shared_->counters) {
+        sum += counters->drops[static_cast<size_t>(reason)].get();
+    }
+    return sum;
 }
 
 uint64_t Rig::all_drops() const {
     uint64_t sum = 0;
-    for (const Counter& counter : shared_->counters[0]->drops) sum += counter.get();
+    for (size_t i = 0; i < kDropCount; ++i) sum += drops(static_cast<Drop>(i));
     return sum;
 }
 
 std::vector<Event> Rig::events() {
     std::vector<Event> out;
     Event event;
-    while (shared_->events[0]->pop(event)) out.push_back(event);
+    for (const auto& ring : shared_->events) {
+        while (ring->pop(event)) out.push_back(event);
+    }
     return out;
 }
 

@@ -1,7 +1,7 @@
 // A worker in a test: real EAL without hugepages, real stages, and ports on socket pairs.
 //
 // A TAP queue and a datagram socket are read and written alike, so that frames take the very path
-// that they take from a pod. The test turns the worker by hand, on its own thread.
+// that they take from a pod. The test turns the workers by hand, on its own thread.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,17 @@ namespace podlane::dataplane {
 
 using Frame = std::vector<uint8_t>;
 
-/// One worker in the world of make_world(), with its ports.
+/// Workers, as a rule one, in the world of make_world(), with their ports.
 class Rig {
   public:
-    Rig();
+    explicit Rig(unsigned workers = 1);
     ~Rig();
 
     enum Who { kPodA, kPodB, kUplink, kHost };
 
-    /// The frame arrives at the port; the worker turns until nothing moves.
+    /// The frame arrives at the port, in this worker's queue; the workers turn until nothing moves.
     /// `partial`: the TAP says that the L4 checksum is partial.
-    void send(Who from, const Frame& frame, bool partial = false);
+    void send(Who from, const Frame& frame, bool partial = false, unsigned worker = 0);
     /// What left by the port since the last call, without virtio headers.
     std::vector<Frame> take(Who from);
     /// Exactly one frame must have left by the port, and is returned.
@@ -49,6 +49,11 @@ class Rig {
     [[nodiscard]] std::vector<Event> events();
     void command(const Command& command);
     void turn();
+    /// Lets the workers' clock go on.
+    void pass(uint64_t milliseconds) {
+        shared_->clock.start_tsc -= milliseconds * shared_->clock.tsc_per_ms;
+        turn();
+    }
 
     /// Changes the live snapshot.
     template <class Change>
@@ -67,8 +72,8 @@ class Rig {
 
     std::unique_ptr<Shared> shared_;
     std::vector<std::unique_ptr<OpenPort>> ports_;
-    std::vector<int> far_ends_;
-    std::unique_ptr<Worker> worker_;
+    std::vector<std::vector<int>> far_ends_;  ///< by port and worker
+    std::vector<std::unique_ptr<Worker>> workers_;
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const Snapshot>> old_;
     bool last_partial_ = false;

@@ -159,25 +159,6 @@ TYPED_TEST(RoutingTest, TooBigForTheTunnelIsToldWithTheMtu) {
     EXPECT_TRUE(this->rig.take(Rig::kUplink).empty());
 }
 
-TYPED_TEST(RoutingTest, FragmentsOfPlainTrafficPassAndThoseToAServiceAreDroppedByName) {
-    using F = TypeParam;
-    using W = World<F>;
-    const auto fragment = [](const char* dst, uint32_t offset, bool more) {
-        return test::frame()
-            .eth(Names::kPodAMac, Names::kGatewayMac)
-            .ip(W::kPodA, dst)
-            .frag(offset, more)
-            .payload(64)
-            .protocol(kProtocolUdp)
-            .build();
-    };
-    this->rig.send(Rig::kPodA, fragment(W::kRemotePod, 64, true));
-    this->rig.send(Rig::kPodA, fragment(W::kRemotePod, 128, false));
-    EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 2u);
-    this->rig.send(Rig::kPodA, fragment(W::kService, 64, false));
-    EXPECT_EQ(this->rig.drops(Drop::kFragmentOfService), 1u);
-}
-
 class Ipv4RoutingTest : public testing::Test {
   protected:
     Rig rig;

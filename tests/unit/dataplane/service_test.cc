@@ -293,7 +293,7 @@ TYPED_TEST(ServiceTest, AnIcmpErrorFromTheEndpointIsTranslatedBack) {
     EXPECT_TRUE(error.checksums_ok);
     Headers quoted;
     ASSERT_EQ(parse_quoted_packet<F>(told, error.headers.payload_offset, quoted), Drop::kNone);
-    EXPECT_EQ(text(whole_flow_key<F>(told.data(), quoted)),
+    EXPECT_EQ(text(flow_key<F>(told.data(), quoted)),
               text(key_of<F>(W::kPodA, 4000, W::kService, 80)));
 }
 

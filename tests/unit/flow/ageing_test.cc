@@ -155,14 +155,6 @@ TYPED_TEST(AgeingTest, ATableWithRoomEvictsNothing) {
     EXPECT_EQ(worker.table().counters().evicted, 0u);
 }
 
-TEST(Ageing, FragmentsAreWaitedForOneMinute) {
-    Connection<V4> connection{};
-    connection.entry[0].key = client_key<V4>(1, kProtocolTcp);
-    connection.entry[0].key.kind = static_cast<uint8_t>(FlowKind::kFragment);
-    connection.state.protocol = kProtocolTcp;
-    EXPECT_EQ(connection.timeout_seconds(), 60u);
-}
-
 TEST(Ageing, TheNextLookIsAtTheEndOfTheTimeoutOrAfterAMinute) {
     Connection<V4> connection{};
     connection.state.protocol = kProtocolUdp;

@@ -132,18 +132,14 @@ TYPED_TEST(RewriteTest, ARoutedPacketLosesOneOfItsTtl) {
     }
 }
 
-TYPED_TEST(RewriteTest, AFirstFragmentsChecksumTakesTheAddresses) {
+TYPED_TEST(RewriteTest, AFirstFragmentsChecksumTakesAddressesAndPorts) {
     FrameOptions first;
     first.first_fragment = true;
     for (const uint8_t protocol : {kProtocolTcp, kProtocolUdp}) {
-        auto from = this->key_of(protocol, 1, 2, 40000, 53);
-        auto to = this->key_of(protocol, 9, 7, 40000, 53);
+        const auto from = this->key_of(protocol, 1, 2, 40000, 53);
+        const auto to = this->key_of(protocol, 9, 7, 40001, 5353);
         const auto before = make_frame<TypeParam>(from, payload_of(64), first);
         const auto after = make_frame<TypeParam>(to, payload_of(64), first);
-        for (auto* key : {&from, &to}) {
-            key->kind = static_cast<uint8_t>(FlowKind::kFragment);
-            key->src_port = key->dst_port = be16(0);
-        }
         EXPECT_EQ(this->rewritten(before, make_rewrite<TypeParam>(from, to)), after);
     }
 }

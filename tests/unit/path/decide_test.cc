@@ -295,14 +295,11 @@ TYPED_TEST(Decide, SourceRangesKeepOthersFromALoadBalancer) {
     EXPECT_EQ(net.ask(PortKind::kHost, N::kNode, N::kVip, 80).reason, Drop::kServiceSourceRange);
 }
 
-TYPED_TEST(Decide, FragmentsAndPortlessProtocolsBelongToNoService) {
+TYPED_TEST(Decide, PortlessProtocolsBelongToNoService) {
     using N = Names<TypeParam>;
     auto& net = this->net_;
     net.serve(
         net.frontend(FrontendKind::kNodePort, nullptr, 30080, {net.endpoint(N::kOtherPod, 8080)}));
-    auto query = net.query(PortKind::kUplink, N::kOutside, N::kNode, 30080);
-    query.key.kind = static_cast<uint8_t>(FlowKind::kFragment);
-    EXPECT_FALSE(net.ask(query).translated);
     EXPECT_FALSE(net.ask(PortKind::kUplink, N::kOutside, N::kNode, 30080, kIcmp).translated);
 }
 

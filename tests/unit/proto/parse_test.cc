@@ -173,17 +173,18 @@ TYPED_TEST(ParseTest, AllFragmentsOfADatagramShareOneKey) {
     const auto key_of = [](const Bytes& bytes) {
         const auto [drop, headers] = parse(bytes);
         EXPECT_EQ(drop, Drop::kNone) << test::describe(bytes);
-        return flow_key<TypeParam>(bytes.data(), headers);
+        return fragment_key<TypeParam>(bytes.data(), headers);
     };
     const auto key = key_of(first);
     EXPECT_EQ(key.kind, static_cast<uint8_t>(FlowKind::kFragment));
-    EXPECT_EQ(key.protocol, kProtocolUdp);
-    EXPECT_EQ(key.dst_port.host(), 0);
     EXPECT_EQ(key_of(middle), key);
     EXPECT_EQ(key_of(last), key);
+    const auto other = this->ip().ip_id(2).frag(24, true).payload(24).protocol(kProtocolUdp);
+    EXPECT_NE(key_of(other), key) << "another identification";
     // The first one also tells what the whole datagram's key is.
     const auto headers = parse(first).headers;
-    EXPECT_EQ(whole_flow_key<TypeParam>(first.data(), headers), key_of(whole));
+    EXPECT_EQ(flow_key<TypeParam>(first.data(), headers),
+              flow_key<TypeParam>(whole.data(), parse(whole).headers));
     EXPECT_TRUE(headers.has(Headers::kFirstFragment));
     EXPECT_TRUE(headers.has(Headers::kMoreFragments));
     EXPECT_FALSE(parse(last).headers.has(Headers::kMoreFragments));
@@ -193,7 +194,14 @@ TYPED_TEST(ParseTest, AllFragmentsOfADatagramShareOneKey) {
 
 TYPED_TEST(ParseTest, AFirstFragmentWithoutItsL4HeaderIsDropped) {
     EXPECT_EQ(drop_of(this->ip().frag(0, true).payload(8).protocol(kProtocolTcp)),
-              Drop::kL4Truncated);
+              Drop::kFragmentTiny);
+    EXPECT_EQ(drop_of(this->ip().frag(0, true).tcp(1, 2, kTcpSyn).data_offset(15).payload(8)),
+              Drop::kNone);
+    EXPECT_EQ(drop_of(this->ip().frag(0, true).tcp(1, 2, kTcpSyn)), Drop::kNone);
+    auto cut = this->ip().frag(0, true).tcp(1, 2, kTcpSyn).data_offset(15).build();
+    cut.resize(cut.size() - 16);
+    Headers headers;
+    EXPECT_NE(parse_frame(cut, static_cast<uint32_t>(cut.size()), headers), Drop::kNone);
 }
 
 TYPED_TEST(ParseTest, IcmpErrorsAreMarked) {
@@ -434,12 +442,12 @@ TEST(ParseIpv6, AFragmentHeaderOfAWholePacketIsPassedOver) {
     EXPECT_TRUE(headers.has(Headers::kPorts));
 }
 
-TEST(ParseIpv6, OptionsInsideAFragmentHideTheUpperLayerInEachAlike) {
+TEST(ParseIpv6, HeadersBehindTheFragmentHeaderAreReadWhenAsked) {
     const auto key_of = [](const Bytes& bytes) {
         const auto [drop, headers] = parse(bytes);
         EXPECT_EQ(drop, Drop::kNone);
         EXPECT_FALSE(headers.has(Headers::kPorts));
-        return flow_key<V6>(bytes.data(), headers);
+        return fragment_key<V6>(bytes.data(), headers);
     };
     const auto first = frame()
                            .eth()
@@ -456,6 +464,10 @@ TEST(ParseIpv6, OptionsInsideAFragmentHideTheUpperLayerInEachAlike) {
                           .protocol(kProtocolDestinationOptions)
                           .build();
     EXPECT_EQ(key_of(first), key_of(last));
+    Headers headers = parse(first).headers;
+    ASSERT_EQ(parse_behind_fragment_header(first, headers), Drop::kNone);
+    EXPECT_TRUE(headers.has(Headers::kPorts));
+    EXPECT_EQ(flow_key<V6>(first.data(), headers).dst_port.host(), 2);
 }
 
 TEST(ParseIpv6, APayloadLengthOfZeroIsDropped) {

@@ -1,0 +1,124 @@
+// Packets that come in fragments: what is known of each, and fragments that wait for their first.
+//
+// A worker's own, bounded memory: as many packets as kSets x kWays for each family, and kHeld
+// fragments that wait. Fragments are not put together; a later one is told what its first one says,
+// and goes its way by itself (docs/decisions/fragments.md).
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/packet.h"
+#include "lib/proto/fragment_ranges.h"
+#include "lib/state/counters.h"
+#include "lib/state/ids.h"
+
+namespace podlane::dataplane {
+
+/// A later fragment that came before its first.
+struct HeldFragment {
+    rte_mbuf* mbuf;
+    uint16_t next;
+    PortId in_port;
+    uint8_t flags;     ///< PacketFlags
+    UpperLayer upper;  ///< once the first has come
+};
+
+/// Held fragments in the order in which they came.
+struct FragmentList {
+    static constexpr uint16_t kEnd = 0xffff;
+    uint16_t head = kEnd;
+    uint16_t tail = kEnd;
+    uint16_t count = 0;
+};
+
+/// One packet of which fragments have come.
+template <Family F>
+struct FragmentedPacket {
+    FlowKey<F> key;         ///< fragment_key()
+    uint64_t until_ms = 0;  ///< forgotten then; 0: unused
+    FragmentRanges ranges;
+    uint32_t first_bytes = 0;  ///< of the first fragment; 0: it has not come
+    UpperLayer upper;          ///< once the first has come
+    bool spoiled = false;      ///< fragments overlapped: all others are dropped (RFC 5722)
+    FragmentList waiting;
+
+    [[nodiscard]] bool has_first() const noexcept { return first_bytes != 0; }
+};
+
+/// Threads: one worker.
+class Fragments {
+  public:
+    /// How long the fragments of a packet may take.
+    static constexpr uint64_t kLifeMs = 2000;
+    static constexpr unsigned kSets = 128;
+    static constexpr unsigned kWays = 8;
+    static constexpr unsigned kHeld = 1024;
+    /// A packet of 64 KiB has 53 fragments of 1,280 bytes.
+    static constexpr unsigned kHeldPerPacket = 64;
+
+    /// What is lost here is counted in `counters`.
+    explicit Fragments(WorkerCounters& counters) noexcept;
+    ~Fragments();
+    Fragments(const Fragments&) = delete;
+    Fragments& operator=(const Fragments&) = delete;
+
+    /// The packet with this fragment_key(), whose hash is `hash`, or null.
+    template <Family F>
+    [[nodiscard]] FragmentedPacket<F>* find(const FlowKey<F>& key, uint64_t hash,
+                                            uint64_t now_ms) noexcept;
+    /// Likewise; a new one takes the place of one that is over, complete, or the oldest of its set.
+    template <Family F>
+    [[nodiscard]] FragmentedPacket<F>& find_or_make(const FlowKey<F>& key, uint64_t hash,
+                                                    uint64_t now_ms) noexcept;
+    /// Notes a fragment; anything but Drop::kNone: it is not to pass.
+    template <Family F>
+    [[nodiscard]] Drop note(FragmentedPacket<F>& of, const FragmentPart& part, bool is_first,
+                            uint64_t now_ms) noexcept;
+    /// Keeps a fragment until its first comes. False: there is no room.
+    template <Family F>
+    [[nodiscard]] bool hold(FragmentedPacket<F>& of, const Packet& packet) noexcept;
+    /// The first has come: what waits for it is ready.
+    template <Family F>
+    void release(FragmentedPacket<F>& of) noexcept;
+
+    /// Whether anything is held, ready or not.
+    [[nodiscard]] bool holds_any() const noexcept { return held_count_ > 0; }
+    /// Takes a fragment that is ready; false when there is none.
+    [[nodiscard]] bool take_ready(HeldFragment& out) noexcept;
+    /// Drops fragments whose first did not come in time. Looks every kScanMs.
+    void expire(uint64_t now_ms) noexcept;
+
+  private:
+    static constexpr uint64_t kScanMs = 100;
+    template <Family F>
+    using Table = std::array<std::array<FragmentedPacket<F>, kWays>, kSets>;
+
+    template <Family F>
+    [[nodiscard]] Table<F>& table() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return v4_;
+        } else {
+            return v6_;
+        }
+    }
+    template <Family F>
+    void begin(FragmentedPacket<F>& of, const FlowKey<F>& key, uint64_t now_ms) noexcept;
+    template <Family F>
+    void expire_family(uint64_t now_ms) noexcept;
+    void lose(FragmentList& list, Drop reason) noexcept;
+    [[nodiscard]] uint16_t pop(FragmentList& list) noexcept;
+
+    WorkerCounters& counters_;
+    unsigned held_count_ = 0;
+    uint64_t next_scan_ms_ = 0;
+    FragmentList free_;
+    FragmentList ready_;
+    std::array<HeldFragment, kHeld> slots_{};
+    Table<V4> v4_{};
+    Table<V6> v6_{};
+};
+
+}  // namespace podlane::dataplane

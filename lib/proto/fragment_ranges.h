@@ -1,0 +1,85 @@
+// What has come of a packet that travels in fragments, whatever their order: which bytes, and
+// whether they can belong to one packet.
+//
+// Nothing is put together here; it is for those who pass fragments on and must know when one is not
+// what it seems (RFC 1858, RFC 3128, RFC 5722) and when all have passed. Any thread, one at a time.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+
+#include "lib/base/family.h"
+#include "lib/proto/parse.h"
+
+namespace podlane {
+
+/// A fragment's place in its packet. Offsets count from the end of the headers that each fragment
+/// repeats.
+struct FragmentPart {
+    uint32_t offset;  ///< a multiple of eight
+    uint32_t bytes;
+    uint32_t limit;  ///< where the longest packet with these headers would end
+    bool more;       ///< not the last one
+
+    [[nodiscard]] constexpr uint32_t end() const noexcept { return offset + bytes; }
+    /// Whether any packet can have it: RFC 791 section 3.2, RFC 8200 section 4.5.
+    [[nodiscard]] constexpr bool is_possible() const noexcept {
+        return bytes > 0 && end() <= limit && (!more || bytes % 8 == 0);
+    }
+};
+
+/// Reads it from a parsed fragment of family F.
+template <Family F>
+[[nodiscard]] inline FragmentPart fragment_part(const uint8_t* frame,
+                                                const Headers& headers) noexcept {
+    const uint32_t repeated = headers.l4_offset - uint32_t{headers.l3_offset};
+    FragmentPart part{};
+    part.bytes = headers.l4_bytes();
+    part.more = headers.has(Headers::kMoreFragments);
+    if constexpr (std::same_as<F, V4>) {
+        // The total length counts the header.
+        part.limit = 65535 - repeated;
+        part.offset = header_at<Ipv4Header>(frame, headers.l3_offset).fragment_offset_bytes();
+    } else {
+        // The payload length counts extension headers, and not the fragment header once it is gone.
+        constexpr uint32_t kGone = sizeof(Ipv6Header) + sizeof(Ipv6Fragment);
+        part.limit = 65535 - (repeated - kGone);
+        const auto at = headers.l4_offset - sizeof(Ipv6Fragment);
+        part.offset = header_at<Ipv6Fragment>(frame, at).offset_bytes();
+    }
+    return part;
+}
+
+/// How a fragment fits to those before it.
+enum class FragmentFit : uint8_t {
+    kNew,       ///< all of it is new
+    kRepeated,  ///< all of it was there
+    kOverlaps,  ///< some of it was there, or it disagrees about the packet's end
+    kTooMany,   ///< more gaps than are followed
+};
+
+/// The bytes of one packet that have come.
+class FragmentRanges {
+  public:
+    /// A packet of 64 KiB in 45 fragments leaves about a dozen gaps when they come at random.
+    static constexpr unsigned kMaxRanges = 24;
+
+    /// Takes a possible part, unless it does not fit.
+    FragmentFit add(const FragmentPart& part) noexcept;
+    /// All has come, from the first byte to the last.
+    [[nodiscard]] bool complete() const noexcept {
+        return end_ != 0 && count_ == 1 && ranges_[0].begin == 0 && ranges_[0].end == end_;
+    }
+
+  private:
+    struct Range {
+        uint16_t begin, end;
+    };
+    /// Apart from each other, in ascending order.
+    std::array<Range, kMaxRanges> ranges_{};
+    uint8_t count_ = 0;
+    uint16_t end_ = 0;  ///< of the packet; 0: the last fragment has not come
+};
+
+}  // namespace podlane
