@@ -1,5 +1,6 @@
-// Pod ports that connections lead to: only what comes from there can be an answer to translate
-// back.
+// Pod ports that connections lead to, or from which a neighbour was asked by another address than
+// its own: only what comes from there can be an answer to translate back, or have the ports of a
+// connection that is translated.
 //
 // A pod answers a neighbour of its own subnet by MAC. If it was asked through a ClusterIP, the
 // bridge must find the connection; frames of all other pods are bridged without a look at it. See

@@ -104,6 +104,16 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
     }
 }
 
+/// Marks the ports between which answers may need translation.
+template <Family F>
+void mark_ports(WorkerCtx& ctx, const Packet& packet, const PathDecision<F>& decision) noexcept {
+    const PortId out = ctx.snapshot->adjacencies[index_of(decision.adjacency)].port;
+    ctx.flow_targets->add(out);
+    const bool is_neighbour = ctx.snapshot->port(packet.in_port).kind == PortKind::kPod &&
+                              ctx.snapshot->port(out).kind == PortKind::kPod;
+    if (decision.translated && is_neighbour) ctx.flow_targets->add(packet.in_port);
+}
+
 }  // namespace
 
 template <Family F>
@@ -127,11 +137,34 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     const PathDecision<F> decision = decide(*ctx.snapshot, query, trace);
     if (decision.affinity_full) ctx.counters->affinity_full.add(1);
     if (!may_forward(ctx, packet, decision)) return false;
-    ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
+    mark_ports(ctx, packet, decision);
     NewConnection<F> spec = compile(ctx, packet, key, decision);
     return insert(ctx, packet, spec);
 }
 
+template <Family F>
+bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
+    const PortId out = packet.out_port;
+    const FlowKey<F> key = packet.key<F>();
+    packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
+    if (packet.entry != nullptr) return true;
+    PathDecision<F> decision;
+    decision.to = key;
+    decision.adjacency = adjacency_towards<F>(*ctx.snapshot, key.dst);
+    decision.reply_adjacency = adjacency_towards<F>(*ctx.snapshot, key.src);
+    const Adjacency& adjacency = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    // An address that the pod behind this MAC has given itself.
+    if (adjacency.kind != AdjacencyKind::kEthernet || adjacency.port != out) return false;
+    NewConnection<F> spec = compile(ctx, packet, key, decision);
+    spec.rewrite_flags = 0;
+    if (insert(ctx, packet, spec)) return true;
+    // Without room for it, it goes as between pods of which no such connection is known.
+    if (packet.reason != Drop::kSnatPortsExhausted) packet.send_to(out);
+    return false;
+}
+
+template bool open_bridged_flow<V4>(WorkerCtx&, Packet&) noexcept;
+template bool open_bridged_flow<V6>(WorkerCtx&, Packet&) noexcept;
 template bool open_flow<V4>(WorkerCtx&, Packet&) noexcept;
 template bool open_flow<V6>(WorkerCtx&, Packet&) noexcept;
 

@@ -28,6 +28,11 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
 template <Family F>
 [[nodiscard]] bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept;
 
+/// Makes a flow for a packet that bridge() sends, as it is or with another source port. False: the
+/// packet's verdict is final.
+template <Family F>
+[[nodiscard]] bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept;
+
 // fragment.cc ---------------------------------------------------------------------------------
 
 /// A fragment: waits for its packet's first one, and then goes as that one's flow says.

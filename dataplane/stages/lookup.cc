@@ -73,6 +73,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
                 packet.to_slow(SlowReason::kMiss);
             } else {
                 bridge(ctx, packet);
+                if (shares_ports(ctx, packet)) packet.to_slow(SlowReason::kMiss);
             }
             continue;
         }

@@ -23,6 +23,14 @@ template <Family F>
 /// slow path when the MAC is not known.
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
 
+/// Whether a frame that bridge() sends must have a flow all the same: between these two pods there
+/// may be a connection through a ClusterIP, whose answers look like this one's.
+[[nodiscard]] inline bool shares_ports(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    return packet.verdict == Verdict::kSend && ctx.flow_targets->has(packet.in_port) &&
+           ctx.flow_targets->has(packet.out_port) &&
+           (packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest));
+}
+
 /// The TTL or hop limit.
 template <Family F>
 [[nodiscard]] inline uint8_t ttl_of(const Packet& packet) noexcept {

@@ -131,8 +131,8 @@ TEST_F(BridgeTest, WhatNoConnectionLedToIsBridgedWithoutBeingUnderstood) {
     rig.send(Rig::kPodB, odd);
     EXPECT_EQ(rig.take_one(Rig::kPodA), odd);
     // From now on what pod B sends may have to be translated back, and so must be understood.
-    rig.send(Rig::kPodA,
-             udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService, 80));
+    rig.send(Rig::kHost,
+             udp<V4>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 4000, W::kService, 80));
     ASSERT_EQ(rig.take(Rig::kPodB).size(), 1u);
     rig.send(Rig::kPodB, odd);
     EXPECT_TRUE(rig.take(Rig::kPodA).empty());
