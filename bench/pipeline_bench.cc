@@ -71,6 +71,9 @@ struct Bench {
         ctx->flows_v6 = shared->flows_v6.get();
         ctx->pool = pool.get();
         ctx->ports = &shared->ports;
+        ctx->flow_targets = &shared->flow_targets;
+        shared->affinity = std::make_unique<AffinityTables>(kFlowCapacity);
+        ctx->affinity = shared->affinity.get();
         ctx->handoff = &shared->handoff;
         ctx->doorbells = shared->doorbells.data();
         ctx->control_doorbell = &shared->control_doorbell;
