@@ -7,8 +7,8 @@ build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
        libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
        libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev libssl-dev"
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format
-      curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml python3-numpy
-      nginx-light openssl"
+      bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
+      python3-numpy nginx-light openssl"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
@@ -56,6 +56,7 @@ $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends i
 if command -v systemctl >/dev/null; then
     for package in $missing; do
         case $package in
+            bird2) $root systemctl --quiet disable bird.service || true ;;
             nginx-light) $root systemctl --quiet disable nginx.service || true ;;
             openvswitch-switch-dpdk)
                 $root systemctl --quiet disable openvswitch-switch.service || true ;;

@@ -29,10 +29,9 @@ constexpr auto kCommands = std::to_array<CliCommandInfo>({
     {CliCommand::kGet, "get", "KIND [NAME]", "list objects or live state",
      "Objects: nodes pods services endpointslices endpoints networkpolicies namespaces ingresses\n"
      "ingressclasses secrets; NAME is NAMESPACE/NAME (or NAME alone for nodes, namespaces and\n"
-     "ingressclasses), or NAMESPACE/ for all of a namespace. Live state: ports neighbors fdb "
-     "routes flows workers frontends; NAME is a port, "
-     "an\n"
-     "address, a MAC address, a prefix, a Service's NAMESPACE/NAME.\n"
+     "ingressclasses), or NAMESPACE/ for all of a namespace. Live state: ports neighbors fdb\n"
+     "routes flows workers frontends addresses; NAME is a port, an address, a MAC address, a\n"
+     "prefix, a Service's NAMESPACE/NAME.\n"
      "Examples: podlanectl get services -o wide\n"
      "          podlanectl get frontends default/web -o json",
      false, 1, 2},

@@ -27,6 +27,7 @@ constexpr auto kKinds = std::to_array<CliKind>({
     {"flows", "flow", "", false, false},
     {"workers", "worker", "", false, false},
     {"frontends", "frontend", "", false, false},
+    {"addresses", "address", "", false, false},
 });
 
 std::string lower(std::string_view text) {

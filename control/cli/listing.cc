@@ -134,6 +134,11 @@ std::vector<ListColumn> live_columns(std::string_view kind) {
                 wide_column(number("NUMA", "/numaNode"))};
     }
     if (kind == "frontends") return frontend_columns();
+    if (kind == "addresses") {
+        return {list_column("ADDRESS", "/address"), list_column("SERVICE", "/service"),
+                list_column("NODE", "/node"),
+                wide_column(list_column("CANDIDATES", "/candidates"))};
+    }
     return {};
 }
 

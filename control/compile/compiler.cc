@@ -24,9 +24,11 @@ AddressFamily default_family(const NodeConfig& config) noexcept {
                                                           : AddressFamily::kIpv6;
 }
 
-Compiler::Compiler(const NodeConfig& config) : current_(make_empty_snapshot()), topology_(config) {
+Compiler::Compiler(const NodeConfig& config)
+    : current_(make_empty_snapshot()), topology_(config), announcer_(config) {
     facts_.node = config.node;
     facts_.node_ports = config.cluster.node_ports;
+    facts_.pools = config.load_balancer.pools;
     facts_.default_family = default_family(config);
 }
 
@@ -52,10 +54,11 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         auto done = services_.update(delta, store, facts, *next, out.notices);
         if (!done.ok()) return done.error();
     }
+    const bool nodes = changes.objects != nullptr && touches_nodes(*changes.objects);
+    announcer_.update(delta.services, nodes, store, facts, *next);
     facts_ = std::move(facts);
     if (changes.topology != nullptr) input_ = *changes.topology;
-    if (changes.topology != nullptr || generation_is_first() ||
-        (changes.objects != nullptr && touches_nodes(*changes.objects))) {
+    if (changes.topology != nullptr || generation_is_first() || nodes) {
         topology_.compile(input_, store, *next, out.notices);
     }
     current_ = next;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/compile/announcer.h"
 #include "control/compile/services.h"
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
@@ -60,6 +61,8 @@ class Compiler {
     [[nodiscard]] const std::vector<WantedNeighbour>& wanted_neighbours() const noexcept {
         return topology_.wanted_neighbours();
     }
+    /// Which node answers for which load balancer address, after next().
+    [[nodiscard]] const Announcer& announcer() const noexcept { return announcer_; }
     /// Names for ServiceIds: statistics, flows.
     [[nodiscard]] const ServiceCompiler& services() const noexcept { return services_; }
 
@@ -71,6 +74,7 @@ class Compiler {
     NodeFacts facts_;
     TopologyCompiler topology_;
     ServiceCompiler services_;
+    Announcer announcer_;
 };
 
 }  // namespace podlane::control

@@ -49,6 +49,7 @@ class Gatherer {
         candidate.local = is_local(endpoint.node_name, endpoint.address);
         candidate.zone_hint = hint_for(endpoint.hint_zones, facts_.zone);
         candidate.node_hint = hint_for(endpoint.hint_nodes, facts_.node);
+        candidate.node = endpoint.node_name;
         out_.by_zone = out_.by_zone || !endpoint.hint_zones.empty();
         out_.by_port[port_index].push_back(std::move(candidate));
     }

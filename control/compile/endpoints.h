@@ -24,9 +24,10 @@ struct IpAddressHash {
 
 /// What services need to know of this node.
 struct NodeFacts {
-    std::string node;      ///< its name
-    std::string zone;      ///< of its Node object, "" if not known
-    PortRange node_ports;  ///< a nodePort outside of it is served with a notice
+    std::string node;                 ///< its name
+    std::string zone;                 ///< of its Node object, "" if not known
+    std::vector<AddressRange> pools;  ///< for load balancer addresses, which are no host's then
+    PortRange node_ports;             ///< a nodePort outside of it is served with a notice
     AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
 };
@@ -44,6 +45,7 @@ struct EndpointCandidate {
     bool local = false;  ///< on this node
     Hint zone_hint = Hint::kNone;
     Hint node_hint = Hint::kNone;
+    std::string node;  ///< where it is, "" if nobody said
     friend auto operator<=>(const EndpointCandidate&, const EndpointCandidate&) = default;
 };
 

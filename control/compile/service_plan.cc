@@ -124,7 +124,7 @@ bool ServiceCompiler::Plan::is_empty() const noexcept {
 
 template <Family F>
 void ServiceCompiler::plan_family(const Service& service, const ServiceCandidates& candidates,
-                                  const Record* record, Plan& plan) {
+                                  const NodeFacts& facts, const Record* record, Plan& plan) {
     Planned<F>& out = plan.planned.get<F>();
     // A set that is as it was is shared with the frontend that has it: its table need not be built
     // again, which is most of the work.
@@ -159,6 +159,13 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
     for (const IpAddress& address : service.cluster_ips) {
         if (address.is<F>()) out.cluster_ips.push_back(address.as<F>());
     }
+    for (const LoadBalancerIngress& ingress : service.load_balancer) {
+        if (service.type != ServiceType::kLoadBalancer || ingress.is_proxy || !ingress.ip) continue;
+        const bool is_pools =
+            std::any_of(facts.pools.begin(), facts.pools.end(),
+                        [&](const AddressRange& pool) { return pool.contains(*ingress.ip); });
+        if (is_pools && ingress.ip->is<F>()) out.pool_ips.push_back(ingress.ip->as<F>());
+    }
 }
 
 ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
@@ -176,11 +183,11 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     if (service->health_check_node_port != 0)
         plan.health = {service->health_check_node_port, {}, {}};
     if (has_family(*service, AddressFamily::kIpv4, facts.default_family)) {
-        plan_family<V4>(*service, candidates, record, plan);
+        plan_family<V4>(*service, candidates, facts, record, plan);
         if (plan.health) plan.health->local_v4 = local_ready(candidates, true);
     }
     if (has_family(*service, AddressFamily::kIpv6, facts.default_family)) {
-        plan_family<V6>(*service, candidates, record, plan);
+        plan_family<V6>(*service, candidates, facts, record, plan);
         if (plan.health) plan.health->local_v6 = local_ready(candidates, false);
     }
     plan.interests.unplaced = std::move(candidates.unplaced);

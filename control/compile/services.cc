@@ -142,7 +142,9 @@ void ServiceCompiler::commit_family(const Plan& plan, Record& record, Snapshot& 
         touched.insert(key);
     }
     for (const FrontendKey<F>& key : touched) settle<F>(key, next);
-    mark_addresses<F>(plan.owner, planned.cluster_ips, owned.cluster_ips, next);
+    std::vector<typename F::Address> whole = planned.cluster_ips;
+    whole.insert(whole.end(), planned.pool_ips.begin(), planned.pool_ips.end());
+    mark_addresses<F>(plan.owner, whole, owned.cluster_ips, next);
 }
 
 template <Family F>

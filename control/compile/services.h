@@ -114,7 +114,8 @@ class ServiceCompiler {
     template <Family F>
     struct Book {
         std::map<FrontendKey<F>, std::vector<Claim<F>>> claims;
-        /// Two users only while a change hands the address over.
+        /// And load balancer addresses of the pools. A clusterIP has two users only while a change
+        /// hands it over.
         std::map<typename F::Address, std::set<NamespacedName>> cluster_ips;
     };
     /// What an owner has now.
@@ -128,6 +129,8 @@ class ServiceCompiler {
     struct Planned {
         std::vector<Frontend<F>> frontends;
         std::vector<typename F::Address> cluster_ips;
+        /// Out of the pools: no host has them, so what they do not serve is rejected, too.
+        std::vector<typename F::Address> pool_ips;
     };
     template <template <class> class Part>
     struct BothFamilies {
@@ -179,7 +182,7 @@ class ServiceCompiler {
                                        const NodeFacts& facts);
     template <Family F>
     static void plan_family(const Service& service, const ServiceCandidates& candidates,
-                            const Record* record, Plan& plan);
+                            const NodeFacts& facts, const Record* record, Plan& plan);
     template <Family F>
     [[nodiscard]] Result<void> check_claims(const std::vector<Plan>& plans,
                                             const ServiceDelta& delta) const;

@@ -24,6 +24,11 @@ bool PodsConfig::contains(const IpAddress& address) const noexcept {
     return std::ranges::any_of(cidrs, [&](const IpPrefix& cidr) { return cidr.contains(address); });
 }
 
+bool LoadBalancerConfig::contains(const IpAddress& address) const noexcept {
+    return std::ranges::any_of(pools,
+                               [&](const AddressRange& pool) { return pool.contains(address); });
+}
+
 Result<NodeConfig> load_node_config(const std::string& path) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) {

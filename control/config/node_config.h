@@ -143,6 +143,8 @@ struct ClusterConfig {
 struct LoadBalancerConfig {
     std::vector<AddressRange> pools;  ///< empty: none is given; none overlaps another
     std::string state;                ///< file that keeps them over a restart
+
+    [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
 };
 
 struct NodeConfig {

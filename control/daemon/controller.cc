@@ -120,6 +120,7 @@ Result<void> Controller::add_host_port() {
     }
     host_port_ = *port;
     tap_removers_[host_port_] = std::move(tap->remove);
+    set_route_ = std::move(tap->set_route);
     return {};
 }
 
@@ -199,6 +200,7 @@ Result<std::vector<std::string>> Controller::publish(const ChangeSet* objects, b
     if (!compiled.ok()) return compiled.error();
     dataplane_.publish(compiled->snapshot);
     pending_ = false;
+    follow_announcements();
     refresh_wanted();
     tell_health_checks();
     return std::move(compiled->notices);
@@ -223,8 +225,8 @@ void Controller::remember_baseline(PortId port) {
 }
 
 LiveView Controller::live() const {
-    return {config_, store_, dataplane_, *compiler_.current(), neighbours_,
-            macs_,   pods_,  baselines_, addresses_,           now_ms_()};
+    return {config_, store_,     dataplane_, *compiler_.current(),  neighbours_, macs_,
+            pods_,   baselines_, addresses_, compiler_.announcer(), now_ms_()};
 }
 
 }  // namespace podlane::control

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -145,6 +146,14 @@ class Controller {
     void carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
     void announce_addresses();
+    void announce(PortId port, const IpAddress& address);
+
+    // announcements.cc
+    /// After a generation: tells the links and the kernel which load balancer addresses are here.
+    void follow_announcements();
+    void announce_load_balancer(const IpAddress& address);
+    void repeat_announcements(uint64_t now_ms);
+    void follow_routes(const std::set<IpAddress>& wanted);
     void refresh_wanted();
     [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
 
@@ -167,6 +176,11 @@ class Controller {
     std::map<PortId, const UplinkConfig*> uplinks_;
     PortId host_port_ = kNoPort;
     std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
+    std::function<Result<void>(const IpAddress&, bool)> set_route_;  ///< none without host TAP
+    uint64_t announcer_version_ = 0;
+    std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
+    std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
+    std::set<IpAddress> routed_;                    ///< have a route of the kernel
     bool pending_ = false;
     unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };

@@ -98,6 +98,7 @@ void Controller::tick() {
         now - started_ms_ >= announcements_ * kAnnounceIntervalMs) {
         announce_addresses();
     }
+    repeat_announcements(now);
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
 }
@@ -136,16 +137,18 @@ void Controller::solicit(const Solicitation& ask) {
 void Controller::announce_addresses() {
     ++announcements_;
     for (const auto& [port, uplink] : uplinks_) {
-        for (const InterfaceAddress& own : uplink->addresses) {
-            Command command;
-            command.kind = CommandKind::kAnnounce;
-            command.port = port;
-            command.our_mac = compiler_.current()->port(port).mac;
-            command.address = RawAddress::from(own.address);
-            command.source = command.address;
-            (void)dataplane_.command(command);
-        }
+        for (const InterfaceAddress& own : uplink->addresses) announce(port, own.address);
     }
+}
+
+void Controller::announce(PortId port, const IpAddress& address) {
+    Command command;
+    command.kind = CommandKind::kAnnounce;
+    command.port = port;
+    command.our_mac = compiler_.current()->port(port).mac;
+    command.address = RawAddress::from(address);
+    command.source = command.address;
+    (void)dataplane_.command(command);
 }
 
 void Controller::refresh_wanted() {

@@ -245,6 +245,18 @@ Json list_frontends(const LiveView& live) {
     return items;
 }
 
+Json list_addresses(const LiveView& live) {
+    Json items = Json::array();
+    for (const auto& [address, announced] : live.announcer.addresses()) {
+        items.push_back({{"address", to_string(address)},
+                         {"service", to_string(announced.service)},
+                         {"node", announced.node},
+                         {"here", announced.is_here},
+                         {"candidates", *announced.candidates}});
+    }
+    return items;
+}
+
 bool is_at(const Json& item, const char* key, std::string_view address) {
     const std::string& text = item.at(key).get_ref<const std::string&>();
     return text == address || text.starts_with(fmt::format("{}:", address)) ||
@@ -262,6 +274,7 @@ std::optional<Json> list_live(const LiveView& live, std::string_view kind, size_
     if (kind == "flows") return list_flows(live, names, flow_limit);
     if (kind == "workers") return list_workers(live);
     if (kind == "frontends") return list_frontends(live);
+    if (kind == "addresses") return list_addresses(live);
     return std::nullopt;
 }
 
@@ -274,6 +287,7 @@ bool is_named(std::string_view kind, const Json& item, std::string_view name) {
     if (kind == "workers") return std::to_string(item.at("id").get<unsigned>()) == name;
     const char* key = kind == "ports"       ? "name"
                       : kind == "neighbors" ? "address"
+                      : kind == "addresses" ? "address"
                       : kind == "fdb"       ? "mac"
                       : kind == "routes"    ? "prefix"
                                             : "service";
@@ -281,7 +295,7 @@ bool is_named(std::string_view kind, const Json& item, std::string_view name) {
 }
 
 bool has_unique_names(std::string_view kind) {
-    return kind == "ports" || kind == "workers";
+    return kind == "ports" || kind == "workers" || kind == "addresses";
 }
 
 }  // namespace podlane::control

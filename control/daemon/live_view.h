@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/compile/announcer.h"
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
@@ -50,6 +51,7 @@ struct LiveView {
     const AttachedPods& pods;
     const PortBaselines& baselines;
     const AddressAllocator& addresses;
+    const Announcer& announcer;
     uint64_t now_ms = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "control/netdev/host_route.h"
+
 namespace podlane::control {
 
 namespace {
@@ -23,7 +25,11 @@ Result<MadeTap> KernelTapMaker::make_pod_tap(const PodTapRequest& request) {
 Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
     auto device = create_host_tap(request);
     if (!device.ok()) return device.error();
-    return taken_over(std::move(device).value());
+    MadeTap made = taken_over(std::move(device).value());
+    made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
+        return set_host_route(ifname, address, there);
+    };
+    return made;
 }
 
 }  // namespace podlane::control

@@ -15,6 +15,8 @@ namespace podlane::control {
 struct MadeTap {
     std::vector<int> queue_fds;    ///< the receiver's; the TAP lives until they are closed
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
+    /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
+    std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
 };
 
 class TapMaker {

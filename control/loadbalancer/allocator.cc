@@ -149,7 +149,7 @@ class Allocation {
                                   const std::vector<IpAddress>& addresses) {
             AddressMemory::Gone gone{name, {}};
             for (const IpAddress& address : addresses) {
-                if (!holders_.contains(address) && is_in_pool(address)) {
+                if (!holders_.contains(address) && config_.load_balancer.contains(address)) {
                     gone.addresses.push_back(address);
                 }
             }
@@ -177,12 +177,6 @@ class Allocation {
         return service.from_pools || service.load_balancer.empty();
     }
 
-    bool is_in_pool(const IpAddress& address) const {
-        return std::ranges::any_of(config_.load_balancer.pools, [&](const AddressRange& pool) {
-            return pool.contains(address);
-        });
-    }
-
     /// Addresses that are somebody's already, and whose.
     void reserve(const Services& services, const Nodes& nodes) {
         for (const auto& [name, node] : nodes) {
@@ -197,7 +191,7 @@ class Allocation {
             for (const IpAddress& address : service->external_ips) taken_.emplace(address, owner);
             if (service->type != ServiceType::kLoadBalancer || is_ours(*service)) continue;
             for (const LoadBalancerIngress& ingress : service->load_balancer) {
-                if (!ingress.ip || !is_in_pool(*ingress.ip)) continue;
+                if (!ingress.ip || !config_.load_balancer.contains(*ingress.ip)) continue;
                 taken_.emplace(*ingress.ip, owner);
                 holders_.emplace(*ingress.ip, name);
             }
@@ -226,7 +220,7 @@ class Allocation {
     }
 
     bool is_free(const IpAddress& address) const {
-        return is_in_pool(address) && !taken_.contains(address) &&
+        return config_.load_balancer.contains(address) && !taken_.contains(address) &&
                !is_subnets_own(config_, address);
     }
 

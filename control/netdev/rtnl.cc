@@ -189,15 +189,19 @@ Result<std::vector<InterfaceAddress>> Rtnl::addresses(int ifindex) {
     return out;
 }
 
-Result<bool> Rtnl::add_route(int ifindex, const KernelRoute& route) {
-    const std::string what = fmt::format("add route {}", to_string(route.destination));
-    const Owned<rtnl_route, rtnl_route_put> entry(rtnl_route_alloc());
+namespace {
+
+using NlRoute = Owned<rtnl_route, rtnl_route_put>;
+
+/// Null without memory.
+NlRoute make_route(int ifindex, const KernelRoute& route) {
+    NlRoute entry(rtnl_route_alloc());
     const NlAddress destination = make_address(route.destination.address, route.destination.length);
     Owned<rtnl_nexthop, rtnl_route_nh_free> hop(rtnl_route_nh_alloc());
-    if (!entry || !destination || !hop) return out_of_memory(what);
+    if (!entry || !destination || !hop) return nullptr;
     rtnl_route_set_family(entry.get(), static_cast<uint8_t>(family_of(route.destination.address)));
     rtnl_route_set_table(entry.get(), RT_TABLE_MAIN);
-    rtnl_route_set_protocol(entry.get(), RTPROT_STATIC);
+    rtnl_route_set_protocol(entry.get(), route.protocol);
     rtnl_route_set_type(entry.get(), RTN_UNICAST);
     rtnl_route_set_scope(entry.get(), route.via || route.destination.address.is_v6()
                                           ? RT_SCOPE_UNIVERSE
@@ -206,19 +210,38 @@ Result<bool> Rtnl::add_route(int ifindex, const KernelRoute& route) {
     if (route.metric != 0) rtnl_route_set_priority(entry.get(), route.metric);
     if (route.preferred_source) {
         const NlAddress source = make_address(*route.preferred_source);
-        if (!source) return out_of_memory(what);
+        if (!source) return nullptr;
         rtnl_route_set_pref_src(entry.get(), source.get());
     }
     rtnl_route_nh_set_ifindex(hop.get(), ifindex);
     if (route.via) {
         const NlAddress gateway = make_address(*route.via);
-        if (!gateway) return out_of_memory(what);
+        if (!gateway) return nullptr;
         rtnl_route_nh_set_gateway(hop.get(), gateway.get());
         if (route.onlink) rtnl_route_nh_set_flags(hop.get(), RTNH_F_ONLINK);
     }
     rtnl_route_add_nexthop(entry.get(), hop.release());  // the route owns it from here
+    return entry;
+}
+
+}  // namespace
+
+Result<bool> Rtnl::add_route(int ifindex, const KernelRoute& route) {
+    const std::string what = fmt::format("add route {}", to_string(route.destination));
+    const NlRoute entry = make_route(ifindex, route);
+    if (!entry) return out_of_memory(what);
     const int rc = rtnl_route_add(socket_.get(), entry.get(), NLM_F_EXCL);
     if (rc == -NLE_EXIST) return false;
+    if (rc < 0) return failure(what, rc);
+    return true;
+}
+
+Result<bool> Rtnl::delete_route(int ifindex, const KernelRoute& route) {
+    const std::string what = fmt::format("delete route {}", to_string(route.destination));
+    const NlRoute entry = make_route(ifindex, route);
+    if (!entry) return out_of_memory(what);
+    const int rc = rtnl_route_delete(socket_.get(), entry.get(), 0);
+    if (rc == -NLE_OBJ_NOTFOUND) return false;
     if (rc < 0) return failure(what, rc);
     return true;
 }
@@ -244,6 +267,7 @@ Result<std::vector<KernelRoute>> Rtnl::routes(int ifindex) {
         route.onlink = (rtnl_route_nh_get_flags(hop) & RTNH_F_ONLINK) != 0;
         route.preferred_source = read_address(rtnl_route_get_pref_src(entry));
         route.metric = rtnl_route_get_priority(entry);
+        route.protocol = rtnl_route_get_protocol(entry);
         out.push_back(route);
     }
     return out;

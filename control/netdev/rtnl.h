@@ -43,7 +43,8 @@ struct KernelRoute {
     std::optional<IpAddress> via;
     bool onlink = false;  ///< `via` is reachable though no address's subnet holds it
     std::optional<IpAddress> preferred_source;
-    uint32_t metric = 0;  ///< 0: the family's default
+    uint32_t metric = 0;   ///< 0: the family's default
+    uint8_t protocol = 4;  ///< who has made it, as rtnetlink(7) numbers them: "static"
 };
 
 class Rtnl {
@@ -59,6 +60,8 @@ class Rtnl {
     [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(int ifindex);
     /// False if the table has such a route already.
     [[nodiscard]] Result<bool> add_route(int ifindex, const KernelRoute& route);
+    /// False if the table has no such route by the interface.
+    [[nodiscard]] Result<bool> delete_route(int ifindex, const KernelRoute& route);
     /// The routes of the main table that lead out of the interface by one next hop.
     [[nodiscard]] Result<std::vector<KernelRoute>> routes(int ifindex);
     /// A permanent entry.

@@ -10,7 +10,7 @@ namespace podlane::dataplane {
 
 /// The MAC address that the asker on `in_port` gets for `target`; nothing: another's business.
 ///   pods      the gateway's and remote pods' addresses: the gateway's MAC; a local pod: its own
-///   uplinks   this node's addresses
+///   uplinks   this node's addresses, and load balancer addresses that it is to answer for
 ///   host      everything but the node's own addresses: all its traffic is routed here
 template <Family F>
 [[nodiscard]] std::optional<MacAddress> answer_for(const WorkerCtx& ctx, PortId in_port,
@@ -21,7 +21,10 @@ template <Family F>
     const bool is_node = std::find(state.node_addresses.begin(), state.node_addresses.end(),
                                    target) != state.node_addresses.end();
     if (view.kind == PortKind::kUplink) {
-        return is_node ? std::optional(view.mac) : std::nullopt;
+        const bool is_announced =
+            state.announced != nullptr &&
+            std::binary_search(state.announced->begin(), state.announced->end(), target);
+        return is_node || is_announced ? std::optional(view.mac) : std::nullopt;
     }
     if (view.kind == PortKind::kHost) {
         return is_node ? std::nullopt : std::optional(view.mac);

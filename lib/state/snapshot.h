@@ -99,6 +99,8 @@ struct FamilyState {
     std::vector<typename F::Address> gateways;             ///< the bridge's, one for each pod CIDR
     std::vector<typename F::Address> node_addresses;       ///< this node's, all uplinks
     std::vector<typename F::Address> node_port_addresses;  ///< those that serve NodePorts
+    /// Load balancer addresses that this node answers for on its uplinks, sorted; null: none.
+    std::shared_ptr<const std::vector<typename F::Address>> announced;
     bool has_uplink_source = false;
     typename F::Address uplink_source{};  ///< masquerading towards outside
     bool has_vtep = false;

@@ -51,6 +51,15 @@ TEST(Listing, AServiceThatWaitsForItsAddressSaysWhy) {
     EXPECT_NE(wide.find("PoolExhausted: each of 4 is taken"), std::string::npos);
 }
 
+TEST(Listing, AddressesShowWhoAnswersForThem) {
+    const auto items = json(R"([{"address": "192.0.2.1", "service": "prod/lb", "node": "node-b",
+                                 "here": false, "candidates": ["node-a", "node-b"]}])");
+    EXPECT_EQ(list_text("addresses", items, false),
+              "ADDRESS     SERVICE   NODE\n"
+              "192.0.2.1   prod/lb   node-b\n");
+    EXPECT_NE(list_text("addresses", items, true).find("node-a,node-b"), std::string::npos);
+}
+
 TEST(Listing, PodsAndNodesShowAddressesAndReadiness) {
     EXPECT_EQ(list_text("pods", json(R"([
                 {"metadata": {"name": "web-0", "namespace": "default"}, "spec": {"nodeName": "node-a"},

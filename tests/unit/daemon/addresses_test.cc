@@ -97,6 +97,51 @@ TEST_F(Addresses, AnExhaustedPoolIsSaidInTheReplyTheStatusTheHealthAndTheCounter
     EXPECT_EQ(ok(controller_->health()).at("status"), "ok");
 }
 
+TEST_F(Addresses, AreAnnouncedTwiceRoutedAndListedWhereTheyAreThisNodes) {
+    dataplane_.commands.clear();
+    apply(kBalanced);
+    const std::string text = address_of("lb");
+    const auto announced = dataplane_.commands_of(CommandKind::kAnnounce);
+    ASSERT_EQ(announced.size(), 1u);
+    EXPECT_EQ(announced[0].address.to_ip(), address(text));
+    EXPECT_EQ(announced[0].port, uplink_);
+    EXPECT_EQ(announced[0].our_mac, kUplinkMac);
+    EXPECT_EQ(*live().v4.announced, (std::vector<Ipv4Address>{address(text).as<V4>()}));
+    EXPECT_EQ(taps_.routed, (std::set<IpAddress>{address(text)}));
+    EXPECT_EQ(ok(controller_->get("addresses", text, std::nullopt)).at("items")[0],
+              (Json{{"address", text},
+                    {"service", "default/lb"},
+                    {"node", "node-a"},
+                    {"here", true},
+                    {"candidates", {"node-a"}}}));
+    pass(3000);
+    const auto again = dataplane_.commands_of(CommandKind::kAnnounce);
+    const auto is_it = [&](const Command& c) { return c.address.to_ip() == address(text); };
+    EXPECT_EQ(std::count_if(again.begin(), again.end(), is_it), 2);
+
+    // The cluster is found to have nodes, and this one is none of them.
+    apply(kNodeB);
+    EXPECT_EQ(live().v4.announced, nullptr);
+    EXPECT_TRUE(taps_.routed.empty());
+    EXPECT_EQ(ok(controller_->get("addresses", text, std::nullopt)).at("items")[0].at("node"),
+              "node-b");
+    ok(controller_->remove("nodes", "node-b"));
+    EXPECT_EQ(taps_.routed.size(), 1u);
+    ok(controller_->remove("services", "default/lb"));
+    EXPECT_TRUE(taps_.routed.empty());
+    EXPECT_EQ(failure(controller_->get("addresses", text, std::nullopt)).code, rpc_code::kNotFound);
+}
+
+TEST_F(Addresses, OutsideEverySubnetAreAnnouncedOnAllUplinks) {
+    controller_.reset();
+    config_.load_balancer.pools = {*parse_address_range("203.0.113.7")};
+    fs::remove(config_.load_balancer.state);
+    start();
+    dataplane_.commands.clear();
+    apply(kBalanced);
+    ASSERT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).size(), 1u);
+}
+
 TEST_F(Addresses, DiffTellsAndARefusalKeepsNothing) {
     apply(named("first", 1));
     EXPECT_EQ(ok(controller_->diff({{"t", named("second", 2)}})).at("added").size(), 1U);

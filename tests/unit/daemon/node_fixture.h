@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -23,6 +24,7 @@ class FakeTaps final : public TapMaker {
     std::vector<PodTapRequest> pods;
     std::vector<HostTapRequest> hosts;
     std::vector<std::string> removed;  ///< interface names
+    std::set<IpAddress> routed;        ///< by the host interface
     std::string refuse_with;           ///< not empty: the next TAPs cannot be made
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override {
@@ -31,7 +33,19 @@ class FakeTaps final : public TapMaker {
     }
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override {
         hosts.push_back(request);
-        return make(request.ifname, request.queues);
+        routed.clear();  // they went with the interface before
+        auto tap = make(request.ifname, request.queues);
+        if (!tap.ok()) return tap;
+        tap->set_route = [this](const IpAddress& address, bool there) -> Result<void> {
+            EXPECT_NE(routed.contains(address), there);
+            if (there) {
+                routed.insert(address);
+            } else {
+                routed.erase(address);
+            }
+            return {};
+        };
+        return tap;
     }
 
   private:

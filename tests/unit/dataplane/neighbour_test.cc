@@ -137,6 +137,32 @@ TYPED_TEST(NeighbourTest, AnAnswerOnTheUplinkIsReported) {
     EXPECT_EQ(this->rig.all_drops(), 0u);
 }
 
+TYPED_TEST(NeighbourTest, TheUplinkAnswersForALoadBalancerAddressThatIsThisNodes) {
+    using F = TypeParam;
+    using W = World<F>;
+    Frame question(128);
+    if constexpr (std::same_as<F, V4>) {
+        question.resize(build_arp_frame(
+            question, arp_request(Names::kPeerMac, ip<F>(W::kPeer), ip<F>(W::kStranger))));
+    } else {
+        question.resize(
+            build_nd_frame(question, Names::kPeerMac, {},
+                           nd_solicitation(Names::kPeerMac, ip<F>(W::kPeer), ip<F>(W::kStranger))));
+    }
+    this->rig.send(Rig::kUplink, question);
+    EXPECT_TRUE(this->rig.take(Rig::kUplink).empty()) << "it is another node's";
+    this->rig.change([](Snapshot& next) {
+        next.family<F>().announced =
+            std::make_shared<const std::vector<typename F::Address>>(1, ip<F>(W::kStranger));
+    });
+    this->rig.send(Rig::kUplink, question);
+    const Frame answer = this->rig.take_one(Rig::kUplink);
+    EXPECT_TRUE(
+        std::equal(Names::kPeerMac.bytes.begin(), Names::kPeerMac.bytes.end(), answer.begin()));
+    EXPECT_TRUE(std::equal(Names::kUplinkMac.bytes.begin(), Names::kUplinkMac.bytes.end(),
+                           answer.begin() + 6));
+}
+
 TYPED_TEST(NeighbourTest, AskingAndAnnouncingGoOutAsCommanded) {
     using F = TypeParam;
     using W = World<F>;

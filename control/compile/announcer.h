@@ -1,0 +1,80 @@
+// Which node answers for a load balancer address, worked out by each node alike and without talk:
+// rendezvous hashing over the nodes that can serve it.
+// docs/decisions/load-balancer-announcement.md.
+//
+// Part of the Compiler (compiler.h): control thread. The workers answer ARP and neighbour discovery
+// for what is this node's; the controller announces it when that changes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/compile/endpoints.h"
+#include "control/config/node_config.h"
+#include "control/kube/store.h"
+#include "lib/state/snapshot.h"
+
+namespace podlane::control {
+
+/// A load balancer address out of loadBalancer.pools, and who may answer for it.
+struct AnnouncedAddress {
+    NamespacedName service;
+    std::shared_ptr<const std::vector<std::string>> candidates;  ///< sorted; never null
+    std::string node;      ///< one of them; "" where there is none
+    bool can_be = false;   ///< this node is one of them
+    bool is_here = false;  ///< this node is the one
+};
+
+/// Who of `candidates` has the address: the one with the highest hash of both. "" for none.
+[[nodiscard]] std::string_view rendezvous(const std::vector<std::string>& candidates,
+                                          const IpAddress& address) noexcept;
+
+/// The nodes on which an endpoint of the family serves the Service, sorted: ready ones, and where
+/// there is none, those that still serve while they terminate.
+[[nodiscard]] std::vector<std::string> nodes_with_endpoints(const Service& service,
+                                                            const ObjectStore& store,
+                                                            const NodeFacts& facts, bool is_v4);
+
+/// Follows Services and Nodes. Cost of a change: that of the Services which it names; all of those
+/// with an address where the ready nodes change.
+class Announcer {
+  public:
+    /// `config` must outlive the announcer.
+    explicit Announcer(const NodeConfig& config) : config_(config) {}
+
+    /// `services`: what may have changed of Services and their endpoints. `nodes`: whether Nodes
+    /// may have. Puts this node's addresses into `next`.
+    void update(const std::set<NamespacedName>& services, bool nodes, const ObjectStore& store,
+                const NodeFacts& facts, Snapshot& next);
+
+    [[nodiscard]] const std::map<IpAddress, AnnouncedAddress>& addresses() const noexcept {
+        return addresses_;
+    }
+    /// Rises when they may have changed.
+    [[nodiscard]] uint64_t version() const noexcept { return version_; }
+
+  private:
+    /// Nodes that are ready, or all where none is. Returns whether they are others than before.
+    bool follow_nodes(const ObjectStore& store);
+    void follow_service(const NamespacedName& name, const ObjectStore& store,
+                        const NodeFacts& facts);
+    /// Who has the address now.
+    void settle(const IpAddress& address, const ObjectStore& store, const NodeFacts& facts);
+    [[nodiscard]] std::shared_ptr<const std::vector<std::string>> candidates_of(
+        const Service& service, const ObjectStore& store, const NodeFacts& facts, bool is_v4) const;
+
+    const NodeConfig& config_;
+    std::shared_ptr<const std::vector<std::string>> ready_ =
+        std::make_shared<const std::vector<std::string>>();
+    std::map<NamespacedName, std::vector<IpAddress>> by_service_;
+    std::map<IpAddress, std::set<NamespacedName>> claims_;
+    std::map<IpAddress, AnnouncedAddress> addresses_;
+    uint64_t version_ = 0;
+};
+
+}  // namespace podlane::control
