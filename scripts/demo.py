@@ -15,17 +15,19 @@ import traceback
 
 from lab import kubelet, objects
 from lab.isolate import Interrupted, Unavailable, isolate
-from lab.net import CommandFailed, Namespace, Wire, add_addresses
+from lab.net import CommandFailed, Namespace, Wire, add_addresses, wait_until
 from lab.node import BUILD, Node, program
 
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs/demo")
+FILES = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml",
+         "ingress.yml", "ingress-proxy.yml"]
 NODE_PORT = 30080
 INGRESS_PORT = 30088
 INGRESS_HOST = "shop.example.com"
 PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
             ("Oak shelf", "99.95")]
 LOCAL_REQUESTS = 20
-STEPS = 11
+STEPS = 12
 
 
 class DemoFailed(Exception):
@@ -109,11 +111,9 @@ class Demo:
 
     def apply_files(self):
         self.step("The story's files are applied on both nodes with podlanectl")
-        names = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml",
-                 "ingress.yml", "ingress-proxy.yml"]
         for node in self.nodes:
-            done = node.ctl("apply", "-f", *(config(name) for name in names))
-            self.say(f"{node.name}$ podlanectl apply -f {' '.join(names)}")
+            done = node.ctl("apply", "-f", *(config(name) for name in FILES))
+            self.say(f"{node.name}$ podlanectl apply -f {' '.join(FILES)}")
             self.say((done.stdout + done.stderr).strip())
 
     def make_pods(self):
@@ -252,6 +252,45 @@ class Demo:
         self.say(f"16 requests, {' and '.join(sorted(servers))}")
         self.passed("read back", f"{len(PRODUCTS)} products through both nodes")
 
+    def balanced_to_service(self):
+        self.step("Outside to a LoadBalancer address, which moves when its node stops")
+        file = "webbalanced.yml"
+        for node in self.nodes:
+            node.ctl("apply", "-f", config(file))
+        shown = self.nodes[0].json("get", "addresses")[0]
+        address = shown["address"]
+        first = next(node for node in self.nodes if node.name == shown["node"])
+        other = next(node for node in self.nodes if node is not first)
+        self.say(f"both$ podlanectl apply -f {file}")
+        self.say(self.nodes[0].ctl("get", "addresses").stdout.rstrip())
+        self.say(f"http://{address}/ through {first.name}: {self.info(address)}")
+        first.stop()
+        # What Kubernetes does when a node is lost.
+        lost = [pod for pod in self.pods.values() if pod.node is first]
+        other.ctl("delete", "node", first.name)
+        for pod in lost:
+            other.ctl("delete", "pod", f"default/{pod.name}")
+        self.say(f"podlaned of {first.name} is stopped, its Node and its Pods are deleted")
+        answer = wait_until(lambda: self.info(address, check=False), 10, "the address moves")
+        self.say(other.ctl("get", "addresses").stdout.rstrip())
+        self.say(f"http://{address}/ through {other.name}: {answer}")
+        require(all(pod.name not in answer for pod in lost), f"unexpected answer: {answer}")
+        first.start()
+        for pod in lost:
+            first.ctl("pod", "add", f"default/{pod.name}", "--netns", pod.namespace.path,
+                      "--address", pod.address)
+        pods = objects.document(*(pod.object() for pod in self.pods.values()))
+        for node in self.nodes:
+            node.ctl("apply", "-f", *(config(name) for name in [*FILES, file]))
+            node.apply(pods)
+        self.say(f"{first.name} is back: {self.info(address)}")
+        self.passed("outside to LoadBalancer", f"client -> {address}, {first.name}, {other.name}")
+
+    def info(self, address, check=True):
+        """Who answers at an address; without `check` "" for nobody."""
+        words = ["curl", "-sS", "--fail", "--max-time", "2", f"http://{address}/?info"]
+        return self.client.run(words, check=check).stdout.strip()
+
     def look_into_database(self):
         self.step("The database itself is asked, inside its pod")
         database = self.pods["mysql-1"]
@@ -293,6 +332,7 @@ class Demo:
         self.outside_to_ingress()
         self.read_back()
         self.look_into_database()
+        self.balanced_to_service()
         self.drops()
         self.finish()
 
