@@ -35,7 +35,7 @@ def node_config(device="net_null1,no-rx=1", *, idle="poll"):
                             "mac": CLIENT_MAC}]},
         "overlay": {"type": "direct"},
         "cluster": {"podCidrs": ["10.64.0.0/24", "10.128.0.0/10"],
-                    "serviceCidrs": ["10.192.0.0/10"]},
+                    "serviceCidrs": ["10.192.0.0/10"], "dns": "off"},
     }
 
 

@@ -2,9 +2,9 @@
 """The story: a web shop and its database on two Podlane nodes, carried from end to end.
 
 Two nodes, an outside client and four pods are made as network namespaces; nginx, php-fpm and
-MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each of the four
-kinds of talk is carried out and shown with the hops that its packets took. Nothing stays behind,
-also when interrupted. With --keep the network stays until it is told to stop.
+MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each kind of talk
+is carried out and shown with the hops that its packets took. Nothing stays behind, also when
+interrupted. With --keep the network stays until it is told to stop.
 """
 
 import os
@@ -15,19 +15,23 @@ import traceback
 
 from lab import kubelet, objects
 from lab.isolate import Interrupted, Unavailable, isolate
-from lab.net import CommandFailed, Namespace, Wire, add_addresses, wait_until
+from lab.net import PYTHON, CommandFailed, Namespace, Wire, add_addresses, wait_until
 from lab.node import BUILD, Node, program
 
-CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs/demo")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+CONFIGS = os.path.join(os.path.dirname(_HERE), "configs/demo")
+RESOLVER = os.path.join(_HERE, "lab/resolver.py")
 FILES = ["nodes.yml", "webapp.yml", "mysql.yml", "webservice.yml", "sqlservice.yml",
-         "ingress.yml", "ingress-proxy.yml"]
+         "ingress.yml", "ingress-proxy.yml", "suppliers.yml"]
 NODE_PORT = 30080
 INGRESS_PORT = 30088
 INGRESS_HOST = "shop.example.com"
 PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
             ("Oak shelf", "99.95")]
 LOCAL_REQUESTS = 20
-STEPS = 12
+STEPS = 14
+OUTSIDE = "192.168.50.100"
+STOCK = "250 lamps, 80 chairs\n"
 
 
 class DemoFailed(Exception):
@@ -106,8 +110,22 @@ class Demo:
             self.say(f"{name}: podlaned is ready, 192.168.50.{number}, pods 10.244.{number}.0/24")
         self.client = Namespace("outside")
         wire.plug(self.client, "eth0")
-        add_addresses(self.client, "eth0", ["192.168.50.100/24"])
-        self.say("outside: 192.168.50.100")
+        add_addresses(self.client, "eth0", [f"{OUTSIDE}/24"])
+        self.say(f"outside: {OUTSIDE}")
+        self.make_supplier()
+
+    def make_supplier(self):
+        """The world outside: a supplier's web server, and the resolver that knows its name."""
+        name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
+        folder = "/run/lab/supplier"
+        os.makedirs(folder)
+        with open(f"{folder}/index.html", "w", encoding="utf-8") as file:
+            file.write(STOCK)
+        resolver = self.client.spawn([PYTHON, RESOLVER, OUTSIDE, f"{name}={OUTSIDE}"])
+        resolver.wait_for_line(lambda line: line == "ready", 10, "the outside resolver")
+        server = [PYTHON, "-um", "http.server", "--directory", folder, "--bind", OUTSIDE, "80"]
+        self.client.spawn(server).wait_for_line(lambda line: "Serving" in line, 10, "the supplier")
+        self.say(f"there a resolver of the world outside, and the supplier {name}")
 
     def apply_files(self):
         self.step("The story's files are applied on both nodes with podlanectl")
@@ -120,13 +138,11 @@ class Demo:
         self.step("The pods start: the demo plays the kubelet for the two Deployments")
         web, database = kubelet.load(config("webapp.yml")), kubelet.load(config("mysql.yml"))
         proxy = kubelet.load(config("ingress-proxy.yml"))
-        sql = kubelet.load(config("sqlservice.yml"))
-        hosts = {sql["metadata"]["name"]: sql["spec"]["clusterIP"]}
         app = os.path.join(CONFIGS, "app")
         node_a, node_b = self.nodes
         for node, name, deployment in ((node_b, "mysql-1", database), (node_a, "webapp-1", web),
                                        (node_b, "webapp-2", web), (node_a, "ingress-1", proxy)):
-            pod = kubelet.RunningPod(node, name, deployment, hosts, app)
+            pod = kubelet.RunningPod(node, name, deployment, app)
             self.pods[name] = pod
             images = " + ".join(each["image"] for each in pod.spec["containers"])
             self.say(f"{name} on {node.name}: {pod.address}, {images}")
@@ -194,6 +210,37 @@ class Demo:
         require(counters.of("node-a", "uplink0") > 0, "the uplink counted nothing")
         self.explain(self.nodes[0], "default/webapp-1", f"{second.address}:80")
         self.passed("pod to pod, two nodes", f"webapp-1 -> webapp-2, {second.address}:80")
+
+    def resolve(self, pod, name):
+        """The addresses that a program in the pod finds for a name, by its C library."""
+        found = pod.run(["getent", "ahosts", name]).stdout.splitlines()
+        return sorted({line.split()[0] for line in found})
+
+    def names(self):
+        self.step("Names: a pod's resolv.conf asks podlaned, which answers from its snapshot")
+        pod, node = self.pods["webapp-1"], self.nodes[0]
+        self.say(pod.run(["cat", "/etc/resolv.conf"]).stdout)
+        service = kubelet.load(config("sqlservice.yml"))["spec"]["clusterIP"]
+        found = self.resolve(pod, "webapp-sql1")
+        self.say(f"webapp-1$ getent ahosts webapp-sql1: {' '.join(found)}")
+        require(found == [service], f"{service} is expected")
+        self.say(node.ctl("resolve", "webapp-sql1.default.svc.cluster.local").stdout)
+        self.passed("names", f"webapp-sql1 is {service}, by the cluster's DNS in podlaned")
+
+    def pod_to_supplier(self):
+        self.step("Pod to the world outside by an ExternalName: webapp-1 asks for http://supplier/")
+        pod, node = self.pods["webapp-1"], self.nodes[0]
+        self.say(node.ctl("resolve", "supplier.default.svc.cluster.local").stdout)
+        with Counters(self.nodes) as counters:
+            answer = pod.run(["curl", "-sS", "--fail", "--max-time", "10", "http://supplier/"])
+        self.say(f"webapp-1: {answer.stdout.strip()}")
+        self.show_hops(counters)
+        require(answer.stdout == STOCK, f"unexpected answer: {answer.stdout}")
+        # The server's figures are some tenths of a second old.
+        wait_until(lambda: node.stats()["dns"]["server"]["upstreams"][0]["asked"], 5,
+                   "the outside resolver is asked")
+        name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
+        self.passed("ExternalName", f"webapp-1 -> supplier, which is {name}, {OUTSIDE}")
 
     def pod_to_service(self):
         self.step("Pod to Service: the web app asks its database by the name webapp-sql1")
@@ -327,7 +374,9 @@ class Demo:
         self.make_pods()
         self.container_to_container()
         self.pod_to_pod()
+        self.names()
         self.pod_to_service()
+        self.pod_to_supplier()
         self.outside_to_service()
         self.outside_to_ingress()
         self.read_back()

@@ -19,7 +19,8 @@ BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
 PROGRAM_SUITES = ["lint", "system", "bench-smoke"]
 CODE_SUITES = ["unit", "property", "fuzz-smoke"]
 # So many inputs for each libFuzzer target, the same ones on every machine: about 12 s each here.
-FUZZ_RUNS = {"fuzz_object": 90_000, "fuzz_parse": 1_200_000, "fuzz_rpc": 60_000}
+FUZZ_RUNS = {"fuzz_dns": 1_000_000, "fuzz_object": 90_000, "fuzz_parse": 1_200_000,
+             "fuzz_rpc": 60_000}
 FUZZ_SECONDS_AT_MOST = 120
 # Line numbers for a sanitizer's report, without the time that full debug information takes.
 LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]

@@ -109,7 +109,8 @@ def configuration(devices, *, socket, memory, capacity, cpus, extra_ports=()):
         },
         "overlay": {"type": "vxlan", "vni": VNI, "port": VXLAN_PORT, "mac": MAC["vtep"]},
         "cluster": {"podCidrs": ["10.244.0.0/16", "fd00:10:244::/56"],
-                    "serviceCidrs": ["10.96.0.0/12", "fd00:10:96::/112"]},
+                    "serviceCidrs": ["10.96.0.0/12", "fd00:10:96::/112"],
+                    "dns": "off"},  # its TAP needs root
     }
 
 

@@ -55,6 +55,12 @@ constexpr auto kCommands = std::to_array<CliCommandInfo>({
      "write nginx's configuration for the Ingresses, test it and reload",
      "Example: podlanectl ingress config --out /etc/podlane/ingress --watch \\\n"
      "             --reload-pid /etc/podlane/ingress/nginx.pid"},
+    {CliCommand::kResolve, "resolve", "NAME [--type TYPE]",
+     "what the cluster's DNS server answers, from the live generation",
+     "NAME is whole, without search domains. Names outside of the cluster are not asked for.\n"
+     "Examples: podlanectl resolve web.default.svc.cluster.local\n"
+     "          podlanectl resolve _http._tcp.web.default.svc.cluster.local --type SRV",
+     false, 1, 1},
     {CliCommand::kHealth, "health", "", "whether podlaned is well, and what is wrong if not",
      "Example: podlanectl health"},
     {CliCommand::kVersion, "version", "", "versions of podlanectl, podlaned and DPDK",

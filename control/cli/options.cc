@@ -71,6 +71,9 @@ po::options_description own_options(const CliCommandInfo& info) {
             add("proto", text("PROTOCOL"), "tcp (default), udp, sctp or icmp");
             add("sport", po::value<uint64_t>()->value_name("N"), "source port (default: any)");
             break;
+        case CliCommand::kResolve:
+            add("type", text("TYPE"), "A (default), AAAA, CNAME, NS, PTR, SOA, SRV, TXT or ANY");
+            break;
         case CliCommand::kApply:
         case CliCommand::kDelete:
         case CliCommand::kReplace:
@@ -200,6 +203,10 @@ std::string take_words(const CliCommandInfo& info, const std::vector<std::string
         return is_whole ? std::string()
                         : fmt::format("{}: a NAMESPACE/NAME is needed", options.name);
     }
+    if (info.command == CliCommand::kResolve) {
+        options.name = words[0];
+        return {};
+    }
     return take_kind_and_name(words, options);
 }
 
@@ -248,6 +255,7 @@ std::string take_values(const po::variables_map& values, CliOptions& options) {
     text("from", options.from);
     text("to", options.to);
     text("proto", options.protocol);
+    text("type", options.type);
     texts("filename", options.files);
     texts("address", options.addresses);
     options.watch = values.count("watch") != 0;

@@ -25,6 +25,7 @@ enum class CliCommand : uint8_t {
     kDrops,
     kExplain,
     kIngressConfig,
+    kResolve,
     kHealth,
     kVersion,
 };
@@ -50,7 +51,7 @@ struct CliOptions {
     OutputFormat format = OutputFormat::kTable;
     std::vector<std::string> files;       ///< -f: files, folders, "-"
     std::string kind;                     ///< get, delete: the plural form
-    std::string name;                     ///< get, delete, pod: "namespace/name" or "name"
+    std::string name;                     ///< get, delete, pod: "namespace/name" or "name"; resolve
     std::optional<uint64_t> limit;        ///< get
     std::string netns;                    ///< pod add
     std::vector<std::string> addresses;   ///< pod add
@@ -60,6 +61,7 @@ struct CliOptions {
     std::string from, to, protocol;       ///< explain
     std::optional<uint16_t> source_port;  ///< explain
     IngressConfigOptions ingress;
+    std::string type;  ///< resolve; empty: the server's default
 };
 
 /// Text that the user asked for with --help.

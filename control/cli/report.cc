@@ -96,6 +96,22 @@ std::string explain_text(const Json& reply) {
     return text + '\n';
 }
 
+std::string resolve_text(const Json& reply) {
+    std::string text;
+    for (const Json& record : at(reply, "/records")) {
+        text += printable(cell_text(record)) + '\n';
+    }
+    const std::string asked = fmt::format("{} {}", cell(reply, "/name"), cell(reply, "/type"));
+    const Json& upstream = at(reply, "/upstream");
+    if (!upstream.is_object()) {
+        return text + printable(fmt::format("{}: {}", asked, cell(reply, "/rcode"))) + '\n';
+    }
+    return text +
+           printable(fmt::format("{}: {} is asked for upstream: {}", asked, cell(upstream, "/name"),
+                                 cell(upstream, "/servers"))) +
+           '\n';
+}
+
 std::string health_text(const Json& reply) {
     const auto seconds = static_cast<uint64_t>(number_at(reply, "/uptimeSeconds"));
     const Json& workers = at(reply, "/workers");
@@ -113,11 +129,25 @@ std::string health_text(const Json& reply) {
 
 std::string pod_add_text(const Json& reply) {
     const Json& port = at(reply, "/port");
-    return printable(fmt::format("port {} added: {} in {}, {} at {}, MTU {}", cell(port, "/name"),
-                                 cell(port, "/ifname"), cell(port, "/netns"),
-                                 cell(port, "/addresses"), cell(port, "/mac"),
-                                 cell(port, "/mtu"))) +
-           '\n';
+    std::string text =
+        printable(fmt::format("port {} added: {} in {}, {} at {}, MTU {}", cell(port, "/name"),
+                              cell(port, "/ifname"), cell(port, "/netns"), cell(port, "/addresses"),
+                              cell(port, "/mac"), cell(port, "/mtu"))) +
+        '\n';
+    const Json& dns = at(port, "/dns");
+    if (!dns.is_object()) return text;
+    // As its resolv.conf would have it, which is the runtime's to write.
+    for (const Json& server : at(dns, "/nameservers")) {
+        text += fmt::format("  nameserver {}\n", printable(cell_text(server)));
+    }
+    const auto line = [&](const char* word, const char* pointer) {
+        std::string words;
+        for (const Json& item : at(dns, pointer)) words += ' ' + printable(cell_text(item));
+        if (!words.empty()) text += fmt::format("  {}{}\n", word, words);
+    };
+    line("search", "/search");
+    line("options", "/options");
+    return text;
 }
 
 }  // namespace podlane::control

@@ -29,6 +29,7 @@ struct StatsBefore {
 [[nodiscard]] std::string drops_text(const nlohmann::ordered_json& reply, bool all);
 
 [[nodiscard]] std::string explain_text(const nlohmann::ordered_json& reply);
+[[nodiscard]] std::string resolve_text(const nlohmann::ordered_json& reply);
 [[nodiscard]] std::string health_text(const nlohmann::ordered_json& reply);
 [[nodiscard]] std::string pod_add_text(const nlohmann::ordered_json& reply);
 

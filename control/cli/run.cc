@@ -58,6 +58,8 @@ const char* method_of(CliCommand command) {
             return "explain";
         case CliCommand::kIngressConfig:
             return "ingress.objects";
+        case CliCommand::kResolve:
+            return "resolve";
         case CliCommand::kHealth:
             return "health";
         case CliCommand::kVersion:
@@ -91,6 +93,7 @@ Result<Json> params_of(const CliOptions& options, std::istream& in) {
     set("from", options.from);
     set("to", options.to);
     set("protocol", options.protocol);
+    set("type", options.type);
     if (options.source_port) params["sourcePort"] = *options.source_port;
     if (options.limit) params["limit"] = *options.limit;
     return params;
@@ -133,6 +136,8 @@ std::string table_of(const CliOptions& options, const Json& reply) {
             return explain_text(reply);
         case CliCommand::kIngressConfig:  // ingress.h writes files instead
             break;
+        case CliCommand::kResolve:
+            return resolve_text(reply);
         case CliCommand::kHealth:
             return health_text(reply);
         case CliCommand::kVersion:

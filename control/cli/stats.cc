@@ -178,6 +178,35 @@ std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>
     return table.empty() ? "no packet was dropped\n" : table.text();
 }
 
+// The cluster's DNS: what workers answered, and what the server behind them did.
+std::string dns_text(const Json& dns) {
+    Table table({{"DNS"},
+                 {"ANSWER", true},
+                 {"NODATA", true},
+                 {"NXDOMAIN", true},
+                 {"ERROR", true},
+                 {"FORWARD", true}});
+    const auto add = [&table](const char* name, const Json& outcomes) {
+        double errors = 0;
+        for (const char* kind : {"/formerr", "/notimp", "/refused", "/badversion", "/servfail"}) {
+            errors += number_at(outcomes, kind);
+        }
+        table.add({name, cell(outcomes, "/answer"), cell(outcomes, "/nodata"),
+                   cell(outcomes, "/nxdomain"), fmt::format("{:.0f}", errors),
+                   cell(outcomes, "/forward")});
+    };
+    add("workers", at(dns, "/workers"));
+    const Json& server = at(dns, "/server");
+    if (!server.is_object()) return table.text();
+    add("server", at(server, "/outcomes"));
+    Table upstreams({{"UPSTREAM"}, {"STATE"}, {"ASKED", true}, {"FAILED", true}});
+    for (const Json& one : at(server, "/upstreams")) {
+        upstreams.add({cell(one, "/server"), at(one, "/healthy") == true ? "healthy" : "unhealthy",
+                       cell(one, "/asked"), cell(one, "/failed")});
+    }
+    return table.text() + (upstreams.empty() ? "" : '\n' + upstreams.text());
+}
+
 }  // namespace
 
 std::string stats_text(const Json& reply, const std::optional<StatsBefore>& before) {
@@ -187,6 +216,7 @@ std::string stats_text(const Json& reply, const std::optional<StatsBefore>& befo
     text += flows_text(at(reply, "/flows"), before) + '\n';
     const Json& services = at(reply, "/services");
     if (!services.empty()) text += services_text(services) + '\n';
+    if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns")) + '\n';
     return text + drop_counts_text(at(reply, "/drops"), before);
 }
 

@@ -25,7 +25,7 @@ AddressFamily default_family(const NodeConfig& config) noexcept {
 }
 
 Compiler::Compiler(const NodeConfig& config)
-    : current_(make_empty_snapshot()), topology_(config), announcer_(config) {
+    : current_(make_empty_snapshot()), topology_(config), announcer_(config), names_(config) {
     facts_.node = config.node;
     facts_.node_ports = config.cluster.node_ports;
     facts_.pools = config.load_balancer.pools;
@@ -57,6 +57,10 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     const bool nodes = changes.objects != nullptr && touches_nodes(*changes.objects);
     announcer_.update(delta.services, nodes, store, facts, *next);
     facts_ = std::move(facts);
+    if (changes.objects != nullptr) {
+        names_.update(names_.affected(*changes.objects, store), store, facts_.default_family);
+    }
+    next->dns = names_.zone();
     if (changes.topology != nullptr) input_ = *changes.topology;
     if (changes.topology != nullptr || generation_is_first() || nodes) {
         topology_.compile(input_, store, *next, out.notices);

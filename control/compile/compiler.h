@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/compile/announcer.h"
+#include "control/compile/names.h"
 #include "control/compile/services.h"
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
@@ -75,6 +76,7 @@ class Compiler {
     TopologyCompiler topology_;
     ServiceCompiler services_;
     Announcer announcer_;
+    NameCompiler names_;
 };
 
 }  // namespace podlane::control

@@ -42,6 +42,7 @@ TopologyTables TopologyBuilder::build() {
     add_pods();
     add_neighbours();
     add_own_addresses();
+    add_dns();
     add_fdb();
     std::sort(out_.wanted.begin(), out_.wanted.end());
     out_.wanted.erase(std::unique(out_.wanted.begin(), out_.wanted.end()), out_.wanted.end());
@@ -54,6 +55,7 @@ void TopologyBuilder::find_ports() {
     for (const PortInfo& port : input_.ports) {
         if (port.kind == PortKind::kUplink) uplink_ports.emplace(port.name, &port);
         if (port.kind == PortKind::kHost) host = &port;
+        if (port.kind == PortKind::kDns && is_port(port.id)) dns_ = &port;
     }
     for (const UplinkConfig& uplink : config_.uplinks) {
         const auto at = uplink_ports.find(uplink.name);
@@ -238,6 +240,18 @@ bool TopologyBuilder::serves_node_ports(const IpAddress& address, bool is_primar
     return prefixes.empty() ||
            std::any_of(prefixes.begin(), prefixes.end(),
                        [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+void TopologyBuilder::add_dns() {
+    if (dns_ == nullptr) return;
+    out_.ports[index_of(dns_->id)] = {PortKind::kDns, out_.gateway_mac, dns_->mac, dns_->mtu};
+    for (const IpAddress& address : config_.cluster.dns) {
+        const AdjacencyId id =
+            add_adjacency({AdjacencyKey::Purpose::kDns, dns_->id, address},
+                          ethernet_adjacency(dns_->id, dns_->mtu, dns_->mac, out_.gateway_mac));
+        set_route(host_prefix(address), RouteKind::kAdjacency, dns_->id, id, "cluster DNS");
+        keep_source(host_prefix(address), KeepSource::kServiceCidr);
+    }
 }
 
 void TopologyBuilder::add_fdb() {

@@ -54,6 +54,7 @@ class TopologyBuilder {
     void add_pods();
     void add_neighbours();
     void add_own_addresses();
+    void add_dns();
     void add_overlay();
     [[nodiscard]] bool serves_node_ports(const IpAddress& address, bool is_primary) const;
     void add_fdb();
@@ -93,6 +94,7 @@ class TopologyBuilder {
     std::map<IpPrefix, std::string> node_cidrs_;  // and whose they are
     MacAddress host_mac_{};
     uint16_t host_mtu_ = 0;
+    const PortInfo* dns_ = nullptr;
 };
 
 /// Whether one contains the other.

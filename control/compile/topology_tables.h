@@ -23,7 +23,7 @@ struct WantedNeighbour {
 
 /// What an adjacency is for. An id stands for one key as long as the key is in use.
 struct AdjacencyKey {
-    enum class Purpose : uint8_t { kHost, kPod, kNeighbour, kTunnel };
+    enum class Purpose : uint8_t { kHost, kPod, kNeighbour, kTunnel, kDns };
     Purpose purpose = Purpose::kNeighbour;
     PortId port = kNoPort;
     IpAddress address;  ///< the pod's, the neighbour's, or the other end of the tunnel

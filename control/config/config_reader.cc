@@ -77,6 +77,9 @@ NodeConfig ConfigReader::read() {
     read_load_balancer(fields.fields("loadBalancer"));
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
+    const Value* cluster = fields.get("cluster");
+    read_dns(cluster == nullptr ? nullptr : cluster->find("dns"));
+    read_upstream_dns(cluster == nullptr ? nullptr : cluster->find("upstreamDns"));
     read_objects(fields.list("objects"));
     fields.finish();
     return std::move(config_);
@@ -148,6 +151,8 @@ void ConfigReader::read_cluster(Fields cluster) {
             problems_.add(*domain, fmt::format("{} is not a DNS domain", shown(*domain)));
         }
     }
+    cluster.get("dns");          // read when the pods' prefixes and the uplinks are known
+    cluster.get("upstreamDns");  // likewise
     cluster.finish();
 }
 

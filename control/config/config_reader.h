@@ -31,6 +31,10 @@ class ConfigReader {
     void read_node_port_addresses(const Value& value);
     void read_pods(Fields pods);
     void complete_cluster(const Value* pod_cidrs);
+    void read_dns(const Value* value);
+    void add_dns_address(const Value& item);
+    [[nodiscard]] std::vector<IpAddress> usual_dns_addresses() const;
+    void read_upstream_dns(const Value* value);
     void read_uplinks(std::span<const Value> items);
     UplinkConfig read_uplink(const Value& item);
     void read_uplink_address(const Value& item, UplinkConfig& uplink);
@@ -65,6 +69,8 @@ class ConfigReader {
 
 /// What `text` names as a device: a PCI address (its domain may be missing) or vdev arguments.
 [[nodiscard]] std::optional<DeviceConfig> parse_device(std::string_view text);
+/// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353".
+[[nodiscard]] std::optional<UpstreamDns> parse_upstream_dns(std::string_view text);
 /// Inclusive: "30000-32767".
 [[nodiscard]] std::optional<PortRange> parse_port_range(std::string_view text);
 

@@ -110,6 +110,16 @@ void describe_cluster(const ClusterConfig& cluster, Text& text) {
     } else if (!cluster.node_port_addresses.empty()) {
         text.line("", "node ports on addresses in {}", joined(cluster.node_port_addresses));
     }
+    if (cluster.dns.empty()) {
+        text.line("dns", "off: the cluster's DNS Service is just a Service");
+        return;
+    }
+    std::string upstream;
+    for (const UpstreamDns& server : cluster.upstream_dns.value_or(std::vector<UpstreamDns>{})) {
+        upstream += (upstream.empty() ? "" : ", ") + to_string(server.address, server.port);
+    }
+    text.line("dns", "answers at {}, asks {} for other names", joined(cluster.dns),
+              upstream.empty() ? "the servers of /etc/resolv.conf" : upstream);
 }
 
 void describe_load_balancer(const LoadBalancerConfig& load_balancer, Text& text) {

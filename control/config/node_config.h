@@ -128,6 +128,14 @@ struct PortRange {
     }
 };
 
+/// A resolver for names outside of the cluster.
+struct UpstreamDns {
+    IpAddress address;
+    uint16_t port = 53;  ///< host order
+
+    friend auto operator<=>(const UpstreamDns&, const UpstreamDns&) = default;
+};
+
 struct ClusterConfig {
     std::vector<IpPrefix> pod_cidrs;      ///< never masqueraded; include pods.cidrs
     std::vector<IpPrefix> service_cidrs;  ///< ClusterIPs; overlap no pod CIDR
@@ -137,6 +145,11 @@ struct ClusterConfig {
     std::vector<IpPrefix> node_port_addresses;
     bool node_ports_on_primary = false;
     std::string domain = "cluster.local";
+    /// Where this node answers the cluster's names, at most one address a family; `auto` already
+    /// resolved. Empty: off.
+    std::vector<IpAddress> dns;
+    /// Asked for other names, in this order; none: the host's /etc/resolv.conf says.
+    std::optional<std::vector<UpstreamDns>> upstream_dns;
 };
 
 /// `loadBalancer`: addresses for Services of type LoadBalancer to which nobody else gives one.

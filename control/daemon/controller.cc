@@ -14,6 +14,10 @@ namespace podlane::control {
 
 namespace {
 
+/// Every answer over UDP passes it whole, and IPv6 needs it.
+constexpr uint16_t kLeastServerMtu = 1280;
+constexpr const char* kDnsPortName = "dns";
+
 NeighbourStatus status_of(const Neighbour& neighbour) {
     if (neighbour.is_resolved()) return NeighbourStatus::kResolved;
     return neighbour.state == NeighbourState::kFailed ? NeighbourStatus::kFailed
@@ -26,6 +30,7 @@ Controller::Controller(NodeConfig config, ControllerParts parts)
     : config_(std::move(config)),
       dataplane_(parts.dataplane),
       taps_(parts.taps),
+      name_server_(parts.name_server),
       now_ms_(std::move(parts.now_ms)),
       health_checks_changed_(std::move(parts.health_checks_changed)),
       started_ms_(now_ms_()),
@@ -56,6 +61,7 @@ void Controller::remove_all_ports() noexcept {
 
 Result<void> Controller::start() {
     auto made = add_host_port();
+    if (made.ok()) made = add_dns_port();
     if (made.ok()) made = add_static_ports();
     if (made.ok()) made = load_objects();
     if (!made.ok()) {
@@ -121,6 +127,40 @@ Result<void> Controller::add_host_port() {
     host_port_ = *port;
     tap_removers_[host_port_] = std::move(tap->remove);
     set_route_ = std::move(tap->set_route);
+    return {};
+}
+
+Result<void> Controller::add_dns_port() {
+    if (config_.cluster.dns.empty() || name_server_ == nullptr) return {};
+    const auto failed = [this](const Error& error) {
+        return Error{
+            fmt::format("{}: the DNS server's port cannot be made: {}; dns: off does "
+                        "without",
+                        config_place(config_.document, "cluster.dns"), error.message)};
+    };
+    ServerTapRequest request;
+    request.mac = pick_pod_mac("cluster/dns");
+    request.mtu = std::max(config_.pods.mtu, kLeastServerMtu);
+    request.queues = tap_queues();
+    request.addresses = config_.cluster.dns;
+    request.router = gateway_mac_of(config_);
+    auto made = taps_.make_server_tap(request);
+    if (!made.ok()) return failed(made.error());
+    auto port = dataplane_.add_tap_port({.name = kDnsPortName,
+                                         .kind = PortKind::kDns,
+                                         .ifname = request.ifname,
+                                         .mac = request.mac,
+                                         .mtu = request.mtu,
+                                         .vnet_header_bytes = kTapHeaderBytes,
+                                         .queue_fds = std::move(made->tap.queue_fds)});
+    if (!port.ok()) {
+        made->tap.remove();
+        return failed(port.error());
+    }
+    tap_removers_[*port] = std::move(made->tap.remove);
+    if (auto opened = name_server_->open(made->netns_path, request.addresses); !opened.ok()) {
+        return failed(opened.error());
+    }
     return {};
 }
 
@@ -199,6 +239,7 @@ Result<std::vector<std::string>> Controller::publish(const ChangeSet* objects, b
     auto compiled = compiler_.next(store_, changes);
     if (!compiled.ok()) return compiled.error();
     dataplane_.publish(compiled->snapshot);
+    if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     follow_announcements();
     refresh_wanted();

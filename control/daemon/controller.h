@@ -19,6 +19,7 @@
 #include "control/daemon/explain.h"
 #include "control/daemon/live_view.h"
 #include "control/daemon/tap_maker.h"
+#include "control/dns/name_server.h"
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
@@ -47,6 +48,7 @@ struct ControllerParts {
     /// Called after a generation that changed them, with the addresses of this node's kernel at
     /// which they are to be answered; may be empty.
     HealthChecksChanged health_checks_changed = {};
+    NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
 };
 
 /// Threads: one. Answers are those of docs/rpc.md.
@@ -90,6 +92,10 @@ class Controller {
     /// with their contents; without any of it while the generation is still `since`.
     RpcResult ingress_objects(std::optional<uint64_t> since);
 
+    // resolve.cc
+    /// What the cluster's DNS server answers to this question, as far as the snapshot says.
+    RpcResult resolve(std::string_view name, std::string_view type);
+
     // events.cc
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
     /// generation waits for publish_pending(), so that a burst of news costs one.
@@ -107,6 +113,7 @@ class Controller {
 
     // controller.cc
     Result<void> add_host_port();
+    Result<void> add_dns_port();
     Result<void> add_static_ports();
     Result<void> load_objects();
     void restore_addresses();
@@ -160,6 +167,7 @@ class Controller {
     const NodeConfig config_;
     Dataplane& dataplane_;
     TapMaker& taps_;
+    NameServer* const name_server_;
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;

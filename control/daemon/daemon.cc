@@ -23,7 +23,8 @@ uint64_t monotonic_ms() {
 
 }  // namespace
 
-Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk)
+Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
+               NameServer* name_server)
     : signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),
@@ -34,7 +35,8 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
                   {dataplane, taps, monotonic_ms,
                    [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
                        service_health_.sync(checks, addresses);
-                   }}),
+                   },
+                   name_server}),
       server_(io_, methods_, {.path = controller_.config().socket}) {
     register_methods(methods_, controller_, dpdk);
 }

@@ -24,7 +24,8 @@ namespace podlane::control {
 class Daemon {
   public:
     /// `dataplane` and `taps` must outlive the daemon. `dpdk`: its version, for `version`.
-    Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk);
+    Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
+           NameServer* name_server = nullptr);
 
     /// Ports, objects, socket, in this order. On an error nothing is left behind.
     [[nodiscard]] Result<void> start();

@@ -27,6 +27,7 @@ Json port_addresses(const LiveView& live, const PortInfo& port) {
     if (const auto pod = live.pods.find(port.name); pod != live.pods.end()) {
         return texts(pod->second.addresses);
     }
+    if (port.kind == PortKind::kDns) return texts(live.config.cluster.dns);
     Json addresses = Json::array();
     for (const UplinkConfig& uplink : live.config.uplinks) {
         if (port.kind != PortKind::kHost && uplink.name != port.name) continue;

@@ -20,6 +20,7 @@
 #include "control/daemon/tap_maker.h"
 #include "control/daemon/uplink_device.h"
 #include "control/daemon/version.h"
+#include "control/dns/dns_server.h"
 #include "control/netdev/kernel_guard.h"
 #include "control/rpc/client.h"
 #include "dataplane/runtime.h"
@@ -124,7 +125,9 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
     control::KernelTapMaker taps;
-    control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION);
+    control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
+    control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
+                           &name_server);
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
     daemon.run([] {
         spdlog::info("ready");

@@ -80,6 +80,13 @@ RpcResult call_ingress_objects(Controller& controller, RpcRequest& request) {
                                             : std::nullopt);
 }
 
+RpcResult call_resolve(Controller& controller, RpcRequest& request) {
+    const auto name = request.params.text("name");
+    const auto type = request.params.text_if_any("type").value_or("A");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return controller.resolve(name, type);
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -106,6 +113,7 @@ void register_methods(RpcMethods& methods, Controller& controller, const std::st
     add("pod.del", call_pod_del);
     add("explain", call_explain);
     add("ingress.objects", call_ingress_objects);
+    add("resolve", call_resolve);
     add_plain_method(methods, "stats", [&controller] { return controller.stats(); });
     add_plain_method(methods, "drops", [&controller] { return controller.drops(); });
     add_plain_method(methods, "health", [&controller] { return controller.health(); });

@@ -26,6 +26,18 @@ const IpPrefix* cidr_of(const NodeConfig& config, const IpAddress& address) {
     return nullptr;
 }
 
+/// What belongs into the pod's resolv.conf: kubelet's lines for dnsPolicy ClusterFirst, with the
+/// field names of a CNI result.
+Json pod_dns_json(const NodeConfig& config, const std::string& pod) {
+    const std::string name_space = pod.substr(0, pod.find('/'));
+    const std::string& domain = config.cluster.domain;
+    Json servers = Json::array();
+    for (const IpAddress& address : config.cluster.dns) servers.push_back(to_string(address));
+    return {{"nameservers", std::move(servers)},
+            {"search", {name_space + ".svc." + domain, "svc." + domain, domain}},
+            {"options", {"ndots:5"}}};
+}
+
 std::string cidrs_text(const NodeConfig& config) {
     std::string text;
     for (const IpPrefix& cidr : config.pods.cidrs) {
@@ -72,15 +84,16 @@ Json Controller::pod_json(const AttachedPod& pod) const {
     Json addresses = Json::array(), gateways = Json::array();
     for (const IpAddress& address : pod.addresses) addresses.push_back(to_string(address));
     for (const IpAddress& gateway : gateways_of(pod)) gateways.push_back(to_string(gateway));
-    return {{"port",
-             {{"name", pod.pod},
-              {"id", index_of(pod.id)},
-              {"mac", to_string(pod.mac)},
-              {"addresses", std::move(addresses)},
-              {"gateways", std::move(gateways)},
-              {"mtu", pod.mtu},
-              {"netns", pod.netns},
-              {"ifname", pod.ifname}}}};
+    Json port = {{"name", pod.pod},
+                 {"id", index_of(pod.id)},
+                 {"mac", to_string(pod.mac)},
+                 {"addresses", std::move(addresses)},
+                 {"gateways", std::move(gateways)},
+                 {"mtu", pod.mtu},
+                 {"netns", pod.netns},
+                 {"ifname", pod.ifname}};
+    if (!config_.cluster.dns.empty()) port["dns"] = pod_dns_json(config_, pod.pod);
+    return {{"port", std::move(port)}};
 }
 
 std::variant<Controller::PodPlan, RpcFailure> Controller::plan_pod(

@@ -7,6 +7,7 @@
 
 #include "control/daemon/controller.h"
 #include "control/daemon/counters_json.h"
+#include "control/daemon/dns_json.h"
 #include "control/daemon/listings.h"
 #include "control/kube/json.h"
 
@@ -102,7 +103,11 @@ RpcResult Controller::get(std::string_view kind, std::optional<std::string_view>
 }
 
 RpcResult Controller::stats() {
-    return stats_json(live());
+    Json stats = stats_json(live());
+    if (!config_.cluster.dns.empty()) {
+        stats["dns"] = dns_stats_json(dataplane_, name_server_);
+    }
+    return stats;
 }
 
 RpcResult Controller::drops() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "control/netdev/tap.h"
@@ -19,11 +20,18 @@ struct MadeTap {
     std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
 };
 
+/// A TAP for a server of podlaned's own, in a network namespace that nobody else has.
+struct MadeServerTap {
+    MadeTap tap;             ///< its `remove` ends the namespace, too
+    std::string netns_path;  ///< for in_network_namespace(), until then
+};
+
 class TapMaker {
   public:
     virtual ~TapMaker() = default;
     virtual Result<MadeTap> make_pod_tap(const PodTapRequest& request) = 0;
     virtual Result<MadeTap> make_host_tap(const HostTapRequest& request) = 0;
+    virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
 };
 
 /// The real one: the kernel's TAPs. Needs root.
@@ -31,6 +39,7 @@ class KernelTapMaker final : public TapMaker {
   public:
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
+    Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
 };
 
 }  // namespace podlane::control

@@ -45,4 +45,27 @@ Result<void> in_network_namespace(const std::string& path,
     return *result;
 }
 
+Result<UniqueFd> new_network_namespace() {
+    UniqueFd netns;
+    int failed = 0;
+    try {
+        std::thread([&] {
+            if (::unshare(CLONE_NEWNET) == 0) {
+                netns = UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+            }
+            if (!netns.valid()) failed = errno;
+        }).join();
+    } catch (const std::system_error& e) {
+        return Error{fmt::format("new network namespace: cannot start a thread: {}", e.what())};
+    }
+    if (!netns.valid()) {
+        return Error{fmt::format("new network namespace: {}", std::strerror(failed))};
+    }
+    return netns;
+}
+
+std::string namespace_path(const UniqueFd& netns) {
+    return fmt::format("/proc/self/fd/{}", netns.get());
+}
+
 }  // namespace podlane::control

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "control/netdev/unique_fd.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -16,5 +17,11 @@ namespace podlane::control {
 /// /proc/thread-self/net and /proc/sys/net show that namespace. Errors of entering name the path.
 [[nodiscard]] Result<void> in_network_namespace(const std::string& path,
                                                 const std::function<Result<void>()>& work);
+
+/// A new network namespace with nothing in it but `lo`, which is down. It lives as long as the
+/// descriptor, a socket in it or a process is open; namespace_path() names it to others here.
+[[nodiscard]] Result<UniqueFd> new_network_namespace();
+/// A path to the namespace behind the descriptor, good within this process while that is open.
+[[nodiscard]] std::string namespace_path(const UniqueFd& netns);
 
 }  // namespace podlane::control

@@ -327,4 +327,23 @@ Result<TapDevice> create_host_tap(const HostTapRequest& request) {
     return create_tap(tap);
 }
 
+Result<TapDevice> create_server_tap(const std::string& netns_path,
+                                    const ServerTapRequest& request) {
+    TapRequest tap{.netns_path = netns_path,
+                   .ifname = request.ifname,
+                   .mac = request.mac,
+                   .mtu = request.mtu,
+                   .queues = request.queues,
+                   .bring_up_lo = true,
+                   .offloads = request.offloads};
+    for (const IpAddress& address : request.addresses) {
+        const IpAddress gateway = *parse_ip(address.is_v4() ? "169.254.1.1" : "fe80::1");
+        const uint8_t all_bits = address.is_v4() ? 32 : 128;
+        tap.addresses.push_back({address, all_bits});
+        tap.gateways.push_back(gateway);
+        tap.neighbors.push_back({gateway, request.router});
+    }
+    return create_tap(tap);
+}
+
 }  // namespace podlane::control

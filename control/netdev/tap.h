@@ -129,4 +129,19 @@ struct HostTapRequest {
 /// the cluster is the first address of the family; CIDRs of a family without address are left out.
 [[nodiscard]] Result<TapDevice> create_host_tap(const HostTapRequest& request);
 
+struct ServerTapRequest {
+    std::string ifname = "dns";
+    MacAddress mac{};
+    uint16_t mtu = 1500;
+    unsigned queues = 1;
+    std::vector<IpAddress> addresses;  ///< the server's, alone in their subnets
+    MacAddress router{};               ///< the dataplane's: everything is routed to it
+    TapOffloads offloads;
+};
+
+/// The interface of a server that podlaned runs itself, in the namespace at `netns_path`. It asks
+/// for no neighbour: all traffic goes by way of a made-up gateway.
+[[nodiscard]] Result<TapDevice> create_server_tap(const std::string& netns_path,
+                                                  const ServerTapRequest& request);
+
 }  // namespace podlane::control

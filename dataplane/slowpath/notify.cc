@@ -36,7 +36,24 @@ typename F::Address own_address(const WorkerCtx& ctx, const Packet& packet) noex
     return dst_address<F>(packet.frame, packet.headers);
 }
 
-/// Points `out`, whose IP packet is ready, back to where `cause` came from. False: no way.
+/// Builds the notice into `room`; returns its bytes, 0 when none may be sent.
+template <Family F>
+size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_t mtu,
+                    std::span<uint8_t> room) noexcept {
+    if (notice == Notice::kPortUnreachable && packet.headers.protocol == kProtocolTcp) {
+        if (!packet.headers.has(Headers::kPorts)) return 0;  // a later fragment
+        return build_tcp_reset<F>(room, packet.frame, packet.headers);
+    }
+    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify()) return 0;
+    const auto head = packet.head();
+    const size_t there = head.size() - packet.headers.l3_offset;
+    const size_t quoted = packet.headers.l3_bytes < there ? packet.headers.l3_bytes : there;
+    return build_icmp_error<F>(room, own_address<F>(ctx, packet), to_icmp(notice), mtu,
+                               head.subspan(packet.headers.l3_offset, quoted));
+}
+
+}  // namespace
+
 template <Family F>
 bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept {
     const auto ethernet = load<EthernetHeader>(cause.frame);
@@ -58,24 +75,6 @@ bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept {
     out.verdict = Verdict::kRouted;
     return true;
 }
-
-/// Builds the notice into `room`; returns its bytes, 0 when none may be sent.
-template <Family F>
-size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_t mtu,
-                    std::span<uint8_t> room) noexcept {
-    if (notice == Notice::kPortUnreachable && packet.headers.protocol == kProtocolTcp) {
-        if (!packet.headers.has(Headers::kPorts)) return 0;  // a later fragment
-        return build_tcp_reset<F>(room, packet.frame, packet.headers);
-    }
-    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify()) return 0;
-    const auto head = packet.head();
-    const size_t there = head.size() - packet.headers.l3_offset;
-    const size_t quoted = packet.headers.l3_bytes < there ? packet.headers.l3_bytes : there;
-    return build_icmp_error<F>(room, own_address<F>(ctx, packet), to_icmp(notice), mtu,
-                               head.subspan(packet.headers.l3_offset, quoted));
-}
-
-}  // namespace
 
 template <Family F>
 void drop_and_tell(WorkerCtx& ctx, Packet& packet, Drop reason, Notice notice,
@@ -117,6 +116,8 @@ void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept {
     packet = reply;
 }
 
+template bool send_back<V4>(WorkerCtx&, const Packet&, Packet&) noexcept;
+template bool send_back<V6>(WorkerCtx&, const Packet&, Packet&) noexcept;
 template void drop_and_tell<V4>(WorkerCtx&, Packet&, Drop, Notice, uint16_t) noexcept;
 template void drop_and_tell<V6>(WorkerCtx&, Packet&, Drop, Notice, uint16_t) noexcept;
 template void answer_gateway<V4>(WorkerCtx&, Packet&) noexcept;

@@ -122,6 +122,7 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     // An earlier packet of this burst, or another worker, may have opened it meanwhile.
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
+    if (handle_dns<F>(ctx, packet, key)) return false;
     if (ttl_of<F>(packet) <= 1 && ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
         ctx.snapshot->family<F>().routes->find(key.dst)->kind == RouteKind::kAdjacency) {
         drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);

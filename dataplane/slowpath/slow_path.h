@@ -79,6 +79,19 @@ void drop_and_tell(WorkerCtx& ctx, Packet& packet, Drop reason, Notice notice,
 template <Family F>
 void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept;
 
+/// Points `out`, whose frame begins where it will be sent from, back to where `cause` came from;
+/// writes its Ethernet header. False: no way. `out` may be a copy of `cause`.
+template <Family F>
+[[nodiscard]] bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept;
+
+// dns.cc --------------------------------------------------------------------------------------
+
+/// A query to the cluster's DNS server over UDP: answered in place from the snapshot, or given to
+/// the server's port; and the server's answers. None of them makes a flow. False: not such a
+/// packet, or not from somebody who may ask.
+template <Family F>
+[[nodiscard]] bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept;
+
 // too_big.cc ----------------------------------------------------------------------------------
 
 /// A packet of a known flow, larger than its next hop's MTU: fragmented, or its sender told.

@@ -81,6 +81,9 @@ namespace podlane {
       "an address of the service CIDR that no Service has")                                       \
     X(kServiceSourceRange, "service_source_range",                                                \
       "the source is not in loadBalancerSourceRanges")                                            \
+    X(kDnsBad, "dns_bad", "to the DNS server, and no query: too short, or an answer")             \
+    X(kDnsStranger, "dns_stranger",                                                               \
+      "a DNS query from outside the cluster; the server answers pods and nodes")                  \
     X(kFlowTableFull, "flow_table_full", "no room for a new connection; raise flows.capacity")    \
     X(kFlowBusy, "flow_busy",                                                                     \
       "two workers met on one new connection too often; the sender's retry will pass")            \

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "lib/base/ip_address.h"
+#include "lib/dns/wire.h"
+#include "lib/dns/zone.h"
 
 namespace podlane {
 
@@ -256,6 +258,19 @@ const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key
     return refused ? nullptr : any;
 }
 
+template <Family F>
+bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
+    return key.dst_port.host() == kDnsPort && (key.protocol == kUdp || key.protocol == kTcp) &&
+           key.kind == static_cast<uint8_t>(FlowKind::kWhole) && snapshot.dns != nullptr &&
+           snapshot.dns->is_server<F>(key.dst);
+}
+
+template <Family F>
+bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
+    return is_inside(query) || query.overlay ||
+           snapshot.family<F>().keep_source->find(query.key.src) != nullptr;
+}
+
 template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
                   PathDecision<F>& decision, Trace& trace) {
@@ -327,8 +342,26 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         decision.reason = Drop::kIpBadAddress;
         return decision;
     }
-    const Frontend<F>* frontend = find_frontend(snapshot, query.key);
-    if (frontend != nullptr) {
+    const bool for_dns = is_for_dns(snapshot, query.key);
+    if (for_dns && !may_ask_dns(snapshot, query)) {
+        decision.reason = Drop::kDnsStranger;
+        if constexpr (Trace::kEnabled) {
+            trace.step("dns", "drop",
+                       fmt::format("{} is neither a pod's nor a node's; the cluster's DNS server "
+                                   "does not answer it",
+                                   text<F>(query.key.src)));
+        }
+        return decision;
+    }
+    // Whatever Service has the server's address, port 53 is the server's.
+    const Frontend<F>* frontend = for_dns ? nullptr : find_frontend(snapshot, query.key);
+    if (for_dns) {
+        if constexpr (Trace::kEnabled) {
+            trace.step("dns", "to the cluster's DNS server",
+                       "this node answers; over UDP the worker does, without a connection, what "
+                       "it knows from the snapshot");
+        }
+    } else if (frontend != nullptr) {
         if (!apply_service(snapshot, query, *frontend, decision, trace)) return decision;
     } else {
         if (reject_undefined_port(state, query, decision, trace)) return decision;
@@ -355,6 +388,8 @@ std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const Flow
 
 #define PODLANE_INSTANTIATE(F)                                                                     \
     template uint32_t service_hash<F>(const FlowKey<F>&) noexcept;                                 \
+    template bool is_for_dns<F>(const Snapshot&, const FlowKey<F>&) noexcept;                      \
+    template bool may_ask_dns<F>(const Snapshot&, const PathQuery<F>&) noexcept;                   \
     template const Frontend<F>* find_frontend<F>(const Snapshot&, const FlowKey<F>&) noexcept;     \
     template void decide_route<F, NoTrace>(const Snapshot&, const F::Address&, PathDecision<F>&,   \
                                            NoTrace&);                                              \

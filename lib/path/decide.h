@@ -84,6 +84,13 @@ template <Family F>
 [[nodiscard]] const Frontend<F>* find_frontend(const Snapshot& snapshot,
                                                const FlowKey<F>& key) noexcept;
 
+/// Whether the packet is for the cluster's DNS server, which this node is (lib/dns).
+template <Family F>
+[[nodiscard]] bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept;
+/// Whether the DNS server listens to whom the packet is from: pods, nodes, this node's kernel.
+template <Family F>
+[[nodiscard]] bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept;
+
 /// The next hop towards `destination`: fills verdict, reason, adjacency, port and next_hop.
 template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,

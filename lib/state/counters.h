@@ -21,6 +21,9 @@ struct PortCounters {
 /// Connections that were made through services, by ServiceId; beyond this they share slot 0.
 inline constexpr size_t kServiceCounters = 1 << 17;
 
+/// DNS queries that a worker saw, by DnsOutcome (lib/dns/answer.h), and at least so many of them.
+inline constexpr size_t kDnsCounters = 16;
+
 /// Threads: the worker adds, anybody reads; numbers only grow.
 struct alignas(kCacheLine) WorkerCounters {
     std::array<Counter, kDropCount> drops;
@@ -33,6 +36,8 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter affinity_full;  ///< connections whose client session affinity had no room for
     /// From the look at a port that brought a packet to its being sent, by what was sent.
     LatencyHistogram latency;
+    std::array<Counter, kDnsCounters> dns;
+    Counter dns_truncated;  ///< of the answers, those that were cut
     std::array<Counter, kServiceCounters> service_connections;
 
     void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }

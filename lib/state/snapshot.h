@@ -23,7 +23,15 @@
 
 namespace podlane {
 
-enum class PortKind : uint8_t { kNone, kUplink, kHost, kPod };
+class DnsZone;  // lib/dns/zone.h
+
+enum class PortKind : uint8_t {
+    kNone,
+    kUplink,
+    kHost,
+    kPod,
+    kDns,  ///< the cluster's DNS server in control
+};
 
 [[nodiscard]] constexpr const char* to_string(PortKind kind) noexcept {
     switch (kind) {
@@ -35,6 +43,8 @@ enum class PortKind : uint8_t { kNone, kUplink, kHost, kPod };
             return "host";
         case PortKind::kPod:
             return "pod";
+        case PortKind::kDns:
+            return "dns";
     }
     return "";
 }
@@ -132,6 +142,7 @@ struct Snapshot {
     std::shared_ptr<const Fdb> fdb;           ///< MAC -> port index; never null
     std::vector<PortId> bridge_ports;         ///< pod ports, for flooding
     PortId host_port = kNoPort;
+    std::shared_ptr<const DnsZone> dns;  ///< the cluster's names; null: not answered here
 
     template <Family F>
     [[nodiscard]] const FamilyState<F>& family() const noexcept {

@@ -1,7 +1,8 @@
 """What the kubelet and a container runtime do, for the demo: pods of Deployments, as processes.
 
 A pod is a network namespace with a port that `podlanectl pod add` makes; a container is a process
-in it, started by its image's name. The pod's /etc/hosts is its own, as the kubelet's are.
+in it, started by its image's name. The pod's /etc/hosts and /etc/resolv.conf are its own, as the
+kubelet makes them: the first knows the pod alone, the second asks the cluster's DNS.
 """
 
 import glob
@@ -14,6 +15,7 @@ import yaml
 from . import objects
 from .net import CommandFailed, run, wait_until
 from .node import program
+from .resolv_conf import with_files, write_resolv_conf
 
 
 def load(path):
@@ -40,7 +42,7 @@ def write(path, text):
 class RunningPod:
     """A pod with its containers."""
 
-    def __init__(self, node, name, deployment, hosts, app_dir):
+    def __init__(self, node, name, deployment, app_dir):
         template = deployment["spec"]["template"]
         self.name = name
         self.node = node
@@ -53,8 +55,9 @@ class RunningPod:
         self.pod = node.add_pod(name, node.next_addresses()[:1])
         self.address = self.pod.addresses[0]
         self.namespace = self.pod.namespace
-        names = "".join(f"{address}\t{host}\n" for host, address in hosts.items())
-        write(f"{self.dir}/hosts", f"127.0.0.1\tlocalhost\n{self.address}\t{name}\n" + names)
+        hosts = write(f"{self.dir}/hosts", f"127.0.0.1\tlocalhost\n{self.address}\t{name}\n")
+        resolv_conf = write_resolv_conf(f"{self.dir}/resolv.conf", self.pod.port["dns"])
+        self._files = {"/etc/hosts": hosts, "/etc/resolv.conf": resolv_conf}
         for container in self.spec["containers"]:
             _IMAGES[container["image"]](self, self._environment(container))
 
@@ -70,9 +73,8 @@ class RunningPod:
         return environment
 
     def command(self, words):
-        """A command that sees the pod's own /etc/hosts."""
-        script = f'mount --bind {self.dir}/hosts /etc/hosts && exec "$@"'
-        return ["unshare", "--mount", "sh", "-c", script, "sh", *words]
+        """A command that sees the pod's own /etc/hosts and /etc/resolv.conf."""
+        return with_files(self._files, words)
 
     def run(self, words, **options):
         return self.namespace.run(self.command(words), **options)

@@ -11,6 +11,7 @@ import json
 import random
 import resource
 import socket
+import struct
 import sys
 import threading
 import time
@@ -321,6 +322,24 @@ def send_frames(interface, frames):
     return sent
 
 
+def dns_by_one_socket(address, names, count, timeout=3):
+    """Asks for A records in turns from one socket; how often which address came."""
+    found = {}
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout)
+        sock.connect((address, 53))
+        for number in range(count * len(names)):
+            labels = names[number % len(names)].encode().split(b".")
+            name = b"".join(bytes([len(each)]) + each for each in labels) + b"\0"
+            query = struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + name + b"\0\1\0\1"
+            sock.send(query)
+            reply = sock.recv(2048)
+            if reply[:2] == query[:2] and len(reply) > len(query):
+                data = socket.inet_ntoa(reply[len(query) + 12:len(query) + 16])
+                found[data] = found.get(data, 0) + 1
+    return found
+
+
 def sctp_available():
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
@@ -346,7 +365,8 @@ def ask_sctp(address, port, timeout=3):
 
 
 _CALLS = {each.__name__: each for each in (
-    bulk, ask, ask_udp, ask_in_frames, refused, load, ask_sctp, send_frames)}
+    bulk, ask, ask_udp, ask_in_frames, refused, load, ask_sctp, send_frames,
+    dns_by_one_socket)}
 
 
 def main():

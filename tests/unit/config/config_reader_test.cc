@@ -29,6 +29,21 @@ TEST(Device, IsAVdevWithOrWithoutArguments) {
     }
 }
 
+TEST(UpstreamServer, IsAnAddressMaybeWithAPort) {
+    const auto text = [](std::string_view given) {
+        const auto server = parse_upstream_dns(given);
+        return server ? to_string(server->address, server->port) : "none";
+    };
+    EXPECT_EQ(text("192.0.2.1"), "192.0.2.1:53");
+    EXPECT_EQ(text("192.0.2.1:5353"), "192.0.2.1:5353");
+    EXPECT_EQ(text("2001:db8::1"), "[2001:db8::1]:53");
+    EXPECT_EQ(text("[2001:db8::1]:5353"), "[2001:db8::1]:5353");
+    for (const char* wrong : {"", "dns.example.com", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:",
+                              "192.0.2.1:x", "[192.0.2.1]:53", "[2001:db8::1]", "192.0.2:53"}) {
+        EXPECT_EQ(text(wrong), "none") << wrong;
+    }
+}
+
 TEST(PortRange, IsTwoPortsInOrder) {
     EXPECT_EQ(parse_port_range("30000-32767")->last, 32767);
     EXPECT_TRUE(parse_port_range("80-80")->contains(80));

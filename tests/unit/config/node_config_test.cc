@@ -165,6 +165,45 @@ TEST(NodeConfig, AddsTheNodesPodsToTheClustersWhereTheFileDoesNotSay) {
     EXPECT_EQ(to_string(config.cluster.pod_cidrs[1]), "fd00::/64");
 }
 
+std::vector<std::string> dns_of(std::string_view cluster) {
+    std::vector<std::string> out;
+    const std::string text =
+        "node: a\npods: {cidrs: [10.244.1.0/24, \"fd00:1::/64\"]}\n" + std::string(cluster);
+    for (const IpAddress& address : load(text).cluster.dns) out.push_back(to_string(address));
+    return out;
+}
+
+TEST(NodeConfig, TheClustersDnsIsTheTenthServiceAddressOfEachFamilyUnlessItSaysOtherwise) {
+    using Texts = std::vector<std::string>;
+    EXPECT_EQ(dns_of(""), Texts{"10.96.0.10"});
+    EXPECT_EQ(dns_of("cluster: {dns: auto}"), Texts{"10.96.0.10"});
+    EXPECT_EQ(dns_of("cluster: {serviceCidrs: [\"fd96::/112\", 10.3.0.0/24, 10.4.0.0/24]}"),
+              (Texts{"fd96::a", "10.3.0.10"}));
+    EXPECT_EQ(dns_of("cluster: {serviceCidrs: [10.3.0.0/30]}"), Texts{}) << "it has no tenth";
+    EXPECT_EQ(dns_of("cluster: {dns: off}"), Texts{});
+    EXPECT_EQ(dns_of("cluster: {dns: \"off\"}"), Texts{});
+    EXPECT_EQ(dns_of("cluster: {dns: 169.254.20.10}"), Texts{"169.254.20.10"});
+    EXPECT_EQ(dns_of("cluster: {dns: [10.96.0.53, \"fd96::53\"]}"),
+              (Texts{"10.96.0.53", "fd96::53"}));
+    EXPECT_EQ(load("node: a\npods: {cidrs: [10.244.1.0/24]}\n"
+                   "cluster: {serviceCidrs: [10.3.0.0/24, \"fd96::/112\"]}\n")
+                  .cluster.dns.size(),
+              1u)
+        << "of the families that pods have";
+}
+
+TEST(NodeConfig, UpstreamServersAreTheHostsOrThoseOfTheList) {
+    const auto upstream = [](std::string_view cluster) {
+        return load(std::string(kSmall) + std::string(cluster)).cluster.upstream_dns;
+    };
+    EXPECT_EQ(upstream(""), std::nullopt);
+    EXPECT_EQ(upstream("cluster: {upstreamDns: host}"), std::nullopt);
+    EXPECT_EQ(upstream("cluster: {upstreamDns: []}"), std::vector<UpstreamDns>{});
+    EXPECT_EQ(
+        upstream("cluster: {upstreamDns: [192.0.2.1, \"[2001:db8::1]:5353\"]}"),
+        (std::vector<UpstreamDns>{{*parse_ip("192.0.2.1"), 53}, {*parse_ip("2001:db8::1"), 5353}}));
+}
+
 TEST(NodeConfig, ReadsJsonToo) {
     EXPECT_EQ(load(R"({"node": "a", "pods": {"cidrs": ["10.244.1.0/24"]}})").node, "a");
 }

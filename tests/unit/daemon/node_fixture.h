@@ -23,6 +23,7 @@ class FakeTaps final : public TapMaker {
   public:
     std::vector<PodTapRequest> pods;
     std::vector<HostTapRequest> hosts;
+    std::vector<ServerTapRequest> servers;
     std::vector<std::string> removed;  ///< interface names
     std::set<IpAddress> routed;        ///< by the host interface
     std::string refuse_with;           ///< not empty: the next TAPs cannot be made
@@ -48,6 +49,13 @@ class FakeTaps final : public TapMaker {
         return tap;
     }
 
+    Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override {
+        servers.push_back(request);
+        auto made = make(request.ifname, request.queues);
+        if (!made.ok()) return made.error();
+        return MadeServerTap{std::move(*made), "/proc/self/fd/99"};
+    }
+
   private:
     Result<MadeTap> make(const std::string& ifname, unsigned queues) {
         if (!refuse_with.empty()) return Error{refuse_with};
@@ -56,6 +64,27 @@ class FakeTaps final : public TapMaker {
         tap.remove = [this, ifname] { removed.push_back(ifname); };
         return tap;
     }
+};
+
+/// A DNS server that listens nowhere.
+class FakeNameServer final : public NameServer {
+  public:
+    std::string netns_path;
+    std::vector<IpAddress> addresses;
+    std::vector<std::shared_ptr<const DnsZone>> zones;
+    std::string refuse_with;  ///< not empty: it cannot be opened
+    NameServerStats counted;
+
+    Result<void> open(const std::string& path, const std::vector<IpAddress>& at) override {
+        if (!refuse_with.empty()) return Error{refuse_with};
+        netns_path = path;
+        addresses = at;
+        return {};
+    }
+    void set_zone(std::shared_ptr<const DnsZone> zone) override {
+        zones.push_back(std::move(zone));
+    }
+    [[nodiscard]] NameServerStats stats() const override { return counted; }
 };
 
 inline InterfaceAddress interface_address(const std::string& text) {
@@ -110,7 +139,8 @@ class NodeFixture : public testing::Test {
                                      [this](const HealthChecks& checks, const auto& addresses) {
                                          health_checks_.push_back(checks);
                                          health_addresses_ = addresses;
-                                     }});
+                                     },
+                                     &names_});
     }
 
     using Json = nlohmann::ordered_json;
@@ -173,6 +203,7 @@ class NodeFixture : public testing::Test {
     NodeConfig config_ = node_a();
     FakeDataplane dataplane_;
     FakeTaps taps_;
+    FakeNameServer names_;
     PortId uplink_ = kNoPort;
     std::unique_ptr<Controller> controller_;
 };

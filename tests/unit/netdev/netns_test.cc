@@ -54,6 +54,21 @@ TEST_F(Netns, APathThatIsNoNetworkNamespaceIsNamed) {
     }
 }
 
+TEST_F(Netns, ANewOneIsEmptyAndLivesAsLongAsItIsHeld) {
+    auto made = new_network_namespace();
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    const std::string path = namespace_path(*made);
+    ino_t inside = 0;
+    const auto done = in_network_namespace(path, [&]() -> Result<void> {
+        inside = current_namespace();
+        return {};
+    });
+    ASSERT_TRUE(done.ok()) << done.error().message;
+    EXPECT_NE(inside, current_namespace());
+    made->reset();
+    EXPECT_FALSE(in_network_namespace(path, [] { return Result<void>{}; }).ok());
+}
+
 TEST_F(Netns, SettingsBelongToTheNamespace) {
     const ScratchNamespace a;
     const ScratchNamespace b;

@@ -370,6 +370,28 @@ TEST_F(Tap, TheHostsInterfaceRoutesTheClusterAndTheRest) {
     });
 }
 
+TEST_F(Tap, AServersInterfaceRoutesAllToTheDataplaneAndAsksForNobody) {
+    const ScratchNamespace own;
+    const auto tap = create_server_tap(own.path(), {.ifname = "dns",
+                                                    .mac = kPodMac,
+                                                    .mtu = 1450,
+                                                    .queues = 2,
+                                                    .addresses = {ip("10.96.0.10"), ip("fd96::a")},
+                                                    .router = kOurMac,
+                                                    .offloads = {}});
+    ASSERT_TRUE(tap.ok()) << tap.error().message;
+    EXPECT_EQ(tap->queue_fds().size(), 2U);
+    EXPECT_TRUE(own.shell("ip -o addr show dev dns | grep -q 10.96.0.10/32"));
+    EXPECT_TRUE(own.shell("ip -o addr show dev dns | grep -q fd96::a/128"));
+    for (const char* command :
+         {"ip route get 203.0.113.1", "ip route get 10.244.1.5", "ip -6 route get 2001:db8::1"}) {
+        EXPECT_TRUE(own.shell(std::string(command) + " | grep -q 'via .* dev dns'")) << command;
+    }
+    const std::string router = to_string(kOurMac);
+    EXPECT_TRUE(own.shell("ip neigh show | grep -q '169.254.1.1 .*" + router + " PERMANENT'"));
+    EXPECT_TRUE(own.shell("ip neigh show | grep -q 'fe80::1 .*" + router + " .*PERMANENT'"));
+}
+
 TEST_F(Tap, AnotherDefaultRouteStaysInPlace) {
     const ScratchNamespace node;
     ASSERT_TRUE(

@@ -1,0 +1,67 @@
+// One query to one upstream resolver, over UDP and, when the answer was cut, over TCP.
+//
+// A socket of its own (so a port of its own, at random) and a random id make it hard to answer for
+// somebody else: RFC 5452. Runs on the io_context's thread.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "control/config/node_config.h"
+#include "control/dns/message.h"
+
+namespace podlane::control {
+
+/// Lives as long as an operation of its is pending.
+class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
+  public:
+    /// None: no answer in time, or nobody there.
+    using Done = std::function<void(std::optional<DnsMessage>)>;
+
+    /// Asks, and waits so long for each of UDP and TCP; `done` is called once, but not from within
+    /// this call.
+    static void start(boost::asio::io_context& io, const UpstreamDns& server,
+                      const DnsQuestion& question, std::chrono::milliseconds timeout, Done done);
+
+    DnsExchange(boost::asio::io_context& io, const UpstreamDns& server, const DnsQuestion& question,
+                std::chrono::milliseconds timeout, Done done);
+
+  private:
+    void ask_by_udp();
+    void receive();
+    void ask_by_tcp();
+    void read_answer();
+    void finish(std::optional<DnsMessage> answer);
+    void finish_later();
+
+    boost::asio::io_context& io_;
+    UpstreamDns server_;
+    DnsQuestion question_;
+    std::chrono::milliseconds timeout_;
+    Done done_;
+    uint16_t id_;
+    DnsBytes query_;
+    DnsBytes answer_;
+    std::array<uint8_t, 2> length_{};
+    boost::asio::ip::udp::socket udp_;
+    boost::asio::ip::tcp::socket tcp_;
+    boost::asio::steady_timer timer_;
+};
+
+/// The address and port as Boost has them.
+template <class Endpoint>
+[[nodiscard]] Endpoint asio_endpoint(const IpAddress& address, uint16_t port) {
+    if (address.is_v4()) {
+        return {boost::asio::ip::address_v4(address.as<V4>().value.host()), port};
+    }
+    return {boost::asio::ip::address_v6(address.as<V6>().bytes), port};
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,104 @@
+#include <utility>  // Boost 1.74 uses std::exchange without it
+
+#include "control/dns/forwarder.h"
+
+#include <algorithm>
+
+namespace podlane::control {
+
+namespace {
+
+/// Whether another server may know better: this one could not, or would not.
+bool is_failure(const DnsMessage& answer) {
+    const int rcode = answer.rcode();
+    return rcode != static_cast<int>(DnsRcode::kNoError) &&
+           rcode != static_cast<int>(DnsRcode::kNxDomain);
+}
+
+/// ". NS": every resolver knows it.
+DnsQuestion probe() {
+    return {std::string(1, '\0'), kDnsNs, false, false};
+}
+
+}  // namespace
+
+void DnsForwarder::ask(const DnsQuestion& question, Done done) {
+    if (const auto found = cache_.find(question, now_ms()); found.message) {
+        ++counters_.cache_hits;
+        done(found.message, found.age_s);
+        return;
+    }
+    if (const auto at = in_flight_.find(question); at != in_flight_.end()) {
+        at->second.waiting.push_back(std::move(done));
+        return;
+    }
+    if (!has_servers() || in_flight_.size() >= kMostInFlight) {
+        done(nullptr, 0);
+        return;
+    }
+    ++counters_.asked;
+    InFlight flight;
+    flight.waiting.push_back(std::move(done));
+    flight.order = upstreams_.order();
+    flight.give_up_ms = now_ms() + kGiveUpMs;
+    in_flight_.emplace(question, std::move(flight));
+    try_next(question);
+}
+
+void DnsForwarder::try_next(const DnsQuestion& question) {
+    InFlight& flight = in_flight_.at(question);
+    const UpstreamDns server = flight.order[flight.next++ % flight.order.size()];
+    const uint64_t asked_us = now_us_();
+    DnsExchange::start(io_, server, question, timeout_,
+                       [this, question, server, asked_us](std::optional<DnsMessage> answer) {
+                           take(question, server, asked_us, std::move(answer));
+                       });
+}
+
+void DnsForwarder::take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
+                        std::optional<DnsMessage> answer) {
+    InFlight& flight = in_flight_.at(question);
+    if (answer) {
+        upstreams_.answered(server, now_us_() - asked_us);
+    } else {
+        upstreams_.failed(server, now_ms());
+    }
+    if (answer && !is_failure(*answer)) {
+        const auto kept = std::make_shared<const DnsMessage>(std::move(*answer));
+        cache_.insert(question, kept, kept->seconds_to_keep(), now_ms());
+        finish(question, kept);
+        return;
+    }
+    if (answer) flight.failure = std::make_shared<const DnsMessage>(std::move(*answer));
+    // Each is asked once, and again only if none has said anything.
+    const size_t rounds = flight.failure ? 1 : kRounds;
+    const bool all_asked = flight.next >= rounds * flight.order.size();
+    if (all_asked || now_ms() >= flight.give_up_ms) {
+        finish(question, flight.failure);
+    } else {
+        try_next(question);
+    }
+}
+
+void DnsForwarder::finish(const DnsQuestion& question,
+                          const std::shared_ptr<const DnsMessage>& answer) {
+    auto node = in_flight_.extract(question);
+    if (!answer) ++counters_.failed;
+    for (const Done& done : node.mapped().waiting) done(answer, 0);
+}
+
+void DnsForwarder::tick() {
+    for (const UpstreamDns& server : upstreams_.due(now_ms())) {
+        const uint64_t asked_us = now_us_();
+        DnsExchange::start(io_, server, probe(), timeout_,
+                           [this, server, asked_us](const std::optional<DnsMessage>& answer) {
+                               if (answer) {
+                                   upstreams_.answered(server, now_us_() - asked_us);
+                               } else {
+                                   upstreams_.failed(server, now_ms());
+                               }
+                           });
+    }
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,84 @@
+// The server's sockets: datagrams, and TCP connections with queries one behind the other (RFC
+// 7766). Runs on the io_context's thread.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+
+#include "control/dns/responder.h"
+
+namespace podlane::control {
+
+/// One UDP socket, bound.
+class DnsUdpListener {
+  public:
+    DnsUdpListener(boost::asio::io_context& io, int fd, bool is_v6, DnsResponder& responder);
+    void start() { receive(); }
+
+  private:
+    void receive();
+    void take(size_t bytes);
+
+    boost::asio::ip::udp::socket socket_;
+    DnsResponder& responder_;
+    boost::asio::ip::udp::endpoint from_;
+    DnsBytes buffer_;
+};
+
+/// One TCP socket, listening, and how many connections it has.
+class DnsTcpListener {
+  public:
+    /// More are closed at once.
+    static constexpr size_t kMostConnections = 256;
+
+    DnsTcpListener(boost::asio::io_context& io, int fd, bool is_v6, DnsResponder& responder);
+    void start() { accept(); }
+
+  private:
+    void accept();
+
+    boost::asio::io_context& io_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    boost::asio::steady_timer retry_;
+    DnsResponder& responder_;
+    std::shared_ptr<size_t> connections_ = std::make_shared<size_t>(0);
+};
+
+/// A client's connection. Lives as long as an operation of its, or an answer, is pending.
+class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
+  public:
+    /// An idle connection is closed after this.
+    static constexpr std::chrono::seconds kIdle{10};
+    /// Queries of one client whose answers are pending; then nothing is read from it.
+    static constexpr size_t kMostPending = 32;
+
+    DnsTcpSession(boost::asio::ip::tcp::socket socket, DnsResponder& responder,
+                  std::shared_ptr<size_t> connections);
+    ~DnsTcpSession() { --*connections_; }
+    void start() { read(); }
+
+  private:
+    void read();
+    void take();
+    void reply(DnsBytes answer);
+    void write();
+    void wait_for_next();
+    void close();
+
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer idle_;
+    DnsResponder& responder_;
+    std::shared_ptr<size_t> connections_;
+    std::array<uint8_t, 2> length_{};
+    DnsBytes message_;
+    std::deque<DnsBytes> answers_;  ///< with their lengths; the first is being written
+    size_t pending_ = 0;
+    bool is_reading_ = false;
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,53 @@
+// The upstream resolvers, and which of them are well: a state machine without sockets or clock.
+//
+// The forwarder asks it whom to ask, and tells it what came of that. One thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "control/config/node_config.h"
+
+namespace podlane::control {
+
+/// An upstream resolver, and how it did.
+struct Upstream {
+    UpstreamDns server;
+    bool is_healthy = true;
+    unsigned failures_in_row = 0;
+    uint64_t probe_ms = 0;   ///< an unhealthy one is probed at this time
+    uint64_t asked = 0;      ///< queries, probes included
+    uint64_t failed = 0;     ///< of them, those that it did not answer
+    uint64_t answer_us = 0;  ///< how long its last answer took
+};
+
+class Upstreams {
+  public:
+    /// So many failures in a row make a server unhealthy.
+    static constexpr unsigned kFailures = 2;
+    static constexpr uint64_t kProbeIntervalMs = 1000;
+
+    /// What is known of servers that stay is kept.
+    void set(const std::vector<UpstreamDns>& servers);
+    [[nodiscard]] const std::vector<Upstream>& all() const noexcept { return all_; }
+
+    /// Whom to ask, one after the other: the healthy ones in their order, then the others, which
+    /// may have recovered.
+    [[nodiscard]] std::vector<UpstreamDns> order() const;
+    void answered(const UpstreamDns& server, uint64_t took_us);
+    /// No answer in time, or nobody there.
+    void failed(const UpstreamDns& server, uint64_t now_ms);
+    /// Unhealthy ones whose time has come; they are due again after another interval.
+    [[nodiscard]] std::vector<UpstreamDns> due(uint64_t now_ms);
+
+  private:
+    [[nodiscard]] Upstream* find(const UpstreamDns& server) noexcept;
+
+    std::vector<Upstream> all_;
+};
+
+/// The `nameserver` lines of a resolv.conf(5), in their order; what is no address is left out.
+[[nodiscard]] std::vector<UpstreamDns> parse_resolv_conf(std::string_view text);
+
+}  // namespace podlane::control

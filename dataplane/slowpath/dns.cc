@@ -1,0 +1,191 @@
+// The cluster's names over UDP: answered by the worker that got the query, from its snapshot.
+//
+// docs/decisions/dns.md says why nothing here makes a flow, and where the rest is answered.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/slowpath/slow_path.h"
+#include "lib/dns/answer.h"
+#include "lib/path/decide.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+static_assert(kDnsOutcomes <= kDnsCounters);
+
+constexpr uint8_t kAnswerTtl = 64;
+
+/// Bytes of an answer's IP packet before its DNS header.
+template <Family F>
+constexpr size_t kIpBytes = F::kMinHeaderBytes + sizeof(UdpHeader);
+
+void count(WorkerCtx& ctx, DnsOutcome outcome) noexcept {
+    ctx.counters->dns[static_cast<size_t>(outcome)].add(1);
+}
+
+/// Sends the packet on as it is. The endpoints know each other by their own addresses, so there is
+/// nothing that a flow would have to remember.
+template <Family F>
+void route(WorkerCtx& ctx, Packet& packet, const typename F::Address& destination) noexcept {
+    PathDecision<F> decision;
+    NoTrace trace;
+    decide_route(*ctx.snapshot, destination, decision, trace);
+    if (decision.verdict == PathVerdict::kResolve) {
+        hold_for(ctx, packet, decision.port, decision.next_hop, true);
+        return;
+    }
+    if (decision.verdict != PathVerdict::kForward) {
+        packet.drop(decision.reason == Drop::kNone ? Drop::kNoRoute : decision.reason);
+        return;
+    }
+    packet.adjacency = &ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    switch (packet.adjacency->kind) {
+        case AdjacencyKind::kEthernet:
+        case AdjacencyKind::kTunnel:
+            packet.verdict = Verdict::kRouted;
+            break;
+        case AdjacencyKind::kUnresolved:
+            hold_for(ctx, packet, packet.adjacency->port, destination, false);
+            break;
+        case AdjacencyKind::kNone:
+        case AdjacencyKind::kFailed:
+            packet.drop(Drop::kNeighbourUnreachable);
+            break;
+    }
+}
+
+template <Family F>
+bool checksum_is_wrong(const Packet& packet, const FlowKey<F>& key, be16 field,
+                       std::span<const uint8_t> datagram) noexcept {
+    const bool is_absent = F::kVersion == 4 && field.raw == 0;  // RFC 768
+    if (is_absent || packet.csum == CsumState::kPartial) return false;
+    return !l4_checksum_ok<F>(key.src, key.dst, kProtocolUdp, datagram);
+}
+
+/// The most that an answer to this packet may have: what the client takes, what passes its port
+/// whole, what the buffer holds.
+template <Family F>
+size_t answer_limit(const WorkerCtx& ctx, const Packet& packet, const DnsQuery& query) noexcept {
+    const uint16_t mtu = ctx.snapshot->port(packet.in_port).mtu;
+    const size_t before = packet.headers.l3_offset + kIpBytes<F>;
+    const auto buffer = static_cast<size_t>(packet.mbuf->buf_len - packet.mbuf->data_off);
+    if (mtu < kIpBytes<F> || buffer < before) return 0;
+    return std::min({query.udp_limit(), mtu - kIpBytes<F>, buffer - before});
+}
+
+/// Ethernet's are there: IP and UDP from the server to who asked, and the answer.
+template <Family F>
+void write_answer(uint8_t* frame, const FlowKey<F>& key, std::span<const uint8_t> answer) noexcept {
+    uint8_t* l3 = frame + sizeof(EthernetHeader);
+    uint8_t* l4 = l3 + F::kMinHeaderBytes;
+    const size_t l4_bytes = sizeof(UdpHeader) + answer.size();
+    if constexpr (std::same_as<F, V4>) {
+        Ipv4Header ip{};
+        ip.version_ihl = 0x45;
+        ip.total_bytes = be16(static_cast<uint16_t>(sizeof(Ipv4Header) + l4_bytes));
+        ip.fragment = be16(kIpv4DontFragment);
+        ip.ttl = kAnswerTtl;
+        ip.protocol = kProtocolUdp;
+        ip.src = key.dst;
+        ip.dst = key.src;
+        store(l3, ip);
+        store(l3 + offsetof(Ipv4Header, checksum), ipv4_header_checksum({l3, sizeof(ip)}));
+    } else {
+        Ipv6Header ip{};
+        ip.version_class_label = be32(uint32_t{6} << 28);
+        ip.payload_bytes = be16(static_cast<uint16_t>(l4_bytes));
+        ip.next_header = kProtocolUdp;
+        ip.hop_limit = kAnswerTtl;
+        ip.src = key.dst;
+        ip.dst = key.src;
+        store(l3, ip);
+    }
+    store(l4,
+          UdpHeader{key.dst_port, key.src_port, be16(static_cast<uint16_t>(l4_bytes)), be16(0)});
+    std::memcpy(l4 + sizeof(UdpHeader), answer.data(), answer.size());
+    store(l4 + offsetof(UdpHeader, checksum),
+          l4_checksum<F>(key.dst, key.src, kProtocolUdp, {l4, l4_bytes}));
+}
+
+/// Turns the packet into its answer.
+template <Family F>
+void send_answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key,
+                 std::span<const uint8_t> answer) noexcept {
+    Packet reply = packet;
+    // VLAN tags of priority alone stay behind.
+    const auto tags = static_cast<uint16_t>(packet.headers.l3_offset - sizeof(EthernetHeader));
+    reply.frame = packet.frame + tags;
+    if (!send_back<F>(ctx, packet, reply)) {
+        packet.drop(Drop::kNoRoute);
+        return;
+    }
+    rte_pktmbuf_adj(reply.mbuf, tags);
+    const size_t bytes = sizeof(EthernetHeader) + kIpBytes<F> + answer.size();
+    reply.mbuf->data_len = static_cast<uint16_t>(bytes);
+    reply.mbuf->pkt_len = static_cast<uint32_t>(bytes);
+    write_answer<F>(reply.frame, key, answer);
+    reply.csum = CsumState::kComplete;
+    packet = reply;
+}
+
+/// False: for the server to answer.
+template <Family F>
+bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
+    const Headers& headers = packet.headers;
+    // The server's kernel puts together what came in several buffers.
+    if (packet.mbuf->nb_segs != 1) return false;
+    const uint8_t* udp_at = packet.frame + headers.l4_offset;
+    const auto udp = load<UdpHeader>(udp_at);
+    const std::span<const uint8_t> datagram(udp_at, udp.bytes.host());
+    if (checksum_is_wrong<F>(packet, key, udp.checksum, datagram)) {
+        packet.drop(Drop::kL4BadChecksum);
+        return true;
+    }
+    DnsQuery query;
+    const DnsParse parsed = parse_dns_query(datagram.subspan(sizeof(UdpHeader)), query);
+    if (parsed == DnsParse::kIgnore) {
+        packet.drop(Drop::kDnsBad);
+        return true;
+    }
+    const size_t limit = answer_limit<F>(ctx, packet, query);
+    if (limit < kMinDnsUdpBytes) return false;
+    std::array<uint8_t, kMaxDnsUdpBytes> out;
+    DnsAnswer made;
+    if (parsed == DnsParse::kOk) {
+        made = answer_dns_query(*ctx.snapshot->dns, query, std::span(out).first(limit),
+                                ctx.next_random());
+    } else {
+        made.outcome = outcome_of(parsed);
+        made.bytes = write_dns_error(query, rcode_of(parsed), out);
+    }
+    count(ctx, made.outcome);
+    if (made.outcome == DnsOutcome::kForward) return false;
+    if (made.truncated) ctx.counters->dns_truncated.add(1);
+    send_answer<F>(ctx, packet, key, std::span<const uint8_t>(out).first(made.bytes));
+    return true;
+}
+
+}  // namespace
+
+template <Family F>
+bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    const bool is_datagram =
+        key.protocol == kProtocolUdp && key.kind == static_cast<uint8_t>(FlowKind::kWhole);
+    if (snapshot.dns == nullptr || !is_datagram) return false;
+    const PortKind from = snapshot.port(packet.in_port).kind;
+    if (from == PortKind::kDns && key.src_port.host() == kDnsPort) {
+        route<F>(ctx, packet, key.dst);
+        return true;
+    }
+    const PathQuery<F> path{key, from, packet.is(kFromOverlay), 0};
+    if (!is_for_dns(snapshot, key) || !may_ask_dns(snapshot, path)) return false;
+    if (!answer<F>(ctx, packet, key)) route<F>(ctx, packet, key.dst);
+    return true;
+}
+
+template bool handle_dns<V4>(WorkerCtx&, Packet&, const FlowKey<V4>&) noexcept;
+template bool handle_dns<V6>(WorkerCtx&, Packet&, const FlowKey<V6>&) noexcept;
+
+}  // namespace podlane::dataplane

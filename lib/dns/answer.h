@@ -1,0 +1,71 @@
+// From a query to an answer, over one zone: a pure function.
+//
+// Workers call it for queries over UDP, the DNS server for the rest, `resolve` to show it. What it
+// answers is in docs/dns.md. No allocation; any thread that may read the zone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "lib/dns/query.h"
+#include "lib/dns/zone.h"
+
+namespace podlane {
+
+/// Of every record of the zone, and of its absence.
+inline constexpr uint32_t kDnsTtlSeconds = 5;
+
+/// What became of a query; counted.
+enum class DnsOutcome : uint8_t {
+    kAnswer,      ///< records
+    kNoData,      ///< the name exists, not with this type
+    kNxDomain,    ///< the name does not exist
+    kFormErr,     ///< a broken query
+    kNotImp,      ///< another opcode than QUERY
+    kRefused,     ///< another class than IN, a zone transfer; a name elsewhere without an upstream
+    kBadVersion,  ///< another version of EDNS than 0
+    kServFail,    ///< aliases of the zone that lead in a circle; no upstream answers
+    kForward,     ///< not answered: the name, or the alias's target, is not the zone's
+};
+inline constexpr size_t kDnsOutcomes = 9;
+
+[[nodiscard]] constexpr const char* to_string(DnsOutcome outcome) noexcept {
+    constexpr std::array<const char*, kDnsOutcomes> kNames{"answer",     "nodata",   "nxdomain",
+                                                           "formerr",    "notimp",   "refused",
+                                                           "badversion", "servfail", "forward"};
+    return kNames[static_cast<size_t>(outcome)];
+}
+
+struct DnsAnswer {
+    DnsOutcome outcome = DnsOutcome::kForward;
+    bool truncated = false;  ///< records were left out, TC is set
+    size_t bytes = 0;        ///< written to `out`; 0 with kForward
+    /// kForward because of an ExternalName: its target in wire form, of the zone's memory. Empty:
+    /// the question's own name is to be asked for.
+    std::string_view target{};
+};
+
+/// Answers `query`, which parse_dns_query() found kOk, into `out`, at most out.size() bytes of at
+/// least kMinDnsUdpBytes. `turn` picks the address that stands first. `follow`: an alias to a name
+/// elsewhere is left to be followed (kForward) when the client desires recursion; without it the
+/// alias alone is the answer.
+[[nodiscard]] DnsAnswer answer_dns_query(const DnsZone& zone, const DnsQuery& query,
+                                         std::span<uint8_t> out, uint32_t turn,
+                                         bool follow = true) noexcept;
+
+/// An answer without records, for a query that parse_dns_query() refused or that cannot be served:
+/// `rcode` alone, with the question if it was read (`query.class_` is not 0). Returns its bytes.
+[[nodiscard]] size_t write_dns_error(const DnsQuery& query, DnsRcode rcode,
+                                     std::span<uint8_t> out) noexcept;
+
+/// The outcome to count for a query that parse_dns_query() refused, and the rcode to answer with.
+[[nodiscard]] constexpr DnsOutcome outcome_of(DnsParse parse) noexcept {
+    return parse == DnsParse::kNotImp ? DnsOutcome::kNotImp : DnsOutcome::kFormErr;
+}
+[[nodiscard]] constexpr DnsRcode rcode_of(DnsParse parse) noexcept {
+    return parse == DnsParse::kNotImp ? DnsRcode::kNotImp : DnsRcode::kFormErr;
+}
+
+}  // namespace podlane

@@ -1,0 +1,175 @@
+// The forwarder and its exchanges, against resolvers inside the test.
+#include "control/dns/forwarder.h"
+
+#include <chrono>
+
+#include "tests/unit/name_server/support.h"
+
+namespace podlane::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+uint64_t now_us() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+class Forwarder : public testing::Test {
+  protected:
+    struct Answer {
+        bool is_there = false;
+        std::shared_ptr<const DnsMessage> message;
+        uint32_t age_s = 0;
+    };
+    /// Asks and waits, ten seconds at most.
+    Answer ask(const DnsQuestion& about) {
+        Answer out;
+        start(about, out);
+        wait(out);
+        return out;
+    }
+    void start(const DnsQuestion& about, Answer& out) {
+        forwarder_.ask(about, [&out](std::shared_ptr<const DnsMessage> message, uint32_t age_s) {
+            out = {true, std::move(message), age_s};
+        });
+    }
+    void wait(const Answer& out) {
+        io_.restart();
+        for (const auto end = std::chrono::steady_clock::now() + 10s;
+             !out.is_there && std::chrono::steady_clock::now() < end;) {
+            io_.run_one_for(100ms);
+            io_.restart();
+        }
+        EXPECT_TRUE(out.is_there);
+    }
+    static TestUpstream::Answer addresses(unsigned count, uint32_t ttl = 60) {
+        return [=](std::span<const uint8_t> query, bool) { return answer_to(query, count, ttl); };
+    }
+    static TestUpstream::Answer failing(unsigned flags) {
+        return [=](std::span<const uint8_t> query, bool) { return answer_to(query, 0, 0, flags); };
+    }
+    static TestUpstream::Answer silent() {
+        return [](std::span<const uint8_t>, bool) { return DnsBytes{}; };
+    }
+
+    boost::asio::io_context io_;
+    DnsForwarder forwarder_{io_, now_us, 600ms};  // long for a busy machine, too
+};
+
+TEST_F(Forwarder, AnAnswerComesFromUpstreamAndThenFromTheCache) {
+    TestUpstream upstream(addresses(2));
+    forwarder_.set_servers({upstream.server()});
+    const Answer first = ask(question("www.example.com"));
+    ASSERT_NE(first.message, nullptr);
+    EXPECT_EQ(first.message->lines().size(), 2u);
+    const Answer second = ask(question("www.example.com"));
+    EXPECT_EQ(second.message, first.message);
+    EXPECT_EQ(upstream.asked(), 1u);
+    EXPECT_EQ(forwarder_.counters().cache_hits, 1u);
+    EXPECT_EQ(forwarder_.cached(), 1u);
+}
+
+TEST_F(Forwarder, EqualQuestionsInFlightShareAQuery) {
+    TestUpstream upstream(addresses(1, 0));
+    forwarder_.set_servers({upstream.server()});
+    Answer first, second;
+    start(question("www.example.com"), first);
+    start(question("www.example.com"), second);
+    wait(first);
+    wait(second);
+    EXPECT_EQ(first.message, second.message);
+    EXPECT_EQ(upstream.asked(), 1u);
+    EXPECT_EQ(forwarder_.counters().asked, 1u);
+}
+
+TEST_F(Forwarder, ACutAnswerIsFetchedByTcp) {
+    TestUpstream upstream([](std::span<const uint8_t> query, bool is_tcp) {
+        return is_tcp ? answer_to(query, 200) : answer_to(query, 0, 0, 0x8380);
+    });
+    forwarder_.set_servers({upstream.server()});
+    const Answer answer = ask(question("big.example.com"));
+    ASSERT_NE(answer.message, nullptr);
+    EXPECT_EQ(answer.message->lines().size(), 200u);
+    EXPECT_EQ(upstream.asked(), 2u);
+}
+
+TEST_F(Forwarder, ASilentServerIsFollowedByTheNext) {
+    TestUpstream quiet(silent()), good(addresses(1));
+    forwarder_.set_servers({quiet.server(), good.server()});
+    for (const char* name : {"a", "b", "c"}) {
+        EXPECT_NE(ask(question(name)).message, nullptr);
+    }
+    EXPECT_FALSE(forwarder_.upstreams().all()[0].is_healthy);
+    EXPECT_TRUE(forwarder_.upstreams().all()[1].is_healthy);
+    EXPECT_EQ(quiet.asked(), 2u) << "the third question passes it over";
+}
+
+TEST_F(Forwarder, AProbeBringsAServerBack) {
+    std::atomic<bool> is_quiet{true};
+    TestUpstream moody([&](std::span<const uint8_t> query, bool) {
+        return is_quiet ? DnsBytes{} : answer_to(query, 0);
+    });
+    TestUpstream good(addresses(1));
+    forwarder_.set_servers({moody.server(), good.server()});
+    (void)ask(question("a"));
+    (void)ask(question("b"));
+    ASSERT_FALSE(forwarder_.upstreams().all()[0].is_healthy);
+    is_quiet = false;
+    for (int i = 0; i < 500 && !forwarder_.upstreams().all()[0].is_healthy; ++i) {
+        forwarder_.tick();
+        std::this_thread::sleep_for(20ms);
+        io_.restart();
+        io_.poll();
+    }
+    EXPECT_TRUE(forwarder_.upstreams().all()[0].is_healthy);
+}
+
+TEST_F(Forwarder, AServerThatRefusesIsFollowedByTheNextAndItsWordCountsAtLast) {
+    TestUpstream refusing(failing(0x8185)), failed(failing(0x8182)), good(addresses(1));
+    forwarder_.set_servers({refusing.server(), failed.server(), good.server()});
+    const Answer answer = ask(question("a"));
+    ASSERT_NE(answer.message, nullptr);
+    EXPECT_EQ(answer.message->rcode(), 0);
+    forwarder_.set_servers({refusing.server(), failed.server()});
+    const Answer last = ask(question("b"));
+    ASSERT_NE(last.message, nullptr);
+    EXPECT_EQ(last.message->rcode(), 2);
+    EXPECT_TRUE(forwarder_.upstreams().all()[0].is_healthy) << "a server that answers is well";
+    EXPECT_EQ(forwarder_.cached(), 1u) << "failures are not kept";
+}
+
+TEST_F(Forwarder, AnAnswerToAnotherQueryIsNotTaken) {
+    TestUpstream liar([](std::span<const uint8_t> query, bool) {
+        DnsBytes wrong(query.begin(), query.end());
+        wrong[0] ^= 1;
+        return answer_to(wrong, 1);
+    });
+    TestUpstream good(addresses(2));
+    forwarder_.set_servers({liar.server(), good.server()});
+    const Answer answer = ask(question("a"));
+    ASSERT_NE(answer.message, nullptr);
+    EXPECT_EQ(answer.message->lines().size(), 2u);
+}
+
+TEST_F(Forwarder, NobodyThereIsKnownAtOnce) {
+    UpstreamDns nobody;
+    {
+        TestUpstream gone(silent());
+        nobody = gone.server();
+    }
+    forwarder_.set_servers({nobody});
+    const Answer answer = ask(question("a"));
+    EXPECT_EQ(answer.message, nullptr);
+    EXPECT_EQ(forwarder_.counters().failed, 1u);
+    EXPECT_EQ(forwarder_.upstreams().all()[0].asked, DnsForwarder::kRounds);
+}
+
+TEST_F(Forwarder, WithoutServersNobodyIsAsked) {
+    EXPECT_FALSE(forwarder_.has_servers());
+    EXPECT_EQ(ask(question("a")).message, nullptr);
+}
+
+}  // namespace
+}  // namespace podlane::control
