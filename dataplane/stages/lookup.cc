@@ -43,6 +43,15 @@ template <Family F>
     return SlowReason::kNone;
 }
 
+/// Out of line, so that the loop over packets that hit stays small.
+[[gnu::noinline]] void miss(WorkerCtx& ctx, Packet& packet) noexcept {
+    if (!packet.is(kToRouter)) {
+        bridge(ctx, packet);
+        if (!shares_ports(ctx, packet)) return;
+    }
+    packet.to_slow(SlowReason::kMiss);
+}
+
 /// The packets of one family in a burst.
 template <Family F>
 struct Batch {
@@ -69,12 +78,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
         packet.hash = hashes[i];
         packet.entry = entries[i];
         if (entries[i] == nullptr) {
-            if (packet.is(kToRouter)) {
-                packet.to_slow(SlowReason::kMiss);
-            } else {
-                bridge(ctx, packet);
-                if (shares_ports(ctx, packet)) packet.to_slow(SlowReason::kMiss);
-            }
+            miss(ctx, packet);
             continue;
         }
         const SlowReason reason = judge_flow(snapshot, now_s, packet, *entries[i]);

@@ -382,22 +382,24 @@ template <Family F>
 template <Family F>
 [[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
                                          uint16_t vnet = 0) noexcept {
-    FlowKey<F> key{};
-    key.src = src_address<F>(frame, headers);
-    key.dst = dst_address<F>(frame, headers);
-    key.protocol = headers.protocol;
-    key.kind = static_cast<uint8_t>(FlowKind::kWhole);
-    key.vnet = vnet;
+    // The last eight bytes as one word, so that who hashes the key need not wait for narrow stores.
+    struct Parts {
+        typename F::Address src, dst;
+        uint64_t rest;
+    };
+    static_assert(std::endian::native == std::endian::little);
+    Parts parts{src_address<F>(frame, headers), dst_address<F>(frame, headers), 0};
     const uint8_t* l4 = frame + headers.l4_offset;
     if (headers.has(Headers::kPorts)) [[likely]] {
-        key.src_port = load<be16>(l4);
-        key.dst_port = load<be16>(l4 + 2);
+        parts.rest = load<uint32_t>(l4);
     } else if (headers.has(Headers::kEchoRequest)) {
-        key.src_port = load<be16>(l4 + offsetof(IcmpHeader, id));
+        parts.rest = load<uint16_t>(l4 + offsetof(IcmpHeader, id));
     } else if (headers.has(Headers::kEchoReply)) {
-        key.dst_port = load<be16>(l4 + offsetof(IcmpHeader, id));
+        parts.rest = uint64_t{load<uint16_t>(l4 + offsetof(IcmpHeader, id))} << 16;
     }
-    return key;
+    parts.rest |= uint64_t{headers.protocol} << 32 | uint64_t{vnet} << 48;
+    static_assert(static_cast<uint8_t>(FlowKind::kWhole) == 0);
+    return std::bit_cast<FlowKey<F>>(parts);
 }
 
 /// The key that a fragment shares with all others of its packet, and with no other packet's: the
