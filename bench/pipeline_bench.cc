@@ -78,7 +78,6 @@ struct Bench {
         ctx->doorbells = shared->doorbells.data();
         ctx->control_doorbell = &shared->control_doorbell;
         ctx->events = shared->events[0].get();
-        ctx->flow_targets = &shared->flow_targets;
         ctx->snapshot = snapshot.get();
         ctx->now_ms = 1000;
         ctx->now_s = 1;

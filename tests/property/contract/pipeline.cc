@@ -78,7 +78,7 @@ bool is_tunnelled(const Frame& frame) {
     Headers headers;
     return parse_frame(frame, static_cast<uint32_t>(frame.size()), headers) == Drop::kNone &&
            headers.ip_version == 4 && headers.protocol == kProtocolUdp &&
-           whole_flow_key<V4>(frame.data(), headers).dst_port == be16(8472);
+           flow_key<V4>(frame.data(), headers).dst_port == be16(8472);
 }
 
 /// All but the pod of this node that has no port here.
