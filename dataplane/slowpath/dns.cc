@@ -171,9 +171,7 @@ bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
 template <Family F>
 bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
-    const bool is_datagram =
-        key.protocol == kProtocolUdp && key.kind == static_cast<uint8_t>(FlowKind::kWhole);
-    if (snapshot.dns == nullptr || !is_datagram) return false;
+    if (snapshot.dns == nullptr || key.protocol != kProtocolUdp) return false;
     const PortKind from = snapshot.port(packet.in_port).kind;
     if (from == PortKind::kDns && key.src_port.host() == kDnsPort) {
         route<F>(ctx, packet, key.dst);
@@ -181,7 +179,9 @@ bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept 
     }
     const PathQuery<F> path{key, from, packet.is(kFromOverlay), 0};
     if (!is_for_dns(snapshot, key) || !may_ask_dns(snapshot, path)) return false;
-    if (!answer<F>(ctx, packet, key)) route<F>(ctx, packet, key.dst);
+    // A fragment is for the server, whose kernel puts the query together.
+    const bool whole = !packet.headers.has(Headers::kFragment);
+    if (!whole || !answer<F>(ctx, packet, key)) route<F>(ctx, packet, key.dst);
     return true;
 }
 

@@ -36,7 +36,7 @@ std::string offsets(View frame, const Headers& headers) {
 }
 
 template <Family F>
-std::string key(View frame, const Headers& headers) {
+std::string key(View frame, const Headers& headers, bool quoted) {
     const auto key = flow_key<F>(frame.data(), headers);
     if (key.reversed().reversed() != key) return "a key reversed twice is another";
     if (!headers.has(Headers::kFragment)) return "";
@@ -44,7 +44,8 @@ std::string key(View frame, const Headers& headers) {
     const FragmentPart part = fragment_part<F>(frame.data(), headers);
     FragmentRanges ranges;
     if (part.is_possible() && ranges.add(part) != FragmentFit::kNew) return "a part does not fit";
-    if (!headers.has(Headers::kFirstFragment)) return "";
+    // Nobody looks behind the fragment header of what an ICMP error quotes.
+    if (quoted || !headers.has(Headers::kFirstFragment)) return "";
     Headers behind = headers;
     if (parse_behind_fragment_header(frame, behind) != Drop::kNone) return "";
     return offsets(frame, behind);
@@ -101,7 +102,7 @@ std::string fragments(View frame, const Headers& headers) {
 
 template <Family F>
 std::string check_ip(View frame, const Headers& headers) {
-    if (auto wrong = key<F>(frame, headers); !wrong.empty()) return wrong;
+    if (auto wrong = key<F>(frame, headers, false); !wrong.empty()) return wrong;
     if (auto wrong = answers<F>(frame, headers); !wrong.empty()) return wrong;
     if (std::same_as<F, V4>) {
         if (auto wrong = fragments(frame, headers); !wrong.empty()) return wrong;
@@ -111,7 +112,7 @@ std::string check_ip(View frame, const Headers& headers) {
         const View packet = frame.first(headers.l3_end());
         if (parse_quoted_packet<F>(packet, headers.payload_offset, quoted) == Drop::kNone) {
             if (quoted.payload_offset > packet.size()) return "a quoted L4 beyond the quote";
-            if (auto wrong = key<F>(frame, quoted); !wrong.empty()) return wrong;
+            if (auto wrong = key<F>(frame, quoted, true); !wrong.empty()) return wrong;
         }
     }
     NdMessage nd;
