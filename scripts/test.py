@@ -154,7 +154,7 @@ def main():
                         help="the code's tests without sanitizers; no libFuzzer, no demo")
     options = parser.parse_args()
     totals = Totals()
-    totals.build_and_test("programs", BUILD, PROGRAM_SUITES, "podlane", "bench_")
+    totals.build_and_test("programs", BUILD, PROGRAM_SUITES, "podlane", "bench_", "paced_")
     if options.quick:
         totals.build_and_test("code", BUILD, CODE_SUITES, "unit_", "property_", "replay_")
     else:

@@ -123,7 +123,7 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
         if (packet.entry == nullptr) continue;
         const SlowReason reason = check_flow(ctx, packet, packet.flow<F>());
         if (reason == SlowReason::kNone) {
-            packet.verdict = Verdict::kForward;
+            forward(ctx, packet, packet.flow<F>().rewrite.flags);
             return;
         }
         packet.to_slow(reason);

@@ -105,7 +105,7 @@ void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept {
     const SlowReason reason =
         packet.entry == nullptr ? SlowReason::kMiss : check_flow(ctx, packet, packet.flow<F>());
     if (reason == SlowReason::kNone) {
-        packet.verdict = Verdict::kForward;
+        forward(ctx, packet, packet.flow<F>().rewrite.flags);
         return;
     }
     packet.to_slow(reason);

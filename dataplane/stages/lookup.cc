@@ -83,7 +83,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
         }
         const SlowReason reason = judge_flow(snapshot, now_s, packet, *entries[i]);
         if (reason == SlowReason::kNone) [[likely]] {
-            packet.verdict = Verdict::kForward;
+            forward(ctx, packet, entries[i]->rewrite.flags);
         } else {
             packet.to_slow(reason);
         }

@@ -23,6 +23,15 @@ template <Family F>
 /// slow path when the MAC is not known.
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
 
+/// What becomes of a packet whose flow holds. One that came over the bridge and that its flow
+/// leaves alone goes on as it is: routed flows change the TTL at least.
+[[gnu::always_inline]] inline void forward(WorkerCtx& ctx, Packet& packet,
+                                           uint8_t rewrite_flags) noexcept {
+    packet.verdict = Verdict::kForward;
+    if (rewrite_flags == 0 && !packet.is(kToRouter)) [[unlikely]]
+        bridge(ctx, packet);
+}
+
 /// Whether a frame that bridge() sends must have a flow all the same: between these two pods there
 /// may be a connection through a ClusterIP, whose answers look like this one's.
 [[nodiscard]] inline bool shares_ports(const WorkerCtx& ctx, const Packet& packet) noexcept {

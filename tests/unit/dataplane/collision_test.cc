@@ -111,6 +111,20 @@ TYPED_TEST(CollisionTest, ABridgedFlowKeepsItsTtlAndAPodThatAskedNobodyMakesNone
 
 // The model: the endpoint sees each connection by a tuple of its own for good, and what it answers
 // to that tuple comes to the client from where the client had asked.
+TYPED_TEST(CollisionTest, ABridgedFlowThatNothingMustTellApartLeavesFramesAsTheyCame) {
+    const auto& direct = this->kWays[1];
+    this->ask(this->kWays[0], 4000, kProtocolTcp);
+    const auto key = this->asked(direct, 4001, kProtocolTcp);
+    const Frame frame = this->packet(direct.src_mac, direct.dst_mac, key);
+    for (const char* when : {"the first", "and the next"}) {
+        this->rig.send(Rig::kPodA, frame);
+        EXPECT_EQ(this->rig.take_one(Rig::kPodB), frame) << when;
+    }
+    const Frame back = this->packet(Names::kPodBMac, Names::kPodAMac, key.reversed());
+    this->rig.send(Rig::kPodB, back);
+    EXPECT_EQ(this->rig.take_one(Rig::kPodA), back);
+}
+
 TYPED_TEST(CollisionTest, NoAnswerIsEverMixedUp) {
     using F = TypeParam;
     const uint64_t seed = test::test_seed();
