@@ -80,12 +80,12 @@ def check_only(shop, options):
     return 1 if failed else 0
 
 
-def do(todo, shop, options):
+def do(asked_for, shop, options):
     """The rows of all jobs; one that fails does not end the others."""
     rows = []
     started = time.monotonic()
-    for number, job in enumerate(todo, 1):
-        say(f"[{number}/{len(todo)}, {time.monotonic() - started:.0f} s] {job.key}")
+    for number, job in enumerate(asked_for, 1):
+        say(f"[{number}/{len(asked_for)}, {time.monotonic() - started:.0f} s] {job.key}")
         try:
             rows.append(job.run(shop, options, say))
         except (Failed, Wrong) as error:
@@ -97,11 +97,11 @@ def do(todo, shop, options):
 
 def main():
     options = arguments()
-    todo = chosen(options)
+    asked_for = chosen(options)
     if options.list:
-        print("\n".join(job.key for job in todo))
+        print("\n".join(job.key for job in asked_for))
         return 0
-    if not todo:
+    if not asked_for:
         print(f"run.py: --only {options.only}: no such scenario; see --list", file=sys.stderr)
         return 2
     if options.ovs:
@@ -113,7 +113,7 @@ def main():
         shop = Workshop(folder, options.build)
         if options.check_only:
             return check_only(shop, options)
-        rows = do(todo, shop, options)
+        rows = do(asked_for, shop, options)
     report.judge_v6(rows)
     # Where the build lies is nobody else's business.
     said = re.sub(r"--build[ =]\S+ ?", "", " ".join(map(shlex.quote, sys.argv[1:])))

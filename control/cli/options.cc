@@ -219,11 +219,15 @@ std::string take_port(const po::variables_map& values, const char* name, uint16_
     return {};
 }
 
+// An option's value, where it was given.
+template <class T>
+void take(const po::variables_map& values, const char* name, T& to) {
+    if (values.count(name) != 0) to = values[name].as<T>();
+}
+
 // The options of `ingress config`; gives what is wrong with them.
 std::string take_ingress_values(const po::variables_map& values, IngressConfigOptions& to) {
-    const auto text = [&](const char* name, std::string& where) {
-        if (values.count(name) != 0) where = values[name].as<std::string>();
-    };
+    const auto text = [&](const char* name, std::string& where) { take(values, name, where); };
     text("out", to.folder);
     text("class", to.class_name);
     text("access-log", to.access_log);
@@ -243,11 +247,9 @@ std::string take_ingress_values(const po::variables_map& values, IngressConfigOp
 
 // Takes the values of options that need more than a type; gives what is wrong.
 std::string take_values(const po::variables_map& values, CliOptions& options) {
-    const auto text = [&](const char* name, std::string& to) {
-        if (values.count(name) != 0) to = values[name].as<std::string>();
-    };
+    const auto text = [&](const char* name, std::string& to) { take(values, name, to); };
     const auto texts = [&](const char* name, std::vector<std::string>& to) {
-        if (values.count(name) != 0) to = values[name].as<std::vector<std::string>>();
+        take(values, name, to);
     };
     text("socket", options.socket);
     text("netns", options.netns);

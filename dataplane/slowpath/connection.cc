@@ -89,8 +89,9 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
                 if (!packet.is(kToRouter)) {
                     bridge(ctx, packet);
                     if (!shares_ports(ctx, packet) || !open_bridged_flow<F>(ctx, packet)) return;
-                } else if (!open_flow<F>(ctx, packet))
+                } else if (!open_flow<F>(ctx, packet)) {
                     return;
+                }
                 break;
             case SlowReason::kReroute:
                 if (!reroute<F>(ctx, packet)) return;
