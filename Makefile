@@ -10,7 +10,7 @@ deps:
 	@scripts/deps.sh build test demo
 
 $(BUILD)/build.ninja: | deps
-	meson setup $(BUILD) --buildtype=release
+	meson setup $(BUILD)
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)

@@ -107,7 +107,7 @@ def programs_of(build, prefix):
 
 def sanitizers(totals):
     """The code's tests under ASan and UBSan; those without DPDK that use threads under TSan."""
-    checked = ["-Doptimization=0", *LINES_ONLY, "-Dbench=false"]
+    checked = ["--buildtype=debug", *LINES_ONLY, "-Dbench=false"]
     asan = BUILD + "-asan"
     if totals.configure("asan", asan, ["-Db_sanitize=address,undefined", *checked]):
         totals.build_and_test("asan+ubsan", asan, CODE_SUITES, "unit_", "property_", "replay_",
@@ -121,8 +121,8 @@ def fuzzers(totals):
     """Each libFuzzer target starts from its corpus and runs for a fixed number of inputs."""
     fuzz = BUILD + "-fuzz"
     # RapidJSON adds to null pointers, which clang's checker would count as our fault.
-    options = ["-Dfuzz=true", "-Dbench=false", "-Doptimization=1", "-Ddebug=false",
-               "-Db_sanitize=address,undefined",
+    options = ["--buildtype=debug", "-Doptimization=1", "-Ddebug=false", "-Dfuzz=true",
+               "-Dbench=false", "-Db_sanitize=address,undefined",
                "-Dcpp_args=-g1 -fno-sanitize=pointer-overflow"]
     if not totals.configure("fuzz", fuzz, options, CC="clang", CXX="clang++"):
         return

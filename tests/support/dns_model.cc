@@ -55,9 +55,13 @@ std::string reverse_name(const std::string& address) {
     }
     std::array<uint8_t, 16> bytes{};
     inet_pton(AF_INET6, address.c_str(), bytes.data());
+    constexpr std::string_view kDigits = "0123456789abcdef";
     std::string name;
     for (size_t i = bytes.size(); i-- > 0;) {
-        name += fmt::format("{:x}.{:x}.", bytes[i] & 15, bytes[i] >> 4);
+        for (const int digit : {bytes[i] & 15, bytes[i] >> 4}) {
+            name += kDigits[static_cast<size_t>(digit)];
+            name += '.';
+        }
     }
     return name + "ip6.arpa";
 }
