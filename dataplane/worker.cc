@@ -20,9 +20,9 @@ namespace {
 constexpr unsigned kTurnsBeforeSleep = 64;
 /// With traffic on the devices, TAPs are looked at so often: one system call for all of them.
 constexpr uint64_t kTapIntervalsPerMs = 50;
-/// Blocks of the flow table aged in one turn: several times what a burst of new connections adds,
-/// so that a pass ends however many come.
-constexpr unsigned kSweepBudget = 4 * kBurst;
+/// Blocks of the flow table aged in one turn: many times what a burst of new connections adds, so
+/// that a pass ends however many come.
+constexpr unsigned kSweepBudget = 16 * kBurst;
 /// Sleep with nothing to wait for but the clock (ageing).
 constexpr long kLongSleepNs = 250'000'000;
 /// Sleep where a device cannot wake the worker: polls it 10,000 times a second.

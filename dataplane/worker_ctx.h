@@ -14,6 +14,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/ports/tx_buffers.h"
+#include "dataplane/slowpath/flow_plans.h"
 #include "dataplane/slowpath/hold.h"
 #include "lib/base/spsc_ring.h"
 #include "lib/flow/table.h"
@@ -81,6 +82,8 @@ struct alignas(kCacheLine) WorkerCtx {
     static constexpr uint32_t kNoticeBurst = 100;
 
     std::array<Packet, kBurst> packets{};
+    FlowPlans<V4> plans_v4{};
+    FlowPlans<V6> plans_v6{};
     TxBuffers tx{};
     HoldQueue hold{};
 
@@ -90,6 +93,14 @@ struct alignas(kCacheLine) WorkerCtx {
             return *flows_v4;
         } else {
             return *flows_v6;
+        }
+    }
+    template <Family F>
+    [[nodiscard]] FlowPlans<F>& plans() noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return plans_v4;
+        } else {
+            return plans_v6;
         }
     }
     /// xorshift64*: good enough for choosing source ports.

@@ -114,7 +114,31 @@ void mark_ports(WorkerCtx& ctx, const Packet& packet, const PathDecision<F>& dec
     if (decision.translated && is_neighbour) ctx.flow_targets->add(packet.in_port);
 }
 
+template <Family F>
+PathDecision<F> decide_about(const WorkerCtx& ctx, const Packet& packet,
+                             const FlowKey<F>& key) noexcept {
+    NoTrace trace;
+    const PathQuery<F> query{key,
+                             ctx.snapshot->port(packet.in_port).kind,
+                             packet.is(kFromOverlay),
+                             service_hash(key),
+                             &ctx.affinity->of<F>(),
+                             ctx.now_s};
+    return decide(*ctx.snapshot, query, trace);
+}
+
 }  // namespace
+
+template <Family F>
+void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept {
+    FlowPlans<F>& plans = ctx.plans<F>();
+    if (plans.repeats(packet)) return;
+    const PathDecision<F> decision = decide_about<F>(ctx, packet, packet.key<F>());
+    if (decision.verdict == PathVerdict::kForward) {
+        ctx.flows<F>().prefetch_insert(decision.to.reversed());
+    }
+    plans.add(packet, decision);
+}
 
 template <Family F>
 bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
@@ -128,14 +152,9 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
         drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
         return false;
     }
-    NoTrace trace;
-    const PathQuery<F> query{key,
-                             ctx.snapshot->port(packet.in_port).kind,
-                             packet.is(kFromOverlay),
-                             service_hash(key),
-                             &ctx.affinity->of<F>(),
-                             ctx.now_s};
-    const PathDecision<F> decision = decide(*ctx.snapshot, query, trace);
+    const PathDecision<F>* const planned = ctx.plans<F>().take(packet);
+    const PathDecision<F> decision =
+        planned != nullptr ? *planned : decide_about<F>(ctx, packet, key);
     if (decision.affinity_full) ctx.counters->affinity_full.add(1);
     if (!may_forward(ctx, packet, decision)) return false;
     mark_ports(ctx, packet, decision);
@@ -164,6 +183,8 @@ bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     return false;
 }
 
+template void plan_flow<V4>(WorkerCtx&, const Packet&) noexcept;
+template void plan_flow<V6>(WorkerCtx&, const Packet&) noexcept;
 template bool open_bridged_flow<V4>(WorkerCtx&, Packet&) noexcept;
 template bool open_bridged_flow<V6>(WorkerCtx&, Packet&) noexcept;
 template bool open_flow<V4>(WorkerCtx&, Packet&) noexcept;

@@ -58,14 +58,33 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
+/// Whether this packet will open a flow, as far as can be said.
+bool opens_flow(const Packet& packet) noexcept {
+    return packet.slow == SlowReason::kMiss && packet.is(kToRouter);
+}
+
 }  // namespace
 
 void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
+    bool any = false;
+    for (const Packet& packet : burst) {
+        if (packet.verdict != Verdict::kSlow) continue;
+        any = true;
+        if (!opens_flow(packet)) continue;
+        if (packet.headers.ip_version == 4) {
+            plan_flow<V4>(ctx, packet);
+        } else {
+            plan_flow<V6>(ctx, packet);
+        }
+    }
+    if (!any) return;
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kSlow) continue;
         ctx.counters->slow_path.add(1);
         handle(ctx, packet);
     }
+    ctx.plans<V4>().clear();
+    ctx.plans<V6>().clear();
 }
 
 Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {

@@ -24,7 +24,12 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // open_flow.cc --------------------------------------------------------------------------------
 
-/// Decides about a packet without a flow and makes one. False: the packet's verdict is final.
+/// Decides ahead about a packet without a flow, and asks for the memory that its flow will need.
+template <Family F>
+void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept;
+
+/// Decides about a packet without a flow, if plan_flow() has not, and makes one. False: the
+/// packet's verdict is final.
 template <Family F>
 [[nodiscard]] bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept;
 

@@ -8,7 +8,8 @@ namespace {
 
 /// See check_flow(). In place, because every packet passes here.
 template <Family F>
-[[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(const Snapshot& snapshot,
+[[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(FlowTable<F>& table,
+                                                               const Snapshot& snapshot,
                                                                uint32_t now_s, Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
     const Hop hop = entry.current_hop();
@@ -35,9 +36,9 @@ template <Family F>
     }
     if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
         const auto direction = static_cast<FlowDirection>(entry.direction);
-        if (connection_of(entry).note_packet(direction, packet.headers.tcp_flags)) {
-            return SlowReason::kReplace;
-        }
+        const Noted noted = connection_of(entry).note_packet(direction, packet.headers.tcp_flags);
+        if (noted == Noted::kReplaced) return SlowReason::kReplace;
+        if (noted == Noted::kShorterTimeout) table.reschedule(connection_of(entry), now_s);
     }
     entry.touch(now_s);
     return SlowReason::kNone;
@@ -72,7 +73,8 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
     const uint32_t now_s = ctx.now_s;
     std::array<uint64_t, kBurst> hashes;
     std::array<FlowEntry<F>*, kBurst> entries;
-    ctx.flows<F>().lookup_bulk({batch.keys.data(), batch.count}, hashes, entries);
+    FlowTable<F>& table = ctx.flows<F>();
+    table.lookup_bulk({batch.keys.data(), batch.count}, hashes, entries);
     for (unsigned i = 0; i < batch.count; ++i) {
         Packet& packet = *batch.packets[i];
         packet.hash = hashes[i];
@@ -81,7 +83,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
             miss(ctx, packet);
             continue;
         }
-        const SlowReason reason = judge_flow(snapshot, now_s, packet, *entries[i]);
+        const SlowReason reason = judge_flow(table, snapshot, now_s, packet, *entries[i]);
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entries[i]->rewrite.flags);
         } else {
@@ -93,12 +95,12 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
 }  // namespace
 
 template <Family F>
-SlowReason check_flow(const WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
-    return judge_flow(*ctx.snapshot, ctx.now_s, packet, entry);
+SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
+    return judge_flow(ctx.flows<F>(), *ctx.snapshot, ctx.now_s, packet, entry);
 }
 
-template SlowReason check_flow<V4>(const WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
-template SlowReason check_flow<V6>(const WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept;
+template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
+template SlowReason check_flow<V6>(WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept;
 
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;

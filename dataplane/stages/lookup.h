@@ -16,8 +16,7 @@ struct Lookup {
 /// Checks a flow against the snapshot and this packet, notes the packet in the flow's state and
 /// sets packet.adjacency. Anything but kNone is for the slow path; the flow is unchanged then.
 template <Family F>
-[[nodiscard]] SlowReason check_flow(const WorkerCtx& ctx, Packet& packet,
-                                    FlowEntry<F>& entry) noexcept;
+[[nodiscard]] SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept;
 
 /// Sends a unicast frame for another MAC on the bridge to where that MAC is. `packet` is for the
 /// slow path when the MAC is not known.

@@ -12,8 +12,8 @@ namespace {
 /// Blocks that one search for something to evict looks at, and connections that it takes at most.
 constexpr uint32_t kEvictSample = 128;
 constexpr uint32_t kMaxEvict = 32;
-/// Blocks that a sweep takes from the shared pass at once.
-constexpr uint32_t kSweepStep = 64;
+/// Blocks that a sweep takes from the shared pass at once: enough for some of them to be due.
+constexpr uint32_t kSweepStep = 512;
 
 struct Candidate {
     Worth worth;
@@ -42,30 +42,43 @@ unsigned FlowTable<F>::sweep(unsigned worker, uint32_t now_s, unsigned budget) n
         const uint32_t step = std::min({kSweepStep, budget - looked_at, limit - begin});
         const uint64_t next = uint64_t{second} << 32 | (begin + step);
         if (!pass_.compare_exchange_strong(pass, next, std::memory_order_relaxed)) continue;
-        for (uint32_t i = begin; i < begin + step; ++i) age(worker, blocks_.at(i), now_s);
+        age(worker, begin, begin + step, now_s);
         looked_at += step;
     }
     return looked_at;
 }
 
+// In three rounds, so that the cache misses of all that is due overlap: who is due, by the
+// deadlines alone; which of those have expired; and their removal.
 template <Family F>
-void FlowTable<F>::age(unsigned worker, Connection<F>& connection, uint32_t now_s) noexcept {
-    ConnectionState& state = connection.state;
-    // One line for most blocks; the entries' lines only when the time to look has come.
-    if (!state.is_live()) return;
-    const uint32_t check_at = state.check_at_s.load(std::memory_order_relaxed);
-    if (check_at != 0 && static_cast<int32_t>(now_s - check_at) < 0) return;
-    if (is_expired(connection, now_s)) {
-        if (unlink(worker, connection)) {
-            std::atomic<uint64_t>& expired = per_worker_[worker].expired;
-            expired.store(expired.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        }
-        return;
+void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t now_s) noexcept {
+    std::array<uint32_t, kSweepStep> due;
+    unsigned count = 0;
+    for (uint32_t i = begin; i < end; ++i) {
+        if (deadlines_.at(i) > now_s) continue;
+        due[count++] = i;
+        const Connection<F>& connection = blocks_.at(i);
+        __builtin_prefetch(&connection.state);
+        for (const FlowEntry<F>& entry : connection.entry) __builtin_prefetch(&entry);
     }
-    uint32_t expected = check_at;
-    // Not if look_again() was called meanwhile.
-    state.check_at_s.compare_exchange_strong(expected, next_check_s(connection, now_s),
-                                             std::memory_order_relaxed);
+    unsigned expired = 0;
+    for (unsigned n = 0; n < count; ++n) {
+        const uint32_t block = due[n];
+        const uint32_t seen = deadlines_.at(block);
+        const Connection<F>& connection = blocks_.at(block);
+        if (!connection.state.is_live()) {
+            deadlines_.replace(block, seen, Deadlines::kNever);
+        } else if (is_expired(connection, now_s)) {
+            due[expired++] = block;
+            for (const uint64_t hash : connection.state.hash) prefetch_pair(hash);
+        } else {
+            // Not if its state has changed meanwhile, or it was marked.
+            deadlines_.replace(block, seen, next_check_s(connection, now_s));
+        }
+    }
+    for (unsigned n = 0; n < expired; ++n) {
+        if (unlink(worker, blocks_.at(due[n]))) PerWorker::add(per_worker_[worker].expired);
+    }
 }
 
 template <Family F>
@@ -103,20 +116,17 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexc
     std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(take),
                       found.begin() + static_cast<ptrdiff_t>(count), cheaper);
     for (size_t i = 0; i < take; ++i) {
-        if (unlink(worker, blocks_.at(found[i].block))) {
-            mine.evicted.store(mine.evicted.load(std::memory_order_relaxed) + 1,
-                               std::memory_order_relaxed);
-        }
+        if (unlink(worker, blocks_.at(found[i].block))) PerWorker::add(mine.evicted);
     }
 }
 
 // This file's part of the class; the rest is instantiated in table.cc.
 template unsigned FlowTable<V4>::sweep(unsigned, uint32_t, unsigned) noexcept;
-template void FlowTable<V4>::age(unsigned, Connection<V4>&, uint32_t) noexcept;
+template void FlowTable<V4>::age(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
 template void FlowTable<V4>::maintain(unsigned, uint32_t) noexcept;
 template void FlowTable<V4>::evict(unsigned, uint32_t, uint32_t) noexcept;
 template unsigned FlowTable<V6>::sweep(unsigned, uint32_t, unsigned) noexcept;
-template void FlowTable<V6>::age(unsigned, Connection<V6>&, uint32_t) noexcept;
+template void FlowTable<V6>::age(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
 template void FlowTable<V6>::maintain(unsigned, uint32_t) noexcept;
 template void FlowTable<V6>::evict(unsigned, uint32_t, uint32_t) noexcept;
 

@@ -3,18 +3,25 @@
 namespace podlane {
 
 template <Family F>
-bool Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept {
+Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept {
+    Noted noted = Noted::kNothing;
     TcpState before = state.tcp_state.load(std::memory_order_relaxed);
     const bool is_tcp = before != TcpState::kNone;
     if (is_tcp) {
         const bool is_syn = (tcp_flags & (kTcpSyn | kTcpAck | kTcpRst)) == kTcpSyn;
-        if (is_syn && direction == FlowDirection::kOriginal && may_be_replaced(before)) return true;
+        if (is_syn && direction == FlowDirection::kOriginal && may_be_replaced(before)) {
+            return Noted::kReplaced;
+        }
         TcpState after;
         do {
             after = next_state(before, direction, tcp_flags);
         } while (after != before &&
                  !state.tcp_state.compare_exchange_weak(before, after, std::memory_order_relaxed));
-        if (after != before) state.look_again();
+        const bool replied = state.replied();
+        if (timeout_s(state.protocol, after, replied) <
+            timeout_s(state.protocol, before, replied)) {
+            noted = Noted::kShorterTimeout;
+        }
     }
     const auto bit = static_cast<uint8_t>(1u << static_cast<unsigned>(direction));
     if ((state.seen.load(std::memory_order_relaxed) & bit) == 0) {
@@ -35,10 +42,10 @@ bool Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noex
     if (!is_steady_now()) {
         for (FlowEntry<F>& each : entry) set(each, 0);
     }
-    return false;
+    return noted;
 }
 
-template bool Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
-template bool Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
+template Noted Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
 
 }  // namespace podlane

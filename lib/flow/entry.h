@@ -95,8 +95,6 @@ enum class Life : uint32_t {
 /// tenant.
 struct alignas(kCacheLine) ConnectionState {
     std::atomic<uint32_t> life;
-    /// The sweep need not look before this second; 0 after anything that shortens the timeout.
-    std::atomic<uint32_t> check_at_s;
     uint64_t hash[2];  ///< of the entries' keys
     uint64_t retire_token;
     std::atomic<uint32_t> next;        ///< block index + 1 in a list of free or retired blocks
@@ -121,15 +119,17 @@ struct alignas(kCacheLine) ConnectionState {
     [[nodiscard]] bool replied() const noexcept {
         return seen.load(std::memory_order_relaxed) == 3;
     }
-    /// The block's next sweep looks at this connection again: its timeout may have become shorter.
-    void look_again() noexcept { check_at_s.store(0, std::memory_order_relaxed); }
-    /// Asks for removal from a thread that is no worker; done within one pass of the sweep.
-    void mark_for_removal() noexcept {
-        marked.store(1, std::memory_order_relaxed);
-        look_again();
-    }
 };
 static_assert(sizeof(ConnectionState) == 64);
+
+/// What Connection::note_packet() has found.
+enum class Noted : uint8_t {
+    kNothing,
+    kShorterTimeout,  ///< the caller tells the table: FlowTable::reschedule()
+    /// The segment is a SYN that begins a new connection on this one's addresses and ports: the
+    /// caller removes this one and takes the slow path. Nothing is changed.
+    kReplaced,
+};
 
 /// Both directions and their state: one block.
 template <Family F>
@@ -155,10 +155,8 @@ struct alignas(kCacheLine) Connection {
     }
 
     /// Tracks a packet for which FlowEntry::needs_state() holds. `tcp_flags` is 0 for what is not
-    /// TCP. Returns true when the segment is a SYN that begins a new connection on this one's
-    /// addresses and ports: the caller removes this one and takes the slow path; nothing is changed
-    /// then.
-    [[nodiscard]] bool note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept;
+    /// TCP.
+    [[nodiscard]] Noted note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept;
 };
 static_assert(sizeof(Connection<V4>) == 192 && sizeof(Connection<V6>) == 320);
 
@@ -179,7 +177,7 @@ template <Family F>
     return opposite_of(const_cast<FlowEntry<F>&>(entry));
 }
 
-extern template bool Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
-extern template bool Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+extern template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
+extern template Noted Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
 
 }  // namespace podlane

@@ -49,11 +49,6 @@ class PairSlots {
     EntryAt entry_at_;
 };
 
-void add(std::atomic<uint64_t>& counter) noexcept {
-    // One writer: no read-modify-write on the bus.
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 template <Family F>
 void fill_entry(FlowEntry<F>& entry, const NewConnection<F>& spec, FlowDirection direction,
                 uint32_t now_s) noexcept {
@@ -87,7 +82,7 @@ Result<std::unique_ptr<FlowTable<F>>> FlowTable<F>::create(const FlowTableOption
                      " workers, allowed are 1.." + std::to_string(QuiescentDomain::kMaxReaders)};
     }
     std::unique_ptr<FlowTable> table(new FlowTable(options, domain));
-    if (table->buckets_ == nullptr || !table->blocks_.ok()) {
+    if (table->buckets_ == nullptr || !table->blocks_.ok() || !table->deadlines_.ok()) {
         return Error{"flow table: no memory for " + std::to_string(options.capacity) +
                      " connections; lower flows.capacity"};
     }
@@ -104,6 +99,7 @@ FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain
       bucket_memory_(options.memory, size_t{bucket_count_} * sizeof(Bucket)),
       buckets_(static_cast<Bucket*>(bucket_memory_.data())),
       blocks_(options.memory, options.capacity, options.workers),
+      deadlines_(options.memory, blocks_.total()),
       domain_(domain),
       workers_(options.workers),
       per_worker_(std::make_unique<PerWorker[]>(options.workers)) {}
@@ -159,18 +155,14 @@ InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& sp
     // was first; also in a full table.
     const uint64_t hashes[2] = {hash(spec.original), hash(spec.reply)};
     // The claims will look at all four buckets: let the misses overlap.
-    for (const uint64_t each : hashes) {
-        const BucketPair pair = bucket_pair(each, bucket_count_);
-        __builtin_prefetch(&buckets_[pair.first]);
-        __builtin_prefetch(&buckets_[pair.second]);
-    }
+    for (const uint64_t each : hashes) prefetch_pair(each);
     FlowEntry<F>* const earlier = lookup(spec.original, hashes[0]);
     if (earlier != nullptr && connection_of(*earlier).state.is_live()) {
         return {InsertStatus::kExists, earlier};
     }
     Connection<F>* const block = blocks_.allocate(worker);
     if (block == nullptr) {
-        add(per_worker_[worker].refused);
+        PerWorker::add(per_worker_[worker].refused);
         return {InsertStatus::kFull, nullptr};
     }
     fill(*block, worker, spec, hashes, now_s);
@@ -187,10 +179,10 @@ InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& sp
         // Pairs with the acquire in ConnectionState::is_live().
         block->state.life.store((life & ~3u) | static_cast<uint32_t>(Life::kLive),
                                 std::memory_order_release);
-        add(per_worker_[worker].created);
+        PerWorker::add(per_worker_[worker].created);
         return result;
     }
-    if (result.status == InsertStatus::kFull) add(per_worker_[worker].refused);
+    if (result.status == InsertStatus::kFull) PerWorker::add(per_worker_[worker].refused);
     const uint32_t life = block->state.life.load(std::memory_order_relaxed);
     block->state.life.store(life | static_cast<uint32_t>(Life::kDead), std::memory_order_release);
     if (published) {
@@ -208,7 +200,6 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
     fill_entry(block.entry[1], spec, FlowDirection::kReply, now_s);
     ConnectionState& state = block.state;
     const bool is_tcp = spec.original.protocol == kProtocolTcp;
-    state.check_at_s.store(0, std::memory_order_relaxed);
     state.hash[0] = hashes[0];
     state.hash[1] = hashes[1];
     state.created_s = now_s;
@@ -220,6 +211,7 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
         std::memory_order_relaxed);
     state.seen.store(1, std::memory_order_relaxed);
     state.marked.store(0, std::memory_order_relaxed);
+    reschedule(block, now_s);
 }
 
 // The reply comes first, so that no packet can leave by the original entry whose reply would miss.
@@ -289,8 +281,9 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
     // The original first: from here on its packets miss, and a reply alone starts nothing.
     clear_slot(connection.state.hash[0], index);
     clear_slot(connection.state.hash[1], index + 1);
+    deadlines_.clear(index / 2);
     blocks_.retire(worker, connection);
-    add(per_worker_[worker].removed);
+    PerWorker::add(per_worker_[worker].removed);
     return true;
 }
 

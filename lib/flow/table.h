@@ -2,8 +2,8 @@
 //
 // Workers look up, insert and remove; the slow path fills it and everything after reads it. A block
 // (entry.h) holds a connection, a bucket (bucket.h) holds eight tags in one cache line, so that an
-// established packet touches a bucket line and an entry line. Memory: 232 bytes a connection with
-// IPv4, 360 with IPv6, both directions and buckets included; pages that were never used cost
+// established packet touches a bucket line and an entry line. Memory: 236 bytes a connection with
+// IPv4, 364 with IPv6, both directions and buckets included; pages that were never used cost
 // nothing.
 //
 // Order of work in a worker's turn: lookup of a burst, inserts for what missed, maintain(), sweep()
@@ -21,9 +21,11 @@
 #include "lib/base/family.h"
 #include "lib/base/quiescent.h"
 #include "lib/base/result.h"
+#include "lib/flow/ageing.h"
 #include "lib/flow/blocks.h"
 #include "lib/flow/bucket.h"
 #include "lib/flow/claim.h"
+#include "lib/flow/deadlines.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
 #include "lib/proto/flow_key.h"
@@ -114,6 +116,12 @@ class FlowTable {
     void lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
                      std::span<FlowEntry<F>*> out) const noexcept;
 
+    /// Asks for the lines that insert() will need for a connection with this reply key; those of
+    /// its original key have come with the look-up that missed.
+    [[gnu::always_inline]] void prefetch_insert(const FlowKey<F>& reply) const noexcept {
+        prefetch_pair(hash(reply));
+    }
+
     /// Makes a connection, unless its original key is there by now. Lock-free; at most a few
     /// hundred loads where workers meet on one key.
     [[nodiscard]] InsertResult<F> insert(unsigned worker, const NewConnection<F>& spec,
@@ -122,6 +130,16 @@ class FlowTable {
     /// Removes `connection`, which was found since this worker's last quiescent(). False: another
     /// worker did it already. Not counted as expired.
     bool remove(unsigned worker, Connection<F>& connection) noexcept;
+
+    /// For Noted::kShorterTimeout: the sweep will look in time.
+    void reschedule(const Connection<F>& connection, uint32_t now_s) noexcept {
+        deadlines_.set(blocks_.index_of(connection), next_check_s(connection, now_s));
+    }
+    /// Asks for removal, also from a thread that is no worker; done within one pass of the sweep.
+    void mark_for_removal(Connection<F>& connection) noexcept {
+        connection.state.marked.store(1, std::memory_order_relaxed);
+        deadlines_.hasten(blocks_.index_of(connection));
+    }
 
     /// Once per loop turn, before quiescent(): takes back blocks whose grace period is over and,
     /// when few are free, evicts. Cost without work: a few loads of the worker's own line.
@@ -155,12 +173,23 @@ class FlowTable {
     struct alignas(kCacheLine) PerWorker {
         std::atomic<uint64_t> created{0}, removed{0}, expired{0}, evicted{0}, refused{0};
         uint32_t evict_cursor = 0;  ///< where the next search for something to evict begins
+
+        /// One writer: no read-modify-write on the bus.
+        static void add(std::atomic<uint64_t>& counter) noexcept {
+            counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        }
     };
 
     FlowTable(const FlowTableOptions& options, QuiescentDomain& domain);
 
     [[nodiscard]] FlowEntry<F>* entry_at(uint32_t entry_index) const noexcept {
         return &blocks_.at(entry_index >> 1).entry[entry_index & 1];
+    }
+    /// Asks for both bucket lines. In place: g++ drops calls of functions that only prefetch.
+    [[gnu::always_inline]] void prefetch_pair(uint64_t hash) const noexcept {
+        const BucketPair pair = bucket_pair(hash, bucket_count_);
+        __builtin_prefetch(&buckets_[pair.first]);
+        __builtin_prefetch(&buckets_[pair.second]);
     }
     [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
                                         const FlowKey<F>& key) const noexcept;
@@ -175,7 +204,8 @@ class FlowTable {
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                              bool& published) noexcept;
     bool unlink(unsigned worker, Connection<F>& connection) noexcept;
-    void age(unsigned worker, Connection<F>& connection, uint32_t now_s) noexcept;
+    /// Blocks [begin, end), at most kSweepStep.
+    void age(unsigned worker, uint32_t begin, uint32_t end, uint32_t now_s) noexcept;
     void evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexcept;
 
     HashSecret secret_;
@@ -184,6 +214,7 @@ class FlowTable {
     FlowArena bucket_memory_;
     Bucket* buckets_;
     BlockPool<F> blocks_;
+    Deadlines deadlines_;
     QuiescentDomain& domain_;
     unsigned workers_;
     std::unique_ptr<PerWorker[]> per_worker_;
@@ -191,7 +222,7 @@ class FlowTable {
 };
 
 template <Family F>
-inline void FlowTable<F>::prefetch(uint64_t hash) const noexcept {
+[[gnu::always_inline]] inline void FlowTable<F>::prefetch(uint64_t hash) const noexcept {
     __builtin_prefetch(&buckets_[first_bucket(hash, bucket_count_)]);
 }
 

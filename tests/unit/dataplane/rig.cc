@@ -109,12 +109,21 @@ void Rig::turn() {
     }
 }
 
-void Rig::send(Who from, const Frame& frame, bool partial, unsigned worker) {
+void Rig::arrive(Who from, const Frame& frame, bool partial, unsigned worker) {
     std::vector<uint8_t> bytes(sizeof(VirtioNetHeader));
     if (partial) bytes[0] = kVirtioNeedsChecksum;
     bytes.insert(bytes.end(), frame.begin(), frame.end());
     ASSERT_EQ(write(far_ends_[from][worker], bytes.data(), bytes.size()),
               static_cast<ssize_t>(bytes.size()));
+}
+
+void Rig::send(Who from, const Frame& frame, bool partial, unsigned worker) {
+    arrive(from, frame, partial, worker);
+    turn();
+}
+
+void Rig::send_burst(Who from, const std::vector<Frame>& frames) {
+    for (const Frame& frame : frames) arrive(from, frame, false, 0);
     turn();
 }
 

@@ -32,6 +32,8 @@ class Rig {
     /// The frame arrives at the port, in this worker's queue; the workers turn until nothing moves.
     /// `partial`: the TAP says that the L4 checksum is partial.
     void send(Who from, const Frame& frame, bool partial = false, unsigned worker = 0);
+    /// All arrive before the worker looks: one burst.
+    void send_burst(Who from, const std::vector<Frame>& frames);
     /// What left by the port since the last call, without virtio headers.
     std::vector<Frame> take(Who from);
     /// Exactly one frame must have left by the port, and is returned.
@@ -67,6 +69,7 @@ class Rig {
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
   private:
+    void arrive(Who from, const Frame& frame, bool partial, unsigned worker);
     void publish(std::shared_ptr<const Snapshot> next);
     void add_port(Who who, PortKind kind, const std::string& name, uint32_t max_frame);
 

@@ -28,7 +28,7 @@ TYPED_TEST(AgeingTest, AReplyGivesAUdpFlowTwoMinutesFromItsLastPacket) {
     OneWorker<TypeParam> worker(64);
     auto* entry = worker.insert(client_connection<TypeParam>(1), 100).entry;
     worker.sweep(101);
-    (void)connection_of(*entry).note_packet(FlowDirection::kReply, 0);
+    worker.note(*entry, FlowDirection::kReply, 0);
     opposite_of(*entry).touch(120);
     for (uint32_t now = 121; now < 240; now += 7) worker.sweep(now);
     EXPECT_NE(worker.find(client_key<TypeParam>(1)), nullptr);
@@ -41,8 +41,8 @@ TYPED_TEST(AgeingTest, AnEstablishedTcpConnectionOutlivesDaysOfSilence) {
     auto* entry =
         worker.insert(client_connection<TypeParam>(1, 1, kProtocolTcp, kTcpSyn), 100).entry;
     auto& connection = connection_of(*entry);
-    (void)connection.note_packet(FlowDirection::kReply, kTcpSyn | kTcpAck);
-    (void)connection.note_packet(FlowDirection::kOriginal, kTcpAck);
+    worker.note(connection.original(), FlowDirection::kReply, kTcpSyn | kTcpAck);
+    worker.note(connection.original(), FlowDirection::kOriginal, kTcpAck);
     for (uint32_t now = 101; now < 100 + 432000; now += 3600) worker.sweep(now);
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
     worker.sweep(100 + 432000);
@@ -54,7 +54,7 @@ TYPED_TEST(AgeingTest, AResetShortensTheTimeoutAtOnce) {
     auto* entry =
         worker.insert(client_connection<TypeParam>(1, 1, kProtocolTcp, kTcpAck), 100).entry;
     worker.sweep(101);
-    (void)connection_of(*entry).note_packet(FlowDirection::kReply, kTcpRst);
+    worker.note(*entry, FlowDirection::kReply, kTcpRst);
     worker.sweep(109);
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
     worker.sweep(110);
@@ -65,7 +65,7 @@ TYPED_TEST(AgeingTest, AMarkedConnectionGoesWithTheNextSweep) {
     OneWorker<TypeParam> worker(64);
     auto* entry = worker.insert(client_connection<TypeParam>(1), 100).entry;
     worker.sweep(101);
-    connection_of(*entry).state.mark_for_removal();
+    worker.table().mark_for_removal(connection_of(*entry));
     worker.sweep(102);
     EXPECT_EQ(worker.find(client_key<TypeParam>(1)), nullptr);
 }
@@ -115,7 +115,7 @@ TYPED_TEST(AgeingTest, ClosedConnectionsGoBeforeHalfOpenOnes) {
             worker.insert(client_connection<TypeParam>(n, 1, kProtocolTcp, kTcpSyn), 100).entry;
         if (n >= 60) {
             entry->touch(150);
-            (void)connection_of(*entry).note_packet(FlowDirection::kReply, kTcpRst);
+            worker.note(*entry, FlowDirection::kReply, kTcpRst);
         }
     }
     worker.settle(150);
@@ -135,8 +135,8 @@ TYPED_TEST(AgeingTest, EstablishedConnectionsNeverGoForNewOnes) {
                                   100)
                           .entry;
         auto& connection = connection_of(*entry);
-        (void)connection.note_packet(FlowDirection::kReply, tcp ? kTcpSyn | kTcpAck : 0);
-        (void)connection.note_packet(FlowDirection::kOriginal, tcp ? kTcpAck : 0);
+        worker.note(connection.original(), FlowDirection::kReply, tcp ? kTcpSyn | kTcpAck : 0);
+        worker.note(connection.original(), FlowDirection::kOriginal, tcp ? kTcpAck : 0);
     }
     for (int i = 0; i < 100; ++i) {
         EXPECT_EQ(worker.insert(client_connection<TypeParam>(1000), 110).status,

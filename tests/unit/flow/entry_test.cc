@@ -65,26 +65,26 @@ TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kSynSent;
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
-    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
-    EXPECT_FALSE(c.note_packet(kBack, kSynAck));
+    EXPECT_NE(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, kSynAck), Noted::kReplaced);
     EXPECT_TRUE(c.reply().needs_state(kTcpAck));
-    EXPECT_FALSE(c.note_packet(kOut, kTcpAck));
+    EXPECT_NE(c.note_packet(kOut, kTcpAck), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
-    EXPECT_FALSE(c.note_packet(kBack, kTcpAck));
+    EXPECT_NE(c.note_packet(kBack, kTcpAck), Noted::kReplaced);
     EXPECT_FALSE(c.reply().needs_state(kTcpAck));
     EXPECT_TRUE(c.reply().needs_state(kFinAck));
-    EXPECT_FALSE(c.note_packet(kBack, kFinAck));
+    EXPECT_NE(c.note_packet(kBack, kFinAck), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kFinWait);
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
 }
 
 TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
     Connection<V6> c{};
-    EXPECT_FALSE(c.note_packet(kOut, 0));
+    EXPECT_NE(c.note_packet(kOut, 0), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_TRUE(c.reply().needs_state(0));
     EXPECT_FALSE(c.state.replied());
-    EXPECT_FALSE(c.note_packet(kBack, 0));
+    EXPECT_NE(c.note_packet(kBack, 0), Noted::kReplaced);
     EXPECT_TRUE(c.state.replied());
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_FALSE(c.reply().needs_state(0));
@@ -93,21 +93,22 @@ TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
 TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kTimeWait;
-    EXPECT_TRUE(c.note_packet(kOut, kTcpSyn));
+    EXPECT_EQ(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kTimeWait);
-    EXPECT_FALSE(c.note_packet(kBack, kTcpSyn | kTcpAck));
+    EXPECT_NE(c.note_packet(kBack, kTcpSyn | kTcpAck), Noted::kReplaced);
     c.state.tcp_state = TcpState::kEstablished;
-    EXPECT_FALSE(c.note_packet(kOut, kTcpSyn));
+    EXPECT_NE(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
 }
 
-TEST(NotePacket, AChangeOfStateMakesTheSweepLookAgain) {
+TEST(NotePacket, ShorterTimeoutsAreTold) {
     Connection<V4> c{};
-    c.state.tcp_state = TcpState::kEstablished;
-    c.state.check_at_s = 1000;
-    (void)c.note_packet(kOut, kTcpAck);
-    EXPECT_EQ(c.state.check_at_s.load(), 1000u);
-    (void)c.note_packet(kOut, kTcpRst);
-    EXPECT_EQ(c.state.check_at_s.load(), 0u);
+    c.state.protocol = kProtocolTcp;
+    c.state.tcp_state = TcpState::kSynSent;
+    EXPECT_EQ(c.note_packet(kBack, kTcpSyn | kTcpAck), Noted::kShorterTimeout);
+    EXPECT_EQ(c.note_packet(kOut, kTcpAck), Noted::kNothing);
+    EXPECT_EQ(c.state.tcp_state.load(), TcpState::kEstablished);
+    EXPECT_EQ(c.note_packet(kOut, kTcpAck), Noted::kNothing);
+    EXPECT_EQ(c.note_packet(kOut, kTcpRst), Noted::kShorterTimeout);
 }
 
 }  // namespace

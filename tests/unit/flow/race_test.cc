@@ -173,7 +173,7 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
                 [&](Connection<F>& c) {
                     EXPECT_EQ(c.original().rewrite.dst, c.reply().key.src);
                     EXPECT_EQ(c.reply().rewrite.src, c.original().key.dst);
-                    if (c.last_seen_s() % 97 == 0) c.state.mark_for_removal();
+                    if (c.last_seen_s() % 97 == 0) table->mark_for_removal(c);
                 },
                 0, ~0u);
         }

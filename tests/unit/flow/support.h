@@ -95,6 +95,14 @@ class OneWorker {
     InsertResult<F> insert(const NewConnection<F>& spec, uint32_t now_s = 100) {
         return table_->insert(0, spec, now_s);
     }
+    /// A packet of the entry's connection, as a worker notes it.
+    void note(FlowEntry<F>& entry, FlowDirection direction, uint8_t tcp_flags,
+              uint32_t now_s = 100) {
+        Connection<F>& connection = connection_of(entry);
+        if (connection.note_packet(direction, tcp_flags) == Noted::kShorterTimeout) {
+            table_->reschedule(connection, now_s);
+        }
+    }
     /// The end of a turn; two of them end a grace period.
     void turn(uint32_t now_s = 100) {
         table_->maintain(0, now_s);

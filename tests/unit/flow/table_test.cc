@@ -208,8 +208,8 @@ TYPED_TEST(FlowTableTest, MemoryCanBeTheCallers) {
         EXPECT_EQ(table.value()->insert(0, client_connection<TypeParam>(1), 1).status,
                   InsertStatus::kInserted);
     }
-    EXPECT_EQ(heap.given.size(), 2u);
-    EXPECT_EQ(heap.released, 2);
+    EXPECT_EQ(heap.given.size(), 3u);
+    EXPECT_EQ(heap.released, 3);
 }
 
 TYPED_TEST(FlowTableTest, MemoryThatIsNotToBeHadIsAnErrorThatNamesTheOption) {

@@ -1,0 +1,34 @@
+// Memory for a table's arrays.
+#pragma once
+
+#include <cstddef>
+
+namespace podlane {
+
+/// Where a table's memory comes from. Both null: anonymous memory, in huge pages where the kernel
+/// has them. Otherwise `allocate` returns zeroed memory aligned to a cache line, or null.
+struct FlowMemory {
+    void* (*allocate)(size_t bytes, void* context) = nullptr;
+    void (*release)(void* memory, size_t bytes, void* context) = nullptr;
+    void* context = nullptr;
+};
+
+/// Memory of one array, given back at its end. Move-only.
+class FlowArena {
+  public:
+    FlowArena() = default;
+    /// `data()` is null when there was none to be had.
+    FlowArena(const FlowMemory& source, size_t bytes) noexcept;
+    ~FlowArena();
+    FlowArena(FlowArena&& other) noexcept;
+    FlowArena& operator=(FlowArena&& other) noexcept;
+
+    [[nodiscard]] void* data() const noexcept { return data_; }
+
+  private:
+    FlowMemory source_{};
+    void* data_ = nullptr;
+    size_t bytes_ = 0;
+};
+
+}  // namespace podlane
