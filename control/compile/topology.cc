@@ -191,6 +191,7 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
     next.gateway_mac = tables.gateway_mac;
     next.bridge_ports = tables.bridge_ports;
     next.host_port = tables.host_port;
+    next.host_uplink = tables.host_uplink;
     last_ = std::move(tables);
 }
 

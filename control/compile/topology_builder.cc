@@ -77,6 +77,7 @@ void TopologyBuilder::find_ports() {
     }
     if (host == nullptr || !is_port(host->id)) return;
     out_.host_port = host->id;
+    if (!uplinks_.empty()) out_.host_uplink = uplinks_.front().port;
     // The host interface carries the uplink's identity.
     host_mac_ = host->mac.is_zero() && !uplinks_.empty() ? uplinks_.front().mac : host->mac;
     host_mtu_ = host->mtu != 0 || uplinks_.empty() ? host->mtu : uplinks_.front().config->mtu;

@@ -54,6 +54,7 @@ struct TopologyTables {
     std::vector<std::pair<MacAddress, uint16_t>> fdb;  ///< MAC address and port's index, sorted
     std::vector<PortId> bridge_ports;
     PortId host_port = kNoPort;
+    PortId host_uplink = kNoPort;
     OverlayView overlay;
     MacAddress gateway_mac{};
     std::map<AdjacencyId, Adjacency> adjacencies;

@@ -26,12 +26,16 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
     const PortKind from = snapshot.port(packet.in_port).kind;
     if (from == PortKind::kUplink) {
-        // Broadcasts of the node's own network (DHCP, mDNS, ...) are the kernel's, not the pods'.
+        // Of the node's own network (DHCP, OSPF, VRRP, ...): the kernel's, not the pods'.
         if (snapshot.host_port != kNoPort) {
             packet.send_to(snapshot.host_port);
         } else {
             packet.drop(Drop::kMulticastUnrouted);
         }
+        return;
+    }
+    if (from == PortKind::kHost && snapshot.host_uplink != kNoPort) {
+        packet.send_to(snapshot.host_uplink);
         return;
     }
     if (from != PortKind::kPod) {

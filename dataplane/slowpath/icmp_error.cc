@@ -58,20 +58,20 @@ void rewrite_quoted(std::span<uint8_t> head, const Headers& quoted, const FlowKe
     }
 }
 
-/// Writes the error's own addresses, lowers its TTL and sums it anew.
+/// Writes the error's own addresses, takes `hops` off its TTL and sums it anew.
 template <Family F>
-void finish_outer(Packet& packet, const typename F::Address& src,
-                  const typename F::Address& dst) noexcept {
+void finish_outer(Packet& packet, const typename F::Address& src, const typename F::Address& dst,
+                  uint8_t hops) noexcept {
+    constexpr size_t kTtl =
+        std::same_as<F, V4> ? offsetof(Ipv4Header, ttl) : offsetof(Ipv6Header, hop_limit);
     uint8_t* l3 = packet.frame + packet.headers.l3_offset;
     store(l3 + kSrcField<F>, src);
     store(l3 + kDstField<F>, dst);
+    l3[kTtl] = static_cast<uint8_t>(l3[kTtl] - hops);
     if constexpr (std::same_as<F, V4>) {
-        --l3[offsetof(Ipv4Header, ttl)];
         store(l3 + offsetof(Ipv4Header, checksum), be16(0));
         const size_t bytes = size_t{packet.headers.l4_offset} - packet.headers.l3_offset;
         store(l3 + offsetof(Ipv4Header, checksum), ipv4_header_checksum({l3, bytes}));
-    } else {
-        --l3[offsetof(Ipv6Header, hop_limit)];
     }
     uint8_t* icmp = packet.frame + packet.headers.l4_offset;
     store(icmp + offsetof(IcmpHeader, checksum), be16(0));
@@ -90,12 +90,14 @@ bool checksum_is_right(const Packet& packet) noexcept {
                              head.subspan(packet.headers.l4_offset, packet.headers.l4_bytes()));
 }
 
-/// Sends the packet towards `dst` as it is now.
+/// Sends the error on, from `src` to `dst`. The node's own keep their TTL, as its other packets do.
 template <Family F>
-void route_plain(WorkerCtx& ctx, Packet& packet, const typename F::Address& dst) noexcept {
+void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
+             const typename F::Address& dst) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
     PathDecision<F> decision;
     NoTrace trace;
-    decide_route(*ctx.snapshot, dst, decision, trace);
+    decide_route(snapshot, dst, decision, trace);
     if (decision.verdict == PathVerdict::kResolve) {
         ask_for(ctx, decision.port, decision.next_hop);
     }
@@ -103,13 +105,19 @@ void route_plain(WorkerCtx& ctx, Packet& packet, const typename F::Address& dst)
         packet.drop(Drop::kIcmpErrorUnmatched);
         return;
     }
-    packet.adjacency = &ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    packet.adjacency = &snapshot.adjacencies[index_of(decision.adjacency)];
     const AdjacencyKind kind = packet.adjacency->kind;
-    if (kind == AdjacencyKind::kEthernet || kind == AdjacencyKind::kTunnel) {
-        packet.verdict = Verdict::kRouted;
-    } else {
+    if (kind != AdjacencyKind::kEthernet && kind != AdjacencyKind::kTunnel) {
         packet.drop(Drop::kNeighbourUnreachable);
+        return;
     }
+    const bool is_forwarded = !is_own(snapshot, packet.in_port, decision.adjacency);
+    if (is_forwarded && ttl_of<F>(packet) <= 1) {
+        packet.drop(Drop::kIpTtlExpired);
+        return;
+    }
+    finish_outer<F>(packet, src, dst, is_forwarded ? 1 : 0);
+    packet.verdict = Verdict::kRouted;
 }
 
 }  // namespace
@@ -126,10 +134,6 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(Drop::kL4BadChecksum);
         return;
     }
-    if (packet.is(kToRouter) && ttl_of<F>(packet) <= 1) {
-        packet.drop(Drop::kIpTtlExpired);
-        return;
-    }
     const auto src = src_address<F>(packet.frame, packet.headers);
     const auto dst = dst_address<F>(packet.frame, packet.headers);
     const FlowKey<F> seen = flow_key<F>(head.data(), quoted);
@@ -140,8 +144,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         if (!packet.is(kToRouter)) {
             bridge(ctx, packet);
         } else {
-            finish_outer<F>(packet, src, dst);
-            route_plain<F>(ctx, packet, dst);
+            send_on<F>(ctx, packet, src, dst);
         }
         return;
     }
@@ -150,8 +153,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         head, quoted, seen,
         {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, seen.vnet});
     // An error from the endpoint itself comes, for the client, from the service's address.
-    finish_outer<F>(packet, src == back.src ? to.src : src, to.dst);
-    route_plain<F>(ctx, packet, to.dst);
+    send_on<F>(ctx, packet, src == back.src ? to.src : src, to.dst);
 }
 
 template void handle_icmp_error<V4>(WorkerCtx&, Packet&) noexcept;

@@ -56,7 +56,9 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     spec.service_epoch = decision.service_epoch;
     // Also one that is no Service's yet.
     spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
-    spec.rewrite_flags = kRewriteDecrementTtl;
+    if (!is_own(*ctx.snapshot, packet.in_port, decision.adjacency)) {
+        spec.rewrite_flags = kRewriteDecrementTtl;
+    }
     spec.tcp_flags = packet.headers.tcp_flags;
     return spec;
 }
@@ -147,7 +149,9 @@ bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
     if (handle_dns<F>(ctx, packet, key)) return false;
-    if (ttl_of<F>(packet) <= 1 && ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
+    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
+    if (ttl_of<F>(packet) <= 1 && from != PortKind::kHost &&
+        ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
         ctx.snapshot->family<F>().routes->find(key.dst)->kind == RouteKind::kAdjacency) {
         drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
         return false;

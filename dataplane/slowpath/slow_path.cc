@@ -87,6 +87,11 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
     ctx.plans<V6>().clear();
 }
 
+bool is_own(const Snapshot& snapshot, PortId in, AdjacencyId out) noexcept {
+    return snapshot.port(in).kind == PortKind::kHost ||
+           snapshot.port(snapshot.adjacencies[index_of(out)].port).kind == PortKind::kHost;
+}
+
 Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
     Packet packet{};
     packet.mbuf = mbuf;

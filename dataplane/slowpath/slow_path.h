@@ -55,8 +55,8 @@ void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept;
 
 // flood.cc ------------------------------------------------------------------------------------
 
-/// A frame to a group or to an unknown MAC: to all other ports of the bridge, or, from an uplink,
-/// to the node's kernel.
+/// A frame to a group or to an unknown MAC: to all other ports of the bridge; from an uplink to the
+/// node's kernel, and from that to its uplink.
 void flood(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // icmp_error.cc -------------------------------------------------------------------------------
@@ -112,6 +112,10 @@ void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& nex
 void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept;
 
 // slow_path.cc ----------------------------------------------------------------------------------
+
+/// Whether the node's own kernel is at an end. What it sends and gets is not forwarded, so that its
+/// TTL stays: hosts must be able to speak with a TTL of 1 (eBGP) or to demand 255 (RFC 5082).
+[[nodiscard]] bool is_own(const Snapshot& snapshot, PortId in, AdjacencyId out) noexcept;
 
 /// Sends a packet that this worker made itself: packet.verdict is kRouted with an adjacency, or
 /// kSend with a port.

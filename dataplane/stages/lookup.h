@@ -23,7 +23,7 @@ template <Family F>
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
 
 /// What becomes of a packet whose flow holds. One that came over the bridge and that its flow
-/// leaves alone goes on as it is: routed flows change the TTL at least.
+/// leaves alone goes on as it is: what is routed between pods changes the TTL at least.
 [[gnu::always_inline]] inline void forward(WorkerCtx& ctx, Packet& packet,
                                            uint8_t rewrite_flags) noexcept {
     packet.verdict = Verdict::kForward;

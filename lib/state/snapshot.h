@@ -142,6 +142,7 @@ struct Snapshot {
     std::shared_ptr<const Fdb> fdb;           ///< MAC -> port index; never null
     std::vector<PortId> bridge_ports;         ///< pod ports, for flooding
     PortId host_port = kNoPort;
+    PortId host_uplink = kNoPort;  ///< whose MAC the host port has: where its frames to groups go
     std::shared_ptr<const DnsZone> dns;  ///< the cluster's names; null: not answered here
 
     template <Family F>

@@ -152,6 +152,7 @@ std::shared_ptr<Snapshot> make_world(const WorldPorts& ports) {
         {Names::kPodBMac, static_cast<uint16_t>(index_of(b))}});
     first->bridge_ports = {a, b};
     first->host_port = host;
+    first->host_uplink = up;
     first->overlay = {true, 1, be16(8472), Names::kVtepMac};
     auto& adjacencies = first->adjacencies;
     adjacencies.set(kToPodA, ethernet(a, Names::kPodAMac, Names::kGatewayMac, 1450));

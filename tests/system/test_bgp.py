@@ -22,7 +22,6 @@ protocol kernel {{ {learn} ipv6 {{ {table} }}; }}
 protocol bgp peer {{
     local {local} as {local_as};
     neighbor {peer} as {peer_as};
-    multihop 2;  # the node's kernel is behind podlaned, which is a router
     ipv4 {{ import all; export where source = RTS_INHERIT; next hop self; }};
     ipv6 {{ import all; export where source = RTS_INHERIT; next hop address {next_hop}; }};
 }}

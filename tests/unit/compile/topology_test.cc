@@ -265,7 +265,7 @@ TEST(Topology, PortsAreSeenWithTheirKindMacAndPeer) {
     EXPECT_EQ(world.now().port(PortId{3}).kind, PortKind::kNone);
     EXPECT_EQ(world.now().gateway_mac, gateway);
     EXPECT_THAT(world.now().bridge_ports, ElementsAre(kPodPort));
-    EXPECT_EQ(world.now().host_port, kHost);
+    EXPECT_EQ(std::pair(world.now().host_port, world.now().host_uplink), std::pair(kHost, kUplink));
     EXPECT_EQ(gateway.bytes[0], 0x02);
 }
 

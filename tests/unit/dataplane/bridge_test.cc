@@ -227,6 +227,18 @@ TEST_F(BridgeTest, OnTheUplinkOthersFramesAreDroppedAndBroadcastsGoToTheHost) {
     EXPECT_EQ(rig.drops(Drop::kMulticastUnrouted), 1u);
 }
 
+TEST_F(BridgeTest, WhatTheNodesKernelTellsAGroupLeavesByItsUplinkAsItIs) {
+    using W = World<V4>;
+    const MacAddress all_routers{{1, 0, 0x5e, 0, 0, 5}};  // OSPF's: RFC 2328 appendix A.1
+    const Frame hello = udp<V4>(Names::kUplinkMac, all_routers, W::kNode, 1, "224.0.0.5", 2, 8, 1);
+    rig.send(Rig::kHost, hello);
+    EXPECT_EQ(rig.take_one(Rig::kUplink), hello);
+    EXPECT_TRUE(rig.take(Rig::kPodA).empty());
+    rig.change([](Snapshot& next) { next.host_uplink = kNoPort; });
+    rig.send(Rig::kHost, hello);
+    EXPECT_EQ(rig.drops(Drop::kMulticastUnrouted), 1u);
+}
+
 TEST_F(BridgeTest, OddFramesAreDroppedByName) {
     using W = World<V4>;
     rig.send(Rig::kPodA, Frame(10, 0));

@@ -1,4 +1,6 @@
 // TTL, MTU, fragments, checksums, the gateway and the host: plain routing.
+#include <array>
+
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
@@ -68,6 +70,57 @@ TYPED_TEST(RoutingTest, TheNodesOwnTrafficReachesItsKernelAndBack) {
     const auto out = look<F>(this->rig.take_one(Rig::kUplink));
     EXPECT_EQ(out.dst, Names::kPeerMac);
     EXPECT_EQ(out.src, Names::kUplinkMac);
+}
+
+TYPED_TEST(RoutingTest, TheNodesOwnTrafficKeepsItsTtlHoweverLowItIs) {
+    using F = TypeParam;
+    using W = World<F>;
+    // As of eBGP between neighbours, whoever begins.
+    for (const uint16_t port : std::array<uint16_t, 2>{1, 2}) {
+        const auto in = [&] {
+            this->rig.send(Rig::kUplink, udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, port,
+                                                W::kNode, 179, 5, 1));
+            const auto got = look<F>(this->rig.take_one(Rig::kHost));
+            EXPECT_EQ(got.ttl, 1);
+            EXPECT_TRUE(got.checksums_ok);
+        };
+        const auto out = [&] {
+            this->rig.send(Rig::kHost, udp<F>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 179,
+                                              W::kPeer, port, 5, 1));
+            const auto got = look<F>(this->rig.take_one(Rig::kUplink));
+            EXPECT_EQ(got.ttl, 1);
+            EXPECT_TRUE(got.checksums_ok);
+        };
+        if (port == 1) in();
+        out();
+        in();
+    }
+    // Through a Service, too; and what only passes this node does lose one.
+    this->rig.send(Rig::kHost,
+                   udp<F>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 3, W::kService, 80));
+    EXPECT_EQ(look<F>(this->rig.take_one(Rig::kPodB)).ttl, 64);
+    this->rig.send(Rig::kUplink,
+                   udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 3, W::kNode, 30080, 5, 1));
+    EXPECT_TRUE(this->rig.take(Rig::kPodB).empty());
+    EXPECT_EQ(this->rig.drops(Drop::kIpTtlExpired), 1u);
+}
+
+TYPED_TEST(RoutingTest, AnIcmpErrorOfTheNodesOwnKeepsItsTtlAndAForwardedOneDoesNot) {
+    using F = TypeParam;
+    using W = World<F>;
+    const Frame in = udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 5, W::kNode, 9);
+    this->rig.send(Rig::kUplink, in);
+    const Frame delivered = this->rig.take_one(Rig::kHost);
+    this->rig.send(Rig::kHost,
+                   icmp_error_about<F>(delivered, Names::kUplinkMac, Names::kGatewayMac, W::kNode));
+    const auto own = look<F>(this->rig.take_one(Rig::kUplink));
+    EXPECT_TRUE(own.headers.has(Headers::kIcmpError));
+    this->rig.send(Rig::kPodA,
+                   udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 5, W::kService, 80));
+    const Frame served = this->rig.take_one(Rig::kPodB);
+    this->rig.send(Rig::kPodB,
+                   icmp_error_about<F>(served, Names::kPodBMac, Names::kGatewayMac, W::kPodB));
+    EXPECT_EQ(look<F>(this->rig.take_one(Rig::kPodA)).ttl, own.ttl - 1);
 }
 
 TYPED_TEST(RoutingTest, WithoutAHostInterfaceItsTrafficIsDroppedByName) {
