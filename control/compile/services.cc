@@ -184,6 +184,10 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
                            keeps_all(*before->outside, *winner->outside) &&
                            keeps_serving(*before, *winner);
         if (!keeps) ++next.service_epochs.mutable_at(index_of(before->service));
+        // At the node addresses that have no NodePorts the place was nobody's until now.
+        const bool is_wider = before->kind == FrontendKind::kNodePort && winner &&
+                              winner->kind != FrontendKind::kNodePort;
+        if (is_wider) ++next.service_epochs.mutable_at(index_of(kNoService));
     } else if (key.protocol == static_cast<uint8_t>(Protocol::kUdp)) {
         // Datagram flows to this place are no Service's, or that of all node addresses, until now.
         ++next.service_epochs.mutable_at(index_of(kNoService));

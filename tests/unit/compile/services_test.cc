@@ -414,6 +414,27 @@ TEST(Services, ANewPlaceForDatagramsIsToldToFlowsThatWereNoServicesOrAnothers) {
     EXPECT_GT(epoch(id), before) << "who used the NodePort at this address";
 }
 
+TEST(Services, AHostPortAfterANodePortIsToldToFlowsAtAddressesThatHadNoNodePorts) {
+    World world;
+    ASSERT_EQ(world.apply(service("udp", R"({type: NodePort, clusterIP: 10.96.0.4,
+        ports: [{protocol: UDP, port: 53, nodePort: 30053}]})")),
+              "");
+    const uint32_t before = world.now().service_epochs[index_of(kNoService)];
+    ASSERT_EQ(world.apply(R"(---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  nodeName: node-a
+  containers: [{name: c, ports: [{containerPort: 53, protocol: UDP, hostPort: 30053}]}]
+status: {phase: Running, podIP: 10.244.1.20}
+)"),
+              "");
+    ASSERT_EQ(world.remove(Kind::kService, "default", "udp"), "");
+    EXPECT_EQ(world.now().v4.frontends.find({{}, be16(30053), 17})->kind, FrontendKind::kHostPort);
+    EXPECT_GT(world.now().service_epochs[index_of(kNoService)], before);
+}
+
 TEST(Services, ADatagramFlowMayKeepItsEndpointElsewhereWhenThePolicyBecomesLocal) {
     World world;
     ASSERT_EQ(

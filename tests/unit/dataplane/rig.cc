@@ -129,13 +129,12 @@ void Rig::send_burst(Who from, const std::vector<Frame>& frames) {
 
 std::vector<Frame> Rig::take(Who from) {
     std::vector<Frame> out;
-    std::vector<uint8_t> buffer(70000);
     for (const int fd : far_ends_[from]) {
         for (;;) {
-            const ssize_t got = read(fd, buffer.data(), buffer.size());
+            const ssize_t got = read(fd, buffer_.data(), buffer_.size());
             if (got < static_cast<ssize_t>(sizeof(VirtioNetHeader))) break;
-            last_partial_ = (buffer[0] & kVirtioNeedsChecksum) != 0;
-            out.emplace_back(buffer.begin() + sizeof(VirtioNetHeader), buffer.begin() + got);
+            last_partial_ = (buffer_[0] & kVirtioNeedsChecksum) != 0;
+            out.emplace_back(buffer_.begin() + sizeof(VirtioNetHeader), buffer_.begin() + got);
         }
     }
     return out;

@@ -79,6 +79,7 @@ class Rig {
     std::vector<std::unique_ptr<Worker>> workers_;
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const Snapshot>> old_;
+    std::vector<uint8_t> buffer_ = std::vector<uint8_t>(70000);  ///< the largest frame
     bool last_partial_ = false;
 };
 
