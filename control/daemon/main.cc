@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -42,6 +45,16 @@ void set_up_log(const std::string& level) {
     log->set_level(spdlog::level::from_str(level));
     log->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(log));
+}
+
+/// Each queue of a pod's port and each question to an upstream DNS server is an open file; a
+/// service manager gives 1024, and leave to have more.
+void allow_open_files() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0)
+        spdlog::warn("open files: {}", std::strerror(errno));
 }
 
 dataplane::HugepageMode hugepages_of(control::HugepagesMode mode) {
@@ -168,6 +181,7 @@ int main(int argc, char** argv) try {
     if (!config.ok()) return fail(config.error().message);
     if (options->check) return check(*config);
     set_up_log(options->log_level);
+    allow_open_files();
     return run(std::move(config).value(), *options);
 } catch (const std::exception& error) {
     return fail(error.what());

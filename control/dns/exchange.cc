@@ -15,6 +15,9 @@ using boost::asio::ip::tcp;
 using boost::asio::ip::udp;
 using boost::system::error_code;
 
+/// The query allows 1232 bytes (EDNS0); from a server that sends more, this much is taken.
+constexpr size_t kMostUdpAnswer = 4096;
+
 uint16_t random_id() {
     std::random_device device;
     return static_cast<uint16_t>(device());
@@ -54,7 +57,7 @@ void DnsExchange::ask_by_udp() {
         finish_later();
         return;
     }
-    answer_.resize(kMaxDnsMessage);
+    answer_.resize(kMostUdpAnswer);
     receive();
 }
 

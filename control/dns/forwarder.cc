@@ -28,8 +28,13 @@ void DnsForwarder::ask(const DnsQuestion& question, Done done) {
         done(found.message, found.age_s);
         return;
     }
+    if (waiting_ >= kMostWaiting) {
+        done(nullptr, 0);
+        return;
+    }
     if (const auto at = in_flight_.find(question); at != in_flight_.end()) {
         at->second.waiting.push_back(std::move(done));
+        ++waiting_;
         return;
     }
     if (!has_servers() || in_flight_.size() >= kMostInFlight) {
@@ -37,6 +42,7 @@ void DnsForwarder::ask(const DnsQuestion& question, Done done) {
         return;
     }
     ++counters_.asked;
+    ++waiting_;
     InFlight flight;
     flight.waiting.push_back(std::move(done));
     flight.order = upstreams_.order();
@@ -84,6 +90,7 @@ void DnsForwarder::finish(const DnsQuestion& question,
                           const std::shared_ptr<const DnsMessage>& answer) {
     auto node = in_flight_.extract(question);
     if (!answer) ++counters_.failed;
+    waiting_ -= node.mapped().waiting.size();
     for (const Done& done : node.mapped().waiting) done(answer, 0);
 }
 

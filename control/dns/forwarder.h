@@ -26,6 +26,8 @@ class DnsForwarder {
   public:
     /// Questions in flight; more are refused.
     static constexpr size_t kMostInFlight = 2048;
+    /// Clients that wait for their answers; more are refused, whatever they ask.
+    static constexpr size_t kMostWaiting = 8192;
     /// After this no other server is tried: clients give up at 5 s.
     static constexpr uint64_t kGiveUpMs = 3500;
     /// Times that a silent server is asked the same, while the others are silent too.
@@ -72,6 +74,7 @@ class DnsForwarder {
     DnsCache cache_;
     ForwarderCounters counters_;
     std::map<DnsQuestion, InFlight> in_flight_;
+    size_t waiting_ = 0;  ///< over all of them
 };
 
 }  // namespace podlane::control

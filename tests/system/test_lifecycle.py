@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import time
 
@@ -105,6 +106,14 @@ def life(report, node, pod_name):
             expect_equal(node.stop(), 0, "exit code")
             expect_equal(node.leftovers(), [], "left behind")
             node.pods.pop().namespace.close()
+    with report.check("a start with few open files takes as many as it may have"):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        node.start()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        expect_equal(resource.prlimit(node.daemon.popen.pid, resource.RLIMIT_NOFILE),
+                     (before[1], before[1]))
+        expect_equal(node.stop(), 0, "exit code")
     with report.check("SIGINT ends it with 0 too"):
         node.start()
         expect_equal(node.stop(signal.SIGINT), 0, "exit code")

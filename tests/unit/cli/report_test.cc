@@ -57,6 +57,27 @@ TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
               "no_route         3\n");
 }
 
+TEST(Report, StatsShowWhatTheNameServerDid) {
+    ordered_json stats = json(kStats);
+    stats["dns"] = json(R"({
+        "workers": {"answer": 9, "nodata": 1, "nxdomain": 8, "formerr": 1, "notimp": 1,
+                    "refused": 1, "badversion": 1, "servfail": 1, "forward": 4},
+        "server": {"outcomes": {"answer": 2, "nodata": 0, "nxdomain": 1, "formerr": 0, "notimp": 0,
+                                "refused": 0, "badversion": 0, "servfail": 0, "forward": 4},
+                   "upstreams": [{"server": "192.0.2.1:53", "healthy": true, "asked": 4, "failed": 0},
+                                 {"server": "192.0.2.2:53", "healthy": false, "asked": 3,
+                                  "failed": 3}]}})");
+    const std::string text = stats_text(stats, std::nullopt);
+    EXPECT_NE(text.find("DNS       ANSWER   NODATA   NXDOMAIN   ERROR   FORWARD\n"
+                        "workers        9        1          8       5         4\n"
+                        "server         2        0          1       0         4\n\n"
+                        "UPSTREAM       STATE       ASKED   FAILED\n"
+                        "192.0.2.1:53   healthy         4        0\n"
+                        "192.0.2.2:53   unhealthy       3        3\n"),
+              std::string::npos)
+        << text;
+}
+
 TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     ordered_json now = json(kStats);
     now["ports"][0]["rxPackets"] = 3'001'000;

@@ -1,6 +1,8 @@
 // The forwarder and its exchanges, against resolvers inside the test.
 #include "control/dns/forwarder.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 
 #include "tests/unit/name_server/support.h"
@@ -164,6 +166,55 @@ TEST_F(Forwarder, NobodyThereIsKnownAtOnce) {
     EXPECT_EQ(answer.message, nullptr);
     EXPECT_EQ(forwarder_.counters().failed, 1u);
     EXPECT_EQ(forwarder_.upstreams().all()[0].asked, DnsForwarder::kRounds);
+}
+
+TEST_F(Forwarder, QuestionsAboveTheMostInFlightAreRefusedUntilThereIsRoom) {
+    rlimit files{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+    constexpr size_t kMost = DnsForwarder::kMostInFlight;
+    if (files.rlim_cur < kMost + 100) GTEST_SKIP() << "each needs a socket";
+    // One that answers nothing until it is told to.
+    std::atomic<bool> is_quiet{true};
+    TestUpstream slow([&](std::span<const uint8_t> query, bool) {
+        return is_quiet ? DnsBytes{} : answer_to(query, 1);
+    });
+    forwarder_.set_servers({slow.server()});
+    std::vector<Answer> asked(kMost);
+    for (size_t i = 0; i < kMost; ++i) start(question("n" + std::to_string(i)), asked[i]);
+    EXPECT_FALSE(asked.back().is_there);
+    Answer refused, equal;
+    start(question("one-more"), refused);
+    EXPECT_TRUE(refused.is_there) << "at once";
+    EXPECT_EQ(refused.message, nullptr);
+    start(question("n0"), equal);
+    EXPECT_FALSE(equal.is_there) << "a question that is under way may be waited for";
+    EXPECT_EQ(forwarder_.counters().asked, kMost);
+    is_quiet = false;
+    wait(equal);
+    for (const Answer& answer : asked) wait(answer);
+    EXPECT_NE(ask(question("one-more")).message, nullptr) << "there is room again";
+}
+
+TEST_F(Forwarder, ClientsAboveTheMostThatMayWaitAreRefused) {
+    std::atomic<bool> is_quiet{true};
+    TestUpstream slow([&](std::span<const uint8_t> query, bool) {
+        return is_quiet ? DnsBytes{} : answer_to(query, 1, 0);
+    });
+    forwarder_.set_servers({slow.server()});
+    std::vector<Answer> waiting(DnsForwarder::kMostWaiting);
+    for (Answer& each : waiting) start(question("a"), each);
+    Answer equal, other;
+    start(question("a"), equal);
+    start(question("b"), other);
+    EXPECT_TRUE(equal.is_there && other.is_there) << "at once";
+    EXPECT_TRUE(equal.message == nullptr && other.message == nullptr);
+    EXPECT_EQ(forwarder_.counters().asked, 1u);
+    is_quiet = false;
+    wait(waiting.back());
+    for (const Answer& each : waiting) EXPECT_NE(each.message, nullptr);
+    EXPECT_NE(ask(question("b")).message, nullptr) << "there is room again";
 }
 
 TEST_F(Forwarder, WithoutServersNobodyIsAsked) {
