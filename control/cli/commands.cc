@@ -55,6 +55,9 @@ constexpr auto kCommands = std::to_array<CliCommandInfo>({
      "write nginx's configuration for the Ingresses, test it and reload",
      "Example: podlanectl ingress config --out /etc/podlane/ingress --watch \\\n"
      "             --reload-pid /etc/podlane/ingress/nginx.pid"},
+    {CliCommand::kIngressStatus, "ingress status", "NAMESPACE/SERVICE",
+     "print the Ingresses' status, with the addresses of the Service before the proxy",
+     "Example: podlanectl ingress status ingress/proxy", false, 1, 1},
     {CliCommand::kResolve, "resolve", "NAME [--type TYPE]",
      "what the cluster's DNS server answers, from the live generation",
      "NAME is whole, without search domains. Names outside of the cluster are not asked for.\n"

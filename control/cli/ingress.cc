@@ -29,11 +29,21 @@ using Json = nlohmann::ordered_json;
 // that there are no Ingresses any more.
 constexpr int kTurnsWithoutIngresses = 30;
 
-Result<void> signal_process(const std::string& pid_file) {
+/// Has nginx reload. A number that nginx left behind may be another process's by now, which a
+/// SIGHUP would end.
+Result<void> signal_nginx(const std::string& pid_file, const std::string& program) {
     pid_t pid = 0;
     std::ifstream file(pid_file);
     if (!file || !(file >> pid) || pid <= 1) {
         return Error{fmt::format("{}: no process id is there, nothing was reloaded", pid_file)};
+    }
+    std::string name;
+    std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
+    // The kernel keeps 15 bytes of it.
+    const std::string nginx = std::filesystem::path(program).filename().string().substr(0, 15);
+    if (name != nginx) {
+        return Error{fmt::format("{}: process {} {}, nothing was reloaded", pid_file, pid,
+                                 name.empty() ? "is gone" : "is " + name + ", not " + nginx)};
     }
     if (::kill(pid, SIGHUP) != 0) {
         return Error{fmt::format("{}: process {}: {}", pid_file, pid, std::strerror(errno))};
@@ -105,7 +115,7 @@ class IngressConfig {
         auto parsed = parse_objects(list.dump(), "podlaned");
         if (!parsed.ok()) return parsed.error();
         const IngressPlan plan = plan_ingresses(parsed->objects, nginx_.class_name);
-        if (plan.ingresses != 0) has_returned_ = true;
+        if (!plan.ingresses.empty()) has_returned_ = true;
         if (had_ingresses_ && !has_returned_ && ++turns_without_ <= kTurnsWithoutIngresses) {
             return {};
         }
@@ -114,12 +124,12 @@ class IngressConfig {
                                             plan.key_pairs, nginx_test(options_.ingress.nginx));
         if (!changed.ok()) return changed.error();
         generation_ = reply.at("generation").get<uint64_t>();
-        had_ingresses_ = plan.ingresses != 0;
+        had_ingresses_ = !plan.ingresses.empty();
         if (changed.value() || is_first_) {
             environment_.out << fmt::format("{}/nginx.conf {}: {} Ingresses, {} hosts\n",
                                             nginx_.folder,
                                             changed.value() ? "written" : "is as it was",
-                                            plan.ingresses, plan.hosts.size() - 1);
+                                            plan.ingresses.size(), plan.hosts.size() - 1);
             environment_.out.flush();
         }
         is_first_ = false;
@@ -131,7 +141,7 @@ class IngressConfig {
         if (!reload_is_due_) return {};
         Result<void> done;
         if (!options_.ingress.reload_pid.empty()) {
-            done = signal_process(options_.ingress.reload_pid);
+            done = signal_nginx(options_.ingress.reload_pid, options_.ingress.nginx);
         } else if (!options_.ingress.reload_command.empty()) {
             done = run_command(options_.ingress.reload_command);
         }

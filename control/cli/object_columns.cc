@@ -57,13 +57,19 @@ std::string service_ports(const Json& service) {
     return or_none(std::move(words));
 }
 
-std::string external_addresses(const Json& service) {
-    if (at(service, "/spec/type") == "ExternalName") return cell(service, "/spec/externalName");
+// Of a Service or an Ingress, by its status.
+std::string balanced_addresses(const Json& object) {
     std::string words;
-    for (const Json& ingress : at(service, "/status/loadBalancer/ingress")) {
+    for (const Json& ingress : at(object, "/status/loadBalancer/ingress")) {
         append_word(words, at(ingress, "/ip").is_null() ? cell(ingress, "/hostname")
                                                         : cell(ingress, "/ip"));
     }
+    return words;
+}
+
+std::string external_addresses(const Json& service) {
+    if (at(service, "/spec/type") == "ExternalName") return cell(service, "/spec/externalName");
+    std::string words = balanced_addresses(service);
     for (const Json& address : at(service, "/spec/externalIPs")) {
         append_word(words, cell_text(address));
     }
@@ -176,7 +182,8 @@ std::vector<ListColumn> object_columns(std::string_view kind) {
         return {name_column(),
                 list_column("CLASS", "/spec/ingressClassName"),
                 {"HOSTS",
-                 [](const Json& ingress) { return each(at(ingress, "/spec/rules"), "/host"); }}};
+                 [](const Json& ingress) { return each(at(ingress, "/spec/rules"), "/host"); }},
+                {"ADDRESS", balanced_addresses}};
     }
     if (kind == "ingressclasses")
         return {name_column(), list_column("CONTROLLER", "/spec/controller")};

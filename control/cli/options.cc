@@ -60,10 +60,13 @@ po::options_description own_options(const CliCommandInfo& info) {
             add("https-port", po::value<uint64_t>()->value_name("N"), "default 443");
             add("access-log", text("FILE"), "nginx's log of requests (default off)");
             add("nginx", text("PROGRAM"), "tests the configuration (default nginx)");
-            add("reload-pid", text("FILE"), "after a change: SIGHUP to the process in FILE");
+            add("reload-pid", text("FILE"), "after a change: SIGHUP to the nginx in FILE");
             add("reload-command", text("COMMAND"), "after a change: run COMMAND with /bin/sh");
             add("watch,w", "stay, and follow the objects");
             add("count", po::value<uint64_t>()->value_name("N"), "with --watch: end after N times");
+            break;
+        case CliCommand::kIngressStatus:
+            add("class", text("NAME"), "the class of the Ingresses (default podlane)");
             break;
         case CliCommand::kExplain:
             add("from", text("NAMESPACE/POD|IP|port:NAME")->required(), "who sends the packet");
@@ -195,7 +198,8 @@ std::string take_words(const CliCommandInfo& info, const std::vector<std::string
         return fmt::format("unexpected \"{}\"", words[info.most_words]);
     }
     if (words.empty()) return {};
-    if (info.command == CliCommand::kPodAdd || info.command == CliCommand::kPodDel) {
+    if (info.command == CliCommand::kPodAdd || info.command == CliCommand::kPodDel ||
+        info.command == CliCommand::kIngressStatus) {
         options.name = words[0];
         const size_t slash = options.name.find('/');
         const bool is_whole =
@@ -229,7 +233,6 @@ void take(const po::variables_map& values, const char* name, T& to) {
 std::string take_ingress_values(const po::variables_map& values, IngressConfigOptions& to) {
     const auto text = [&](const char* name, std::string& where) { take(values, name, where); };
     text("out", to.folder);
-    text("class", to.class_name);
     text("access-log", to.access_log);
     text("nginx", to.nginx);
     text("reload-pid", to.reload_pid);
@@ -258,6 +261,7 @@ std::string take_values(const po::variables_map& values, CliOptions& options) {
     text("to", options.to);
     text("proto", options.protocol);
     text("type", options.type);
+    text("class", options.ingress.class_name);
     texts("filename", options.files);
     texts("address", options.addresses);
     options.watch = values.count("watch") != 0;

@@ -25,6 +25,7 @@ enum class CliCommand : uint8_t {
     kDrops,
     kExplain,
     kIngressConfig,
+    kIngressStatus,
     kResolve,
     kHealth,
     kVersion,

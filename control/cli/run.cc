@@ -10,6 +10,7 @@
 
 #include "control/cli/documents.h"
 #include "control/cli/ingress.h"
+#include "control/cli/ingress_status.h"
 #include "control/cli/kinds.h"
 #include "control/cli/listing.h"
 #include "control/cli/options.h"
@@ -57,6 +58,7 @@ const char* method_of(CliCommand command) {
         case CliCommand::kExplain:
             return "explain";
         case CliCommand::kIngressConfig:
+        case CliCommand::kIngressStatus:
             return "ingress.objects";
         case CliCommand::kResolve:
             return "resolve";
@@ -135,6 +137,7 @@ std::string table_of(const CliOptions& options, const Json& reply) {
         case CliCommand::kExplain:
             return explain_text(reply);
         case CliCommand::kIngressConfig:  // ingress.h writes files instead
+        case CliCommand::kIngressStatus:  // ingress_status.h prints objects
             break;
         case CliCommand::kResolve:
             return resolve_text(reply);
@@ -231,6 +234,9 @@ int show_version(const CliOptions& options, Result<RpcClient> client, CliEnviron
 int run_command(const CliOptions& options, CliEnvironment& environment) {
     if (options.command == CliCommand::kIngressConfig) {
         return run_ingress_config(options, environment);
+    }
+    if (options.command == CliCommand::kIngressStatus) {
+        return run_ingress_status(options, environment);
     }
     const Result<Json> params = params_of(options, environment.in);
     if (!params) return fail(environment, params.error());

@@ -9,7 +9,8 @@ namespace podlane::control {
 namespace {
 
 // Long host names need large buckets; without proxy_next_upstream's retries a request is never
-// carried out twice.
+// carried out twice. The dataplane refuses connections to a Service without a ready endpoint: what
+// failed before a byte was sent is nginx's 502, and 503 to the client; a backend's own 502 passes.
 constexpr std::string_view kHttp = R"(
     server_tokens off;
     server_names_hash_bucket_size 512;
@@ -27,6 +28,7 @@ constexpr std::string_view kHttp = R"(
     proxy_http_version 1.1;
     proxy_connect_timeout 5s;
     proxy_next_upstream off;
+    error_page 502 = @podlane_unreached;
     proxy_redirect off;
     proxy_set_header Host $http_host;
     proxy_set_header Upgrade $http_upgrade;
@@ -36,6 +38,15 @@ constexpr std::string_view kHttp = R"(
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Forwarded-Port $server_port;
     proxy_set_header X-Forwarded-Proto $scheme;
+)";
+
+constexpr std::string_view kUnreached = R"(
+        location @podlane_unreached {
+            if ($upstream_bytes_sent = "0") {
+                return 503;
+            }
+            return 502;
+        }
 )";
 
 /// A wildcard stands for one label, which nginx's own wildcards do not.
@@ -105,6 +116,7 @@ void add_server(std::string& out, const IngressHost& host, const NginxOptions& o
         out += "        ssl_reject_handshake on;\n";
     }
     add_locations(out, host);
+    out += kUnreached;
     out += "    }\n";
 }
 

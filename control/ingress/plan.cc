@@ -12,17 +12,44 @@ namespace podlane::control {
 
 namespace {
 
-/// The characters that need no thought in any proxy's configuration: those of RFC 3986's paths
-/// without $ ; ' and percent-encoding.
-bool is_servable(std::string_view path) {
-    constexpr std::string_view kAlso = "/-._~!&()*+,=:@";
-    const bool is_plain = std::ranges::all_of(path, [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kAlso.find(c) != std::string_view::npos;
-    });
-    const std::string closed = std::string(path) + '/';
-    return is_plain && path.find("//") == std::string_view::npos &&
-           closed.find("/./") == std::string::npos && closed.find("/../") == std::string::npos;
+/// As long as a path may be: far below what a proxy takes for one word of its configuration.
+constexpr size_t kMostPathBytes = 1024;
+/// Outside of it: what ends a quoted word, or changes the meaning of what stands behind.
+constexpr std::string_view kNeverInPaths = "\"\\";
+
+int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// The path with its percent-encoding undone (RFC 3986 section 2.1), as that of a request is before
+/// it is matched. None: it is not served. %2F is no element's end and yet looks like one, so that
+/// Kubernetes' validation refuses it as well, as it does //, /./ and /../.
+std::optional<std::string> servable_path(std::string_view path) {
+    std::string out;
+    for (size_t i = 0; i < path.size(); ++i) {
+        char c = path[i];
+        if (c == '%') {
+            const int high = i + 2 < path.size() ? hex_digit(path[i + 1]) : -1;
+            const int low = i + 2 < path.size() ? hex_digit(path[i + 2]) : -1;
+            if (high < 0 || low < 0) return std::nullopt;
+            c = static_cast<char>(high * 16 + low);
+            if (c == '/') return std::nullopt;
+            i += 2;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f || kNeverInPaths.find(c) != std::string_view::npos) {
+            return std::nullopt;
+        }
+        out += c;
+    }
+    const std::string closed = out + '/';
+    if (out.size() > kMostPathBytes || out.find("//") != std::string::npos ||
+        closed.find("/./") != std::string::npos || closed.find("/../") != std::string::npos) {
+        return std::nullopt;
+    }
+    return out;
 }
 
 /// A path as it may stand in a line for people.
@@ -74,7 +101,9 @@ class Planner {
                               std::string_view(i->creation_timestamp), i->meta.namespaced_name());
         };
         std::ranges::sort(ingresses_, {}, age);
-        plan_.ingresses = ingresses_.size();
+        for (const Ingress* each : ingresses_) {
+            plan_.ingresses.push_back(each->meta.namespaced_name());
+        }
         hosts_[""];
         for (const Ingress* ingress : ingresses_) add_rules(*ingress);
         for (const Ingress* ingress : ingresses_) add_tls(*ingress);
@@ -155,22 +184,24 @@ class Planner {
 
     void add_path(const Ingress& ingress, const std::string& name, IngressHost& host,
                   const IngressPath& path) {
-        if (!is_servable(path.path)) {
-            warn(ingress, fmt::format("path \"{}\" is not served: only letters, digits and "
-                                      "/-._~!&()*+,=:@ are, without //, /./ and /../",
-                                      shown(path.path)));
+        const auto servable = servable_path(path.path);
+        if (!servable) {
+            warn(ingress,
+                 fmt::format("path \"{}\" is not served: it must be without control characters, "
+                             "\", \\, %2F, //, /./ and /../, and of at most {} bytes",
+                             shown(path.path), kMostPathBytes));
             return;
         }
         const bool is_exact = path.type == PathType::kExact;
-        std::string key = path.path;
+        std::string key = *servable;
         if (!is_exact && key.ends_with('/')) key.pop_back();
         IngressTarget made = target(ingress, path.backend);
         auto& paths = is_exact ? host.exact : host.prefix;
         const auto [at, is_new] = paths.try_emplace(key, made);
         if (is_new || at->second.address == made.address) return;
-        warn(ingress,
-             fmt::format("path {} of {} is taken: {} has it", path.path.empty() ? "/" : path.path,
-                         shown_host(name), at->second.origin));
+        warn(ingress, fmt::format("path {} of {} is taken: {} has it",
+                                  path.path.empty() ? "/" : shown(path.path), shown_host(name),
+                                  at->second.origin));
     }
 
     /// The default backend of an Ingress is that of its hosts, and the oldest one everybody's.

@@ -33,21 +33,22 @@ struct IngressKeyPair {
 /// One host and what is served under it.
 struct IngressHost {
     std::string name;                             ///< may begin with "*."; "" = every other host
-    std::map<std::string, IngressTarget> exact;   ///< by the whole path
+    std::map<std::string, IngressTarget> exact;   ///< by the whole path, percent-decoded
     std::map<std::string, IngressTarget> prefix;  ///< by elements; no / at the end, "" = all
     std::optional<IngressTarget> fallback;        ///< where no path matches; none: answered 404
     std::string key_pair;                         ///< file of `key_pairs`; "" = no TLS
 
-    /// Where a request for `path` goes; none: answered 404. Exact before prefix, then the longest
-    /// (kubernetes.io/docs/concepts/services-networking/ingress, "Multiple matches").
+    /// Where a request for `path`, percent-decoded, goes; none: answered 404. Exact before prefix,
+    /// then the longest (kubernetes.io/docs/concepts/services-networking/ingress, "Multiple
+    /// matches").
     [[nodiscard]] const IngressTarget* find(std::string_view path) const;
 };
 
 struct IngressPlan {
     std::vector<IngressHost> hosts;  ///< by name; the first is always "", every other host
     std::vector<IngressKeyPair> key_pairs;
-    std::vector<std::string> warnings;  ///< what is not served as asked, one line each
-    size_t ingresses = 0;               ///< of this class
+    std::vector<std::string> warnings;      ///< what is not served as asked, one line each
+    std::vector<NamespacedName> ingresses;  ///< of this class, the older first
 };
 
 /// Plans the Ingresses of a class among `objects`, with the Services, Secrets and IngressClasses

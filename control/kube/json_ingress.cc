@@ -65,13 +65,20 @@ Json to_json(const Ingress& ingress) {
         spec["rules"] =
             list_of(ingress.rules, [](const IngressRule& rule) { return to_json(rule); });
     }
-    if (ingress.tls.empty()) return out;
-    spec["tls"] = list_of(ingress.tls, [](const IngressTls& tls) {
-        Json entry = Json::object();
-        if (!tls.hosts.empty()) entry["hosts"] = tls.hosts;
-        set_text(entry, "secretName", tls.secret_name);
-        return entry;
-    });
+    if (!ingress.tls.empty()) {
+        spec["tls"] = list_of(ingress.tls, [](const IngressTls& tls) {
+            Json entry = Json::object();
+            if (!tls.hosts.empty()) entry["hosts"] = tls.hosts;
+            set_text(entry, "secretName", tls.secret_name);
+            return entry;
+        });
+    }
+    if (!ingress.addresses.empty()) {
+        out["status"]["loadBalancer"]["ingress"] =
+            list_of(ingress.addresses, [](const std::string& text) {
+                return Json{{parse_ip(text) ? "ip" : "hostname", text}};
+            });
+    }
     return out;
 }
 

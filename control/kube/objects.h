@@ -335,6 +335,8 @@ struct Ingress {
     std::optional<IngressBackend> default_backend;
     std::vector<IngressRule> rules;
     std::vector<IngressTls> tls;
+    std::vector<std::string>
+        addresses;  ///< status.loadBalancer.ingress: ips and hostnames, to show
 
     friend bool operator==(const Ingress&, const Ingress&) = default;
 };

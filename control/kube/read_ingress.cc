@@ -130,6 +130,13 @@ ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems
         tls.secret_name = read_name(tls_fields, "secretName", is_dns_subdomain, "a Secret's name");
         ingress->tls.push_back(std::move(tls));
     }
+    Fields balancer = fields.fields("status").fields("loadBalancer");
+    for (const Value& item : balancer.list("ingress")) {
+        Fields entry(&item, problems, Keys::kLax);
+        const std::string ip = entry.string("ip");
+        const std::string text = ip.empty() ? entry.string("hostname") : ip;
+        if (!text.empty()) ingress->addresses.push_back(text);
+    }
     return ingress;
 }
 

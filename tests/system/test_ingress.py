@@ -177,6 +177,8 @@ def paths(report, cluster):
     rules.append(rule("*.wild.example.com", ("Prefix", "/", "s1")))
     rules.append(rule("exact.wild.example.com", ("Prefix", "/", "s2")))
     rules.append(rule("lost.example.com", ("Prefix", "/", "nowhere")))
+    rules.append(rule("encoded.example.com", ("Exact", "/a%20b", "s1"),
+                      ("Prefix", "/caf%C3%A9", "s2"), ("Prefix", "/$host;{}#", "s3")))
     rules.append(rule("", ("Prefix", "/all", "s3")))
     cluster.apply(ingress("table", rules))
     wait_for(cluster, "row0.example.com", "/", "s1")
@@ -193,7 +195,9 @@ def paths(report, cluster):
             ("exact.wild.example.com", "/", "s2"), ("wild.example.com", "/", 404),
             ("a.b.wild.example.com", "/", 404), ("a.b.wild.example.com", "/all/x", "s3"),
             ("nobody.example.org", "/all", "s3"), ("row0.example.org", "/", 404),
-            ("lost.example.com", "/x", 503)):
+            ("encoded.example.com", "/a%20b", "s1"), ("encoded.example.com", "/%61%20b", "s1"),
+            ("encoded.example.com", "/a%2520b", 404), ("encoded.example.com", "/caf%c3%a9/x", "s2"),
+            ("encoded.example.com", "/$host;%7b}%23/x", "s3"), ("lost.example.com", "/x", 503)):
         with report.check(f"http://{host}{path} gets {wanted}"):
             expect_equal(answers(cluster, [(host, path)]), [wanted])
 
@@ -278,7 +282,31 @@ def tls(report, cluster, proxy):
         expect('"tls.key":' in shown and "default/shop" in shown, shown[:400])
 
 
-def reloads(report, cluster, proxy):
+def updates(report, cluster):
+    """An Ingress that changes: what it no longer says is not served."""
+    cluster.apply(ingress("moving", [rule("moving.example.com", ("Prefix", "/old", "s1"))]))
+    wait_for(cluster, "moving.example.com", "/old", "s1")
+    cluster.apply(ingress("moving", [rule("moving.example.com", ("Prefix", "/new", "s2"))]))
+    with report.check("a changed path is served, the former one is not"):
+        wait_for(cluster, "moving.example.com", "/new", "s2")
+        expect_equal(answers(cluster, [("moving.example.com", "/old")]), [404])
+    with report.check("a host with TLS that gets another name is served with its certificate"):
+        cas = {}
+        for name in ("before", "after"):
+            cas[name], secret = key_pair(name)
+            host = f"{name}.example.com"
+            cluster.apply(secret, ingress("renamed", [rule(host, ("Prefix", "/", "s1"))],
+                                          tls=[{"hosts": [host], "secretName": name}]))
+            wait_for(cluster, host, "/", "s1")
+            expect_equal(https(cluster, name, cas[name]).returncode, 0, name)
+        expect_equal(https(cluster, "before", cas["before"]).returncode, 35, "the former name")
+    with report.check("a removed Ingress is not served"):
+        for node in cluster.nodes.values():
+            node.ctl("delete", "ingress", "default/moving")
+        wait_for(cluster, "moving.example.com", "/new", 404)
+
+
+def reloads(report, cluster, proxy, ends):
     """Changes under load: no request is lost, and one that is under way ends well."""
     cluster.apply(ingress("load", [rule("load.example.com", ("Prefix", "/", "s1"))]))
     wait_for(cluster, "load.example.com", "/", "s1")
@@ -296,9 +324,16 @@ def reloads(report, cluster, proxy):
     for number in range(4):
         time.sleep(1.2)
         who = f"s{number % 2 + 1}"
+        # As in a rolling update: one goes, serving the last of what it has, and the other comes.
+        leaving = {"ready": False, "serving": True, "terminating": True}
+        for which in (1, 2):
+            turned = [{**end, "conditions": leaving} if place == number % 2 else end
+                      for place, end in enumerate(ends)]
+            cluster.apply(objects.endpoint_slice(f"s{which}", turned,
+                                                 [("http", "TCP", 8000 + which)]))
         cluster.apply(ingress("load", [rule("load.example.com", ("Prefix", "/", who),
                                             ("Prefix", f"/turn{number}", "s3"))]))
-    with report.check("20 clients on new connections lose no request while the Ingress changes"):
+    with report.check("20 clients lose no request while the Ingress and endpoints change"):
         seen = lab.result_of(load, 30)
         report.note(f"{seen['done']} requests")
         expect_equal(seen["failed"], 0, f"of {seen['done']}: {seen['failures']}")
@@ -308,6 +343,42 @@ def reloads(report, cluster, proxy):
         expect_equal(lab.result_of(slow, 30)[0], 200)
     with report.check("a WebSocket lives through the reloads"):
         expect_equal(lab.result_of(socket, 30)["echoed"], 14)
+
+
+def unavailable(report, cluster, ends):
+    """503: there is nobody to ask. 502: somebody was asked and gave no good answer."""
+    name, host = "idle", "idle.example.com"
+    cluster.apply(objects.service(name, ["10.96.1.9"], [objects.port(80, 8001, name="http")]),
+                  ingress(name, [rule(host, ("Prefix", "/", name))]))
+    wait_for(cluster, host, "/", 503)
+    with report.check("a Service without an endpoint answers 503"):
+        expect_equal(answers(cluster, [(host, "/")] * 20), [503] * 20)
+    with report.check("and is served with the first request after it has one"):
+        cluster.apply(objects.endpoint_slice(name, ends, [("http", "TCP", 8001)]))
+        expect_equal(answers(cluster, [(host, "/")]), ["s1"])
+    with report.check("a backend's own 502 and 503 are passed on, and one that hangs up is a 502"):
+        expect_equal(answers(cluster, [(host, "/status/502"), (host, "/status/503"),
+                                       (host, "/hangup")]), [502, 503, 502])
+    with report.check("503 again when its last endpoint is not ready"):
+        gone = [{**end, "conditions": {"ready": False, "serving": False}} for end in ends]
+        cluster.apply(objects.endpoint_slice(name, gone, [("http", "TCP", 8001)]))
+        expect_equal(answers(cluster, [(host, "/")]), [503])
+
+
+def stale_pid(report, proxy):
+    """The number in the pid file may be anybody's by now."""
+    other = proxy.namespace.spawn(["sleep", "60"])
+    with report.check("a process that is not nginx is not signalled, and is named"):
+        folder, pid_file = "/run/lab/stale", "/run/lab/stale.pid"
+        with open(pid_file, "w", encoding="utf-8") as file:
+            file.write(f"{other.popen.pid}\n")
+        done = proxy.config("--reload-pid", pid_file, folder=folder, check=False)
+        number = other.popen.pid
+        expect_equal((done.returncode, done.stderr.splitlines()[-1]),
+                     (1, f"error: {pid_file}: process {number} is sleep, not nginx, nothing was "
+                         "reloaded"))
+        expect(other.popen.poll() is None, "it got the signal")
+    other.stop()
 
 
 def faults(report, cluster, proxy):
@@ -348,13 +419,17 @@ def faults(report, cluster, proxy):
 def tests(report, options, cluster):
     proxy = Proxy(cluster)
     golden(report, cluster, proxy)
-    cluster.apply(*backends(cluster), *front(proxy))
+    served = backends(cluster)
+    cluster.apply(*served, *front(proxy))
     proxy.start()
     try:
         paths(report, cluster)
         everywhere(report, cluster)
+        unavailable(report, cluster, served[1]["endpoints"])
         tls(report, cluster, proxy)
-        reloads(report, cluster, proxy)
+        updates(report, cluster)
+        reloads(report, cluster, proxy, served[1]["endpoints"])
+        stale_pid(report, proxy)
         faults(report, cluster, proxy)
     except (CommandFailed, TimeoutError):
         for name in ("nginx", "watch"):

@@ -16,7 +16,8 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with what it saw; /slow takes its time; an upgrade gets an echo."""
+    """Answers with what it saw; /slow takes its time, /status/N fails with N, /hangup says
+    nothing; an upgrade gets an echo."""
 
     protocol_version = "HTTP/1.1"
 
@@ -26,6 +27,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/slow":
             time.sleep(2)
+        if self.path == "/hangup":
+            self.close_connection = True
+            return
+        if self.path.startswith("/status/"):
+            self.send_error(int(self.path.split("/")[2]))
+            return
         seen = {"server": f"{self.server.name}:{self.server.server_port}", "path": self.path,
                 "headers": {key.lower(): value for key, value in self.headers.items()}}
         body = json.dumps(seen).encode()

@@ -1,4 +1,8 @@
 #include "control/cli/ingress.h"
+#include "control/cli/ingress_status.h"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <csignal>
 #include <fstream>
@@ -28,8 +32,11 @@ class IngressConfigTest : public ServerFixture {
         set_host("a.b");
         hangups = 0;
         std::signal(SIGHUP, [](int) { hangups = hangups + 1; });
+        name_process("true");
     }
     ~IngressConfigTest() override { std::signal(SIGHUP, SIG_DFL); }
+
+    static void name_process(const char* name) { prctl(PR_SET_NAME, name); }
 
     /// One Ingress with a path of this host; none without a host.
     void set_host(const std::string& host, const std::string& path = "/") {
@@ -116,6 +123,22 @@ TEST_F(IngressConfigTest, AReloadThatFailedIsTriedAgainAndToldOnce) {
     EXPECT_EQ(run({"--reload-pid", pid}), 1);
 }
 
+TEST_F(IngressConfigTest, AProcessThatIsNotNginxIsNotSignalled) {
+    start();
+    const std::string pid = own_pid_file();
+    name_process("postgres");
+    EXPECT_EQ(run({"--reload-pid", pid}), 1);
+    EXPECT_EQ(err_.str(), fmt::format("error: {}: process {} is postgres, not true, nothing was "
+                                      "reloaded\n",
+                                      pid, getpid()));
+    EXPECT_EQ(hangups, 0);
+    err_.str("");
+    set_host("c.d");
+    std::ofstream(pid) << "4194305";  // above the largest that Linux gives
+    EXPECT_EQ(run({"--reload-pid", pid}), 1);
+    EXPECT_EQ(err_.str(), "error: " + pid + ": process 4194305 is gone, nothing was reloaded\n");
+}
+
 TEST_F(IngressConfigTest, ARefusedConfigurationLeavesTheOldOne) {
     start();
     EXPECT_EQ(run({}), 0);
@@ -135,10 +158,10 @@ TEST_F(IngressConfigTest, ARefusedConfigurationLeavesTheOldOne) {
 }
 
 TEST_F(IngressConfigTest, WhatIsNotServedIsAWarningAndTheRestIsServed) {
-    set_host("a.b", "/x;y");
+    set_host("a.b", "/x%22y");
     start();
     EXPECT_EQ(run({}), 0);
-    EXPECT_EQ(err_.str().find("warning: Ingress default/i: path \"/x;y\" is not served"), 0U);
+    EXPECT_EQ(err_.str().find("warning: Ingress default/i: path \"/x%22y\" is not served"), 0U);
     EXPECT_TRUE(serves("a.b"));
 }
 
@@ -179,6 +202,41 @@ TEST_F(IngressConfigTest, PathsThatNginxWouldReadAsSomethingElseAreRefused) {
         err_.str(),
         "error: /a b;: only letters, digits and /-._ are allowed in a path that nginx is told\n");
     EXPECT_EQ(run({"--class", "A b"}), 1);
+}
+
+TEST_F(IngressConfigTest, StatusGivesEachIngressTheAddressesOfTheServiceBeforeTheProxy) {
+    ordered_json service{{"metadata", {{"name", "proxy"}}},
+                         {"spec", {{"externalIPs", {"198.51.100.9"}}}}};
+    methods_.add("get", [&](RpcRequest& request) -> RpcResult {
+        const std::string name(request.params.text("name"));
+        const std::string kind(request.params.text("kind"));
+        if (auto failure = request.params.failure()) return *failure;
+        if (name != "a/proxy") return RpcFailure{rpc_code::kNotFound, "there is no " + name};
+        return ordered_json{{"kind", kind}, {"items", {service}}};
+    });
+    start();
+    const auto status = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"ingress", "status"});
+        out_.str("");
+        CliEnvironment environment{.in = in_, .out = out_, .err = err_, .default_socket = path_};
+        return run_podlanectl(words, environment);
+    };
+    const auto addresses = [&] {
+        EXPECT_EQ(status({"a/proxy"}), 0) << err_.str();
+        const auto list = ordered_json::parse(out_.str());
+        EXPECT_EQ(list["items"].size(), 1U);
+        EXPECT_EQ(list["items"][0]["metadata"]["name"], "i");
+        EXPECT_FALSE(list["items"][0].contains("spec")) << "the status alone is to be changed";
+        return list["items"][0]["status"]["loadBalancer"]["ingress"].dump();
+    };
+    EXPECT_EQ(addresses(), R"([{"ip":"198.51.100.9"}])");
+    service["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.0.2.1"}, {"ipMode", "VIP"}},
+                                                    {{"hostname", "lb.example.org"}}};
+    EXPECT_EQ(addresses(), R"([{"ip":"192.0.2.1"},{"hostname":"lb.example.org"}])");
+    EXPECT_EQ(status({"a/proxy", "--class", "other"}), 0);
+    EXPECT_EQ(status({"a/none"}), 1);
+    EXPECT_EQ(err_.str(), "error: there is no a/none\n");
+    EXPECT_EQ(status({"proxy"}), 2) << "without a namespace";
 }
 
 }  // namespace

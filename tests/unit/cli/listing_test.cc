@@ -115,9 +115,11 @@ TEST(Listing, PoliciesNamespacesAndIngresses) {
     EXPECT_EQ(list_text("namespaces", json(R"([{"metadata": {"name": "a"}}])"), false),
               "NAME\na\n");
     EXPECT_EQ(list_text("ingresses", json(R"([{"metadata": {"name": "i", "namespace": "a"},
-                "spec": {"ingressClassName": "nginx", "rules": [{"host": "x.org"}, {}]}}])"),
+                "spec": {"ingressClassName": "nginx", "rules": [{"host": "x.org"}, {}]},
+                "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"},
+                                                        {"hostname": "lb.x.org"}]}}}])"),
                         false),
-              "NAME   CLASS   HOSTS\na/i    nginx   x.org\n");
+              "NAME   CLASS   HOSTS   ADDRESS\na/i    nginx   x.org   192.0.2.1,lb.x.org\n");
 }
 
 TEST(Listing, LiveStateIsLinedUp) {

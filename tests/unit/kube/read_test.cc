@@ -287,8 +287,10 @@ spec:
           - {path: /a, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}
           - {pathType: ImplementationSpecific, backend: {resource: {kind: Bucket, name: b}}}
   tls: [{hosts: [a.example.org], secretName: cert}]
+status: {loadBalancer: {ingress: [{ip: 192.0.2.1}, {hostname: lb.example.org}]}}
 )");
     EXPECT_EQ(ingress->class_name, "nginx");
+    EXPECT_EQ(ingress->addresses, (std::vector<std::string>{"192.0.2.1", "lb.example.org"}));
     EXPECT_EQ(ingress->default_backend->port.name, "http");
     ASSERT_EQ(ingress->rules.at(0).paths.size(), 1U);
     EXPECT_EQ(ingress->rules[0].paths[0].backend.port.number, 80);
