@@ -15,6 +15,7 @@ CODE = (".h", ".cc", ".py", ".sh")
 # The composition root joins the two sides and sees this header of the dataplane alone.
 COMPOSITION_ROOT = ("control/daemon/", "control/main.cc")
 DATAPLANE_DOOR = "dataplane/runtime.h"
+CONFORMANCE = "docs/conformance.md"
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 
@@ -164,6 +165,40 @@ def links(tree):
                 yield f"{path}: links to {target}, which is not there"
 
 
+def _claims(tree):
+    """(line, what it claims to have) of each scenario in the list of Kubernetes' own tests."""
+    for number, line in enumerate(tree.text(CONFORMANCE).split("\n"), 1):
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if line.startswith("|") and len(cells) == 2 and cells[0] not in ("scenario", "---|---"):
+            yield number, cells[1]
+
+
+def conformance(tree):
+    """Each scenario of docs/conformance.md says why it is not kept, or names tests that are there:
+    files, functions of theirs in backquotes, and checks of theirs in quotes."""
+    by_name = {os.path.basename(path): path for path in tree.under("tests", endings=(".py", ".cc"))}
+    for number, claim in _claims(tree):
+        where = f"{CONFORMANCE}:{number}"
+        words = re.findall(r"`([^`]+)`", claim)
+        files = [by_name.get(os.path.basename(word)) for word in words
+                 if word.endswith((".py", ".cc"))]
+        if claim.startswith("not kept, because "):
+            continue
+        if not files and not claim.startswith("model"):
+            yield f"{where}: names no test"
+        if None in files:
+            yield f"{where}: names a test file that is not there"
+            continue
+        # A sentence may go over the end of a line of code.
+        text = "\n".join(re.sub(r'"\s*\n\s*f?"', "", tree.text(path)) for path in files)
+        for phrase in re.findall(r'"([^"]+)"', claim):
+            if not all(part.strip(" ,") in text for part in phrase.split("...")):
+                yield f'{where}: no check "{phrase}" is in its tests'
+        for word in words:
+            if re.fullmatch(r"\w+", word) and not re.search(rf"\bdef {word}\(|, {word}\)", text):
+                yield f"{where}: no function {word} is in its tests"
+
+
 def _examples(tree):
     """(where, text) of each node configuration in configs/ and in the documents' yaml blocks."""
     for path in tree.under("configs", endings=(".yaml", ".yml")):
@@ -202,6 +237,7 @@ RULES = [
     ("nothing is left for later", unfinished),
     ("the sources are formatted", formatting),
     ("links in the documents lead somewhere", links),
+    ("scenarios of Kubernetes' own tests name tests that are there", conformance),
     ("the configuration examples load", configurations),
 ]
 

@@ -128,9 +128,33 @@ def datagrams(report, cluster, family, here, there):
         expect_equal(asked(), {here.name})
 
 
+def host_ports(report, cluster, here, there, third):
+    """One hostPort of two pods of a node, told apart by hostIP and by protocol."""
+    node = cluster.nodes["b"]
+    number = 30190
+
+    def pod(one, target, protocol, family):
+        return objects.pod(f"host-port-{one.name}-{protocol}".lower(), one.addresses,
+                           one.node.name, ports=[
+            {"containerPort": target, "hostPort": number, "protocol": protocol,
+             "hostIP": node.address(family)}])
+
+    cluster.apply(pod(there, lab.LINES, "TCP", 4), pod(third, lab.LINES, "TCP", 6),
+                  pod(third, lab.UDP, "UDP", 4))
+    for who, client in (("outside", cluster.outside), ("a pod elsewhere", here.namespace)):
+        with report.check(f"{who}: one hostPort at two hostIPs leads to two pods"):
+            expect_equal([set(servers(client, node.address(family), number)) for family in (4, 6)],
+                         [{there.name}, {third.name}])
+        with report.check(f"{who}: and by another protocol to a third one"):
+            answers = lab.call(client, "ask_udp", address=node.address(4), port=number, count=3,
+                               timeout=0.5)["answers"]
+            expect_equal({server for server, _ in answers}, {third.name})
+
+
 @lab.with_cluster()
 def tests(report, _options, cluster):
     here, there = cluster.pod("a", "here"), cluster.pod("b", "there")
+    third = cluster.pod("b", "third")
     cluster.apply(*(objects.with_zone(node, f"zone-{node['metadata']['name'][-1]}")
                     for node in cluster.node_objects()))
     for family in FAMILIES:
@@ -138,6 +162,7 @@ def tests(report, _options, cluster):
         labels_and_life(report, cluster, family, here, there)
         distribution(report, cluster, family, here, there)
         datagrams(report, cluster, family, here, there)
+    host_ports(report, cluster, here, there, third)
 
 
 if __name__ == "__main__":
