@@ -365,6 +365,21 @@ def unavailable(report, cluster, ends):
         expect_equal(answers(cluster, [(host, "/")]), [503])
 
 
+def status(report, cluster, proxy):
+    with report.check("ingress status gives each Ingress the address of the Service before nginx"):
+        shown = json.loads(proxy.node.ctl("ingress", "status", "default/ingress").stdout)["items"]
+        names = {item["metadata"]["name"] for item in shown}
+        expect({"table", "tls"} <= names, f"of {names}")
+        for item in shown:
+            expect_equal(item["status"]["loadBalancer"]["ingress"], [{"ip": BALANCER}])
+    with report.check("get ingresses shows the address that an Ingress's status has"):
+        made = ingress("shown", [rule("shown.example.com", ("Prefix", "/", "s1"))])
+        cluster.apply({**made, "status": shown[0]["status"]})
+        listing = proxy.node.ctl("get", "ingresses").stdout
+        expect(any(line.split()[0] == "default/shown" and line.split()[-1] == BALANCER
+                   for line in listing.splitlines()), listing)
+
+
 def stale_pid(report, proxy):
     """The number in the pid file may be anybody's by now."""
     other = proxy.namespace.spawn(["sleep", "60"])
@@ -429,6 +444,7 @@ def tests(report, options, cluster):
         tls(report, cluster, proxy)
         updates(report, cluster)
         reloads(report, cluster, proxy, served[1]["endpoints"])
+        status(report, cluster, proxy)
         stale_pid(report, proxy)
         faults(report, cluster, proxy)
     except (CommandFailed, TimeoutError):

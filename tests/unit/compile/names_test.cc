@@ -138,6 +138,7 @@ endpoints:
 - {addresses: [10.244.1.5], hostname: db-0}
 - {addresses: [10.244.2.6]}
 - {addresses: [10.244.2.7], hostname: db-2, conditions: {ready: false}}
+- {addresses: [10.244.2.8], hostname: db-3, conditions: {ready: false, serving: true, terminating: true}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
