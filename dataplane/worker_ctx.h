@@ -76,6 +76,8 @@ struct alignas(kCacheLine) WorkerCtx {
     };
     std::array<Asked, 64> asked{};
 
+    uint64_t port_search_ms = 0;  ///< when one may be made again where none was found
+
     /// ICMP errors that may still be sent, RFC 1812 section 4.3.2.8; see may_notify().
     uint32_t notice_tokens = kNoticeBurst;
     uint64_t notice_ms = 0;

@@ -161,6 +161,16 @@ std::string services_text(const Json& services) {
     return table.text();
 }
 
+// Destinations that ran out of source ports; nothing where none did.
+std::string exhausted_text(const Json& exhausted) {
+    Table table({{"PROTOCOL"}, {"NO-PORT-FREE-FROM"}, {"TO"}, {"REFUSED", true}});
+    for (const Json& one : exhausted) {
+        table.add(
+            {cell(one, "/protocol"), cell(one, "/from"), cell(one, "/to"), cell(one, "/refused")});
+    }
+    return table.empty() ? "" : table.text() + '\n';
+}
+
 std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>& before) {
     std::vector<Table::Column> columns{{"DROPPED"}, {"PACKETS", true}};
     if (before) columns.push_back({"PPS", true});
@@ -216,6 +226,7 @@ std::string stats_text(const Json& reply, const std::optional<StatsBefore>& befo
     text += flows_text(at(reply, "/flows"), before) + '\n';
     const Json& services = at(reply, "/services");
     if (!services.empty()) text += services_text(services) + '\n';
+    text += exhausted_text(at(reply, "/snat/exhausted"));
     if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns")) + '\n';
     return text + drop_counts_text(at(reply, "/drops"), before);
 }

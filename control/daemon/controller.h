@@ -18,6 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/daemon/explain.h"
 #include "control/daemon/live_view.h"
+#include "control/daemon/snat_watch.h"
 #include "control/daemon/tap_maker.h"
 #include "control/dns/name_server.h"
 #include "control/kube/parse.h"
@@ -100,7 +101,7 @@ class Controller {
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
     /// generation waits for publish_pending(), so that a burst of news costs one.
     void handle_events();
-    /// Lets time pass: neighbours, learned addresses. Some ten times a second.
+    /// Lets time pass: neighbours, learned addresses, source ports. Some ten times a second.
     void tick();
     [[nodiscard]] bool has_pending() const noexcept { return pending_; }
     /// Publishes what handle_events() and tick() left; harmless when there is nothing.
@@ -189,6 +190,7 @@ class Controller {
     std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
     std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
     std::set<IpAddress> routed_;                    ///< have a route of the kernel
+    SnatWatch snat_watch_;
     bool pending_ = false;
     unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };

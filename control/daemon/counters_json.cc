@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "control/daemon/snat_watch.h"
+
 namespace podlane::control {
 
 namespace {
@@ -132,6 +134,7 @@ Json stats_json(const LiveView& live) {
               {"evicted", flows.evicted},
               {"refused", flows.refused}}},
             {"affinity", affinity_json(live.dataplane)},
+            {"snat", snat_json(live.dataplane)},
             {"services", services_json(live)},
             {"loadBalancer",
              {{"assigned", live.addresses.totals().assigned},

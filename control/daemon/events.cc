@@ -101,6 +101,7 @@ void Controller::tick() {
     repeat_announcements(now);
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
+    for (const std::string& line : snat_watch_.look(dataplane_, now)) spdlog::warn("{}", line);
 }
 
 void Controller::publish_pending() {

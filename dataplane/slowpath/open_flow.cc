@@ -6,8 +6,13 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Source ports tried before masquerading towards one destination counts as exhausted.
+/// Source ports tried before a destination counts as having run out of them: with one port of a
+/// hundred free, one search in 30,000 finds none.
 constexpr unsigned kPortTries = 1024;
+/// Towards a destination that has run out packets are refused at once, but for one search in so
+/// many ms for what has become free, whichever destination it is for
+/// (docs/decisions/source-ports.md).
+constexpr uint64_t kSearchIntervalMs = 50;
 /// Times that two workers may meet on one key before this packet is given up.
 constexpr unsigned kBusyTries = 8;
 constexpr uint16_t kFirstDynamicPort = 1024;
@@ -71,8 +76,37 @@ be16 random_port(WorkerCtx& ctx) noexcept {
 }
 
 template <Family F>
+SnatTarget snat_target(const NewConnection<F>& spec) noexcept {
+    const FlowKey<F>& reply = spec.reply;
+    return {reply.dst, reply.src, reply.src_port.host(), reply.protocol};
+}
+
+/// Whether a source port is to be searched for towards `target`.
+bool may_search(WorkerCtx& ctx, const Packet& packet, const SnatTarget& target) noexcept {
+    if (!has_source_port(packet)) return false;
+    if (!ctx.counters->snat_shortages.lacks(target)) return true;
+    if (ctx.now_ms < ctx.port_search_ms) return false;
+    ctx.port_search_ms = ctx.now_ms + kSearchIntervalMs;
+    return true;
+}
+
+/// `tries` ports have been tried in vain. True: try another one.
+template <Family F>
+bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& spec,
+                      unsigned tries) noexcept {
+    const bool go_on = tries == 0 ? may_search(ctx, packet, snat_target(spec)) : tries < kPortTries;
+    if (!go_on) {
+        ctx.counters->snat_shortages.refuse(snat_target(spec));
+        return false;
+    }
+    ctx.counters->snat_tries.add(1);
+    spec.reply.dst_port = random_port(ctx);
+    return true;
+}
+
+template <Family F>
 bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
-    unsigned ports = 0, busy = 0;
+    unsigned tries = 0, busy = 0;
     for (;;) {
         const InsertResult<F> result = ctx.flows<F>().insert(ctx.id, spec, ctx.now_s);
         switch (result.status) {
@@ -82,16 +116,16 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
                     ctx.counters->service_connections[slot].add(1);
                 }
                 packet.entry = result.entry;
+                if (tries != 0) ctx.counters->snat_shortages.relieve(snat_target(spec));
                 return true;
             case InsertStatus::kExists:
                 packet.entry = result.entry;
                 return true;
             case InsertStatus::kReplyTaken:
-                if (!has_source_port(packet) || ++ports > kPortTries) {
+                if (!try_another_port(ctx, packet, spec, tries++)) {
                     packet.drop(Drop::kSnatPortsExhausted);
                     return false;
                 }
-                spec.reply.dst_port = random_port(ctx);
                 break;
             case InsertStatus::kBusy:
                 if (++busy > kBusyTries) {

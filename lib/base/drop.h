@@ -88,7 +88,7 @@ namespace podlane {
     X(kFlowBusy, "flow_busy",                                                                     \
       "two workers met on one new connection too often; the sender's retry will pass")            \
     X(kSnatPortsExhausted, "snat_ports_exhausted",                                                \
-      "no free source port towards this destination for masquerading")                            \
+      "no free source port towards this destination; podlanectl stats names it")                  \
     X(kNoSnatAddress, "no_snat_address",                                                          \
       "masquerading is due and this node has no address of the family")                           \
     X(kTooBig, "too_big",                                                                         \

@@ -9,6 +9,7 @@
 #include "lib/state/counter.h"
 #include "lib/state/ids.h"
 #include "lib/state/latency.h"
+#include "lib/state/snat_shortages.h"
 
 namespace podlane {
 
@@ -34,6 +35,8 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter slow_path;      ///< packets that took the slow path
     Counter held;           ///< packets that waited for a neighbour
     Counter affinity_full;  ///< connections whose client session affinity had no room for
+    Counter snat_tries;     ///< source ports tried because the first one was another's
+    SnatShortages snat_shortages;
     /// From the look at a port that brought a packet to its being sent, by what was sent.
     LatencyHistogram latency;
     std::array<Counter, kDnsCounters> dns;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,6 +31,7 @@ struct RawAddress {
         __builtin_memcpy(&a, bytes.data(), sizeof(a));
         return a;
     }
+    friend auto operator<=>(const RawAddress&, const RawAddress&) noexcept = default;
     [[nodiscard]] static RawAddress from(const IpAddress& a) noexcept {
         return a.is_v4() ? RawAddress(a.as<V4>()) : RawAddress(a.as<V6>());
     }

@@ -78,6 +78,17 @@ TEST(Report, StatsShowWhatTheNameServerDid) {
         << text;
 }
 
+TEST(Report, StatsNameTheDestinationsThatRanOutOfSourcePorts) {
+    const std::string text = stats_text(
+        json(R"({"snat": {"tries": 9, "exhausted": [{"protocol": "TCP", "from": "192.168.50.1",
+                 "to": "203.0.113.9:443", "refused": 12}]}})"),
+        std::nullopt);
+    EXPECT_NE(text.find("PROTOCOL   NO-PORT-FREE-FROM   TO                REFUSED\n"
+                        "TCP        192.168.50.1        203.0.113.9:443        12\n"),
+              std::string::npos)
+        << text;
+}
+
 TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     ordered_json now = json(kStats);
     now["ports"][0]["rxPackets"] = 3'001'000;

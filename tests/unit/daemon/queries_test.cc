@@ -46,7 +46,7 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     const Json stats = ok(controller_->stats());
     EXPECT_EQ(keys(stats),
               (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
-                                     "affinity", "loadBalancer"}));
+                                     "affinity", "snat", "loadBalancer"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 0}, {"full", 6}}));
     EXPECT_EQ(stats.at("generation"), generation());
     EXPECT_EQ(stats.at("ports")[0], (Json{{"name", "uplink0"},

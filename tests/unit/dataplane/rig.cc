@@ -33,14 +33,14 @@ rte_mempool* pool() {
 
 }  // namespace
 
-Rig::Rig(unsigned workers) {
+Rig::Rig(unsigned workers, uint32_t flow_capacity) {
     rte_mempool* const packets = pool();  // first: without EAL the clock would not know its rate
     shared_ = std::make_unique<Shared>(workers);
     shared_->pool = packets;
     shared_->idle = IdleMode::kPoll;
     shared_->control_doorbell.sleeping = false;
     FlowTableOptions options;
-    options.capacity = 1024;
+    options.capacity = flow_capacity;
     options.workers = workers;
     shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
     shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
