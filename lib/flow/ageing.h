@@ -52,6 +52,8 @@ template <Family F>
     switch (connection.state.tcp_state.load(std::memory_order_relaxed)) {
         case TcpState::kTimeWait:
         case TcpState::kClose:
+        case TcpState::kResetByOriginal:
+        case TcpState::kResetByReply:
             return Worth::kOver;
         case TcpState::kSynSent:
         case TcpState::kSynSentBoth:

@@ -16,6 +16,8 @@ constexpr uint32_t kTcpTimeouts[kTcpStates] = {
     30,      // kLastAck
     120,     // kTimeWait
     10,      // kClose
+    120,     // kResetByOriginal: what the end that is said to be gone has to prove that it is not
+    120,     // kResetByReply
 };
 // An established connection of which one end alone was seen (nf_conntrack's "unacknowledged").
 constexpr uint32_t kTcpUnreplied = 300;
@@ -27,9 +29,22 @@ constexpr uint32_t kSctpUnreplied = 30;
 constexpr uint32_t kSctpReplied = 3600;
 constexpr uint32_t kGeneric = 600;
 
+constexpr TcpState reset_by(FlowDirection direction) noexcept {
+    return direction == FlowDirection::kOriginal ? TcpState::kResetByOriginal
+                                                 : TcpState::kResetByReply;
+}
+
+/// RST.
+TcpState after_rst(TcpState state, FlowDirection direction) noexcept {
+    const bool doubtful = state == TcpState::kEstablished || is_doubtful_reset(state);
+    return doubtful ? reset_by(direction) : TcpState::kClose;
+}
+
 /// SYN without ACK.
 TcpState after_syn(TcpState state, FlowDirection direction) noexcept {
-    if (state == TcpState::kNone || may_be_replaced(state)) return TcpState::kSynSent;
+    // Of a connection that was reset only its own end begins another.
+    const bool stray = is_doubtful_reset(state) && direction == FlowDirection::kReply;
+    if (state == TcpState::kNone || (may_be_replaced(state) && !stray)) return TcpState::kSynSent;
     if (state == TcpState::kSynSent && direction == FlowDirection::kReply) {
         return TcpState::kSynSentBoth;
     }
@@ -51,13 +66,18 @@ TcpState after_syn_ack(TcpState state, FlowDirection direction) noexcept {
         case TcpState::kLastAck:
         case TcpState::kTimeWait:
         case TcpState::kClose:
+        case TcpState::kResetByOriginal:
+        case TcpState::kResetByReply:
             return state;
     }
     return state;
 }
 
-TcpState after_fin(TcpState state) noexcept {
+TcpState after_fin(TcpState state, FlowDirection direction) noexcept {
     switch (state) {
+        case TcpState::kResetByOriginal:
+        case TcpState::kResetByReply:
+            return state == reset_by(direction) ? TcpState::kFinWait : state;
         case TcpState::kNone:
         case TcpState::kSynReceived:
         case TcpState::kEstablished:
@@ -86,6 +106,9 @@ TcpState after_ack(TcpState state, FlowDirection direction) noexcept {
             return TcpState::kCloseWait;
         case TcpState::kLastAck:
             return TcpState::kTimeWait;
+        case TcpState::kResetByOriginal:
+        case TcpState::kResetByReply:
+            return state == reset_by(direction) ? TcpState::kEstablished : state;
         case TcpState::kSynSent:
         case TcpState::kSynSentBoth:
         case TcpState::kEstablished:
@@ -100,12 +123,12 @@ TcpState after_ack(TcpState state, FlowDirection direction) noexcept {
 }  // namespace
 
 TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noexcept {
-    if ((flags & kTcpRst) != 0) return TcpState::kClose;
+    if ((flags & kTcpRst) != 0) return after_rst(state, direction);
     if ((flags & kTcpSyn) != 0) {
         return (flags & kTcpAck) != 0 ? after_syn_ack(state, direction)
                                       : after_syn(state, direction);
     }
-    if ((flags & kTcpFin) != 0) return after_fin(state);
+    if ((flags & kTcpFin) != 0) return after_fin(state, direction);
     return after_ack(state, direction);
 }
 
@@ -128,8 +151,8 @@ uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept {
 
 const char* to_string(TcpState state) noexcept {
     static constexpr const char* kNames[kTcpStates] = {
-        "NONE",     "SYN_SENT",   "SYN_SENT2", "SYN_RECV",  "ESTABLISHED",
-        "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK",  "TIME_WAIT", "CLOSE"};
+        "NONE",       "SYN_SENT", "SYN_SENT2", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
+        "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",    "CLOSE",       "CLOSE"};
     return kNames[static_cast<unsigned>(state)];
 }
 

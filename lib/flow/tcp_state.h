@@ -24,8 +24,12 @@ enum class TcpState : uint8_t {
     kLastAck,    ///< FINs of both ends seen
     kTimeWait,   ///< the last FIN acknowledged
     kClose,      ///< RST seen
+    /// RST seen on an established connection, in the name of that end. It may be forged: another
+    /// segment of the same end shows that it lives (docs/decisions/resets.md).
+    kResetByOriginal,
+    kResetByReply,
 };
-inline constexpr unsigned kTcpStates = 10;
+inline constexpr unsigned kTcpStates = 12;
 
 /// Which end a segment came from.
 enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
@@ -40,10 +44,15 @@ enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
 /// have been seen.
 [[nodiscard]] uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept;
 
+/// True when an RST came and the connection may live all the same.
+[[nodiscard]] constexpr bool is_doubtful_reset(TcpState state) noexcept {
+    return state == TcpState::kResetByOriginal || state == TcpState::kResetByReply;
+}
+
 /// True when a new SYN from the originator with the same addresses and ports begins a new
 /// connection.
 [[nodiscard]] constexpr bool may_be_replaced(TcpState state) noexcept {
-    return state == TcpState::kTimeWait || state == TcpState::kClose;
+    return state == TcpState::kTimeWait || state == TcpState::kClose || is_doubtful_reset(state);
 }
 
 /// True when segments without SYN, FIN and RST cannot change the state.

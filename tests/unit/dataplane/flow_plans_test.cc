@@ -84,7 +84,7 @@ TYPED_TEST(NewConnectionsTest, ABurstOfThemFaresAsOneByOne) {
     EXPECT_EQ(made(together), 35u);
 }
 
-TYPED_TEST(NewConnectionsTest, AResetIsForgottenInTenSeconds) {
+TYPED_TEST(NewConnectionsTest, AResetConnectionIsForgottenInTwoMinutes) {
     using F = TypeParam;
     using W = World<F>;
     Rig rig;
@@ -98,7 +98,7 @@ TYPED_TEST(NewConnectionsTest, AResetIsForgottenInTenSeconds) {
     rig.send(Rig::kPodA, from_client(kTcpRst));
     const auto active = [&] { return rig.shared().template flows_of<F>().counters().active; };
     EXPECT_EQ(active(), 1u);
-    rig.pass(9000);
+    rig.pass(119'000);
     EXPECT_EQ(active(), 1u);
     rig.pass(2000);
     EXPECT_EQ(active(), 0u);

@@ -55,10 +55,21 @@ TYPED_TEST(AgeingTest, AResetShortensTheTimeoutAtOnce) {
         worker.insert(client_connection<TypeParam>(1, 1, kProtocolTcp, kTcpAck), 100).entry;
     worker.sweep(101);
     worker.note(*entry, FlowDirection::kReply, kTcpRst);
-    worker.sweep(109);
+    worker.sweep(219);
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
-    worker.sweep(110);
+    worker.sweep(220);
     EXPECT_EQ(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+}
+
+TYPED_TEST(AgeingTest, AResetThatIsContradictedShortensNothing) {
+    OneWorker<TypeParam> worker(64);
+    auto* entry =
+        worker.insert(client_connection<TypeParam>(1, 1, kProtocolTcp, kTcpAck), 100).entry;
+    worker.note(*entry, FlowDirection::kReply, kTcpRst);
+    worker.sweep(150);
+    worker.note(*entry, FlowDirection::kReply, kTcpAck, 150);
+    worker.sweep(100'000);
+    EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
 }
 
 TYPED_TEST(AgeingTest, AMarkedConnectionGoesWithTheNextSweep) {

@@ -62,9 +62,43 @@ TEST(TcpState, ACloseFromEitherEndRunsThroughToTimeWait) {
     }
 }
 
-TEST(TcpState, AResetClosesFromAnyState) {
+TEST(TcpState, AResetClosesFromAnyStateAndLeavesAnEstablishedConnectionInDoubt) {
     for (unsigned s = 0; s < kTcpStates; ++s) {
-        EXPECT_EQ(next_state(static_cast<TcpState>(s), kBack, kTcpRst | kTcpAck), TcpState::kClose);
+        const auto state = static_cast<TcpState>(s);
+        const bool doubtful = state == TcpState::kEstablished ||
+                              state == TcpState::kResetByOriginal ||
+                              state == TcpState::kResetByReply;
+        EXPECT_EQ(next_state(state, kBack, kTcpRst | kTcpAck),
+                  doubtful ? TcpState::kResetByReply : TcpState::kClose);
+        EXPECT_EQ(next_state(state, kOut, kTcpRst),
+                  doubtful ? TcpState::kResetByOriginal : TcpState::kClose);
+    }
+}
+
+TEST(TcpState, AnEndThatGoesOnAfterItsResetLives) {
+    for (const auto& [end, other] : {std::pair{kOut, kBack}, std::pair{kBack, kOut}}) {
+        const TcpState reset = next_state(TcpState::kEstablished, end, kTcpRst);
+        EXPECT_EQ(next_state(reset, end, kTcpAck), TcpState::kEstablished);
+        EXPECT_EQ(next_state(reset, end, kFinAck), TcpState::kFinWait);
+        // What was under way to the end that is gone, and its answers to that, prove nothing.
+        EXPECT_EQ(next_state(reset, other, kTcpAck), reset);
+        EXPECT_EQ(next_state(reset, other, kFinAck), reset);
+        EXPECT_EQ(next_state(reset, end, kTcpRst), reset);
+        EXPECT_EQ(next_state(reset, other, kSynAck), reset);
+    }
+}
+
+TEST(TcpState, WhoResetsBothEndsByForgeryLosesToTheOneThatWasNamedLast) {
+    TcpState state = next_state(TcpState::kEstablished, kOut, kTcpRst);
+    state = next_state(state, kBack, kTcpRst);
+    EXPECT_EQ(next_state(state, kOut, kTcpAck), state);
+    EXPECT_EQ(next_state(state, kBack, kTcpAck), TcpState::kEstablished);
+}
+
+TEST(TcpState, AResetConnectionIsBegunAnewByItsOwnEndAlone) {
+    for (const TcpState reset : {TcpState::kResetByOriginal, TcpState::kResetByReply}) {
+        EXPECT_EQ(next_state(reset, kOut, kTcpSyn), TcpState::kSynSent);
+        EXPECT_EQ(next_state(reset, kBack, kTcpSyn), reset);
     }
 }
 
@@ -81,7 +115,9 @@ TEST(TcpState, AnAckOfTheReplierDoesNotEstablish) {
 TEST(TcpState, OnlyAClosedOrWaitingTupleIsReplacedByASyn) {
     for (unsigned s = 0; s < kTcpStates; ++s) {
         const auto state = static_cast<TcpState>(s);
-        const bool replaced = state == TcpState::kTimeWait || state == TcpState::kClose;
+        const bool replaced = state == TcpState::kTimeWait || state == TcpState::kClose ||
+                              state == TcpState::kResetByOriginal ||
+                              state == TcpState::kResetByReply;
         EXPECT_EQ(may_be_replaced(state), replaced);
         if (replaced) {
             EXPECT_EQ(next_state(state, kOut, kTcpSyn), TcpState::kSynSent);
@@ -111,6 +147,13 @@ TEST(TcpState, SteadyMeansThatNoSegmentWithoutSynFinRstChangesIt) {
             EXPECT_EQ(next_state(state, kOut, static_cast<uint8_t>(flags)), state);
             EXPECT_EQ(next_state(state, kBack, static_cast<uint8_t>(flags)), state);
         }
+    }
+}
+
+TEST(Timeouts, AResetThatMayBeForgedIsKeptAsLongAsTimeWait) {
+    for (const TcpState reset : {TcpState::kResetByOriginal, TcpState::kResetByReply}) {
+        EXPECT_EQ(timeout_s(kProtocolTcp, reset, true), 120u);
+        EXPECT_STREQ(to_string(reset), "CLOSE");
     }
 }
 
