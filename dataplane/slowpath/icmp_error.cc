@@ -1,5 +1,7 @@
 // ICMP errors: they quote the packet that caused them, as it looked where the error arose. Behind a
 // translation that is not how its sender knows it, so the quoted packet is translated back.
+#include <algorithm>
+
 #include "dataplane/checksum_offload.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
@@ -51,10 +53,15 @@ void rewrite_quoted(std::span<uint8_t> head, const Headers& quoted, const FlowKe
         store(l4, to.src_port);
         store(l4 + 2, to.dst_port);
         patch_quoted_checksum<F>(head, quoted, change);
-    } else if (quoted.has(Headers::kEchoRequest)) {
-        store(l4 + offsetof(IcmpHeader, id), to.src_port);
-    } else if (quoted.has(Headers::kEchoReply)) {
-        store(l4 + offsetof(IcmpHeader, id), to.dst_port);
+    } else if (quoted.has(Headers::kEchoRequest) || quoted.has(Headers::kEchoReply)) {
+        const bool request = quoted.has(Headers::kEchoRequest);
+        store(l4 + offsetof(IcmpHeader, id), request ? to.src_port : to.dst_port);
+        // ICMP over IPv4 has no pseudo-header.
+        const ChecksumDelta id =
+            checksum_delta(from.src_port, to.src_port) + checksum_delta(from.dst_port, to.dst_port);
+        const auto sum = load<be16>(l4 + offsetof(IcmpHeader, checksum));
+        store(l4 + offsetof(IcmpHeader, checksum),
+              checksum_apply(sum, std::same_as<F, V4> ? id : change.l4));
     }
 }
 
@@ -125,7 +132,9 @@ void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
 template <Family F>
 void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     Headers quoted;
-    const auto head = packet.head();
+    // Without the padding of a short frame, which is no part of the quotation.
+    const auto all = packet.head();
+    const auto head = all.first(std::min<size_t>(all.size(), packet.headers.l3_end()));
     if (parse_quoted_packet<F>(head, packet.headers.payload_offset, quoted) != Drop::kNone) {
         packet.drop(Drop::kIcmpErrorBad);
         return;
