@@ -201,6 +201,19 @@ TYPED_TEST(FragmentsTest, OutOfATunnelAndIntoIt) {
     EXPECT_EQ(this->rig.all_drops(), 0u);
 }
 
+TYPED_TEST(FragmentsTest, OfATunnelPacketItselfTheyAreDroppedByName) {
+    using F = TypeParam;
+    using W = World<F>;
+    auto frame = udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 50000, W::kNode, 8472, 4000);
+    for (const Frame& each : cut<F>(frame, 9)) this->rig.send(Rig::kUplink, each);
+    EXPECT_EQ(this->rig.drops(Drop::kVxlanFragment), 3u);
+    EXPECT_TRUE(this->rig.take(Rig::kHost).empty());
+    // To the same port from inside they are nothing special.
+    frame = udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 50000, W::kNode, 8472, 4000);
+    for (const Frame& each : cut<F>(frame, 10)) this->rig.send(Rig::kPodA, each);
+    EXPECT_EQ(this->rig.take(Rig::kHost).size(), 3u);
+}
+
 TYPED_TEST(FragmentsTest, BetweenPodsOnTheBridgeNoFlowIsMade) {
     using F = TypeParam;
     using W = World<F>;
