@@ -251,6 +251,7 @@ std::optional<Claim> claim_of(const Cluster& cluster, const control::Pod& pod,
         return address.is_v4() == packet.dst.is_v4();
     });
     if (own == pod.ips.end()) return std::nullopt;
+    std::optional<Claim> any;  // for every node address: the pod may have another for this one
     for (const auto& port : pod.ports) {
         if (port.host_port == 0 || port.host_port != packet.dst_port ||
             static_cast<uint8_t>(port.protocol) != packet.protocol) {
@@ -259,14 +260,16 @@ std::optional<Claim> claim_of(const Cluster& cluster, const control::Pod& pod,
         const bool exact = port.host_ip.has_value();
         if (exact ? *port.host_ip != packet.dst : !has(cluster.node_addresses, packet.dst))
             continue;
-        return Claim{Kind::kHostPort,
-                     to_string(pod.meta.namespaced_name()),
-                     nullptr,
-                     nullptr,
-                     {*own, port.port, true, true, false, true, {}, {}},
-                     exact};
+        const Claim claim{Kind::kHostPort,
+                          to_string(pod.meta.namespaced_name()),
+                          nullptr,
+                          nullptr,
+                          {*own, port.port, true, true, false, true, {}, {}},
+                          exact};
+        if (exact) return claim;
+        if (!any) any = claim;
     }
-    return std::nullopt;
+    return any;
 }
 
 std::optional<Claim> claim_of(const Cluster& cluster, const Packet& packet) {

@@ -279,6 +279,23 @@ status: {{phase: Running, podIP: {}}}
     EXPECT_THAT(world.frontends(), IsEmpty());
 }
 
+TEST(Services, AHostPortWithAHostIpIsServedThereBesideTheOneForAllAddresses) {
+    World world;
+    ASSERT_EQ(world.apply(R"(---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  nodeName: node-a
+  containers: [{name: c, ports: [{containerPort: 80, hostPort: 8080}, {containerPort: 81, hostPort: 8080, hostIP: 192.168.50.1}]}]
+status: {phase: Running, podIP: 10.244.1.20}
+)"),
+              "");
+    EXPECT_THAT(world.frontends(), ::testing::UnorderedElementsAre(
+                                       HasSubstr("*:8080/TCP in=10.244.1.20:80 "),
+                                       HasSubstr("192.168.50.1:8080/TCP in=10.244.1.20:81 ")));
+}
+
 TEST(Services, TwoServicesCannotHaveOneClusterIp) {
     World world;
     ASSERT_EQ(world.apply(kWeb), "");
