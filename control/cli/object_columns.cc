@@ -175,6 +175,7 @@ std::vector<ListColumn> object_columns(std::string_view kind) {
     if (kind == "networkpolicies") {
         return {name_column(),
                 {"POD-SELECTOR", pod_selector},
+                list_column("PODS-HERE", "/status/podsHere"),
                 wide_column(list_column("POLICY-TYPES", "/spec/policyTypes"))};
     }
     if (kind == "namespaces") return {name_column(), labels_column()};

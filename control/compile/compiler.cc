@@ -25,7 +25,11 @@ AddressFamily default_family(const NodeConfig& config) noexcept {
 }
 
 Compiler::Compiler(const NodeConfig& config)
-    : current_(make_empty_snapshot()), topology_(config), announcer_(config), names_(config) {
+    : current_(make_empty_snapshot()),
+      topology_(config),
+      announcer_(config),
+      names_(config),
+      policies_(config.cluster.dns) {
     facts_.node = config.node;
     facts_.node_ports = config.cluster.node_ports;
     facts_.pools = config.load_balancer.pools;
@@ -65,6 +69,9 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     if (changes.topology != nullptr || generation_is_first() || nodes) {
         topology_.compile(input_, store, *next, out.notices);
     }
+    policies_.update(changes.objects, changes.topology != nullptr ? &input_.pods : nullptr, store,
+                     *next);
+    if (next->topology_epoch != current_->topology_epoch) ++next->policed_epoch;
     current_ = next;
     out.snapshot = std::move(next);
     return out;

@@ -12,6 +12,7 @@
 
 #include "control/compile/announcer.h"
 #include "control/compile/names.h"
+#include "control/compile/policies.h"
 #include "control/compile/services.h"
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
@@ -66,6 +67,8 @@ class Compiler {
     [[nodiscard]] const Announcer& announcer() const noexcept { return announcer_; }
     /// Names for ServiceIds: statistics, flows.
     [[nodiscard]] const ServiceCompiler& services() const noexcept { return services_; }
+    /// Which NetworkPolicies concern this node, after next().
+    [[nodiscard]] const PolicyCompiler& policies() const noexcept { return policies_; }
 
   private:
     [[nodiscard]] bool generation_is_first() const noexcept { return current_->generation == 0; }
@@ -77,6 +80,7 @@ class Compiler {
     ServiceCompiler services_;
     Announcer announcer_;
     NameCompiler names_;
+    PolicyCompiler policies_;
 };
 
 }  // namespace podlane::control

@@ -8,6 +8,7 @@
 
 #include "control/daemon/explain_question.h"
 #include "lib/path/decide.h"
+#include "lib/path/policy.h"
 
 namespace podlane::control {
 
@@ -67,9 +68,12 @@ void explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
                           why + "; no pod has this address");
         return;
     }
+    answer.trace.step("bridge", fmt::format("port {}", names.name(port)), why);
+    const PolicyQuery<F> asked{key_of<F>(question), question.port, port};
+    answer.reason = judge_policies(live.snapshot, asked, answer.trace);
+    if (answer.reason != Drop::kNone) return;
     answer.verdict = "forward";
     answer.out_port = port;
-    answer.trace.step("bridge", fmt::format("port {}", names.name(port)), why);
 }
 
 /// What sending to the adjacency does.
@@ -205,6 +209,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     }
     PathQuery<F> query{key_of<F>(question), question.from, question.overlay, 0};
     query.hash = service_hash(query.key);
+    if (question.from == PortKind::kPod) query.in_port = question.port;
     if (const AffinityView view = live.dataplane.affinity(); view.tables != nullptr) {
         query.affinity = &view.tables->of<F>();
         query.now_s = view.now_s;

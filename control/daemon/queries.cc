@@ -69,6 +69,15 @@ RpcResult get_objects(const ObjectStore& store, std::string_view word, Kind kind
     return answer(word, std::move(items), limit);
 }
 
+/// Says of each policy how many pods of this node it selects.
+void add_selected(const PolicyCompiler& policies, Json& items) {
+    for (Json& item : items) {
+        const Json& meta = item.at("metadata");
+        const NamespacedName name{meta.at("namespace"), meta.at("name")};
+        item["status"] = {{"podsHere", policies.selected(name)}};
+    }
+}
+
 }  // namespace
 
 RpcResult Controller::get(std::string_view kind, std::optional<std::string_view> name,
@@ -84,7 +93,12 @@ RpcResult Controller::get(std::string_view kind, std::optional<std::string_view>
             return RpcFailure{rpc_code::kBadParams,
                               fmt::format("kind: {} is none of {}", kind, kKinds)};
         }
-        return get_objects(store_, kind, *object_kind, name, shown);
+        RpcResult found = get_objects(store_, kind, *object_kind, name, shown);
+        if (auto* listed = std::get_if<Json>(&found);
+            listed != nullptr && *object_kind == Kind::kNetworkPolicy) {
+            add_selected(compiler_.policies(), listed->at("items"));
+        }
+        return found;
     }
     if (name) {
         Json named = Json::array();

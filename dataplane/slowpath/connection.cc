@@ -20,17 +20,24 @@ void forget(WorkerCtx& ctx, Packet& packet) noexcept {
     packet.to_slow(SlowReason::kMiss);
 }
 
-/// Finds the way again under the present topology. False: the packet's verdict is final.
+/// Finds the way again under the present topology, if the present policies allow one. False: the
+/// packet's verdict is final.
 template <Family F>
 bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
+    bool policed = false;
+    if (const Drop drop = judge_connection(ctx, entry, policed); drop != Drop::kNone) {
+        // It stays known, and its packets come here, for as long as they are not allowed.
+        packet.drop(drop);
+        return false;
+    }
     PathDecision<F> decision;
     NoTrace trace;
     decide_route(*ctx.snapshot, entry.rewrite.dst, decision, trace);
     switch (decision.verdict) {
         case PathVerdict::kForward:
             ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
-            entry.set_hop({ctx.snapshot->topology_epoch,
+            entry.set_hop({policed ? ctx.snapshot->policed_epoch : ctx.snapshot->topology_epoch,
                            static_cast<uint32_t>(index_of(decision.adjacency))});
             return true;
         case PathVerdict::kResolve:
@@ -88,7 +95,7 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
             case SlowReason::kMiss:
                 if (!packet.is(kToRouter)) {
                     bridge(ctx, packet);
-                    if (!shares_ports(ctx, packet) || !open_bridged_flow<F>(ctx, packet)) return;
+                    if (!needs_flow(ctx, packet) || !open_bridged_flow<F>(ctx, packet)) return;
                 } else if (!open_flow<F>(ctx, packet)) {
                     return;
                 }

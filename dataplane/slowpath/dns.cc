@@ -179,6 +179,10 @@ bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept 
     }
     const PathQuery<F> path{key, from, packet.is(kFromOverlay), 0};
     if (!is_for_dns(snapshot, key) || !may_ask_dns(snapshot, path)) return false;
+    if (const Drop drop = judge_packet<F>(ctx, packet, key, kNoPort); drop != Drop::kNone) {
+        packet.drop(drop);
+        return true;
+    }
     // A fragment is for the server, whose kernel puts the query together.
     const bool whole = !packet.headers.has(Headers::kFragment);
     if (!whole || !answer<F>(ctx, packet, key)) route<F>(ctx, packet, key.dst);

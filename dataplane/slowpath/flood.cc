@@ -42,15 +42,23 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(Drop::kMulticastUnrouted);
         return;
     }
+    // No policy concerns how pods find each other.
+    const bool is_free = packet.slow == SlowReason::kArp || packet.slow == SlowReason::kNd;
     // Split horizon: never back to where it came from.
     unsigned copies = 0;
+    Drop refused = Drop::kBridgeNoPort;
     for (const PortId port : snapshot.bridge_ports) {
         if (port == packet.in_port) continue;
+        const Drop drop = is_free ? Drop::kNone : judge_frame(ctx, packet, port);
+        if (drop != Drop::kNone) {
+            refused = drop;
+            continue;
+        }
         send_copy(ctx, packet, port);
         ++copies;
     }
     if (copies == 0) {
-        packet.drop(Drop::kBridgeNoPort);
+        packet.drop(refused);
         return;
     }
     rte_pktmbuf_free(packet.mbuf);

@@ -5,6 +5,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
+#include "lib/path/policy.h"
 
 namespace podlane::dataplane {
 
@@ -127,6 +128,24 @@ void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
     packet.verdict = Verdict::kRouted;
 }
 
+/// About a packet of no flow: as it is, if policies let it.
+template <Family F>
+void pass_unrelated(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
+                    const typename F::Address& dst) noexcept {
+    const bool is_bridged = !packet.is(kToRouter);
+    if (is_bridged) {
+        bridge(ctx, packet);
+        if (packet.verdict != Verdict::kSend) return;
+    }
+    const PortId to = is_bridged ? packet.out_port : pod_port_of<F>(*ctx.snapshot, dst);
+    const Drop drop = judge_packet<F>(ctx, packet, packet.key<F>(), to);
+    if (drop != Drop::kNone) {
+        packet.drop(drop);
+    } else if (!is_bridged) {
+        send_on<F>(ctx, packet, src, dst);
+    }
+}
+
 }  // namespace
 
 template <Family F>
@@ -150,12 +169,15 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     const FlowKey<F> back = seen.reversed();
     FlowEntry<F>* entry = ctx.flows<F>().lookup(back, ctx.flows<F>().hash(back));
     if (entry == nullptr || dst != back.dst) {
-        if (!packet.is(kToRouter)) {
-            bridge(ctx, packet);
-        } else {
-            send_on<F>(ctx, packet, src, dst);
-        }
+        pass_unrelated<F>(ctx, packet, src, dst);
         return;
+    }
+    if (!ctx.snapshot->is_current(entry->current_hop().topology_epoch)) {
+        bool policed = false;
+        if (const Drop drop = judge_connection(ctx, *entry, policed); drop != Drop::kNone) {
+            packet.drop(drop);
+            return;
+        }
     }
     const Rewrite<F>& to = entry->rewrite;
     rewrite_quoted<F>(

@@ -1,6 +1,7 @@
 // The first packet of a connection: the decision is compiled into both directions' rewrites.
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
+#include "lib/path/policy.h"
 
 namespace podlane::dataplane {
 
@@ -21,6 +22,12 @@ constexpr uint16_t kFirstDynamicPort = 1024;
 /// cannot take one that its first did not: that one opens the flow.
 bool has_source_port(const Packet& packet) noexcept {
     return packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest);
+}
+
+/// A TCP segment that does not begin a connection.
+bool is_late(const Packet& packet) noexcept {
+    return packet.headers.protocol == kProtocolTcp &&
+           (packet.headers.tcp_flags & (kTcpSyn | kTcpAck)) != kTcpSyn;
 }
 
 /// Carries out what is not forwarding. False: the packet's verdict is final.
@@ -54,13 +61,18 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     NewConnection<F> spec{};
     spec.original = key;
     spec.reply = decision.to.reversed();
-    const uint32_t epoch = ctx.snapshot->topology_epoch;
+    const uint32_t epoch =
+        decision.policed ? ctx.snapshot->policed_epoch : ctx.snapshot->topology_epoch;
     spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency))};
     spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
     spec.service_id = static_cast<uint32_t>(index_of(decision.service));
     spec.service_epoch = decision.service_epoch;
     // Also one that is no Service's yet.
     spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
+    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
+    if (from == PortKind::kHost || from == PortKind::kDns) {
+        spec.entry_flags = static_cast<uint8_t>(spec.entry_flags | kEntryFromNode);
+    }
     if (!is_own(*ctx.snapshot, packet.in_port, decision.adjacency)) {
         spec.rewrite_flags = kRewriteDecrementTtl;
     }
@@ -159,7 +171,9 @@ PathDecision<F> decide_about(const WorkerCtx& ctx, const Packet& packet,
                              packet.is(kFromOverlay),
                              service_hash(key),
                              &ctx.affinity->of<F>(),
-                             ctx.now_s};
+                             ctx.now_s,
+                             packet.in_port,
+                             is_late(packet)};
     return decide(*ctx.snapshot, query, trace);
 }
 
@@ -208,16 +222,32 @@ bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     if (packet.entry != nullptr) return true;
     PathDecision<F> decision;
     decision.to = key;
+    decision.policed = is_policed(ctx, packet);
+    if (decision.policed) {
+        NoTrace trace;
+        PolicyQuery<F> asked{key, packet.in_port, out};
+        asked.is_late = is_late(packet);
+        const Drop drop = judge_policies(*ctx.snapshot, asked, trace);
+        if (drop != Drop::kNone) {
+            packet.drop(drop);
+            return false;
+        }
+    }
     decision.adjacency = adjacency_towards<F>(*ctx.snapshot, key.dst);
     decision.reply_adjacency = adjacency_towards<F>(*ctx.snapshot, key.src);
     const Adjacency& adjacency = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
     // An address that the pod behind this MAC has given itself.
-    if (adjacency.kind != AdjacencyKind::kEthernet || adjacency.port != out) return false;
+    if (adjacency.kind != AdjacencyKind::kEthernet || adjacency.port != out) {
+        // Which policies know nothing of.
+        if (decision.policed) packet.drop(policy_drop(ctx, packet));
+        return false;
+    }
     NewConnection<F> spec = compile(ctx, packet, key, decision);
     spec.rewrite_flags = 0;
     if (insert(ctx, packet, spec)) return true;
-    // Without room for it, it goes as between pods of which no such connection is known.
-    if (packet.reason != Drop::kSnatPortsExhausted) packet.send_to(out);
+    // Without room for it, it goes as between pods of which no such connection is known; but a
+    // policed one's answer would not be known either.
+    if (packet.reason != Drop::kSnatPortsExhausted && !decision.policed) packet.send_to(out);
     return false;
 }
 

@@ -89,6 +89,21 @@ void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept;
 template <Family F>
 [[nodiscard]] bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept;
 
+// policy.cc -----------------------------------------------------------------------------------
+
+/// What NetworkPolicies say now of a connection that exists: Drop::kNone allows it. `policed`:
+/// whether they select one of its pods.
+template <Family F>
+[[nodiscard]] Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry,
+                                    bool& policed) noexcept;
+/// Of a packet that makes no flow, on its way to a pod's port, or to none (kNoPort).
+template <Family F>
+[[nodiscard]] Drop judge_packet(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,
+                                PortId to) noexcept;
+/// Of a frame of any kind from a pod's port to another's. What is not IP passes only between pods
+/// that are open to each other.
+[[nodiscard]] Drop judge_frame(const WorkerCtx& ctx, const Packet& packet, PortId to) noexcept;
+
 // dns.cc --------------------------------------------------------------------------------------
 
 /// A query to the cluster's DNS server over UDP: answered in place from the snapshot, or given to

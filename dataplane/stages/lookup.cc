@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "dataplane/stages/parse.h"
+
 namespace podlane::dataplane {
 
 namespace {
@@ -13,7 +15,7 @@ template <Family F>
                                                                uint32_t now_s, Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
     const Hop hop = entry.current_hop();
-    if (hop.topology_epoch != snapshot.topology_epoch || hop.adjacency == 0) [[unlikely]] {
+    if (!snapshot.is_current(hop.topology_epoch) || hop.adjacency == 0) [[unlikely]] {
         return SlowReason::kReroute;
     }
     if ((entry.flags & kEntryCheckService) != 0 &&
@@ -48,7 +50,7 @@ template <Family F>
 [[gnu::noinline]] void miss(WorkerCtx& ctx, Packet& packet) noexcept {
     if (!packet.is(kToRouter)) {
         bridge(ctx, packet);
-        if (!shares_ports(ctx, packet)) return;
+        if (!needs_flow(ctx, packet)) return;
     }
     packet.to_slow(SlowReason::kMiss);
 }
@@ -129,14 +131,34 @@ void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
+void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept {
+    const PortId meant = packet.adjacency->port;
+    bridge(ctx, packet);
+    if (is_policed(ctx, packet) && packet.out_port != meant) {
+        packet.drop(policy_drop(ctx, packet));
+    }
+}
+
+namespace {
+
+/// Bridges a frame that was not parsed. Where it leads to a pod that a policy selects it is parsed
+/// after all, for the policy asks about connections.
+void bridge_plain(WorkerCtx& ctx, Packet& packet) noexcept {
+    bridge(ctx, packet);
+    if (!is_policed(ctx, packet)) [[likely]]
+        return;
+    Ingress ingress = ingress_of(ctx, packet.in_port);
+    ingress.plain_bridge = false;
+    parse_packet(ingress, packet);
+}
+
+}  // namespace
+
 void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     Batch<V4> v4;
     Batch<V6> v6;
     for (Packet& packet : burst) {
-        if (packet.verdict == Verdict::kBridge) {
-            bridge(ctx, packet);
-            continue;
-        }
+        if (packet.verdict == Verdict::kBridge) bridge_plain(ctx, packet);
         if (packet.verdict != Verdict::kLookUp) continue;
         if (packet.headers.ip_version == V4::kVersion) {
             v4.add(packet);

@@ -22,18 +22,35 @@ template <Family F>
 /// slow path when the MAC is not known.
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
 
+/// bridge() for a packet of a flow. A flow is the permission for one way: a MAC address that leads
+/// to another pod than the flow does not.
+void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept;
+
 /// What becomes of a packet whose flow holds. One that came over the bridge and that its flow
 /// leaves alone goes on as it is: what is routed between pods changes the TTL at least.
 [[gnu::always_inline]] inline void forward(WorkerCtx& ctx, Packet& packet,
                                            uint8_t rewrite_flags) noexcept {
     packet.verdict = Verdict::kForward;
     if (rewrite_flags == 0 && !packet.is(kToRouter)) [[unlikely]]
-        bridge(ctx, packet);
+        forward_bridged(ctx, packet);
 }
 
-/// Whether a frame that bridge() sends must have a flow all the same: between these two pods there
-/// may be a connection through a ClusterIP, whose answers look like this one's.
-[[nodiscard]] inline bool shares_ports(const WorkerCtx& ctx, const Packet& packet) noexcept {
+/// Whether a NetworkPolicy has a say about a frame that bridge() sends.
+[[nodiscard]] inline bool is_policed(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    return packet.verdict == Verdict::kSend &&
+           (ctx.snapshot->polices(packet.in_port) || ctx.snapshot->polices(packet.out_port));
+}
+
+/// Why a policed frame is dropped that leads to another pod than its addresses say.
+[[nodiscard]] inline Drop policy_drop(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    return ctx.snapshot->polices(packet.out_port) ? Drop::kPolicyIngress : Drop::kPolicyEgress;
+}
+
+/// Whether a frame that bridge() sends must have a flow all the same: it needs a policy's
+/// permission, or between these two pods there may be a connection through a ClusterIP, whose
+/// answers look like this one's.
+[[nodiscard]] inline bool needs_flow(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    if (is_policed(ctx, packet)) return true;
     return packet.verdict == Verdict::kSend && ctx.flow_targets->has(packet.in_port) &&
            ctx.flow_targets->has(packet.out_port) &&
            (packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest));

@@ -95,8 +95,8 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     out.mac = view.mac.as_u64();
     out.kind = view.kind;
     out.maybe_partial = port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
-    out.plain_bridge =
-        view.kind == PortKind::kPod && !out.maybe_partial && !ctx.flow_targets->has(id);
+    out.plain_bridge = view.kind == PortKind::kPod && !out.maybe_partial &&
+                       !ctx.flow_targets->has(id) && !snapshot.polices(id);
     out.tunnel_end = view.kind == PortKind::kUplink && snapshot.overlay.enabled;
     if (out.tunnel_end) {
         out.tunnel = {snapshot.v4.has_vtep,

@@ -19,8 +19,8 @@ struct Ingress {
     PortKind kind;
     bool tunnel_end;     ///< frames may be for `tunnel`
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
-    bool plain_bridge;  ///< a pod's port without answers to translate: its neighbours get frames as
-                        ///< is
+    bool plain_bridge;   ///< a pod's port without answers to translate, which no policy concerns:
+                         ///< its neighbours get frames as is
     TunnelEnd tunnel;
 };
 

@@ -83,6 +83,9 @@ namespace podlane {
       "an address of the service CIDR that no Service has")                                       \
     X(kServiceSourceRange, "service_source_range",                                                \
       "the source is not in loadBalancerSourceRanges")                                            \
+    X(kPolicyIngress, "policy_ingress",                                                           \
+      "no NetworkPolicy that selects the destination pod lets it in")                             \
+    X(kPolicyEgress, "policy_egress", "no NetworkPolicy that selects the source pod lets it out") \
     X(kDnsBad, "dns_bad", "to the DNS server, and no query: too short, or an answer")             \
     X(kDnsStranger, "dns_stranger",                                                               \
       "a DNS query from outside the cluster; the server answers pods and nodes")                  \

@@ -36,6 +36,8 @@ struct Hop {
 enum EntryFlags : uint8_t {
     /// A packet must compare service_epoch with its snapshot's: UDP follows its endpoints at once.
     kEntryCheckService = 0x01,
+    /// This node itself opened it, which no NetworkPolicy of a pod forbids.
+    kEntryFromNode = 0x02,
 };
 
 /// One direction of a connection: all that its established packets need.

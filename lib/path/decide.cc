@@ -9,6 +9,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/dns/wire.h"
 #include "lib/dns/zone.h"
+#include "lib/path/policy.h"
 
 namespace podlane {
 
@@ -204,6 +205,27 @@ const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& q
     return nullptr;
 }
 
+/// Asks the NetworkPolicies of the pods between which it would go.
+template <Family F, class Trace>
+void apply_policies(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
+                    Trace& trace) {
+    const bool leads_on =
+        decision.verdict == PathVerdict::kForward || decision.verdict == PathVerdict::kResolve;
+    const bool is_pods = query.from == PortKind::kPod && !query.overlay;
+    PolicyQuery<F> asked{query.key, is_pods ? query.in_port : kNoPort, decision.port};
+    if (!leads_on || (!snapshot.polices(asked.from) && !snapshot.polices(asked.to))) return;
+    decision.policed = true;
+    asked.key.dst = decision.to.dst;
+    asked.key.dst_port = decision.to.dst_port;
+    asked.from_node = query.from == PortKind::kHost || query.from == PortKind::kDns;
+    asked.to_node = decision.port == snapshot.host_port;
+    asked.is_late = query.is_late;
+    const Drop drop = judge_policies(snapshot, asked, trace);
+    if (drop == Drop::kNone) return;
+    decision.verdict = PathVerdict::kDrop;
+    decision.reason = drop;
+}
+
 template <Family F, class Trace>
 bool apply_masquerade(const FamilyState<F>& state, const PathQuery<F>& query,
                       const Frontend<F>* frontend, PathDecision<F>& decision, Trace& trace) {
@@ -373,6 +395,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
     if (!apply_masquerade(state, query, frontend, decision, trace)) return decision;
     decide_route(snapshot, decision.to.dst, decision, trace);
     decision.reply_adjacency = adjacency_towards<F>(snapshot, query.key.src);
+    apply_policies(snapshot, query, decision, trace);
     return decision;
 }
 

@@ -26,7 +26,9 @@ struct PathQuery {
     uint32_t hash = 0;               ///< service_hash(key): which endpoint
     /// Who had which endpoint last; null: nobody is remembered.
     AffinityTable<F>* affinity = nullptr;
-    uint32_t now_s = 0;  ///< the workers' clock, for `affinity`
+    uint32_t now_s = 0;        ///< the workers' clock, for `affinity`
+    PortId in_port = kNoPort;  ///< of the pod that it comes from
+    bool is_late = false;      ///< see PolicyQuery
 };
 
 enum class PathVerdict : uint8_t {
@@ -73,6 +75,7 @@ struct PathDecision {
     typename F::Address next_hop{};              ///< kResolve: whom to ask for
     ServiceId service = kNoService;
     uint32_t service_epoch = 0;
+    bool policed = false;  ///< a NetworkPolicy selects one of its pods
 };
 
 /// Which endpoint a connection gets: the same on every node and after a restart.

@@ -19,6 +19,7 @@
 #include "lib/state/adjacency.h"
 #include "lib/state/cow_array.h"
 #include "lib/state/ids.h"
+#include "lib/state/policy.h"
 #include "lib/state/service.h"
 
 namespace podlane {
@@ -105,6 +106,7 @@ struct FamilyState {
     /// Destinations that keep a pod's source address: pod and service CIDRs, node addresses.
     std::shared_ptr<const Lpm<F, uint8_t>> keep_source;  ///< never null
     FrontendTable<F> frontends;
+    PolicySets<F> policy_sets;
     std::vector<Prefix<F>> pod_cidrs;                      ///< this node's
     std::vector<typename F::Address> gateways;             ///< the bridge's, one for each pod CIDR
     std::vector<typename F::Address> node_addresses;       ///< this node's, all uplinks
@@ -125,6 +127,9 @@ struct OverlayView {
     MacAddress mac{};  ///< our VTEP MAC: inner destination of what is for us
 };
 
+/// The epochs of policed flows begin here; no topology_epoch comes so far.
+inline constexpr uint32_t kPolicedEpochs = uint32_t{1} << 31;
+
 /// One generation.
 struct Snapshot {
     uint64_t generation = 0;
@@ -132,6 +137,10 @@ struct Snapshot {
     /// changes its meaning; flows compiled under an older one are routed again when their next
     /// packet comes. So are those, without it, whose adjacency is kNone.
     uint32_t topology_epoch = 1;
+    /// The same for flows of pods that a NetworkPolicy selects: rises with topology_epoch, and when
+    /// something that was allowed may not be any more. Its first bit tells it from a
+    /// topology_epoch.
+    uint32_t policed_epoch = kPolicedEpochs;
     FamilyState<V4> v4;
     FamilyState<V6> v6;
     OverlayView overlay;
@@ -144,6 +153,8 @@ struct Snapshot {
     PortId host_port = kNoPort;
     PortId host_uplink = kNoPort;  ///< whose MAC the host port has: where its frames to groups go
     std::shared_ptr<const DnsZone> dns;  ///< the cluster's names; null: not answered here
+    /// By PortId; null: no NetworkPolicy selects the port's pod.
+    CowArray<std::shared_ptr<const PodPolicies>, kMaxPorts> pod_policies;
 
     template <Family F>
     [[nodiscard]] const FamilyState<F>& family() const noexcept {
@@ -162,6 +173,16 @@ struct Snapshot {
         }
     }
     [[nodiscard]] const PortView& port(PortId id) const noexcept { return (*ports)[index_of(id)]; }
+    /// Whether a pod of this node had any policy since the node started.
+    [[nodiscard]] bool has_policies() const noexcept { return pod_policies.size() != 0; }
+    /// Whether a NetworkPolicy selects the port's pod. False for kNoPort.
+    [[nodiscard]] bool polices(PortId id) const noexcept {
+        return has_policies() && pod_policies[index_of(id)] != nullptr;
+    }
+    /// Whether what was compiled for a flow under `epoch` still holds.
+    [[nodiscard]] bool is_current(uint32_t epoch) const noexcept {
+        return epoch == topology_epoch || epoch == policed_epoch;
+    }
 };
 
 /// A snapshot with nothing in it: what workers start with.

@@ -107,11 +107,12 @@ TEST(Listing, PoliciesNamespacesAndIngresses) {
     EXPECT_EQ(list_text("networkpolicies", json(R"([
                 {"metadata": {"name": "all", "namespace": "a"}, "spec": {"podSelector": {}}},
                 {"metadata": {"name": "web", "namespace": "a"},
-                 "spec": {"podSelector": {"matchLabels": {"app": "web"}}}}])"),
+                 "spec": {"podSelector": {"matchLabels": {"app": "web"}}},
+                 "status": {"podsHere": 2}}])"),
                         false),
-              "NAME    POD-SELECTOR\n"
-              "a/all   <all>\n"
-              "a/web   app=web\n");
+              "NAME    POD-SELECTOR   PODS-HERE\n"
+              "a/all   <all>          <none>\n"
+              "a/web   app=web        2\n");
     EXPECT_EQ(list_text("namespaces", json(R"([{"metadata": {"name": "a"}}])"), false),
               "NAME\na\n");
     EXPECT_EQ(list_text("ingresses", json(R"([{"metadata": {"name": "i", "namespace": "a"},

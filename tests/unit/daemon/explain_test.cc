@@ -47,6 +47,28 @@ TEST_F(Explain, PodsOfOneSubnetAreBridged) {
     EXPECT_FALSE(answer.contains("drop"));
 }
 
+TEST_F(Explain, PoliciesAreNamedOnTheBridgeAndOnTheWayToAService) {
+    apply(kWebService);
+    apply(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: shut}\n"
+        "spec: {podSelector: {}}\n");
+    const Json bridged = explain("default/client", "10.244.1.10:8080");
+    EXPECT_EQ(bridged.at("verdict"), "drop");
+    EXPECT_EQ(bridged.at("drop"), "policy_ingress");
+    EXPECT_FALSE(bridged.contains("outPort"));
+    EXPECT_TRUE(has(step(bridged, "policy").at("why"), "ingress of default/web"));
+    EXPECT_TRUE(has(step(bridged, "policy").at("why"), "default/shut"));
+    apply(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\n"
+        "spec: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 443}]}]}\n");
+    const Json routed = explain("default/client", "10.96.0.10:80");
+    EXPECT_EQ(routed.at("drop"), "policy_egress");
+    EXPECT_TRUE(has(step(routed, "policy").at("why"), "egress of default/client"));
+    const Json allowed = explain("default/client", "192.168.50.2:443");
+    EXPECT_EQ(allowed.at("verdict"), "forward");
+    EXPECT_TRUE(has(step(allowed, "policy").at("why"), "policy default/out allows it"));
+}
+
 TEST_F(Explain, AnAddressWithoutPodIsNotAnswered) {
     const Json answer = explain("default/client", "10.244.1.99:80");
     EXPECT_EQ(answer.at("verdict"), "drop");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <set>
 
 #include "control/daemon/counters_json.h"
@@ -114,6 +116,22 @@ TEST_F(Queries, PortsTellTheirPods) {
     EXPECT_EQ(web.at("state"), "up");
     EXPECT_EQ(failure(controller_->get("ports", "no/such", std::nullopt)).code,
               rpc_code::kNotFound);
+}
+
+TEST_F(Queries, PoliciesTellHowManyPodsOfThisNodeTheySelect) {
+    const auto policy = [](const char* name, const char* selector) {
+        return fmt::format(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {}}}\n"
+            "spec: {{podSelector: {}}}\n",
+            name, selector);
+    };
+    apply(policy("all", "{}"));
+    apply(policy("others", "{matchLabels: {app: other}}"));
+    const Json listed = items("networkpolicies");
+    EXPECT_EQ(listed[0].at("status").at("podsHere"), 1);
+    EXPECT_EQ(listed[1].at("status").at("podsHere"), 0);
+    EXPECT_EQ(items("networkpolicies", "default/all")[0].at("status").at("podsHere"), 1);
+    apply(items("networkpolicies")[0].dump());
 }
 
 TEST_F(Queries, NeighborsShowStateAndAge) {

@@ -102,6 +102,36 @@ class DnsPathTest : public testing::Test {
 using Families = testing::Types<V4, V6>;
 TYPED_TEST_SUITE(DnsPathTest, Families);
 
+TYPED_TEST(DnsPathTest, APodMayAskOnlyIfItsPoliciesLetIt) {
+    using D = Dns<TypeParam>;
+    const auto select = [this](bool may_ask) {
+        auto policy = std::make_shared<CompiledPolicy>();
+        policy->name = "default/out";
+        if (may_ask) {
+            CompiledRule rule;
+            rule.peers = {PolicySetId{1}};
+            rule.ports = {{kProtocolUdp, 53, 53, {}}};
+            policy->egress = {rule};
+        }
+        auto made = std::make_shared<PodPolicies>();
+        made->egress = {policy};
+        this->rig.change([&](Snapshot& snapshot) {
+            snapshot.pod_policies.set(index_of(this->rig.port(Rig::kPodA)), made);
+            snapshot.template family<TypeParam>().policy_sets.pods.set(
+                1, std::make_shared<std::vector<typename TypeParam::Address>>(
+                       1, ip<TypeParam>(D::kServer)));
+        });
+    };
+    select(false);
+    this->rig.send(Rig::kPodA, this->asking(kWeb, D::kType));
+    EXPECT_TRUE(this->rig.take(Rig::kPodA).empty());
+    EXPECT_EQ(this->rig.drops(Drop::kPolicyEgress), 1u);
+    select(true);
+    this->rig.send(Rig::kPodA, this->asking(kWeb, D::kType));
+    EXPECT_EQ(this->take_reply().rcode, 0);
+    EXPECT_EQ(this->flows(), 0u);
+}
+
 TYPED_TEST(DnsPathTest, ANameOfTheClusterIsAnsweredInPlaceAndMakesNoFlow) {
     using D = Dns<TypeParam>;
     this->rig.send(Rig::kPodA, this->asking(kWeb, D::kType));

@@ -1,0 +1,60 @@
+// NetworkPolicies beyond a connection's first packet: connections that exist, and packets that make
+// no flow.
+#include "lib/path/policy.h"
+
+#include "dataplane/slowpath/slow_path.h"
+
+namespace podlane::dataplane {
+
+template <Family F>
+Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry, bool& policed) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    policed = false;
+    if (!snapshot.has_policies()) return Drop::kNone;
+    const FlowKey<F>& reply = connection_of(entry).reply().key;
+    FlowKey<F> asked = connection_of(entry).original().key;
+    asked.dst = reply.src;
+    asked.dst_port = reply.src_port;
+    const auto query = policy_query_of<F>(snapshot, asked, (entry.flags & kEntryFromNode) != 0);
+    policed = snapshot.polices(query.from) || snapshot.polices(query.to);
+    NoTrace trace;
+    return judge_policies(snapshot, query, trace);
+}
+
+template <Family F>
+Drop judge_packet(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,
+                  PortId to) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    if (!snapshot.has_policies()) return Drop::kNone;
+    const PortKind from = snapshot.port(packet.in_port).kind;
+    const bool is_pods = from == PortKind::kPod && !packet.is(kFromOverlay);
+    PolicyQuery<F> query{key, is_pods ? packet.in_port : kNoPort, to};
+    query.from_node = from == PortKind::kHost || from == PortKind::kDns;
+    const Route<F>* route = snapshot.family<F>().routes->find(key.dst);
+    query.to_node = route != nullptr && route->kind == RouteKind::kHost;
+    NoTrace trace;
+    return judge_policies(snapshot, query, trace);
+}
+
+Drop judge_frame(const WorkerCtx& ctx, const Packet& packet, PortId to) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    if (packet.headers.ip_version == V4::kVersion) {
+        return judge_packet<V4>(ctx, packet, packet.key<V4>(), to);
+    }
+    if (packet.headers.ip_version == V6::kVersion) {
+        return judge_packet<V6>(ctx, packet, packet.key<V6>(), to);
+    }
+    const auto& sender = snapshot.pod_policies[index_of(packet.in_port)];
+    const auto& receiver = snapshot.pod_policies[index_of(to)];
+    if (sender && !sender->egress.empty()) return Drop::kPolicyEgress;
+    return receiver && !receiver->ingress.empty() ? Drop::kPolicyIngress : Drop::kNone;
+}
+
+template Drop judge_connection<V4>(const WorkerCtx&, FlowEntry<V4>&, bool&) noexcept;
+template Drop judge_connection<V6>(const WorkerCtx&, FlowEntry<V6>&, bool&) noexcept;
+template Drop judge_packet<V4>(const WorkerCtx&, const Packet&, const FlowKey<V4>&,
+                               PortId) noexcept;
+template Drop judge_packet<V6>(const WorkerCtx&, const Packet&, const FlowKey<V6>&,
+                               PortId) noexcept;
+
+}  // namespace podlane::dataplane
