@@ -29,7 +29,7 @@ INGRESS_HOST = "shop.example.com"
 PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
             ("Oak shelf", "99.95")]
 LOCAL_REQUESTS = 20
-STEPS = 14
+STEPS = 15
 OUTSIDE = "192.168.50.100"
 STOCK = "250 lamps, 80 chairs\n"
 
@@ -299,6 +299,35 @@ class Demo:
         self.say(f"16 requests, {' and '.join(sorted(servers))}")
         self.passed("read back", f"{len(PRODUCTS)} products through both nodes")
 
+    def policy(self):
+        self.step("A NetworkPolicy: the web app is reached through the Ingress, and not past it")
+        file, node = "policy.yml", self.nodes[0]
+        url = f"http://{INGRESS_HOST}:{INGRESS_PORT}/?info"
+        for each in self.nodes:
+            each.ctl("apply", "-f", config(file))
+        self.say(f"both$ podlanectl apply -f {file}")
+        self.say(node.ctl("get", "networkpolicies").stdout.rstrip())
+        for each in self.nodes:
+            place = f"{INGRESS_HOST}:{INGRESS_PORT}:{each.addresses[0]}"
+            answer = self.curl(self.client, url, "--resolve", place).strip()
+            self.say(f"GET {url} through {each.name}: {answer}")
+            past = f"http://{each.addresses[0]}:{NODE_PORT}/?info"
+            require(not self.is_answered(self.client, past), f"{past} is answered all the same")
+            self.say(f"GET {past}: no answer")
+        address = self.pods["webapp-1"].address
+        past = f"http://{address}/?info"
+        require(not self.is_answered(self.pods["mysql-1"].namespace, past), f"{past} is answered")
+        self.say(f"mysql-1: GET {past}: no answer")
+        self.explain(node, "default/mysql-1", f"{address}:80")
+        for each in self.nodes:
+            each.ctl("delete", "-f", config(file))
+        again = self.info(f"{node.addresses[0]}:{NODE_PORT}")
+        self.say(f"the policy is deleted, port {NODE_PORT} answers again: {again}")
+        self.passed("NetworkPolicy", "ingress-1 -> webapp, port http, and nobody else")
+
+    def is_answered(self, namespace, url):
+        return namespace.run(["curl", "-sS", "-m", "1", url], check=False).returncode == 0
+
     def balanced_to_service(self):
         self.step("Outside to a LoadBalancer address, which moves when its node stops")
         file = "webbalanced.yml"
@@ -381,6 +410,7 @@ class Demo:
         self.outside_to_ingress()
         self.read_back()
         self.look_into_database()
+        self.policy()
         self.balanced_to_service()
         self.drops()
         self.finish()

@@ -221,6 +221,25 @@ def ask_in_frames(interface, datagrams, source_port, timeout=2):
     return answers
 
 
+def talk(address, port, seconds):
+    """One connection, a request as soon as the last is answered; when each answer came."""
+    answers = []
+    until = time.monotonic() + seconds
+    with socket.create_connection((address, port), timeout=3) as client:
+        client.settimeout(seconds)
+        lines = client.makefile("r")
+        while time.monotonic() < until:
+            client.sendall(b"request\n")
+            try:
+                if not lines.readline():
+                    break
+            except OSError:
+                break
+            answers.append(time.monotonic())
+            time.sleep(0.02)
+    return answers
+
+
 def refused(address, port, protocol="tcp", timeout=3):
     """Returns {"how": "refused" | "timeout" | "unreachable" | "answered", "seconds": s}."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
@@ -365,7 +384,7 @@ def ask_sctp(address, port, timeout=3):
 
 
 _CALLS = {each.__name__: each for each in (
-    bulk, ask, ask_udp, ask_in_frames, refused, load, ask_sctp, send_frames,
+    bulk, ask, ask_udp, ask_in_frames, talk, refused, load, ask_sctp, send_frames,
     dns_by_one_socket)}
 
 
