@@ -180,7 +180,8 @@ void TopologyBuilder::add_pods() {
 }
 
 void TopologyBuilder::add_neighbours() {
-    for (const auto& [key, view] : neighbours_) {
+    for (const auto& neighbour : neighbours_) {
+        const NeighbourView& view = neighbour.second;
         const auto uplink = std::find_if(uplinks_.begin(), uplinks_.end(),
                                          [&](const Uplink& u) { return u.port == view.port; });
         if (uplink == uplinks_.end()) continue;

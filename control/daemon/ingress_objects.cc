@@ -1,5 +1,6 @@
 // What a program needs to know that serves Ingresses.
 #include <set>
+#include <string>
 
 #include "control/daemon/controller.h"
 #include "control/kube/json.h"
@@ -19,15 +20,16 @@ struct Named {
 Named named_by(const ObjectStore& store) {
     Named named;
     for (const auto& [name, ingress] : store.all<Ingress>()) {
+        const std::string& name_space = name.name_space;
         const auto add = [&](const IngressBackend& backend) {
-            named.services.insert({name.name_space, backend.service});
+            named.services.insert({name_space, backend.service});
         };
         if (ingress->default_backend) add(*ingress->default_backend);
         for (const IngressRule& rule : ingress->rules) {
             for (const IngressPath& path : rule.paths) add(path.backend);
         }
         for (const IngressTls& tls : ingress->tls) {
-            named.secrets.insert({name.name_space, tls.secret_name});
+            named.secrets.insert({name_space, tls.secret_name});
         }
     }
     return named;
