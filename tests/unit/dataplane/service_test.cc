@@ -123,7 +123,7 @@ TYPED_TEST(ServiceTest, APodsTrafficToOutsideIsMasqueradedToTheUplink) {
 TYPED_TEST(ServiceTest, PingToOutsideIsMasqueradedByItsIdentifier) {
     using F = TypeParam;
     using W = World<F>;
-    this->rig.change([this](Snapshot& next) {
+    this->rig.change([](Snapshot& next) {
         next.template family<F>().uplink_source = ip<F>(W::kNode);
         next.template family<F>().keep_source = std::make_shared<const Lpm<F, uint8_t>>();
     });
