@@ -97,7 +97,7 @@ bool end_allows(const PolicyWorld& world, const std::vector<Known>& pods, const 
             const bool peer =
                 rule.peers.empty() ||
                 std::any_of(rule.peers.begin(), rule.peers.end(), [&](const PolicyPeer& each) {
-                    return peer_matches(world, pods, each, name.name_space,
+                    return peer_matches(world, pods, each, pod.name.name_space,
                                         ingress ? question.src : question.dst);
                 });
             const bool port =
