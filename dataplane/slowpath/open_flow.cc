@@ -183,7 +183,10 @@ template <Family F>
 void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept {
     FlowPlans<F>& plans = ctx.plans<F>();
     if (plans.repeats(packet)) return;
-    const PathDecision<F> decision = decide_about<F>(ctx, packet, packet.key<F>());
+    const FlowKey<F> key = packet.key<F>();
+    // A query over UDP makes no flow.
+    if (key.protocol == kProtocolUdp && is_for_dns(*ctx.snapshot, key)) return;
+    const PathDecision<F> decision = decide_about<F>(ctx, packet, key);
     if (decision.verdict == PathVerdict::kForward) {
         ctx.flows<F>().prefetch_insert(decision.to.reversed());
     }
