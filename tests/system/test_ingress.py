@@ -1,6 +1,7 @@
 """Ingresses: nginx in a pod, configured by `podlanectl ingress config`, asked from outside."""
 
 import base64
+import contextlib
 import json
 import os
 import time
@@ -164,8 +165,24 @@ def answers(cluster, asked, port=HTTP):
     return [f"s{got['server'][-1]}" if status == 200 else status for status, got in seen]
 
 
+def reloaded():
+    """Whether nginx's workers are all of one configuration: while it reloads, both sorts accept."""
+    with open(f"{FOLDER}/nginx.pid", encoding="utf-8") as file:
+        master = file.read().strip()
+    with open(f"/proc/{master}/task/{master}/children", encoding="utf-8") as file:
+        children = file.read().split()
+    titles = []
+    for child in children:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{child}/cmdline", encoding="utf-8") as file:
+                titles.append(file.read().strip("\0 "))
+    return titles.count("nginx: worker process") == os.sysconf("SC_NPROCESSORS_ONLN")
+
+
 def wait_for(cluster, host, path, who):
-    wait_until(lambda: answers(cluster, [(host, path)]) == [who], 10, f"{host}{path}: {who}")
+    """Until WHO answers, and nobody that has an older configuration."""
+    wait_until(lambda: answers(cluster, [(host, path)]) == [who] and reloaded(), 10,
+               f"{host}{path}: {who}")
 
 
 def paths(report, cluster):
