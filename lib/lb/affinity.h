@@ -39,7 +39,8 @@ class AffinityTable {
     explicit AffinityTable(uint32_t clients, uint64_t seed = 0);
 
     /// What the client's new connection gets: the endpoint that it had, if its time is not over and
-    /// `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on.
+    /// `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on, or
+    /// up to a second longer, as the clock has whole seconds: a timeout of 1 s ends never sooner.
     /// Nothing: there is no room to remember another client.
     template <class Usable>
     [[nodiscard]] std::optional<Endpoint<F>> settle(const typename F::Address& client,
@@ -50,7 +51,7 @@ class AffinityTable {
         if (!claim) return std::nullopt;
         Entry* room = nullptr;
         for (Entry& entry : claim->entries) {
-            const bool over = entry.service == kFree || now_s >= entry.until_s;
+            const bool over = entry.service == kFree || now_s > entry.until_s;
             if (entry.service == service && entry.client == client) {
                 if (over || !usable(entry.endpoint)) entry.endpoint = candidate;
                 entry.until_s = now_s + timeout_s;
@@ -69,7 +70,7 @@ class AffinityTable {
         const Claim claim(bucket_of(client, service));
         if (!claim) return std::nullopt;
         for (const Entry& entry : claim->entries) {
-            if (entry.service == service && entry.client == client && now_s < entry.until_s) {
+            if (entry.service == service && entry.client == client && now_s <= entry.until_s) {
                 return entry.endpoint;
             }
         }
@@ -87,7 +88,7 @@ class AffinityTable {
         typename F::Address client;
         uint32_t service;  ///< ServiceId; kFree: nobody's
         Endpoint<F> endpoint;
-        uint32_t until_s;  ///< forgotten at this second of the workers' clock
+        uint32_t until_s;  ///< the last second of the workers' clock that remembers it
     };
     struct alignas(kCacheLine) Bucket {
         std::atomic<uint32_t> claimed;

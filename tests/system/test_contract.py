@@ -244,16 +244,16 @@ def affinity(report, cluster, family, pods):
         cluster.apply(endpoints(pods))
         expect_equal(one(client), second)
     with report.check(f"IPv{family}: sessionAffinity ends after its time"):
-        cluster.apply(service(1))
+        cluster.apply(service(3))
         one(client, count=3)
         seen = set()
 
         def another():
-            time.sleep(1.1)
+            time.sleep(4.1)
             seen.update(servers(client, address, count=1))
             return len(seen) > 1
 
-        lab.wait_until(another, 40, "another server")
+        lab.wait_until(another, 80, "another server")
 
 
 def node_endpoint(report, cluster, family, here, there):

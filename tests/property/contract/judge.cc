@@ -92,7 +92,7 @@ bool Judge::keeps_affinity(const Expected& expected, const Packet& packet, const
             return target.address == memory.address && target.port == memory.port;
         });
     // A Service that was changed, or made anew, may begin anew.
-    const bool bound = memory.service == expected.service && now_s_ < memory.until_s && usable;
+    const bool bound = memory.service == expected.service && now_s_ <= memory.until_s && usable;
     const bool kept = got.address == memory.address && got.port == memory.port;
     met_ += bound && expected.targets.size() > 1;
     memory = {got.address, got.port, now_s_ + expected.affinity_seconds, expected.service};
