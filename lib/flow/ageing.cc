@@ -70,7 +70,7 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
             deadlines_.replace(block, seen, Deadlines::kNever);
         } else if (is_expired(connection, now_s)) {
             due[expired++] = block;
-            for (const uint64_t hash : connection.state.hash) prefetch_pair(hash);
+            for (const uint64_t hash : connection.state.hash) prefetch(hash);
         } else {
             // Not if its state has changed meanwhile, or it was marked.
             deadlines_.replace(block, seen, next_check_s(connection, now_s));

@@ -1,8 +1,10 @@
-// Buckets of the flow table: eight slots in one cache line, and the comparison of tags in them.
+// Buckets of the flow table: seven slots in one cache line, and the comparison of tags in them.
 //
 // A slot is one 64-bit word: 31 bits of the key's hash, a bit that says "tentative", and the number
-// of the entry. A reader compares eight tags with one vector instruction or a few, and touches the
-// entry only where one matches. How a slot is claimed stands in claim.h.
+// of the entry. A reader compares all tags with a few vector instructions and touches the entry
+// only where one matches. The eighth word says whether a key that is not here can stand in its
+// second bucket; nearly always it cannot, and a miss costs one line. How a slot is claimed stands
+// in claim.h.
 #pragma once
 
 #include <nmmintrin.h>
@@ -14,15 +16,23 @@
 
 namespace podlane {
 
-inline constexpr unsigned kBucketSlots = 8;
+inline constexpr unsigned kBucketSlots = 7;
 
-/// Eight slots.
+/// Seven slots, and the number of keys that have this as their first bucket and stand, or are about
+/// to stand, in their second one.
 ///
 /// Threads: any; each slot is claimed, committed and cleared by compare-and-swap. A slot whose
 /// content is committed does not change until its connection is removed, and an entry never moves,
 /// so that a reader never misses a key that is present.
 struct alignas(kCacheLine) Bucket {
     std::atomic<uint64_t> slot[kBucketSlots];
+    std::atomic<uint64_t> spilled;
+
+    /// Whether a key of this first bucket can stand in its second.
+    [[nodiscard]] bool has_spilled() const noexcept {
+        // A key that was there before this look raised the number before it was published.
+        return spilled.load(std::memory_order_acquire) != 0;
+    }
 };
 static_assert(sizeof(Bucket) == kCacheLine);
 
@@ -53,7 +63,7 @@ inline constexpr uint64_t kTentative = uint64_t{1} << 32;
 }
 }  // namespace slot
 
-/// Where a key may stand. The two differ; the order of positions 0..15 is first, then second, and
+/// Where a key may stand. The two differ; the order of positions 0..13 is first, then second, and
 /// is the same for every thread that has the same key.
 struct BucketPair {
     uint32_t first;
@@ -103,6 +113,7 @@ struct BucketPair {
     std::atomic_signal_fence(std::memory_order_acquire);
     const auto* lines = reinterpret_cast<const __m128*>(&bucket);
     const __m128i wanted = _mm_set1_epi32(static_cast<int>(mark));
+    // `spilled` is compared as well: its upper half is 0, which is no mark.
     // Upper halves of two pairs of slots each: lanes 1 and 3 of either.
     constexpr int kUpper = _MM_SHUFFLE(3, 1, 3, 1);
     const __m128i low = _mm_castps_si128(_mm_shuffle_ps(lines[0], lines[1], kUpper));

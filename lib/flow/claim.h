@@ -3,10 +3,13 @@
 // Called by FlowTable::insert(); a template over the slots' memory, so that a test can run the same
 // code through every interleaving of its memory accesses.
 //
-// Protocol, for a key with positions 0..15 (two buckets, same order for every thread):
+// Protocol, for a key with positions 0..13 (two buckets, same order for every thread):
 //   1. The entry is filled. Look for the key: committed already, nothing to do.
-//   2. Publish: an empty slot goes from 0 to {tag, TENTATIVE, entry}.
-//   3. Scan all positions. Of others with the same key:
+//   2. Publish: an empty slot goes from 0 to {tag, TENTATIVE, entry}. If it is one of the second
+//      bucket, the first bucket's `spilled` is raised before, and lowered when the slot is given
+//      up.
+//   3. Scan the first bucket, and the second one if `spilled` of the first is not 0. Of others with
+//      the same key:
 //        committed            -> withdraw (own slot to 0): it has won
 //        tentative and higher -> kill it (its slot to 0); if it was committed meanwhile, it has won
 //        tentative and lower  -> withdraw: busy
@@ -14,12 +17,13 @@
 //
 // Two entries of one key are never committed at the same time. Take two claims A and B that both
 // commit, and let A be the one that published first (step 2) in the single order of the seq_cst
-// accesses. B's scan comes after B's publishing, so that it finds A's slot occupied by A: tentative
-// or committed (A's slot leaves A's hands only when A withdraws or is killed - but A commits - or
-// when A's connection is removed, and then the two are not present together). Committed: B
-// withdraws. Tentative and lower than B: B withdraws. Tentative and higher: B kills it, and A does
-// not commit; or that fails because A has committed, and B withdraws. In each case one of them does
-// not commit, against the assumption.
+// accesses. B's scan comes after B's publishing; if A stands in the second bucket, A had raised
+// `spilled` before, so that B looks there. B finds A's slot occupied by A: tentative or committed
+// (A's slot leaves A's hands only when A withdraws or is killed - but A commits - or when A's
+// connection is removed, and then the two are not present together). Committed: B withdraws.
+// Tentative and lower than B: B withdraws. Tentative and higher: B kills it, and A does not commit;
+// or that fails because A has committed, and B withdraws. In each case one of them does not commit,
+// against the assumption.
 //
 // A killed or withdrawn word cannot be mistaken for a later one: a word names its entry, and an
 // entry that was published is reused for another key only after a grace period, while claimants
@@ -52,19 +56,24 @@ struct ClaimResult {
     uint64_t word;   ///< with kExists
 };
 
-/// What claim_slot() works on. load() and cas() are sequentially consistent; the latter writes what
-/// it found to `expected` when it fails. same_key() compares the entry that a word names with ours.
+/// What claim_slot() works on. All accesses are sequentially consistent. cas() writes what it found
+/// to `expected` when it fails; spill() raises and unspill() lowers the first bucket's `spilled`.
+/// same_key() compares the entry that a word names with ours.
 template <class T>
 concept ClaimSlots = requires(T slots, unsigned position, uint64_t word) {
     { slots.load(position) } -> std::same_as<uint64_t>;
     { slots.cas(position, word, word) } -> std::same_as<bool>;
+    { slots.has_spilled() } -> std::same_as<bool>;
+    slots.spill();
+    slots.unspill();
     { slots.same_key(word) } -> std::same_as<bool>;
 };
 
-/// Where a new entry goes. The first bucket until it holds seven of eight, then the emptier one: a
-/// few in a hundred stand in the second bucket in a full table, and finding both full is as rare as
-/// one in ten millions (simulated with 3.2 entries a bucket and random removal and insertion).
-inline constexpr unsigned kSpillAt = 7;
+/// Where a new entry goes. The first bucket until it holds six of seven, then the emptier one: four
+/// in a hundred stand in the second bucket in a full table, eight buckets in a hundred have
+/// spilled, and finding both full is as rare as one in four millions (simulated with 2.67 entries a
+/// bucket and random removal and insertion).
+inline constexpr unsigned kSpillAt = 6;
 
 /// Claims a slot for `committed`, the word of a filled entry.
 template <ClaimSlots Slots>
@@ -80,7 +89,9 @@ template <ClaimSlots Slots>
         unsigned used[2] = {0, 0};
         unsigned empty[2] = {kClaimPositions, kClaimPositions};
         for (unsigned p = 0; p < kClaimPositions; ++p) {
-            const unsigned bucket = p / kBucketSlots;
+            // Nothing of ours is in the second bucket, nor need be: its line is left alone.
+            if (p == kBucketSlots && used[0] < kSpillAt && !slots.has_spilled()) break;
+            const unsigned bucket = p < kBucketSlots ? 0 : 1;
             const uint64_t word = slots.load(p);
             if (word == 0) {
                 if (empty[bucket] == kClaimPositions) empty[bucket] = p;
@@ -91,16 +102,21 @@ template <ClaimSlots Slots>
         }
         own = used[0] >= kSpillAt && used[1] < used[0] ? empty[1] : empty[0];
         if (own == kClaimPositions) return {Claim::kFull, false, 0};
+        const bool spills = own >= kBucketSlots;
+        if (spills) slots.spill();
         uint64_t expected = 0;
         if (slots.cas(own, expected, tentative)) break;
         // Another claim took that slot: look again.
+        if (spills) slots.unspill();
     }
 
     const auto withdraw = [&] {
         uint64_t expected = tentative;
         (void)slots.cas(own, expected, 0);  // fails when we were killed, which is as good
+        if (own >= kBucketSlots) slots.unspill();
     };
     for (unsigned p = 0; p < kClaimPositions; ++p) {
+        if (p == kBucketSlots && !slots.has_spilled()) break;
         if (p == own) continue;
         uint64_t word = slots.load(p);
         while (is_ours(word)) {
@@ -117,6 +133,7 @@ template <ClaimSlots Slots>
     }
     uint64_t expected = tentative;
     if (slots.cas(own, expected, committed)) return {Claim::kCommitted, true, 0};
+    withdraw();
     return {Claim::kBusy, true, 0};
 }
 

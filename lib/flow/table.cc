@@ -11,8 +11,8 @@ namespace {
 
 /// Times that insert() tries again when workers meet on one key.
 constexpr unsigned kInsertTries = 16;
-/// Bytes of buckets for a connection: two entries at 3.2 to a bucket, see kSpillAt.
-constexpr uint64_t kBucketBytesPerConnection = 40;
+/// Bytes of buckets for a connection: two entries at 2.67 to a bucket, see kSpillAt.
+constexpr uint64_t kBucketBytesPerConnection = 48;
 constexpr uint32_t kMinBuckets = 16;
 
 /// Lets the other side of a collision go on; longer each time.
@@ -20,7 +20,7 @@ void pause_briefly(unsigned tries) noexcept {
     for (unsigned i = 0; i < (1u << std::min(tries, 6u)); ++i) __builtin_ia32_pause();
 }
 
-/// A key's sixteen slots as claim_slot() wants them.
+/// A key's slots as claim_slot() wants them.
 template <Family F, class EntryAt>
 class PairSlots {
   public:
@@ -35,13 +35,19 @@ class PairSlots {
         // to the acquire loads in FlowTable's look-ups.
         return at(position).compare_exchange_strong(expected, desired, std::memory_order_seq_cst);
     }
+    [[nodiscard]] bool has_spilled() const noexcept {
+        return bucket_[0]->spilled.load(std::memory_order_seq_cst) != 0;
+    }
+    void spill() noexcept { bucket_[0]->spilled.fetch_add(1, std::memory_order_seq_cst); }
+    void unspill() noexcept { bucket_[0]->spilled.fetch_sub(1, std::memory_order_seq_cst); }
     [[nodiscard]] bool same_key(uint64_t word) const noexcept {
         return entry_at_(slot::entry_index(word))->key == key_;
     }
 
   private:
     [[nodiscard]] std::atomic<uint64_t>& at(unsigned position) const noexcept {
-        return bucket_[position / kBucketSlots]->slot[position % kBucketSlots];
+        const bool second = position >= kBucketSlots;
+        return bucket_[second]->slot[position - (second ? kBucketSlots : 0)];
     }
 
     Bucket* bucket_[2];
@@ -134,13 +140,15 @@ template <Family F>
 void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_index) noexcept {
     const uint64_t committed = slot::make(slot::mark_of_hash(hash), entry_index);
     const BucketPair pair = bucket_pair(hash, bucket_count_);
-    for (Bucket* bucket : {&buckets_[pair.first], &buckets_[pair.second]}) {
+    Bucket& first = buckets_[pair.first];
+    for (Bucket* bucket : {&first, &buckets_[pair.second]}) {
         for (std::atomic<uint64_t>& each : bucket->slot) {
             if (each.load(std::memory_order_relaxed) != committed) continue;
             uint64_t expected = committed;
             // Fails when another worker helped; release: what we did to the entry comes before.
-            (void)each.compare_exchange_strong(expected, 0, std::memory_order_acq_rel,
-                                               std::memory_order_relaxed);
+            const bool is_ours = each.compare_exchange_strong(
+                expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed);
+            if (is_ours && bucket != &first) first.spilled.fetch_sub(1, std::memory_order_acq_rel);
             return;
         }
     }
@@ -154,8 +162,8 @@ InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& sp
     // Spares a block its grace period where another worker, or an earlier packet of the same burst,
     // was first; also in a full table.
     const uint64_t hashes[2] = {hash(spec.original), hash(spec.reply)};
-    // The claims will look at all four buckets: let the misses overlap.
-    for (const uint64_t each : hashes) prefetch_pair(each);
+    // The claims will look at both buckets: let the misses overlap.
+    for (const uint64_t each : hashes) prefetch(each);
     FlowEntry<F>* const earlier = lookup(spec.original, hashes[0]);
     if (earlier != nullptr && connection_of(*earlier).state.is_live()) {
         return {InsertStatus::kExists, earlier};

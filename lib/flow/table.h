@@ -1,9 +1,9 @@
 // The flow table: one for each family, shared by all workers, without locks.
 //
 // Workers look up, insert and remove; the slow path fills it and everything after reads it. A block
-// (entry.h) holds a connection, a bucket (bucket.h) holds eight tags in one cache line, so that an
-// established packet touches a bucket line and an entry line. Memory: 236 bytes a connection with
-// IPv4, 364 with IPv6, both directions and buckets included; pages that were never used cost
+// (entry.h) holds a connection, a bucket (bucket.h) holds seven tags in one cache line, so that an
+// established packet touches a bucket line and an entry line. Memory: 244 bytes a connection with
+// IPv4, 372 with IPv6, both directions and buckets included; pages that were never used cost
 // nothing.
 //
 // Order of work in a worker's turn: lookup of a burst, inserts for what missed, maintain(), sweep()
@@ -99,10 +99,10 @@ class FlowTable {
     }
 
     // A look-up in three steps, for callers that interleave them over a burst; lookup_bulk() does.
-    /// Step 1: asks for the bucket line.
+    /// Step 1: asks for the bucket line. In place: g++ drops calls of functions that only prefetch.
     void prefetch(uint64_t hash) const noexcept;
     /// Step 2: compares tags in the first bucket and asks for the entry's lines, or, with no match
-    /// (null), for the second bucket.
+    /// (null), for the second bucket if the key can be there.
     [[nodiscard]] FlowEntry<F>* candidate(uint64_t hash) const noexcept;
     /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
     [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
@@ -116,10 +116,10 @@ class FlowTable {
     void lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
                      std::span<FlowEntry<F>*> out) const noexcept;
 
-    /// Asks for the lines that insert() will need for a connection with this reply key; those of
-    /// its original key have come with the look-up that missed.
+    /// Asks for the line that insert() will need for a connection with this reply key; that of its
+    /// original key has come with the look-up that missed.
     [[gnu::always_inline]] void prefetch_insert(const FlowKey<F>& reply) const noexcept {
-        prefetch_pair(hash(reply));
+        prefetch(hash(reply));
     }
 
     /// Makes a connection, unless its original key is there by now. Lock-free; at most a few
@@ -185,14 +185,11 @@ class FlowTable {
     [[nodiscard]] FlowEntry<F>* entry_at(uint32_t entry_index) const noexcept {
         return &blocks_.at(entry_index >> 1).entry[entry_index & 1];
     }
-    /// Asks for both bucket lines. In place: g++ drops calls of functions that only prefetch.
-    [[gnu::always_inline]] void prefetch_pair(uint64_t hash) const noexcept {
-        const BucketPair pair = bucket_pair(hash, bucket_count_);
-        __builtin_prefetch(&buckets_[pair.first]);
-        __builtin_prefetch(&buckets_[pair.second]);
-    }
     [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
                                         const FlowKey<F>& key) const noexcept;
+    /// In the key's second bucket, where it is only if its first one has spilled.
+    [[nodiscard]] FlowEntry<F>* find_spilled(const Bucket& first, const FlowKey<F>& key,
+                                             uint64_t hash) const noexcept;
     [[nodiscard]] ClaimResult claim(const FlowKey<F>& key, uint64_t hash,
                                     FlowEntry<F>& entry) noexcept;
     /// Empties the committed slot of an entry, if it is still there.
@@ -242,7 +239,8 @@ inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
         }
         return entry;
     }
-    __builtin_prefetch(&buckets_[bucket_pair(hash, bucket_count_).second]);
+    if (bucket.has_spilled())
+        __builtin_prefetch(&buckets_[bucket_pair(hash, bucket_count_).second]);
     return nullptr;
 }
 
@@ -261,10 +259,18 @@ inline FlowEntry<F>* FlowTable<F>::find_in(const Bucket& bucket, uint32_t mark,
 
 template <Family F>
 inline FlowEntry<F>* FlowTable<F>::lookup(const FlowKey<F>& key, uint64_t hash) const noexcept {
-    const BucketPair pair = bucket_pair(hash, bucket_count_);
-    const uint32_t mark = slot::mark_of_hash(hash);
-    FlowEntry<F>* const entry = find_in(buckets_[pair.first], mark, key);
-    return entry != nullptr ? entry : find_in(buckets_[pair.second], mark, key);
+    const Bucket& first = buckets_[first_bucket(hash, bucket_count_)];
+    FlowEntry<F>* const entry = find_in(first, slot::mark_of_hash(hash), key);
+    return entry != nullptr ? entry : find_spilled(first, key, hash);
+}
+
+template <Family F>
+inline FlowEntry<F>* FlowTable<F>::find_spilled(const Bucket& first, const FlowKey<F>& key,
+                                                uint64_t hash) const noexcept {
+    if (!first.has_spilled()) [[likely]]
+        return nullptr;
+    return find_in(buckets_[bucket_pair(hash, bucket_count_).second], slot::mark_of_hash(hash),
+                   key);
 }
 
 template <Family F>
@@ -272,8 +278,7 @@ inline FlowEntry<F>* FlowTable<F>::confirm(const FlowKey<F>& key, uint64_t hash,
                                            FlowEntry<F>* candidate) const noexcept {
     if (candidate == nullptr) {
         // Nothing in the first bucket. An entry does not move, so that looking once is enough.
-        return find_in(buckets_[bucket_pair(hash, bucket_count_).second], slot::mark_of_hash(hash),
-                       key);
+        return find_spilled(buckets_[first_bucket(hash, bucket_count_)], key, hash);
     }
     if (candidate->key == key) [[likely]]
         return candidate;

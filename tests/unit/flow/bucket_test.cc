@@ -61,6 +61,7 @@ TEST(MatchMarks, FindsExactlyTheCommittedSlotsWithTheMark) {
     const uint32_t mark = 0x1234u << 1;
     for (int round = 0; round < 10000; ++round) {
         Bucket bucket{};
+        bucket.spilled = round % 2 == 0 ? 0 : mark;  // a number, and no mark
         unsigned expected = 0;
         for (unsigned i = 0; i < kBucketSlots; ++i) {
             uint64_t word = 0;
