@@ -173,6 +173,52 @@ BENCHMARK(ClusterIpIpv4)->Arg(1)->Arg(4096)->Arg(65536)->Arg(1 << 19);
 BENCHMARK(ClusterIpIpv6)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);
 
+/// A connection's life: each packet opens one through a ClusterIP, and one that has aged is
+/// forgotten. A second passes with every kASecond of them, so that 30 seconds' worth are there.
+template <Family F>
+void live_and_die(benchmark::State& state) {
+    constexpr uint32_t kASecond = 16384;
+    constexpr uint32_t kWarmSeconds = 40;
+    Bench& bench = Bench::get();
+    WorkerCtx& ctx = *bench.ctx;
+    FlowTable<F>& table = ctx.flows<F>();
+    // So many that a source has been forgotten when it comes again.
+    const auto frames = templates<F>(1u << 21, World<F>::kService, RigNames::kGatewayMac);
+    size_t at = 0;
+    uint32_t opened = 0;
+    const auto turn = [&] {
+        bench.shared->domain.quiescent(0);
+        Pipeline::run(ctx, next_burst<F>(ctx, frames, at));
+        flush(ctx);
+        table.maintain(0, ctx.now_s);
+        table.sweep(0, ctx.now_s, 16 * kBurst);
+        if ((opened += kBurst) % kASecond == 0) ++ctx.now_s;
+    };
+    while (opened < kWarmSeconds * kASecond) turn();
+    const FlowCounters before = table.counters();
+    for (auto _ : state) turn();
+    const FlowCounters after = table.counters();
+    const auto packets = static_cast<uint64_t>(state.iterations()) * kBurst;
+    state.SetItemsProcessed(static_cast<int64_t>(packets));
+    if (after.created - before.created != packets) state.SkipWithError("not all were new");
+    state.counters["population"] = static_cast<double>(after.active);
+    // The others are to find a table without these.
+    ctx.now_s += 1000;
+    for (uint32_t i = 0; i < 2 * kFlowCapacity; i += 16 * kBurst) {
+        bench.shared->domain.quiescent(0);
+        table.maintain(0, ctx.now_s);
+        table.sweep(0, ctx.now_s, 16 * kBurst);
+    }
+}
+void NewConnectionsIpv4(benchmark::State& state) {
+    live_and_die<V4>(state);
+}
+void NewConnectionsIpv6(benchmark::State& state) {
+    live_and_die<V6>(state);
+}
+BENCHMARK(NewConnectionsIpv4);
+BENCHMARK(NewConnectionsIpv6);
+
 /// The cost of the copies and the buffers alone, to subtract from the others.
 void Source(benchmark::State& state) {
     Bench& bench = Bench::get();

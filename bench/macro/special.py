@@ -16,7 +16,7 @@ from .traffic import Feed, Traffic, plain, shuffled
 PORTS = 64000
 MOST_FLOWS = PORTS * world.CLIENTS
 NEW_A_SECOND = 60000
-NEW_CHUNK = 640
+NEW_CHUNK = 6400
 AGED_SECONDS = 100  # UDP without an answer is forgotten after 30 s, and found by a pass after that
 
 
