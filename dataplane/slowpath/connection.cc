@@ -33,7 +33,7 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     PathDecision<F> decision;
     NoTrace trace;
-    decide_route(*ctx.snapshot, entry.rewrite.dst, decision, trace);
+    decide_route(*ctx.snapshot, rewrite_of(entry).dst, decision, trace);
     switch (decision.verdict) {
         case PathVerdict::kForward:
             ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
@@ -62,7 +62,7 @@ void recheck_service(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
     std::optional<ServiceId> service = ServiceId{entry.service_id.load(std::memory_order_relaxed)};
     // What the endpoint still sends may pass; the client's next packet decides.
-    if (entry.direction != static_cast<uint8_t>(FlowDirection::kReply)) {
+    if (entry.direction() != FlowDirection::kReply) {
         const FlowKey<F>& reply = connection_of(entry).reply().key;
         service =
             service_that_keeps<F>(*ctx.snapshot, entry.key, *service, {reply.src, reply.src_port});
@@ -83,7 +83,7 @@ void handle_unresolved(WorkerCtx& ctx, Packet& packet) noexcept {
         return;
     }
     // Control made this adjacency and is asking already.
-    hold_for(ctx, packet, packet.adjacency->port, packet.flow<F>().rewrite.dst, false);
+    hold_for(ctx, packet, packet.adjacency->port, rewrite_of(packet.flow<F>()).dst, false);
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
         if (packet.entry == nullptr) continue;
         const SlowReason reason = check_flow(ctx, packet, packet.flow<F>());
         if (reason == SlowReason::kNone) {
-            forward(ctx, packet, packet.flow<F>().rewrite.flags);
+            forward(ctx, packet, packet.flow<F>().rewrite_flags());
             return;
         }
         packet.to_slow(reason);

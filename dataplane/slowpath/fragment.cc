@@ -120,7 +120,7 @@ void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept {
     const SlowReason reason =
         packet.entry == nullptr ? SlowReason::kMiss : check_flow(ctx, packet, packet.flow<F>());
     if (reason == SlowReason::kNone) {
-        forward(ctx, packet, packet.flow<F>().rewrite.flags);
+        forward(ctx, packet, packet.flow<F>().rewrite_flags());
         return;
     }
     packet.to_slow(reason);

@@ -47,7 +47,7 @@ void rewrite_quoted(std::span<uint8_t> head, const Headers& quoted, const FlowKe
     store(l3 + kDstField<F>, to.dst);
     if constexpr (std::same_as<F, V4>) {
         const auto sum = load<be16>(l3 + offsetof(Ipv4Header, checksum));
-        store(l3 + offsetof(Ipv4Header, checksum), checksum_apply(sum, change.addresses));
+        store(l3 + offsetof(Ipv4Header, checksum), checksum_apply(sum, change.header));
     }
     uint8_t* l4 = head.data() + quoted.l4_offset;
     if (quoted.has(Headers::kPorts)) {
@@ -179,7 +179,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
             return;
         }
     }
-    const Rewrite<F>& to = entry->rewrite;
+    const Rewrite<F> to = rewrite_of(*entry);
     rewrite_quoted<F>(
         head, quoted, seen,
         {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, seen.vnet});

@@ -40,13 +40,13 @@ bool send_fragment(WorkerCtx& ctx, const Packet& packet, const Ipv4Fragment& fra
 
 void fragment_and_send(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<V4>& entry = packet.flow<V4>();
-    if ((entry.rewrite.flags & kRewriteDecrementTtl) != 0 && ttl_of<V4>(packet) <= 1) {
+    if ((entry.flags & kRewriteDecrementTtl) != 0 && ttl_of<V4>(packet) <= 1) {
         drop_and_tell<V4>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
         return;
     }
     // Once in pieces, the checksum can no longer be left to a device.
     complete_checksum(packet);
-    apply_rewrite<V4>(packet.frame, packet.headers, entry.rewrite, packet.csum);
+    apply_rewrite<V4>(packet.frame, packet.headers, entry, packet.csum);
     entry.touch(ctx.now_s);
     auto fragmenter =
         Ipv4Fragmenter::of(packet.head().subspan(packet.headers.l3_offset), packet.adjacency->mtu);

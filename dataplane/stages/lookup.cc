@@ -33,11 +33,11 @@ template <Family F>
     }
     if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
         return SlowReason::kTooBig;
-    if ((entry.rewrite.flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
+    if ((entry.flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
         return SlowReason::kTtl;
     }
     if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
-        const auto direction = static_cast<FlowDirection>(entry.direction);
+        const auto direction = entry.direction();
         const Noted noted = connection_of(entry).note_packet(direction, packet.headers.tcp_flags);
         if (noted == Noted::kReplaced) return SlowReason::kReplace;
         if (noted == Noted::kShorterTimeout) table.reschedule(connection_of(entry), now_s);
@@ -87,7 +87,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
         }
         const SlowReason reason = judge_flow(table, snapshot, now_s, packet, *entries[i]);
         if (reason == SlowReason::kNone) [[likely]] {
-            forward(ctx, packet, entries[i]->rewrite.flags);
+            forward(ctx, packet, entries[i]->rewrite_flags());
         } else {
             packet.to_slow(reason);
         }

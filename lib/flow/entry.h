@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
@@ -32,20 +33,29 @@ struct Hop {
     }
 };
 
-/// Bits of FlowEntry::flags, the same in both directions.
+/// Bits of FlowEntry::flags beside RewriteFlags; the first two are the same in both directions.
 enum EntryFlags : uint8_t {
     /// A packet must compare service_epoch with its snapshot's: UDP follows its endpoints at once.
-    kEntryCheckService = 0x01,
+    kEntryCheckService = 0x20,
     /// This node itself opened it, which no NetworkPolicy of a pod forbids.
-    kEntryFromNode = 0x02,
+    kEntryFromNode = 0x40,
+    /// It is the reply direction's entry.
+    kEntryReply = 0x80,
 };
+static_assert(((kRewriteAddresses | kRewritePorts | kRewriteDecrementTtl) &
+               (kEntryCheckService | kEntryFromNode | kEntryReply)) == 0);
+
+/// What an entry keeps of its Rewrite. IPv4: all of it, so that a packet touches one line. IPv6:
+/// the change of the checksum; addresses and ports are those of the opposite key, see rewrite_of().
+template <Family F>
+using KeptRewrite = std::conditional_t<std::same_as<F, V4>, Rewrite<V4>, ChecksumDelta>;
 
 /// One direction of a connection: all that its established packets need.
 ///
-/// Threads: key, rewrite, direction and flags are written before the entry is published
-/// and do not change until every reader has passed a quiescent point after its removal: plain reads
-/// are safe. The atomics change in place; each is a value of its own, so that relaxed accesses
-/// suffice everywhere.
+/// Threads: key, flags and what is kept of the rewrite are written before either entry of the
+/// connection is published, and do not change until every reader has passed a quiescent point after
+/// its removal: plain reads are safe. The atomics change in place; each is a value of its own, so
+/// that relaxed accesses suffice everywhere.
 template <Family F>
 struct alignas(kCacheLine) FlowEntry {
     FlowKey<F> key;
@@ -54,9 +64,30 @@ struct alignas(kCacheLine) FlowEntry {
     std::atomic<uint32_t> service_id;     ///< whose epoch that is; 0: no service
     std::atomic<uint32_t> last_seen;      ///< seconds of the worker clock
     std::atomic<uint8_t> steady;          ///< nonzero: see needs_state()
-    uint8_t direction;                    ///< FlowDirection, and the entry's place in its block
-    uint8_t flags;                        ///< EntryFlags
-    Rewrite<F> rewrite;
+    uint8_t flags;                        ///< EntryFlags and RewriteFlags
+    KeptRewrite<F> kept;
+
+    [[nodiscard]] FlowDirection direction() const noexcept {
+        return static_cast<FlowDirection>(place());
+    }
+    /// Its place in its block, which is its direction.
+    [[nodiscard]] unsigned place() const noexcept {
+        static_assert(kEntryReply == 0x80);
+        return flags >> 7;
+    }
+    /// What its rewrite changes: RewriteFlags alone.
+    [[nodiscard]] uint8_t rewrite_flags() const noexcept {
+        return flags & (kRewriteAddresses | kRewritePorts | kRewriteDecrementTtl);
+    }
+    /// Sets the rewrite and, by its flags, this entry's. Before it is published.
+    void keep(const Rewrite<F>& rewrite) noexcept {
+        flags = rewrite.flags;
+        if constexpr (std::same_as<F, V4>) {
+            kept = rewrite;
+        } else {
+            kept = rewrite.l4;
+        }
+    }
 
     /// Notes a packet at `now_s`. Writes at most once a second, so that the line stays shared
     /// between workers.
@@ -77,9 +108,7 @@ struct alignas(kCacheLine) FlowEntry {
         return steady.load(std::memory_order_relaxed) == 0 || can_change_state(tcp_flags);
     }
 };
-static_assert(sizeof(FlowEntry<V4>) == 64 && sizeof(FlowEntry<V6>) == 128);
-// An IPv6 packet's first line answers "is it mine, is it still right"; its rewrite is the second.
-static_assert(offsetof(FlowEntry<V6>, rewrite) == 64);
+static_assert(sizeof(FlowEntry<V4>) == kCacheLine && sizeof(FlowEntry<V6>) == kCacheLine);
 
 /// What a block is being used for; the lower two bits of ConnectionState::life.
 enum class Life : uint32_t {
@@ -160,23 +189,49 @@ struct alignas(kCacheLine) Connection {
     /// TCP.
     [[nodiscard]] Noted note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept;
 };
-static_assert(sizeof(Connection<V4>) == 192 && sizeof(Connection<V6>) == 320);
+static_assert(sizeof(Connection<V4>) == 192 && sizeof(Connection<V6>) == 192);
 
 /// The block in which an entry stands.
 template <Family F>
 [[nodiscard]] inline Connection<F>& connection_of(FlowEntry<F>& entry) noexcept {
     // Entries are the first members of their block, in the order of their direction.
-    return *reinterpret_cast<Connection<F>*>(&entry - entry.direction);
+    return *reinterpret_cast<Connection<F>*>(&entry - entry.place());
 }
 
 template <Family F>
 [[nodiscard]] inline FlowEntry<F>& opposite_of(FlowEntry<F>& entry) noexcept {
-    return connection_of(entry).entry[entry.direction ^ 1];
+    return connection_of(entry).entry[entry.place() ^ 1];
 }
 
 template <Family F>
 [[nodiscard]] inline const FlowEntry<F>& opposite_of(const FlowEntry<F>& entry) noexcept {
     return opposite_of(const_cast<FlowEntry<F>&>(entry));
+}
+
+/// What to apply to the packets of `entry`: by reference for IPv4. An IPv6 rewrite is put together
+/// from the opposite key, which says what packets look like behind it, read from the other end.
+[[nodiscard, gnu::always_inline]] inline const Rewrite<V4>& rewrite_of(
+    const FlowEntry<V4>& entry) noexcept {
+    return entry.kept;
+}
+[[nodiscard, gnu::always_inline]] inline Rewrite<V6> rewrite_of(
+    const FlowEntry<V6>& entry) noexcept {
+    const FlowKey<V6>& to = opposite_of(entry).key;
+    return {to.dst, to.src, to.dst_port, to.src_port, entry.kept, {}, entry.flags};
+}
+
+/// apply_rewrite() with the entry's. An IPv6 rewrite is put together in either branch by itself, so
+/// that it stays in registers for plain packets.
+template <Family F>
+[[gnu::always_inline]] inline void apply_rewrite(uint8_t* frame, const Headers& headers,
+                                                 const FlowEntry<F>& entry,
+                                                 CsumState csum) noexcept {
+    if (detail::is_plain(headers, csum)) [[likely]] {
+        detail::rewrite_plain<F>(frame + headers.l3_offset, frame + headers.l4_offset,
+                                 headers.protocol == kProtocolTcp, rewrite_of(entry));
+        return;
+    }
+    detail::apply_any_rewrite<F>(frame, headers, rewrite_of(entry), csum);
 }
 
 extern template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;

@@ -40,23 +40,31 @@ inline constexpr uint8_t kRewritePorts = kRewriteSrcPort | kRewriteDstPort;
 
 /// New values for one direction of a flow. Immutable once its entry is published.
 ///
-/// `addresses` is the change of the addresses alone: that of the IPv4 header checksum and equally
-/// that of a pseudo-header, hence of partial checksums. `l4` is the change of addresses and ports:
-/// that of a complete TCP or UDP checksum. `header` is that of the IPv4 header checksum: addresses
-/// and TTL. Addresses and ports that do not change are there as well, so that a plain packet gets
-/// all of them by wide stores.
+/// `l4` is the change of addresses and ports: that of a complete TCP or UDP checksum. `header` is
+/// that of the IPv4 header checksum, addresses and TTL; IPv6 has none. Addresses and ports that do
+/// not change are there as well, so that a plain packet gets all of them by wide stores.
 template <Family F>
 struct Rewrite {
     typename F::Address src;
     typename F::Address dst;
     be16 src_port;
     be16 dst_port;
-    ChecksumDelta addresses;
     ChecksumDelta l4;
     ChecksumDelta header;
-    uint8_t flags;  ///< RewriteFlags
+    uint8_t flags;  ///< RewriteFlags; other bits mean nothing
 };
-static_assert(sizeof(Rewrite<V4>) == 20 && sizeof(Rewrite<V6>) == 44);
+
+/// The change of a sum over source and destination when they become `src` and `dst`: that of a
+/// pseudo-header, hence of a partial checksum. Nothing for what stays.
+template <class Address>
+[[nodiscard]] constexpr ChecksumDelta address_delta(const Address& was_src, const Address& was_dst,
+                                                    const Address& src,
+                                                    const Address& dst) noexcept {
+    ChecksumDelta delta;
+    if (!(was_src == src)) delta = delta + checksum_delta(was_src, src);
+    if (!(was_dst == dst)) delta = delta + checksum_delta(was_dst, dst);
+    return delta;
+}
 
 /// The rewrite that turns a packet of key `from` into one of key `to`. Flags for what differs are
 /// set here; `extra` may add kRewriteDecrementTtl.
@@ -69,15 +77,10 @@ template <Family F>
     out.src_port = to.src_port;
     out.dst_port = to.dst_port;
     out.flags = extra;
-    if (!(from.src == to.src)) {
-        out.flags |= kRewriteSrcAddress;
-        out.addresses = out.addresses + checksum_delta(from.src, to.src);
-    }
-    if (!(from.dst == to.dst)) {
-        out.flags |= kRewriteDstAddress;
-        out.addresses = out.addresses + checksum_delta(from.dst, to.dst);
-    }
-    out.l4 = out.addresses;
+    if (!(from.src == to.src)) out.flags |= kRewriteSrcAddress;
+    if (!(from.dst == to.dst)) out.flags |= kRewriteDstAddress;
+    out.header = address_delta(from.src, from.dst, to.src, to.dst);
+    out.l4 = out.header;
     if (!(from.src_port == to.src_port)) {
         out.flags |= kRewriteSrcPort;
         out.l4 = out.l4 + checksum_delta(from.src_port, to.src_port);
@@ -86,7 +89,6 @@ template <Family F>
         out.flags |= kRewriteDstPort;
         out.l4 = out.l4 + checksum_delta(from.dst_port, to.dst_port);
     }
-    out.header = out.addresses;
     // TTL is the upper byte of its 16-bit word.
     if ((extra & kRewriteDecrementTtl) != 0) {
         out.header = out.header + checksum_delta(be16(0x0100), be16(0));
@@ -123,9 +125,9 @@ inline void rewrite_sctp(uint8_t* l4, const Headers& headers, const Rewrite<F>& 
 
 template <Family F>
 inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& rewrite,
-                         CsumState csum) noexcept {
+                         ChecksumDelta addresses, CsumState csum) noexcept {
     // ICMP over IPv4 has no pseudo-header.
-    ChecksumDelta delta = std::same_as<F, V6> ? rewrite.addresses : ChecksumDelta{};
+    ChecksumDelta delta = std::same_as<F, V6> ? addresses : ChecksumDelta{};
     const bool request = headers.has(Headers::kEchoRequest);
     const uint8_t id_flag = request ? kRewriteSrcPort : kRewriteDstPort;
     if ((request || headers.has(Headers::kEchoReply)) && (rewrite.flags & id_flag) != 0) {
@@ -145,11 +147,10 @@ template <Family F>
 [[gnu::always_inline]] inline void rewrite_plain(uint8_t* l3, uint8_t* l4, bool is_tcp,
                                                  const Rewrite<F>& rewrite) noexcept {
     using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
-    // Source and destination stand side by side in either, as ports do.
-    static_assert(offsetof(IpHeader, dst) == offsetof(IpHeader, src) + sizeof(rewrite.src));
-    static_assert(offsetof(Rewrite<F>, dst) == sizeof(rewrite.src));
-    std::memcpy(l3 + offsetof(IpHeader, src), &rewrite.src, 2 * sizeof(rewrite.src));
-    std::memcpy(l4, &rewrite.src_port, 2 * sizeof(rewrite.src_port));
+    store(l3 + offsetof(IpHeader, src), rewrite.src);
+    store(l3 + offsetof(IpHeader, dst), rewrite.dst);
+    store(l4, rewrite.src_port);
+    store(l4 + 2, rewrite.dst_port);
     static_assert(kRewriteDecrementTtl == 0x10);
     const auto hop = static_cast<uint8_t>(rewrite.flags >> 4 & 1);
     if constexpr (std::same_as<F, V4>) {
@@ -165,6 +166,14 @@ template <Family F>
     const auto sum = load<be16>(field);
     const be16 as_tcp = checksum_apply(sum, rewrite.l4);
     store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, rewrite.l4));
+}
+
+/// Whether rewrite_plain() will do.
+[[nodiscard, gnu::always_inline]] inline bool is_plain(const Headers& headers,
+                                                       CsumState csum) noexcept {
+    return csum == CsumState::kComplete && headers.has(Headers::kPorts) &&
+           !headers.has(Headers::kFragment) &&
+           (headers.protocol == kProtocolTcp || headers.protocol == kProtocolUdp);
 }
 
 /// apply_rewrite() for what is not plain.
@@ -183,12 +192,9 @@ template <Family F>
 [[gnu::always_inline]] inline void apply_rewrite(uint8_t* frame, const Headers& headers,
                                                  const Rewrite<F>& rewrite,
                                                  CsumState csum) noexcept {
-    uint8_t* const l3 = frame + headers.l3_offset;
-    const bool is_tcp = headers.protocol == kProtocolTcp;
-    if (csum == CsumState::kComplete && headers.has(Headers::kPorts) &&
-        !headers.has(Headers::kFragment) && (is_tcp || headers.protocol == kProtocolUdp))
-        [[likely]] {
-        detail::rewrite_plain(l3, frame + headers.l4_offset, is_tcp, rewrite);
+    if (detail::is_plain(headers, csum)) [[likely]] {
+        detail::rewrite_plain(frame + headers.l3_offset, frame + headers.l4_offset,
+                              headers.protocol == kProtocolTcp, rewrite);
         return;
     }
     detail::apply_any_rewrite(frame, headers, rewrite, csum);
@@ -200,6 +206,9 @@ void detail::apply_any_rewrite(uint8_t* frame, const Headers& headers, const Rew
     using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
     uint8_t* const l3 = frame + headers.l3_offset;
     const bool is_tcp = headers.protocol == kProtocolTcp;
+    const ChecksumDelta addresses = address_delta(
+        load<typename F::Address>(l3 + offsetof(IpHeader, src)),
+        load<typename F::Address>(l3 + offsetof(IpHeader, dst)), rewrite.src, rewrite.dst);
     if ((rewrite.flags & kRewriteSrcAddress) != 0) store(l3 + offsetof(IpHeader, src), rewrite.src);
     if ((rewrite.flags & kRewriteDstAddress) != 0) store(l3 + offsetof(IpHeader, dst), rewrite.dst);
     if constexpr (std::same_as<F, V4>) {
@@ -225,13 +234,13 @@ void detail::apply_any_rewrite(uint8_t* frame, const Headers& headers, const Rew
             l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
         const auto sum = load<be16>(field);
         if (csum == CsumState::kPartial) {
-            store(field, partial_checksum_apply(sum, rewrite.addresses));
+            store(field, partial_checksum_apply(sum, addresses));
         } else {
             store(field,
                   is_tcp ? checksum_apply(sum, rewrite.l4) : udp_checksum_apply(sum, rewrite.l4));
         }
     } else if (headers.protocol == F::kIcmpProtocol) {
-        detail::rewrite_icmp(l4, headers, rewrite, csum);
+        detail::rewrite_icmp(l4, headers, rewrite, addresses, csum);
     }
 }
 

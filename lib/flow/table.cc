@@ -62,10 +62,10 @@ void fill_entry(FlowEntry<F>& entry, const NewConnection<F>& spec, FlowDirection
     const FlowKey<F>& from = is_reply ? spec.reply : spec.original;
     const FlowKey<F>& other = is_reply ? spec.original : spec.reply;
     entry.key = from;
-    entry.rewrite = make_rewrite(from, other.reversed(), spec.rewrite_flags);
     entry.service_id.store(spec.service_id, std::memory_order_relaxed);
-    entry.direction = static_cast<uint8_t>(direction);
-    entry.flags = spec.entry_flags;
+    const auto extra =
+        static_cast<uint8_t>(spec.rewrite_flags | spec.entry_flags | (is_reply ? kEntryReply : 0));
+    entry.keep(make_rewrite(from, other.reversed(), extra));
     entry.hop.store((is_reply ? spec.reply_hop : spec.original_hop).packed(),
                     std::memory_order_relaxed);
     entry.service_epoch.store(spec.service_epoch, std::memory_order_relaxed);
@@ -130,7 +130,7 @@ template <Family F>
 ClaimResult FlowTable<F>::claim(const FlowKey<F>& key, uint64_t hash,
                                 FlowEntry<F>& entry) noexcept {
     const auto index =
-        static_cast<uint32_t>(blocks_.index_of(connection_of(entry)) * 2 + entry.direction);
+        static_cast<uint32_t>(blocks_.index_of(connection_of(entry)) * 2 + entry.place());
     const auto find = [this](uint32_t entry_index) { return entry_at(entry_index); };
     PairSlots<F, decltype(find)> slots(buckets_, bucket_pair(hash, bucket_count_), key, find);
     return claim_slot(slots, slot::make(slot::mark_of_hash(hash), index));

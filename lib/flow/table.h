@@ -234,8 +234,9 @@ inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
             continue;  // removed meanwhile
         FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
         __builtin_prefetch(entry);
-        if constexpr (sizeof(FlowEntry<F>) > kCacheLine) {
-            __builtin_prefetch(reinterpret_cast<const char*>(entry) + kCacheLine);
+        // For rewrite_of(); the lowest bit of an entry's number is its place in its block.
+        if constexpr (std::same_as<F, V6>) {
+            __builtin_prefetch(entry + ((word & 1) != 0 ? 1 : -1));
         }
         return entry;
     }

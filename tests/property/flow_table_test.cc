@@ -84,15 +84,15 @@ class FlowOracleTest : public ::testing::Test {
         if (entry == nullptr) return;
         Known<F>& connection = known_.at(id);
         ASSERT_EQ(entry->key, key);
-        ASSERT_EQ(opposite_of(*entry).key,
-                  entry->direction == 0 ? connection.reply : connection.original);
+        ASSERT_EQ(opposite_of(*entry).key, entry->direction() == FlowDirection::kOriginal
+                                               ? connection.reply
+                                               : connection.original);
         entry->touch(now);
         connection.last_seen = now;
         if (entry->needs_state(0)) {
-            (void)connection_of(*entry).note_packet(static_cast<FlowDirection>(entry->direction),
-                                                    0);
+            (void)connection_of(*entry).note_packet(entry->direction(), 0);
         }
-        if (entry->direction == 1) connection.replied = true;
+        if (entry->direction() == FlowDirection::kReply) connection.replied = true;
     }
 
     void remove() {

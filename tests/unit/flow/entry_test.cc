@@ -30,7 +30,7 @@ TYPED_TEST_SUITE(ConnectionTest, Families, FamilyName);
 TYPED_TEST(ConnectionTest, EachEntryLeadsToItsConnectionAndTheOtherEntry) {
     std::array<Connection<TypeParam>, 3> blocks{};
     for (auto& block : blocks) {
-        block.reply().direction = 1;
+        block.reply().flags = kEntryReply;
         EXPECT_EQ(&connection_of(block.original()), &block);
         EXPECT_EQ(&connection_of(block.reply()), &block);
         EXPECT_EQ(&opposite_of(block.original()), &block.reply());

@@ -171,8 +171,8 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
             const QuiescentReader reader(this->domain_, kReader);
             (void)table->for_each(
                 [&](Connection<F>& c) {
-                    EXPECT_EQ(c.original().rewrite.dst, c.reply().key.src);
-                    EXPECT_EQ(c.reply().rewrite.src, c.original().key.dst);
+                    EXPECT_EQ(rewrite_of(c.original()).dst, c.reply().key.src);
+                    EXPECT_EQ(rewrite_of(c.reply()).src, c.original().key.dst);
                     if (c.last_seen_s() % 97 == 0) table->mark_for_removal(c);
                 },
                 0, ~0u);
@@ -191,8 +191,7 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
                 entry->touch(now);
                 entry->set_hop({static_cast<uint32_t>(turn), n});
                 if (entry->needs_state(0)) {
-                    (void)connection_of(*entry).note_packet(
-                        static_cast<FlowDirection>(entry->direction), 0);
+                    (void)connection_of(*entry).note_packet(entry->direction(), 0);
                 }
             }
             switch (random() % 4) {

@@ -182,7 +182,7 @@ TEST(Rewrite, Ipv4OptionsAreCoveredByTheHeadersChecksum) {
 TEST(Rewrite, OnlyWhatDiffersIsFlagged) {
     const FlowKey<V4> from{address<V4>(1), address<V4>(2), be16(1), be16(2), kProtocolTcp, 0, 0};
     EXPECT_EQ(make_rewrite<V4>(from, from).flags, 0);
-    EXPECT_EQ(make_rewrite<V4>(from, from).addresses, ChecksumDelta{});
+    EXPECT_EQ(make_rewrite<V4>(from, from).header, ChecksumDelta{});
     FlowKey<V4> to = from;
     to.src = address<V4>(3);
     EXPECT_EQ(make_rewrite<V4>(from, to).flags, kRewriteSrcAddress);
@@ -190,7 +190,7 @@ TEST(Rewrite, OnlyWhatDiffersIsFlagged) {
     to.dst_port = be16(9);
     const auto rewrite = make_rewrite<V4>(from, to, kRewriteDecrementTtl);
     EXPECT_EQ(rewrite.flags, kRewriteDstPort | kRewriteDecrementTtl);
-    EXPECT_EQ(rewrite.addresses, ChecksumDelta{});
+    EXPECT_EQ(rewrite.l4, checksum_delta(be16(2), be16(9)));
 }
 
 }  // namespace

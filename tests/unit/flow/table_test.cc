@@ -26,8 +26,8 @@ TYPED_TEST(FlowTableTest, AConnectionIsFoundByBothItsKeys) {
     ASSERT_NE(reply, nullptr);
     EXPECT_EQ(&opposite_of(*original), reply);
     EXPECT_EQ(&connection_of(*original), &connection_of(*reply));
-    EXPECT_EQ(original->direction, 0);
-    EXPECT_EQ(reply->direction, 1);
+    EXPECT_EQ(original->direction(), FlowDirection::kOriginal);
+    EXPECT_EQ(reply->direction(), FlowDirection::kReply);
     EXPECT_EQ(original->current_hop(), (Hop{7, 2}));
     EXPECT_EQ(reply->current_hop(), (Hop{7, 3}));
     EXPECT_EQ(original->service_id.load(), 3u);
@@ -38,14 +38,14 @@ TYPED_TEST(FlowTableTest, AConnectionIsFoundByBothItsKeys) {
 TYPED_TEST(FlowTableTest, TheRewritesLeadToTheOtherDirectionsKeyReversed) {
     OneWorker<TypeParam> worker(64);
     const auto result = worker.insert(client_connection<TypeParam>(1));
-    const auto& forward = result.entry->rewrite;
-    const auto& back = opposite_of(*result.entry).rewrite;
+    const auto forward = rewrite_of(*result.entry);
+    const auto back = rewrite_of(opposite_of(*result.entry));
     EXPECT_EQ(forward.dst, address<TypeParam>(0x700001));
     EXPECT_EQ(forward.dst_port, be16(8080));
-    EXPECT_EQ(forward.flags, kRewriteDstAddress | kRewriteDstPort);
+    EXPECT_EQ(result.entry->rewrite_flags(), kRewriteDstAddress | kRewriteDstPort);
     EXPECT_EQ(back.src, address<TypeParam>(0x600001));
     EXPECT_EQ(back.src_port, be16(80));
-    EXPECT_EQ(back.flags, kRewriteSrcAddress | kRewriteSrcPort);
+    EXPECT_EQ(opposite_of(*result.entry).rewrite_flags(), kRewriteSrcAddress | kRewriteSrcPort);
 }
 
 TYPED_TEST(FlowTableTest, AnUnknownKeyIsNotFound) {
