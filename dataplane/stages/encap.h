@@ -41,11 +41,10 @@ inline void finish_outer_ipv4(uint8_t* outer, const Adjacency& adjacency, uint32
           checksum_fold(adjacency.outer_partial_sum + total.raw + identification.raw));
 }
 
-/// Likewise, with source port and length of UDP in place; sums the whole packet, since UDP over
-/// IPv6 must carry a checksum for receivers that do not expect zero (RFC 6935 makes zero the
-/// exception).
-void finish_outer_ipv6(const rte_mbuf& mbuf, uint8_t* outer, const Adjacency& adjacency,
-                       uint16_t udp_bytes) noexcept;
+/// Likewise; the UDP checksum is left to sum_outer_ipv6().
+inline void finish_outer_ipv6(uint8_t* outer, uint16_t udp_bytes) noexcept {
+    store(outer + sizeof(EthernetHeader) + offsetof(Ipv6Header, payload_bytes), be16(udp_bytes));
+}
 
 /// Copies the template; sizes that the compiler knows spare a call.
 inline void copy_outer(uint8_t* to, const Adjacency& adjacency) noexcept {
@@ -77,15 +76,27 @@ inline void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
         // DF is not set, so the identification must differ between datagrams (RFC 6864).
         finish_outer_ipv4(outer, adjacency, frame_bytes, ctx.outer_id++);
     } else {
-        finish_outer_ipv6(*packet.mbuf, outer, adjacency, udp_bytes);
+        finish_outer_ipv6(outer, udp_bytes);
     }
     packet.send_to(adjacency.port);
 }
 
 }  // namespace detail
 
+/// Whether encap() leaves this adjacency's packets to sum_outer_ipv6().
+[[nodiscard, gnu::always_inline]] inline bool has_outer_sum(const Adjacency& adjacency) noexcept {
+    return adjacency.kind == AdjacencyKind::kTunnel &&
+           adjacency.outer_l3_bytes == sizeof(Ipv6Header);
+}
+
+/// Writes the UDP checksum over a packet's outer IPv6, its whole inner frame included: UDP over
+/// IPv6 must carry one for receivers that do not expect zero (RFC 6935 makes zero the exception).
+/// After encap() has made kSend of it, and best some time after, as what was written just before in
+/// small pieces cannot be read in large ones at once.
+void sum_outer_ipv6(const Packet& packet) noexcept;
+
 /// Writes a kForward or kRouted packet's MACs and, for a tunnel, prepends its template and patches
-/// length, identification, source port and checksum. Leaves kSend. No look-ups.
+/// length, identification, source port and IPv4 checksum. Leaves kSend. No look-ups.
 [[gnu::always_inline]] inline void encap(WorkerCtx& ctx, Packet& packet) noexcept {
     const Adjacency& adjacency = *packet.adjacency;
     detail::write_macs(packet.frame, adjacency);

@@ -1,11 +1,15 @@
 #include "dataplane/stages/forward.h"
 
+#include <array>
+
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/rewrite.h"
 
 namespace podlane::dataplane {
 
 void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
+    std::array<const Packet*, kBurst> unsummed;
+    unsigned count = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kForward) [[likely]] {
             rewrite(packet);
@@ -13,7 +17,11 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
             continue;
         }
         encap(ctx, packet);
+        if (has_outer_sum(*packet.adjacency) && packet.verdict == Verdict::kSend) {
+            unsummed[count++] = &packet;
+        }
     }
+    for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
 }
 
 static_assert(Stage<Forward>);
