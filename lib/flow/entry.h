@@ -42,7 +42,7 @@ enum EntryFlags : uint8_t {
     /// It is the reply direction's entry.
     kEntryReply = 0x80,
 };
-static_assert(((kRewriteAddresses | kRewritePorts | kRewriteDecrementTtl) &
+static_assert(((kRewriteTranslates | kRewriteDecrementTtl) &
                (kEntryCheckService | kEntryFromNode | kEntryReply)) == 0);
 
 /// What an entry keeps of its Rewrite. IPv4: all of it, so that a packet touches one line. IPv6:
@@ -77,7 +77,7 @@ struct alignas(kCacheLine) FlowEntry {
     }
     /// What its rewrite changes: RewriteFlags alone.
     [[nodiscard]] uint8_t rewrite_flags() const noexcept {
-        return flags & (kRewriteAddresses | kRewritePorts | kRewriteDecrementTtl);
+        return flags & (kRewriteTranslates | kRewriteDecrementTtl);
     }
     /// Sets the rewrite and, by its flags, this entry's. Before it is published.
     void keep(const Rewrite<F>& rewrite) noexcept {

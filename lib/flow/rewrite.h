@@ -37,6 +37,7 @@ enum RewriteFlags : uint8_t {
 };
 inline constexpr uint8_t kRewriteAddresses = kRewriteSrcAddress | kRewriteDstAddress;
 inline constexpr uint8_t kRewritePorts = kRewriteSrcPort | kRewriteDstPort;
+inline constexpr uint8_t kRewriteTranslates = kRewriteAddresses | kRewritePorts;
 
 /// New values for one direction of a flow. Immutable once its entry is published.
 ///
@@ -142,15 +143,12 @@ inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& 
                                              : checksum_apply(sum, delta));
 }
 
-/// A whole TCP or UDP packet with a complete checksum: no branch depends on what changes.
+/// A whole TCP or UDP packet with a complete checksum. No branch depends on what is translated, but
+/// one on whether anything is: most packets between pods are only routed.
 template <Family F>
 [[gnu::always_inline]] inline void rewrite_plain(uint8_t* l3, uint8_t* l4, bool is_tcp,
                                                  const Rewrite<F>& rewrite) noexcept {
     using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
-    store(l3 + offsetof(IpHeader, src), rewrite.src);
-    store(l3 + offsetof(IpHeader, dst), rewrite.dst);
-    store(l4, rewrite.src_port);
-    store(l4 + 2, rewrite.dst_port);
     static_assert(kRewriteDecrementTtl == 0x10);
     const auto hop = static_cast<uint8_t>(rewrite.flags >> 4 & 1);
     if constexpr (std::same_as<F, V4>) {
@@ -161,6 +159,11 @@ template <Family F>
         l3[offsetof(Ipv6Header, hop_limit)] =
             static_cast<uint8_t>(l3[offsetof(Ipv6Header, hop_limit)] - hop);
     }
+    if ((rewrite.flags & kRewriteTranslates) == 0) return;
+    store(l3 + offsetof(IpHeader, src), rewrite.src);
+    store(l3 + offsetof(IpHeader, dst), rewrite.dst);
+    store(l4, rewrite.src_port);
+    store(l4 + 2, rewrite.dst_port);
     uint8_t* const field =
         l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
     const auto sum = load<be16>(field);
@@ -218,8 +221,7 @@ void detail::apply_any_rewrite(uint8_t* frame, const Headers& headers, const Rew
     } else if ((rewrite.flags & kRewriteDecrementTtl) != 0) {
         l3[offsetof(Ipv6Header, hop_limit)]--;
     }
-    constexpr uint8_t kL4 = kRewriteAddresses | kRewritePorts;
-    if ((rewrite.flags & kL4) == 0) return;
+    if ((rewrite.flags & kRewriteTranslates) == 0) return;
     if (headers.has(Headers::kFragment) && !headers.has(Headers::kFirstFragment)) [[unlikely]]
         return;
 
