@@ -47,14 +47,15 @@ def pod_object(pod, node, name, space, labels):
                        ports=[{"name": "lines", "containerPort": lab.LINES}])
 
 
-def reaches(client, address, port=lab.LINES):
-    how = lab.call(client, "refused", address=address, port=port, timeout=0.7)["how"]
+def reaches(client, address, port=lab.LINES, timeout=0.7):
+    how = lab.call(client, "refused", address=address, port=port, timeout=timeout)["how"]
     expect(how in ("answered", "timeout"), f"what is not allowed is not answered at all: {how}")
     return how == "answered"
 
 
 def expect_reached(client, address, port=lab.LINES):
-    expect(reaches(client, address, port), f"{client.name} does not reach {address} {port}")
+    expect(reaches(client, address, port, timeout=5),
+           f"{client.name} does not reach {address} {port}")
 
 
 def expect_shut_out(client, address, port=lab.LINES):
@@ -167,7 +168,8 @@ def live_changes(report, cluster, pods):
         expect_shut_out(other.namespace, web.address(4))
         for app, wanted in (("nginx", True), ("other", False)):
             cluster.apply(pod_object(other, "a", "other", "shop", {"app": app}))
-            expect_equal(reaches(other.namespace, web.address(4)), wanted, app)
+            expect_equal(reaches(other.namespace, web.address(4), timeout=5 if wanted else 0.7),
+                         wanted, app)
 
 
 def default_deny(report, cluster, pods):
