@@ -16,6 +16,7 @@ class TxBuffers {
   public:
     struct Lane {
         uint64_t since_tsc = 0;  ///< when the worker looked for the oldest of the frames
+        uint64_t bytes = 0;      ///< of all frames
         unsigned count = 0;
         bool listed = false;
         std::array<rte_mbuf*, kBurst> frames;
@@ -35,6 +36,7 @@ class TxBuffers {
     void receive_at(uint64_t tsc) noexcept { received_tsc_ = tsc; }
     /// The lane is empty again; what it gets next is of what comes in now.
     void reset(Lane& lane) noexcept {
+        lane.bytes = 0;
         lane.count = 0;
         lane.since_tsc = received_tsc_;
     }

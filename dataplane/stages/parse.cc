@@ -35,38 +35,43 @@ bool looks_partial(const Packet& packet) noexcept {
 
 CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     const Headers& headers = packet.headers;
-    const bool checked = headers.protocol == kProtocolTcp || headers.protocol == kProtocolUdp;
-    if (!checked || headers.has(Headers::kFragment)) return CsumState::kComplete;
+    if (!headers.has(Headers::kWholeL4)) return CsumState::kComplete;
     if (marked) return CsumState::kPartial;
     const bool partial =
         headers.ip_version == 4 ? looks_partial<V4>(packet) : looks_partial<V6>(packet);
     return partial ? CsumState::kPartial : CsumState::kComplete;
 }
 
+/// Whether the device says that the L4 checksum is still to be finished.
+[[gnu::always_inline]] inline bool is_marked_partial(const rte_mbuf& mbuf) noexcept {
+    return (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+}
+
 [[gnu::always_inline]] inline CsumState checksum_state(const Ingress& ingress,
                                                        const Packet& packet) noexcept {
-    const bool marked =
-        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    const bool marked = is_marked_partial(*packet.mbuf);
     if (!marked && !ingress.maybe_partial) [[likely]]
         return CsumState::kComplete;
     return look_for_partial(packet, marked);
 }
 
-/// Frames for the router, for the bridge and for nobody.
-[[gnu::always_inline]] inline void sort_by_destination(const Ingress& ingress,
-                                                       Packet& packet) noexcept {
+/// Notes whether a frame is for the router. False: it is for nobody, and dropped.
+[[nodiscard, gnu::always_inline]] inline bool find_destination(const Ingress& ingress,
+                                                               Packet& packet) noexcept {
     const bool ours = dst_mac_word(packet.frame) == ingress.mac ||
                       ingress.kind == PortKind::kHost || packet.is(kFromOverlay);
     if (ours) {
         packet.flags |= kToRouter;
-    } else if (ingress.kind != PortKind::kPod) {
+    } else if (ingress.kind != PortKind::kPod) [[unlikely]] {
         packet.drop(Drop::kNotForUs);
-        return;
+        return false;
     }
-    constexpr unsigned kPortsOrFragment = Headers::kPorts | Headers::kFragment;
-    if ((packet.headers.flags & kPortsOrFragment) == Headers::kPorts) [[likely]] {
-        packet.verdict = Verdict::kLookUp;
-    } else if (packet.headers.ip_version != 0) {
+    return true;
+}
+
+/// Who looks at a unicast frame next.
+void sort_by_kind(Packet& packet) noexcept {
+    if (packet.headers.ip_version != 0) {
         if (packet.headers.has(Headers::kFragment)) {
             packet.to_slow(SlowReason::kFragment);
         } else if (packet.headers.has(Headers::kIcmpError)) {
@@ -117,10 +122,8 @@ namespace {
 [[gnu::always_inline]] inline bool is_plainly_bridged(const Ingress& ingress,
                                                       const Packet& packet) noexcept {
     const rte_mbuf& mbuf = *packet.mbuf;
-    const bool unfinished =
-        (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
-    if (mbuf.data_len < kMinPlainBytes || unfinished || (packet.frame[0] & 1) != 0 ||
-        dst_mac_word(packet.frame) == ingress.mac) {
+    if (mbuf.data_len < kMinPlainBytes || dst_mac_word(packet.frame) == ingress.mac ||
+        (packet.frame[0] & 1) != 0 || is_marked_partial(mbuf)) {
         return false;
     }
     const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
@@ -161,8 +164,35 @@ namespace {
     return true;
 }
 
+/// Frames that parse_plain_frame() leaves, right and wrong.
+[[gnu::noinline]] void parse_other(const Ingress& ingress, Packet& packet) noexcept {
+    const Drop bad = parse_frame(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf), packet.headers);
+    if (bad != Drop::kNone) {
+        packet.drop(bad);
+        return;
+    }
+    const Headers& headers = packet.headers;
+    if ((headers.vlan_tci & 0xfff) != 0) {
+        packet.drop(Drop::kVlanUnexpected);
+        return;
+    }
+    if (headers.ip_version != 0) packet.csum = checksum_state(ingress, packet);
+    if (headers.has(Headers::kMulticastMac)) {
+        if (headers.ether_type == kEtherTypeArp) {
+            packet.to_slow(SlowReason::kArp);
+        } else if (is_neighbour_discovery(headers)) {
+            packet.to_slow(SlowReason::kNd);
+        } else {
+            packet.to_slow(SlowReason::kMulticast);
+        }
+        return;
+    }
+    if (find_destination(ingress, packet)) sort_by_kind(packet);
+}
+
 [[gnu::always_inline]] inline void parse_one(const Ingress& ingress, Packet& packet) noexcept {
-    packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
+    const std::span<uint8_t> head = packet.head();
+    packet.frame = head.data();
     packet.csum = CsumState::kComplete;
     packet.entry = nullptr;
     if (ingress.plain_bridge && is_plainly_bridged(ingress, packet)) {
@@ -173,28 +203,14 @@ namespace {
     if (ingress.tunnel_end && !packet.is(kFromOverlay) && take_out_of_tunnel(ingress, packet)) {
         return;
     }
-    const Drop bad = parse_frame(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf), packet.headers);
-    if (bad != Drop::kNone) [[unlikely]] {
-        packet.drop(bad);
+    const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
+    if (!parse_plain_frame(head, frame_bytes, packet.headers)) [[unlikely]] {
+        parse_other(ingress, packet);
         return;
     }
-    const Headers& headers = packet.headers;
-    if ((headers.vlan_tci & 0xfff) != 0) [[unlikely]] {
-        packet.drop(Drop::kVlanUnexpected);
-        return;
-    }
-    if (headers.ip_version != 0) packet.csum = checksum_state(ingress, packet);
-    if (headers.has(Headers::kMulticastMac)) [[unlikely]] {
-        if (headers.ether_type == kEtherTypeArp) {
-            packet.to_slow(SlowReason::kArp);
-        } else if (is_neighbour_discovery(headers)) {
-            packet.to_slow(SlowReason::kNd);
-        } else {
-            packet.to_slow(SlowReason::kMulticast);
-        }
-        return;
-    }
-    sort_by_destination(ingress, packet);
+    packet.csum = checksum_state(ingress, packet);
+    if (find_destination(ingress, packet)) [[likely]]
+        packet.verdict = Verdict::kLookUp;
 }
 
 }  // namespace

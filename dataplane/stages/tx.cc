@@ -42,7 +42,9 @@ unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
 }
 
 /// Sends a lane's frames; how many left.
-unsigned send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count) noexcept {
+unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
+    rte_mbuf** const frames = lane.frames.data();
+    const unsigned count = lane.count;
     const Port* port = ctx.ports->get(id);
     if (port == nullptr) {
         lose(ctx, id, frames, count, Drop::kPortDown);
@@ -52,9 +54,8 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count
         hand_off(ctx, *port, frames, count);
         return 0;
     }
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < count; ++i) bytes += frames[i]->pkt_len;
     const unsigned sent = send_some(ctx, *port, frames, count);
+    uint64_t bytes = lane.bytes;
     for (unsigned i = sent; i < count; ++i) bytes -= frames[i]->pkt_len;
     PortCounters& counters = ctx.counters->ports[index_of(id)];
     counters.tx_packets.add(sent);
@@ -64,7 +65,7 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, rte_mbuf** frames, unsigned count
 }
 
 void send_lane(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
-    const unsigned sent = send_burst(ctx, id, lane.frames.data(), lane.count);
+    const unsigned sent = send_burst(ctx, id, lane);
     ctx.tsc = rte_rdtsc();
     ctx.counters->latency.add(ctx.clock.nanoseconds(ctx.tsc - lane.since_tsc), sent);
     ctx.tx.reset(lane);
@@ -83,6 +84,7 @@ namespace {
 [[gnu::always_inline]] inline void append(WorkerCtx& ctx, PortId port, TxBuffers::Lane& lane,
                                           rte_mbuf* mbuf) noexcept {
     lane.frames[lane.count++] = mbuf;
+    lane.bytes += mbuf->pkt_len;
     if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
 }
 

@@ -22,6 +22,7 @@ struct Headers {
         kEchoReply = 1 << 10,     ///< ICMP echo reply of either family
         kIcmpError = 1 << 11,     ///< an ICMP message that quotes a packet
         kUnspecifiedSource = 1 << 12,  ///< the IP source is 0.0.0.0 or ::
+        kWholeL4 = 1 << 13,            ///< TCP or UDP, and no fragment: one checksum covers it
     };
 
     uint32_t l3_bytes;        ///< IP header and payload, without Ethernet padding; 0 when not IP

@@ -61,6 +61,7 @@ template <Family F, bool kQuoted>
     const auto after = [&out, l4](uint32_t header_bytes) {
         out.payload_offset = static_cast<uint16_t>(l4 + header_bytes);
     };
+    const unsigned whole = when(!out.has(Headers::kFragment), Headers::kWholeL4);
     if (out.protocol == kProtocolTcp) {
         if constexpr (kQuoted) {
             if (room < 8) return truncated(out);
@@ -80,7 +81,7 @@ template <Family F, bool kQuoted>
             out.tcp_flags = tcp.flags;
             after(header_bytes);
         }
-        add_flag(out, Headers::kPorts);
+        add_flag(out, Headers::kPorts | whole);
     } else if (out.protocol == kProtocolUdp) {
         if (room < sizeof(UdpHeader)) [[unlikely]]
             return truncated(out);
@@ -92,7 +93,7 @@ template <Family F, bool kQuoted>
                 return Drop::kL4BadLength;
         }
         after(sizeof(UdpHeader));
-        add_flag(out, Headers::kPorts);
+        add_flag(out, Headers::kPorts | whole);
     } else if (out.protocol == F::kIcmpProtocol) {
         if (room < sizeof(IcmpHeader)) [[unlikely]]
             return truncated(out);
@@ -362,6 +363,15 @@ template <Family F>
     return detail::parse_any_frame(bytes, head_bytes, frame_bytes, out);
 }
 
+/// parse_frame()'s short way alone. True: the frame is untagged, unicast, whole, IP without options
+/// or extension headers, TCP or UDP, and `out` is right. False: parse_frame() knows what it is.
+[[nodiscard, gnu::always_inline]] inline bool parse_plain_frame(std::span<const uint8_t> head,
+                                                                uint32_t frame_bytes,
+                                                                Headers& out) noexcept {
+    return detail::parse_plain_frame(head.data(), static_cast<uint32_t>(head.size()), frame_bytes,
+                                     out);
+}
+
 /// The addresses of a parsed packet, in wire order.
 template <Family F>
 [[nodiscard]] inline typename F::Address src_address(const uint8_t* frame,
@@ -399,7 +409,9 @@ template <Family F>
     }
     parts.rest |= uint64_t{headers.protocol} << 32 | uint64_t{vnet} << 48;
     static_assert(static_cast<uint8_t>(FlowKind::kWhole) == 0);
-    return std::bit_cast<FlowKey<F>>(parts);
+    FlowKey<F> key;
+    std::memcpy(&key, &parts, sizeof(key));
+    return key;
 }
 
 /// The key that a fragment shares with all others of its packet, and with no other packet's: the

@@ -3,9 +3,12 @@
 // answer for the frames that are taken here would be the same (tests compare the two).
 #pragma once
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "lib/base/family.h"
 #include "lib/proto/ethernet.h"
@@ -26,6 +29,14 @@ inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
     return (unsigned{conditions} & ...) != 0;
 }
 
+/// By the upper byte of an IPv4 address: 0.0.0.0/8, 127.0.0.0/8 and all from 224.0.0.0 on have
+/// rules of their own.
+inline constexpr auto kOrdinaryIpv4 = [] {
+    std::array<uint8_t, 256> out{};
+    for (unsigned top = 1; top < 224; ++top) out[top] = top != 127;
+    return out;
+}();
+
 /// True when the header and pseudo-header fields can be believed and are of the plain kind.
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv4(const uint8_t* ip) noexcept {
     const auto first = load<uint64_t>(ip);       // version, TOS, length, identification, fragment
@@ -34,16 +45,18 @@ inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
     // Version 4 with five words, and of the fragment field nothing but DF.
     constexpr uint64_t kMask = be64(0xff000000'0000bfff).raw;
     constexpr uint64_t kWanted = be64(0x45000000'00000000).raw;
-    if ((first & kMask) != kWanted) return false;
-    uint64_t sum =
-        (first & 0xffffffff) + (first >> 32) + (second & 0xffffffff) + (second >> 32) + third;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    // 0.0.0.0/8, 127.0.0.0/8 and all from 224.0.0.0 on have rules of their own.
-    const auto ordinary = [](uint32_t top) { return top - 1 < 223 && top != 127; };
-    return all_of(sum == 0xffff, ordinary(ip[offsetof(Ipv4Header, src)]),
-                  ordinary(ip[offsetof(Ipv4Header, dst)]));
+    if ((first & kMask) != kWanted) [[unlikely]]
+        return false;
+    // Carries are put back in at the low end. Folded to 16 bits, the sum of a right header is
+    // 0xffff: it is a multiple of that, and not 0, for the version is in it.
+    uint64_t sum = first + second;
+    sum += sum < second;
+    sum += third;
+    sum += sum < third;
+    if (sum % 0xffff != 0) [[unlikely]]
+        return false;
+    return (kOrdinaryIpv4[ip[offsetof(Ipv4Header, src)]] &
+            kOrdinaryIpv4[ip[offsetof(Ipv4Header, dst)]]) != 0;
 }
 
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv6(const uint8_t* ip) noexcept {
@@ -52,6 +65,30 @@ inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
     return all_of((ip[0] >> 4) == 6, ordinary(ip[offsetof(Ipv6Header, src)]),
                   ordinary(ip[offsetof(Ipv6Header, dst)]));
 }
+
+/// Headers as words, so that it is written in three stores: most of it is the same in all plain
+/// frames. The setters are for fields that are 0 so far, and payload_offset.
+struct [[gnu::packed]] HeaderWords {
+    uint32_t l3_bytes;
+    uint64_t places;  ///< ether_type, vlan_tci, l3_offset, l4_offset
+    uint64_t kinds;   ///< payload_offset, flags, ip_version, protocol, tcp_flags, icmp_type
+
+    [[nodiscard]] static constexpr HeaderWords of(const Headers& headers) noexcept {
+        return std::bit_cast<HeaderWords>(headers);
+    }
+    constexpr void add_l4(uint32_t header_bytes, uint8_t protocol, uint8_t tcp_flags) noexcept {
+        kinds += header_bytes | uint64_t{protocol} << 40 | uint64_t{tcp_flags} << 48;
+    }
+    constexpr void add_flags(unsigned flags) noexcept { kinds |= uint64_t{flags} << 16; }
+    void write(Headers& out) const noexcept { std::memcpy(&out, this, sizeof(out)); }
+};
+static_assert(sizeof(HeaderWords) == sizeof(Headers));
+static_assert(offsetof(HeaderWords, places) == offsetof(Headers, ether_type));
+static_assert(offsetof(HeaderWords, kinds) == offsetof(Headers, payload_offset));
+static_assert(offsetof(Headers, flags) == offsetof(Headers, payload_offset) + 2 &&
+              offsetof(Headers, protocol) == offsetof(Headers, payload_offset) + 5 &&
+              offsetof(Headers, tcp_flags) == offsetof(Headers, payload_offset) + 6);
+static_assert(std::endian::native == std::endian::little);
 
 /// Parses a plain frame of family F, whose EtherType the caller has seen. False: it is not plain,
 /// and `out` is as it was.
@@ -64,58 +101,59 @@ template <Family F>
     if (head_bytes < kL4 + sizeof(UdpHeader)) [[unlikely]]
         return false;
     const uint8_t* const ip = bytes + kPlainL3;
-    uint32_t total;
+    uint32_t l4_bytes;  // wraps when the length is too small
     uint8_t protocol;
-    unsigned flags = Headers::kPorts;
+    unsigned flags;
     if constexpr (kIsV4) {
         if (!is_plain_ipv4(ip)) [[unlikely]]
             return false;
-        total = load<be16>(ip + offsetof(Ipv4Header, total_bytes)).host();
+        l4_bytes = load<be16>(ip + offsetof(Ipv4Header, total_bytes)).host() - F::kMinHeaderBytes;
         protocol = ip[offsetof(Ipv4Header, protocol)];
-        flags |= (ip[offsetof(Ipv4Header, fragment)] & 0x40u) << 1;
+        flags = (ip[offsetof(Ipv4Header, fragment)] & 0x40u) << 1;
         static_assert(Headers::kDontFragment == 0x40u << 1);
     } else {
         if (!is_plain_ipv6(ip)) [[unlikely]]
             return false;
-        total = load<be16>(ip + offsetof(Ipv6Header, payload_bytes)).host() + F::kMinHeaderBytes;
+        l4_bytes = load<be16>(ip + offsetof(Ipv6Header, payload_bytes)).host();
         protocol = ip[offsetof(Ipv6Header, next_header)];
-        flags |= Headers::kDontFragment;
+        flags = Headers::kDontFragment;
     }
-    const uint32_t l4_bytes = total - F::kMinHeaderBytes;
-    // Cut off or lying, and with all of L4's header behind the first buffer: not for here.
-    if (total > frame_bytes - kPlainL3 || total < F::kMinHeaderBytes) [[unlikely]]
+    // Cut off or lying: not for here.
+    if (l4_bytes > frame_bytes - kL4) [[unlikely]]
         return false;
-    const uint32_t room = head_bytes - kL4 < l4_bytes ? head_bytes - kL4 : l4_bytes;
     const uint8_t* const l4 = bytes + kL4;
-    uint32_t header_bytes = sizeof(UdpHeader);
-    uint8_t tcp_flags = 0;
+    HeaderWords words = HeaderWords::of({.l3_bytes = 0,
+                                         .ether_type = F::kEtherType,
+                                         .vlan_tci = 0,
+                                         .l3_offset = kPlainL3,
+                                         .l4_offset = kL4,
+                                         .payload_offset = kL4,
+                                         .flags = Headers::kPorts | Headers::kWholeL4,
+                                         .ip_version = F::kVersion,
+                                         .protocol = 0,
+                                         .tcp_flags = 0,
+                                         .icmp_type = 0});
+    words.l3_bytes = l4_bytes + F::kMinHeaderBytes;
     if (protocol == kProtocolUdp) {
         const uint32_t udp_bytes = load<be16>(l4 + offsetof(UdpHeader, bytes)).host();
-        if (room < sizeof(UdpHeader) || udp_bytes < sizeof(UdpHeader) || udp_bytes > l4_bytes)
-            [[unlikely]] {
+        if (udp_bytes < sizeof(UdpHeader) || udp_bytes > l4_bytes) [[unlikely]]
+            return false;
+        words.add_l4(sizeof(UdpHeader), kProtocolUdp, 0);
+    } else if (protocol == kProtocolTcp) {
+        // All of the header is in the first buffer.
+        if (head_bytes < kL4 + sizeof(TcpHeader)) [[unlikely]]
+            return false;
+        const uint32_t header_bytes = load<TcpHeader>(l4).header_bytes();
+        if (header_bytes < sizeof(TcpHeader) || header_bytes > l4_bytes ||
+            header_bytes > head_bytes - kL4) [[unlikely]] {
             return false;
         }
-    } else if (protocol == kProtocolTcp) {
-        if (room < sizeof(TcpHeader)) [[unlikely]]
-            return false;
-        header_bytes = load<TcpHeader>(l4).header_bytes();
-        if (header_bytes < sizeof(TcpHeader) || header_bytes > room) [[unlikely]]
-            return false;
-        tcp_flags = l4[offsetof(TcpHeader, flags)];
+        words.add_l4(header_bytes, kProtocolTcp, l4[offsetof(TcpHeader, flags)]);
     } else {
         return false;
     }
-    out = Headers{.l3_bytes = total,
-                  .ether_type = F::kEtherType,
-                  .vlan_tci = 0,
-                  .l3_offset = kPlainL3,
-                  .l4_offset = static_cast<uint16_t>(kL4),
-                  .payload_offset = static_cast<uint16_t>(kL4 + header_bytes),
-                  .flags = static_cast<uint16_t>(flags),
-                  .ip_version = F::kVersion,
-                  .protocol = protocol,
-                  .tcp_flags = tcp_flags,
-                  .icmp_type = 0};
+    words.add_flags(flags);
+    words.write(out);
     return true;
 }
 
