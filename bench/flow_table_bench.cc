@@ -90,12 +90,21 @@ void look_up_bulk(benchmark::State& state, bool hit) {
     auto& data = filled<F>(static_cast<uint32_t>(state.range(0)));
     const auto& keys = hit ? data.hits : data.misses;
     std::array<uint64_t, kBurst> hashes;
+    std::array<const Bucket*, kBurst> buckets;
     std::array<FlowEntry<F>*, kBurst> out;
     size_t at = 0;
     uint64_t found = 0;
     for (auto _ : state) {
-        data.table->lookup_bulk({&keys[at], kBurst}, hashes, out);
-        for (FlowEntry<F>* entry : out) found += entry != nullptr;
+        for (size_t i = 0; i < kBurst; ++i) {
+            hashes[i] = data.table->hash(keys[at + i]);
+            buckets[i] = &data.table->prefetch(hashes[i]);
+        }
+        for (size_t i = 0; i < kBurst; ++i) {
+            out[i] = data.table->candidate(*buckets[i], hashes[i]);
+        }
+        for (size_t i = 0; i < kBurst; ++i) {
+            found += data.table->confirm(keys[at + i], hashes[i], out[i]) != nullptr;
+        }
         at += kBurst;
         if (at + kBurst > keys.size()) at = 0;
     }

@@ -66,7 +66,7 @@ bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept {
     }
     const AdjacencyId back = adjacency_towards<F>(*ctx.snapshot, sender);
     const Adjacency& adjacency = ctx.snapshot->adjacencies[index_of(back)];
-    if (adjacency.kind != AdjacencyKind::kEthernet && adjacency.kind != AdjacencyKind::kTunnel) {
+    if (!adjacency.is_passable()) {
         return false;
     }
     store(out.frame + offsetof(EthernetHeader, ether_type), be16(F::kEtherType));

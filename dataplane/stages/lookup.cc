@@ -1,6 +1,7 @@
 #include "dataplane/stages/lookup.h"
 
 #include <array>
+#include <span>
 
 #include "dataplane/stages/parse.h"
 
@@ -8,26 +9,43 @@ namespace podlane::dataplane {
 
 namespace {
 
+/// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
+struct Standing {
+    uint32_t topology_epoch;
+    uint32_t policed_epoch;
+    CowArray<Adjacency>::View adjacencies;
+    CowArray<uint32_t, 1024>::View service_epochs;
+    uint32_t now_s;
+
+    explicit Standing(const WorkerCtx& ctx) noexcept
+        : topology_epoch(ctx.snapshot->topology_epoch),
+          policed_epoch(ctx.snapshot->policed_epoch),
+          adjacencies(ctx.snapshot->adjacencies.view()),
+          service_epochs(ctx.snapshot->service_epochs.view()),
+          now_s(ctx.now_s) {}
+};
+
 /// See check_flow(). In place, because every packet passes here.
 template <Family F>
 [[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(FlowTable<F>& table,
-                                                               const Snapshot& snapshot,
-                                                               uint32_t now_s, Packet& packet,
+                                                               const Standing& standing,
+                                                               Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
     const Hop hop = entry.current_hop();
-    if (!snapshot.is_current(hop.topology_epoch) || hop.adjacency == 0) [[unlikely]] {
+    if (hop.topology_epoch != standing.topology_epoch &&
+        hop.topology_epoch != standing.policed_epoch) [[unlikely]] {
         return SlowReason::kReroute;
     }
     if ((entry.flags & kEntryCheckService) != 0 &&
         entry.service_epoch.load(std::memory_order_relaxed) !=
-            snapshot.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
+            standing.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
         [[unlikely]] {
         return SlowReason::kServiceChange;
     }
-    const Adjacency& adjacency = snapshot.adjacencies[hop.adjacency];
+    // That of a hop not resolved yet, 0, is not in use.
+    const Adjacency& adjacency = standing.adjacencies[hop.adjacency];
     packet.adjacency = &adjacency;
-    if (adjacency.kind != AdjacencyKind::kEthernet && adjacency.kind != AdjacencyKind::kTunnel)
-        [[unlikely]] {
+    if (!adjacency.is_passable()) [[unlikely]] {
         return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
                                                       : SlowReason::kUnresolved;
     }
@@ -40,9 +58,11 @@ template <Family F>
         const auto direction = entry.direction();
         const Noted noted = connection_of(entry).note_packet(direction, packet.headers.tcp_flags);
         if (noted == Noted::kReplaced) return SlowReason::kReplace;
-        if (noted == Noted::kShorterTimeout) table.reschedule(connection_of(entry), now_s);
+        if (noted == Noted::kShorterTimeout) {
+            table.reschedule(connection_of(entry), standing.now_s);
+        }
     }
-    entry.touch(now_s);
+    entry.touch(standing.now_s);
     return SlowReason::kNone;
 }
 
@@ -59,35 +79,42 @@ template <Family F>
 template <Family F>
 struct Batch {
     std::array<FlowKey<F>, kBurst> keys;
+    std::array<const Bucket*, kBurst> buckets;
     std::array<Packet*, kBurst> packets;
     unsigned count = 0;
 
-    void add(Packet& packet) noexcept {
-        keys[count] = flow_key<F>(packet.frame, packet.headers);
-        packets[count++] = &packet;
+    /// The first of the look-up's three steps.
+    [[gnu::always_inline]] void add(const FlowTable<F>& table, Packet& packet) noexcept {
+        const FlowKey<F> key = flow_key<F>(packet.frame, packet.headers);
+        const unsigned at = count++;
+        packet.hash = table.hash(key);
+        keys[at] = key;
+        buckets[at] = &table.prefetch(packet.hash);
+        packets[at] = &packet;
     }
 };
 
+/// The other two steps, and what becomes of the packets.
 template <Family F>
-void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
-    if (batch.count == 0) return;
-    const Snapshot& snapshot = *ctx.snapshot;
-    const uint32_t now_s = ctx.now_s;
-    std::array<uint64_t, kBurst> hashes;
-    std::array<FlowEntry<F>*, kBurst> entries;
+[[gnu::noinline]] void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
     FlowTable<F>& table = ctx.flows<F>();
-    table.lookup_bulk({batch.keys.data(), batch.count}, hashes, entries);
-    for (unsigned i = 0; i < batch.count; ++i) {
-        Packet& packet = *batch.packets[i];
-        packet.hash = hashes[i];
-        packet.entry = entries[i];
-        if (entries[i] == nullptr) {
+    const std::span packets(batch.packets.data(), batch.count);
+    const Bucket* const* bucket = batch.buckets.data();
+    for (Packet* packet : packets) packet->entry = table.candidate(**bucket++, packet->hash);
+    const Standing standing(ctx);
+    const FlowKey<F>* key = batch.keys.data();
+    for (Packet* each : packets) {
+        Packet& packet = *each;
+        FlowEntry<F>* const entry =
+            table.confirm(*key++, packet.hash, static_cast<FlowEntry<F>*>(packet.entry));
+        packet.entry = entry;
+        if (entry == nullptr) [[unlikely]] {
             miss(ctx, packet);
             continue;
         }
-        const SlowReason reason = judge_flow(table, snapshot, now_s, packet, *entries[i]);
+        const SlowReason reason = judge_flow(table, standing, packet, *entry);
         if (reason == SlowReason::kNone) [[likely]] {
-            forward(ctx, packet, entries[i]->rewrite_flags());
+            forward(ctx, packet, entry->rewrite_flags());
         } else {
             packet.to_slow(reason);
         }
@@ -98,7 +125,7 @@ void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
 
 template <Family F>
 SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
-    return judge_flow(ctx.flows<F>(), *ctx.snapshot, ctx.now_s, packet, entry);
+    return judge_flow(ctx.flows<F>(), Standing(ctx), packet, entry);
 }
 
 template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
@@ -157,17 +184,19 @@ void bridge_plain(WorkerCtx& ctx, Packet& packet) noexcept {
 void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     Batch<V4> v4;
     Batch<V6> v6;
+    const FlowTable<V4>& table_v4 = *ctx.flows_v4;
+    const FlowTable<V6>& table_v6 = *ctx.flows_v6;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) bridge_plain(ctx, packet);
         if (packet.verdict != Verdict::kLookUp) continue;
         if (packet.headers.ip_version == V4::kVersion) {
-            v4.add(packet);
+            v4.add(table_v4, packet);
         } else {
-            v6.add(packet);
+            v6.add(table_v6, packet);
         }
     }
-    look_up(ctx, v4);
-    look_up(ctx, v6);
+    if (v4.count > 0) look_up(ctx, v4);
+    if (v6.count > 0) look_up(ctx, v6);
 }
 
 static_assert(Stage<Lookup>);

@@ -42,6 +42,19 @@ class BlockPool {
     [[nodiscard]] uint32_t index_of(const Connection<F>& block) const noexcept {
         return static_cast<uint32_t>(&block - blocks_);
     }
+
+    /// An entry by its number: the lines of 64 bytes before it, of which a block has three.
+    [[nodiscard]] FlowEntry<F>* entry_at(uint32_t number) const noexcept {
+        return reinterpret_cast<FlowEntry<F>*>(blocks_) + number;
+    }
+    [[nodiscard]] uint32_t number_of(const FlowEntry<F>& entry) const noexcept {
+        return static_cast<uint32_t>(&entry - reinterpret_cast<const FlowEntry<F>*>(blocks_));
+    }
+    /// Whether it is the first entry of its block.
+    [[nodiscard]] static constexpr bool is_original(uint32_t number) noexcept {
+        static_assert(sizeof(Connection<F>) == 3 * sizeof(FlowEntry<F>));
+        return number % 3 == 0;
+    }
     /// Blocks below this index may have been used.
     [[nodiscard]] uint32_t limit() const noexcept {
         const uint32_t used = fresh_.load(std::memory_order_acquire);

@@ -47,9 +47,9 @@ inline constexpr uint64_t kTentative = uint64_t{1} << 32;
     const auto mark = static_cast<uint32_t>(hash) << 1;
     return mark == 0 ? 2 : mark;
 }
-/// A committed slot.
-[[nodiscard]] constexpr uint64_t make(uint32_t mark, uint32_t entry_index) noexcept {
-    return uint64_t{mark} << 32 | (entry_index + 1u);
+/// A committed slot; entries are numbered as BlockPool does.
+[[nodiscard]] constexpr uint64_t make(uint32_t mark, uint32_t entry_number) noexcept {
+    return uint64_t{mark} << 32 | (entry_number + 1u);
 }
 [[nodiscard]] constexpr bool is_tentative(uint64_t word) noexcept {
     return (word & kTentative) != 0;
@@ -58,7 +58,7 @@ inline constexpr uint64_t kTentative = uint64_t{1} << 32;
     return static_cast<uint32_t>((word & ~kTentative) >> 32);
 }
 /// Of a slot that is not empty.
-[[nodiscard]] constexpr uint32_t entry_index(uint64_t word) noexcept {
+[[nodiscard]] constexpr uint32_t entry_number(uint64_t word) noexcept {
     return static_cast<uint32_t>(word) - 1;
 }
 }  // namespace slot

@@ -41,7 +41,7 @@ class PairSlots {
     void spill() noexcept { bucket_[0]->spilled.fetch_add(1, std::memory_order_seq_cst); }
     void unspill() noexcept { bucket_[0]->spilled.fetch_sub(1, std::memory_order_seq_cst); }
     [[nodiscard]] bool same_key(uint64_t word) const noexcept {
-        return entry_at_(slot::entry_index(word))->key == key_;
+        return entry_at_(slot::entry_number(word))->key == key_;
     }
 
   private:
@@ -114,31 +114,16 @@ template <Family F>
 FlowTable<F>::~FlowTable() = default;
 
 template <Family F>
-void FlowTable<F>::lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
-                               std::span<FlowEntry<F>*> out) const noexcept {
-    const size_t count = keys.size();
-    assert(count <= kMaxBulk && hashes.size() >= count && out.size() >= count);
-    for (size_t i = 0; i < count; ++i) {
-        hashes[i] = hash(keys[i]);
-        prefetch(hashes[i]);
-    }
-    for (size_t i = 0; i < count; ++i) out[i] = candidate(hashes[i]);
-    for (size_t i = 0; i < count; ++i) out[i] = confirm(keys[i], hashes[i], out[i]);
-}
-
-template <Family F>
 ClaimResult FlowTable<F>::claim(const FlowKey<F>& key, uint64_t hash,
                                 FlowEntry<F>& entry) noexcept {
-    const auto index =
-        static_cast<uint32_t>(blocks_.index_of(connection_of(entry)) * 2 + entry.place());
-    const auto find = [this](uint32_t entry_index) { return entry_at(entry_index); };
+    const auto find = [this](uint32_t number) { return blocks_.entry_at(number); };
     PairSlots<F, decltype(find)> slots(buckets_, bucket_pair(hash, bucket_count_), key, find);
-    return claim_slot(slots, slot::make(slot::mark_of_hash(hash), index));
+    return claim_slot(slots, slot::make(slot::mark_of_hash(hash), blocks_.number_of(entry)));
 }
 
 template <Family F>
-void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_index) noexcept {
-    const uint64_t committed = slot::make(slot::mark_of_hash(hash), entry_index);
+void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_number) noexcept {
+    const uint64_t committed = slot::make(slot::mark_of_hash(hash), entry_number);
     const BucketPair pair = bucket_pair(hash, bucket_count_);
     Bucket& first = buckets_[pair.first];
     for (Bucket* bucket : {&first, &buckets_[pair.second]}) {
@@ -235,9 +220,9 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
     if (reply.outcome == Claim::kFull) return {InsertStatus::kFull, nullptr};
     if (reply.outcome == Claim::kBusy) return busy;
     if (reply.outcome == Claim::kExists) {
-        const uint32_t index = slot::entry_index(reply.word);
-        const FlowEntry<F>& holder = *entry_at(index);
-        if (help_if_dead(reply_hash, index)) return busy;
+        const uint32_t number = slot::entry_number(reply.word);
+        const FlowEntry<F>& holder = *blocks_.entry_at(number);
+        if (help_if_dead(reply_hash, number)) return busy;
         // Another worker may have made this very connection, or is about to.
         FlowEntry<F>* const winner = lookup(spec.original, original_hash);
         if (winner != nullptr) {
@@ -253,25 +238,25 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
     if (original.outcome == Claim::kCommitted) {
         return {InsertStatus::kInserted, &block.original()};
     }
-    clear_slot(reply_hash, blocks_.index_of(block) * 2 + 1);
+    clear_slot(reply_hash, blocks_.number_of(block.reply()));
     if (original.outcome == Claim::kFull) return {InsertStatus::kFull, nullptr};
     if (original.outcome == Claim::kBusy) return busy;
     // Only a connection that is whole can be used; one that is being made may yet be given up, as
     // when two workers see both ends open at once and each holds the other's key.
-    const uint32_t index = slot::entry_index(original.word);
-    FlowEntry<F>* const winner = entry_at(index);
-    if (help_if_dead(original_hash, index)) return busy;
+    const uint32_t number = slot::entry_number(original.word);
+    FlowEntry<F>* const winner = blocks_.entry_at(number);
+    if (help_if_dead(original_hash, number)) return busy;
     return connection_of(*winner).state.is_live() ? InsertResult<F>{InsertStatus::kExists, winner}
                                                   : busy;
 }
 
 template <Family F>
-bool FlowTable<F>::help_if_dead(uint64_t hash, uint32_t entry_index) noexcept {
-    const ConnectionState& state = connection_of(*entry_at(entry_index)).state;
+bool FlowTable<F>::help_if_dead(uint64_t hash, uint32_t entry_number) noexcept {
+    const ConnectionState& state = connection_of(*blocks_.entry_at(entry_number)).state;
     if (ConnectionState::life_of(state.life.load(std::memory_order_acquire)) != Life::kDead) {
         return false;
     }
-    clear_slot(hash, entry_index);
+    clear_slot(hash, entry_number);
     return true;
 }
 
@@ -285,11 +270,10 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
                                                        std::memory_order_relaxed)) {
         return false;
     }
-    const uint32_t index = blocks_.index_of(connection) * 2;
     // The original first: from here on its packets miss, and a reply alone starts nothing.
-    clear_slot(connection.state.hash[0], index);
-    clear_slot(connection.state.hash[1], index + 1);
-    deadlines_.clear(index / 2);
+    clear_slot(connection.state.hash[0], blocks_.number_of(connection.original()));
+    clear_slot(connection.state.hash[1], blocks_.number_of(connection.reply()));
+    deadlines_.clear(blocks_.index_of(connection));
     blocks_.retire(worker, connection);
     PerWorker::add(per_worker_[worker].removed);
     return true;

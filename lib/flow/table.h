@@ -2,9 +2,8 @@
 //
 // Workers look up, insert and remove; the slow path fills it and everything after reads it. A block
 // (entry.h) holds a connection, a bucket (bucket.h) holds seven tags in one cache line, so that an
-// established packet touches a bucket line and an entry line. Memory: 244 bytes a connection with
-// IPv4, 372 with IPv6, both directions and buckets included; pages that were never used cost
-// nothing.
+// established packet touches a bucket line and an entry line. Memory: 244 bytes a connection, both
+// directions and buckets included; pages that were never used cost nothing.
 //
 // Order of work in a worker's turn: lookup of a burst, inserts for what missed, maintain(), sweep()
 // when there is time, and then QuiescentDomain::quiescent().
@@ -84,9 +83,6 @@ struct FlowCounters {
 template <Family F>
 class FlowTable {
   public:
-    /// Most keys that lookup_bulk() takes.
-    static constexpr unsigned kMaxBulk = 64;
-
     /// Fails when the memory is not to be had. `domain` must outlive the table.
     [[nodiscard]] static Result<std::unique_ptr<FlowTable>> create(const FlowTableOptions& options,
                                                                    QuiescentDomain& domain);
@@ -98,23 +94,19 @@ class FlowTable {
         return flow_hash(key, secret_);
     }
 
-    // A look-up in three steps, for callers that interleave them over a burst; lookup_bulk() does.
-    /// Step 1: asks for the bucket line. In place: g++ drops calls of functions that only prefetch.
-    void prefetch(uint64_t hash) const noexcept;
-    /// Step 2: compares tags in the first bucket and asks for the entry's lines, or, with no match
-    /// (null), for the second bucket if the key can be there.
-    [[nodiscard]] FlowEntry<F>* candidate(uint64_t hash) const noexcept;
+    // A look-up in three steps, for callers that interleave them over a burst.
+    /// Step 1: asks for the line of the first bucket. In place: g++ drops calls of functions that
+    /// only prefetch.
+    const Bucket& prefetch(uint64_t hash) const noexcept;
+    /// Step 2: compares tags in the first bucket, which step 1 returned, and asks for the entry's
+    /// lines, or, with no match (null), for the second bucket if the key can be there.
+    [[nodiscard]] FlowEntry<F>* candidate(const Bucket& first, uint64_t hash) const noexcept;
     /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
     [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
                                         FlowEntry<F>* candidate) const noexcept;
 
     /// The entry of `key`, or null. `hash` is hash(key).
     [[nodiscard]] FlowEntry<F>* lookup(const FlowKey<F>& key, uint64_t hash) const noexcept;
-
-    /// Looks up `keys.size()` <= kMaxBulk keys, overlapping their memory accesses. Fills `hashes`
-    /// and `out` (null: a miss), which are at least as long.
-    void lookup_bulk(std::span<const FlowKey<F>> keys, std::span<uint64_t> hashes,
-                     std::span<FlowEntry<F>*> out) const noexcept;
 
     /// Asks for the line that insert() will need for a connection with this reply key; that of its
     /// original key has come with the look-up that missed.
@@ -182,9 +174,6 @@ class FlowTable {
 
     FlowTable(const FlowTableOptions& options, QuiescentDomain& domain);
 
-    [[nodiscard]] FlowEntry<F>* entry_at(uint32_t entry_index) const noexcept {
-        return &blocks_.at(entry_index >> 1).entry[entry_index & 1];
-    }
     [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
                                         const FlowKey<F>& key) const noexcept;
     /// In the key's second bucket, where it is only if its first one has spilled.
@@ -193,9 +182,9 @@ class FlowTable {
     [[nodiscard]] ClaimResult claim(const FlowKey<F>& key, uint64_t hash,
                                     FlowEntry<F>& entry) noexcept;
     /// Empties the committed slot of an entry, if it is still there.
-    void clear_slot(uint64_t hash, uint32_t entry_index) noexcept;
+    void clear_slot(uint64_t hash, uint32_t entry_number) noexcept;
     /// True when the entry's connection is being removed: its slot is empty now.
-    bool help_if_dead(uint64_t hash, uint32_t entry_index) noexcept;
+    bool help_if_dead(uint64_t hash, uint32_t entry_number) noexcept;
     void fill(Connection<F>& block, unsigned worker, const NewConnection<F>& spec,
               const uint64_t (&hashes)[2], uint32_t now_s) noexcept;
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
@@ -219,24 +208,26 @@ class FlowTable {
 };
 
 template <Family F>
-[[gnu::always_inline]] inline void FlowTable<F>::prefetch(uint64_t hash) const noexcept {
-    __builtin_prefetch(&buckets_[first_bucket(hash, bucket_count_)]);
+[[gnu::always_inline]] inline const Bucket& FlowTable<F>::prefetch(uint64_t hash) const noexcept {
+    const Bucket& first = buckets_[first_bucket(hash, bucket_count_)];
+    __builtin_prefetch(&first);
+    return first;
 }
 
 template <Family F>
-inline FlowEntry<F>* FlowTable<F>::candidate(uint64_t hash) const noexcept {
-    const Bucket& bucket = buckets_[first_bucket(hash, bucket_count_)];
+inline FlowEntry<F>* FlowTable<F>::candidate(const Bucket& bucket, uint64_t hash) const noexcept {
     const uint32_t mark = slot::mark_of_hash(hash);
     for (unsigned mask = match_marks(bucket, mark); mask != 0; mask &= mask - 1) {
         // Pairs with the compare-and-swap that committed the slot: the entry's content is visible.
         const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
         if (static_cast<uint32_t>(word >> 32) != mark) [[unlikely]]
             continue;  // removed meanwhile
-        FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
+        const uint32_t number = slot::entry_number(word);
+        FlowEntry<F>* const entry = blocks_.entry_at(number);
         __builtin_prefetch(entry);
-        // For rewrite_of(); the lowest bit of an entry's number is its place in its block.
+        // For rewrite_of().
         if constexpr (std::same_as<F, V6>) {
-            __builtin_prefetch(entry + ((word & 1) != 0 ? 1 : -1));
+            __builtin_prefetch(entry + (BlockPool<F>::is_original(number) ? 1 : -1));
         }
         return entry;
     }
@@ -252,7 +243,7 @@ inline FlowEntry<F>* FlowTable<F>::find_in(const Bucket& bucket, uint32_t mark,
         // Pairs with the compare-and-swap that committed the slot.
         const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
         if (static_cast<uint32_t>(word >> 32) != mark) continue;  // removed meanwhile
-        FlowEntry<F>* const entry = entry_at(slot::entry_index(word));
+        FlowEntry<F>* const entry = blocks_.entry_at(slot::entry_number(word));
         if (entry->key == key) return entry;
     }
     return nullptr;

@@ -17,10 +17,10 @@ namespace podlane {
 /// What sending to an adjacency means.
 enum class AdjacencyKind : uint8_t {
     kNone,        ///< not in use: a flow that has it looks for its route again
-    kEthernet,    ///< write dst and src MAC, send on `port`
-    kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
     kUnresolved,  ///< ask for the neighbour, hold the packet
     kFailed,      ///< the neighbour did not answer: tell the sender, drop
+    kEthernet,    ///< write dst and src MAC, send on `port`
+    kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
 };
 
 /// Bytes of the largest outer header: Ethernet + IPv6 + UDP + VXLAN.
@@ -44,6 +44,11 @@ struct alignas(kCacheLine) Adjacency {
     uint32_t neighbour = 0;  ///< reserved
     /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.
     std::array<uint8_t, 96> outer{};
+
+    /// Whether packets can be sent this way now.
+    [[nodiscard]] constexpr bool is_passable() const noexcept {
+        return kind >= AdjacencyKind::kEthernet;
+    }
 };
 static_assert(sizeof(Adjacency) == 128 && std::is_trivially_copyable_v<Adjacency>);
 static_assert(kMaxOuterBytes <= 96);

@@ -20,13 +20,28 @@ class CowArray {
   public:
     static constexpr size_t kChunk = Chunk;
 
+    /// What readers of many elements keep in registers; it lives as long as this value.
+    class View {
+      public:
+        [[nodiscard, gnu::always_inline]] const T& operator[](size_t index) const noexcept {
+            const size_t chunk = index / Chunk;
+            if (chunk >= chunks_ || !spine_[chunk]) [[unlikely]]
+                return empty();
+            return (*spine_[chunk])[index % Chunk];
+        }
+
+      private:
+        friend CowArray;
+        explicit View(const CowArray& array) noexcept
+            : spine_(array.spine_.data()), chunks_(array.spine_.size()) {}
+
+        const std::shared_ptr<std::array<T, Chunk>>* spine_;
+        size_t chunks_;
+    };
+
     /// The element at `index`; T{} beyond the end. No reference counts are touched.
-    [[nodiscard]] const T& operator[](size_t index) const noexcept {
-        const size_t chunk = index / Chunk;
-        if (chunk >= spine_.size() || !spine_[chunk]) [[unlikely]]
-            return empty();
-        return (*spine_[chunk])[index % Chunk];
-    }
+    [[nodiscard]] const T& operator[](size_t index) const noexcept { return view()[index]; }
+    [[nodiscard]] View view() const noexcept { return View(*this); }
     /// Where the element lies, for a prefetch; nullptr beyond the end.
     [[nodiscard]] const T* address_of(size_t index) const noexcept {
         const size_t chunk = index / Chunk;

@@ -13,12 +13,12 @@ TEST(Slot, AWordTellsMarkEntryAndWhetherItIsTentative) {
     for (const uint32_t index : {0u, 1u, 0x7fffffffu, 0xfffffffeu}) {
         const uint64_t word = slot::make(mark, index);
         EXPECT_NE(word, 0u);
-        EXPECT_EQ(slot::entry_index(word), index);
+        EXPECT_EQ(slot::entry_number(word), index);
         EXPECT_EQ(slot::mark_of(word), mark);
         EXPECT_FALSE(slot::is_tentative(word));
         EXPECT_TRUE(slot::is_tentative(word | slot::kTentative));
         EXPECT_EQ(slot::mark_of(word | slot::kTentative), mark);
-        EXPECT_EQ(slot::entry_index(word | slot::kTentative), index);
+        EXPECT_EQ(slot::entry_number(word | slot::kTentative), index);
     }
 }
 

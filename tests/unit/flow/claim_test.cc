@@ -64,7 +64,7 @@ class ModelSlots {
     void unspill() {
         step([&] { return memory_.spilled--; });
     }
-    static bool same_key(uint64_t word) { return slot::entry_index(word) < kOtherKey; }
+    static bool same_key(uint64_t word) { return slot::entry_number(word) < kOtherKey; }
 
   private:
     template <class Access>
@@ -279,7 +279,7 @@ struct PlainSlots {
         memory[p] = desired;
         return true;
     }
-    static bool same_key(uint64_t word) { return slot::entry_index(word) < kOtherKey; }
+    static bool same_key(uint64_t word) { return slot::entry_number(word) < kOtherKey; }
 };
 
 TEST(Claim, AnotherKeyWithTheSameTagIsNoObstacle) {
