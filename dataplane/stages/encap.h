@@ -5,6 +5,7 @@
 
 #include <rte_mbuf.h>
 
+#include <concepts>
 #include <cstring>
 
 #include "dataplane/checksum_offload.h"
@@ -28,66 +29,55 @@ inline be16 entropy_port(uint64_t hash) noexcept {
     return be16(static_cast<uint16_t>(49152 + (hash >> 32 & 0x3fff)));
 }
 
-inline void finish_outer_ipv4(uint8_t* outer, const Adjacency& adjacency, uint32_t frame_bytes,
-                              uint16_t id) noexcept {
-    uint8_t* ip = outer + sizeof(EthernetHeader);
-    const be16 total(
-        static_cast<uint16_t>(frame_bytes + adjacency.outer_bytes - sizeof(EthernetHeader)));
-    const be16 identification(id);
-    store(ip + offsetof(Ipv4Header, total_bytes), total);
-    store(ip + offsetof(Ipv4Header, id), identification);
-    // The template's sum counts both fields as zero; the UDP checksum stays absent (RFC 7348).
-    store(ip + offsetof(Ipv4Header, checksum),
-          checksum_fold(adjacency.outer_partial_sum + total.raw + identification.raw));
-}
+/// Bytes of the headers of a tunnel over family F: Ethernet, IP, UDP, VXLAN.
+template <Family F>
+inline constexpr uint16_t kOuterBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes +
+                                        sizeof(UdpHeader) + sizeof(VxlanHeader);
 
-/// Likewise; the UDP checksum is left to sum_outer_ipv6().
-inline void finish_outer_ipv6(uint8_t* outer, uint16_t udp_bytes) noexcept {
-    store(outer + sizeof(EthernetHeader) + offsetof(Ipv6Header, payload_bytes), be16(udp_bytes));
-}
-
-/// Copies the template; sizes that the compiler knows spare a call.
-inline void copy_outer(uint8_t* to, const Adjacency& adjacency) noexcept {
-    constexpr size_t kBeyondIp = sizeof(EthernetHeader) + sizeof(UdpHeader) + sizeof(VxlanHeader);
-    if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
-        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv4Header));
+/// The outer lengths and IPv4's checksum. UDP's stays absent over IPv4 (RFC 7348) and is left to
+/// sum_outer_ipv6() over IPv6.
+template <Family F>
+inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adjacency,
+                            uint16_t udp_bytes) noexcept {
+    uint8_t* const ip = outer + sizeof(EthernetHeader);
+    if constexpr (std::same_as<F, V4>) {
+        const be16 total(static_cast<uint16_t>(udp_bytes + sizeof(Ipv4Header)));
+        // DF is not set, so the identification must differ between datagrams (RFC 6864).
+        const be16 identification(ctx.outer_id++);
+        store(ip + offsetof(Ipv4Header, total_bytes), total);
+        store(ip + offsetof(Ipv4Header, id), identification);
+        // The template's sum counts both fields as zero.
+        store(ip + offsetof(Ipv4Header, checksum),
+              checksum_fold(adjacency.outer_partial_sum + total.raw + identification.raw));
     } else {
-        std::memcpy(to, adjacency.outer.data(), kBeyondIp + sizeof(Ipv6Header));
+        store(ip + offsetof(Ipv6Header, payload_bytes), be16(udp_bytes));
     }
 }
 
-inline void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
+/// True: the outer UDP checksum is to be summed.
+template <Family F>
+inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
     if (packet.csum == CsumState::kPartial) [[unlikely]]
         complete_checksum(packet);
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
-    char* room = rte_pktmbuf_prepend(packet.mbuf, adjacency.outer_bytes);
+    char* room = rte_pktmbuf_prepend(packet.mbuf, kOuterBytes<F>);
     if (room == nullptr) [[unlikely]] {
         packet.drop(Drop::kNoHeadroom);
-        return;
+        return false;
     }
     auto* outer = reinterpret_cast<uint8_t*>(room);
-    copy_outer(outer, adjacency);
-    uint8_t* udp = outer + sizeof(EthernetHeader) + adjacency.outer_l3_bytes;
+    std::memcpy(outer, adjacency.outer.data(), kOuterBytes<F>);
     const auto udp_bytes =
         static_cast<uint16_t>(frame_bytes + sizeof(UdpHeader) + sizeof(VxlanHeader));
+    uint8_t* udp = outer + sizeof(EthernetHeader) + F::kMinHeaderBytes;
     store(udp + offsetof(UdpHeader, src_port), entropy_port(packet.hash));
     store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));
-    if (adjacency.outer_l3_bytes == sizeof(Ipv4Header)) {
-        // DF is not set, so the identification must differ between datagrams (RFC 6864).
-        finish_outer_ipv4(outer, adjacency, frame_bytes, ctx.outer_id++);
-    } else {
-        finish_outer_ipv6(outer, udp_bytes);
-    }
+    finish_outer_ip<F>(ctx, outer, adjacency, udp_bytes);
     packet.send_to(adjacency.port);
+    return std::same_as<F, V6>;
 }
 
 }  // namespace detail
-
-/// Whether encap() leaves this adjacency's packets to sum_outer_ipv6().
-[[nodiscard, gnu::always_inline]] inline bool has_outer_sum(const Adjacency& adjacency) noexcept {
-    return adjacency.kind == AdjacencyKind::kTunnel &&
-           adjacency.outer_l3_bytes == sizeof(Ipv6Header);
-}
 
 /// Writes the UDP checksum over a packet's outer IPv6, its whole inner frame included: UDP over
 /// IPv6 must carry one for receivers that do not expect zero (RFC 6935 makes zero the exception).
@@ -96,15 +86,18 @@ inline void encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
 void sum_outer_ipv6(const Packet& packet) noexcept;
 
 /// Writes a kForward or kRouted packet's MACs and, for a tunnel, prepends its template and patches
-/// length, identification, source port and IPv4 checksum. Leaves kSend. No look-ups.
-[[gnu::always_inline]] inline void encap(WorkerCtx& ctx, Packet& packet) noexcept {
+/// length, identification, source port and IPv4 checksum. Leaves kSend. No look-ups. True: what is
+/// left to do is sum_outer_ipv6().
+[[nodiscard, gnu::always_inline]] inline bool encap(WorkerCtx& ctx, Packet& packet) noexcept {
     const Adjacency& adjacency = *packet.adjacency;
     detail::write_macs(packet.frame, adjacency);
     if (adjacency.kind == AdjacencyKind::kTunnel) {
-        detail::encapsulate(ctx, packet, adjacency);
-    } else {
-        packet.send_to(adjacency.port);
+        return adjacency.outer_l3_bytes == V4::kMinHeaderBytes
+                   ? detail::encapsulate<V4>(ctx, packet, adjacency)
+                   : detail::encapsulate<V6>(ctx, packet, adjacency);
     }
+    packet.send_to(adjacency.port);
+    return false;
 }
 
 }  // namespace podlane::dataplane

@@ -16,10 +16,7 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
         } else if (packet.verdict != Verdict::kRouted) {
             continue;
         }
-        encap(ctx, packet);
-        if (has_outer_sum(*packet.adjacency) && packet.verdict == Verdict::kSend) {
-            unsummed[count++] = &packet;
-        }
+        if (encap(ctx, packet)) unsummed[count++] = &packet;
     }
     for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
 }

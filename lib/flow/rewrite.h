@@ -160,23 +160,23 @@ template <Family F>
             static_cast<uint8_t>(l3[offsetof(Ipv6Header, hop_limit)] - hop);
     }
     if ((rewrite.flags & kRewriteTranslates) == 0) return;
-    store(l3 + offsetof(IpHeader, src), rewrite.src);
-    store(l3 + offsetof(IpHeader, dst), rewrite.dst);
-    store(l4, rewrite.src_port);
-    store(l4 + 2, rewrite.dst_port);
+    // All are read before the first is written, so that they can be copied in large pieces.
+    const auto [src, dst, src_port, dst_port, change, header, flags] = rewrite;
+    store(l3 + offsetof(IpHeader, src), src);
+    store(l3 + offsetof(IpHeader, dst), dst);
+    store(l4, src_port);
+    store(l4 + 2, dst_port);
     uint8_t* const field =
         l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
     const auto sum = load<be16>(field);
-    const be16 as_tcp = checksum_apply(sum, rewrite.l4);
-    store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, rewrite.l4));
+    const be16 as_tcp = checksum_apply(sum, change);
+    store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, change));
 }
 
 /// Whether rewrite_plain() will do.
 [[nodiscard, gnu::always_inline]] inline bool is_plain(const Headers& headers,
                                                        CsumState csum) noexcept {
-    return csum == CsumState::kComplete && headers.has(Headers::kPorts) &&
-           !headers.has(Headers::kFragment) &&
-           (headers.protocol == kProtocolTcp || headers.protocol == kProtocolUdp);
+    return csum == CsumState::kComplete && headers.has(Headers::kWholeL4);
 }
 
 /// apply_rewrite() for what is not plain.

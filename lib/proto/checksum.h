@@ -22,6 +22,11 @@ namespace podlane {
     return static_cast<uint16_t>((sum & 0xffff) + (sum >> 16));
 }
 
+/// The same for a sum of two words, which has one carry at most.
+[[nodiscard]] constexpr uint16_t checksum_fold_pair(uint32_t sum) noexcept {
+    return static_cast<uint16_t>(sum + (sum >> 16));
+}
+
 /// Adds `bytes` to `sum`. A run of odd length counts as if one zero byte followed, so only the last
 /// of several runs may be odd; l4_checksum() over segments has no such limit.
 [[nodiscard]] uint32_t checksum_partial(std::span<const uint8_t> bytes, uint32_t sum = 0) noexcept;
@@ -54,7 +59,7 @@ struct ChecksumDelta {
     friend constexpr bool operator==(ChecksumDelta, ChecksumDelta) noexcept = default;
     /// Both changes.
     friend constexpr ChecksumDelta operator+(ChecksumDelta a, ChecksumDelta b) noexcept {
-        return {checksum_fold_sum(uint32_t{a.raw} + b.raw)};
+        return {checksum_fold_pair(uint32_t{a.raw} + b.raw)};
     }
     /// The change back.
     [[nodiscard]] constexpr ChecksumDelta reversed() const noexcept {
@@ -64,7 +69,7 @@ struct ChecksumDelta {
 
 /// The delta of a 16-bit field (a port, an ICMP id) at an even offset of what is summed.
 [[nodiscard]] constexpr ChecksumDelta checksum_delta(be16 was, be16 now) noexcept {
-    return {checksum_fold_sum(uint32_t{static_cast<uint16_t>(~was.raw)} + now.raw)};
+    return {checksum_fold_pair(uint32_t{static_cast<uint16_t>(~was.raw)} + now.raw)};
 }
 
 [[nodiscard]] constexpr ChecksumDelta checksum_delta(be32 was, be32 now) noexcept {
@@ -90,7 +95,8 @@ struct ChecksumDelta {
 
 /// A complete checksum after the change. Not for UDP, see udp_checksum_apply(). No branches.
 [[nodiscard]] constexpr be16 checksum_apply(be16 sum, ChecksumDelta delta) noexcept {
-    return checksum_fold(uint32_t{static_cast<uint16_t>(~sum.raw)} + delta.raw);
+    const uint32_t total = uint32_t{static_cast<uint16_t>(~sum.raw)} + delta.raw;
+    return be16::from_raw(static_cast<uint16_t>(~checksum_fold_pair(total)));
 }
 
 /// The same for UDP's field: an absent checksum (0) stays absent, and a computed 0 becomes 0xffff
@@ -106,7 +112,7 @@ struct ChecksumDelta {
 /// the change is added as it is. Give it the delta of the addresses alone: ports are summed later,
 /// by whoever completes the checksum.
 [[nodiscard]] constexpr be16 partial_checksum_apply(be16 sum, ChecksumDelta delta) noexcept {
-    return be16::from_raw(checksum_fold_sum(uint32_t{sum.raw} + delta.raw));
+    return be16::from_raw(checksum_fold_pair(uint32_t{sum.raw} + delta.raw));
 }
 
 /// UDP's field for a computed checksum: 0 is sent as 0xffff, since 0 means "absent" (RFC 768).
