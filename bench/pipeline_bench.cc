@@ -167,11 +167,16 @@ void BridgedAfterLookupIpv4(benchmark::State& state) {
 void EncapIpv4(benchmark::State& state) {
     run<V4>(state, World<V4>::kRemotePod, RigNames::kGatewayMac);
 }
+/// Over an IPv4 underlay as well, whose outer headers have no checksum over the frame.
+void EncapIpv6(benchmark::State& state) {
+    run<V6>(state, World<V6>::kRemotePod, RigNames::kGatewayMac);
+}
 BENCHMARK(BridgedIpv4)->Arg(4096);
 BENCHMARK(BridgedAfterLookupIpv4)->Arg(4096);
 BENCHMARK(ClusterIpIpv4)->Arg(1)->Arg(4096)->Arg(65536)->Arg(1 << 19);
 BENCHMARK(ClusterIpIpv6)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);
+BENCHMARK(EncapIpv6)->Arg(4096);
 
 /// A connection's life: each packet opens one through a ClusterIP, and one that has aged is
 /// forgotten. A second passes with every kASecond of them, so that 30 seconds' worth are there.

@@ -1,6 +1,7 @@
 #include "dataplane/slowpath/slow_path.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
@@ -70,20 +71,19 @@ bool opens_flow(const Packet& packet) noexcept {
 }  // namespace
 
 void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
-    bool any = false;
+    const auto waits = [](const Packet& packet) { return packet.verdict == Verdict::kSlow; };
+    assert(ctx.slow_waits || std::ranges::none_of(burst, waits));
+    if (!ctx.slow_waits) return;
     for (const Packet& packet : burst) {
-        if (packet.verdict != Verdict::kSlow) continue;
-        any = true;
-        if (!opens_flow(packet)) continue;
+        if (!waits(packet) || !opens_flow(packet)) continue;
         if (packet.headers.ip_version == 4) {
             plan_flow<V4>(ctx, packet);
         } else {
             plan_flow<V6>(ctx, packet);
         }
     }
-    if (!any) return;
     for (Packet& packet : burst) {
-        if (packet.verdict != Verdict::kSlow) continue;
+        if (!waits(packet)) continue;
         ctx.counters->slow_path.add(1);
         handle(ctx, packet);
     }

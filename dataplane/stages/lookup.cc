@@ -9,6 +9,12 @@ namespace podlane::dataplane {
 
 namespace {
 
+/// Tells SlowPath, too, that there is something for it in this burst.
+void leave_to_slow_path(WorkerCtx& ctx, Packet& packet, SlowReason why) noexcept {
+    packet.to_slow(why);
+    ctx.slow_waits = true;
+}
+
 /// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
 struct Standing {
     uint32_t topology_epoch;
@@ -31,12 +37,13 @@ template <Family F>
                                                                const Standing& standing,
                                                                Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
+    const uint8_t flags = entry.flags;
     const Hop hop = entry.current_hop();
     if (hop.topology_epoch != standing.topology_epoch &&
         hop.topology_epoch != standing.policed_epoch) [[unlikely]] {
         return SlowReason::kReroute;
     }
-    if ((entry.flags & kEntryCheckService) != 0 &&
+    if ((flags & kEntryCheckService) != 0 &&
         entry.service_epoch.load(std::memory_order_relaxed) !=
             standing.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
         [[unlikely]] {
@@ -51,7 +58,7 @@ template <Family F>
     }
     if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
         return SlowReason::kTooBig;
-    if ((entry.flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
+    if ((flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
         return SlowReason::kTtl;
     }
     if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
@@ -72,7 +79,7 @@ template <Family F>
         bridge(ctx, packet);
         if (!needs_flow(ctx, packet)) return;
     }
-    packet.to_slow(SlowReason::kMiss);
+    leave_to_slow_path(ctx, packet, SlowReason::kMiss);
 }
 
 /// The packets of one family in a burst.
@@ -85,10 +92,9 @@ struct Batch {
 
     /// The first of the look-up's three steps.
     [[gnu::always_inline]] void add(const FlowTable<F>& table, Packet& packet) noexcept {
-        const FlowKey<F> key = flow_key<F>(packet.frame, packet.headers);
         const unsigned at = count++;
-        packet.hash = table.hash(key);
-        keys[at] = key;
+        keys[at] = flow_key<F>(packet.frame, packet.headers);
+        packet.hash = table.hash(keys[at]);
         buckets[at] = &table.prefetch(packet.hash);
         packets[at] = &packet;
     }
@@ -116,7 +122,7 @@ template <Family F>
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entry->rewrite_flags());
         } else {
-            packet.to_slow(reason);
+            leave_to_slow_path(ctx, packet, reason);
         }
     }
 }
@@ -131,31 +137,44 @@ SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexc
 template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
 template SlowReason check_flow<V6>(WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept;
 
-void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
-    const Fdb& fdb = *snapshot.fdb;
-    const PortView& in = snapshot.port(packet.in_port);
-    const uint64_t src = src_mac_word(packet.frame);
-    if (src != in.peer_mac.as_u64()) [[unlikely]] {
-        const uint16_t known = fdb.find(src);
-        if (known == Fdb::kMissing) {
-            const auto mac = load<EthernetHeader>(packet.frame).src;
-            if (!mac.is_multicast()) {
-                ctx.tell({EventKind::kMacLearned, false, packet.in_port, mac, {}});
-            }
-        } else if (known != index_of(packet.in_port)) {
-            packet.drop(Drop::kMacSpoofed);
-            return;
+namespace {
+
+/// Whether a frame on the bridge may have this source; dropped when it is another port's.
+[[gnu::noinline]] bool learn_source(WorkerCtx& ctx, Packet& packet, uint64_t src) noexcept {
+    const uint16_t known = ctx.snapshot->fdb->find(src);
+    if (known == Fdb::kMissing) {
+        const auto mac = load<EthernetHeader>(packet.frame).src;
+        if (!mac.is_multicast()) {
+            ctx.tell({EventKind::kMacLearned, false, packet.in_port, mac, {}});
         }
+    } else if (known != index_of(packet.in_port)) {
+        packet.drop(Drop::kMacSpoofed);
+        return false;
     }
+    return true;
+}
+
+/// bridge() for a frame from a port whose peer's MAC is `peer`, as MacAddress::as_u64() gives it.
+[[gnu::always_inline]] inline void bridge_from(WorkerCtx& ctx, uint64_t peer, const Fdb& fdb,
+                                               Packet& packet) noexcept {
+    const uint64_t src = src_mac_word(packet.frame);
+    if (src != peer && !learn_source(ctx, packet, src)) [[unlikely]]
+        return;
     const uint16_t port = fdb.find(dst_mac_word(packet.frame));
-    if (port == Fdb::kMissing) {
-        packet.to_slow(SlowReason::kMulticast);
-    } else if (port == index_of(packet.in_port)) {
+    if (port == Fdb::kMissing) [[unlikely]] {
+        leave_to_slow_path(ctx, packet, SlowReason::kMulticast);
+    } else if (port == index_of(packet.in_port)) [[unlikely]] {
         packet.drop(Drop::kBridgeSamePort);
     } else {
         packet.send_to(PortId{port});
     }
+}
+
+}  // namespace
+
+void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
+    const Snapshot& snapshot = *ctx.snapshot;
+    bridge_from(ctx, snapshot.port(packet.in_port).peer_mac.as_u64(), *snapshot.fdb, packet);
 }
 
 void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept {
@@ -168,12 +187,9 @@ void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept {
 
 namespace {
 
-/// Bridges a frame that was not parsed. Where it leads to a pod that a policy selects it is parsed
-/// after all, for the policy asks about connections.
-void bridge_plain(WorkerCtx& ctx, Packet& packet) noexcept {
-    bridge(ctx, packet);
-    if (!is_policed(ctx, packet)) [[likely]]
-        return;
+/// A frame that was bridged without being parsed and leads to a pod that a policy selects: it is
+/// parsed after all, for the policy asks about connections.
+[[gnu::noinline]] void parse_after_all(WorkerCtx& ctx, Packet& packet) noexcept {
     Ingress ingress = ingress_of(ctx, packet.in_port);
     ingress.plain_bridge = false;
     parse_packet(ingress, packet);
@@ -182,13 +198,26 @@ void bridge_plain(WorkerCtx& ctx, Packet& packet) noexcept {
 }  // namespace
 
 void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
+    ctx.slow_waits = false;
+    if (burst.empty()) return;
     Batch<V4> v4;
     Batch<V6> v6;
     const FlowTable<V4>& table_v4 = *ctx.flows_v4;
     const FlowTable<V6>& table_v6 = *ctx.flows_v6;
+    const Snapshot& snapshot = *ctx.snapshot;
+    const uint64_t peer = snapshot.port(burst.front().in_port).peer_mac.as_u64();
+    const bool has_policies = snapshot.has_policies();
     for (Packet& packet : burst) {
-        if (packet.verdict == Verdict::kBridge) bridge_plain(ctx, packet);
-        if (packet.verdict != Verdict::kLookUp) continue;
+        if (packet.verdict == Verdict::kBridge) {
+            bridge_from(ctx, peer, *snapshot.fdb, packet);
+            if (!has_policies || !is_policed(ctx, packet)) [[likely]]
+                continue;
+            parse_after_all(ctx, packet);
+        }
+        if (packet.verdict != Verdict::kLookUp) {
+            ctx.slow_waits |= packet.verdict == Verdict::kSlow;
+            continue;
+        }
         if (packet.headers.ip_version == V4::kVersion) {
             v4.add(table_v4, packet);
         } else {

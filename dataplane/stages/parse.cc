@@ -208,7 +208,8 @@ namespace {
         parse_other(ingress, packet);
         return;
     }
-    packet.csum = checksum_state(ingress, packet);
+    if (checksum_state(ingress, packet) == CsumState::kPartial) [[unlikely]]
+        packet.csum = CsumState::kPartial;
     if (find_destination(ingress, packet)) [[likely]]
         packet.verdict = Verdict::kLookUp;
 }

@@ -24,13 +24,13 @@ struct MacAddress {
     }
     /// The six bytes as a number, the first one lowest: for hashing, comparing and table keys.
     [[nodiscard]] constexpr uint64_t as_u64() const noexcept {
-        uint64_t value = 0;
-        if (std::is_constant_evaluated()) {
-            for (unsigned i = 0; i < bytes.size(); ++i) value |= uint64_t{bytes[i]} << (8 * i);
-        } else {
-            __builtin_memcpy(&value, bytes.data(), sizeof bytes);
-        }
-        return value;
+        // Two numbers, since six bytes written in pieces would have to be read back as eight.
+        const auto number = [this](unsigned from, unsigned count) {
+            uint64_t value = 0;
+            for (unsigned i = 0; i < count; ++i) value |= uint64_t{bytes[from + i]} << (8 * i);
+            return value;
+        };
+        return number(0, 4) | number(4, 2) << 32;
     }
 };
 static_assert(sizeof(MacAddress) == 6);

@@ -220,18 +220,30 @@ template <Family F>
     return {to.dst, to.src, to.dst_port, to.src_port, entry.kept, {}, entry.flags};
 }
 
-/// apply_rewrite() with the entry's. An IPv6 rewrite is put together in either branch by itself, so
-/// that it stays in registers for plain packets.
+namespace detail {
+
+/// Out of line with the putting together, so that plain packets have theirs in registers.
+template <Family F>
+[[gnu::noinline]] void apply_any_rewrite_of(uint8_t* frame, const Headers& headers,
+                                            const FlowEntry<F>& entry, CsumState csum) noexcept {
+    apply_any_rewrite<F>(frame, headers, rewrite_of(entry), csum);
+}
+
+}  // namespace detail
+
+/// apply_rewrite() with the entry's.
 template <Family F>
 [[gnu::always_inline]] inline void apply_rewrite(uint8_t* frame, const Headers& headers,
                                                  const FlowEntry<F>& entry,
                                                  CsumState csum) noexcept {
     if (detail::is_plain(headers, csum)) [[likely]] {
-        detail::rewrite_plain<F>(frame + headers.l3_offset, frame + headers.l4_offset,
-                                 headers.protocol == kProtocolTcp, rewrite_of(entry));
+        ChecksumDelta header;
+        if constexpr (std::same_as<F, V4>) header = entry.kept.header;
+        detail::rewrite_plain<F>(frame, headers, entry.flags, header,
+                                 [&]() -> decltype(auto) { return rewrite_of(entry); });
         return;
     }
-    detail::apply_any_rewrite<F>(frame, headers, rewrite_of(entry), csum);
+    detail::apply_any_rewrite_of<F>(frame, headers, entry, csum);
 }
 
 extern template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;

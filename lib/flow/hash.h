@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "lib/base/family.h"
 #include "lib/proto/flow_key.h"
@@ -33,15 +32,13 @@ struct HashSecret {
 /// Hashes a key's bytes. About ten cycles for IPv4.
 template <Family F>
 [[nodiscard]] inline uint64_t flow_hash(const FlowKey<F>& key, const HashSecret& secret) noexcept {
-    uint64_t words[sizeof(FlowKey<F>) / 8];
-    std::memcpy(words, &key, sizeof key);
     uint64_t mixed;
     if constexpr (std::same_as<F, V4>) {
-        mixed = fold_product(words[0] ^ secret.word[0], words[1] ^ secret.word[1]);
+        mixed = fold_product(key.word(0) ^ secret.word[0], key.word(1) ^ secret.word[1]);
     } else {
-        mixed = fold_product(words[0] ^ secret.word[0], words[1] ^ secret.word[1]) +
-                fold_product(words[2] ^ secret.word[1], words[3] ^ secret.word[2]);
-        mixed = fold_product(mixed ^ words[4], secret.word[0]);
+        mixed = fold_product(key.word(0) ^ secret.word[0], key.word(1) ^ secret.word[1]) +
+                fold_product(key.word(2) ^ secret.word[1], key.word(3) ^ secret.word[2]);
+        mixed = fold_product(mixed ^ key.word(4), secret.word[0]);
     }
     // The first product alone leaves low bits of a weak input weak.
     return fold_product(mixed ^ secret.word[2], 0x9e3779b97f4a7c15u);

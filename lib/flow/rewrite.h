@@ -144,28 +144,36 @@ inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& 
 }
 
 /// A whole TCP or UDP packet with a complete checksum. No branch depends on what is translated, but
-/// one on whether anything is: most packets between pods are only routed.
+/// one on whether anything is: most packets between pods are only routed. `flags` and `header` are
+/// the rewrite's, `rewrite()` is all of it.
 template <Family F>
-[[gnu::always_inline]] inline void rewrite_plain(uint8_t* l3, uint8_t* l4, bool is_tcp,
-                                                 const Rewrite<F>& rewrite) noexcept {
+[[gnu::always_inline]] inline void rewrite_plain(uint8_t* frame, const Headers& headers,
+                                                 uint8_t flags, ChecksumDelta header,
+                                                 auto rewrite) noexcept {
     using IpHeader = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
     static_assert(kRewriteDecrementTtl == 0x10);
-    const auto hop = static_cast<uint8_t>(rewrite.flags >> 4 & 1);
+    const auto hop = static_cast<uint8_t>(flags >> 4 & 1);
+    uint8_t* const l3 = frame + headers.l3_offset;
     if constexpr (std::same_as<F, V4>) {
         l3[offsetof(Ipv4Header, ttl)] = static_cast<uint8_t>(l3[offsetof(Ipv4Header, ttl)] - hop);
         uint8_t* const sum = l3 + offsetof(Ipv4Header, checksum);
-        store(sum, checksum_apply(load<be16>(sum), rewrite.header));
+        store(sum, checksum_apply(load<be16>(sum), header));
     } else {
         l3[offsetof(Ipv6Header, hop_limit)] =
             static_cast<uint8_t>(l3[offsetof(Ipv6Header, hop_limit)] - hop);
     }
-    if ((rewrite.flags & kRewriteTranslates) == 0) return;
-    // All are read before the first is written, so that they can be copied in large pieces.
-    const auto [src, dst, src_port, dst_port, change, header, flags] = rewrite;
+    if ((flags & kRewriteTranslates) == 0) return;
+    // Read before the first is written, so that they can be copied in large pieces.
+    const Rewrite<F>& to = rewrite();
+    const auto src = to.src;
+    const auto dst = to.dst;
+    const uint32_t ports = to.src_port.raw | uint32_t{to.dst_port.raw} << 16;
+    const ChecksumDelta change = to.l4;
+    const bool is_tcp = headers.protocol == kProtocolTcp;
+    uint8_t* const l4 = frame + headers.l4_offset;
     store(l3 + offsetof(IpHeader, src), src);
     store(l3 + offsetof(IpHeader, dst), dst);
-    store(l4, src_port);
-    store(l4 + 2, dst_port);
+    store(l4, ports);
     uint8_t* const field =
         l4 + (is_tcp ? offsetof(TcpHeader, checksum) : offsetof(UdpHeader, checksum));
     const auto sum = load<be16>(field);
@@ -196,8 +204,8 @@ template <Family F>
                                                  const Rewrite<F>& rewrite,
                                                  CsumState csum) noexcept {
     if (detail::is_plain(headers, csum)) [[likely]] {
-        detail::rewrite_plain(frame + headers.l3_offset, frame + headers.l4_offset,
-                              headers.protocol == kProtocolTcp, rewrite);
+        detail::rewrite_plain<F>(frame, headers, rewrite.flags, rewrite.header,
+                                 [&]() -> const Rewrite<F>& { return rewrite; });
         return;
     }
     detail::apply_any_rewrite(frame, headers, rewrite, csum);

@@ -93,10 +93,12 @@ struct ChecksumDelta {
     return delta;
 }
 
-/// A complete checksum after the change. Not for UDP, see udp_checksum_apply(). No branches.
+/// A complete checksum after the change. Not for UDP, see udp_checksum_apply(). No branches: the
+/// complement of a ones'-complement sum is a difference with its borrow put back in.
 [[nodiscard]] constexpr be16 checksum_apply(be16 sum, ChecksumDelta delta) noexcept {
-    const uint32_t total = uint32_t{static_cast<uint16_t>(~sum.raw)} + delta.raw;
-    return be16::from_raw(static_cast<uint16_t>(~checksum_fold_pair(total)));
+    uint16_t left = 0;
+    const bool borrow = __builtin_sub_overflow(sum.raw, delta.raw, &left);
+    return be16::from_raw(static_cast<uint16_t>(left - borrow));
 }
 
 /// The same for UDP's field: an absent checksum (0) stays absent, and a computed 0 becomes 0xffff

@@ -1,10 +1,9 @@
 // The key of a flow: what must be equal for two packets to belong to one direction of a connection.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "lib/base/bytes.h"
@@ -28,13 +27,16 @@ struct FlowKey {
     uint16_t vnet;     ///< virtual network; 0 is the pod network
 
     /// By words and without branches: a look-up nearly always finds them equal.
-    friend constexpr bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
-        using Words = std::array<uint64_t, sizeof(FlowKey) / sizeof(uint64_t)>;
-        const auto x = std::bit_cast<Words>(a);
-        const auto y = std::bit_cast<Words>(b);
+    friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
         uint64_t differing = 0;
-        for (size_t i = 0; i < x.size(); ++i) differing |= x[i] ^ y[i];
+        for (size_t i = 0; i < sizeof(FlowKey) / 8; ++i) differing |= a.word(i) ^ b.word(i);
         return differing == 0;
+    }
+    /// The `i`-th eight bytes of it.
+    [[nodiscard]] uint64_t word(size_t i) const noexcept {
+        uint64_t out;
+        std::memcpy(&out, reinterpret_cast<const char*>(this) + 8 * i, sizeof(out));
+        return out;
     }
 
     /// The key of the opposite direction when nothing is translated.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <concepts>
@@ -372,18 +373,26 @@ template <Family F>
                                      out);
 }
 
+namespace detail {
+
+/// Of a header's source address; the destination follows it.
+template <Family F>
+inline constexpr size_t kSrcOffset = std::same_as<F, V4> ? offsetof(Ipv4Header, src)
+                                                         : offsetof(Ipv6Header, src);
+
+}  // namespace detail
+
 /// The addresses of a parsed packet, in wire order.
 template <Family F>
 [[nodiscard]] inline typename F::Address src_address(const uint8_t* frame,
                                                      const Headers& headers) noexcept {
-    using Header = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
-    return load<typename F::Address>(frame + headers.l3_offset + offsetof(Header, src));
+    return load<typename F::Address>(frame + headers.l3_offset + detail::kSrcOffset<F>);
 }
 template <Family F>
 [[nodiscard]] inline typename F::Address dst_address(const uint8_t* frame,
                                                      const Headers& headers) noexcept {
-    using Header = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
-    return load<typename F::Address>(frame + headers.l3_offset + offsetof(Header, dst));
+    return load<typename F::Address>(frame + headers.l3_offset + detail::kSrcOffset<F> +
+                                     sizeof(typename F::Address));
 }
 
 /// The key of a packet's flow; of a first fragment, that of the whole packet. A later fragment does
@@ -392,25 +401,26 @@ template <Family F>
 template <Family F>
 [[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
                                          uint16_t vnet = 0) noexcept {
-    // The last eight bytes as one word, so that who hashes the key need not wait for narrow stores.
-    struct Parts {
-        typename F::Address src, dst;
-        uint64_t rest;
-    };
+    // By words, so that who hashes the key need not wait for stores of other widths.
+    std::array<uint64_t, sizeof(FlowKey<F>) / 8> words;
     static_assert(std::endian::native == std::endian::little);
-    Parts parts{src_address<F>(frame, headers), dst_address<F>(frame, headers), 0};
+    static_assert(sizeof(typename F::Address) * 2 == sizeof(words) - 8);
+    const uint8_t* const addresses = frame + headers.l3_offset + detail::kSrcOffset<F>;
+    for (size_t i = 0; i + 1 < words.size(); ++i) words[i] = load<uint64_t>(addresses + 8 * i);
+    uint64_t& rest = words.back();
+    rest = 0;
     const uint8_t* l4 = frame + headers.l4_offset;
     if (headers.has(Headers::kPorts)) [[likely]] {
-        parts.rest = load<uint32_t>(l4);
+        rest = load<uint32_t>(l4);
     } else if (headers.has(Headers::kEchoRequest)) {
-        parts.rest = load<uint16_t>(l4 + offsetof(IcmpHeader, id));
+        rest = load<uint16_t>(l4 + offsetof(IcmpHeader, id));
     } else if (headers.has(Headers::kEchoReply)) {
-        parts.rest = uint64_t{load<uint16_t>(l4 + offsetof(IcmpHeader, id))} << 16;
+        rest = uint64_t{load<uint16_t>(l4 + offsetof(IcmpHeader, id))} << 16;
     }
-    parts.rest |= uint64_t{headers.protocol} << 32 | uint64_t{vnet} << 48;
+    rest |= uint64_t{headers.protocol} << 32 | uint64_t{vnet} << 48;
     static_assert(static_cast<uint8_t>(FlowKind::kWhole) == 0);
     FlowKey<F> key;
-    std::memcpy(&key, &parts, sizeof(key));
+    std::memcpy(&key, words.data(), sizeof(key));
     return key;
 }
 

@@ -162,8 +162,10 @@ template <Family F>
                                                                 uint32_t head_bytes,
                                                                 uint32_t frame_bytes,
                                                                 Headers& out) noexcept {
-    if (head_bytes < sizeof(EthernetHeader) || (bytes[0] & 1u) != 0) [[unlikely]]
+    if (head_bytes < kPlainL3 + V4::kMinHeaderBytes + sizeof(UdpHeader) || (bytes[0] & 1u) != 0)
+        [[unlikely]] {
         return false;
+    }
     const auto ether_type = load<be16>(bytes + offsetof(EthernetHeader, ether_type));
     if (ether_type == be16(V4::kEtherType)) {
         return parse_plain<V4>(bytes, head_bytes, frame_bytes, out);
