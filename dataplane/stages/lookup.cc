@@ -37,6 +37,7 @@ template <Family F>
                                                                const Standing& standing,
                                                                Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
+    prefetch_rewrite(entry);
     const uint8_t flags = entry.flags;
     const Hop hop = entry.current_hop();
     if (hop.topology_epoch != standing.topology_epoch &&

@@ -45,15 +45,11 @@ class BlockPool {
 
     /// An entry by its number: the lines of 64 bytes before it, of which a block has three.
     [[nodiscard]] FlowEntry<F>* entry_at(uint32_t number) const noexcept {
+        static_assert(sizeof(Connection<F>) == 3 * sizeof(FlowEntry<F>));
         return reinterpret_cast<FlowEntry<F>*>(blocks_) + number;
     }
     [[nodiscard]] uint32_t number_of(const FlowEntry<F>& entry) const noexcept {
         return static_cast<uint32_t>(&entry - reinterpret_cast<const FlowEntry<F>*>(blocks_));
-    }
-    /// Whether it is the first entry of its block.
-    [[nodiscard]] static constexpr bool is_original(uint32_t number) noexcept {
-        static_assert(sizeof(Connection<F>) == 3 * sizeof(FlowEntry<F>));
-        return number % 3 == 0;
     }
     /// Blocks below this index may have been used.
     [[nodiscard]] uint32_t limit() const noexcept {

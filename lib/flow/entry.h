@@ -208,6 +208,14 @@ template <Family F>
     return opposite_of(const_cast<FlowEntry<F>&>(entry));
 }
 
+/// Asks for the other line that rewrite_of() reads, if it will.
+template <Family F>
+[[gnu::always_inline]] inline void prefetch_rewrite(const FlowEntry<F>& entry) noexcept {
+    if constexpr (std::same_as<F, V6>) {
+        if ((entry.flags & kRewriteTranslates) != 0) __builtin_prefetch(&opposite_of(entry));
+    }
+}
+
 /// What to apply to the packets of `entry`: by reference for IPv4. An IPv6 rewrite is put together
 /// from the opposite key, which says what packets look like behind it, read from the other end.
 [[nodiscard, gnu::always_inline]] inline const Rewrite<V4>& rewrite_of(

@@ -99,7 +99,7 @@ class FlowTable {
     /// only prefetch.
     const Bucket& prefetch(uint64_t hash) const noexcept;
     /// Step 2: compares tags in the first bucket, which step 1 returned, and asks for the entry's
-    /// lines, or, with no match (null), for the second bucket if the key can be there.
+    /// line, or, with no match (null), for the second bucket if the key can be there.
     [[nodiscard]] FlowEntry<F>* candidate(const Bucket& first, uint64_t hash) const noexcept;
     /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
     [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
@@ -222,13 +222,8 @@ inline FlowEntry<F>* FlowTable<F>::candidate(const Bucket& bucket, uint64_t hash
         const uint64_t word = bucket.slot[std::countr_zero(mask)].load(std::memory_order_acquire);
         if (static_cast<uint32_t>(word >> 32) != mark) [[unlikely]]
             continue;  // removed meanwhile
-        const uint32_t number = slot::entry_number(word);
-        FlowEntry<F>* const entry = blocks_.entry_at(number);
+        FlowEntry<F>* const entry = blocks_.entry_at(slot::entry_number(word));
         __builtin_prefetch(entry);
-        // For rewrite_of().
-        if constexpr (std::same_as<F, V6>) {
-            __builtin_prefetch(entry + (BlockPool<F>::is_original(number) ? 1 : -1));
-        }
         return entry;
     }
     if (bucket.has_spilled())
