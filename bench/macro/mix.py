@@ -78,7 +78,7 @@ def _prepare(_shop, scenario, count):
     def expected(left, marks, got):
         chosen = flows_of(got, 4, TCP).dst
         routed = ~is_direct(marks)
-        check_choice(chosen[routed[:, 0]],
+        check_choice(chosen[routed[:, 0]], marks[routed[:, 0]],
                      world.rows(4, "endpoint", np.arange(world.ENDPOINTS)), "endpoint", even=False)
         out = replace(left, dst=np.where(routed, chosen, left.dst),
                       dport=np.where(routed[:, 0], world.TARGET_PORT, left.dport))

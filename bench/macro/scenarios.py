@@ -61,15 +61,17 @@ def spread(family, kind, over):
     return lambda numbers: world.rows(family, kind, numbers % over)
 
 
-def check_choice(values, allowed, what, even=True):
-    """Each row of `values` is one of `allowed`; if `even`, every one of these has its share."""
-    kinds, counts = np.unique(values, axis=0, return_counts=True)
-    for row in kinds:
+def check_choice(values, marks, allowed, what, even=True):
+    """Each row of `values` is one of `allowed`; if `even`, every one of these has its share of the
+    flows, of which `marks` names each row's."""
+    for row in np.unique(values, axis=0):
         if not (allowed == row).all(axis=1).any():
             raise Wrong(f"{what} {world.text_of(row)} is none of the Service's")
     # Maglev gives each its share to 1%; OVS, which is held against the same, does not.
-    if even and len(values) >= 1024 and (len(kinds) < len(allowed) or
-                                counts.max() > 3 * len(values) / len(allowed)):
+    _, first = np.unique(marks, return_index=True)
+    kinds, counts = np.unique(values[first], axis=0, return_counts=True)
+    if even and len(first) >= 128 and (len(kinds) < len(allowed) or
+                                       counts.max() > 3 * len(first) / len(allowed)):
         raise Wrong(f"{what}s are not chosen evenly: {counts.tolist()}")
 
 
@@ -96,7 +98,7 @@ def l2(family=4):
 def clusterip(family, protocol):
     def expected(sent, marks, got):
         chosen = flows_of(got, family, protocol).dst
-        check_choice(chosen, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
+        check_choice(chosen, marks, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
                      "endpoint")
         return _routed(family, protocol, sent, marks, "servers", dst=chosen,
                        dport=np.full(len(marks), world.TARGET_PORT))
@@ -113,7 +115,7 @@ def clusterip(family, protocol):
 def nodeport(family):
     def expected(sent, marks, got):
         left = flows_of(got, family, UDP)
-        check_choice(left.dst, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
+        check_choice(left.dst, marks, world.rows(family, "endpoint", np.arange(world.ENDPOINTS)),
                      "endpoint")
         ours = world.rows(family, "gateway", np.zeros(len(marks), int))
         return _routed(family, UDP, sent, marks, "servers", src=ours, sport=left.sport,
@@ -161,7 +163,8 @@ def encap(family):
 def dnat_encap(family):
     def expected(sent, marks, got):
         chosen = flows_of(got[:, VXLAN_BYTES[family]:], family, UDP).dst
-        check_choice(chosen, world.rows(family, "remote", np.arange(world.ENDPOINTS)), "endpoint")
+        check_choice(chosen, marks, world.rows(family, "remote", np.arange(world.ENDPOINTS)),
+                     "endpoint")
         inner = Flows(UDP, sent.src, chosen, sent.sport, np.full(len(marks), world.TARGET_PORT))
         return _tunnelled(_to_peer(inner, marks), family, got)
 
