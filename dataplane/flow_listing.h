@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "lib/base/quiescent.h"
+#include "lib/border/dataplane.h"
 #include "lib/flow/table.h"
-#include "lib/state/dataplane.h"
 
 namespace podlane::dataplane {
 

@@ -10,7 +10,7 @@
 #include <array>
 #include <atomic>
 
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane::dataplane {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lib/base/spsc_ring.h"
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane::dataplane {
 

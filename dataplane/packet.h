@@ -12,9 +12,9 @@
 #include "lib/base/drop.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/rewrite.h"
+#include "lib/model/adjacency.h"
+#include "lib/model/ids.h"
 #include "lib/proto/parse.h"
-#include "lib/state/adjacency.h"
-#include "lib/state/ids.h"
 
 namespace podlane::dataplane {
 

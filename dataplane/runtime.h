@@ -1,7 +1,7 @@
 // Starts the packet side of the process and gives control its handle on it.
 //
 // The composition root is the only one outside dataplane/ that includes this file; control works
-// through lib/state/dataplane.h.
+// through lib/border/dataplane.h.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::dataplane {
 

@@ -17,11 +17,11 @@
 #include "dataplane/slowpath/flow_plans.h"
 #include "dataplane/slowpath/hold.h"
 #include "lib/base/spsc_ring.h"
+#include "lib/border/events.h"
 #include "lib/flow/table.h"
 #include "lib/lb/affinity.h"
-#include "lib/state/counters.h"
-#include "lib/state/events.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
+#include "lib/telemetry/counters.h"
 
 namespace podlane::dataplane {
 

@@ -5,7 +5,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
-#include "lib/state/adjacency.h"
+#include "lib/model/adjacency.h"
 
 namespace podlane::control {
 

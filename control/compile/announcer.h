@@ -17,7 +17,7 @@
 #include "control/compile/endpoints.h"
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

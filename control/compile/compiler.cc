@@ -71,7 +71,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     }
     policies_.update(changes.objects, changes.topology != nullptr ? &input_.pods : nullptr, store,
                      *next);
-    if (next->topology_epoch != current_->topology_epoch) ++next->policed_epoch;
+    if (next->topology_epoch != current_->topology_epoch) ++next->isolated_epoch;
     current_ = next;
     out.snapshot = std::move(next);
     return out;

@@ -18,7 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
 #include "lib/base/result.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

@@ -14,7 +14,7 @@
 
 #include "control/config/node_config.h"
 #include "control/kube/store.h"
-#include "lib/state/service.h"
+#include "lib/model/service.h"
 
 namespace podlane::control {
 

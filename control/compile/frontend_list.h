@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

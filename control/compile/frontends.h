@@ -8,7 +8,7 @@
 
 #include "control/config/node_config.h"
 #include "control/kube/objects.h"
-#include "lib/state/service.h"
+#include "lib/model/service.h"
 
 namespace podlane::control {
 

@@ -138,7 +138,7 @@ void PolicyCompiler::install(const NamespacedName& pod, PortId port,
                      takes_away(before->egress, made->egress);
     } else {
         // One that just came has no flows of its own yet.
-        isolated_ = isolated_ || seen_.contains(pod);
+        newly_isolated_ = newly_isolated_ || seen_.contains(pod);
     }
     next.pod_policies.set(index_of(port), std::move(made));
 }
@@ -179,15 +179,15 @@ void PolicyCompiler::select(const ObjectStore& store, Snapshot& next) {
     }
     for (const Active& active : ended) give_back(active);
 
-    std::map<PortId, NamespacedName> policed;
+    std::map<PortId, NamespacedName> isolated;
     for (const auto& [pod, names] : policies_of) {
         install(pod, ports_.at(pod), names, next);
-        policed.emplace(ports_.at(pod), pod);
+        isolated.emplace(ports_.at(pod), pod);
     }
-    for (const auto& [port, pod] : policed_) {
-        if (!policed.contains(port)) next.pod_policies.set(index_of(port), nullptr);
+    for (const auto& [port, pod] : isolated_) {
+        if (!isolated.contains(port)) next.pod_policies.set(index_of(port), nullptr);
     }
-    policed_ = std::move(policed);
+    isolated_ = std::move(isolated);
     seen_.clear();
     for (const auto& [pod, port] : ports_) seen_.insert(pod);
 }
@@ -200,12 +200,12 @@ void PolicyCompiler::update(const ChangeSet* objects, const std::vector<PodPort>
     for (const std::string& name : touched.namespaces) {
         peers_.forget_namespace(name, touched.pods);
     }
-    took_away_ = isolated_ = false;
+    took_away_ = newly_isolated_ = false;
     peers_.refresh(touched.pods, local_, store);
     if (touched.policies || touched.local) select(store, next);
     if (peers_.apply(next)) took_away_ = true;
-    if (isolated_) ++next.topology_epoch;
-    if (took_away_ || isolated_) ++next.policed_epoch;
+    if (newly_isolated_) ++next.topology_epoch;
+    if (took_away_ || newly_isolated_) ++next.isolated_epoch;
 }
 
 size_t PolicyCompiler::selected(const NamespacedName& policy) const {

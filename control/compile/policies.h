@@ -16,7 +16,7 @@
 #include "control/compile/policy_peers.h"
 #include "control/compile/topology.h"
 #include "control/kube/store.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 
@@ -24,7 +24,7 @@ namespace podlane::control {
 /// ones, and a copy of the sets of addresses that the pod is in; of a policy, or a pod of this
 /// node, this node's pods times the policies of their namespaces, and for each selector that is new
 /// here a look at every pod. Invariants: after any sequence of updates the snapshot answers as
-/// after one update of everything in the store; policed_epoch rises whenever something may be
+/// after one update of everything in the store; isolated_epoch rises whenever something may be
 /// forbidden that was not, and topology_epoch too when that concerns a pod that no policy selected.
 /// Threads: one.
 class PolicyCompiler {
@@ -71,10 +71,10 @@ class PolicyCompiler {
     std::map<NamespacedName, PortId> ports_;
     std::map<NamespacedName, Active> active_;
     /// Ports whose pods have policies now, and pods that were there in the last generation.
-    std::map<PortId, NamespacedName> policed_;
+    std::map<PortId, NamespacedName> isolated_;
     std::set<NamespacedName> seen_;
-    bool took_away_ = false;  ///< of a policed pod
-    bool isolated_ = false;   ///< a pod that was not
+    bool took_away_ = false;       ///< of an isolated pod
+    bool newly_isolated_ = false;  ///< a pod that was not
 };
 
 }  // namespace podlane::control

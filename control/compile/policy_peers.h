@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "control/kube/store.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

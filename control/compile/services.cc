@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "lib/state/counters.h"
+#include "lib/telemetry/counters.h"
 
 namespace podlane::control {
 

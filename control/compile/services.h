@@ -19,7 +19,7 @@
 #include "control/compile/frontends.h"
 #include "control/kube/store.h"
 #include "lib/base/result.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

@@ -16,8 +16,8 @@
 #include "control/kube/store.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
-#include "lib/state/dataplane.h"
-#include "lib/state/snapshot.h"
+#include "lib/border/dataplane.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

@@ -10,7 +10,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::control {
 

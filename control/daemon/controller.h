@@ -27,7 +27,7 @@
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/rpc/request.h"
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 

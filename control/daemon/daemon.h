@@ -17,7 +17,7 @@
 #include "control/rpc/methods.h"
 #include "control/rpc/server.h"
 #include "lib/base/result.h"
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/dns/name_server.h"
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "control/daemon/explain_question.h"
-#include "lib/path/decide.h"
-#include "lib/path/policy.h"
+#include "lib/decide/decide.h"
+#include "lib/decide/policy.h"
 
 namespace podlane::control {
 
@@ -251,7 +251,7 @@ Json to_json(const Answer& answer, const PortNames& names) {
 
 Result<Json> explain(const LiveView& live, const ExplainRequest& request) {
     const PortNames names(live.dataplane);
-    auto question = understand(live, names, request);
+    auto question = resolve_question(live, names, request);
     if (!question.ok()) return question.error();
     Answer answer;
     answer.trace.step("rx", question->where, question->why);

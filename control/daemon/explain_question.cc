@@ -195,8 +195,8 @@ Result<void> from_pod_name(const LiveView& live, const PortNames& names, std::st
 
 }  // namespace
 
-Result<ExplainQuestion> understand(const LiveView& live, const PortNames& names,
-                                   const ExplainRequest& request) {
+Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
+                                         const ExplainRequest& request) {
     ExplainQuestion question;
     const auto target = parse_target(request.to);
     if (!target) {

@@ -24,7 +24,7 @@ struct ExplainQuestion {
 };
 
 /// Understands the words of a request. An Error says what is allowed.
-[[nodiscard]] Result<ExplainQuestion> understand(const LiveView& live, const PortNames& names,
-                                                 const ExplainRequest& request);
+[[nodiscard]] Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
+                                                       const ExplainRequest& request);
 
 }  // namespace podlane::control

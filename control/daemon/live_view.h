@@ -15,7 +15,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 

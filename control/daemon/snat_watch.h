@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "lib/base/mac.h"
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane::control {
 

@@ -16,7 +16,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane::control {
 

@@ -17,7 +17,7 @@
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
 #include "control/netdev/unique_fd.h"
-#include "lib/state/port_caps.h"
+#include "lib/border/port_caps.h"
 
 namespace podlane::control {
 

@@ -12,8 +12,8 @@
 #include "dataplane/ports/port.h"
 #include "dataplane/worker.h"
 #include "lib/base/result.h"
+#include "lib/border/dataplane.h"
 #include "lib/dpdk/ethdev_port.h"
-#include "lib/state/dataplane.h"
 
 namespace podlane::dataplane {
 

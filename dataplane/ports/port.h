@@ -9,10 +9,10 @@
 #include <string>
 
 #include "lib/base/mac.h"
+#include "lib/border/port_caps.h"
 #include "lib/dpdk/ethdev_port.h"
-#include "lib/state/ids.h"
-#include "lib/state/port_caps.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/ids.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::dataplane {
 

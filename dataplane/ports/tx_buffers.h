@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "dataplane/packet.h"
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane::dataplane {
 

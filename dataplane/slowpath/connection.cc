@@ -25,8 +25,8 @@ void forget(WorkerCtx& ctx, Packet& packet) noexcept {
 template <Family F>
 bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
-    bool policed = false;
-    if (const Drop drop = judge_connection(ctx, entry, policed); drop != Drop::kNone) {
+    bool isolated = false;
+    if (const Drop drop = judge_connection(ctx, entry, isolated); drop != Drop::kNone) {
         // It stays known, and its packets come here, for as long as they are not allowed.
         packet.drop(drop);
         return false;
@@ -37,7 +37,7 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     switch (decision.verdict) {
         case PathVerdict::kForward:
             ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
-            entry.set_hop({policed ? ctx.snapshot->policed_epoch : ctx.snapshot->topology_epoch,
+            entry.set_hop({isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch,
                            static_cast<uint32_t>(index_of(decision.adjacency))});
             return true;
         case PathVerdict::kResolve:
@@ -96,7 +96,7 @@ void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept {
                 if (!packet.is(kToRouter)) {
                     bridge(ctx, packet);
                     if (!needs_flow(ctx, packet) || !open_bridged_flow<F>(ctx, packet)) return;
-                } else if (!open_flow<F>(ctx, packet)) {
+                } else if (!handle_first_packet<F>(ctx, packet)) {
                     return;
                 }
                 break;

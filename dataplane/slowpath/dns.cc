@@ -5,8 +5,8 @@
 #include <array>
 
 #include "dataplane/slowpath/slow_path.h"
+#include "lib/decide/decide.h"
 #include "lib/dns/answer.h"
-#include "lib/path/decide.h"
 
 namespace podlane::dataplane {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "dataplane/packet.h"
-#include "lib/path/decide.h"
+#include "lib/decide/decide.h"
 
 namespace podlane::dataplane {
 

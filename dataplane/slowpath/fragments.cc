@@ -34,7 +34,7 @@ uint16_t Fragments::pop(FragmentList& list) noexcept {
     return slot;
 }
 
-void Fragments::lose(FragmentList& list, Drop reason) noexcept {
+void Fragments::drop_all(FragmentList& list, Drop reason) noexcept {
     for (uint16_t slot = pop(list); slot != FragmentList::kEnd; slot = pop(list)) {
         HeldFragment& held = slots_[slot];
         counters_.drop(reason);
@@ -75,7 +75,7 @@ FragmentedPacket<F>& Fragments::find_or_make(const FlowKey<F>& key, uint64_t has
 
 template <Family F>
 void Fragments::begin(FragmentedPacket<F>& of, const FlowKey<F>& key, uint64_t now_ms) noexcept {
-    lose(of.waiting, of.until_ms > now_ms ? Drop::kFragmentHoldFull : Drop::kFragmentNoFirst);
+    drop_all(of.waiting, of.until_ms > now_ms ? Drop::kFragmentHoldFull : Drop::kFragmentNoFirst);
     of = {};
     of.key = key;
     of.until_ms = now_ms + kLifeMs;
@@ -104,7 +104,7 @@ Drop Fragments::note(FragmentedPacket<F>& of, const FragmentPart& part, bool is_
             break;
     }
     of.spoiled = true;
-    lose(of.waiting, reason);
+    drop_all(of.waiting, reason);
     return reason;
 }
 
@@ -146,7 +146,7 @@ void Fragments::expire_family(uint64_t now_ms) noexcept {
     for (auto& set : table<F>()) {
         for (FragmentedPacket<F>& each : set) {
             if (each.waiting.count > 0 && each.until_ms <= now_ms) {
-                lose(each.waiting, Drop::kFragmentNoFirst);
+                drop_all(each.waiting, Drop::kFragmentNoFirst);
             }
         }
     }

@@ -11,9 +11,9 @@
 #include <cstdint>
 
 #include "dataplane/packet.h"
+#include "lib/model/ids.h"
 #include "lib/proto/fragment_ranges.h"
-#include "lib/state/counters.h"
-#include "lib/state/ids.h"
+#include "lib/telemetry/counters.h"
 
 namespace podlane::dataplane {
 
@@ -108,7 +108,7 @@ class Fragments {
     void begin(FragmentedPacket<F>& of, const FlowKey<F>& key, uint64_t now_ms) noexcept;
     template <Family F>
     void expire_family(uint64_t now_ms) noexcept;
-    void lose(FragmentList& list, Drop reason) noexcept;
+    void drop_all(FragmentList& list, Drop reason) noexcept;
     [[nodiscard]] uint16_t pop(FragmentList& list) noexcept;
 
     WorkerCounters& counters_;

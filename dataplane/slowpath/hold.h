@@ -9,8 +9,8 @@
 #include <array>
 #include <cstdint>
 
-#include "lib/state/events.h"
-#include "lib/state/ids.h"
+#include "lib/border/events.h"
+#include "lib/model/ids.h"
 
 namespace podlane::dataplane {
 

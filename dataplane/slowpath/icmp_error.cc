@@ -5,7 +5,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
-#include "lib/path/policy.h"
+#include "lib/decide/policy.h"
 
 namespace podlane::dataplane {
 
@@ -173,8 +173,8 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         return;
     }
     if (!ctx.snapshot->is_current(entry->current_hop().topology_epoch)) {
-        bool policed = false;
-        if (const Drop drop = judge_connection(ctx, *entry, policed); drop != Drop::kNone) {
+        bool isolated = false;
+        if (const Drop drop = judge_connection(ctx, *entry, isolated); drop != Drop::kNone) {
             packet.drop(drop);
             return;
         }

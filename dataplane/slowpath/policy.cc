@@ -1,22 +1,22 @@
 // NetworkPolicies beyond a connection's first packet: connections that exist, and packets that make
 // no flow.
-#include "lib/path/policy.h"
+#include "lib/decide/policy.h"
 
 #include "dataplane/slowpath/slow_path.h"
 
 namespace podlane::dataplane {
 
 template <Family F>
-Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry, bool& policed) noexcept {
+Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry, bool& isolated) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
-    policed = false;
+    isolated = false;
     if (!snapshot.has_policies()) return Drop::kNone;
     const FlowKey<F>& reply = connection_of(entry).reply().key;
     FlowKey<F> asked = connection_of(entry).original().key;
     asked.dst = reply.src;
     asked.dst_port = reply.src_port;
     const auto query = policy_query_of<F>(snapshot, asked, (entry.flags & kEntryFromNode) != 0);
-    policed = snapshot.polices(query.from) || snapshot.polices(query.to);
+    isolated = snapshot.polices(query.from) || snapshot.polices(query.to);
     NoTrace trace;
     return judge_policies(snapshot, query, trace);
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/worker_ctx.h"
-#include "lib/state/events.h"
+#include "lib/border/events.h"
 
 namespace podlane::dataplane {
 

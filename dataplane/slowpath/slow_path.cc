@@ -35,7 +35,7 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
             return;
         case SlowReason::kNotIp:
             bridge(ctx, packet);
-            if (is_policed(ctx, packet)) {
+            if (is_isolated(ctx, packet)) {
                 const Drop drop = judge_frame(ctx, packet, packet.out_port);
                 if (drop != Drop::kNone) packet.drop(drop);
             }

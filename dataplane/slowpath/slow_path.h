@@ -5,7 +5,7 @@
 #pragma once
 
 #include "dataplane/stages/stage.h"
-#include "lib/path/decide.h"
+#include "lib/decide/decide.h"
 
 namespace podlane::dataplane {
 
@@ -22,7 +22,7 @@ struct SlowPath {
 template <Family F>
 void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
 
-// open_flow.cc --------------------------------------------------------------------------------
+// first_packet.cc --------------------------------------------------------------------------------
 
 /// Decides ahead about a packet without a flow, and asks for the memory that its flow will need.
 template <Family F>
@@ -31,7 +31,7 @@ void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept;
 /// Decides about a packet without a flow, if plan_flow() has not, and makes one. False: the
 /// packet's verdict is final.
 template <Family F>
-[[nodiscard]] bool open_flow(WorkerCtx& ctx, Packet& packet) noexcept;
+[[nodiscard]] bool handle_first_packet(WorkerCtx& ctx, Packet& packet) noexcept;
 
 /// Makes a flow for a packet that bridge() sends, as it is or with another source port. False: the
 /// packet's verdict is final.
@@ -91,11 +91,11 @@ template <Family F>
 
 // policy.cc -----------------------------------------------------------------------------------
 
-/// What NetworkPolicies say now of a connection that exists: Drop::kNone allows it. `policed`:
+/// What NetworkPolicies say now of a connection that exists: Drop::kNone allows it. `isolated`:
 /// whether they select one of its pods.
 template <Family F>
 [[nodiscard]] Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry,
-                                    bool& policed) noexcept;
+                                    bool& isolated) noexcept;
 /// Of a packet that makes no flow, on its way to a pod's port, or to none (kNoPort).
 template <Family F>
 [[nodiscard]] Drop judge_packet(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,

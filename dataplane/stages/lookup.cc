@@ -16,16 +16,16 @@ void leave_to_slow_path(WorkerCtx& ctx, Packet& packet, SlowReason why) noexcept
 }
 
 /// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
-struct Standing {
+struct FlowValidity {
     uint32_t topology_epoch;
-    uint32_t policed_epoch;
+    uint32_t isolated_epoch;
     CowArray<Adjacency>::View adjacencies;
     CowArray<uint32_t, 1024>::View service_epochs;
     uint32_t now_s;
 
-    explicit Standing(const WorkerCtx& ctx) noexcept
+    explicit FlowValidity(const WorkerCtx& ctx) noexcept
         : topology_epoch(ctx.snapshot->topology_epoch),
-          policed_epoch(ctx.snapshot->policed_epoch),
+          isolated_epoch(ctx.snapshot->isolated_epoch),
           adjacencies(ctx.snapshot->adjacencies.view()),
           service_epochs(ctx.snapshot->service_epochs.view()),
           now_s(ctx.now_s) {}
@@ -34,24 +34,24 @@ struct Standing {
 /// See check_flow(). In place, because every packet passes here.
 template <Family F>
 [[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(FlowTable<F>& table,
-                                                               const Standing& standing,
+                                                               const FlowValidity& validity,
                                                                Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
     prefetch_rewrite(entry);
     const uint8_t flags = entry.flags;
     const Hop hop = entry.current_hop();
-    if (hop.topology_epoch != standing.topology_epoch &&
-        hop.topology_epoch != standing.policed_epoch) [[unlikely]] {
+    if (hop.topology_epoch != validity.topology_epoch &&
+        hop.topology_epoch != validity.isolated_epoch) [[unlikely]] {
         return SlowReason::kReroute;
     }
     if ((flags & kEntryCheckService) != 0 &&
         entry.service_epoch.load(std::memory_order_relaxed) !=
-            standing.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
+            validity.service_epochs[entry.service_id.load(std::memory_order_relaxed)])
         [[unlikely]] {
         return SlowReason::kServiceChange;
     }
     // That of a hop not resolved yet, 0, is not in use.
-    const Adjacency& adjacency = standing.adjacencies[hop.adjacency];
+    const Adjacency& adjacency = validity.adjacencies[hop.adjacency];
     packet.adjacency = &adjacency;
     if (!adjacency.is_passable()) [[unlikely]] {
         return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
@@ -67,10 +67,10 @@ template <Family F>
         const Noted noted = connection_of(entry).note_packet(direction, packet.headers.tcp_flags);
         if (noted == Noted::kReplaced) return SlowReason::kReplace;
         if (noted == Noted::kShorterTimeout) {
-            table.reschedule(connection_of(entry), standing.now_s);
+            table.reschedule(connection_of(entry), validity.now_s);
         }
     }
-    entry.touch(standing.now_s);
+    entry.touch(validity.now_s);
     return SlowReason::kNone;
 }
 
@@ -108,7 +108,7 @@ template <Family F>
     const std::span packets(batch.packets.data(), batch.count);
     const Bucket* const* bucket = batch.buckets.data();
     for (Packet* packet : packets) packet->entry = table.candidate(**bucket++, packet->hash);
-    const Standing standing(ctx);
+    const FlowValidity validity(ctx);
     const FlowKey<F>* key = batch.keys.data();
     for (Packet* each : packets) {
         Packet& packet = *each;
@@ -119,7 +119,7 @@ template <Family F>
             miss(ctx, packet);
             continue;
         }
-        const SlowReason reason = judge_flow(table, standing, packet, *entry);
+        const SlowReason reason = judge_flow(table, validity, packet, *entry);
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entry->rewrite_flags());
         } else {
@@ -132,7 +132,7 @@ template <Family F>
 
 template <Family F>
 SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
-    return judge_flow(ctx.flows<F>(), Standing(ctx), packet, entry);
+    return judge_flow(ctx.flows<F>(), FlowValidity(ctx), packet, entry);
 }
 
 template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
@@ -181,7 +181,7 @@ void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
 void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept {
     const PortId meant = packet.adjacency->port;
     bridge(ctx, packet);
-    if (is_policed(ctx, packet) && packet.out_port != meant) {
+    if (is_isolated(ctx, packet) && packet.out_port != meant) {
         packet.drop(policy_drop(ctx, packet));
     }
 }
@@ -211,7 +211,7 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) {
             bridge_from(ctx, peer, *snapshot.fdb, packet);
-            if (!has_policies || !is_policed(ctx, packet)) [[likely]]
+            if (!has_policies || !is_isolated(ctx, packet)) [[likely]]
                 continue;
             parse_after_all(ctx, packet);
         }

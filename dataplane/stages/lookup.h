@@ -36,12 +36,12 @@ void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept;
 }
 
 /// Whether a NetworkPolicy has a say about a frame that bridge() sends.
-[[nodiscard]] inline bool is_policed(const WorkerCtx& ctx, const Packet& packet) noexcept {
+[[nodiscard]] inline bool is_isolated(const WorkerCtx& ctx, const Packet& packet) noexcept {
     return packet.verdict == Verdict::kSend &&
            (ctx.snapshot->polices(packet.in_port) || ctx.snapshot->polices(packet.out_port));
 }
 
-/// Why a policed frame is dropped that leads to another pod than its addresses say.
+/// Why a isolated frame is dropped that leads to another pod than its addresses say.
 [[nodiscard]] inline Drop policy_drop(const WorkerCtx& ctx, const Packet& packet) noexcept {
     return ctx.snapshot->polices(packet.out_port) ? Drop::kPolicyIngress : Drop::kPolicyEgress;
 }
@@ -50,7 +50,7 @@ void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept;
 /// permission, or between these two pods there may be a connection through a ClusterIP, whose
 /// answers look like this one's.
 [[nodiscard]] inline bool needs_flow(const WorkerCtx& ctx, const Packet& packet) noexcept {
-    if (is_policed(ctx, packet)) return true;
+    if (is_isolated(ctx, packet)) return true;
     return packet.verdict == Verdict::kSend && ctx.flow_targets->has(packet.in_port) &&
            ctx.flow_targets->has(packet.out_port) &&
            (packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest));

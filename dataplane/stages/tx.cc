@@ -12,7 +12,8 @@ namespace {
 /// Tries to place the rest of a burst before it counts as lost: a queue that drains gets it all.
 constexpr unsigned kSendTries = 4;
 
-void lose(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count, Drop reason) noexcept {
+void drop_all(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count,
+              Drop reason) noexcept {
     if (count == 0) return;
     ctx.counters->drop(reason, count);
     ctx.counters->ports[index_of(port)].tx_dropped.add(count);
@@ -26,7 +27,7 @@ void hand_off(WorkerCtx& ctx, const Port& port, rte_mbuf** frames, unsigned coun
     unsigned done = 0;
     while (done < count && ring.push({.mbuf = frames[done], .port = port.id})) ++done;
     if (done > 0) ctx.doorbells[owner].ring();
-    lose(ctx, port.id, frames + done, count - done, Drop::kHandoffFull);
+    drop_all(ctx, port.id, frames + done, count - done, Drop::kHandoffFull);
 }
 
 unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
@@ -47,7 +48,7 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     const unsigned count = lane.count;
     const Port* port = ctx.ports->get(id);
     if (port == nullptr) {
-        lose(ctx, id, frames, count, Drop::kPortDown);
+        drop_all(ctx, id, frames, count, Drop::kPortDown);
         return 0;
     }
     if (port->backend == PortBackend::kEthdev && port->tx_queue[ctx.id] == kNoQueue) {
@@ -60,7 +61,7 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     PortCounters& counters = ctx.counters->ports[index_of(id)];
     counters.tx_packets.add(sent);
     counters.tx_bytes.add(bytes);
-    lose(ctx, id, frames + sent, count - sent, Drop::kTxFull);
+    drop_all(ctx, id, frames + sent, count - sent, Drop::kTxFull);
     return sent;
 }
 

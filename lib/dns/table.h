@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/state/cow_array.h"
+#include "lib/base/cow_array.h"
 
 namespace podlane {
 

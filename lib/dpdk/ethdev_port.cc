@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "lib/dpdk/doorbell.h"
 #include "lib/dpdk/plug.h"
+#include "lib/dpdk/wake_socket.h"
 
 namespace podlane {
 
@@ -117,7 +117,7 @@ EthdevPort::~EthdevPort() {
 }
 
 void EthdevPort::close() noexcept {
-    if (wake_kind_ == WakeKind::kDoorbell) {
+    if (wake_kind_ == WakeKind::kPacketSocket) {
         for (const int fd : wake_fds_) ::close(fd);
     }
     wake_fds_.clear();
@@ -259,7 +259,7 @@ int EthdevPort::wake_fd(uint16_t queue) const noexcept {
 }
 
 void EthdevPort::arm_wake(uint16_t queue) noexcept {
-    if (wake_kind_ == WakeKind::kDoorbell) {
+    if (wake_kind_ == WakeKind::kPacketSocket) {
         clear_doorbell(wake_fds_[queue]);
     } else if (wake_kind_ == WakeKind::kInterrupt) {
         static_cast<void>(rte_eth_dev_rx_intr_enable(id_, queue));
@@ -326,7 +326,7 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     port.device_ = *device;
     // Before the device, see doorbell.h. XDP takes frames before any socket could see them.
     if (is_on_socket(*device) && device->driver != "net_af_xdp") {
-        port.wake_kind_ = EthdevPort::WakeKind::kDoorbell;
+        port.wake_kind_ = EthdevPort::WakeKind::kPacketSocket;
         for (unsigned i = 0; i < request.workers; ++i) {
             auto bell = open_doorbell(*kernel_interface(*device));
             if (!bell.ok()) return failed(bell.error());

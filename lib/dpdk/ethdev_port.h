@@ -15,8 +15,8 @@
 
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/port_caps.h"
 #include "lib/dpdk/device.h"
-#include "lib/state/port_caps.h"
 
 namespace podlane {
 
@@ -92,9 +92,9 @@ class EthdevPort {
     friend Result<EthdevPort> open_ethdev(const EthdevRequest& request);
     enum class WakeKind : uint8_t {
         kNone,
-        kInterrupt,  ///< an event descriptor that must be enabled and read
-        kData,       ///< the driver's own data descriptor, readable while frames wait
-        kDoorbell,   ///< our own packet socket on the same kernel interface
+        kInterrupt,     ///< an event descriptor that must be enabled and read
+        kData,          ///< the driver's own data descriptor, readable while frames wait
+        kPacketSocket,  ///< our own packet socket on the same kernel interface
     };
     EthdevPort() = default;
     [[nodiscard]] Result<void> configure(const EthdevRequest& request);

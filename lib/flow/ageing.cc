@@ -16,7 +16,7 @@ constexpr uint32_t kMaxEvict = 32;
 constexpr uint32_t kSweepStep = 512;
 
 struct Candidate {
-    Worth worth;
+    EvictionPriority worth;
     uint32_t idle;
     uint32_t block;
 };
@@ -104,8 +104,9 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexc
         const uint32_t block = mine.evict_cursor++;
         const Connection<F>& connection = blocks_.at(block);
         if (!connection.state.is_live()) continue;
-        const Worth worth = worth_of(connection);
-        if (worth != Worth::kKept) found[count++] = {worth, idle_s(connection, now_s), block};
+        const EvictionPriority worth = eviction_priority(connection);
+        if (worth != EvictionPriority::kKept)
+            found[count++] = {worth, idle_s(connection, now_s), block};
     }
     // Cheapest first, then oldest; of equals the lower block, so that the order is one.
     const auto cheaper = [](const Candidate& a, const Candidate& b) {

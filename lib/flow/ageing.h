@@ -40,34 +40,35 @@ template <Family F>
     return now_s + std::min(left, kMaxCheckInterval);
 }
 
-/// How dear a connection is when room is needed.
-enum class Worth : uint8_t {
+/// Which connections go first when room is needed: the lowest value.
+enum class EvictionPriority : uint8_t {
     kOver,      ///< closed, or in TIME_WAIT
     kUnproven,  ///< half open, or no reply seen yet: what a flood consists of
     kKept,      ///< everything else: never given up for a new one
 };
 
 template <Family F>
-[[nodiscard]] Worth worth_of(const Connection<F>& connection) noexcept {
+[[nodiscard]] EvictionPriority eviction_priority(const Connection<F>& connection) noexcept {
     switch (connection.state.tcp_state.load(std::memory_order_relaxed)) {
         case TcpState::kTimeWait:
         case TcpState::kClose:
         case TcpState::kResetByOriginal:
         case TcpState::kResetByReply:
-            return Worth::kOver;
+            return EvictionPriority::kOver;
         case TcpState::kSynSent:
         case TcpState::kSynSentBoth:
         case TcpState::kSynReceived:
-            return Worth::kUnproven;
+            return EvictionPriority::kUnproven;
         case TcpState::kNone:
-            return connection.state.replied() ? Worth::kKept : Worth::kUnproven;
+            return connection.state.replied() ? EvictionPriority::kKept
+                                              : EvictionPriority::kUnproven;
         case TcpState::kEstablished:
         case TcpState::kFinWait:
         case TcpState::kCloseWait:
         case TcpState::kLastAck:
-            return Worth::kKept;
+            return EvictionPriority::kKept;
     }
-    return Worth::kKept;
+    return EvictionPriority::kKept;
 }
 
 }  // namespace podlane

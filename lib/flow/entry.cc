@@ -31,8 +31,8 @@ Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noe
         return !is_tcp || is_steady(state.tcp_state.load(std::memory_order_relaxed));
     };
     const auto set = [](FlowEntry<F>& each, uint8_t wanted) {
-        if (each.steady.load(std::memory_order_relaxed) != wanted) {
-            each.steady.store(wanted, std::memory_order_relaxed);
+        if (each.established.load(std::memory_order_relaxed) != wanted) {
+            each.established.store(wanted, std::memory_order_relaxed);
         }
     };
     // This direction has been seen; the other one says so itself.

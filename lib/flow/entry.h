@@ -63,7 +63,7 @@ struct alignas(kCacheLine) FlowEntry {
     std::atomic<uint32_t> service_epoch;  ///< the service's epoch when the endpoint was chosen
     std::atomic<uint32_t> service_id;     ///< whose epoch that is; 0: no service
     std::atomic<uint32_t> last_seen;      ///< seconds of the worker clock
-    std::atomic<uint8_t> steady;          ///< nonzero: see needs_state()
+    std::atomic<uint8_t> established;     ///< nonzero: see needs_state()
     uint8_t flags;                        ///< EntryFlags and RewriteFlags
     KeptRewrite<F> kept;
 
@@ -105,7 +105,7 @@ struct alignas(kCacheLine) FlowEntry {
     /// been seen and TCP is established, and for every segment with SYN, FIN or RST.
     /// `tcp_flags` is 0 for what is not TCP.
     [[nodiscard]] bool needs_state(uint8_t tcp_flags) const noexcept {
-        return steady.load(std::memory_order_relaxed) == 0 || can_change_state(tcp_flags);
+        return established.load(std::memory_order_relaxed) == 0 || can_change_state(tcp_flags);
     }
 };
 static_assert(sizeof(FlowEntry<V4>) == kCacheLine && sizeof(FlowEntry<V6>) == kCacheLine);

@@ -70,7 +70,7 @@ void fill_entry(FlowEntry<F>& entry, const NewConnection<F>& spec, FlowDirection
                     std::memory_order_relaxed);
     entry.service_epoch.store(spec.service_epoch, std::memory_order_relaxed);
     entry.last_seen.store(now_s, std::memory_order_relaxed);
-    entry.steady.store(0, std::memory_order_relaxed);
+    entry.established.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace

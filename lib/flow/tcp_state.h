@@ -60,7 +60,7 @@ enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
     return state == TcpState::kEstablished;
 }
 
-/// True when a segment with `flags` can change a steady state.
+/// True when a segment with `flags` can change a established state.
 [[nodiscard]] constexpr bool can_change_state(uint8_t flags) noexcept {
     return (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
 }

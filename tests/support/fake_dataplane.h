@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/state/dataplane.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "lib/path/decide.h"
+#include "lib/decide/decide.h"
 
 namespace podlane::contract {
 

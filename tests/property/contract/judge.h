@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "lib/lb/affinity.h"
-#include "lib/state/snapshot.h"
+#include "lib/model/snapshot.h"
 #include "tests/property/contract/model.h"
 
 namespace podlane::contract {

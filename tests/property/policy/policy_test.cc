@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "lib/path/policy.h"
+#include "lib/decide/policy.h"
 #include "tests/property/policy/model.h"
 #include "tests/support/seed.h"
 #include "tests/unit/compile/world.h"
@@ -172,7 +172,7 @@ class Maker {
 };
 
 template <Family F>
-bool compiled_allows(const Snapshot& snapshot, const PolicyQuestion& asked, bool& policed) {
+bool compiled_allows(const Snapshot& snapshot, const PolicyQuestion& asked, bool& isolated) {
     const FlowKey<F> key{asked.src.as<F>(),
                          asked.dst.as<F>(),
                          be16(40000),
@@ -181,7 +181,7 @@ bool compiled_allows(const Snapshot& snapshot, const PolicyQuestion& asked, bool
                          0,
                          0};
     const PolicyQuery<F> query = policy_query_of<F>(snapshot, key, asked.from_node);
-    policed = snapshot.polices(query.from) || snapshot.polices(query.to);
+    isolated = snapshot.polices(query.from) || snapshot.polices(query.to);
     NoTrace none;
     StepTrace told;
     const Drop drop = judge_policies(snapshot, query, none);
@@ -196,8 +196,8 @@ std::string text(const PolicyQuestion& question) {
 
 /// What was allowed once, and under which epochs.
 struct Given {
-    uint32_t topology_epoch, policed_epoch;
-    bool policed;
+    uint32_t topology_epoch, isolated_epoch;
+    bool isolated;
 };
 
 TEST(PolicyProperty, WhatIsCompiledAllowsWhatTheModelAllowsAndEpochsRiseWhenItIsTakenAway) {
@@ -233,22 +233,23 @@ TEST(PolicyProperty, WhatIsCompiledAllowsWhatTheModelAllowsAndEpochsRiseWhenItIs
             for (int i = 0; i < kQuestions; ++i) {
                 const PolicyQuestion question = maker.question();
                 const bool wanted = model_allows(model, question);
-                bool policed = false;
-                const bool got = question.src.is_v4() ? compiled_allows<V4>(now, question, policed)
-                                                      : compiled_allows<V6>(now, question, policed);
+                bool isolated = false;
+                const bool got = question.src.is_v4()
+                                     ? compiled_allows<V4>(now, question, isolated)
+                                     : compiled_allows<V6>(now, question, isolated);
                 ASSERT_EQ(got, wanted)
                     << "world " << round << ", step " << step << ": " << text(question);
-                ASSERT_EQ(policed, (!question.from_node && model_polices(model, question.src)) ||
-                                       model_polices(model, question.dst))
+                ASSERT_EQ(isolated, (!question.from_node && model_polices(model, question.src)) ||
+                                        model_polices(model, question.dst))
                     << text(question);
                 ++(wanted ? allowed : denied);
                 if (wanted) {
-                    given[text(question)] = {now.topology_epoch, now.policed_epoch, policed};
+                    given[text(question)] = {now.topology_epoch, now.isolated_epoch, isolated};
                 } else if (const auto at = given.find(text(question)); at != given.end()) {
                     ++taken;
                     const Given& then = at->second;
-                    ASSERT_NE(then.policed ? then.policed_epoch : then.topology_epoch,
-                              then.policed ? now.policed_epoch : now.topology_epoch)
+                    ASSERT_NE(then.isolated ? then.isolated_epoch : then.topology_epoch,
+                              then.isolated ? now.isolated_epoch : now.topology_epoch)
                         << "world " << round << ", step " << step << ": " << text(question);
                     given.erase(at);
                 }

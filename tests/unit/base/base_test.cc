@@ -7,13 +7,23 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/drop.h"
+#include "lib/base/ip_address.h"
+#include "lib/base/raw_address.h"
 #include "lib/base/result.h"
 #include "lib/base/spsc_ring.h"
 #include "lib/base/stable_hash.h"
-#include "lib/state/ids.h"
+#include "lib/model/ids.h"
 
 namespace podlane {
 namespace {
+
+TEST(RawAddress, KeepsItsFamilyAndItsBytes) {
+    for (const char* text : {"192.168.50.1", "fd00::1", "0.0.0.0", "::"}) {
+        const IpAddress address = *parse_ip(text);
+        EXPECT_EQ(RawAddress::from(address).to_ip(), address);
+        EXPECT_EQ(RawAddress::from(address).is_v6, address.is_v6());
+    }
+}
 
 TEST(BigEndian, StandsInNetworkOrderAndComparesAsANumber) {
     const be16 port(0x1234);

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "control/compile/policy_peers.h"
-#include "lib/path/policy.h"
+#include "lib/decide/policy.h"
 #include "tests/unit/compile/world.h"
 
 namespace podlane::control::test {
@@ -166,7 +166,7 @@ TEST_F(Policies, ALocalPodIsSelectedByItsNamespaceBeforeItHasAnObject) {
 
 TEST_F(Policies, AnEpochRisesWhenSomethingIsTakenAwayAndNotElse) {
     const auto epochs = [&] {
-        return std::pair(world.now().topology_epoch, world.now().policed_epoch);
+        return std::pair(world.now().topology_epoch, world.now().isolated_epoch);
     };
     const auto at_first = epochs();
     apply_policy(
@@ -185,7 +185,7 @@ TEST_F(Policies, AnEpochRisesWhenSomethingIsTakenAwayAndNotElse) {
     ASSERT_EQ(world.remove(Kind::kPod, "default", "more"), "");
     const auto lost = epochs();
     EXPECT_NE(lost.second, isolated.second);
-    EXPECT_EQ(lost.first, isolated.first) << "only policed flows are asked about";
+    EXPECT_EQ(lost.first, isolated.first) << "only isolated flows are asked about";
     ASSERT_EQ(world.remove(Kind::kNetworkPolicy, "default", "q"), "");
     EXPECT_NE(epochs().second, lost.second);
     const auto again = epochs();

@@ -38,7 +38,7 @@ class PolicyTest : public testing::Test {
         const PortId id = rig.port(who);
         rig.change([&](Snapshot& next) {
             if (!next.polices(id)) ++next.topology_epoch;
-            ++next.policed_epoch;
+            ++next.isolated_epoch;
             policies.pod = "default/pod";
             next.pod_policies.set(index_of(id),
                                   std::make_shared<const PodPolicies>(std::move(policies)));
@@ -149,7 +149,7 @@ TYPED_TEST(PolicyTest, ThePodsOwnNodeAlwaysReachesIt) {
         Rig::kHost));
     this->rig.change([](Snapshot& next) {
         ++next.topology_epoch;
-        ++next.policed_epoch;
+        ++next.isolated_epoch;
     });
     EXPECT_TRUE(this->arrives(Rig::kHost, probe, Rig::kPodA)) << "also when it is asked again";
     this->rig.send(Rig::kPodA,
@@ -281,7 +281,7 @@ TYPED_TEST(PolicyTest, NobodyPassesByAnothersAddressOrMac) {
         Rig::kPodA));
 }
 
-TYPED_TEST(PolicyTest, AFullFlowTableLetsNoPolicedPacketBy) {
+TYPED_TEST(PolicyTest, AFullFlowTableLetsNoIsolatedPacketBy) {
     this->install(Rig::kPodA, {"", {this->nothing()}, {}});
     unsigned passed = 0, sent = 0;
     for (; sent < 1200; ++sent) {

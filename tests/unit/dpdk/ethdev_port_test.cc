@@ -12,7 +12,7 @@
 #include <array>
 #include <cstring>
 
-#include "lib/dpdk/doorbell.h"
+#include "lib/dpdk/wake_socket.h"
 #include "tests/unit/dpdk/eal_fixture.h"
 
 namespace podlane {

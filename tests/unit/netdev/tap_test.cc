@@ -11,7 +11,7 @@
 #include <span>
 
 #include "control/netdev/rtnl.h"
-#include "lib/state/port_caps.h"
+#include "lib/border/port_caps.h"
 #include "tests/unit/netdev/namespaces.h"
 
 namespace podlane::control {

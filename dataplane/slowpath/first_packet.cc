@@ -1,0 +1,264 @@
+// The first packet of a connection: the decision is compiled into both directions' rewrites.
+#include "dataplane/slowpath/slow_path.h"
+#include "dataplane/stages/lookup.h"
+#include "lib/decide/policy.h"
+
+namespace podlane::dataplane {
+
+namespace {
+
+/// Source ports tried before a destination counts as having run out of them: with one port of a
+/// hundred free, one search in 30,000 finds none.
+constexpr unsigned kPortTries = 1024;
+/// Towards a destination that has run out packets are refused at once, but for one search in so
+/// many ms for what has become free, whichever destination it is for
+/// (docs/decisions/source-ports.md).
+constexpr uint64_t kSearchIntervalMs = 50;
+/// Times that two workers may meet on one key before this packet is given up.
+constexpr unsigned kBusyTries = 8;
+constexpr uint16_t kFirstDynamicPort = 1024;
+
+/// Whether a packet can be told apart by another source port (or echo identifier). A later fragment
+/// cannot take one that its first did not: that one opens the flow.
+bool has_source_port(const Packet& packet) noexcept {
+    return packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest);
+}
+
+/// A TCP segment that does not begin a connection.
+bool is_late(const Packet& packet) noexcept {
+    return packet.headers.protocol == kProtocolTcp &&
+           (packet.headers.tcp_flags & (kTcpSyn | kTcpAck)) != kTcpSyn;
+}
+
+/// Carries out what is not forwarding. False: the packet's verdict is final.
+template <Family F>
+bool may_forward(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept {
+    switch (decision.verdict) {
+        case PathVerdict::kForward:
+            return true;
+        case PathVerdict::kResolve:
+            hold_for(ctx, packet, decision.port, decision.next_hop, true);
+            return false;
+        case PathVerdict::kLocal:
+            answer_gateway<F>(ctx, packet);
+            return false;
+        case PathVerdict::kDrop:
+            packet.drop(decision.reason);
+            return false;
+        case PathVerdict::kReject:
+            drop_and_tell<F>(ctx, packet, decision.reason, Notice::kPortUnreachable);
+            return false;
+        case PathVerdict::kNoRoute:
+            drop_and_tell<F>(ctx, packet, decision.reason, Notice::kNetUnreachable);
+            return false;
+    }
+    return false;
+}
+
+template <Family F>
+NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,
+                         const PathDecision<F>& decision) noexcept {
+    NewConnection<F> spec{};
+    spec.original = key;
+    spec.reply = decision.to.reversed();
+    const uint32_t epoch =
+        decision.isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch;
+    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency))};
+    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
+    spec.service_id = static_cast<uint32_t>(index_of(decision.service));
+    spec.service_epoch = decision.service_epoch;
+    // Also one that is no Service's yet.
+    spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
+    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
+    if (from == PortKind::kHost || from == PortKind::kDns) {
+        spec.entry_flags = static_cast<uint8_t>(spec.entry_flags | kEntryFromNode);
+    }
+    if (!is_own(*ctx.snapshot, packet.in_port, decision.adjacency)) {
+        spec.rewrite_flags = kRewriteDecrementTtl;
+    }
+    spec.tcp_flags = packet.headers.tcp_flags;
+    return spec;
+}
+
+/// Another source port for masquerading, or for a reply key that another connection has.
+be16 random_port(WorkerCtx& ctx) noexcept {
+    constexpr uint32_t kCount = 65536 - kFirstDynamicPort;
+    const uint64_t scaled = (uint64_t{ctx.next_random()} * kCount) >> 32;
+    return be16(static_cast<uint16_t>(kFirstDynamicPort + scaled));
+}
+
+template <Family F>
+SnatTarget snat_target(const NewConnection<F>& spec) noexcept {
+    const FlowKey<F>& reply = spec.reply;
+    return {reply.dst, reply.src, reply.src_port.host(), reply.protocol};
+}
+
+/// Whether a source port is to be searched for towards `target`.
+bool may_search(WorkerCtx& ctx, const Packet& packet, const SnatTarget& target) noexcept {
+    if (!has_source_port(packet)) return false;
+    if (!ctx.counters->snat_shortages.lacks(target)) return true;
+    if (ctx.now_ms < ctx.port_search_ms) return false;
+    ctx.port_search_ms = ctx.now_ms + kSearchIntervalMs;
+    return true;
+}
+
+/// `tries` ports have been tried in vain. True: try another one.
+template <Family F>
+bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& spec,
+                      unsigned tries) noexcept {
+    const bool go_on = tries == 0 ? may_search(ctx, packet, snat_target(spec)) : tries < kPortTries;
+    if (!go_on) {
+        ctx.counters->snat_shortages.refuse(snat_target(spec));
+        return false;
+    }
+    ctx.counters->snat_tries.add(1);
+    spec.reply.dst_port = random_port(ctx);
+    return true;
+}
+
+template <Family F>
+bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
+    unsigned tries = 0, busy = 0;
+    for (;;) {
+        const InsertResult<F> result = ctx.flows<F>().insert(ctx.id, spec, ctx.now_s);
+        switch (result.status) {
+            case InsertStatus::kInserted:
+                if (spec.service_id != 0) {
+                    const size_t slot = spec.service_id < kServiceCounters ? spec.service_id : 0;
+                    ctx.counters->service_connections[slot].add(1);
+                }
+                packet.entry = result.entry;
+                if (tries != 0) ctx.counters->snat_shortages.relieve(snat_target(spec));
+                return true;
+            case InsertStatus::kExists:
+                packet.entry = result.entry;
+                return true;
+            case InsertStatus::kReplyTaken:
+                if (!try_another_port(ctx, packet, spec, tries++)) {
+                    packet.drop(Drop::kSnatPortsExhausted);
+                    return false;
+                }
+                break;
+            case InsertStatus::kBusy:
+                if (++busy > kBusyTries) {
+                    packet.drop(Drop::kFlowBusy);
+                    return false;
+                }
+                break;
+            case InsertStatus::kFull:
+                packet.drop(Drop::kFlowTableFull);
+                return false;
+        }
+    }
+}
+
+/// Marks the ports between which answers may need translation.
+template <Family F>
+void mark_ports(WorkerCtx& ctx, const Packet& packet, const PathDecision<F>& decision) noexcept {
+    const PortId out = ctx.snapshot->adjacencies[index_of(decision.adjacency)].port;
+    ctx.flow_targets->add(out);
+    const bool is_neighbour = ctx.snapshot->port(packet.in_port).kind == PortKind::kPod &&
+                              ctx.snapshot->port(out).kind == PortKind::kPod;
+    if (decision.translated && is_neighbour) ctx.flow_targets->add(packet.in_port);
+}
+
+template <Family F>
+PathDecision<F> decide_about(const WorkerCtx& ctx, const Packet& packet,
+                             const FlowKey<F>& key) noexcept {
+    NoTrace trace;
+    const PathQuery<F> query{key,
+                             ctx.snapshot->port(packet.in_port).kind,
+                             packet.is(kFromOverlay),
+                             service_hash(key),
+                             &ctx.affinity->of<F>(),
+                             ctx.now_s,
+                             packet.in_port,
+                             is_late(packet)};
+    return decide(*ctx.snapshot, query, trace);
+}
+
+}  // namespace
+
+template <Family F>
+void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept {
+    FlowPlans<F>& plans = ctx.plans<F>();
+    if (plans.repeats(packet)) return;
+    const FlowKey<F> key = packet.key<F>();
+    // A query over UDP makes no flow.
+    if (key.protocol == kProtocolUdp && is_for_dns(*ctx.snapshot, key)) return;
+    const PathDecision<F> decision = decide_about<F>(ctx, packet, key);
+    if (decision.verdict == PathVerdict::kForward) {
+        ctx.flows<F>().prefetch_insert(decision.to.reversed());
+    }
+    plans.add(packet, decision);
+}
+
+template <Family F>
+bool handle_first_packet(WorkerCtx& ctx, Packet& packet) noexcept {
+    const FlowKey<F> key = packet.key<F>();
+    // An earlier packet of this burst, or another worker, may have opened it meanwhile.
+    packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
+    if (packet.entry != nullptr) return true;
+    if (handle_dns<F>(ctx, packet, key)) return false;
+    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
+    if (ttl_of<F>(packet) <= 1 && from != PortKind::kHost &&
+        ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
+        ctx.snapshot->family<F>().routes->find(key.dst)->kind == RouteKind::kAdjacency) {
+        drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
+        return false;
+    }
+    const PathDecision<F>* const planned = ctx.plans<F>().take(packet);
+    const PathDecision<F> decision =
+        planned != nullptr ? *planned : decide_about<F>(ctx, packet, key);
+    if (decision.affinity_full) ctx.counters->affinity_full.add(1);
+    if (!may_forward(ctx, packet, decision)) return false;
+    mark_ports(ctx, packet, decision);
+    NewConnection<F> spec = compile(ctx, packet, key, decision);
+    return insert(ctx, packet, spec);
+}
+
+template <Family F>
+bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
+    const PortId out = packet.out_port;
+    const FlowKey<F> key = packet.key<F>();
+    packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
+    if (packet.entry != nullptr) return true;
+    PathDecision<F> decision;
+    decision.to = key;
+    decision.isolated = is_isolated(ctx, packet);
+    if (decision.isolated) {
+        NoTrace trace;
+        PolicyQuery<F> asked{key, packet.in_port, out};
+        asked.is_late = is_late(packet);
+        const Drop drop = judge_policies(*ctx.snapshot, asked, trace);
+        if (drop != Drop::kNone) {
+            packet.drop(drop);
+            return false;
+        }
+    }
+    decision.adjacency = adjacency_towards<F>(*ctx.snapshot, key.dst);
+    decision.reply_adjacency = adjacency_towards<F>(*ctx.snapshot, key.src);
+    const Adjacency& adjacency = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    // An address that the pod behind this MAC has given itself.
+    if (adjacency.kind != AdjacencyKind::kEthernet || adjacency.port != out) {
+        // Which policies know nothing of.
+        if (decision.isolated) packet.drop(policy_drop(ctx, packet));
+        return false;
+    }
+    NewConnection<F> spec = compile(ctx, packet, key, decision);
+    spec.rewrite_flags = 0;
+    if (insert(ctx, packet, spec)) return true;
+    // Without room for it, it goes as between pods of which no such connection is known; but a
+    // isolated one's answer would not be known either.
+    if (packet.reason != Drop::kSnatPortsExhausted && !decision.isolated) packet.send_to(out);
+    return false;
+}
+
+template void plan_flow<V4>(WorkerCtx&, const Packet&) noexcept;
+template void plan_flow<V6>(WorkerCtx&, const Packet&) noexcept;
+template bool open_bridged_flow<V4>(WorkerCtx&, Packet&) noexcept;
+template bool open_bridged_flow<V6>(WorkerCtx&, Packet&) noexcept;
+template bool handle_first_packet<V4>(WorkerCtx&, Packet&) noexcept;
+template bool handle_first_packet<V6>(WorkerCtx&, Packet&) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,110 @@
+// The border between control and the workers: all that control can ask of the dataplane.
+//
+// Control knows this interface only; dataplane/ implements it; main puts the two together.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+#include "lib/border/events.h"
+#include "lib/border/port_caps.h"
+#include "lib/lb/affinity.h"
+#include "lib/model/ids.h"
+#include "lib/model/snapshot.h"
+#include "lib/telemetry/counters.h"
+
+namespace podlane {
+
+/// A port as control and `get ports` see it.
+struct PortInfo {
+    PortId id = kNoPort;
+    std::string name;  ///< "uplink0", "podlane0", "default/web"
+    PortKind kind = PortKind::kNone;
+    std::string device;  ///< DPDK device or TAP interface name
+    MacAddress mac{};    ///< the device's own; of a TAP, the far side's
+    uint16_t mtu = 0;    ///< bytes
+    PortCaps caps{};
+};
+
+/// A TAP made by control, for the workers to read and write. One queue for each worker.
+struct TapPortSpec {
+    std::string name;
+    PortKind kind = PortKind::kPod;
+    std::string ifname;
+    MacAddress mac{};
+    uint16_t mtu = 1500;
+    uint8_t vnet_header_bytes = 12;  ///< of the virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
+    std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
+};
+
+struct WorkerInfo {
+    unsigned id = 0;
+    int cpu = -1;
+    int tid = 0;  ///< Linux thread id
+};
+
+/// Session affinity as of now, to look at.
+struct AffinityView {
+    AffinityTables* tables = nullptr;  ///< null: nothing is remembered
+    uint32_t now_s = 0;                ///< the workers' clock
+};
+
+struct FlowTotals {
+    uint64_t active = 0, capacity = 0, created = 0, expired = 0, evicted = 0, refused = 0;
+};
+
+/// One connection, for `get flows`. Ports in host order.
+struct FlowInfo {
+    uint8_t protocol = 0;
+    IpAddress src, dst;  ///< as the first packet came
+    uint16_t src_port = 0, dst_port = 0;
+    IpAddress reply_src, reply_dst;  ///< as replies come
+    uint16_t reply_src_port = 0, reply_dst_port = 0;
+    std::string state;  ///< "ESTABLISHED", "UNREPLIED", ...
+    uint32_t idle_seconds = 0;
+    uint32_t timeout_seconds = 0;  ///< until it is aged out
+    ServiceId service = kNoService;
+    unsigned worker = 0;
+};
+
+/// Threads: everything on the control thread. No call blocks a worker.
+class Dataplane {
+  public:
+    virtual ~Dataplane() = default;
+
+    /// Makes the workers use `next`; returns when every worker does (or sleeps, and will).
+    virtual void publish(std::shared_ptr<const Snapshot> next) = 0;
+    [[nodiscard]] virtual std::shared_ptr<const Snapshot> current() const = 0;
+
+    /// Takes a TAP into service; it is polled from now on, and named in the next snapshot.
+    virtual Result<PortId> add_tap_port(TapPortSpec spec) = 0;
+    /// Opens a DPDK device as a pod port (memif, vhost, pcap, ...).
+    virtual Result<PortId> add_device_port(const std::string& name, PortKind kind,
+                                           const std::string& device, uint16_t mtu) = 0;
+    /// Closes the port. Call after a snapshot without it has been published.
+    virtual void remove_port(PortId id) = 0;
+    [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
+
+    /// Readable when events wait.
+    [[nodiscard]] virtual int event_fd() const = 0;
+    /// Takes up to out.size() events of all workers; clears the fd's readiness.
+    virtual size_t take_events(std::span<Event> out) = 0;
+    /// Gives worker 0 something to do; false when its ring is full.
+    virtual bool command(const Command& command) = 0;
+
+    [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
+    [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
+    [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
+    [[nodiscard]] virtual AffinityView affinity() const = 0;
+    /// Calls `visit` for up to `limit` connections; what changes meanwhile may be missed.
+    virtual void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) = 0;
+};
+
+}  // namespace podlane

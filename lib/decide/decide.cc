@@ -1,0 +1,431 @@
+#include "lib/decide/decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "lib/base/ip_address.h"
+#include "lib/decide/policy.h"
+#include "lib/dns/wire.h"
+#include "lib/dns/zone.h"
+
+namespace podlane {
+
+namespace {
+
+constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
+
+/// Values of FamilyState::keep_source.
+constexpr uint8_t kKeepPodCidr = 1;
+
+/// RFC 1812 section 5.3.5.1: limited broadcast; RFC 4291 section 2.5.6: link-local addresses.
+bool may_be_forwarded(const Ipv4Address& address) noexcept {
+    return address.value.raw != ~uint32_t{0};
+}
+bool may_be_forwarded(const Ipv6Address& address) noexcept {
+    return !address.is_link_local();
+}
+
+bool has_ports(uint8_t protocol) noexcept {
+    return protocol == kTcp || protocol == kUdp || protocol == kSctp;
+}
+
+/// Traffic of this node's pods and kernel takes a frontend's inside endpoints.
+template <Family F>
+bool is_inside(const PathQuery<F>& query) noexcept {
+    return !query.overlay && query.from != PortKind::kUplink;
+}
+
+template <class Address>
+bool contains(const std::vector<Address>& addresses, const Address& address) noexcept {
+    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+template <Family F>
+bool is_node_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    return contains(state.node_addresses, address);
+}
+
+template <Family F>
+bool is_local_pod_address(const FamilyState<F>& state,
+                          const typename F::Address& address) noexcept {
+    return std::any_of(state.pod_cidrs.begin(), state.pod_cidrs.end(),
+                       [&](const Prefix<F>& cidr) { return cidr.contains(address); });
+}
+
+template <Family F>
+std::string text(const typename F::Address& address) {
+    return to_string(IpAddress(address));
+}
+
+template <Family F>
+std::string text(const typename F::Address& address, be16 port) {
+    return to_string(IpAddress(address), port.host());
+}
+
+/// The destination is a service address that serves something else, or nothing at all.
+template <Family F, class Trace>
+bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& query,
+                           PathDecision<F>& decision, Trace& trace) {
+    if (!state.frontends.has_address(query.key.dst) || is_node_address(state, query.key.dst)) {
+        return false;
+    }
+    decision.verdict = PathVerdict::kReject;
+    decision.reason = Drop::kServiceUndefinedPort;
+    if constexpr (Trace::kEnabled) {
+        trace.step(
+            "service", "reject",
+            fmt::format("{} belongs to a Service that has no such port", text<F>(query.key.dst)));
+    }
+    return true;
+}
+
+/// The endpoint of a client that is to have the same one as before, and whether it was remembered.
+template <Family F, class Trace>
+std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Frontend<F>& frontend,
+                                             const EndpointSet<F>& set,
+                                             PathDecision<F>& decision) noexcept {
+    const auto service = static_cast<uint32_t>(index_of(frontend.service));
+    const auto usable = [&set](const Endpoint<F>& endpoint) { return set.contains(endpoint); };
+    const Endpoint<F>& candidate = set.pick(query.hash);
+    if constexpr (Trace::kEnabled) {
+        const auto had = query.affinity->find(query.key.src, service, query.now_s);
+        return had && usable(*had) ? std::pair(*had, true) : std::pair(candidate, false);
+    }
+    const auto settled = query.affinity->settle(query.key.src, service, candidate, query.now_s,
+                                                frontend.affinity_seconds, usable);
+    if (settled) return {*settled, *settled != candidate};
+    // Without a memory the address alone chooses, which holds as long as endpoints hardly change.
+    decision.affinity_full = true;
+    FlowKey<F> client{};
+    client.src = query.key.src;
+    return {set.pick(service_hash(client)), false};
+}
+
+/// Chooses an endpoint; false when the packet ends here.
+template <Family F, class Trace>
+bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Frontend<F>& frontend,
+                   PathDecision<F>& decision, Trace& trace) {
+    decision.service = frontend.service;
+    decision.service_epoch = snapshot.service_epochs[index_of(frontend.service)];
+    if (frontend.source_ranges) {
+        const auto& ranges = *frontend.source_ranges;
+        const bool allowed = std::any_of(ranges.begin(), ranges.end(), [&](const Prefix<F>& range) {
+            return range.contains(query.key.src);
+        });
+        if (!allowed) {
+            decision.verdict = PathVerdict::kDrop;
+            decision.reason = Drop::kServiceSourceRange;
+            if constexpr (Trace::kEnabled) {
+                trace.step("service", "drop",
+                           fmt::format("{} is outside loadBalancerSourceRanges of Service {}",
+                                       text<F>(query.key.src), frontend.service_name));
+            }
+            return false;
+        }
+    }
+    const EndpointSet<F>& set = is_inside(query) ? *frontend.inside : *frontend.outside;
+    if (set.empty()) {
+        const bool local_only = frontend.drop_when_empty;
+        decision.verdict = local_only ? PathVerdict::kDrop : PathVerdict::kReject;
+        decision.reason = local_only ? Drop::kServiceNoLocalEndpoints : Drop::kServiceNoEndpoints;
+        if constexpr (Trace::kEnabled) {
+            trace.step("service", local_only ? "drop" : "reject",
+                       fmt::format("Service {} has no endpoint{} for this traffic",
+                                   frontend.service_name, local_only ? " on this node" : ""));
+        }
+        return false;
+    }
+    const bool sticky = frontend.affinity_seconds != 0 && query.affinity != nullptr;
+    const auto [endpoint, remembered] =
+        sticky ? sticky_endpoint<F, Trace>(query, frontend, set, decision)
+               : std::pair(set.pick(query.hash), false);
+    decision.to.dst = endpoint.address;
+    decision.to.dst_port = endpoint.port;
+    decision.translated = true;
+    if constexpr (Trace::kEnabled) {
+        trace.step(
+            "service", fmt::format("to endpoint {}", text<F>(endpoint.address, endpoint.port)),
+            fmt::format(
+                "{} of Service {}{}, 1 of {} endpoints{}", to_string(frontend.kind),
+                frontend.service_name, frontend.port_name.empty() ? "" : ":" + frontend.port_name,
+                set.endpoints.size(), remembered ? ", the client's by sessionAffinity" : ""));
+    }
+    return true;
+}
+
+template <Family F>
+bool is_pod_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    const uint8_t* keep = state.keep_source->find(address);
+    return keep != nullptr && *keep == kKeepPodCidr;
+}
+
+/// The source address for masquerading towards `destination`; false when there is none.
+/// Pods, and this node's kernel, know the node by its gateway address.
+template <Family F>
+bool masquerade_source(const FamilyState<F>& state, const typename F::Address& destination,
+                       typename F::Address& out) noexcept {
+    const bool by_gateway =
+        is_pod_address(state, destination) || is_node_address(state, destination);
+    if (state.has_uplink_source && !(by_gateway && !state.gateways.empty())) {
+        out = state.uplink_source;
+        return true;
+    }
+    if (state.gateways.empty()) return false;
+    out = state.gateways.front();
+    return true;
+}
+
+/// Why the packet's source must become ours; nullptr: it keeps its own.
+template <Family F>
+const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& query,
+                              const Frontend<F>* frontend,
+                              const PathDecision<F>& decision) noexcept {
+    if (decision.translated && is_node_address(state, decision.to.dst)) {
+        // Its answer comes back this way in any case; but it believes no packet from itself.
+        return query.from == PortKind::kHost ? "hairpin: the node is its own endpoint" : nullptr;
+    }
+    if (query.from == PortKind::kHost) return nullptr;
+    if (decision.translated && decision.to.dst == query.key.src) {
+        return "hairpin: the pod is its own endpoint";
+    }
+    if (frontend != nullptr && !is_inside(query)) {
+        if (frontend->masquerade_outside) return "externalTrafficPolicy Cluster";
+        // Its endpoint may be on another node, and would answer the client past this one.
+        if (frontend->kind == FrontendKind::kClusterIp && !is_pod_address(state, query.key.src)) {
+            return "a client outside the cluster uses a ClusterIP";
+        }
+    }
+    if (query.from == PortKind::kPod && is_local_pod_address(state, query.key.src) &&
+        state.keep_source->find(decision.to.dst) == nullptr) {
+        return "a pod's traffic leaves the cluster";
+    }
+    return nullptr;
+}
+
+/// Asks the NetworkPolicies of the pods between which it would go.
+template <Family F, class Trace>
+void apply_policies(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
+                    Trace& trace) {
+    const bool leads_on =
+        decision.verdict == PathVerdict::kForward || decision.verdict == PathVerdict::kResolve;
+    const bool is_pods = query.from == PortKind::kPod && !query.overlay;
+    PolicyQuery<F> asked{query.key, is_pods ? query.in_port : kNoPort, decision.port};
+    if (!leads_on || (!snapshot.polices(asked.from) && !snapshot.polices(asked.to))) return;
+    decision.isolated = true;
+    asked.key.dst = decision.to.dst;
+    asked.key.dst_port = decision.to.dst_port;
+    asked.from_node = query.from == PortKind::kHost || query.from == PortKind::kDns;
+    asked.to_node = decision.port == snapshot.host_port;
+    asked.is_late = query.is_late;
+    const Drop drop = judge_policies(snapshot, asked, trace);
+    if (drop == Drop::kNone) return;
+    decision.verdict = PathVerdict::kDrop;
+    decision.reason = drop;
+}
+
+template <Family F, class Trace>
+bool apply_masquerade(const FamilyState<F>& state, const PathQuery<F>& query,
+                      const Frontend<F>* frontend, PathDecision<F>& decision, Trace& trace) {
+    const char* why = masquerade_reason(state, query, frontend, decision);
+    if (why == nullptr) return true;
+    if (!masquerade_source(state, decision.to.dst, decision.to.src)) {
+        decision.verdict = PathVerdict::kDrop;
+        decision.reason = Drop::kNoSnatAddress;
+        return false;
+    }
+    decision.masquerade = true;
+    if constexpr (Trace::kEnabled) {
+        trace.step("masquerade", fmt::format("source becomes {}", text<F>(decision.to.src)), why);
+    }
+    return true;
+}
+
+}  // namespace
+
+template <Family F>
+uint32_t service_hash(const FlowKey<F>& key) noexcept {
+    // Fixed multipliers and no seed: every node must come to the same endpoint.
+    uint64_t h = 0x9e3779b97f4a7c15u ^ key.protocol;
+    const auto mix = [&h](uint64_t word) {
+        h = (h ^ word) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    };
+    const auto mix_address = [&mix](const typename F::Address& address) {
+        const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
+        for (size_t i = 0; i < sizeof(address); i += 4) {
+            uint32_t word = 0;
+            __builtin_memcpy(&word, bytes + i, 4);
+            mix(word);
+        }
+    };
+    mix_address(key.src);
+    mix_address(key.dst);
+    mix(uint64_t{key.src_port.raw} << 16 | key.dst_port.raw);
+    return static_cast<uint32_t>(h >> 16);
+}
+
+template <Family F>
+const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
+    if (!has_ports(key.protocol)) return nullptr;
+    const FamilyState<F>& state = snapshot.family<F>();
+    const Frontend<F>* exact = state.frontends.find({key.dst, key.dst_port, key.protocol});
+    if (exact != nullptr || !is_node_address(state, key.dst)) return exact;
+    const Frontend<F>* any =
+        state.frontends.find({typename F::Address{}, key.dst_port, key.protocol});
+    const bool refused = any != nullptr && any->kind == FrontendKind::kNodePort &&
+                         !contains(state.node_port_addresses, key.dst);
+    return refused ? nullptr : any;
+}
+
+template <Family F>
+bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
+    return key.dst_port.host() == kDnsPort && (key.protocol == kUdp || key.protocol == kTcp) &&
+           key.kind == static_cast<uint8_t>(FlowKind::kWhole) && snapshot.dns != nullptr &&
+           snapshot.dns->is_server<F>(key.dst);
+}
+
+template <Family F>
+bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
+    return is_inside(query) || query.overlay ||
+           snapshot.family<F>().keep_source->find(query.key.src) != nullptr;
+}
+
+template <Family F, class Trace>
+void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
+                  PathDecision<F>& decision, Trace& trace) {
+    const Route<F>* route = snapshot.family<F>().routes->find(destination);
+    const RouteKind kind = route != nullptr ? route->kind : RouteKind::kUnreachable;
+    switch (kind) {
+        case RouteKind::kAdjacency:
+        case RouteKind::kHost:
+            decision.adjacency = route->adjacency;
+            decision.port = route->port;
+            if (route->adjacency == kNoAdjacency) {
+                decision.verdict = PathVerdict::kDrop;
+                decision.reason = Drop::kHostAbsent;
+            } else {
+                decision.verdict = PathVerdict::kForward;
+            }
+            break;
+        case RouteKind::kConnected:
+        case RouteKind::kVia:
+            decision.verdict = PathVerdict::kResolve;
+            decision.port = route->port;
+            decision.next_hop = kind == RouteKind::kVia ? route->via : destination;
+            break;
+        case RouteKind::kGateway:
+            decision.verdict = PathVerdict::kLocal;
+            decision.reason = Drop::kGatewayUnhandled;
+            break;
+        case RouteKind::kUnallocated:
+            decision.verdict = PathVerdict::kDrop;
+            decision.reason = Drop::kServiceUnallocated;
+            break;
+        case RouteKind::kUnreachable:
+            decision.verdict = PathVerdict::kNoRoute;
+            decision.reason = Drop::kNoRoute;
+            break;
+    }
+    if constexpr (Trace::kEnabled) {
+        Prefix<F> prefix{};
+        const bool found = snapshot.family<F>().routes->find_prefix(destination, prefix);
+        trace.step(
+            "route", to_string(decision.verdict),
+            found ? fmt::format("{} is in {} ({}{}{})", text<F>(destination),
+                                to_string(IpPrefix{prefix.address, prefix.length}), to_string(kind),
+                                route->origin.empty() ? "" : ", ", route->origin)
+                  : fmt::format("no route to {}", text<F>(destination)));
+    }
+}
+
+template <Family F>
+AdjacencyId adjacency_towards(const Snapshot& snapshot,
+                              const typename F::Address& destination) noexcept {
+    PathDecision<F> decision;
+    NoTrace trace;
+    decide_route(snapshot, destination, decision, trace);
+    return decision.verdict == PathVerdict::kForward ? decision.adjacency : kNoAdjacency;
+}
+
+template <Family F, class Trace>
+PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trace& trace) {
+    const FamilyState<F>& state = snapshot.family<F>();
+    PathDecision<F> decision;
+    decision.to = query.key;
+    if (query.key.dst.is_multicast()) {
+        decision.reason = Drop::kMulticastUnrouted;
+        return decision;
+    }
+    if (query.key.dst.is_zero() || query.key.dst.is_loopback() || query.key.src.is_zero() ||
+        !may_be_forwarded(query.key.dst) || !may_be_forwarded(query.key.src)) {
+        decision.reason = Drop::kIpBadAddress;
+        return decision;
+    }
+    const bool for_dns = is_for_dns(snapshot, query.key);
+    if (for_dns && !may_ask_dns(snapshot, query)) {
+        decision.reason = Drop::kDnsStranger;
+        if constexpr (Trace::kEnabled) {
+            trace.step("dns", "drop",
+                       fmt::format("{} is neither a pod's nor a node's; the cluster's DNS server "
+                                   "does not answer it",
+                                   text<F>(query.key.src)));
+        }
+        return decision;
+    }
+    // Whatever Service has the server's address, port 53 is the server's.
+    const Frontend<F>* frontend = for_dns ? nullptr : find_frontend(snapshot, query.key);
+    if (for_dns) {
+        if constexpr (Trace::kEnabled) {
+            trace.step("dns", "to the cluster's DNS server",
+                       "this node answers; over UDP the worker does, without a connection, what "
+                       "it knows from the snapshot");
+        }
+    } else if (frontend != nullptr) {
+        if (!apply_service(snapshot, query, *frontend, decision, trace)) return decision;
+    } else {
+        if (reject_undefined_port(state, query, decision, trace)) return decision;
+        decision.service_epoch = snapshot.service_epochs[index_of(kNoService)];
+        if constexpr (Trace::kEnabled) {
+            trace.step("service", "none", "the destination is no Service's");
+        }
+    }
+    if (!apply_masquerade(state, query, frontend, decision, trace)) return decision;
+    decide_route(snapshot, decision.to.dst, decision, trace);
+    decision.reply_adjacency = adjacency_towards<F>(snapshot, query.key.src);
+    apply_policies(snapshot, query, decision, trace);
+    return decision;
+}
+
+template <Family F>
+std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const FlowKey<F>& original,
+                                            ServiceId service,
+                                            const Endpoint<F>& endpoint) noexcept {
+    const Frontend<F>* frontend = find_frontend(snapshot, original);
+    const bool keeps = frontend != nullptr ? frontend->may_keep(endpoint) : service == kNoService;
+    if (!keeps) return std::nullopt;
+    return frontend != nullptr ? frontend->service : kNoService;
+}
+
+#define PODLANE_INSTANTIATE(F)                                                                     \
+    template uint32_t service_hash<F>(const FlowKey<F>&) noexcept;                                 \
+    template bool is_for_dns<F>(const Snapshot&, const FlowKey<F>&) noexcept;                      \
+    template bool may_ask_dns<F>(const Snapshot&, const PathQuery<F>&) noexcept;                   \
+    template const Frontend<F>* find_frontend<F>(const Snapshot&, const FlowKey<F>&) noexcept;     \
+    template void decide_route<F, NoTrace>(const Snapshot&, const F::Address&, PathDecision<F>&,   \
+                                           NoTrace&);                                              \
+    template void decide_route<F, StepTrace>(const Snapshot&, const F::Address&, PathDecision<F>&, \
+                                             StepTrace&);                                          \
+    template PathDecision<F> decide<F, NoTrace>(const Snapshot&, const PathQuery<F>&, NoTrace&);   \
+    template PathDecision<F> decide<F, StepTrace>(const Snapshot&, const PathQuery<F>&,            \
+                                                  StepTrace&);                                     \
+    template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;        \
+    template std::optional<ServiceId> service_that_keeps<F>(                                       \
+        const Snapshot&, const FlowKey<F>&, ServiceId, const Endpoint<F>&) noexcept;
+PODLANE_INSTANTIATE(V4)
+PODLANE_INSTANTIATE(V6)
+#undef PODLANE_INSTANTIATE
+
+}  // namespace podlane

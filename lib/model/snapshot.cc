@@ -1,0 +1,24 @@
+#include "lib/model/snapshot.h"
+
+namespace podlane {
+
+namespace {
+
+template <Family F>
+void clear(FamilyState<F>& state) {
+    state.routes = std::make_shared<const Lpm<F, Route<F>>>();
+    state.keep_source = std::make_shared<const Lpm<F, uint8_t>>();
+}
+
+}  // namespace
+
+std::shared_ptr<Snapshot> make_empty_snapshot() {
+    auto snapshot = std::make_shared<Snapshot>();
+    clear(snapshot->v4);
+    clear(snapshot->v6);
+    snapshot->ports = std::make_shared<const PortViews>();
+    snapshot->fdb = std::make_shared<const Fdb>();
+    return snapshot;
+}
+
+}  // namespace podlane

@@ -1,0 +1,49 @@
+// What workers count, and control reads. One block for each worker, written by it alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "lib/base/bytes.h"
+#include "lib/base/drop.h"
+#include "lib/model/ids.h"
+#include "lib/telemetry/counter.h"
+#include "lib/telemetry/latency.h"
+#include "lib/telemetry/snat_shortages.h"
+
+namespace podlane {
+
+struct PortCounters {
+    Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
+    Counter rx_dropped;  ///< came from this port and were dropped, for whatever reason
+    Counter tx_dropped;  ///< were to leave by this port and did not
+};
+
+/// Connections that were made through services, by ServiceId; beyond this they share slot 0.
+inline constexpr size_t kServiceCounters = 1 << 17;
+
+/// DNS queries that a worker saw, by DnsOutcome (lib/dns/answer.h), and at least so many of them.
+inline constexpr size_t kDnsCounters = 16;
+
+/// Threads: the worker adds, anybody reads; numbers only grow.
+struct alignas(kCacheLine) WorkerCounters {
+    std::array<Counter, kDropCount> drops;
+    std::array<PortCounters, kMaxPorts> ports;
+    Counter rx_packets;
+    Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
+    Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included
+    Counter slow_path;      ///< packets that took the slow path
+    Counter held;           ///< packets that waited for a neighbour
+    Counter affinity_full;  ///< connections whose client session affinity had no room for
+    Counter snat_tries;     ///< source ports tried because the first one was another's
+    SnatShortages snat_shortages;
+    /// From the look at a port that brought a packet to its being sent, by what was sent.
+    LatencyHistogram latency;
+    std::array<Counter, kDnsCounters> dns;
+    Counter dns_truncated;  ///< of the answers, those that were cut
+    std::array<Counter, kServiceCounters> service_connections;
+
+    void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }
+};
+
+}  // namespace podlane
