@@ -2,7 +2,7 @@
 BUILD ?= build
 export PODLANE_BUILD = $(abspath $(BUILD))
 
-.PHONY: all build deps demo test bench microbench install clean
+.PHONY: all build deps demo test tidy hooks bench microbench install clean
 
 all: build
 
@@ -23,6 +23,15 @@ demo: $(BUILD)/build.ninja
 # All tests; QUICK=1 leaves out the sanitizers, the fuzzers and the demo.
 test: $(BUILD)/build.ninja
 	@scripts/test.py $(if $(QUICK),--quick)
+
+# clang-tidy on what differs from BASE (default: origin/main, else the last commit).
+tidy: $(BUILD)/build.ninja
+	@scripts/tidy.sh $(BASE)
+
+# Checks of a commit's message, before it is made.
+hooks:
+	@git config core.hooksPath scripts/git
+	@echo "git runs the hooks of scripts/git"
 
 # podlaned against testpmd, as tables; ARGS="--quick", ARGS="--only clusterip" ...
 bench: $(BUILD)/build.ninja

@@ -123,6 +123,14 @@ def sanitizers(totals):
         totals.build_and_test("tsan", tsan, ["unit"], "unit_", slower=10)
 
 
+def tidy(totals):
+    """clang-tidy on what the last commit changed; nothing where there is no commit before it."""
+    before = subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD~1"], cwd=ROOT,
+                            capture_output=True, check=False)
+    if before.returncode == 0:
+        totals.step("tidy", ["scripts/tidy.sh", "HEAD~1"], quiet=True, PODLANE_BUILD=BUILD)
+
+
 def fuzzers(totals):
     """Each libFuzzer target starts from its corpus and runs for a fixed number of inputs."""
     fuzz = BUILD + "-fuzz"
@@ -162,6 +170,7 @@ def main():
     if options.quick:
         totals.build_and_test("code", BUILD, CODE_SUITES, "unit_", "property_", "replay_")
     else:
+        tidy(totals)
         sanitizers(totals)
         fuzzers(totals)
         demo(totals)
