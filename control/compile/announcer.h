@@ -3,7 +3,7 @@
 // docs/decisions/load-balancer-announcement.md.
 //
 // Part of the Compiler (compiler.h): control thread. The workers answer ARP and neighbour discovery
-// for what is this node's; the controller announces it when that changes.
+// for what is this node's; the node model announces it when that changes.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "control/daemon/join.h"
+#include "lib/base/join.h"
 
 namespace podlane::control {
 

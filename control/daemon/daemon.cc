@@ -8,6 +8,8 @@
 #include <csignal>
 #include <utility>
 
+#include "control/daemon/methods.h"
+
 namespace podlane::control {
 
 namespace {
@@ -30,19 +32,19 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       events_(io_, ::dup(dataplane.event_fd())),
       tick_(io_),
       publish_(io_),
-      service_health_(io_, [this] { return controller_.is_serving(); }),
-      controller_(std::move(config),
-                  {dataplane, taps, monotonic_ms,
-                   [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
-                       service_health_.sync(checks, addresses);
-                   },
-                   name_server}),
-      server_(io_, methods_, {.path = controller_.config().socket}) {
-    register_methods(methods_, controller_, dpdk);
+      service_health_(io_, [this] { return node_.is_serving(); }),
+      node_(std::move(config),
+            {dataplane, taps, monotonic_ms,
+             [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
+                 service_health_.sync(checks, addresses);
+             },
+             name_server}),
+      server_(io_, methods_, {.path = node_.config().socket}) {
+    register_methods(methods_, node_, dpdk);
 }
 
 Result<void> Daemon::start() {
-    if (auto started = controller_.start(); !started.ok()) return started;
+    if (auto started = node_.start(); !started.ok()) return started;
     return server_.start();
 }
 
@@ -81,7 +83,7 @@ void Daemon::wait_for_events() {
     events_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& failed) {
                            if (failed || ending_) return;
-                           controller_.handle_events();
+                           node_.handle_events();
                            schedule_publish();
                            wait_for_events();
                        });
@@ -91,20 +93,20 @@ void Daemon::wait_for_tick() {
     tick_.expires_after(kTick);
     tick_.async_wait([this](const boost::system::error_code& failed) {
         if (failed || ending_) return;
-        controller_.tick();
+        node_.tick();
         schedule_publish();
         wait_for_tick();
     });
 }
 
 void Daemon::schedule_publish() {
-    if (publish_scheduled_ || !controller_.has_pending()) return;
+    if (publish_scheduled_ || !node_.has_pending()) return;
     publish_scheduled_ = true;
     publish_.expires_after(kGather);
     publish_.async_wait([this](const boost::system::error_code& failed) {
         publish_scheduled_ = false;
         if (failed || ending_) return;
-        controller_.publish_pending();
+        node_.publish_pending();
     });
 }
 

@@ -11,9 +11,9 @@
 #include <string>
 
 #include "control/config/node_config.h"
-#include "control/daemon/controller.h"
-#include "control/daemon/tap_maker.h"
 #include "control/health/service_health.h"
+#include "control/node/node_model.h"
+#include "control/node/tap_maker.h"
 #include "control/rpc/methods.h"
 #include "control/rpc/server.h"
 #include "lib/base/result.h"
@@ -50,7 +50,7 @@ class Daemon {
     bool publish_scheduled_ = false;
     bool ending_ = false;
     ServiceHealth service_health_;
-    Controller controller_;
+    NodeModel node_;
     RpcMethods methods_;
     RpcServer server_;
 };

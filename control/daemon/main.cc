@@ -13,18 +13,18 @@
 #include <utility>
 #include <vector>
 
+#include "control/config/config_place.h"
 #include "control/config/node_config.h"
-#include "control/daemon/config_place.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
-#include "control/daemon/object_files.h"
 #include "control/daemon/options.h"
 #include "control/daemon/service_manager.h"
-#include "control/daemon/tap_maker.h"
-#include "control/daemon/uplink_device.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/netdev/kernel_guard.h"
+#include "control/node/object_files.h"
+#include "control/node/tap_maker.h"
+#include "control/node/uplink_device.h"
 #include "control/rpc/client.h"
 #include "dataplane/runtime.h"
 

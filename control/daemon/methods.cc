@@ -1,9 +1,8 @@
-// The config socket's methods: parameters out of the message, the controller's answer back.
-#include "control/rpc/methods.h"
+// The config socket's methods: parameters out of the message, the node's answer back.
+#include "control/daemon/methods.h"
 
 #include <utility>
 
-#include "control/daemon/controller.h"
 #include "control/daemon/version.h"
 
 namespace podlane::control {
@@ -11,39 +10,38 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using DocumentsMember = RpcResult (Controller::*)(const std::vector<NamedText>&);
+using DocumentsMember = RpcResult (NodeModel::*)(const std::vector<NamedText>&);
 
-void add_documents_method(RpcMethods& methods, Controller& controller, const char* name,
+void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name,
                           DocumentsMember member) {
-    methods.add(name, [&controller, member](RpcRequest& request) -> RpcResult {
+    methods.add(name, [&node, member](RpcRequest& request) -> RpcResult {
         const auto documents = request.params.documents();
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return (controller.*member)(documents);
+        return (node.*member)(documents);
     });
 }
 
-RpcResult call_delete(Controller& controller, RpcRequest& request) {
+RpcResult call_delete(NodeModel& node, RpcRequest& request) {
     if (request.params.has("kind")) {
         const auto kind = request.params.text("kind");
         const auto name = request.params.text("name");
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return controller.remove(kind, name);
+        return node.remove(kind, name);
     }
     const auto documents = request.params.documents();
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.remove(documents);
+    return node.remove(documents);
 }
 
-RpcResult call_get(Controller& controller, RpcRequest& request) {
+RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto kind = request.params.text("kind");
     const auto name = request.params.text_if_any("name");
     const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.get(kind, name,
-                          limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt);
+    return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt);
 }
 
-RpcResult call_pod_add(Controller& controller, RpcRequest& request) {
+RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
     pod.netns = request.params.text("netns");
@@ -52,16 +50,16 @@ RpcResult call_pod_add(Controller& controller, RpcRequest& request) {
     }
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.add_pod(pod);
+    return node.add_pod(pod);
 }
 
-RpcResult call_pod_del(Controller& controller, RpcRequest& request) {
+RpcResult call_pod_del(NodeModel& node, RpcRequest& request) {
     const auto pod = request.params.text("pod");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.remove_pod(pod);
+    return node.remove_pod(pod);
 }
 
-RpcResult call_explain(Controller& controller, RpcRequest& request) {
+RpcResult call_explain(NodeModel& node, RpcRequest& request) {
     ExplainRequest question;
     question.from = request.params.text("from");
     question.to = request.params.text("to");
@@ -70,21 +68,21 @@ RpcResult call_explain(Controller& controller, RpcRequest& request) {
         question.source_port = static_cast<uint16_t>(*port);
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.explain(question);
+    return node.explain(question);
 }
 
-RpcResult call_ingress_objects(Controller& controller, RpcRequest& request) {
+RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request) {
     const auto since = request.params.number_if_any("since", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since))
-                                            : std::nullopt);
+    return node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since))
+                                      : std::nullopt);
 }
 
-RpcResult call_resolve(Controller& controller, RpcRequest& request) {
+RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
     const auto name = request.params.text("name");
     const auto type = request.params.text_if_any("type").value_or("A");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return controller.resolve(name, type);
+    return node.resolve(name, type);
 }
 
 /// A method without parameters.
@@ -98,14 +96,14 @@ void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
 
 }  // namespace
 
-void register_methods(RpcMethods& methods, Controller& controller, const std::string& dpdk) {
-    add_documents_method(methods, controller, "apply", &Controller::apply);
-    add_documents_method(methods, controller, "replace", &Controller::replace);
-    add_documents_method(methods, controller, "validate", &Controller::validate);
-    add_documents_method(methods, controller, "diff", &Controller::diff);
-    using Call = RpcResult (*)(Controller&, RpcRequest&);
-    const auto add = [&methods, &controller](const char* name, Call call) {
-        methods.add(name, [&controller, call](RpcRequest& r) { return call(controller, r); });
+void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk) {
+    add_documents_method(methods, node, "apply", &NodeModel::apply);
+    add_documents_method(methods, node, "replace", &NodeModel::replace);
+    add_documents_method(methods, node, "validate", &NodeModel::validate);
+    add_documents_method(methods, node, "diff", &NodeModel::diff);
+    using Call = RpcResult (*)(NodeModel&, RpcRequest&);
+    const auto add = [&methods, &node](const char* name, Call call) {
+        methods.add(name, [&node, call](RpcRequest& r) { return call(node, r); });
     };
     add("delete", call_delete);
     add("get", call_get);
@@ -114,9 +112,9 @@ void register_methods(RpcMethods& methods, Controller& controller, const std::st
     add("explain", call_explain);
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
-    add_plain_method(methods, "stats", [&controller] { return controller.stats(); });
-    add_plain_method(methods, "drops", [&controller] { return controller.drops(); });
-    add_plain_method(methods, "health", [&controller] { return controller.health(); });
+    add_plain_method(methods, "stats", [&node] { return node.stats(); });
+    add_plain_method(methods, "drops", [&node] { return node.drops(); });
+    add_plain_method(methods, "health", [&node] { return node.health(); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
     });

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "control/daemon/join.h"
+#include "lib/base/join.h"
 
 namespace podlane::control {
 

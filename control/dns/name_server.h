@@ -1,6 +1,6 @@
 // The DNS server behind the workers: what they do not answer themselves from the snapshot.
 //
-// The controller opens it in the network namespace of the server's port and hands it each new zone.
+// The node model opens it in the network namespace of the server's port and hands it each new zone.
 // docs/decisions/dns.md says how queries come to it.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Which MAC addresses are behind which pod port beyond the pods' own: what the bridge learned.
 //
-// Pure, time comes in as a number. The daemon's controller feeds it (control thread); its content
+// Pure, time comes in as a number. The node model feeds it (control thread); its content
 // goes into the snapshot's FDB.
 #pragma once
 

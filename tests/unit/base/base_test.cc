@@ -8,6 +8,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/drop.h"
 #include "lib/base/ip_address.h"
+#include "lib/base/join.h"
 #include "lib/base/raw_address.h"
 #include "lib/base/result.h"
 #include "lib/base/spsc_ring.h"
@@ -104,6 +105,11 @@ TEST(Ids, IndexTheirTables) {
     EXPECT_EQ(index_of(kNoAdjacency), 0u);
     EXPECT_GE(index_of(kNoPort), kMaxPorts);
     EXPECT_EQ(index_of(kNoService), 0u);
+}
+
+TEST(Join, PutsCommasBetween) {
+    EXPECT_EQ(join(std::vector<int>{}), "");
+    EXPECT_EQ(join(std::vector<int>{1, 22}), "1, 22");
 }
 
 }  // namespace

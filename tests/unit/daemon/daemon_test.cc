@@ -6,9 +6,10 @@
 
 #include <thread>
 
+#include "control/daemon/methods.h"
 #include "control/daemon/version.h"
 #include "control/rpc/client.h"
-#include "tests/unit/daemon/node_fixture.h"
+#include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
 namespace {

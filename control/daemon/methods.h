@@ -1,0 +1,17 @@
+// The config socket's methods: which call of the node model each name stands for.
+//
+// The daemon registers them once, before its socket opens; control thread.
+#pragma once
+
+#include <string>
+
+#include "control/node/node_model.h"
+#include "control/rpc/methods.h"
+
+namespace podlane::control {
+
+/// Puts the node's answers behind the methods of docs/rpc.md. `node` must outlive `methods`.
+/// `dpdk`: what `version` says of DPDK.
+void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk);
+
+}  // namespace podlane::control

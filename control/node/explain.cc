@@ -1,0 +1,267 @@
+#include "control/node/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "control/node/explain_question.h"
+#include "lib/decide/decide.h"
+#include "lib/decide/policy.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The answer while it is being put together.
+struct Answer {
+    StepTrace trace;
+    std::string verdict = "drop";
+    Drop reason = Drop::kNone;
+    PortId out_port = kNoPort;
+    std::string service, tunnel;
+    std::string translated_from, translated_to;
+};
+
+template <Family F>
+FlowKey<F> key_of(const ExplainQuestion& question) {
+    return {question.src.as<F>(),
+            question.dst.as<F>(),
+            be16(question.src_port),
+            be16(question.dst_port),
+            question.protocol,
+            static_cast<uint8_t>(FlowKind::kWhole),
+            0};
+}
+
+/// Whether the pod asks for the destination's MAC address itself instead of its gateway's.
+template <Family F>
+bool is_same_subnet(const Snapshot& snapshot, const ExplainQuestion& question) {
+    const FamilyState<F>& state = snapshot.family<F>();
+    const auto& dst = question.dst.as<F>();
+    if (std::find(state.gateways.begin(), state.gateways.end(), dst) != state.gateways.end()) {
+        return false;
+    }
+    return std::any_of(state.pod_cidrs.begin(), state.pod_cidrs.end(), [&](const Prefix<F>& cidr) {
+        return cidr.contains(question.src.as<F>()) && cidr.contains(dst);
+    });
+}
+
+/// Frames between pods of one subnet are switched: no service and no route has a say.
+template <Family F>
+void explain_bridge(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
+                    Answer& answer) {
+    const Route<F>* route = live.snapshot.family<F>().routes->find(question.dst.as<F>());
+    const PortId port = route != nullptr && route->adjacency != kNoAdjacency
+                            ? live.snapshot.adjacencies[index_of(route->adjacency)].port
+                            : kNoPort;
+    const std::string why = fmt::format(
+        "{} is in the pod's own subnet: addressed by MAC, not "
+        "routed, and no Service is asked",
+        to_string(question.dst));
+    if (port == kNoPort || live.snapshot.port(port).kind != PortKind::kPod) {
+        answer.reason = question.dst.is_v4() ? Drop::kArpHandled : Drop::kNdHandled;
+        answer.trace.step("bridge", "nobody answers for the address",
+                          why + "; no pod has this address");
+        return;
+    }
+    answer.trace.step("bridge", fmt::format("port {}", names.name(port)), why);
+    const PolicyQuery<F> asked{key_of<F>(question), question.port, port};
+    answer.reason = judge_policies(live.snapshot, asked, answer.trace);
+    if (answer.reason != Drop::kNone) return;
+    answer.verdict = "forward";
+    answer.out_port = port;
+}
+
+/// What sending to the adjacency does.
+void explain_next_hop(const LiveView& live, const PortNames& names, const Adjacency& adjacency,
+                      Answer& answer) {
+    const std::string_view port = names.name(adjacency.port);
+    const std::string mtu = fmt::format(
+        "packets of up to {} bytes; larger ones are fragmented, or with DF the sender "
+        "is told the size",
+        adjacency.mtu);
+    switch (adjacency.kind) {
+        case AdjacencyKind::kTunnel:
+            answer.tunnel = fmt::format("vxlan to {}", to_string(tunnel_destination(adjacency)));
+            answer.trace.step(
+                "encap", answer.tunnel,
+                fmt::format("VNI {}, UDP port {}, inner destination {}, the peer's "
+                            "VTEP",
+                            live.snapshot.overlay.vni, live.snapshot.overlay.port.host(),
+                            to_string(adjacency.dst)));
+            answer.trace.step("tx", fmt::format("port {}", port), mtu);
+            return;
+        case AdjacencyKind::kEthernet:
+            answer.trace.step("tx", fmt::format("port {}, to {}", port, to_string(adjacency.dst)),
+                              mtu);
+            return;
+        case AdjacencyKind::kUnresolved:
+            answer.trace.step(
+                "neighbour", "the packet waits",
+                fmt::format("the next hop on {} is being asked for its MAC address", port));
+            return;
+        case AdjacencyKind::kFailed:
+        case AdjacencyKind::kNone:
+            answer.verdict = "reject";
+            answer.reason = Drop::kNeighbourUnreachable;
+            answer.trace.step("neighbour", "reject",
+                              fmt::format("the next hop on {} does not answer", port));
+            return;
+    }
+}
+
+template <Family F>
+void take_verdict(const LiveView& live, const PortNames& names, const PathDecision<F>& decision,
+                  Answer& answer) {
+    answer.reason = decision.reason;
+    switch (decision.verdict) {
+        case PathVerdict::kForward: {
+            answer.reason = Drop::kNone;
+            const Adjacency& adjacency = live.snapshot.adjacencies[index_of(decision.adjacency)];
+            answer.out_port = adjacency.port;
+            answer.verdict = adjacency.port == live.snapshot.host_port ? "host" : "forward";
+            explain_next_hop(live, names, adjacency, answer);
+            return;
+        }
+        case PathVerdict::kResolve:
+            answer.verdict = "forward";
+            answer.reason = Drop::kNone;
+            answer.out_port = decision.port;
+            answer.trace.step(
+                "neighbour", "the packet waits",
+                fmt::format("{} on {} is asked for its MAC address first",
+                            to_string(IpAddress(decision.next_hop)), names.name(decision.port)));
+            return;
+        case PathVerdict::kLocal:
+            answer.verdict = "reply";
+            answer.reason = Drop::kNone;
+            answer.trace.step("gateway", "answers an echo request, drops anything else",
+                              "the destination is the pod bridge's own address");
+            return;
+        case PathVerdict::kDrop:
+            answer.verdict = "drop";
+            return;
+        case PathVerdict::kReject:
+        case PathVerdict::kNoRoute:
+            answer.verdict = "reject";
+            return;
+    }
+}
+
+/// How answers find back, where the addresses are not those of the question.
+template <Family F>
+void explain_reply(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
+                   const PathDecision<F>& decision, Answer& answer) {
+    if (answer.verdict != "forward" && answer.verdict != "host") return;
+    const auto& to = decision.to;
+    std::string what;
+    if (decision.translated || decision.masquerade) {
+        what = fmt::format("{} -> {} becomes {} -> {}", endpoint_text(to.dst, to.dst_port.host()),
+                           decision.masquerade ? to_string(IpAddress(to.src))
+                                               : endpoint_text(to.src, to.src_port.host()),
+                           endpoint_text(question.dst, question.dst_port),
+                           endpoint_text(question.src, question.src_port));
+    } else {
+        what = "unchanged";
+    }
+    const Adjacency& back = live.snapshot.adjacencies[index_of(decision.reply_adjacency)];
+    answer.trace.step(
+        "reply", std::move(what),
+        decision.reply_adjacency == kNoAdjacency
+            ? std::string("its next hop is found when the first reply comes")
+            : fmt::format("the connection remembers; it leaves by {}", names.name(back.port)));
+}
+
+/// What a connection that exists says: it keeps its endpoint whatever would be decided now.
+void explain_existing(const LiveView& live, const ExplainQuestion& question, bool any_source_port,
+                      Answer& answer) {
+    bool found = false;
+    live.dataplane.visit_flows(SIZE_MAX, [&](const FlowInfo& flow) {
+        if (found || flow.protocol != question.protocol || flow.src != question.src ||
+            flow.dst != question.dst || flow.dst_port != question.dst_port ||
+            (!any_source_port && flow.src_port != question.src_port)) {
+            return;
+        }
+        found = true;
+        const std::string to = endpoint_text(flow.reply_src, flow.reply_src_port);
+        const std::string from = endpoint_text(flow.reply_dst, flow.reply_dst_port);
+        answer.trace.step(
+            "flow",
+            fmt::format("a connection from {} exists and goes to {}",
+                        endpoint_text(flow.src, flow.src_port), to),
+            fmt::format("{}, idle for {} s; a connection keeps what was decided for it", flow.state,
+                        flow.idle_seconds));
+        if (any_source_port) return;
+        answer.translated_to = to;
+        answer.translated_from = from;
+    });
+}
+
+template <Family F>
+void explain_path(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
+                  Answer& answer) {
+    if (question.from == PortKind::kPod && is_same_subnet<F>(live.snapshot, question)) {
+        return explain_bridge<F>(live, names, question, answer);
+    }
+    PathQuery<F> query{key_of<F>(question), question.from, question.overlay, 0};
+    query.hash = service_hash(query.key);
+    if (question.from == PortKind::kPod) query.in_port = question.port;
+    if (const AffinityView view = live.dataplane.affinity(); view.tables != nullptr) {
+        query.affinity = &view.tables->of<F>();
+        query.now_s = view.now_s;
+    }
+    const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);
+    if (const Frontend<F>* frontend = find_frontend(live.snapshot, query.key)) {
+        answer.service = frontend->service_name;
+    }
+    take_verdict(live, names, decision, answer);
+    if (decision.translated) {
+        answer.translated_to = endpoint_text(decision.to.dst, decision.to.dst_port.host());
+    }
+    if (decision.masquerade) {
+        // The port is chosen when the connection is made.
+        answer.translated_from = to_string(IpAddress(decision.to.src));
+    }
+    explain_reply(live, names, question, decision, answer);
+}
+
+Json to_json(const Answer& answer, const PortNames& names) {
+    Json steps = Json::array();
+    for (const PathStep& step : answer.trace.steps) {
+        steps.push_back({{"stage", step.stage}, {"what", step.what}, {"why", step.why}});
+    }
+    Json out = {{"steps", std::move(steps)}, {"verdict", answer.verdict}};
+    if (answer.reason != Drop::kNone) out["drop"] = std::string(drop_info(answer.reason).name);
+    const auto set = [&out](const char* key, std::string_view text) {
+        if (!text.empty()) out[key] = text;
+    };
+    set("outPort", names.name(answer.out_port));
+    set("service", answer.service);
+    set("translatedFrom", answer.translated_from);
+    set("translatedTo", answer.translated_to);
+    set("tunnel", answer.tunnel);
+    return out;
+}
+
+}  // namespace
+
+Result<Json> explain(const LiveView& live, const ExplainRequest& request) {
+    const PortNames names(live.dataplane);
+    auto question = resolve_question(live, names, request);
+    if (!question.ok()) return question.error();
+    Answer answer;
+    answer.trace.step("rx", question->where, question->why);
+    if (question->dst.is_v4()) {
+        explain_path<V4>(live, names, *question, answer);
+    } else {
+        explain_path<V6>(live, names, *question, answer);
+    }
+    explain_existing(live, *question, !request.source_port.has_value(), answer);
+    return to_json(answer, names);
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,29 @@
+// `explain`: what would happen to a packet, step by step, and why. Changes nothing.
+//
+// Runs the very function by which workers decide (lib/decide/decide.h) on the live snapshot, and
+// adds what surrounds it: where the packet comes in, the bridge, the next hop, the way back, and
+// what a connection that exists already says. Called by the node, control thread.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "control/show/live_view.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+struct ExplainRequest {
+    std::string from;      ///< "namespace/pod", an address, or "port:NAME"
+    std::string to;        ///< "10.96.0.10:80", "[fd00::a]:80", for ICMP without port
+    std::string protocol;  ///< "tcp", "udp", "sctp" or "icmp"; empty: tcp
+    std::optional<uint16_t> source_port;
+};
+
+/// The answer of docs/rpc.md; an Error when the question makes no sense.
+[[nodiscard]] Result<nlohmann::ordered_json> explain(const LiveView& live,
+                                                     const ExplainRequest& request);
+
+}  // namespace podlane::control

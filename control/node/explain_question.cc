@@ -1,0 +1,240 @@
+#include "control/node/explain_question.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace podlane::control {
+
+namespace {
+
+constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
+constexpr uint16_t kAnyClientPort = 40000;
+constexpr uint16_t kAnyEchoId = 1;
+
+/// Stand for "some client outside" where the question names only a port: RFC 5737, RFC 3849.
+constexpr std::string_view kOutsideV4 = "203.0.113.1";
+constexpr std::string_view kOutsideV6 = "2001:db8::1";
+
+struct Target {
+    IpAddress address;
+    std::optional<uint16_t> port;
+};
+
+std::optional<Target> parse_target(std::string_view text) {
+    if (const auto address = parse_ip(text)) return Target{*address, std::nullopt};
+    std::string_view host, port;
+    if (text.starts_with('[')) {
+        const size_t end = text.find(']');
+        if (end == std::string_view::npos) return std::nullopt;
+        host = text.substr(1, end - 1);
+        port = text.substr(end + 1);
+        if (port.empty()) {
+            const auto address = parse_ip(host);
+            return address ? std::optional<Target>({*address, std::nullopt}) : std::nullopt;
+        }
+        if (!port.starts_with(':')) return std::nullopt;
+        port.remove_prefix(1);
+    } else {
+        const size_t colon = text.find(':');
+        if (colon == std::string_view::npos) return std::nullopt;
+        host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+    }
+    const auto address = parse_ip(host);
+    uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (!address || error != std::errc() || end != port.data() + port.size() || number == 0) {
+        return std::nullopt;
+    }
+    return Target{*address, number};
+}
+
+std::optional<IpAddress> of_family(const std::vector<IpAddress>& addresses, bool is_v4) {
+    const auto at = std::find_if(addresses.begin(), addresses.end(),
+                                 [is_v4](const IpAddress& a) { return a.is_v4() == is_v4; });
+    return at != addresses.end() ? std::optional(*at) : std::nullopt;
+}
+
+Result<uint8_t> parse_protocol(std::string_view word, bool is_v4) {
+    if (word.empty() || word == "tcp") return kTcp;
+    if (word == "udp") return kUdp;
+    if (word == "sctp") return kSctp;
+    if (word == "icmp") return is_v4 ? V4::kIcmpProtocol : V6::kIcmpProtocol;
+    return Error{fmt::format("protocol: {} is none of tcp, udp, sctp, icmp", word)};
+}
+
+Error no_address(std::string_view what, bool is_v4) {
+    return {fmt::format("from: {} has no {} address, which the destination is", what,
+                        is_v4 ? "IPv4" : "IPv6")};
+}
+
+Result<void> from_local_pod(const AttachedPod& pod, ExplainQuestion& question) {
+    const auto address = of_family(pod.addresses, question.dst.is_v4());
+    if (!address) return no_address("pod " + pod.pod, question.dst.is_v4());
+    question.src = *address;
+    question.port = pod.id;
+    question.from = PortKind::kPod;
+    question.where = "port " + pod.pod;
+    question.why = fmt::format("{} is pod {} of this node", to_string(*address), pod.pod);
+    return {};
+}
+
+/// The first port of a kind: where traffic of others comes in, or the kernel's.
+PortId port_of_kind(const PortNames& names, PortKind kind) {
+    for (const auto& [id, port] : names.all()) {
+        if (port.kind == kind) return id;
+    }
+    return kNoPort;
+}
+
+template <Family F>
+bool is_node_address(const Snapshot& snapshot, const IpAddress& address) {
+    const auto& own = snapshot.family<F>().node_addresses;
+    return std::find(own.begin(), own.end(), address.as<F>()) != own.end();
+}
+
+/// The port by which packets from a foreign address come, and whether through the tunnel.
+template <Family F>
+void from_elsewhere(const LiveView& live, const PortNames& names, ExplainQuestion& question) {
+    question.from = PortKind::kUplink;
+    question.port = port_of_kind(names, PortKind::kUplink);
+    const Route<F>* route = live.snapshot.family<F>().routes->find(question.src.as<F>());
+    if (route != nullptr && route->adjacency != kNoAdjacency) {
+        const Adjacency& adjacency = live.snapshot.adjacencies[index_of(route->adjacency)];
+        question.port = adjacency.port;
+        question.overlay = adjacency.kind == AdjacencyKind::kTunnel;
+    } else if (route != nullptr && route->port != kNoPort) {
+        question.port = route->port;
+    }
+    question.where = fmt::format("port {}{}", names.name(question.port),
+                                 question.overlay ? ", out of the tunnel" : "");
+    if (question.why.empty()) {
+        question.why =
+            fmt::format("{} is {}", to_string(question.src),
+                        route != nullptr && !route->origin.empty() ? "of " + route->origin
+                                                                   : "not of this node");
+    }
+}
+
+void from_host(const PortNames& names, const Snapshot& snapshot, ExplainQuestion& question) {
+    question.from = PortKind::kHost;
+    question.port = snapshot.host_port;
+    question.where = fmt::format("port {}", names.name(question.port));
+    question.why = fmt::format("{} is this node's kernel", to_string(question.src));
+}
+
+void from_address(const LiveView& live, const PortNames& names, ExplainQuestion& question) {
+    for (const auto& [name, pod] : live.pods) {
+        if (std::find(pod.addresses.begin(), pod.addresses.end(), question.src) !=
+            pod.addresses.end()) {
+            question.port = pod.id;
+            question.where = "port " + name;
+            question.why = fmt::format("{} is pod {} of this node", to_string(question.src), name);
+            return;
+        }
+    }
+    const bool own = question.src.is_v4() ? is_node_address<V4>(live.snapshot, question.src)
+                                          : is_node_address<V6>(live.snapshot, question.src);
+    if (own) return from_host(names, live.snapshot, question);
+    if (question.src.is_v4()) {
+        from_elsewhere<V4>(live, names, question);
+    } else {
+        from_elsewhere<V6>(live, names, question);
+    }
+}
+
+Result<void> from_port(const LiveView& live, const PortNames& names, std::string_view name,
+                       ExplainQuestion& question) {
+    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
+        return from_local_pod(pod->second, question);
+    }
+    const PortInfo* port = names.find(name);
+    if (port == nullptr) return Error{fmt::format("from: there is no port {}", name)};
+    const bool is_v4 = question.dst.is_v4();
+    if (port->kind == PortKind::kHost) {
+        std::vector<IpAddress> own;
+        for (const auto& a : live.snapshot.v4.node_addresses) own.emplace_back(a);
+        for (const auto& a : live.snapshot.v6.node_addresses) own.emplace_back(a);
+        const auto address = of_family(own, is_v4);
+        if (!address) return no_address("this node", is_v4);
+        question.src = *address;
+        from_host(names, live.snapshot, question);
+        return {};
+    }
+    question.src = *parse_ip(is_v4 ? kOutsideV4 : kOutsideV6);
+    question.from = PortKind::kUplink;
+    question.port = port->id;
+    question.where = fmt::format("port {}", name);
+    question.why = fmt::format("{} stands for any client outside", to_string(question.src));
+    return {};
+}
+
+Result<void> from_pod_name(const LiveView& live, const PortNames& names, std::string_view name,
+                           ExplainQuestion& question) {
+    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
+        return from_local_pod(pod->second, question);
+    }
+    const size_t slash = name.find('/');
+    const auto object = live.store.find<Pod>(
+        {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))});
+    if (!object) {
+        return Error{fmt::format("from: there is no pod {} on this node, nor a Pod object", name)};
+    }
+    const auto address = of_family(object->ips, question.dst.is_v4());
+    if (!address) return no_address(fmt::format("pod {}", name), question.dst.is_v4());
+    question.src = *address;
+    question.why = fmt::format("{} is pod {} of node {}", to_string(*address), name,
+                               object->node_name.empty() ? "?" : object->node_name);
+    from_address(live, names, question);
+    return {};
+}
+
+}  // namespace
+
+Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
+                                         const ExplainRequest& request) {
+    ExplainQuestion question;
+    const auto target = parse_target(request.to);
+    if (!target) {
+        return Error{fmt::format("to: {} is not ADDRESS:PORT such as 10.96.0.10:80 or [fd00::a]:80",
+                                 request.to)};
+    }
+    question.dst = target->address;
+    const auto protocol = parse_protocol(request.protocol, question.dst.is_v4());
+    if (!protocol.ok()) return protocol.error();
+    question.protocol = protocol.value();
+    const bool is_icmp = request.protocol == "icmp";
+    if (is_icmp && target->port) return Error{"to: ICMP has no ports; give the address alone"};
+    if (!is_icmp && !target->port) {
+        return Error{fmt::format("to: {} lacks a port, such as {}", request.to,
+                                 to_string(question.dst, uint16_t{80}))};
+    }
+    question.dst_port = target->port.value_or(0);
+    question.src_port = request.source_port.value_or(is_icmp ? kAnyEchoId : kAnyClientPort);
+
+    Result<void> from;
+    constexpr std::string_view kPortPrefix = "port:";
+    if (std::string_view(request.from).starts_with(kPortPrefix)) {
+        from = from_port(live, names, std::string_view(request.from).substr(kPortPrefix.size()),
+                         question);
+    } else if (const auto address = parse_ip(request.from)) {
+        if (address->is_v4() != question.dst.is_v4()) {
+            return Error{"from and to are of different address families"};
+        }
+        question.src = *address;
+        from_address(live, names, question);
+    } else if (request.from.find('/') != std::string::npos) {
+        from = from_pod_name(live, names, request.from, question);
+    } else {
+        return Error{
+            fmt::format("from: {} is none of NAMESPACE/POD, an address, port:NAME", request.from)};
+    }
+    if (!from.ok()) return from.error();
+    return question;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,30 @@
+// The question of `explain`, understood: which packet, and where it comes in.
+//
+// Used by explain.cc alone; control thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "control/node/explain.h"
+#include "control/show/live_view.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+struct ExplainQuestion {
+    IpAddress src, dst;
+    uint16_t src_port = 0, dst_port = 0;  ///< host order; ICMP: identifier and 0
+    uint8_t protocol = 6;                 ///< IANA number
+    PortKind from = PortKind::kPod;
+    PortId port = kNoPort;  ///< where it comes in
+    bool overlay = false;   ///< out of our tunnel
+    std::string where;      ///< "port default/web"
+    std::string why;        ///< "10.244.1.9 is pod default/web of this node"
+};
+
+/// Understands the words of a request. An Error says what is allowed.
+[[nodiscard]] Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
+                                                       const ExplainRequest& request);
+
+}  // namespace podlane::control

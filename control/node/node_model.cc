@@ -1,0 +1,273 @@
+#include "control/node/node_model.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/config_place.h"
+#include "control/node/object_files.h"
+#include "control/show/counters_json.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// Every answer over UDP passes it whole, and IPv6 needs it.
+constexpr uint16_t kLeastServerMtu = 1280;
+constexpr const char* kDnsPortName = "dns";
+
+NeighbourStatus status_of(const Neighbour& neighbour) {
+    if (neighbour.is_resolved()) return NeighbourStatus::kResolved;
+    return neighbour.state == NeighbourState::kFailed ? NeighbourStatus::kFailed
+                                                      : NeighbourStatus::kUnresolved;
+}
+
+}  // namespace
+
+NodeModel::NodeModel(NodeConfig config, NodeParts parts)
+    : config_(std::move(config)),
+      dataplane_(parts.dataplane),
+      taps_(parts.taps),
+      name_server_(parts.name_server),
+      now_ms_(std::move(parts.now_ms)),
+      health_checks_changed_(std::move(parts.health_checks_changed)),
+      started_ms_(now_ms_()),
+      addresses_(config_),
+      compiler_(config_) {
+    for (const PortInfo& port : dataplane_.ports()) {
+        for (const UplinkConfig& uplink : config_.uplinks) {
+            if (uplink.name != port.name) continue;
+            uplinks_[port.id] = &uplink;
+            for (const NeighborConfig& neighbour : uplink.neighbors) {
+                neighbours_.add_static({port.id, neighbour.address}, neighbour.mac);
+            }
+        }
+    }
+    macs_.add_static(gateway_mac_of(config_), kNoPort);
+}
+
+NodeModel::~NodeModel() {
+    remove_all_ports();
+}
+
+void NodeModel::remove_all_ports() noexcept {
+    // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
+    // generation that is still live are left to it.
+    for (const auto& [port, remove] : tap_removers_) remove();
+    tap_removers_.clear();
+}
+
+Result<void> NodeModel::start() {
+    auto made = add_host_port();
+    if (made.ok()) made = add_dns_port();
+    if (made.ok()) made = add_static_ports();
+    if (made.ok()) made = load_objects();
+    if (!made.ok()) {
+        remove_all_ports();
+        return made;
+    }
+    announce_addresses();
+    return {};
+}
+
+unsigned NodeModel::tap_queues() const {
+    return std::clamp(static_cast<unsigned>(dataplane_.workers().size()), 1U, kMaxTapQueues);
+}
+
+Result<void> NodeModel::add_host_port() {
+    if (!config_.host) return {};
+    HostTapRequest request;
+    request.ifname = config_.host->interface;
+    request.queues = tap_queues();
+    request.mac = pick_pod_mac("host/" + request.ifname);
+    for (const PortInfo& port : dataplane_.ports()) {
+        if (port.kind != PortKind::kUplink) continue;
+        request.mac = port.mac;
+        request.mtu = port.mtu;
+        break;
+    }
+    for (const UplinkConfig& uplink : config_.uplinks) {
+        request.addresses.insert(request.addresses.end(), uplink.addresses.begin(),
+                                 uplink.addresses.end());
+        for (const IpAddress& gateway : uplink.gateways) {
+            const bool has_one = std::any_of(
+                request.gateways.begin(), request.gateways.end(),
+                [&](const IpAddress& other) { return other.is_v4() == gateway.is_v4(); });
+            if (!has_one) request.gateways.push_back(gateway);
+        }
+    }
+    request.cluster_cidrs = config_.cluster.pod_cidrs;
+    request.cluster_cidrs.insert(request.cluster_cidrs.end(), config_.cluster.service_cidrs.begin(),
+                                 config_.cluster.service_cidrs.end());
+    for (const IpAddress& gateway : config_.pods.gateways()) {
+        const bool has_one = std::any_of(
+            request.routers.begin(), request.routers.end(),
+            [&](const auto& router) { return router.address.is_v4() == gateway.is_v4(); });
+        if (!has_one) request.routers.push_back({gateway, gateway_mac_of(config_)});
+    }
+    auto tap = taps_.make_host_tap(request);
+    if (!tap.ok()) {
+        return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
+                                 tap.error().message)};
+    }
+    auto port = dataplane_.add_tap_port({.name = request.ifname,
+                                         .kind = PortKind::kHost,
+                                         .ifname = request.ifname,
+                                         .mac = request.mac,
+                                         .mtu = request.mtu,
+                                         .vnet_header_bytes = kTapHeaderBytes,
+                                         .queue_fds = std::move(tap->queue_fds)});
+    if (!port.ok()) {
+        tap->remove();
+        return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
+                                 port.error().message)};
+    }
+    host_port_ = *port;
+    tap_removers_[host_port_] = std::move(tap->remove);
+    set_route_ = std::move(tap->set_route);
+    return {};
+}
+
+Result<void> NodeModel::add_dns_port() {
+    if (config_.cluster.dns.empty() || name_server_ == nullptr) return {};
+    const auto failed = [this](const Error& error) {
+        return Error{
+            fmt::format("{}: the DNS server's port cannot be made: {}; dns: off does "
+                        "without",
+                        config_place(config_.document, "cluster.dns"), error.message)};
+    };
+    ServerTapRequest request;
+    request.mac = pick_pod_mac("cluster/dns");
+    request.mtu = std::max(config_.pods.mtu, kLeastServerMtu);
+    request.queues = tap_queues();
+    request.addresses = config_.cluster.dns;
+    request.router = gateway_mac_of(config_);
+    auto made = taps_.make_server_tap(request);
+    if (!made.ok()) return failed(made.error());
+    auto port = dataplane_.add_tap_port({.name = kDnsPortName,
+                                         .kind = PortKind::kDns,
+                                         .ifname = request.ifname,
+                                         .mac = request.mac,
+                                         .mtu = request.mtu,
+                                         .vnet_header_bytes = kTapHeaderBytes,
+                                         .queue_fds = std::move(made->tap.queue_fds)});
+    if (!port.ok()) {
+        made->tap.remove();
+        return failed(port.error());
+    }
+    tap_removers_[*port] = std::move(made->tap.remove);
+    if (auto opened = name_server_->open(made->netns_path, request.addresses); !opened.ok()) {
+        return failed(opened.error());
+    }
+    return {};
+}
+
+Result<void> NodeModel::add_static_ports() {
+    for (const PodPortConfig& wanted : config_.pods.ports) {
+        auto port = dataplane_.add_device_port(wanted.key(), PortKind::kPod, wanted.device.text(),
+                                               config_.pods.mtu);
+        if (!port.ok()) {
+            const auto index = &wanted - config_.pods.ports.data();
+            const std::string path = fmt::format("pods.ports[{}].device", index);
+            return Error{fmt::format("{}: {}: {}", config_place(config_.document, path),
+                                     wanted.key(), port.error().message)};
+        }
+        AttachedPod pod;
+        pod.id = *port;
+        pod.pod = wanted.key();
+        pod.mac = wanted.mac;
+        pod.addresses = wanted.addresses;
+        pod.mtu = config_.pods.mtu;
+        pod.is_static = true;
+        macs_.add_static(pod.mac, pod.id);
+        pods_[pod.pod] = std::move(pod);
+    }
+    return {};
+}
+
+void NodeModel::restore_addresses() {
+    if (config_.load_balancer.pools.empty()) return;
+    auto memory = load_memory(config_.load_balancer.state);
+    if (memory.ok()) {
+        addresses_.restore(std::move(*memory));
+    } else {
+        spdlog::warn("addresses of Services may change: {}", memory.error().message);
+    }
+}
+
+Result<void> NodeModel::load_objects() {
+    restore_addresses();
+    auto parsed = parse_object_files(config_.objects);
+    if (!parsed.ok()) return parsed.error();
+    for (const std::string& notice : parsed->notices) spdlog::info("{}", notice);
+    ChangeSet plan = store_.plan_apply(parsed->objects);
+    auto addresses = addresses_.complete(store_, plan);
+    store_.commit(plan);
+    auto notices = publish(&plan, true);
+    if (!notices.ok()) {
+        store_.revert(plan);
+        return notices.error();
+    }
+    for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    if (addresses) accept(std::move(*addresses));
+    return {};
+}
+
+TopologyInput NodeModel::topology() const {
+    TopologyInput input;
+    input.ports = dataplane_.ports();
+    for (const auto& [name, pod] : pods_) {
+        input.pods.push_back({pod.pod, pod.id, pod.mac, pod.addresses, pod.mtu});
+    }
+    for (const auto& [key, neighbour] : neighbours_.all()) {
+        input.neighbours.push_back({key.port, key.address, neighbour.mac, status_of(neighbour)});
+    }
+    for (const auto& [mac, learned] : macs_.learned()) input.learned.push_back({mac, learned.port});
+    return input;
+}
+
+Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bool topology_too) {
+    Changes changes;
+    changes.objects = objects;
+    std::optional<TopologyInput> input;
+    if (topology_too || pending_) {
+        input = topology();
+        changes.topology = &*input;
+    }
+    auto compiled = compiler_.next(store_, changes);
+    if (!compiled.ok()) return compiled.error();
+    dataplane_.publish(compiled->snapshot);
+    if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
+    pending_ = false;
+    follow_announcements();
+    refresh_wanted();
+    tell_health_checks();
+    return std::move(compiled->notices);
+}
+
+void NodeModel::tell_health_checks() {
+    const ServiceCompiler& services = compiler_.services();
+    if (!health_checks_changed_ || services.health_epoch() == health_epoch_) return;
+    health_epoch_ = services.health_epoch();
+    // Where NodePorts are served, as kube-proxy; without a host interface the kernel has none.
+    std::vector<IpAddress> addresses;
+    if (config_.host) {
+        const Snapshot& live = *compiler_.current();
+        for (const auto& own : live.v4.node_port_addresses) addresses.emplace_back(own);
+        for (const auto& own : live.v6.node_port_addresses) addresses.emplace_back(own);
+    }
+    health_checks_changed_(services.health_checks(), addresses);
+}
+
+void NodeModel::remember_baseline(PortId port) {
+    baselines_[port] = port_totals(dataplane_, port);
+}
+
+LiveView NodeModel::live() const {
+    return {config_, store_,     dataplane_, *compiler_.current(),  neighbours_, macs_,
+            pods_,   baselines_, addresses_, compiler_.announcer(), now_ms_()};
+}
+
+}  // namespace podlane::control

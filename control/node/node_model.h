@@ -1,0 +1,198 @@
+// The control side of a running node: owns what it knows, and turns each change into a generation.
+//
+// The daemon drives it: methods of the config socket, events of the workers, a timer. Every change
+// takes one way: objects, ports, neighbours and learned MACs -> Compiler -> Dataplane::publish().
+// What is refused on that way changes nothing. Everything runs on the control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/compile/compiler.h"
+#include "control/config/node_config.h"
+#include "control/dns/name_server.h"
+#include "control/kube/parse.h"
+#include "control/kube/store.h"
+#include "control/loadbalancer/allocator.h"
+#include "control/neighbour/mac_table.h"
+#include "control/neighbour/neighbour_table.h"
+#include "control/node/explain.h"
+#include "control/node/snat_watch.h"
+#include "control/node/tap_maker.h"
+#include "control/rpc/request.h"
+#include "control/show/live_view.h"
+#include "lib/border/dataplane.h"
+
+namespace podlane::control {
+
+/// What `pod.add` asks for.
+struct PodAddRequest {
+    std::string pod;  ///< "namespace/name"
+    std::string netns;
+    std::vector<std::string> addresses;
+    std::string ifname = "eth0";
+};
+
+using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
+
+/// What the node model works with; all of it must outlive the model.
+struct NodeParts {
+    Dataplane& dataplane;
+    TapMaker& taps;
+    std::function<uint64_t()> now_ms;  ///< a monotonic clock
+    /// Called after a generation that changed them, with the addresses of this node's kernel at
+    /// which they are to be answered; may be empty.
+    HealthChecksChanged health_checks_changed = {};
+    NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
+};
+
+/// Threads: one. Answers are those of docs/rpc.md.
+class NodeModel {
+  public:
+    NodeModel(NodeConfig config, NodeParts parts);
+    NodeModel(const NodeModel&) = delete;
+    NodeModel& operator=(const NodeModel&) = delete;
+    /// Removes the TAPs that are still there.
+    ~NodeModel();
+
+    /// Makes the host interface and the static pod ports, takes the configured objects, publishes
+    /// the first generation and announces the node's addresses. On an error nothing is left behind.
+    [[nodiscard]] Result<void> start();
+
+    // changes.cc
+    RpcResult apply(const std::vector<NamedText>& documents);
+    RpcResult replace(const std::vector<NamedText>& documents);
+    RpcResult remove(const std::vector<NamedText>& documents);
+    RpcResult remove(std::string_view kind, std::string_view name);
+    RpcResult validate(const std::vector<NamedText>& documents);
+    RpcResult diff(const std::vector<NamedText>& documents);
+
+    // pods.cc
+    RpcResult add_pod(const PodAddRequest& request);
+    RpcResult remove_pod(std::string_view pod);
+
+    // queries.cc
+    /// `limit`: items at most, 0 is all; none: the kind's default.
+    RpcResult get(std::string_view kind, std::optional<std::string_view> name,
+                  std::optional<size_t> limit);
+    RpcResult stats();
+    RpcResult drops();
+    RpcResult explain(const ExplainRequest& request);
+    RpcResult health();
+    /// Whether all workers run and no uplink or host interface is lost.
+    [[nodiscard]] bool is_serving() const;
+
+    // ingress_objects.cc
+    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name, these
+    /// with their contents; without any of it while the generation is still `since`.
+    RpcResult ingress_objects(std::optional<uint64_t> since);
+
+    // resolve.cc
+    /// What the cluster's DNS server answers to this question, as far as the snapshot says.
+    RpcResult resolve(std::string_view name, std::string_view type);
+
+    // events.cc
+    /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
+    /// generation waits for publish_pending(), so that a burst of news costs one.
+    void handle_events();
+    /// Lets time pass: neighbours, learned addresses, source ports. Some ten times a second.
+    void tick();
+    [[nodiscard]] bool has_pending() const noexcept { return pending_; }
+    /// Publishes what handle_events() and tick() left; harmless when there is nothing.
+    void publish_pending();
+
+    [[nodiscard]] const NodeConfig& config() const noexcept { return config_; }
+
+  private:
+    enum class ObjectChange : uint8_t { kApply, kReplace };
+
+    // node_model.cc
+    Result<void> add_host_port();
+    Result<void> add_dns_port();
+    Result<void> add_static_ports();
+    Result<void> load_objects();
+    void restore_addresses();
+    /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
+    Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
+    [[nodiscard]] TopologyInput topology() const;
+    void tell_health_checks();
+    void remember_baseline(PortId port);
+    [[nodiscard]] unsigned tap_queues() const;
+    [[nodiscard]] LiveView live() const;
+    void remove_all_ports() noexcept;
+
+    // changes.cc
+    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;
+    RpcResult change(const std::vector<NamedText>& documents, ObjectChange how);
+    RpcResult commit(ChangeSet plan, std::vector<std::string> notices);
+    /// The plan is live: the addresses that it brought are remembered.
+    void accept(AddressAllocator::Outcome outcome);
+    RpcResult dry_run(const std::vector<NamedText>& documents);
+
+    // pods.cc
+    struct PodPlan {
+        AttachedPod pod;
+        std::vector<InterfaceAddress> interface_addresses;
+        std::vector<IpAddress> gateways;
+    };
+    [[nodiscard]] std::variant<PodPlan, RpcFailure> plan_pod(const PodAddRequest& request) const;
+    [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
+    [[nodiscard]] nlohmann::ordered_json pod_json(const AttachedPod& pod) const;
+    [[nodiscard]] std::vector<IpAddress> gateways_of(const AttachedPod& pod) const;
+    /// Out of the tables, a generation without it, its connections purged, the port closed.
+    Result<void> detach(const std::string& pod);
+
+    // events.cc
+    void handle(const Event& event);
+    void port_lost(PortId port);
+    void carry_out(const NeighbourOutcome& outcome);
+    void solicit(const Solicitation& ask);
+    void announce_addresses();
+    void announce(PortId port, const IpAddress& address);
+
+    // announcements.cc
+    /// After a generation: tells the links and the kernel which load balancer addresses are here.
+    void follow_announcements();
+    void announce_load_balancer(const IpAddress& address);
+    void repeat_announcements(uint64_t now_ms);
+    void follow_routes(const std::set<IpAddress>& wanted);
+    void refresh_wanted();
+    [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
+
+    const NodeConfig config_;
+    Dataplane& dataplane_;
+    TapMaker& taps_;
+    NameServer* const name_server_;
+    const std::function<uint64_t()> now_ms_;
+    const HealthChecksChanged health_checks_changed_;
+    const uint64_t started_ms_;
+    uint64_t health_epoch_ = 0;  ///< that was told
+
+    ObjectStore store_;
+    AddressAllocator addresses_;
+    Compiler compiler_;
+    NeighbourTable neighbours_;
+    MacTable macs_;
+    AttachedPods pods_;
+    PortBaselines baselines_;
+    std::map<PortId, std::function<void()>> tap_removers_;
+    std::map<PortId, const UplinkConfig*> uplinks_;
+    PortId host_port_ = kNoPort;
+    std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
+    std::function<Result<void>(const IpAddress&, bool)> set_route_;  ///< none without host TAP
+    uint64_t announcer_version_ = 0;
+    std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
+    std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
+    std::set<IpAddress> routed_;                    ///< have a route of the kernel
+    SnatWatch snat_watch_;
+    bool pending_ = false;
+    unsigned announcements_ = 0;  ///< that went out; each is of all addresses
+};
+
+}  // namespace podlane::control

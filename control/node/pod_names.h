@@ -1,0 +1,27 @@
+// Names and MAC addresses of pods: what is allowed, and what a pod's port gets.
+//
+// Pure; used by the node.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/mac.h"
+
+namespace podlane::control {
+
+/// NAMESPACE/NAME: an RFC 1123 label (63 characters) and an RFC 1123 subdomain (253), as the API
+/// server demands of namespaces and pods.
+[[nodiscard]] bool is_pod_name(std::string_view text) noexcept;
+
+/// What the kernel takes as an interface's name: 1-15 bytes, no white space, no '/', not "." and
+/// "..".
+[[nodiscard]] bool is_interface_name(std::string_view text) noexcept;
+
+/// A locally administered unicast address that looks random and is always the same for the same
+/// arguments, so that a pod's retry and a restarted node give the same one. `attempt` > 0: the next
+/// one, where the first is taken.
+[[nodiscard]] MacAddress derive_pod_mac(std::string_view node, std::string_view pod,
+                                        unsigned attempt) noexcept;
+
+}  // namespace podlane::control

@@ -1,0 +1,179 @@
+// What only reads: get, stats, drops, explain, health.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/kube/json.h"
+#include "control/node/node_model.h"
+#include "control/show/counters_json.h"
+#include "control/show/dns_json.h"
+#include "control/show/listings.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kFlowLimit = 10'000;
+
+constexpr std::string_view kKinds =
+    "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
+    "ingressclasses, secrets, ports, neighbors, fdb, routes, flows, workers, frontends, addresses";
+
+bool is_alive(const WorkerInfo& worker) {
+    return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
+}
+
+RpcFailure not_found(std::string_view kind, std::string_view name) {
+    return {rpc_code::kNotFound, fmt::format("{}: there is no {}", kind, name)};
+}
+
+/// {kind, items[, total]}, with at most `limit` items.
+Json answer(std::string_view kind, Json items, size_t limit) {
+    Json out = {{"kind", kind}};
+    const size_t total = items.size();
+    if (limit != 0 && total > limit) {
+        items.erase(items.begin() + static_cast<std::ptrdiff_t>(limit), items.end());
+    }
+    const bool cut = items.size() != total;
+    out["items"] = std::move(items);
+    if (cut) out["total"] = total;
+    return out;
+}
+
+RpcResult get_objects(const ObjectStore& store, std::string_view word, Kind kind,
+                      std::optional<std::string_view> name, size_t limit) {
+    Json items = Json::array();
+    const bool whole_namespace = name && is_namespaced(kind) && name->ends_with('/');
+    if (name && !whole_namespace) {
+        const size_t slash = name->find('/');
+        ObjectKey key{kind, "", std::string(*name)};
+        if (is_namespaced(kind) && slash != std::string_view::npos) {
+            key.name_space = std::string(name->substr(0, slash));
+            key.name = std::string(name->substr(slash + 1));
+        }
+        const auto object = store.find(key);
+        if (!object) return not_found(word, *name);
+        items.push_back(to_json(*object));
+        return answer(word, std::move(items), limit);
+    }
+    for (const Object& object : store.list(kind)) {
+        if (whole_namespace && meta_of(object).name_space != name->substr(0, name->size() - 1)) {
+            continue;
+        }
+        items.push_back(to_json(object));
+    }
+    return answer(word, std::move(items), limit);
+}
+
+/// Says of each policy how many pods of this node it selects.
+void add_selected(const PolicyCompiler& policies, Json& items) {
+    for (Json& item : items) {
+        const Json& meta = item.at("metadata");
+        const NamespacedName name{meta.at("namespace"), meta.at("name")};
+        item["status"] = {{"podsHere", policies.selected(name)}};
+    }
+}
+
+}  // namespace
+
+RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
+                         std::optional<size_t> limit) {
+    const bool is_flows = kind == "flows";
+    const size_t shown = limit.value_or(is_flows ? kFlowLimit : 0);
+    const LiveView view = live();
+    // A name picks among all connections, so all of them have to be looked at.
+    auto items = list_live(view, kind, name ? 0 : shown);
+    if (!items) {
+        const auto object_kind = kind_from_word(kind);
+        if (!object_kind) {
+            return RpcFailure{rpc_code::kBadParams,
+                              fmt::format("kind: {} is none of {}", kind, kKinds)};
+        }
+        RpcResult found = get_objects(store_, kind, *object_kind, name, shown);
+        if (auto* listed = std::get_if<Json>(&found);
+            listed != nullptr && *object_kind == Kind::kNetworkPolicy) {
+            add_selected(compiler_.policies(), listed->at("items"));
+        }
+        return found;
+    }
+    if (name) {
+        Json named = Json::array();
+        for (Json& item : *items) {
+            if (is_named(kind, item, *name)) named.push_back(std::move(item));
+        }
+        if (named.empty() && has_unique_names(kind)) return not_found(kind, *name);
+        return answer(kind, std::move(named), shown);
+    }
+    Json out = answer(kind, std::move(*items), shown);
+    const uint64_t active = is_flows ? dataplane_.flow_totals().active : 0;
+    if (is_flows && shown != 0 && out["items"].size() == shown && active > shown) {
+        out["total"] = active;
+    }
+    return out;
+}
+
+RpcResult NodeModel::stats() {
+    Json stats = stats_json(live());
+    if (!config_.cluster.dns.empty()) {
+        stats["dns"] = dns_stats_json(dataplane_, name_server_);
+    }
+    return stats;
+}
+
+RpcResult NodeModel::drops() {
+    return drops_json(dataplane_);
+}
+
+RpcResult NodeModel::explain(const ExplainRequest& request) {
+    auto answered = control::explain(live(), request);
+    if (!answered.ok()) return rpc_failure(answered.error(), rpc_code::kBadParams);
+    return std::move(answered).value();
+}
+
+bool NodeModel::is_serving() const {
+    const auto workers = dataplane_.workers();
+    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+}
+
+RpcResult NodeModel::health() {
+    Json problems = Json::array();
+    for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
+    const PortNames names(dataplane_);
+    for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
+        const Neighbour* neighbour = neighbours_.find({wanted.port, wanted.address});
+        if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
+        problems.push_back(fmt::format("{}: next hop {} does not answer", names.name(wanted.port),
+                                       to_string(wanted.address)));
+    }
+    const FlowTotals flows = dataplane_.flow_totals();
+    if (flows.capacity != 0 && flows.active >= flows.capacity / 100 * 95) {
+        problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
+                                       flows.active, flows.capacity));
+    }
+    for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
+    if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
+        problems.push_back(
+            fmt::format("{} LoadBalancer Service{} without the address it asks for; "
+                        "podlanectl -o wide get services says why",
+                        pending, pending == 1 ? "" : "s"));
+    }
+    Json workers = Json::array();
+    const uint64_t generation = compiler_.current()->generation;
+    for (const WorkerInfo& worker : dataplane_.workers()) {
+        const bool alive = is_alive(worker);
+        if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
+        workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
+    }
+    return Json{{"status", problems.empty() ? "ok" : "degraded"},
+                {"generation", generation},
+                {"uptimeSeconds", (now_ms_() - started_ms_) / 1000},
+                {"node", config_.node},
+                {"workers", std::move(workers)},
+                {"problems", std::move(problems)}};
+}
+
+}  // namespace podlane::control

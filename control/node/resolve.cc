@@ -1,0 +1,109 @@
+// `resolve`: what the cluster's DNS server answers to a question, without asking it by packet.
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "control/dns/message.h"
+#include "control/node/node_model.h"
+#include "lib/dns/answer.h"
+#include "lib/dns/name.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr auto kTypes = std::to_array<std::pair<std::string_view, uint16_t>>({
+    {"A", kDnsA},
+    {"AAAA", kDnsAaaa},
+    {"CNAME", kDnsCname},
+    {"NS", kDnsNs},
+    {"PTR", kDnsPtr},
+    {"SOA", kDnsSoa},
+    {"SRV", kDnsSrv},
+    {"TXT", kDnsTxt},
+    {"ANY", kDnsAny},
+});
+
+const char* rcode_text(DnsOutcome outcome) {
+    switch (outcome) {
+        case DnsOutcome::kAnswer:
+        case DnsOutcome::kNoData:
+            return "NOERROR";
+        case DnsOutcome::kNxDomain:
+            return "NXDOMAIN";
+        case DnsOutcome::kRefused:
+            return "REFUSED";
+        case DnsOutcome::kFormErr:
+        case DnsOutcome::kNotImp:
+        case DnsOutcome::kBadVersion:
+        case DnsOutcome::kServFail:
+        case DnsOutcome::kForward:
+            break;
+    }
+    return "SERVFAIL";
+}
+
+DnsQuery query_of(std::string_view wire, uint16_t type) {
+    DnsQuery query;
+    query.flags = kDnsRecursionDesired;
+    query.name.assign(wire);
+    std::copy(wire.begin(), wire.end(), query.asked.begin());
+    query.type = type;
+    query.class_ = kDnsClassIn;
+    return query;
+}
+
+}  // namespace
+
+RpcResult NodeModel::resolve(std::string_view name, std::string_view type) {
+    const std::shared_ptr<const DnsZone>& zone = compiler_.current()->dns;
+    if (!zone) {
+        return RpcFailure{rpc_code::kFailed,
+                          "cluster.dns is off: this node answers no names (docs/dns.md)"};
+    }
+    const auto wire = dns_name_from_text(name);
+    if (!wire) {
+        return RpcFailure{rpc_code::kBadParams, fmt::format("name: {} is not a DNS name", name)};
+    }
+    const auto known = std::find_if(kTypes.begin(), kTypes.end(),
+                                    [&](const auto& one) { return one.first == type; });
+    if (known == kTypes.end()) {
+        return RpcFailure{
+            rpc_code::kBadParams,
+            fmt::format("type: {} is none of A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT, ANY", type)};
+    }
+    const DnsQuery query = query_of(*wire, known->second);
+    DnsBytes bytes(kMaxDnsMessage);
+    DnsAnswer answer = answer_dns_query(*zone, query, bytes, 0);
+    const bool is_elsewhere = answer.outcome == DnsOutcome::kForward;
+    const std::string target =
+        is_elsewhere
+            ? dns_name_text(answer.target.empty() ? std::string_view(*wire) : answer.target)
+            : "";
+    // The aliases that lead out of the cluster are known here.
+    if (!answer.target.empty()) answer = answer_dns_query(*zone, query, bytes, 0, false);
+    Json records = Json::array();
+    bytes.resize(answer.bytes);
+    if (const auto message = DnsMessage::parse(bytes)) {
+        for (std::string& line : message->lines()) records.push_back(std::move(line));
+    }
+    Json out = {{"name", dns_name_text(*wire)}, {"type", type}};
+    if (is_elsewhere) {
+        Json servers = Json::array();
+        if (name_server_ != nullptr) {
+            for (const Upstream& one : name_server_->stats().upstreams) {
+                servers.push_back(to_string(one.server.address, one.server.port));
+            }
+        }
+        out["upstream"] = {{"name", target}, {"servers", std::move(servers)}};
+    } else {
+        out["rcode"] = rcode_text(answer.outcome);
+    }
+    out["records"] = std::move(records);
+    return out;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,51 @@
+#include "control/node/tap_maker.h"
+
+#include <memory>
+#include <utility>
+
+#include "control/netdev/host_route.h"
+#include "control/netdev/netns.h"
+
+namespace podlane::control {
+
+namespace {
+
+MadeTap taken_over(TapDevice device) {
+    const auto shared = std::make_shared<TapDevice>(std::move(device));
+    return {shared->release_queue_fds(), [shared] { shared->remove(); }};
+}
+
+}  // namespace
+
+Result<MadeTap> KernelTapMaker::make_pod_tap(const PodTapRequest& request) {
+    auto device = create_pod_tap(request);
+    if (!device.ok()) return device.error();
+    return taken_over(std::move(device).value());
+}
+
+Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
+    auto device = create_host_tap(request);
+    if (!device.ok()) return device.error();
+    MadeTap made = taken_over(std::move(device).value());
+    made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
+        return set_host_route(ifname, address, there);
+    };
+    return made;
+}
+
+Result<MadeServerTap> KernelTapMaker::make_server_tap(const ServerTapRequest& request) {
+    auto netns = new_network_namespace();
+    if (!netns.ok()) return netns.error();
+    const std::string path = namespace_path(*netns);
+    auto device = create_server_tap(path, request);
+    if (!device.ok()) return device.error();
+    MadeServerTap made{taken_over(std::move(device).value()), path};
+    made.tap.remove = [remove = std::move(made.tap.remove),
+                       held = std::make_shared<UniqueFd>(std::move(netns).value())] {
+        remove();
+        held->reset();
+    };
+    return made;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,45 @@
+// Makes the TAPs that the node asks for; tests put something else in its place.
+//
+// Control thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "control/netdev/tap.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// A TAP that was made.
+struct MadeTap {
+    std::vector<int> queue_fds;    ///< the receiver's; the TAP lives until they are closed
+    std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
+    /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
+    std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
+};
+
+/// A TAP for a server of podlaned's own, in a network namespace that nobody else has.
+struct MadeServerTap {
+    MadeTap tap;             ///< its `remove` ends the namespace, too
+    std::string netns_path;  ///< for in_network_namespace(), until then
+};
+
+class TapMaker {
+  public:
+    virtual ~TapMaker() = default;
+    virtual Result<MadeTap> make_pod_tap(const PodTapRequest& request) = 0;
+    virtual Result<MadeTap> make_host_tap(const HostTapRequest& request) = 0;
+    virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
+};
+
+/// The real one: the kernel's TAPs. Needs root.
+class KernelTapMaker final : public TapMaker {
+  public:
+    Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
+    Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
+    Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,25 @@
+// The counters of all workers as JSON: `stats`, `drops`, and the sums of one port.
+//
+// Called by the node, control thread; reads what workers write, without disturbing them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "control/show/live_view.h"
+
+namespace podlane::control {
+
+/// What `stats` answers (docs/rpc.md).
+[[nodiscard]] nlohmann::ordered_json stats_json(const LiveView& live);
+/// `snat` of `stats`.
+[[nodiscard]] nlohmann::ordered_json snat_json(const Dataplane& dataplane);
+/// What `drops` answers: every reason in the order of the code, with its help.
+[[nodiscard]] nlohmann::ordered_json drops_json(const Dataplane& dataplane);
+/// The sums over all workers since the process began.
+[[nodiscard]] PortTotals port_totals(const Dataplane& dataplane, PortId port);
+/// What each destination was refused for want of a source port, by all workers.
+[[nodiscard]] std::map<SnatTarget, uint64_t> snat_refusals(const Dataplane& dataplane);
+
+}  // namespace podlane::control

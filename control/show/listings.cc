@@ -1,0 +1,302 @@
+#include "control/show/listings.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "control/show/routes_json.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Addresses>
+Json texts(const Addresses& addresses) {
+    Json list = Json::array();
+    for (const auto& address : addresses) list.push_back(to_string(address));
+    return list;
+}
+
+Json port_addresses(const LiveView& live, const PortInfo& port) {
+    if (const auto pod = live.pods.find(port.name); pod != live.pods.end()) {
+        return texts(pod->second.addresses);
+    }
+    if (port.kind == PortKind::kDns) return texts(live.config.cluster.dns);
+    Json addresses = Json::array();
+    for (const UplinkConfig& uplink : live.config.uplinks) {
+        if (port.kind != PortKind::kHost && uplink.name != port.name) continue;
+        for (const InterfaceAddress& address : uplink.addresses) {
+            addresses.push_back(to_string(address));
+        }
+    }
+    return addresses;
+}
+
+Json list_ports(const LiveView& live) {
+    Json items = Json::array();
+    for (const PortInfo& port : live.dataplane.ports()) {
+        const auto at = live.pods.find(port.name);
+        const AttachedPod* pod = at != live.pods.end() ? &at->second : nullptr;
+        Json item = {{"name", port.name},
+                     {"id", index_of(port.id)},
+                     {"kind", pod != nullptr && pod->is_static ? "static" : to_string(port.kind)},
+                     {"device", port.device},
+                     {"state", "up"},
+                     {"mac", to_string(pod != nullptr ? pod->mac : port.mac)},
+                     {"mtu", port.mtu},
+                     {"addresses", port_addresses(live, port)},
+                     {"queues", port.caps.rx_queues}};
+        if (pod != nullptr) item["pod"] = pod->pod;
+        if (pod != nullptr && !pod->is_static) {
+            item["netns"] = pod->netns;
+            item["ifname"] = pod->ifname;
+        }
+        items.push_back(std::move(item));
+    }
+    return items;
+}
+
+Json list_neighbors(const LiveView& live, const PortNames& names) {
+    Json items = Json::array();
+    for (const auto& [key, neighbour] : live.neighbours.all()) {
+        const bool has_mac = !neighbour.mac.is_zero() && neighbour.is_resolved();
+        Json item = {{"address", to_string(key.address)},
+                     {"mac", has_mac ? to_string(neighbour.mac) : std::string()},
+                     {"port", names.name(key.port)},
+                     {"state", to_string(neighbour.state)}};
+        if (neighbour.confirmed_ms != 0) {
+            item["ageSeconds"] = (live.now_ms - neighbour.confirmed_ms) / 1000;
+        }
+        items.push_back(std::move(item));
+    }
+    for (const auto& [name, pod] : live.pods) {
+        for (const IpAddress& address : pod.addresses) {
+            items.push_back({{"address", to_string(address)},
+                             {"mac", to_string(pod.mac)},
+                             {"port", name},
+                             {"state", "static"}});
+        }
+    }
+    return items;
+}
+
+/// The VTEPs of other nodes, as the tunnel adjacencies have them.
+void list_remote_macs(const LiveView& live, Json& items) {
+    std::vector<std::pair<MacAddress, IpAddress>> peers;
+    const auto& adjacencies = live.snapshot.adjacencies;
+    for (size_t i = 1; i < adjacencies.size(); ++i) {
+        const Adjacency& adjacency = adjacencies[i];
+        if (adjacency.kind != AdjacencyKind::kTunnel) continue;
+        peers.emplace_back(adjacency.dst, tunnel_destination(adjacency));
+    }
+    std::sort(peers.begin(), peers.end());
+    peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+    for (const auto& [mac, vtep] : peers) {
+        items.push_back({{"mac", to_string(mac)},
+                         {"port", "overlay"},
+                         {"kind", "remote"},
+                         {"vtep", to_string(vtep)}});
+    }
+}
+
+Json list_fdb(const LiveView& live, const PortNames& names) {
+    Json items = Json::array();
+    for (const auto& [name, pod] : live.pods) {
+        items.push_back({{"mac", to_string(pod.mac)}, {"port", name}, {"kind", "static"}});
+    }
+    for (const auto& [mac, learned] : live.macs.learned()) {
+        items.push_back({{"mac", to_string(mac)},
+                         {"port", names.name(learned.port)},
+                         {"kind", "learned"},
+                         {"ageSeconds", (live.now_ms - learned.learned_ms) / 1000}});
+    }
+    list_remote_macs(live, items);
+    return items;
+}
+
+template <Family F>
+PortId port_towards(const Snapshot& snapshot, const IpAddress& address) {
+    const Route<F>* route = snapshot.family<F>().routes->find(address.as<F>());
+    if (route == nullptr) return kNoPort;
+    if (route->adjacency == kNoAdjacency) return route->port;
+    return snapshot.adjacencies[index_of(route->adjacency)].port;
+}
+
+PortId port_towards(const Snapshot& snapshot, const IpAddress& address) {
+    return address.is_v4() ? port_towards<V4>(snapshot, address)
+                           : port_towards<V6>(snapshot, address);
+}
+
+Json list_flows(const LiveView& live, const PortNames& names, size_t limit) {
+    Json items = Json::array();
+    const auto services = service_names(live.snapshot);
+    live.dataplane.visit_flows(limit == 0 ? SIZE_MAX : limit, [&](const FlowInfo& flow) {
+        Json item = {{"protocol", protocol_text(flow.protocol)},
+                     {"from", endpoint_text(flow.src, flow.src_port)},
+                     {"to", endpoint_text(flow.dst, flow.dst_port)},
+                     {"translatedFrom", endpoint_text(flow.reply_dst, flow.reply_dst_port)},
+                     {"translatedTo", endpoint_text(flow.reply_src, flow.reply_src_port)},
+                     {"state", flow.state}};
+        const auto service = services.find(flow.service);
+        if (flow.service != kNoService && service != services.end()) {
+            item["service"] = service->second;
+        }
+        item["inPort"] = names.name(port_towards(live.snapshot, flow.src));
+        item["outPort"] = names.name(port_towards(live.snapshot, flow.reply_src));
+        item["worker"] = flow.worker;
+        item["idleSeconds"] = flow.idle_seconds;
+        item["expiresSeconds"] = flow.timeout_seconds;
+        items.push_back(std::move(item));
+    });
+    return items;
+}
+
+/// The NUMA node of a CPU by what the kernel's folder of it contains; 0 on machines without.
+int numa_node_of(int cpu) {
+    for (int node = 0; node < 8; ++node) {
+        const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/node{}", cpu, node);
+        if (::access(path.c_str(), F_OK) == 0) return node;
+    }
+    return 0;
+}
+
+Json list_workers(const LiveView& live) {
+    Json items = Json::array();
+    const std::vector<WorkerInfo> workers = live.dataplane.workers();
+    const std::vector<PortInfo> ports = live.dataplane.ports();
+    for (const WorkerInfo& worker : workers) {
+        const WorkerCounters& counters = live.dataplane.counters(worker.id);
+        Json queues = Json::array();
+        for (const PortInfo& port : ports) {
+            for (unsigned queue = worker.id; queue < port.caps.rx_queues;
+                 queue += static_cast<unsigned>(workers.size())) {
+                queues.push_back(fmt::format("{}:{}", port.name, queue));
+            }
+        }
+        items.push_back({{"id", worker.id},
+                         {"cpu", cpu_of(worker)},
+                         {"tid", worker.tid},
+                         {"numaNode", numa_node_of(cpu_of(worker))},
+                         {"generation", live.snapshot.generation},
+                         {"rxPackets", counters.rx_packets.get()},
+                         {"busyCycles", counters.busy_cycles.get()},
+                         {"idleCycles", counters.idle_cycles.get()},
+                         {"queues", std::move(queues)}});
+    }
+    return items;
+}
+
+template <Family F>
+Json endpoints_json(const EndpointSet<F>& set) {
+    Json list = Json::array();
+    for (const auto& endpoint : set.endpoints) {
+        list.push_back(to_string(IpAddress(endpoint.address), endpoint.port.host()));
+    }
+    return list;
+}
+
+/// A frontend and what the list is sorted by.
+struct SortedFrontend {
+    std::tuple<std::string, std::string, FrontendKind, std::string, uint8_t, uint16_t> order;
+    Json item;
+};
+
+template <Family F>
+void add_frontends(const Snapshot& snapshot, std::vector<SortedFrontend>& out) {
+    snapshot.family<F>().frontends.for_each([&out](const Frontend<F>& frontend) {
+        Json ranges = Json::array();
+        if (frontend.source_ranges) {
+            for (const Prefix<F>& range : *frontend.source_ranges) {
+                ranges.push_back(to_string(IpPrefix{range.address, range.length}));
+            }
+        }
+        const std::string address =
+            frontend.any_address ? "*" : to_string(IpAddress(frontend.address));
+        Json item = {{"service", frontend.service_name},
+                     {"portName", frontend.port_name},
+                     {"kind", to_string(frontend.kind)},
+                     {"address", address},
+                     {"protocol", protocol_text(frontend.protocol)},
+                     {"port", frontend.port.host()},
+                     {"inside", endpoints_json(*frontend.inside)},
+                     {"outside", endpoints_json(*frontend.outside)},
+                     {"whenEmpty", frontend.drop_when_empty ? "drop" : "reject"},
+                     {"affinitySeconds", frontend.affinity_seconds},
+                     {"sourceRanges", std::move(ranges)}};
+        out.push_back({{frontend.service_name, frontend.port_name, frontend.kind, address,
+                        frontend.protocol, frontend.port.host()},
+                       std::move(item)});
+    });
+}
+
+Json list_frontends(const LiveView& live) {
+    std::vector<SortedFrontend> frontends;
+    add_frontends<V4>(live.snapshot, frontends);
+    add_frontends<V6>(live.snapshot, frontends);
+    std::stable_sort(frontends.begin(), frontends.end(),
+                     [](const auto& a, const auto& b) { return a.order < b.order; });
+    Json items = Json::array();
+    for (SortedFrontend& frontend : frontends) items.push_back(std::move(frontend.item));
+    return items;
+}
+
+Json list_addresses(const LiveView& live) {
+    Json items = Json::array();
+    for (const auto& [address, announced] : live.announcer.addresses()) {
+        items.push_back({{"address", to_string(address)},
+                         {"service", to_string(announced.service)},
+                         {"node", announced.node},
+                         {"here", announced.is_here},
+                         {"candidates", *announced.candidates}});
+    }
+    return items;
+}
+
+bool is_at(const Json& item, const char* key, std::string_view address) {
+    const std::string& text = item.at(key).get_ref<const std::string&>();
+    return text == address || text.starts_with(fmt::format("{}:", address)) ||
+           text.starts_with(fmt::format("[{}]:", address));
+}
+
+}  // namespace
+
+std::optional<Json> list_live(const LiveView& live, std::string_view kind, size_t flow_limit) {
+    const PortNames names(live.dataplane);
+    if (kind == "ports") return list_ports(live);
+    if (kind == "neighbors") return list_neighbors(live, names);
+    if (kind == "fdb") return list_fdb(live, names);
+    if (kind == "routes") return routes_json(live.snapshot, names);
+    if (kind == "flows") return list_flows(live, names, flow_limit);
+    if (kind == "workers") return list_workers(live);
+    if (kind == "frontends") return list_frontends(live);
+    if (kind == "addresses") return list_addresses(live);
+    return std::nullopt;
+}
+
+bool is_named(std::string_view kind, const Json& item, std::string_view name) {
+    if (kind == "flows") {
+        if (const auto at = item.find("service"); at != item.end() && *at == name) return true;
+        return is_at(item, "from", name) || is_at(item, "to", name) ||
+               is_at(item, "translatedFrom", name) || is_at(item, "translatedTo", name);
+    }
+    if (kind == "workers") return std::to_string(item.at("id").get<unsigned>()) == name;
+    const char* key = kind == "ports"       ? "name"
+                      : kind == "neighbors" ? "address"
+                      : kind == "addresses" ? "address"
+                      : kind == "fdb"       ? "mac"
+                      : kind == "routes"    ? "prefix"
+                                            : "service";
+    return item.at(key) == name;
+}
+
+bool has_unique_names(std::string_view kind) {
+    return kind == "ports" || kind == "workers" || kind == "addresses";
+}
+
+}  // namespace podlane::control

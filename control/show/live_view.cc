@@ -1,0 +1,72 @@
+#include "control/show/live_view.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace podlane::control {
+
+std::string protocol_text(uint8_t protocol) {
+    switch (protocol) {
+        case 1:
+            return "ICMP";
+        case 6:
+            return "TCP";
+        case 17:
+            return "UDP";
+        case 58:
+            return "ICMPv6";
+        case 132:
+            return "SCTP";
+        default:
+            return fmt::format("{}", protocol);
+    }
+}
+
+std::string endpoint_text(const IpAddress& address, uint16_t port) {
+    return port == 0 ? to_string(address) : to_string(address, port);
+}
+
+IpAddress tunnel_destination(const Adjacency& adjacency) {
+    // Behind the outer Ethernet header; the destination is the last field of either IP header.
+    constexpr size_t kEthernetBytes = 14;
+    const uint8_t* end = adjacency.outer.data() + kEthernetBytes + adjacency.outer_l3_bytes;
+    if (adjacency.outer_l3_bytes == V6::kMinHeaderBytes) {
+        Ipv6Address address{};
+        std::memcpy(&address, end - sizeof(address), sizeof(address));
+        return address;
+    }
+    Ipv4Address address{};
+    std::memcpy(&address, end - sizeof(address), sizeof(address));
+    return address;
+}
+
+int cpu_of(const WorkerInfo& worker) {
+    if (worker.cpu >= 0) return worker.cpu;
+    std::ifstream stat(fmt::format("/proc/self/task/{}/stat", worker.tid));
+    std::string line;
+    if (!std::getline(stat, line)) return -1;
+    // The thread's name may hold anything; behind its parenthesis come the fields from 3 on, and
+    // `processor` is field 39 (proc(5)).
+    std::istringstream fields(line.substr(line.rfind(')') + 1));
+    constexpr int kBeforeProcessor = 39 - 3;
+    std::string skipped;
+    for (int i = 0; i < kBeforeProcessor; ++i) fields >> skipped;
+    int cpu = -1;
+    return fields >> cpu ? cpu : -1;
+}
+
+std::map<ServiceId, std::string> service_names(const Snapshot& snapshot) {
+    std::map<ServiceId, std::string> names;
+    const auto take = [&names](const auto& frontend) {
+        names.try_emplace(frontend.service, frontend.service_name);
+    };
+    snapshot.v4.frontends.for_each(take);
+    snapshot.v6.frontends.for_each(take);
+    return names;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,99 @@
+// What listings, counters and explanations read: everything that is live on this node.
+//
+// Made by the node for one call, from what it owns; control thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/compile/announcer.h"
+#include "control/config/node_config.h"
+#include "control/kube/store.h"
+#include "control/loadbalancer/allocator.h"
+#include "control/neighbour/mac_table.h"
+#include "control/neighbour/neighbour_table.h"
+#include "lib/border/dataplane.h"
+
+namespace podlane::control {
+
+/// A pod with a port on this node.
+struct AttachedPod {
+    PortId id = kNoPort;
+    std::string pod;  ///< "namespace/name", the port's name too
+    MacAddress mac{};
+    std::vector<IpAddress> addresses;  ///< sorted
+    std::string netns;                 ///< path; empty for a static port
+    std::string ifname;                ///< inside the pod; empty for a static port
+    uint16_t mtu = 0;
+    bool is_static = false;  ///< of the configuration, on a DPDK device
+};
+
+/// By pod.
+using AttachedPods = std::map<std::string, AttachedPod, std::less<>>;
+
+/// What a port had counted before it got its present name: ids are used again, counters go on.
+struct PortTotals {
+    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    uint64_t rx_dropped = 0, tx_dropped = 0;
+};
+using PortBaselines = std::map<PortId, PortTotals>;
+
+struct LiveView {
+    const NodeConfig& config;
+    const ObjectStore& store;
+    Dataplane& dataplane;
+    const Snapshot& snapshot;
+    const NeighbourTable& neighbours;
+    const MacTable& macs;
+    const AttachedPods& pods;
+    const PortBaselines& baselines;
+    const AddressAllocator& addresses;
+    const Announcer& announcer;
+    uint64_t now_ms = 0;
+};
+
+/// Ports by id, to name them. Made once for a call.
+class PortNames {
+  public:
+    explicit PortNames(const Dataplane& dataplane) {
+        for (PortInfo& port : dataplane.ports()) {
+            const PortId id = port.id;
+            ports_.emplace(id, std::move(port));
+        }
+    }
+    /// "" where there is no such port.
+    [[nodiscard]] std::string_view name(PortId id) const {
+        const PortInfo* port = find(id);
+        return port != nullptr ? std::string_view(port->name) : std::string_view();
+    }
+    [[nodiscard]] const PortInfo* find(PortId id) const {
+        const auto at = ports_.find(id);
+        return at != ports_.end() ? &at->second : nullptr;
+    }
+    [[nodiscard]] const PortInfo* find(std::string_view port_name) const {
+        for (const auto& [id, port] : ports_) {
+            if (port.name == port_name) return &port;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] const std::map<PortId, PortInfo>& all() const noexcept { return ports_; }
+
+  private:
+    std::map<PortId, PortInfo> ports_;
+};
+
+/// "TCP", "UDP", "SCTP", "ICMP", "ICMPv6", or the number.
+[[nodiscard]] std::string protocol_text(uint8_t protocol);
+/// "10.0.0.1:80"; the address alone when `port` (host order) is 0.
+[[nodiscard]] std::string endpoint_text(const IpAddress& address, uint16_t port);
+/// The destination of a tunnel adjacency's outer header; the adjacency must be one.
+[[nodiscard]] IpAddress tunnel_destination(const Adjacency& adjacency);
+/// The CPU that a worker is bound to, or where it ran last when it is bound to none; -1: not known.
+[[nodiscard]] int cpu_of(const WorkerInfo& worker);
+/// Names of services by ServiceId, "namespace/name", from the snapshot's frontends.
+[[nodiscard]] std::map<ServiceId, std::string> service_names(const Snapshot& snapshot);
+
+}  // namespace podlane::control

@@ -1,0 +1,21 @@
+// Lists as text. fmt::join with g++ 12 at -O3 gives warnings that are none (-Wstringop-overflow).
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace podlane {
+
+/// "a, b, c".
+template <class Range>
+[[nodiscard]] std::string join(const Range& items) {
+    std::string text;
+    for (const auto& item : items) {
+        if (!text.empty()) text += ", ";
+        text += fmt::format("{}", item);
+    }
+    return text;
+}
+
+}  // namespace podlane

@@ -1,0 +1,225 @@
+#include "control/node/explain.h"
+
+#include "control/node/explain_question.h"
+#include "tests/unit/node/node_fixture.h"
+
+namespace podlane::control {
+namespace {
+
+class Explain : public NodeFixture {
+  protected:
+    Explain() {
+        start();
+        add_pod("default/web", {"10.244.1.10", "fd00:10:244:1::a"});
+        add_pod("default/client", {"10.244.1.20", "fd00:10:244:1::14"});
+        apply(kNodeB);
+        resolve("192.168.50.2");
+        resolve("192.168.50.254");
+    }
+    void resolve(const std::string& peer) {
+        Event seen = event(EventKind::kNeighbourSeen, peer, kPeerMac);
+        seen.solicited = true;
+        deliver(seen);
+    }
+    Json explain(const std::string& from, const std::string& to, const std::string& protocol = "",
+                 std::optional<uint16_t> port = std::nullopt) {
+        return ok(node_->explain({from, to, protocol, port}));
+    }
+    static Json step(const Json& answer, const std::string& stage) {
+        for (const Json& one : answer.at("steps")) {
+            if (one.at("stage") == stage) return one;
+        }
+        ADD_FAILURE() << "no step " << stage << " in " << answer.dump(2);
+        return Json{{"what", ""}, {"why", ""}};
+    }
+    static bool has(const Json& text, const std::string& part) {
+        return text.get<std::string>().find(part) != std::string::npos;
+    }
+};
+
+TEST_F(Explain, PodsOfOneSubnetAreBridged) {
+    const Json answer = explain("default/client", "10.244.1.10:8080");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_EQ(answer.at("outPort"), "default/web");
+    EXPECT_TRUE(has(step(answer, "rx").at("what"), "default/client"));
+    EXPECT_TRUE(has(step(answer, "bridge").at("what"), "default/web"));
+    EXPECT_EQ(answer.at("steps").size(), 2u);
+    EXPECT_FALSE(answer.contains("drop"));
+}
+
+TEST_F(Explain, PoliciesAreNamedOnTheBridgeAndOnTheWayToAService) {
+    apply(kWebService);
+    apply(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: shut}\n"
+        "spec: {podSelector: {}}\n");
+    const Json bridged = explain("default/client", "10.244.1.10:8080");
+    EXPECT_EQ(bridged.at("verdict"), "drop");
+    EXPECT_EQ(bridged.at("drop"), "policy_ingress");
+    EXPECT_FALSE(bridged.contains("outPort"));
+    EXPECT_TRUE(has(step(bridged, "policy").at("why"), "ingress of default/web"));
+    EXPECT_TRUE(has(step(bridged, "policy").at("why"), "default/shut"));
+    apply(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\n"
+        "spec: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 443}]}]}\n");
+    const Json routed = explain("default/client", "10.96.0.10:80");
+    EXPECT_EQ(routed.at("drop"), "policy_egress");
+    EXPECT_TRUE(has(step(routed, "policy").at("why"), "egress of default/client"));
+    const Json allowed = explain("default/client", "192.168.50.2:443");
+    EXPECT_EQ(allowed.at("verdict"), "forward");
+    EXPECT_TRUE(has(step(allowed, "policy").at("why"), "policy default/out allows it"));
+}
+
+TEST_F(Explain, AnAddressWithoutPodIsNotAnswered) {
+    const Json answer = explain("default/client", "10.244.1.99:80");
+    EXPECT_EQ(answer.at("verdict"), "drop");
+    EXPECT_EQ(answer.at("drop"), "arp_unanswered");
+    EXPECT_EQ(explain("default/client", "[fd00:10:244:1::99]:80").at("drop"), "nd_unanswered");
+}
+
+TEST_F(Explain, AClusterIpGoesToAnEndpoint) {
+    apply(kWebService);
+    const Json answer = explain("default/client", "10.96.0.10:80");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_EQ(answer.at("service"), "default/web");
+    const std::string to = answer.at("translatedTo");
+    EXPECT_TRUE(to == "10.244.1.10:8080" || to == "10.244.2.10:8080") << to;
+    EXPECT_TRUE(has(step(answer, "service").at("what"), to));
+    EXPECT_TRUE(has(step(answer, "reply").at("what"), "10.96.0.10:80"));
+}
+
+TEST_F(Explain, TheSourcePortDecidesAndTheAnswerStaysTheSame) {
+    apply(kWebService);
+    std::set<std::string> endpoints;
+    for (uint16_t port = 40000; port < 40050; ++port) {
+        const Json answer = explain("default/client", "10.96.0.10:80", "tcp", port);
+        EXPECT_EQ(answer, explain("default/client", "10.96.0.10:80", "tcp", port));
+        endpoints.insert(answer.at("translatedTo"));
+    }
+    EXPECT_EQ(endpoints.size(), 2u);
+}
+
+TEST_F(Explain, AnotherNodesPodIsReachedThroughTheTunnel) {
+    const Json answer = explain("default/client", "10.244.2.10:80");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_EQ(answer.at("tunnel"), "vxlan to 192.168.50.2");
+    EXPECT_EQ(answer.at("outPort"), "uplink0");
+    EXPECT_TRUE(has(step(answer, "route").at("why"), "node-b"));
+    EXPECT_TRUE(has(step(answer, "encap").at("why"), "VNI 1"));
+    EXPECT_TRUE(has(step(answer, "tx").at("why"), "1450"));
+}
+
+TEST_F(Explain, OutsideIsMasqueraded) {
+    const Json answer = explain("default/client", "203.0.113.7:443");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_EQ(answer.at("translatedFrom"), "192.168.50.1");
+    EXPECT_TRUE(has(step(answer, "masquerade").at("why"), "leaves the cluster"));
+}
+
+TEST_F(Explain, AnOutsideClientComesToANodePort) {
+    apply(kWebService);
+    const Json answer = explain("port:uplink0", "192.168.50.1:30080");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_EQ(answer.at("service"), "default/web");
+    EXPECT_TRUE(has(step(answer, "rx").at("why"), "any client outside"));
+    EXPECT_TRUE(answer.contains("translatedFrom"));
+    EXPECT_EQ(explain("192.168.50.77", "192.168.50.1:30080").at("service"), "default/web");
+}
+
+TEST_F(Explain, TheNodesOwnAddressGoesToTheKernel) {
+    const Json answer = explain("default/client", "192.168.50.1:22");
+    EXPECT_EQ(answer.at("verdict"), "host");
+    EXPECT_EQ(answer.at("outPort"), "podlane0");
+}
+
+TEST_F(Explain, TheKernelsOwnPacketsComeFromTheHostPort) {
+    const Json answer = explain("port:podlane0", "10.244.1.10:80");
+    EXPECT_TRUE(has(step(answer, "rx").at("what"), "podlane0"));
+    EXPECT_EQ(answer.at("outPort"), "default/web");
+    EXPECT_EQ(explain("192.168.50.1", "10.244.1.10:80").at("outPort"), "default/web");
+}
+
+TEST_F(Explain, ThePodGatewayAnswersItself) {
+    EXPECT_EQ(explain("default/client", "10.244.1.1", "icmp").at("verdict"), "reply");
+}
+
+TEST_F(Explain, RejectsAndDropsNameTheirReason) {
+    apply(kWebService);
+    Json answer = explain("default/client", "10.96.0.10:81");
+    EXPECT_EQ(answer.at("verdict"), "reject");
+    EXPECT_EQ(answer.at("drop"), "service_undefined_port");
+    answer = explain("default/client", "10.96.0.99:80");
+    EXPECT_EQ(answer.at("verdict"), "drop");
+    EXPECT_EQ(answer.at("drop"), "service_unallocated");
+    EXPECT_FALSE(answer.contains("outPort"));
+}
+
+TEST_F(Explain, ASilentNextHopIsNamed) {
+    dataplane_.commands.clear();
+    deliver(event(EventKind::kNeighbourNeeded, "192.168.50.77"));
+    pass(2000);
+    const Json answer = explain("default/client", "192.168.50.77:80");
+    EXPECT_EQ(answer.at("verdict"), "reject");
+    EXPECT_EQ(answer.at("drop"), "neighbour_unreachable");
+}
+
+TEST_F(Explain, AnUnknownNeighbourIsAskedForFirst) {
+    const Json answer = explain("default/client", "192.168.50.78:80");
+    EXPECT_EQ(answer.at("verdict"), "forward");
+    EXPECT_TRUE(has(step(answer, "neighbour").at("why"), "192.168.50.78"));
+}
+
+TEST_F(Explain, AConnectionThatExistsHasTheLastWord) {
+    apply(kWebService);
+    FlowInfo flow;
+    flow.protocol = 6;
+    flow.src = flow.reply_dst = address("10.244.1.20");
+    flow.src_port = flow.reply_dst_port = 41000;
+    flow.dst = address("10.96.0.10");
+    flow.dst_port = 80;
+    flow.reply_src = address("10.244.1.77");
+    flow.reply_src_port = 8080;
+    flow.state = "ESTABLISHED";
+    dataplane_.flows = {flow};
+    const Json answer = explain("default/client", "10.96.0.10:80", "tcp", 41000);
+    EXPECT_TRUE(has(step(answer, "flow").at("what"), "10.244.1.77:8080"));
+    EXPECT_EQ(answer.at("translatedTo"), "10.244.1.77:8080");
+    const Json other = explain("default/client", "10.96.0.10:80", "tcp", 41001);
+    EXPECT_NE(other.at("translatedTo"), "10.244.1.77:8080");
+    const Json any = explain("default/client", "10.96.0.10:80");
+    EXPECT_TRUE(has(step(any, "flow").at("what"), "41000"));
+}
+
+TEST_F(Explain, APodOfAnotherNodeIsFoundByItsObject) {
+    apply(R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: far, namespace: default}
+spec: {nodeName: node-b}
+status: {phase: Running, podIP: 10.244.2.33}
+)");
+    const Json answer = explain("default/far", "10.244.1.10:80");
+    EXPECT_TRUE(has(step(answer, "rx").at("what"), "out of the tunnel"));
+    EXPECT_TRUE(has(step(answer, "rx").at("why"), "node-b"));
+    EXPECT_EQ(answer.at("outPort"), "default/web");
+}
+
+TEST_F(Explain, QuestionsWithoutSenseAreRefused) {
+    const auto refused = [&](const ExplainRequest& request) {
+        const RpcFailure why = failure(node_->explain(request));
+        EXPECT_EQ(why.code, rpc_code::kBadParams);
+        return why.message;
+    };
+    EXPECT_TRUE(has(refused({"default/client", "10.96.0.10", "", {}}), "port"));
+    EXPECT_TRUE(has(refused({"default/client", "10.96.0.10:0", "", {}}), "10.96.0.10:0"));
+    EXPECT_TRUE(has(refused({"default/client", "10.96.0.10:99999", "", {}}), "99999"));
+    EXPECT_TRUE(has(refused({"default/client", "[fd00::1:80", "", {}}), "ADDRESS:PORT"));
+    EXPECT_TRUE(has(refused({"default/client", "10.96.0.10:80", "gre", {}}), "gre"));
+    EXPECT_TRUE(has(refused({"default/client", "10.96.0.10:80", "icmp", {}}), "ICMP"));
+    EXPECT_TRUE(has(refused({"default/nobody", "10.96.0.10:80", "", {}}), "default/nobody"));
+    EXPECT_TRUE(has(refused({"port:nothing", "10.96.0.10:80", "", {}}), "nothing"));
+    EXPECT_TRUE(has(refused({"fd00::1", "10.96.0.10:80", "", {}}), "families"));
+    EXPECT_TRUE(has(refused({"client", "10.96.0.10:80", "", {}}), "NAMESPACE/POD"));
+}
+
+}  // namespace
+}  // namespace podlane::control

@@ -1,0 +1,69 @@
+// The parts that stand alone: names of pods, devices of uplinks, files of objects.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "control/node/object_files.h"
+#include "control/node/pod_names.h"
+#include "control/node/uplink_device.h"
+
+namespace podlane::control {
+namespace {
+
+TEST(PodNames, FollowKubernetesSpelling) {
+    EXPECT_TRUE(is_pod_name("default/web-0"));
+    EXPECT_TRUE(is_pod_name("kube-system/a.b.c"));
+    for (const char* wrong : {"web", "/web", "default/", "a/b/c", "Default/web", "a.b/web",
+                              "default/-web", "default/web-", "default/we b", "default/a..b"}) {
+        EXPECT_FALSE(is_pod_name(wrong)) << wrong;
+    }
+    EXPECT_FALSE(is_pod_name("default/" + std::string(254, 'a')));
+    EXPECT_FALSE(is_pod_name(std::string(64, 'a') + "/web"));
+}
+
+TEST(PodNames, InterfaceNamesAreTheKernels) {
+    EXPECT_TRUE(is_interface_name("eth0"));
+    EXPECT_TRUE(is_interface_name("fifteen-letters"));
+    for (const char* wrong : {"", ".", "..", "a/b", "a b", "a:b", "sixteen-letters-"}) {
+        EXPECT_FALSE(is_interface_name(wrong)) << wrong;
+    }
+}
+
+TEST(PodNames, MacsAreLocalUnicastStableAndDifferent) {
+    std::set<MacAddress> seen;
+    for (int i = 0; i < 1000; ++i) {
+        const std::string pod = "default/web-" + std::to_string(i);
+        const MacAddress mac = derive_pod_mac("node-a", pod, 0);
+        EXPECT_EQ(mac.bytes[0] & 3, 2);
+        EXPECT_EQ(mac, derive_pod_mac("node-a", pod, 0));
+        EXPECT_NE(mac, derive_pod_mac("node-b", pod, 0));
+        EXPECT_NE(mac, derive_pod_mac("node-a", pod, 1));
+        seen.insert(mac);
+    }
+    EXPECT_EQ(seen.size(), 1000u);
+}
+
+TEST(UplinkDevice, SharedInterfacesAreFound) {
+    const auto shared = [](const char* name, const char* arguments) {
+        return shared_kernel_interface({DeviceKind::kVdev, name, arguments});
+    };
+    const auto packet = shared("net_af_packet0", "qpairs=2,iface=eth1");
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->ifname, "eth1");
+    EXPECT_EQ(packet->use, KernelInterfaceUse::kPacketSocket);
+    EXPECT_EQ(shared("net_af_xdp0", "iface=eth1")->use, KernelInterfaceUse::kXdpSocket);
+    EXPECT_FALSE(shared("net_tap0", "iface=tap0"));
+    EXPECT_FALSE(shared("net_af_packet0", "qpairs=2"));
+    EXPECT_FALSE(shared_kernel_interface({DeviceKind::kPci, "0000:3b:00.0", "iface=eth1"}));
+}
+
+TEST(ObjectFiles, AMissingFileIsNamed) {
+    const auto parsed = parse_object_files({"/no/such.yml"});
+    ASSERT_FALSE(parsed.ok());
+    EXPECT_NE(parsed.error().message.find("/no/such.yml"), std::string::npos);
+    EXPECT_TRUE(parse_object_files({}).ok());
+}
+
+}  // namespace
+}  // namespace podlane::control
