@@ -17,4 +17,5 @@ sed -E 's/-fpch-preprocess -include [a-z_]+\.hpp//; s/-Wno-restrict//' \
 files=$(git diff --name-only --diff-filter=d "$base" -- 'lib/*.cc' 'dataplane/*.cc' 'control/*.cc')
 [ -n "$files" ] || { echo "tidy: nothing to check"; exit 0; }
 echo "tidy: $(echo "$files" | wc -l) files that differ from $(git rev-parse --short "$base")"
-echo "$files" | xargs -P "$(nproc)" -n 1 clang-tidy -p "$database" --quiet --extra-arg=-Wno-unknown-warning-option
+echo "$files" | xargs -P "$(nproc)" -n 1 \
+    clang-tidy -p "$database" --quiet --extra-arg=-Wno-unknown-warning-option
