@@ -49,6 +49,7 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
         pod.addresses.emplace_back(address);
     }
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
+    if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
     if (auto failure = request.params.failure()) return std::move(*failure);
     return node.add_pod(pod);
 }
@@ -115,6 +116,7 @@ void register_methods(RpcMethods& methods, NodeModel& node, const std::string& d
     add_plain_method(methods, "stats", [&node] { return node.stats(); });
     add_plain_method(methods, "drops", [&node] { return node.drops(); });
     add_plain_method(methods, "health", [&node] { return node.health(); });
+    add_plain_method(methods, "node", [&node] { return node.node(); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
     });

@@ -37,6 +37,7 @@ struct PodAddRequest {
     std::string netns;
     std::vector<std::string> addresses;
     std::string ifname = "eth0";
+    std::string mac = {};  ///< empty: one is made
 };
 
 using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
@@ -85,6 +86,8 @@ class NodeModel {
     RpcResult drops();
     RpcResult explain(const ExplainRequest& request);
     RpcResult health();
+    /// What an attacher of pods has to know of this node.
+    RpcResult node() const;
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 
@@ -142,6 +145,8 @@ class NodeModel {
         std::vector<IpAddress> gateways;
     };
     [[nodiscard]] std::variant<PodPlan, RpcFailure> plan_pod(const PodAddRequest& request) const;
+    /// Whether a port has it, or the pods' gateway.
+    [[nodiscard]] bool is_mac_taken(const MacAddress& mac) const;
     [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
     [[nodiscard]] nlohmann::ordered_json pod_json(const AttachedPod& pod) const;
     [[nodiscard]] std::vector<IpAddress> gateways_of(const AttachedPod& pod) const;

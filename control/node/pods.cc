@@ -55,15 +55,16 @@ bool is_edge_of(const IpPrefix& cidr, const IpAddress& address) {
 
 }  // namespace
 
+bool NodeModel::is_mac_taken(const MacAddress& mac) const {
+    return mac == gateway_mac_of(config_) ||
+           std::any_of(pods_.begin(), pods_.end(),
+                       [&](const auto& entry) { return entry.second.mac == mac; });
+}
+
 MacAddress NodeModel::pick_pod_mac(const std::string& pod) const {
-    const auto is_taken = [this](const MacAddress& mac) {
-        return mac == gateway_mac_of(config_) ||
-               std::any_of(pods_.begin(), pods_.end(),
-                           [&](const auto& entry) { return entry.second.mac == mac; });
-    };
     for (unsigned attempt = 0;; ++attempt) {
         const MacAddress mac = derive_pod_mac(config_.node, pod, attempt);
-        if (!is_taken(mac)) return mac;
+        if (!is_mac_taken(mac)) return mac;
     }
 }
 
@@ -114,6 +115,13 @@ std::variant<NodeModel::PodPlan, RpcFailure> NodeModel::plan_pod(
                         request.ifname));
     }
     if (request.netns.empty()) return bad("netns: the path is empty");
+    if (!request.mac.empty()) {
+        const auto mac = parse_mac(request.mac);
+        if (!mac || mac->is_multicast() || mac->is_zero()) {
+            return bad(fmt::format("mac: {} is no MAC address of one interface", request.mac));
+        }
+        plan.pod.mac = *mac;
+    }
     if (request.addresses.empty()) return bad("addresses: a pod needs at least one");
     const std::vector<IpAddress> bridge = config_.pods.gateways();
     for (const std::string& text : request.addresses) {
@@ -150,7 +158,8 @@ RpcResult NodeModel::add_pod(const PodAddRequest& request) {
     if (const auto at = pods_.find(request.pod); at != pods_.end()) {
         const AttachedPod& there = at->second;
         if (there.netns == plan.pod.netns && there.ifname == plan.pod.ifname &&
-            there.addresses == plan.pod.addresses) {
+            there.addresses == plan.pod.addresses &&
+            (plan.pod.mac.is_zero() || there.mac == plan.pod.mac)) {
             return pod_json(there);
         }
         return RpcFailure{
@@ -165,7 +174,12 @@ RpcResult NodeModel::add_pod(const PodAddRequest& request) {
             }
         }
     }
-    plan.pod.mac = pick_pod_mac(request.pod);
+    if (plan.pod.mac.is_zero()) {
+        plan.pod.mac = pick_pod_mac(request.pod);
+    } else if (is_mac_taken(plan.pod.mac)) {
+        return RpcFailure{rpc_code::kConflict,
+                          fmt::format("{} is another port's MAC address", request.mac)};
+    }
     auto tap = taps_.make_pod_tap({.netns_path = plan.pod.netns,
                                    .ifname = plan.pod.ifname,
                                    .mac = plan.pod.mac,

@@ -139,6 +139,16 @@ bool NodeModel::is_serving() const {
     return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
+RpcResult NodeModel::node() const {
+    Json cidrs = Json::array(), gateways = Json::array();
+    for (const IpPrefix& cidr : config_.pods.cidrs) cidrs.push_back(to_string(cidr));
+    for (const IpAddress& gateway : config_.pods.gateways()) gateways.push_back(to_string(gateway));
+    return Json{{"node", config_.node},
+                {"podCidrs", std::move(cidrs)},
+                {"gateways", std::move(gateways)},
+                {"mtu", config_.pods.mtu}};
+}
+
 RpcResult NodeModel::health() {
     Json problems = Json::array();
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");

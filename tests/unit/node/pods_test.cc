@@ -48,6 +48,33 @@ TEST_F(Pods, TheSameAgainAnswersWithThePortThatExists) {
     EXPECT_EQ(dataplane_.published.size(), published);
 }
 
+TEST_F(Pods, AMacThatIsAskedForIsGivenOnce) {
+    PodAddRequest request = web();
+    request.mac = "c2:11:22:33:44:55";
+    EXPECT_EQ(ok(node_->add_pod(request)).at("port").at("mac"), request.mac);
+    EXPECT_EQ(ok(node_->add_pod(request)).at("port").at("mac"), request.mac);
+    EXPECT_EQ(to_string(taps_.pods.at(0).mac), request.mac);
+    request.pod = "default/other";
+    request.addresses = {"10.244.1.11"};
+    EXPECT_EQ(refused(request).code, rpc_code::kConflict);
+    for (const char* wrong : {"c2:11", "01:00:5e:00:00:01", "00:00:00:00:00:00"}) {
+        request.mac = wrong;
+        const RpcFailure failure = refused(request);
+        EXPECT_EQ(failure.code, rpc_code::kBadParams);
+        EXPECT_NE(failure.message.find(wrong), std::string::npos);
+    }
+    request.mac = to_string(gateway_mac_of(node_->config()));
+    EXPECT_EQ(refused(request).code, rpc_code::kConflict);
+}
+
+TEST_F(Pods, TheNodeTellsAnAttacherItsCidrsAndGateways) {
+    const Json told = ok(node_->node());
+    EXPECT_EQ(told.at("node"), "node-a");
+    EXPECT_EQ(told.at("podCidrs"), (Json{"10.244.1.0/24", "fd00:10:244:1::/64"}));
+    EXPECT_EQ(told.at("gateways"), (Json{"10.244.1.1", "fd00:10:244:1::1"}));
+    EXPECT_EQ(told.at("mtu"), 1450);
+}
+
 TEST_F(Pods, OtherArgumentsForAPodThatExistsAreAConflict) {
     add_pod("default/web", {"10.244.1.10"});
     PodAddRequest other = web();
