@@ -102,6 +102,7 @@ Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
     packet.frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
     packet.in_port = in_port;
     packet.csum = CsumState::kComplete;
+    packet.headers.l3_offset = sizeof(EthernetHeader);  // what encap looks at
     return packet;
 }
 

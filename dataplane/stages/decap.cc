@@ -1,6 +1,7 @@
 #include "dataplane/stages/decap.h"
 
 #include "dataplane/stages/parse.h"
+#include "lib/proto/ecn.h"
 #include "lib/proto/vxlan.h"
 
 namespace podlane::dataplane {
@@ -49,6 +50,7 @@ void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcep
         packet.drop(Drop::kUnknownVni);
         return;
     }
+    const uint8_t ecn = ecn_of(packet.frame + packet.headers.l3_offset);
     // Ethernet padding behind the outer packet must not become part of the inner frame.
     const uint32_t surplus = rte_pktmbuf_pkt_len(packet.mbuf) - packet.headers.l3_end();
     if (surplus > 0) rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(surplus));
@@ -58,7 +60,11 @@ void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcep
     packet.flags |= kFromOverlay;
     parse_packet(ingress, packet);
     const Drop bad = judge_inner(ctx, packet);
-    if (bad != Drop::kNone) packet.drop(bad);
+    if (bad != Drop::kNone) {
+        packet.drop(bad);
+    } else if (!take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) {
+        packet.drop(Drop::kVxlanCongestion);
+    }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "dataplane/checksum_offload.h"
 #include "dataplane/worker_ctx.h"
+#include "lib/proto/ecn.h"
 #include "lib/proto/vxlan.h"
 
 namespace podlane::dataplane {
@@ -73,6 +74,8 @@ inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
     store(udp + offsetof(UdpHeader, src_port), entropy_port(packet.hash));
     store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));
     finish_outer_ip<F>(ctx, outer, adjacency, udp_bytes);
+    if (const uint8_t ecn = ecn_of(packet.frame + packet.headers.l3_offset); ecn != 0) [[unlikely]]
+        set_ecn<F>(outer + sizeof(EthernetHeader), outer_ecn(ecn));
     packet.send_to(adjacency.port);
     return std::same_as<F, V6>;
 }

@@ -2,6 +2,7 @@
 
 #include <rte_prefetch.h>
 
+#include "lib/proto/ecn.h"
 #include "lib/proto/nd.h"
 
 namespace podlane::dataplane {
@@ -143,16 +144,19 @@ namespace {
     }
     const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
     uint32_t outer;
+    uint8_t ecn;
     if (type == be16(kEtherTypeIpv4)) {
         if (!parse_tunnelled<V4>(packet.frame, length, ingress.tunnel, packet.headers))
             return false;
         outer = kPlainOuterBytes<V4>;
+        ecn = ecn_of<V4>(packet.frame + sizeof(EthernetHeader));
     } else {
         if (type != be16(kEtherTypeIpv6) ||
             !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
             return false;
         }
         outer = kPlainOuterBytes<V6>;
+        ecn = ecn_of<V6>(packet.frame + sizeof(EthernetHeader));
     }
     rte_pktmbuf_adj(&mbuf, static_cast<uint16_t>(outer));
     // What the device said of the outer checksum does not hold for the inner one.
@@ -161,6 +165,8 @@ namespace {
     packet.csum = checksum_state(ingress, packet);
     packet.flags |= kFromOverlay | kToRouter;
     packet.verdict = Verdict::kLookUp;
+    if (ecn != 0 && !take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) [[unlikely]]
+        packet.drop(Drop::kVxlanCongestion);
     return true;
 }
 

@@ -49,6 +49,9 @@ namespace podlane {
     X(kUnknownVni, "unknown_vni", "a VXLAN packet with a VNI that this node does not have")       \
     X(kVxlanBadHeader, "vxlan_bad_header", "a VXLAN packet without the I bit or too short")       \
     X(kVxlanBadInner, "vxlan_bad_inner", "the frame inside VXLAN is malformed or is VXLAN again") \
+    X(kVxlanCongestion, "vxlan_congestion",                                                       \
+      "a tunnel packet marked as having met congestion, whose inner packet's sender does not "    \
+      "know of such marks (RFC 6040): a loss is what tells it")                                   \
     X(kVxlanFragment, "vxlan_fragment",                                                           \
       "a tunnel packet in fragments: between the nodes an MTU is below the overlay's")            \
     X(kVxlanNotOurMac, "vxlan_not_our_mac",                                                       \
