@@ -2,7 +2,7 @@
 BUILD ?= build
 export PODLANE_BUILD = $(abspath $(BUILD))
 
-.PHONY: all build deps demo test tidy hooks bench microbench install clean
+.PHONY: all build deps demo test tidy hooks bench microbench deb image install clean
 
 all: build
 
@@ -43,6 +43,15 @@ bench: $(BUILD)/build.ninja
 microbench: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 	meson test -C $(BUILD) --benchmark --verbose
+
+# Debian packages in $(BUILD)/deb, of what is built there.
+deb: $(BUILD)/build.ninja
+	@scripts/deps.sh package
+	@scripts/deb.sh $(abspath $(BUILD))
+
+# The same as an image, $(BUILD)/podlane-image.tar, without a container builder.
+image: deb
+	@scripts/image.py $(abspath $(BUILD))
 
 install: build
 	meson install -C $(BUILD) --no-rebuild

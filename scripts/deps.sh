@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: scripts/deps.sh [build] [test] [demo] [bench] [ovs]
+# Installs the Debian packages that are missing:
+# scripts/deps.sh [build] [test] [demo] [bench] [ovs] [package]
 # (default: the first three). Asks nothing of the network when nothing is missing.
 set -eu
 
@@ -9,11 +10,12 @@ build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format clang-tidy
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nginx-light openssl bind9-dnsutils dnsperf musl-tools
-      containernetworking-plugins crun"
+      containernetworking-plugins crun debhelper fakeroot lintian"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
 ovs="openvswitch-switch-dpdk iproute2 util-linux"
+package="debhelper fakeroot lintian mmdebstrap"
 
 [ $# -gt 0 ] || set -- build test demo
 wanted=
@@ -24,7 +26,8 @@ for purpose in "$@"; do
         demo) wanted="$wanted $demo" ;;
         bench) wanted="$wanted $bench" ;;
         ovs) wanted="$wanted $ovs" ;;
-        *) echo "deps.sh: $purpose is none of build, test, demo, bench, ovs" >&2; exit 2 ;;
+        package) wanted="$wanted $package" ;;
+        *) echo "deps.sh: $purpose is none of build, test, demo, bench, ovs, package" >&2; exit 2 ;;
     esac
 done
 

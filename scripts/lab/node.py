@@ -100,12 +100,12 @@ class Node:
         self.config_path = path
         self.config = None
 
-    def start(self, timeout=30):
-        """Starts podlaned and returns when it says that it is ready."""
+    def start(self, timeout=30, prefix=()):
+        """Starts podlaned, behind the words of `prefix`; returns when it says that it is ready."""
         if self.config:
             with open(self.config_path, "w", encoding="utf-8") as file:
                 json.dump(self.config, file, indent=2)
-        command = [program("podlaned"), "--config", self.config_path]
+        command = [*prefix, program("podlaned"), "--config", self.config_path]
         log = f"/run/lab/{self.name}.log"
         remove_file(log)
         self.daemon = self.namespace.spawn(command, log)
