@@ -1,10 +1,11 @@
 // podlaned: puts the parts together. The only file that sees both control and the dataplane.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -17,6 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
+#include "control/daemon/log_sink.h"
 #include "control/daemon/options.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/version.h"
@@ -27,6 +29,7 @@
 #include "control/node/uplink_device.h"
 #include "control/rpc/client.h"
 #include "dataplane/runtime.h"
+#include "lib/base/printable.h"
 
 namespace {
 
@@ -34,13 +37,15 @@ using namespace podlane;
 using control::NodeConfig;
 
 int fail(const std::string& message) {
-    fmt::print(stderr, "podlaned: {}\n", message);
+    fmt::print(stderr, "podlaned: {}\n", printable(message));
     return 1;
 }
 
 void set_up_log(const std::string& level) {
+    // A log or a client that went away is an error of a call, no reason to end.
+    std::signal(SIGPIPE, SIG_IGN);
     auto log = std::make_shared<spdlog::logger>("podlaned",
-                                                std::make_shared<spdlog::sinks::stderr_sink_mt>());
+                                                std::make_shared<control::LogSink>(STDERR_FILENO));
     log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     log->set_level(spdlog::level::from_str(level));
     log->flush_on(spdlog::level::trace);

@@ -5,6 +5,7 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -20,11 +21,14 @@ Result<void> in_network_namespace(const std::string& path,
                                   const std::function<Result<void>()>& work) {
     if (path.empty()) return work();
 
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // Whatever stands there: opening a FIFO must not wait for its other end.
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd.valid()) {
         return Error{fmt::format("network namespace {}: {}", path, std::strerror(errno))};
     }
-    if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+    struct stat found {};
+    if (::fstat(fd.get(), &found) != 0 || !S_ISREG(found.st_mode) ||
+        ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
         return Error{fmt::format("network namespace {}: this is not a network namespace", path)};
     }
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <algorithm>
 
+#include "lib/base/printable.h"
+
 namespace podlane::control {
 namespace {
 
@@ -22,7 +24,8 @@ const rapidjson::Value* member(const rapidjson::Value& object, std::string_view 
 }  // namespace
 
 RpcFailure rpc_failure(const Error& error, int code) {
-    RpcFailure failure{code, error.message, nullptr};
+    // Messages quote what came in; it must not leave its line.
+    RpcFailure failure{code, printable(error.message), nullptr};
     if (!error.document.empty()) failure.data["document"] = error.document;
     if (error.line > 0) failure.data["line"] = error.line;
     if (!error.path.empty()) failure.data["path"] = error.path;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -28,6 +29,7 @@ using Protocol = boost::asio::local::stream_protocol;
 
 constexpr mode_t kSocketMode = 0660;
 constexpr auto kAcceptRetry = std::chrono::milliseconds(100);  // after EMFILE and the like
+constexpr auto kMemoryLook = std::chrono::milliseconds(200);
 
 Error socket_error(const std::string& path, std::string_view what) {
     return Error{fmt::format("socket {}: {}", path, what)};
@@ -85,7 +87,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
 class RpcServer::Core : public std::enable_shared_from_this<Core> {
   public:
     Core(boost::asio::io_context& io, const RpcMethods& methods, RpcServerOptions options)
-        : methods_(methods), options_(std::move(options)), acceptor_(io), retry_(io) {}
+        : methods_(methods), options_(std::move(options)), acceptor_(io), retry_(io), memory_(io) {}
 
     Result<void> start();
     void stop();
@@ -94,12 +96,16 @@ class RpcServer::Core : public std::enable_shared_from_this<Core> {
   private:
     void accept();
     void welcome(Protocol::socket socket);
+    void make_room();
+    void watch_memory();
+    void drop_client(const std::shared_ptr<RpcSession>& session);
     [[nodiscard]] gid_t socket_group() const;
 
     const RpcMethods& methods_;
     const RpcServerOptions options_;
     Protocol::acceptor acceptor_;
     boost::asio::steady_timer retry_;
+    boost::asio::steady_timer memory_;
     std::list<std::shared_ptr<RpcSession>> sessions_;
     bool is_accepting_ = false;
     dev_t device_ = 0;  // of the socket file, so that stop() removes no other
@@ -143,6 +149,7 @@ Result<void> RpcServer::Core::start() {
     acceptor_.assign(Protocol(), listener.release(), error);
     if (error) return socket_error(path, error.message());
     accept();
+    watch_memory();
     return {};
 }
 
@@ -151,6 +158,7 @@ void RpcServer::Core::stop() {
     error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
+    memory_.cancel();
     for (const auto& session : std::exchange(sessions_, {})) session->close();
     struct stat found {};
     if (::lstat(options_.path.c_str(), &found) == 0 && found.st_dev == device_ &&
@@ -160,7 +168,7 @@ void RpcServer::Core::stop() {
 }
 
 void RpcServer::Core::accept() {
-    if (is_accepting_ || !acceptor_.is_open() || sessions_.size() >= options_.max_clients) return;
+    if (is_accepting_ || !acceptor_.is_open()) return;
     is_accepting_ = true;
     acceptor_.async_accept(
         [self = shared_from_this()](const error_code& error, Protocol::socket socket) {
@@ -178,7 +186,44 @@ void RpcServer::Core::accept() {
         });
 }
 
+/// The client that has been idle for the longest time makes room for the next: clients that ask
+/// nothing cannot keep an operator out. If all are busy, the one that was active longest ago goes.
+void RpcServer::Core::make_room() {
+    while (sessions_.size() >= options_.max_clients) {
+        const auto& longest =
+            *std::min_element(sessions_.begin(), sessions_.end(), [](const auto& a, const auto& b) {
+                if (a->is_idle() != b->is_idle()) return a->is_idle();
+                return a->last_active() < b->last_active();
+            });
+        drop_client(longest);
+    }
+}
+
+/// Looks now and then at what all clients hold; the largest goes while it is too much.
+void RpcServer::Core::watch_memory() {
+    memory_.expires_after(kMemoryLook);
+    memory_.async_wait([self = shared_from_this()](const error_code& stopped) {
+        if (stopped || !self->acceptor_.is_open()) return;
+        size_t held = 0;
+        for (const auto& each : self->sessions_) held += each->held_bytes();
+        while (held > self->options_.max_held_bytes) {
+            const auto largest = *std::max_element(
+                self->sessions_.begin(), self->sessions_.end(),
+                [](const auto& a, const auto& b) { return a->held_bytes() < b->held_bytes(); });
+            held -= largest->held_bytes();
+            self->drop_client(largest);
+        }
+        self->watch_memory();
+    });
+}
+
+void RpcServer::Core::drop_client(const std::shared_ptr<RpcSession>& session) {
+    session->close();
+    sessions_.remove(std::shared_ptr<RpcSession>(session));
+}
+
 void RpcServer::Core::welcome(Protocol::socket socket) {
+    make_room();
     ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     const auto who = peer_credentials(socket.native_handle());
     const auto place = sessions_.emplace(sessions_.end());

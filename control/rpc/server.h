@@ -22,7 +22,11 @@ struct RpcServerOptions {
     size_t max_message_bytes = kMaxMessageBytes;  ///< longest request
     size_t max_unread_bytes = size_t{4}
                               << 20;  ///< replies waiting for a client before it must read
-    size_t max_clients = 512;         ///< further ones wait to be accepted
+    /// One more, and the client goes that has been idle for the longest time.
+    size_t max_clients = 512;
+    /// Held for all clients together: requests that are not whole, replies that are not read. Above
+    /// it the client goes that holds the most.
+    size_t max_held_bytes = size_t{1} << 30;
 };
 
 /// Listens, reads, dispatches, replies.

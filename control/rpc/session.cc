@@ -54,6 +54,7 @@ void RpcSession::pump() {
     }
     if (!message && has_ended_) message = framing_.rest();
     if (message) {
+        last_active_ = std::chrono::steady_clock::now();
         if (auto text = methods_.answer(*message, peer_)) reply(std::move(*text));
         pump_later();
     } else if (!has_ended_) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -28,6 +29,19 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
     void refuse(const RpcFailure& failure);
     void close();
 
+    /// Nothing was asked and nothing is owed: the client only holds its place.
+    [[nodiscard]] bool is_idle() const noexcept {
+        return !is_pump_due_ && in_flight_.empty() && queued_.empty();
+    }
+    /// When the last message was answered, or the client came.
+    [[nodiscard]] std::chrono::steady_clock::time_point last_active() const noexcept {
+        return last_active_;
+    }
+    /// Bytes held for this client: of requests that are not whole yet, and of unread replies.
+    [[nodiscard]] size_t held_bytes() const noexcept {
+        return framing_.held_bytes() + unread_bytes();
+    }
+
   private:
     void pump();
     void pump_later();
@@ -47,6 +61,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
     std::function<void()> on_closed_;
     std::string queued_;     // replies behind those in flight
     std::string in_flight_;  // being written; not empty while a write is pending
+    std::chrono::steady_clock::time_point last_active_ = std::chrono::steady_clock::now();
     bool is_reading_ = false;
     bool is_pump_due_ = false;
     bool has_ended_ = false;   // the client sends nothing more

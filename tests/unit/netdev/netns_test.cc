@@ -1,6 +1,7 @@
 #include "control/netdev/netns.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
@@ -52,6 +53,16 @@ TEST_F(Netns, APathThatIsNoNetworkNamespaceIsNamed) {
         ASSERT_FALSE(done.ok()) << path;
         EXPECT_NE(done.error().message.find(path), std::string::npos) << done.error().message;
     }
+}
+
+TEST_F(Netns, AFifoIsRefusedAndNotWaitedFor) {
+    const std::string path = ::testing::TempDir() + "podlane-netns-fifo";
+    ::unlink(path.c_str());
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const auto done = in_network_namespace(path, [] { return Result<void>(); });
+    ::unlink(path.c_str());
+    ASSERT_FALSE(done.ok());
+    EXPECT_NE(done.error().message.find("not a network namespace"), std::string::npos);
 }
 
 TEST_F(Netns, ANewOneIsEmptyAndLivesAsLongAsItIsHeld) {

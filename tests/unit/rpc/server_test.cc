@@ -157,17 +157,30 @@ TEST_F(RpcServerTest, HundredsOfClientsAreServed) {
     EXPECT_EQ(client_count(), 300U);
 }
 
-TEST_F(RpcServerTest, ClientsBeyondTheMostAreServedWhenOthersLeave) {
+TEST_F(RpcServerTest, IdleClientsKeepNobodyOut) {
     start({.max_clients = 2});
-    std::vector<RpcClient> first;
-    first.push_back(connect());
-    first.push_back(connect());
-    for (auto& client : first) ASSERT_TRUE(client.call("count").ok());
+    auto first = connect();
+    ASSERT_TRUE(first.call("count").ok());
+    auto second = connect();
+    ASSERT_TRUE(second.call("count").ok());
+    ASSERT_TRUE(first.call("count").ok());
     auto third = connect();
-    ASSERT_TRUE(third.send_line(request(3, "count")).ok());
+    EXPECT_TRUE(third.call("count").ok());
     EXPECT_EQ(client_count(), 2U);
-    first.clear();
-    EXPECT_TRUE(third.receive_line().ok());
+    EXPECT_FALSE(second.call("count").ok()) << "it was idle for the longest time";
+    EXPECT_TRUE(first.call("count").ok());
+}
+
+TEST_F(RpcServerTest, UnfinishedRequestsOfAllClientsTogetherAreBounded) {
+    start({.max_held_bytes = 3'000'000});
+    auto small = connect();
+    ASSERT_TRUE(small.send_bytes(std::string(100'000, 'x')).ok());
+    auto large = connect();
+    ASSERT_TRUE(large.send_bytes(std::string(5'000'000, 'x')).ok());
+    EXPECT_FALSE(large.receive_line().ok()) << "the largest one goes";
+    EXPECT_TRUE(connect().call("count").ok());
+    ASSERT_TRUE(small.send_line("").ok());
+    EXPECT_TRUE(small.receive_line().ok()) << "the small one stays";
 }
 
 TEST_F(RpcServerTest, ALargeDocumentArrivesWhole) {

@@ -1,0 +1,40 @@
+// Where podlaned's log goes: its standard error, which must never hold it up.
+//
+// A log reader may be slow, stop reading, or be gone. A line for which there is no room is lost and
+// counted, and the next line that fits says how many were. Whatever a message quotes stays in its
+// line: control characters are escaped.
+#pragma once
+
+#include <spdlog/sinks/base_sink.h>
+
+#include <cstdint>
+#include <mutex>
+
+namespace podlane::control {
+
+/// Threads: any; one mutex, under which nothing waits.
+class LogSink : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    /// The longest line, its end included; longer ones are cut. A pipe takes as much at once or not
+    /// at all (PIPE_BUF).
+    static constexpr size_t kMostLineBytes = 4096;
+
+    /// `fd` stays open and the caller's. SIGPIPE must be ignored.
+    explicit LogSink(int fd) noexcept : fd_(fd) {}
+
+    /// Lines lost since the start.
+    [[nodiscard]] uint64_t lost();
+
+  protected:
+    void sink_it_(const spdlog::details::log_msg& message) override;
+    void flush_() override {}
+
+  private:
+    bool write_line(std::string_view line);
+
+    const int fd_;
+    uint64_t lost_ = 0;    // guarded by the base's mutex, as all below
+    uint64_t untold_ = 0;  // of them, those that no line has told of
+};
+
+}  // namespace podlane::control
