@@ -1,95 +1,80 @@
 #include "control/cli/commands.h"
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+
+#include "control/options/help.h"
 
 namespace podlane::control {
 namespace {
 
-constexpr std::string_view kFilesDetails =
-    "FILE is a file or a folder (its *.yaml, *.yml and *.json files, in the order of their "
-    "names),\n"
-    "or - for standard input; several may follow one -f.\n";
-
-constexpr auto kCommands = std::to_array<CliCommandInfo>({
-    {CliCommand::kApply, "apply", "-f FILE...", "add or change objects; all or nothing",
-     "Example: podlanectl apply -f configs/demo/ -f extra.yml", true},
-    {CliCommand::kDelete, "delete", "-f FILE... | KIND NAMESPACE/NAME", "remove objects",
-     "Examples: podlanectl delete -f web.yml\n"
-     "          podlanectl delete service default/web",
-     true, 0, 2},
-    {CliCommand::kReplace, "replace", "-f FILE...",
-     "make the set of objects exactly this; what is absent goes",
-     "Example: kubectl get svc,endpointslices -A -o json | podlanectl replace -f -", true},
-    {CliCommand::kValidate, "validate", "-f FILE...", "check objects; change nothing",
-     "Example: podlanectl validate -f web.yml", true},
-    {CliCommand::kDiff, "diff", "-f FILE...", "show what apply would change; change nothing",
-     "Example: podlanectl diff -f web.yml", true},
-    {CliCommand::kGet, "get", "KIND [NAME]", "list objects or live state",
-     "Objects: nodes pods services endpointslices endpoints networkpolicies namespaces ingresses\n"
-     "ingressclasses secrets; NAME is NAMESPACE/NAME (or NAME alone for nodes, namespaces and\n"
-     "ingressclasses), or NAMESPACE/ for all of a namespace. Live state: ports neighbors fdb\n"
-     "routes flows workers frontends addresses; NAME is a port, an address, a MAC address, a\n"
-     "prefix, a Service's NAMESPACE/NAME.\n"
-     "Examples: podlanectl get services -o wide\n"
-     "          podlanectl get frontends default/web -o json",
-     false, 1, 2},
-    {CliCommand::kPodAdd, "pod add", "NAMESPACE/NAME --netns PATH --address IP...",
-     "make a pod's port in its network namespace",
-     "Example: podlanectl pod add default/web --netns /run/netns/web --address 10.244.1.10", false,
-     1, 1},
-    {CliCommand::kPodDel, "pod del", "NAMESPACE/NAME",
-     "remove a pod's port, with its neighbours and flows",
-     "Example: podlanectl pod del default/web", false, 1, 1},
-    {CliCommand::kStats, "stats", "[--watch]", "counters by port, worker and service",
-     "Example: podlanectl stats --watch"},
-    {CliCommand::kDrops, "drops", "", "lost packets by reason, with help",
-     "Shows the reasons that have occurred; -o wide shows all.\n"
-     "Example: podlanectl drops"},
-    {CliCommand::kExplain, "explain", "--from NAMESPACE/POD|IP|port:NAME --to IP:PORT",
-     "what would happen to a packet, step by step, and why",
-     "Changes nothing and sends nothing.\n"
-     "Example: podlanectl explain --from default/web --to 10.96.0.10:3306"},
-    {CliCommand::kIngressConfig, "ingress config", "--out DIR",
-     "write nginx's configuration for the Ingresses, test it and reload",
-     "Example: podlanectl ingress config --out /etc/podlane/ingress --watch \\\n"
-     "             --reload-pid /etc/podlane/ingress/nginx.pid"},
-    {CliCommand::kIngressStatus, "ingress status", "NAMESPACE/SERVICE",
-     "print the Ingresses' status, with the addresses of the Service before the proxy",
-     "Example: podlanectl ingress status ingress/proxy", false, 1, 1},
-    {CliCommand::kResolve, "resolve", "NAME [--type TYPE]",
-     "what the cluster's DNS server answers, from the live generation",
-     "NAME is whole, without search domains. Names outside of the cluster are not asked for.\n"
-     "Examples: podlanectl resolve web.default.svc.cluster.local\n"
-     "          podlanectl resolve _http._tcp.web.default.svc.cluster.local --type SRV",
-     false, 1, 1},
-    {CliCommand::kHealth, "health", "", "whether podlaned is well, and what is wrong if not",
-     "Example: podlanectl health"},
-    {CliCommand::kVersion, "version", "", "versions of podlanectl, podlaned and DPDK",
-     "Example: podlanectl version"},
+constexpr auto kGlobalOptions = std::to_array<OptionRow>({
+    {"socket", 0, OptionType::kText, "PATH",
+     "podlaned's socket; $PODLANE_SOCKET, or /run/podlane/podlane.sock"},
+    {"output", 'o', OptionType::kWord, "FORMAT",
+     "table (default), wide, json, yaml; get has name, too", kFormats},
+    {"timeout", 0, OptionType::kNumber, "SECONDS",
+     "how long to wait for podlaned (default 10; for changes 300; for health 5)"},
+    {"help", 'h', OptionType::kFlag, "", "this text"},
 });
+
+std::string command_lines(std::string_view prefix) {
+    size_t width = 0;
+    for (const CliCommand* command : cli_commands()) width = std::max(width, command->name.size());
+    std::string text;
+    for (const CliCommand* command : cli_commands()) {
+        if (!command->name.starts_with(prefix)) continue;
+        text += fmt::format("  {:<{}}  {}\n", command->name, width, command->summary);
+    }
+    return text;
+}
 
 }  // namespace
 
-std::span<const CliCommandInfo> cli_commands() noexcept {
-    return kCommands;
+const std::vector<const CliCommand*>& cli_commands() {
+    static const std::vector<const CliCommand*> kAll = [] {
+        std::vector<const CliCommand*> all;
+        for (const auto part :
+             {change_commands(), get_commands(), pod_commands(), counter_commands(),
+              explain_commands(), ingress_commands(), node_commands()}) {
+            for (const CliCommand& command : part) all.push_back(&command);
+        }
+        return all;
+    }();
+    return kAll;
+}
+
+const CliCommand* find_command(std::string_view name) {
+    const auto& all = cli_commands();
+    const auto found = std::ranges::find(all, name, &CliCommand::name);
+    return found == all.end() ? nullptr : *found;
+}
+
+std::span<const OptionRow> global_options() noexcept {
+    return kGlobalOptions;
 }
 
 std::string general_help() {
-    std::string text = "Usage: podlanectl [--socket PATH] [-o table|wide|json|yaml] COMMAND\n\n";
-    size_t width = 0;
-    for (const CliCommandInfo& command : kCommands) width = std::max(width, command.name.size());
-    for (const CliCommandInfo& command : kCommands) {
-        text += fmt::format("  {:<{}}  {}\n", command.name, width, command.summary);
-    }
-    return text + "\n\"podlanectl COMMAND --help\" tells more about a command.\n\n";
+    return "Usage: podlanectl [OPTION...] COMMAND\n\nCommands:\n" + command_lines("") +
+           "\nOptions of all commands:\n" + options_help(kGlobalOptions) +
+           "\n\"podlanectl COMMAND --help\" tells more about a command.\n";
 }
 
-std::string command_help(const CliCommandInfo& command) {
-    return fmt::format("Usage: podlanectl {}{}{} [OPTION...]\n\n{}.\n{}{}\n\n", command.name,
-                       command.synopsis.empty() ? "" : " ", command.synopsis, command.summary,
-                       command.takes_files ? kFilesDetails : "", command.details);
+std::string group_help(std::string_view word) {
+    return fmt::format("Usage: podlanectl {} COMMAND\n\nCommands:\n{}\n", word,
+                       command_lines(fmt::format("{} ", word)));
+}
+
+std::string command_help(const CliCommand& command) {
+    std::string text = fmt::format("Usage: podlanectl {}{}{} [OPTION...]\n\n", command.name,
+                                   command.synopsis.empty() ? "" : " ", command.synopsis);
+    text += wrapped(fmt::format("{}.", command.summary), 0);
+    if (!command.details.empty()) text += '\n' + wrapped(command.details, 0);
+    if (!command.examples.empty()) text += fmt::format("\nExamples:\n{}\n", command.examples);
+    if (!command.options.empty()) text += "\nOptions:\n" + options_help(command.options);
+    return text + "\nOptions of all commands:\n" + options_help(kGlobalOptions);
 }
 
 }  // namespace podlane::control

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string_view>
 #include <utility>
+
+#include "control/kube/manifests.h"
 
 namespace podlane::control {
 namespace {
@@ -39,7 +39,7 @@ bool is_utf8(std::string_view text) {
     return following == 0;
 }
 
-Result<Document> read_stream(std::string name, std::istream& in) {
+Result<TextDocument> read_stream(std::string name, std::istream& in) {
     std::string text;
     char piece[1 << 16];
     while (in.read(piece, sizeof piece) || in.gcount() > 0) {
@@ -47,27 +47,10 @@ Result<Document> read_stream(std::string name, std::istream& in) {
     }
     if (in.bad()) return Error{fmt::format("{}: cannot be read", name)};
     if (!is_utf8(text)) return Error{fmt::format("{}: is not UTF-8 text", name)};
-    return Document{std::move(name), std::move(text)};
+    return TextDocument{std::move(name), std::move(text)};
 }
 
-Result<std::vector<std::string>> files_of(const std::string& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-        const std::string extension = at->path().extension();
-        std::error_code unknown;
-        if ((extension == ".yaml" || extension == ".yml" || extension == ".json") &&
-            at->is_regular_file(unknown)) {
-            names.push_back(at->path());
-        }
-    }
-    if (error) return Error{fmt::format("{}: {}", folder, error.message())};
-    if (names.empty()) return Error{fmt::format("{}: has no *.yaml, *.yml or *.json", folder)};
-    std::ranges::sort(names);
-    return names;
-}
-
-Result<Document> read_file(const std::string& path) {
+Result<TextDocument> read_file(const std::string& path) {
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     if (!file) {
@@ -79,29 +62,29 @@ Result<Document> read_file(const std::string& path) {
 
 }  // namespace
 
-Result<std::vector<Document>> read_documents(const std::vector<std::string>& paths,
-                                             std::istream& in) {
-    std::vector<Document> documents;
-    const auto take = [&documents](Result<Document> read) -> Result<void> {
-        if (!read) return read.error();
-        documents.push_back(std::move(read).value());
-        return {};
-    };
+Result<ReadDocuments> read_documents(const std::vector<std::string>& paths, std::istream& in) {
+    ReadDocuments all;
     for (const std::string& path : paths) {
         std::error_code unknown;
-        if (path == "-") {
-            if (auto taken = take(read_stream("stdin", in)); !taken) return taken.error();
-        } else if (!fs::is_directory(path, unknown)) {
-            if (auto taken = take(read_file(path)); !taken) return taken.error();
-        } else {
-            const auto names = files_of(path);
-            if (!names) return names.error();
-            for (const std::string& name : names.value()) {
-                if (auto taken = take(read_file(name)); !taken) return taken.error();
+        if (path == "-" || !fs::is_directory(path, unknown)) {
+            auto read = path == "-" ? read_stream("stdin", in) : read_file(path);
+            if (!read) return read.error();
+            all.documents.push_back(std::move(read).value());
+            continue;
+        }
+        const auto names = manifests_in(path);
+        if (!names) return names.error();
+        for (const std::string& name : names.value()) {
+            auto read = read_file(name);
+            if (!read) return read.error();
+            if (holds_objects(read->text, name)) {
+                all.documents.push_back(std::move(read).value());
+            } else {
+                all.notices.push_back(no_objects_notice(name));
             }
         }
     }
-    return documents;
+    return all;
 }
 
 }  // namespace podlane::control

@@ -9,14 +9,20 @@
 
 namespace podlane::control {
 
-struct Document {
+/// A text and its name. Not the document tree of control/document, which has the name as well.
+struct TextDocument {
     std::string name;  ///< what errors call it: the path as given, or "stdin"
     std::string text;  ///< UTF-8
 };
 
-/// Reads `paths` in order. A folder gives its *.yaml, *.yml and *.json files in the order of their
-/// names, without its own folders; "-" is `in`. An Error names the path.
-[[nodiscard]] Result<std::vector<Document>> read_documents(const std::vector<std::string>& paths,
-                                                           std::istream& in);
+struct ReadDocuments {
+    std::vector<TextDocument> documents;
+    std::vector<std::string> notices;  ///< files of folders that were passed over, a line each
+};
+
+/// Reads `paths` in order. A folder gives its manifests (control/kube/manifests.h), those that hold
+/// no objects left out with a notice; "-" is `in`. An Error names the path.
+[[nodiscard]] Result<ReadDocuments> read_documents(const std::vector<std::string>& paths,
+                                                   std::istream& in);
 
 }  // namespace podlane::control

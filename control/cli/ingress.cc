@@ -63,14 +63,14 @@ Result<void> run_command(const std::string& command) {
 /// One run of the command; a turn is one look at podlaned.
 class IngressConfig {
   public:
-    IngressConfig(const CliOptions& options, CliEnvironment& environment)
-        : options_(options), environment_(environment) {
-        nginx_.folder = std::filesystem::absolute(options.ingress.folder).lexically_normal();
+    IngressConfig(const Invocation& call, CliEnvironment& environment)
+        : call_(call), environment_(environment) {
+        nginx_.folder = std::filesystem::absolute(call.text("out")).lexically_normal();
         while (nginx_.folder.size() > 1 && nginx_.folder.ends_with('/')) nginx_.folder.pop_back();
-        nginx_.class_name = options.ingress.class_name;
-        nginx_.access_log = options.ingress.access_log;
-        nginx_.http_port = options.ingress.http_port;
-        nginx_.https_port = options.ingress.https_port;
+        nginx_.class_name = ingress_class(call);
+        nginx_.access_log = call.has("access-log") ? call.text("access-log") : "off";
+        nginx_.http_port = static_cast<uint16_t>(call.options.number("http-port").value_or(80));
+        nginx_.https_port = static_cast<uint16_t>(call.options.number("https-port").value_or(443));
         nginx_.ipv6 = ::access("/proc/net/if_inet6", F_OK) == 0;
     }
 
@@ -88,7 +88,7 @@ class IngressConfig {
 
     [[nodiscard]] Result<void> turn() {
         if (!client_) {
-            auto made = RpcClient::connect(options_.socket);
+            auto made = connect(call_);
             if (!made.ok()) return made.error();
             client_.emplace(std::move(made).value());
             generation_.reset();
@@ -121,7 +121,7 @@ class IngressConfig {
         }
         show_warnings(plan.warnings);
         auto changed = write_ingress_folder(nginx_.folder, nginx_config(plan, nginx_),
-                                            plan.key_pairs, nginx_test(options_.ingress.nginx));
+                                            plan.key_pairs, nginx_test(nginx_program()));
         if (!changed.ok()) return changed.error();
         generation_ = reply.at("generation").get<uint64_t>();
         had_ingresses_ = !plan.ingresses.empty();
@@ -140,13 +140,17 @@ class IngressConfig {
     [[nodiscard]] Result<void> reload() {
         if (!reload_is_due_) return {};
         Result<void> done;
-        if (!options_.ingress.reload_pid.empty()) {
-            done = signal_nginx(options_.ingress.reload_pid, options_.ingress.nginx);
-        } else if (!options_.ingress.reload_command.empty()) {
-            done = run_command(options_.ingress.reload_command);
+        if (call_.has("reload-pid")) {
+            done = signal_nginx(call_.text("reload-pid"), nginx_program());
+        } else if (call_.has("reload-command")) {
+            done = run_command(call_.text("reload-command"));
         }
         reload_is_due_ = !done.ok();
         return done;
+    }
+
+    [[nodiscard]] std::string nginx_program() const {
+        return call_.has("nginx") ? call_.text("nginx") : "nginx";
     }
 
     void show_warnings(const std::vector<std::string>& warnings) {
@@ -157,7 +161,7 @@ class IngressConfig {
         shown_warnings_ = warnings;
     }
 
-    const CliOptions& options_;
+    const Invocation& call_;
     CliEnvironment& environment_;
     NginxOptions nginx_;
     std::optional<RpcClient> client_;
@@ -172,19 +176,24 @@ class IngressConfig {
 
 }  // namespace
 
-int run_ingress_config(const CliOptions& options, CliEnvironment& environment) {
-    IngressConfig config(options, environment);
+std::string ingress_class(const Invocation& call) {
+    return call.has("class") ? call.text("class") : "podlane";
+}
+
+int run_ingress_config(const Invocation& call, CliEnvironment& environment) {
+    IngressConfig config(call, environment);
     const auto tell = [&](const Error& error) {
         environment.err << "error: " << printable(error.message) << std::endl;
         return 1;
     };
     if (const auto checked = config.check(); !checked.ok()) return tell(checked.error());
-    if (!options.watch) {
+    if (!call.has("watch")) {
         const auto done = config.turn();
         return done.ok() ? 0 : tell(done.error());
     }
     std::string told;
-    for (uint64_t turn = 0; !options.count || turn < *options.count; ++turn) {
+    const auto count = call.options.number("count");
+    for (uint64_t turn = 0; !count || turn < *count; ++turn) {
         if (turn > 0) environment.pause();
         const auto done = config.turn();
         const std::string wrong = done.ok() ? "" : done.error().message;

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "control/cli/cell.h"
+#include "control/cli/ingress.h"
 #include "control/cli/table.h"
 #include "control/cli/yaml.h"
 #include "control/ingress/plan.h"
@@ -31,10 +32,11 @@ Json addresses_of(const Json& service) {
     return out;
 }
 
-Result<Json> statuses(const CliOptions& options) {
-    auto client = RpcClient::connect(options.socket);
+Result<Json> statuses(const Invocation& call) {
+    auto client = connect(call);
     if (!client.ok()) return client.error();
-    const auto services = client->call("get", Json{{"kind", "services"}, {"name", options.name}});
+    const auto services =
+        client->call("get", Json{{"kind", "services"}, {"name", call.words.front()}});
     if (!services.ok()) return services.error();
     const auto objects = client->call("ingress.objects", Json::object());
     if (!objects.ok()) return objects.error();
@@ -43,7 +45,7 @@ Result<Json> statuses(const CliOptions& options) {
     if (!parsed.ok()) return parsed.error();
     const Json addresses = addresses_of(services->at("items").at(0));
     Json& items = list["items"] = Json::array();
-    const IngressPlan plan = plan_ingresses(parsed->objects, options.ingress.class_name);
+    const IngressPlan plan = plan_ingresses(parsed->objects, ingress_class(call));
     for (const NamespacedName& name : plan.ingresses) {
         items.push_back({{"apiVersion", "networking.k8s.io/v1"},
                          {"kind", "Ingress"},
@@ -55,14 +57,14 @@ Result<Json> statuses(const CliOptions& options) {
 
 }  // namespace
 
-int run_ingress_status(const CliOptions& options, CliEnvironment& environment) {
-    const auto made = statuses(options);
+int run_ingress_status(const Invocation& call, CliEnvironment& environment) {
+    const auto made = statuses(call);
     if (!made.ok()) {
         environment.err << "error: " << printable(made.error().message) << '\n';
         return 1;
     }
-    environment.out << (options.format == OutputFormat::kYaml ? to_yaml(made.value())
-                                                              : made->dump(2) + '\n');
+    environment.out << (call.format == OutputFormat::kYaml ? to_yaml(made.value())
+                                                           : made->dump(2) + '\n');
     return environment.out.good() ? 0 : 1;
 }
 

@@ -1,13 +1,13 @@
 // `podlanectl ingress status`: what an Ingress controller would write into the Ingresses' status.
 #pragma once
 
-#include "control/cli/options.h"
+#include "control/cli/command.h"
 #include "control/cli/run.h"
 
 namespace podlane::control {
 
 /// Prints a List with the status of each Ingress of the class: the addresses of the Service that
 /// stands before the proxy. JSON, or YAML where that is asked for; gives the exit code.
-[[nodiscard]] int run_ingress_status(const CliOptions& options, CliEnvironment& environment);
+[[nodiscard]] int run_ingress_status(const Invocation& call, CliEnvironment& environment);
 
 }  // namespace podlane::control

@@ -1,86 +1,86 @@
 #include "control/cli/kinds.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <numeric>
-#include <utility>
+
+#include "control/document/fields.h"
 
 namespace podlane::control {
 namespace {
 
-constexpr auto kKinds = std::to_array<CliKind>({
-    {"nodes", "node", "no", true, false},
-    {"pods", "pod", "po", true, true},
-    {"services", "service", "svc", true, true},
-    {"endpointslices", "endpointslice", "", true, true},
-    {"endpoints", "endpoint", "ep", true, true},
-    {"networkpolicies", "networkpolicy", "netpol", true, true},
-    {"namespaces", "namespace", "ns", true, false},
-    {"ingresses", "ingress", "ing", true, true},
-    {"ingressclasses", "ingressclass", "", true, false},
-    {"secrets", "secret", "", true, true},
-    {"ports", "port", "", false, false},
-    {"neighbors", "neighbor", "neigh", false, false},
-    {"fdb", "fdb", "", false, false},
-    {"routes", "route", "", false, false},
-    {"flows", "flow", "", false, false},
-    {"workers", "worker", "", false, false},
-    {"frontends", "frontend", "", false, false},
-    {"addresses", "address", "", false, false},
-});
-
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(out, out.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    });
     return out;
 }
 
-// Levenshtein's distance.
-size_t distance(std::string_view a, std::string_view b) {
-    std::vector<size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), size_t{0});
-    for (size_t i = 1; i <= a.size(); ++i) {
-        size_t diagonal = std::exchange(row[0], i);
-        for (size_t j = 1; j <= b.size(); ++j) {
-            const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+std::vector<CliKind> all_kinds() {
+    std::vector<CliKind> kinds;
+    for (size_t i = 0; i < kKindCount; ++i) {
+        const auto kind = static_cast<Kind>(i);
+        CliKind made{.plural = std::string(kind_plural(kind)),
+                     .singular = lower(kind_name(kind)),
+                     .object = kind};
+        for (const std::string_view word : kind_short_names(kind)) {
+            if (!word.empty()) made.brief.push_back(word);
         }
+        const std::string_view version = api_version(kind);
+        if (const size_t slash = version.find('/'); slash != std::string_view::npos) {
+            made.group = version.substr(0, slash);
+        }
+        kinds.push_back(std::move(made));
     }
-    return row.back();
+    for (const LiveKind& live : live_kinds()) {
+        CliKind made{.plural = std::string(live.plural),
+                     .singular = std::string(live.singular),
+                     .live = &live};
+        if (!live.brief.empty()) made.brief.push_back(live.brief);
+        kinds.push_back(std::move(made));
+    }
+    return kinds;
 }
 
 }  // namespace
 
-std::span<const CliKind> cli_kinds() noexcept {
+std::span<const CliKind> cli_kinds() {
+    static const std::vector<CliKind> kKinds = all_kinds();
     return kKinds;
 }
 
 const CliKind* find_kind(std::string_view word) {
-    const std::string wanted = lower(word);
-    const auto found = std::ranges::find_if(kKinds, [&](const CliKind& kind) {
-        return wanted == kind.plural || wanted == kind.singular ||
-               (!kind.brief.empty() && wanted == kind.brief);
-    });
-    return found == kKinds.end() ? nullptr : &*found;
+    const std::string whole = lower(word);
+    const size_t dot = whole.find('.');
+    const std::string_view wanted = std::string_view(whole).substr(0, dot);
+    for (const CliKind& kind : cli_kinds()) {
+        if (wanted != kind.plural && wanted != kind.singular &&
+            std::ranges::find(kind.brief, wanted) == kind.brief.end()) {
+            continue;
+        }
+        // kubectl: KIND.GROUP or KIND.VERSION.GROUP.
+        const std::string_view rest =
+            dot == std::string::npos ? std::string_view() : std::string_view(whole).substr(dot + 1);
+        if (rest.empty() || rest == kind.group || rest == fmt::format("v1.{}", kind.group))
+            return &kind;
+    }
+    return nullptr;
 }
 
-std::optional<std::string> nearest(std::string_view word,
-                                   const std::vector<std::string_view>& known) {
-    const std::string wanted = lower(word.substr(0, 64));
-    const std::string_view* best = nullptr;
-    // Two letters of a word of three would fit anything.
-    size_t best_distance = std::min<size_t>(2, wanted.size() / 2) + 1;
-    for (const std::string_view& candidate : known) {
-        const size_t d = distance(wanted, candidate);
-        if (d >= best_distance) continue;
-        best = &candidate;
-        best_distance = d;
+std::string unknown_kind(std::string_view word, bool objects_only) {
+    std::vector<std::string_view> words;
+    std::vector<std::string_view> plurals;
+    for (const CliKind& kind : cli_kinds()) {
+        if (objects_only && !kind.object) continue;
+        plurals.push_back(kind.plural);
+        words.push_back(kind.plural);
+        words.push_back(kind.singular);
     }
-    if (best == nullptr) return std::nullopt;
-    return std::string(*best);
+    const std::string_view meant = closest(lower(word), words);
+    return fmt::format("unknown kind {}; {}", in_quotes(word),
+                       meant.empty() ? fmt::format("there are {}", fmt::join(plurals, ", "))
+                                     : fmt::format("did you mean {}?", in_quotes(meant)));
 }
 
 }  // namespace podlane::control

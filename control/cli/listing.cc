@@ -2,45 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "control/cli/cell.h"
-#include "control/cli/table.h"
 
 namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-ListColumn number(std::string title, const char* pointer) {
-    ListColumn made = list_column(std::move(title), pointer);
-    made.is_number = true;
-    return made;
-}
-
 std::string seconds(const Json& item, const char* pointer) {
     const Json& value = at(item, pointer);
     return value.is_number() ? value.dump() + "s" : std::string(kNoValue);
-}
-
-ListColumn age(std::string title, const char* pointer) {
-    return {std::move(title), [pointer](const Json& item) { return seconds(item, pointer); }, false,
-            true};
-}
-
-// A Service may have hundreds of endpoints; a table that must fit a terminal shows the first ones.
-std::string shortened(std::string words) {
-    constexpr size_t kShown = 4;
-    size_t end = std::string::npos;
-    size_t count = 1;
-    for (size_t at = words.find(','); at != std::string::npos; at = words.find(',', at + 1)) {
-        if (count++ == kShown) end = at;
-    }
-    if (count > kShown) {
-        words.erase(end);
-        words += fmt::format(",+{} more", count - kShown);
-    }
-    return words;
 }
 
 // How much of a worker's time went to packets.
@@ -50,35 +21,24 @@ std::string busy_share(const Json& worker) {
     return all > 0 ? fmt::format("{:.1f}%", 100 * busy / all) : std::string(kNoValue);
 }
 
-std::vector<ListColumn> frontend_columns() {
-    return {list_column("SERVICE", "/service"),
-            list_column("PORTNAME", "/portName"),
-            list_column("KIND", "/kind"),
-            list_column("ADDRESS", "/address"),
-            {"PORT",
-             [](const Json& item) { return cell(item, "/port") + '/' + cell(item, "/protocol"); }},
-            list_column("INSIDE", "/inside"),
-            wide_column(list_column("OUTSIDE", "/outside")),
-            wide_column(list_column("WHEN-EMPTY", "/whenEmpty")),
-            wide_column(age("AFFINITY", "/affinitySeconds")),
-            wide_column(list_column("SOURCE-RANGES", "/sourceRanges"))};
+std::string live_cell(const LiveColumn& column, const Json& item) {
+    switch (column.cell) {
+        case LiveCell::kSeconds:
+            return seconds(item, column.pointer);
+        case LiveCell::kPortProtocol:
+            return cell(item, "/port") + '/' + cell(item, "/protocol");
+        case LiveCell::kBusyShare:
+            return busy_share(item);
+        case LiveCell::kText:
+        case LiveCell::kNumber:
+        case LiveCell::kList:
+            break;
+    }
+    return cell(item, column.pointer);
 }
 
-std::vector<ListColumn> flow_columns() {
-    return {list_column("PROTOCOL", "/protocol"),
-            list_column("FROM", "/from"),
-            list_column("TO", "/to"),
-            list_column("TRANSLATED-FROM", "/translatedFrom"),
-            list_column("TRANSLATED-TO", "/translatedTo"),
-            list_column("STATE", "/state"),
-            age("IDLE", "/idleSeconds"),
-            age("EXPIRES", "/expiresSeconds"),
-            wide_column(list_column("SERVICE", "/service")),
-            wide_column(list_column("IN-PORT", "/inPort")),
-            wide_column(list_column("OUT-PORT", "/outPort")),
-            wide_column(number("WORKER", "/worker")),
-            wide_column(number("PACKETS", "/packets")),
-            wide_column(number("BYTES", "/bytes"))};
+std::vector<ListColumn> columns_of(const CliKind& kind) {
+    return kind.object ? object_columns(*kind.object) : live_columns(*kind.live);
 }
 
 }  // namespace
@@ -92,71 +52,54 @@ ListColumn wide_column(ListColumn column) {
     return column;
 }
 
-std::vector<ListColumn> live_columns(std::string_view kind) {
-    if (kind == "ports") {
-        return {list_column("NAME", "/name"),
-                list_column("KIND", "/kind"),
-                list_column("STATE", "/state"),
-                list_column("MAC", "/mac"),
-                number("MTU", "/mtu"),
-                list_column("ADDRESSES", "/addresses"),
-                wide_column(number("ID", "/id")),
-                wide_column(list_column("DEVICE", "/device")),
-                wide_column(number("QUEUES", "/queues")),
-                wide_column(list_column("NETNS", "/netns")),
-                wide_column(list_column("IFNAME", "/ifname"))};
+std::vector<ListColumn> live_columns(const LiveKind& kind) {
+    std::vector<ListColumn> columns;
+    for (const LiveColumn& row : kind.columns) {
+        columns.push_back({.title = std::string(row.title),
+                           .cell = [&row](const Json& item) { return live_cell(row, item); },
+                           .is_wide = row.is_wide,
+                           .is_number = row.cell == LiveCell::kNumber ||
+                                        row.cell == LiveCell::kSeconds ||
+                                        row.cell == LiveCell::kBusyShare,
+                           .is_list = row.cell == LiveCell::kList,
+                           .is_age = row.cell == LiveCell::kSeconds,
+                           .drop = row.drop});
     }
-    if (kind == "neighbors") {
-        return {list_column("ADDRESS", "/address"), list_column("MAC", "/mac"),
-                list_column("PORT", "/port"), list_column("STATE", "/state"),
-                age("AGE", "/ageSeconds")};
-    }
-    if (kind == "fdb") {
-        return {list_column("MAC", "/mac"), list_column("PORT", "/port"),
-                list_column("KIND", "/kind"), list_column("VTEP", "/vtep"),
-                age("AGE", "/ageSeconds")};
-    }
-    if (kind == "routes") {
-        return {list_column("PREFIX", "/prefix"),  list_column("KIND", "/kind"),
-                list_column("VIA", "/via"),        list_column("PORT", "/port"),
-                list_column("NODE", "/node"),      wide_column(list_column("OVERLAY", "/overlay")),
-                wide_column(number("MTU", "/mtu"))};
-    }
-    if (kind == "flows") return flow_columns();
-    if (kind == "workers") {
-        return {number("ID", "/id"),
-                number("CPU", "/cpu"),
-                number("TID", "/tid"),
-                number("GENERATION", "/generation"),
-                number("RX-PACKETS", "/rxPackets"),
-                {"BUSY", busy_share, false, true},
-                list_column("QUEUES", "/queues"),
-                wide_column(number("NUMA", "/numaNode"))};
-    }
-    if (kind == "frontends") return frontend_columns();
-    if (kind == "addresses") {
-        return {list_column("ADDRESS", "/address"), list_column("SERVICE", "/service"),
-                list_column("NODE", "/node"),
-                wide_column(list_column("CANDIDATES", "/candidates"))};
-    }
-    return {};
+    return columns;
 }
 
-std::string list_text(std::string_view kind, const Json& items, bool is_wide) {
-    if (!items.is_array() || items.empty()) return fmt::format("no {}\n", kind);
-    std::vector<ListColumn> columns = object_columns(kind);
-    if (columns.empty()) columns = live_columns(kind);
-    std::erase_if(columns, [&](const ListColumn& c) { return c.is_wide && !is_wide; });
+std::string list_text(const CliKind& kind, const Json& items, const Screen& screen,
+                      std::string_view prefix) {
+    if (!items.is_array() || items.empty()) return {};
+    std::vector<ListColumn> columns = columns_of(kind);
+    std::erase_if(columns, [&](const ListColumn& c) { return c.is_wide && !screen.wide; });
     std::vector<Table::Column> titles;
-    for (const ListColumn& c : columns) titles.push_back({c.title, c.is_number});
+    for (const ListColumn& c : columns) titles.push_back({c.title, c.is_number, c.is_list, c.drop});
     Table table(std::move(titles));
     for (const Json& item : items) {
         std::vector<std::string> cells;
-        for (const ListColumn& c : columns)
-            cells.push_back(is_wide ? c.cell(item) : shortened(c.cell(item)));
+        for (const ListColumn& c : columns) cells.push_back(c.cell(item));
+        cells.front().insert(0, prefix);
         table.add(std::move(cells));
     }
-    return table.text();
+    return table.text(screen);
+}
+
+std::string item_name(const CliKind& kind, const Json& item, bool with_namespace) {
+    if (kind.live != nullptr) {
+        const auto columns = live_columns(*kind.live);
+        return fmt::format("{}/{}", kind.singular, columns.front().cell(item));
+    }
+    return fmt::format("{}{}{}/{}", kind.singular, kind.group.empty() ? "" : ".", kind.group,
+                       with_namespace ? object_name(item) : cell(item, "/metadata/name"));
+}
+
+std::string row_identity(const CliKind& kind, const Json& item) {
+    std::string text;
+    for (const ListColumn& column : columns_of(kind)) {
+        if (!column.is_age) text += column.cell(item) + '\n';
+    }
+    return text;
 }
 
 }  // namespace podlane::control

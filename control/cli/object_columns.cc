@@ -129,67 +129,75 @@ std::string pod_selector(const Json& policy) {
 
 }  // namespace
 
-std::vector<ListColumn> object_columns(std::string_view kind) {
-    if (kind == "nodes") {
-        return {
-            name_column(),
-            {"READY", readiness},
-            {"INTERNAL-IP", [](const Json& node) { return node_addresses(node, "InternalIP"); }},
-            list_column("POD-CIDRS", "/spec/podCIDRs"),
-            wide_column({"EXTERNAL-IP",
-                         [](const Json& node) { return node_addresses(node, "ExternalIP"); }}),
-            wide_column(list_column(
-                "BACKEND", "/metadata/annotations/flannel.alpha.coreos.com~1backend-type")),
-            wide_column(list_column(
-                "BACKEND-DATA", "/metadata/annotations/flannel.alpha.coreos.com~1backend-data")),
-            labels_column()};
-    }
-    if (kind == "pods") {
-        return {name_column(),
-                {"READY", readiness},
-                list_column("STATUS", "/status/phase"),
-                {"IP", [](const Json& pod) { return each(at(pod, "/status/podIPs"), "/ip"); }},
-                list_column("NODE", "/spec/nodeName"),
+std::vector<ListColumn> object_columns(Kind kind) {
+    const auto list = [](ListColumn column) {
+        column.is_list = true;
+        return column;
+    };
+    const auto drop = [](uint8_t order, ListColumn column) {
+        column.drop = order;
+        return column;
+    };
+    switch (kind) {
+        case Kind::kNode:
+            return {
+                name_column(),
+                drop(1, {"READY", readiness}),
+                {"INTERNAL-IP",
+                 [](const Json& node) { return node_addresses(node, "InternalIP"); }},
+                list(list_column("POD-CIDRS", "/spec/podCIDRs")),
+                wide_column({"EXTERNAL-IP",
+                             [](const Json& node) { return node_addresses(node, "ExternalIP"); }}),
+                wide_column(list_column(
+                    "BACKEND", "/metadata/annotations/flannel.alpha.coreos.com~1backend-type")),
+                wide_column(
+                    list_column("BACKEND-DATA",
+                                "/metadata/annotations/flannel.alpha.coreos.com~1backend-data")),
                 labels_column()};
-    }
-    if (kind == "services") {
-        return {name_column(),
-                list_column("TYPE", "/spec/type"),
-                {"CLUSTER-IP", cluster_addresses},
-                {"EXTERNAL-IP", external_addresses},
-                {"PORT(S)", service_ports},
-                wide_column(list_column("SELECTOR", "/spec/selector")),
-                wide_column(list_column("AFFINITY", "/spec/sessionAffinity")),
-                wide_column(list_column("EXTERNAL-POLICY", "/spec/externalTrafficPolicy")),
-                wide_column(list_column("INTERNAL-POLICY", "/spec/internalTrafficPolicy")),
-                wide_column({"PROBLEM", address_problem})};
-    }
-    if (kind == "endpointslices") {
-        return {name_column(),
-                list_column("ADDRESSTYPE", "/addressType"),
-                {"PORTS", [](const Json& slice) { return each(at(slice, "/ports"), "/port"); }},
-                {"ENDPOINTS", slice_endpoints},
-                wide_column({"SERVICE", slice_service})};
-    }
-    if (kind == "endpoints") return {name_column(), {"ENDPOINTS", subset_endpoints}};
-    if (kind == "networkpolicies") {
-        return {name_column(),
-                {"POD-SELECTOR", pod_selector},
-                list_column("PODS-HERE", "/status/podsHere"),
-                wide_column(list_column("POLICY-TYPES", "/spec/policyTypes"))};
-    }
-    if (kind == "namespaces") return {name_column(), labels_column()};
-    if (kind == "ingresses") {
-        return {name_column(),
-                list_column("CLASS", "/spec/ingressClassName"),
-                {"HOSTS",
-                 [](const Json& ingress) { return each(at(ingress, "/spec/rules"), "/host"); }},
-                {"ADDRESS", balanced_addresses}};
-    }
-    if (kind == "ingressclasses")
-        return {name_column(), list_column("CONTROLLER", "/spec/controller")};
-    if (kind == "secrets") {
-        return {name_column(), list_column("TYPE", "/type"), list_column("BYTES", "/dataBytes")};
+        case Kind::kPod:
+            return {name_column(),
+                    drop(2, {"READY", readiness}),
+                    drop(1, list_column("STATUS", "/status/phase")),
+                    list({"IP",
+                          [](const Json& pod) { return each(at(pod, "/status/podIPs"), "/ip"); }}),
+                    list_column("NODE", "/spec/nodeName"),
+                    labels_column()};
+        case Kind::kService:
+            return {name_column(),
+                    drop(1, list_column("TYPE", "/spec/type")),
+                    list({"CLUSTER-IP", cluster_addresses}),
+                    list({"EXTERNAL-IP", external_addresses}),
+                    list({"PORT(S)", service_ports}),
+                    wide_column(list_column("SELECTOR", "/spec/selector")),
+                    wide_column(list_column("AFFINITY", "/spec/sessionAffinity")),
+                    wide_column(list_column("EXTERNAL-POLICY", "/spec/externalTrafficPolicy")),
+                    wide_column(list_column("INTERNAL-POLICY", "/spec/internalTrafficPolicy")),
+                    wide_column({"PROBLEM", address_problem})};
+        case Kind::kEndpointSlice:
+            return {name_column(), drop(1, list_column("ADDRESSTYPE", "/addressType")),
+                    list({"PORTS",
+                          [](const Json& slice) { return each(at(slice, "/ports"), "/port"); }}),
+                    list({"ENDPOINTS", slice_endpoints}), wide_column({"SERVICE", slice_service})};
+        case Kind::kEndpoints:
+            return {name_column(), list({"ENDPOINTS", subset_endpoints})};
+        case Kind::kNetworkPolicy:
+            return {name_column(), list({"POD-SELECTOR", pod_selector}),
+                    list_column("PODS-HERE", "/status/podsHere"),
+                    wide_column(list_column("POLICY-TYPES", "/spec/policyTypes"))};
+        case Kind::kNamespace:
+            return {name_column(), labels_column()};
+        case Kind::kIngress:
+            return {name_column(), drop(1, list_column("CLASS", "/spec/ingressClassName")),
+                    list({"HOSTS",
+                          [](const Json& ingress) {
+                              return each(at(ingress, "/spec/rules"), "/host");
+                          }}),
+                    list({"ADDRESS", balanced_addresses})};
+        case Kind::kIngressClass:
+            return {name_column(), list_column("CONTROLLER", "/spec/controller")};
+        case Kind::kSecret:
+            return {name_column(), list_column("TYPE", "/type"),
+                    list_column("BYTES", "/dataBytes")};
     }
     return {};
 }

@@ -8,18 +8,12 @@
 
 #include "control/cli/cell.h"
 #include "control/cli/table.h"
+#include "control/options/help.h"
 
 namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string change_name(const Json& object) {
-    const Json& name_space = at(object, "/namespace");
-    return fmt::format("{} {}{}", cell(object, "/kind"),
-                       name_space.is_string() ? name_space.get<std::string>() + '/' : "",
-                       cell(object, "/name"));
-}
 
 // "4s", "3m20s", "5h02m", "3d04h".
 std::string duration_text(uint64_t seconds) {
@@ -31,58 +25,69 @@ std::string duration_text(uint64_t seconds) {
 
 }  // namespace
 
-std::string change_text(CliCommand command, const Json& reply) {
-    struct Group {
-        const char* key;
-        const char* done;  // of a change
-        const char* sign;  // in a diff
-    };
-    constexpr std::array<Group, 3> kGroups{
-        {{"/added", "added", "+"}, {"/changed", "changed", "~"}, {"/removed", "removed", "-"}}};
-    const bool is_diff = command == CliCommand::kDiff;
-    const bool is_validate = command == CliCommand::kValidate;
+std::string change_name(const Json& object) {
+    const Json& name_space = at(object, "/namespace");
+    return fmt::format("{} {}{}", cell(object, "/kind"),
+                       name_space.is_string() ? name_space.get<std::string>() + '/' : "",
+                       cell(object, "/name"));
+}
+
+std::string change_text(const Json& reply) {
     std::string text;
     std::string counts;
-    for (const Group& group : kGroups) {
-        const Json& objects = at(reply, group.key);
+    for (const char* group : {"added", "changed", "removed"}) {
+        const Json& objects = at(reply, fmt::format("/{}", group).c_str());
         for (const Json& object : objects) {
-            if (is_validate) break;
-            const std::string name = printable(change_name(object));
-            text += is_diff ? fmt::format("{} {}\n", group.sign, name)
-                            : fmt::format("{} {}\n", name, group.done);
+            text += fmt::format("{} {}\n", printable(change_name(object)), group);
         }
-        counts += fmt::format("{} {}, ", objects.size(), group.done);
+        counts += fmt::format("{} {}, ", objects.size(), group);
     }
-    counts += fmt::format("{} unchanged", cell(reply, "/unchanged"));
-    if (is_validate) return fmt::format("valid; apply would leave {}\n", counts);
-    if (is_diff) return text + fmt::format("apply would leave {}\n", counts);
-    return text + fmt::format("{}; generation {}\n", counts, cell(reply, "/generation"));
+    // Of a feeder's set, single objects may have been left out.
+    const Json& refused = at(reply, "/refused");
+    if (refused.is_array() && !refused.empty()) {
+        counts += fmt::format("{} refused, ", refused.size());
+    }
+    return text + fmt::format("{}{} unchanged; generation {}\n", counts, cell(reply, "/unchanged"),
+                              cell(reply, "/generation"));
 }
 
-std::string drops_text(const Json& reply, bool all) {
+std::string plan_text(const Json& reply) {
+    return fmt::format("apply would add {}, change {} and remove {}; {} unchanged\n",
+                       at(reply, "/added").size(), at(reply, "/changed").size(),
+                       at(reply, "/removed").size(), cell(reply, "/unchanged"));
+}
+
+std::string drops_text(const Json& reply, const Screen& screen) {
     Table table({{"REASON"}, {"PACKETS", true}, {"HELP"}});
     for (const Json& drop : reply) {
-        if (!all && number_at(drop, "/packets") == 0) continue;
+        if (!screen.wide && number_at(drop, "/packets") == 0) continue;
         table.add({cell(drop, "/reason"), cell(drop, "/packets"), cell(drop, "/help")});
     }
-    return table.empty() ? "no packet was dropped\n" : table.text();
+    return table.empty() ? "no packet was dropped\n" : table.text(screen);
 }
 
-std::string explain_text(const Json& reply) {
+std::string explain_text(const Json& reply, const Screen& screen) {
     std::string text;
+    const auto fitted = [&](const std::string& line, size_t indent) {
+        return screen.is_known && !screen.wide ? wrapped(line, indent, screen.columns)
+                                               : std::string(indent, ' ') + line + '\n';
+    };
     size_t number = 0;
     const Json& steps = at(reply, "/steps");
     size_t width = 0;
     for (const Json& step : steps) width = std::max(width, cell(step, "/stage").size());
     for (const Json& step : steps) {
-        text += fmt::format("{:>2}. {:<{}}  {}\n", ++number, printable(cell(step, "/stage")), width,
-                            printable(cell(step, "/what")));
+        std::string what = fitted(printable(cell(step, "/what")), width + 6);
+        what.replace(
+            0, width + 6,
+            fmt::format("{:>2}. {:<{}}  ", ++number, printable(cell(step, "/stage")), width));
+        text += what;
         const std::string why = cell(step, "/why");
-        if (why != kNoValue) text += fmt::format("{:{}}{}\n", "", width + 6, printable(why));
+        if (why != kNoValue) text += fitted(printable(why), width + 6);
     }
     const Json& drop = at(reply, "/drop");
-    text += fmt::format("verdict: {}{}", cell(reply, "/verdict"),
-                        drop.is_string() ? " (" + drop.get<std::string>() + ")" : "");
+    std::string verdict = fmt::format("verdict: {}{}", cell(reply, "/verdict"),
+                                      drop.is_string() ? " (" + drop.get<std::string>() + ")" : "");
     constexpr std::array<std::pair<const char*, const char*>, 5> kFacts{
         {{"port", "/outPort"},
          {"tunnel", "/tunnel"},
@@ -91,9 +96,9 @@ std::string explain_text(const Json& reply) {
          {"to", "/translatedTo"}}};
     for (const auto& [name, pointer] : kFacts) {
         const std::string value = cell(reply, pointer);
-        if (value != kNoValue) text += fmt::format(", {} {}", name, printable(value));
+        if (value != kNoValue) verdict += fmt::format(", {} {}", name, printable(value));
     }
-    return text + '\n';
+    return text + fitted(verdict, 0);
 }
 
 std::string resolve_text(const Json& reply) {
@@ -112,7 +117,7 @@ std::string resolve_text(const Json& reply) {
            '\n';
 }
 
-std::string health_text(const Json& reply) {
+std::string health_text(const Json& reply, const Screen& screen) {
     const auto seconds = static_cast<uint64_t>(number_at(reply, "/uptimeSeconds"));
     const Json& workers = at(reply, "/workers");
     const auto alive = std::ranges::count_if(
@@ -122,7 +127,9 @@ std::string health_text(const Json& reply) {
                     cell(reply, "/status"), cell(reply, "/node"), cell(reply, "/generation"),
                     duration_text(seconds), alive, workers.size());
     for (const Json& problem : at(reply, "/problems")) {
-        text += fmt::format("  {}\n", printable(cell_text(problem)));
+        const std::string line = printable(cell_text(problem));
+        text +=
+            screen.is_known && !screen.wide ? wrapped(line, 2, screen.columns) : "  " + line + '\n';
     }
     return text;
 }

@@ -8,12 +8,18 @@
 #include <optional>
 #include <string>
 
-#include "control/cli/options.h"
+#include "control/cli/table.h"
 
 namespace podlane::control {
 
-/// apply, delete, replace, validate, diff: what became, or would become, of which object.
-[[nodiscard]] std::string change_text(CliCommand command, const nlohmann::ordered_json& reply);
+/// "Service shop/web" of {kind, namespace, name}.
+[[nodiscard]] std::string change_name(const nlohmann::ordered_json& object);
+
+/// apply, delete, replace: what became of which object.
+[[nodiscard]] std::string change_text(const nlohmann::ordered_json& reply);
+
+/// validate, diff: what apply would do, in one line.
+[[nodiscard]] std::string plan_text(const nlohmann::ordered_json& reply);
 
 /// A state of the counters to compare with, and how long ago it was.
 struct StatsBefore {
@@ -21,16 +27,20 @@ struct StatsBefore {
     double seconds = 1;
 };
 
-/// stats; with `before`, rates since then stand beside the counters.
+/// stats; with `before`, rates since then.
 [[nodiscard]] std::string stats_text(const nlohmann::ordered_json& reply,
-                                     const std::optional<StatsBefore>& before);
+                                     const std::optional<StatsBefore>& before,
+                                     const Screen& screen = {});
 
-/// drops: the reasons that have occurred, or all.
-[[nodiscard]] std::string drops_text(const nlohmann::ordered_json& reply, bool all);
+/// drops: the reasons that have occurred; all where the screen is wide.
+[[nodiscard]] std::string drops_text(const nlohmann::ordered_json& reply,
+                                     const Screen& screen = {});
 
-[[nodiscard]] std::string explain_text(const nlohmann::ordered_json& reply);
+[[nodiscard]] std::string explain_text(const nlohmann::ordered_json& reply,
+                                       const Screen& screen = {});
 [[nodiscard]] std::string resolve_text(const nlohmann::ordered_json& reply);
-[[nodiscard]] std::string health_text(const nlohmann::ordered_json& reply);
+[[nodiscard]] std::string health_text(const nlohmann::ordered_json& reply,
+                                      const Screen& screen = {});
 [[nodiscard]] std::string pod_add_text(const nlohmann::ordered_json& reply);
 
 }  // namespace podlane::control

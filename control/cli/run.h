@@ -6,6 +6,11 @@
 #include <span>
 #include <string>
 
+#include "control/cli/command.h"
+#include "control/cli/table.h"
+#include "control/rpc/client.h"
+#include "lib/base/result.h"
+
 namespace podlane::control {
 
 /// What the program needs of its surroundings; tests give their own.
@@ -15,12 +20,36 @@ struct CliEnvironment {
     std::ostream& err;
     std::string default_socket;
     bool is_terminal = false;             ///< of `out`: stats --watch then redraws in place
-    std::function<void()> pause = [] {};  ///< a second, between two turns of stats --watch
+    Screen screen = {};                   ///< of `out`
+    std::function<void()> pause = [] {};  ///< a second, between two turns of what watches
 };
 
-/// Carries out a command line without the program's name. Gives the exit code: 0 done, 1 refused or
-/// failed, 2 wrong usage.
+namespace exit_code {
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;  ///< refused, failed, or podlaned does not answer
+inline constexpr int kWrongUsage = 2;
+inline constexpr int kDegraded = 3;  ///< health alone
+}  // namespace exit_code
+
+/// Carries out a command line without the program's name. Gives the exit code.
 [[nodiscard]] int run_podlanectl(std::span<const std::string> arguments,
                                  CliEnvironment& environment);
+
+// For commands that do more than one call.
+
+/// Connects within a few seconds, however long calls may take then.
+[[nodiscard]] Result<RpcClient> connect(const Invocation& call);
+/// Says on stderr what went wrong; gives kFailed.
+int fail(CliEnvironment& environment, const Error& error);
+/// Flushes the output; kDone, or kFailed where it could not be written.
+int finish(CliEnvironment& environment);
+/// What stands beside a result goes to stderr, so that stdout can be piped.
+void show_notices(const nlohmann::ordered_json& reply, CliEnvironment& environment);
+/// A value as JSON text with a line end; `indent` -1 for one line.
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = 2);
+/// `value` as -o json or yaml has it.
+[[nodiscard]] std::string data_text(OutputFormat format, const nlohmann::ordered_json& value);
+/// The screen, with -o wide and --no-headers.
+[[nodiscard]] Screen screen_of(const Invocation& call, const CliEnvironment& environment);
 
 }  // namespace podlane::control

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -45,26 +46,27 @@ std::string rate(const Json& now, const Json& was, const char* pointer, double s
     return scaled(std::max(0.0, gained) * factor / seconds);
 }
 
-std::string ports_text(const Json& ports, const std::optional<StatsBefore>& before) {
-    std::vector<Table::Column> columns{{"PORT"},
-                                       {"KIND"},
-                                       {"RX-PACKETS", true},
-                                       {"RX-BYTES", true},
-                                       {"TX-PACKETS", true},
-                                       {"TX-BYTES", true},
-                                       {"RX-DROPPED", true},
-                                       {"TX-DROPPED", true}};
-    if (before) {
-        for (const char* title : {"RX-PPS", "RX-BPS", "TX-PPS", "TX-BPS"}) {
-            columns.push_back({title, true});
-        }
-    }
+// Counters, or, watched, rates; both where there is room for all.
+std::string ports_text(const Json& ports, const std::optional<StatsBefore>& before,
+                       const Screen& screen) {
+    const bool with_totals = !before || screen.wide;
+    std::vector<Table::Column> columns{{"PORT"}};
+    if (screen.wide) columns.push_back({"KIND"});
+    const auto add_titles = [&columns](std::initializer_list<const char*> titles) {
+        for (const char* title : titles) columns.push_back({title, true});
+    };
+    if (with_totals) add_titles({"RX-PACKETS", "RX-BYTES", "TX-PACKETS", "TX-BYTES"});
+    if (before) add_titles({"RX-PPS", "RX-BPS", "TX-PPS", "TX-BPS"});
+    add_titles({"RX-DROP", "TX-DROP"});
     Table table(std::move(columns));
     for (const Json& port : ports) {
-        std::vector<std::string> cells{cell(port, "/name"),      cell(port, "/kind"),
-                                       cell(port, "/rxPackets"), cell(port, "/rxBytes"),
-                                       cell(port, "/txPackets"), cell(port, "/txBytes"),
-                                       cell(port, "/rxDropped"), cell(port, "/txDropped")};
+        std::vector<std::string> cells{cell(port, "/name")};
+        if (screen.wide) cells.push_back(cell(port, "/kind"));
+        if (with_totals) {
+            for (const char* pointer : {"/rxPackets", "/rxBytes", "/txPackets", "/txBytes"}) {
+                cells.push_back(cell(port, pointer));
+            }
+        }
         if (before) {
             const Json& was = same(at(before->reply, "/ports"), port, "/name");
             const double seconds = before->seconds;
@@ -73,9 +75,11 @@ std::string ports_text(const Json& ports, const std::optional<StatsBefore>& befo
             cells.push_back(rate(port, was, "/txPackets", seconds));
             cells.push_back(rate(port, was, "/txBytes", seconds, 8));
         }
+        cells.push_back(cell(port, "/rxDropped"));
+        cells.push_back(cell(port, "/txDropped"));
         table.add(std::move(cells));
     }
-    return table.text();
+    return table.text(screen);
 }
 
 // The share of its time that a worker was busy: since `was`, or since it started.
@@ -117,7 +121,8 @@ std::vector<std::string> latencies(const Json& now, const Json& was) {
     return texts;
 }
 
-std::string workers_text(const Json& workers, const std::optional<StatsBefore>& before) {
+std::string workers_text(const Json& workers, const std::optional<StatsBefore>& before,
+                         const Screen& screen) {
     Table table({{"WORKER", true},
                  {"CPU", true},
                  {"TID", true},
@@ -134,10 +139,11 @@ std::string workers_text(const Json& workers, const std::optional<StatsBefore>& 
         for (std::string& text : latencies(worker, was)) cells.push_back(std::move(text));
         table.add(std::move(cells));
     }
-    return table.text();
+    return table.text(screen);
 }
 
-std::string flows_text(const Json& flows, const std::optional<StatsBefore>& before) {
+std::string flows_text(const Json& flows, const std::optional<StatsBefore>& before,
+                       const Screen& screen) {
     std::vector<Table::Column> columns{{"FLOWS-ACTIVE", true}, {"CAPACITY", true},
                                        {"CREATED", true},      {"EXPIRED", true},
                                        {"EVICTED", true},      {"REFUSED", true}};
@@ -150,28 +156,49 @@ std::string flows_text(const Json& flows, const std::optional<StatsBefore>& befo
         cells.push_back(rate(flows, at(before->reply, "/flows"), "/created", before->seconds));
     }
     table.add(std::move(cells));
-    return table.text();
+    return table.text(screen);
 }
 
-std::string services_text(const Json& services) {
-    Table table({{"SERVICE"}, {"CONNECTIONS", true}});
+// Services that had connections: since `before`, or ever. The others are counted alone, for a node
+// has many that are idle.
+std::string services_text(const Json& services, const std::optional<StatsBefore>& before,
+                          const Screen& screen) {
+    std::vector<Table::Column> columns{{"SERVICE"}, {"CONNECTIONS", true}};
+    if (before) columns.push_back({"NEW/S", true});
+    Table table(std::move(columns));
+    size_t idle = 0;
     for (const Json& service : services) {
-        table.add({cell(service, "/service"), cell(service, "/created")});
+        const Json& was =
+            before ? same(at(before->reply, "/services"), service, "/service") : at({}, "/none");
+        const double gained = number_at(service, "/created") - number_at(was, "/created");
+        if (gained <= 0 && !screen.wide) {
+            ++idle;
+            continue;
+        }
+        std::vector<std::string> cells{cell(service, "/service"), cell(service, "/created")};
+        if (before) cells.push_back(rate(service, was, "/created", before->seconds));
+        table.add(std::move(cells));
     }
-    return table.text();
+    std::string text = table.empty() ? "" : table.text(screen);
+    if (idle != 0) {
+        text += fmt::format("{} Service{} without {}connections (-o wide shows them)\n", idle,
+                            idle == 1 ? "" : "s", before ? "new " : "");
+    }
+    return text;
 }
 
 // Destinations that ran out of source ports; nothing where none did.
-std::string exhausted_text(const Json& exhausted) {
+std::string exhausted_text(const Json& exhausted, const Screen& screen) {
     Table table({{"PROTOCOL"}, {"NO-PORT-FREE-FROM"}, {"TO"}, {"REFUSED", true}});
     for (const Json& one : exhausted) {
         table.add(
             {cell(one, "/protocol"), cell(one, "/from"), cell(one, "/to"), cell(one, "/refused")});
     }
-    return table.empty() ? "" : table.text() + '\n';
+    return table.empty() ? "" : table.text(screen) + '\n';
 }
 
-std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>& before) {
+std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>& before,
+                             const Screen& screen) {
     std::vector<Table::Column> columns{{"DROPPED"}, {"PACKETS", true}};
     if (before) columns.push_back({"PPS", true});
     Table table(std::move(columns));
@@ -185,11 +212,11 @@ std::string drop_counts_text(const Json& drops, const std::optional<StatsBefore>
         }
         table.add(std::move(cells));
     }
-    return table.empty() ? "no packet was dropped\n" : table.text();
+    return table.empty() ? "no packet was dropped\n" : table.text(screen);
 }
 
 // The cluster's DNS: what workers answered, and what the server behind them did.
-std::string dns_text(const Json& dns) {
+std::string dns_text(const Json& dns, const Screen& screen) {
     Table table({{"DNS"},
                  {"ANSWER", true},
                  {"NODATA", true},
@@ -207,28 +234,31 @@ std::string dns_text(const Json& dns) {
     };
     add("workers", at(dns, "/workers"));
     const Json& server = at(dns, "/server");
-    if (!server.is_object()) return table.text();
+    if (!server.is_object()) return table.text(screen);
     add("server", at(server, "/outcomes"));
     Table upstreams({{"UPSTREAM"}, {"STATE"}, {"ASKED", true}, {"FAILED", true}});
     for (const Json& one : at(server, "/upstreams")) {
         upstreams.add({cell(one, "/server"), at(one, "/healthy") == true ? "healthy" : "unhealthy",
                        cell(one, "/asked"), cell(one, "/failed")});
     }
-    return table.text() + (upstreams.empty() ? "" : '\n' + upstreams.text());
+    return table.text(screen) + (upstreams.empty() ? "" : '\n' + upstreams.text(screen));
 }
 
 }  // namespace
 
-std::string stats_text(const Json& reply, const std::optional<StatsBefore>& before) {
+std::string stats_text(const Json& reply, const std::optional<StatsBefore>& before,
+                       const Screen& screen) {
     std::string text = fmt::format("generation {}\n\n", cell(reply, "/generation"));
-    text += ports_text(at(reply, "/ports"), before) + '\n';
-    text += workers_text(at(reply, "/workers"), before) + '\n';
-    text += flows_text(at(reply, "/flows"), before) + '\n';
+    text += ports_text(at(reply, "/ports"), before, screen) + '\n';
+    text += workers_text(at(reply, "/workers"), before, screen) + '\n';
+    text += flows_text(at(reply, "/flows"), before, screen) + '\n';
+    text += exhausted_text(at(reply, "/snat/exhausted"), screen);
+    if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns"), screen) + '\n';
+    text += drop_counts_text(at(reply, "/drops"), before, screen);
+    // Last: a node has hundreds of Services, and what stands above must stay in sight.
     const Json& services = at(reply, "/services");
-    if (!services.empty()) text += services_text(services) + '\n';
-    text += exhausted_text(at(reply, "/snat/exhausted"));
-    if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns")) + '\n';
-    return text + drop_counts_text(at(reply, "/drops"), before);
+    if (!services.empty()) text += '\n' + services_text(services, before, screen);
+    return text;
 }
 
 }  // namespace podlane::control

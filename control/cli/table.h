@@ -1,13 +1,23 @@
-// Text tables as kubectl prints them: columns apart by three spaces, no lines, headings in
-// capitals. Used by the printers of podlanectl.
+// Text tables as kubectl prints them: columns apart by blanks, no lines, headings in capitals; as
+// wide as the terminal that they are for. Used by the printers of podlanectl.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace podlane::control {
+
+/// What a text is printed for.
+struct Screen {
+    size_t columns = 80;
+    bool is_known = false;  ///< a terminal's own width: columns may be left out to fit it
+    size_t rows = 0;        ///< of a terminal; 0: endless
+    bool wide = false;      ///< -o wide: everything, however wide
+    bool headings = true;
+};
 
 /// Rows of cells that are lined up when printed. Widths count UTF-8 characters, not bytes.
 class Table {
@@ -15,6 +25,8 @@ class Table {
     struct Column {
         std::string title;
         bool is_number = false;  ///< lined up at the right
+        bool is_list = false;    ///< words joined by commas, of which the first ones may do
+        uint8_t drop = 0;        ///< may be left out; the largest first. 0: never
     };
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -23,8 +35,10 @@ class Table {
     /// must not reach the terminal.
     void add(std::vector<std::string> cells);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
-    /// Headings and rows, each line ended; no blanks at the ends of lines.
-    [[nodiscard]] std::string text() const;
+    /// Headings and rows, each line ended; no blanks at the ends of lines. A table that is too wide
+    /// has narrower gaps, then shorter lists, then, where the width is a terminal's, fewer columns;
+    /// a last column of text goes on in the next line.
+    [[nodiscard]] std::string text(const Screen& screen = {.wide = true}) const;
 
   private:
     std::vector<Column> columns_;
@@ -33,5 +47,8 @@ class Table {
 
 /// `text` with control characters replaced by '?'.
 [[nodiscard]] std::string printable(std::string_view text);
+
+/// The first `most` of words joined by commas: "a,b,+3 more".
+[[nodiscard]] std::string shortened(std::string words, size_t most);
 
 }  // namespace podlane::control

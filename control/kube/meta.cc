@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "control/kube/kind_words.h"
+
 namespace podlane::control {
 
 namespace {
@@ -48,6 +50,13 @@ std::string_view api_version(Kind kind) noexcept {
 }
 bool is_namespaced(Kind kind) noexcept {
     return info(kind).is_namespaced;
+}
+
+std::string_view kind_plural(Kind kind) noexcept {
+    return info(kind).plural;
+}
+std::span<const std::string_view> kind_short_names(Kind kind) noexcept {
+    return info(kind).short_names;
 }
 
 std::optional<Kind> kind_from_name(std::string_view name) noexcept {

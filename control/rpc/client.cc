@@ -22,8 +22,8 @@ constexpr auto kConnectRetry = std::chrono::milliseconds(5);
 
 Error connect_error(const std::string& path, int error) {
     if (error == ENOENT || error == ECONNREFUSED) {
-        return Error{
-            fmt::format("{}: nobody answers; is podlaned running, and is this its socket?", path)};
+        return Error{fmt::format("{}: {}; is podlaned running, and is this its socket?", path,
+                                 std::strerror(error))};
     }
     if (error == EACCES || error == EPERM) {
         return Error{
@@ -100,7 +100,7 @@ Result<RpcClient> RpcClient::connect(const std::string& path, RpcClientOptions o
 Result<void> RpcClient::wait(short events, Clock::time_point until) {
     while (true) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-        if (left.count() <= 0) return Error{"the server did not answer in time"};
+        if (left.count() <= 0) return Error{"podlaned did not answer in time"};
         pollfd watched{fd_, events, 0};
         const auto limit = std::min<std::chrono::milliseconds::rep>(left.count(), 60'000);
         const int ready = ::poll(&watched, 1, static_cast<int>(limit));

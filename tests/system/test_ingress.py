@@ -443,7 +443,7 @@ def faults(report, cluster, proxy):
 
         expect_equal(status(), 503)
         expect_equal(proxy.node.stop(), 0, "exit code")
-        proxy.watcher.wait_for_line(lambda text: "nobody answers" in text, 10, "error")
+        proxy.watcher.wait_for_line(lambda text: "is podlaned running" in text, 10, "error")
         expect_equal(status(), 503)
 
 

@@ -35,25 +35,40 @@ TEST_F(DocumentsTest, FilesAndStandardInputComeInTheGivenOrder) {
     const std::string a = file("a.txt", "");
     const auto read = read_documents({b, "-", a}, in_);
     ASSERT_TRUE(read.ok());
-    ASSERT_EQ(read->size(), 3U);
-    EXPECT_EQ(read.value()[0].name, b);
-    EXPECT_EQ(read.value()[0].text, "second");
-    EXPECT_EQ(read.value()[1].name, "stdin");
-    EXPECT_EQ(read.value()[1].text, "from stdin");
-    EXPECT_EQ(read.value()[2].text, "");
+    ASSERT_EQ(read->documents.size(), 3U);
+    EXPECT_EQ(read->documents[0].name, b);
+    EXPECT_EQ(read->documents[0].text, "second");
+    EXPECT_EQ(read->documents[1].name, "stdin");
+    EXPECT_EQ(read->documents[1].text, "from stdin");
+    EXPECT_EQ(read->documents[2].text, "");
 }
 
 TEST_F(DocumentsTest, AFolderGivesItsManifestsByName) {
-    file("c.yml", "c");
-    file("a.json", "a");
-    file("b.yaml", "b");
+    file("c.yml", "kind: c");
+    file("a.json", "kind: a");
+    file("b.yaml", "kind: b");
     file("README.md", "no");
     std::filesystem::create_directory(folder_ / "d.yml");
     const auto read = read_documents({folder_}, in_);
     ASSERT_TRUE(read.ok()) << read.error().message;
     std::string order;
-    for (const Document& document : read.value()) order += document.text;
-    EXPECT_EQ(order, "abc");
+    for (const TextDocument& document : read->documents) order += document.text;
+    EXPECT_EQ(order, "kind: akind: bkind: c");
+}
+
+TEST_F(DocumentsTest, AFolderLeavesOutFilesThatHoldNoObject) {
+    const std::string node = file("node-a.yaml", "node: node-a\nuplinks: []\n");
+    file("objects.yml", "kind: List\nitems: []\n");
+    file("broken.json", "{");
+    const auto read = read_documents({folder_}, in_);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    // What cannot be read is left to the daemon, which says why.
+    ASSERT_EQ(read->documents.size(), 2U);
+    EXPECT_EQ(read->notices,
+              std::vector<std::string>{
+                  node + ": skipped, it holds no Kubernetes object (no apiVersion and kind)"});
+    // Named directly, it is meant.
+    EXPECT_EQ(read_documents({node}, in_)->documents.size(), 1U);
 }
 
 TEST_F(DocumentsTest, WhatCannotBeReadIsNamed) {

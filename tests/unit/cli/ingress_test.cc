@@ -1,4 +1,6 @@
 #include "control/cli/ingress.h"
+
+#include "control/cli/command_line.h"
 #include "control/cli/ingress_status.h"
 
 #include <fmt/format.h>
@@ -147,12 +149,12 @@ TEST_F(IngressConfigTest, ARefusedConfigurationLeavesTheOldOne) {
     err_.str("");
     std::ofstream(folder_ / "no") << "#!/bin/sh\necho 'nginx: [emerg] no'\nexit 1\n";
     std::filesystem::permissions(folder_ / "no", std::filesystem::perms::owner_all);
-    CliOptions options{.command = CliCommand::kIngressConfig, .socket = path_};
-    options.ingress.folder = out();
-    options.ingress.nginx = folder_ / "no";
+    const std::string no = folder_ / "no";
+    auto parsed = parse_command_line(
+        std::vector<std::string>{"ingress", "config", "--out", out(), "--nginx", no}, path_);
     CliEnvironment environment{.in = in_, .out = out_, .err = err_, .default_socket = path_};
-    EXPECT_EQ(run_ingress_config(options, environment), 1);
-    EXPECT_EQ(err_.str(), "error: " + options.ingress.nginx +
+    EXPECT_EQ(run_ingress_config(std::get<Invocation>(parsed), environment), 1);
+    EXPECT_EQ(err_.str(), "error: " + no +
                               " refuses the configuration, the old one stays: nginx: [emerg] no\n");
     EXPECT_TRUE(serves("a.b"));
 }

@@ -1,5 +1,6 @@
 #include "control/cli/report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace podlane::control {
@@ -17,18 +18,18 @@ const char* const kChange = R"({"generation": 12,
     "removed": [{"kind": "Pod", "namespace": "default", "name": "old"}], "unchanged": 4})";
 
 TEST(Report, AChangeNamesItsObjects) {
-    EXPECT_EQ(change_text(CliCommand::kApply, json(kChange)),
+    EXPECT_EQ(change_text(json(kChange)),
               "Service default/web added\n"
               "Node node-a changed\n"
               "Pod default/old removed\n"
               "1 added, 1 changed, 1 removed, 4 unchanged; generation 12\n");
-    EXPECT_EQ(change_text(CliCommand::kDiff, json(kChange)),
-              "+ Service default/web\n"
-              "~ Node node-a\n"
-              "- Pod default/old\n"
-              "apply would leave 1 added, 1 changed, 1 removed, 4 unchanged\n");
-    EXPECT_EQ(change_text(CliCommand::kValidate, json(kChange)),
-              "valid; apply would leave 1 added, 1 changed, 1 removed, 4 unchanged\n");
+    EXPECT_EQ(plan_text(json(kChange)), "apply would add 1, change 1 and remove 1; 4 unchanged\n");
+}
+
+TEST(Report, AFeedersChangeCountsWhatWasRefused) {
+    ordered_json reply = json(kChange);
+    reply["refused"] = json(R"([{"kind": "Service", "namespace": "a", "name": "b"}])");
+    EXPECT_NE(change_text(reply).find("1 removed, 1 refused, 4 unchanged"), std::string::npos);
 }
 
 const char* const kStats = R"({"generation": 7,
@@ -43,18 +44,33 @@ const char* const kStats = R"({"generation": 7,
 TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
     EXPECT_EQ(stats_text(json(kStats), std::nullopt),
               "generation 7\n\n"
-              "PORT      KIND     RX-PACKETS   RX-BYTES   TX-PACKETS   TX-BYTES   RX-DROPPED   "
-              "TX-DROPPED\n"
-              "uplink0   uplink         1000      64000          500      32000            0       "
-              "     2\n\n"
+              "PORT      RX-PACKETS   RX-BYTES   TX-PACKETS   TX-BYTES   RX-DROP   TX-DROP\n"
+              "uplink0         1000      64000          500      32000         0         2\n\n"
               "WORKER   CPU   TID   RX-PACKETS    BUSY     P50     P99    P99.9\n"
               "     0     1    99         1000   10.0%   850ns   1.2us   70.0us\n\n"
               "FLOWS-ACTIVE   CAPACITY   CREATED   EXPIRED   EVICTED   REFUSED\n"
               "           5        100        50        45         0         0\n\n"
-              "SERVICE       CONNECTIONS\n"
-              "default/web             9\n\n"
               "DROPPED    PACKETS\n"
-              "no_route         3\n");
+              "no_route         3\n\n"
+              "SERVICE       CONNECTIONS\n"
+              "default/web             9\n");
+}
+
+TEST(Report, IdleServicesAreFoldedBelowThePorts) {
+    ordered_json now = json(kStats);
+    for (int i = 0; i < 300; ++i) {
+        now["services"].push_back({{"service", fmt::format("shop/s{}", i)}, {"created", 0}});
+    }
+    const std::string text = stats_text(now, std::nullopt);
+    EXPECT_EQ(text.find("shop/s1"), std::string::npos);
+    EXPECT_NE(text.find("300 Services without connections (-o wide shows them)\n"),
+              std::string::npos)
+        << text;
+    EXPECT_LT(text.find("uplink0"), text.find("SERVICE"));
+    EXPECT_NE(stats_text(now, std::nullopt, {.wide = true}).find("shop/s299"), std::string::npos);
+    // Watched, one is idle that had no connection since the turn before.
+    EXPECT_NE(stats_text(now, StatsBefore{now, 1}).find("301 Services without new connections"),
+              std::string::npos);
 }
 
 TEST(Report, StatsShowWhatTheNameServerDid) {
@@ -104,8 +120,8 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     fresh["name"] = "default/new";
     now["ports"].push_back(fresh);
     const std::string text = stats_text(now, StatsBefore{json(kStats), 2});
-    EXPECT_NE(text.find("1.50M    1.00G        0        0\n"), std::string::npos) << text;
-    EXPECT_NE(text.find("<none>   <none>   <none>   <none>\n"), std::string::npos) << text;
+    EXPECT_NE(text.find(" 1.50M    1.00G        0        0 "), std::string::npos) << text;
+    EXPECT_NE(text.find("<none>   <none>   <none>   <none> "), std::string::npos) << text;
     EXPECT_NE(text.find("50.0%   900.0us   2.5ms   2.5ms\n"), std::string::npos) << text;
     EXPECT_NE(text.find("CREATED/S\n"), std::string::npos);
     EXPECT_NE(text.find("       50\n"), std::string::npos) << text;
@@ -115,14 +131,14 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
 TEST(Report, DropsShowWhatOccurredOrAll) {
     const auto drops = json(R"([{"reason": "no_route", "packets": 3, "help": "no route"},
                                 {"reason": "too_big", "packets": 0, "help": "larger"}])");
-    EXPECT_EQ(drops_text(drops, false),
+    EXPECT_EQ(drops_text(drops),
               "REASON     PACKETS   HELP\n"
               "no_route         3   no route\n");
-    EXPECT_EQ(drops_text(drops, true),
+    EXPECT_EQ(drops_text(drops, {.wide = true}),
               "REASON     PACKETS   HELP\n"
               "no_route         3   no route\n"
               "too_big          0   larger\n");
-    EXPECT_EQ(drops_text(json("[]"), false), "no packet was dropped\n");
+    EXPECT_EQ(drops_text(json("[]")), "no packet was dropped\n");
 }
 
 TEST(Report, AnExplanationIsAListOfStepsAndAVerdict) {
@@ -137,6 +153,24 @@ TEST(Report, AnExplanationIsAListOfStepsAndAVerdict) {
               "verdict: forward, port default/web, service default/web, to 10.244.1.5:8080\n");
     EXPECT_EQ(explain_text(json(R"({"steps": [], "verdict": "drop", "drop": "no_route"})")),
               "verdict: drop (no_route)\n");
+}
+
+TEST(Report, LongExplanationsAndHelpGoOnInTheNextLine) {
+    const Screen narrow{.columns = 40, .is_known = true};
+    EXPECT_EQ(explain_text(json(R"({"steps": [{"stage": "tx", "what": "port default/web",
+                "why": "packets of up to 1450 bytes; larger ones are fragmented"}],
+                "verdict": "forward"})"),
+                           narrow),
+              " 1. tx  port default/web\n"
+              "        packets of up to 1450 bytes;\n"
+              "        larger ones are fragmented\n"
+              "verdict: forward\n");
+    EXPECT_EQ(drops_text(json(R"([{"reason": "no_route", "packets": 3,
+                "help": "no route to the destination"}])"),
+                         narrow),
+              "REASON    PACKETS  HELP\n"
+              "no_route        3  no route to the\n"
+              "                   destination\n");
 }
 
 TEST(Report, HealthNamesTheProblems) {
@@ -161,10 +195,10 @@ TEST(Report, APodsPortIsToldInOneLine) {
 TEST(Report, RepliesOfAnotherShapeAreShownAsEmpty) {
     for (const char* text : {"{}", "[]", "null", "3", R"({"steps": 1, "ports": 2, "drops": 3})"}) {
         const auto reply = json(text);
-        EXPECT_NE(change_text(CliCommand::kApply, reply), "");
+        EXPECT_NE(change_text(reply), "");
         EXPECT_NE(stats_text(reply, std::nullopt), "");
         EXPECT_NE(stats_text(reply, StatsBefore{reply, 1}), "");
-        EXPECT_NE(drops_text(reply, true), "");
+        EXPECT_NE(drops_text(reply, {.wide = true}), "");
         EXPECT_NE(explain_text(reply), "");
         EXPECT_NE(health_text(reply), "");
         EXPECT_NE(pod_add_text(reply), "");

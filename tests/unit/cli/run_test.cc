@@ -1,5 +1,11 @@
 #include "control/cli/run.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -32,7 +38,13 @@ class RunTest : public ServerFixture {
             if (limit) asked_["limit"] = *limit;
             if (kind == "routes") return RpcFailure{rpc_code::kNotFound, "routes: there is none"};
             ordered_json reply{{"kind", kind}};
-            reply["items"] = {{{"metadata", {{"name", "a"}}}, {"port", 7}}};
+            reply["items"] = ordered_json::array();
+            if (kind == "addresses") return reply;
+            if (kind == "services") {
+                reply["items"] = services_;
+                return reply;
+            }
+            reply["items"].push_back({{"metadata", {{"name", "a"}}}, {"port", 7}});
             if (kind == "flows") reply["total"] = 9;
             return reply;
         });
@@ -50,6 +62,10 @@ class RunTest : public ServerFixture {
                     asked_[std::string(document.name)] = document.text;
                 }
             }
+            if (request.params.flag("allowEmpty")) asked_["allowEmpty"] = true;
+            if (request.params.flag("each")) asked_["each"] = true;
+            if (const auto owner = request.params.text_if_any("owner")) asked_["owner"] = *owner;
+            if (request.params.has("kinds")) asked_["kinds"] = request.params.texts("kinds");
             if (auto failure = request.params.failure()) return *failure;
             return ordered_json::parse(reply);
         });
@@ -62,15 +78,27 @@ class RunTest : public ServerFixture {
                                    .err = err_,
                                    .default_socket = path_,
                                    .is_terminal = is_terminal_,
-                                   .pause = [this] { ++pauses_; }};
+                                   .screen = screen_,
+                                   .pause = [this] {
+                                       ++pauses_;
+                                       if (on_pause_) on_pause_();
+                                   }};
         return run_podlanectl(arguments, environment);
     }
 
+    ordered_json services_ = ordered_json::parse(R"([
+        {"apiVersion": "v1", "kind": "Service",
+         "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+         "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1"}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "shop"},
+         "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.2"}}])");
     std::istringstream in_{"kind: Namespace"};
     std::ostringstream out_, err_;
     bool is_terminal_ = false;
     int pauses_ = 0;
+    std::function<void()> on_pause_;
     ordered_json asked_;
+    Screen screen_;
 };
 
 TEST_F(RunTest, ApplySendsFilesUnderTheirNamesAndShowsNoticesApart) {
@@ -141,9 +169,12 @@ TEST_F(RunTest, ARefusalIsExitOneWithTheServersText) {
 
 TEST_F(RunTest, AServerThatIsNotThereIsExitOne) {
     EXPECT_EQ(run({"health"}), 1);
-    EXPECT_NE(err_.str().find("error: " + path_ + ": nobody answers"), std::string::npos);
+    EXPECT_NE(
+        err_.str().find("error: " + path_ + ": No such file or directory; is podlaned running"),
+        std::string::npos);
     EXPECT_EQ(run({"--socket", "/nonexistent/s", "health"}), 1);
-    EXPECT_NE(err_.str().find("error: /nonexistent/s: nobody answers"), std::string::npos);
+    EXPECT_NE(err_.str().find("error: /nonexistent/s: No such file or directory"),
+              std::string::npos);
 }
 
 TEST_F(RunTest, FilesThatCannotBeReadAreExitOne) {
@@ -156,8 +187,8 @@ TEST_F(RunTest, WrongUsageIsExitTwo) {
     EXPECT_EQ(run({"aply"}), 2);
     EXPECT_EQ(out_.str(), "");
     EXPECT_EQ(err_.str(),
-              "error: unknown command \"aply\"; did you mean \"apply\"?\n"
-              "\"podlanectl --help\" lists the commands\n");
+              "error: unknown command \"aply\"; did you mean \"apply\"?; "
+              "see \"podlanectl --help\"\n");
 }
 
 TEST_F(RunTest, HelpIsExitZeroOnStandardOutput) {
@@ -184,7 +215,7 @@ TEST_F(RunTest, WatchedStatsRepeatAndRedrawOnATerminalOnly) {
     EXPECT_EQ(out_.str().find('\x1b'), std::string::npos);
     is_terminal_ = true;
     EXPECT_EQ(run({"stats", "--watch", "--count", "1"}), 0);
-    EXPECT_EQ(out_.str().find("\x1b[H\x1b[2J"), 0U);
+    EXPECT_EQ(out_.str().find("\x1b[2J\x1b[H"), 0U);
     EXPECT_EQ(run({"stats", "--watch", "--count", "2", "-o", "json"}), 0);
     std::istringstream lines(out_.str());
     int count = 0;
@@ -192,6 +223,193 @@ TEST_F(RunTest, WatchedStatsRepeatAndRedrawOnATerminalOnly) {
         EXPECT_TRUE(ordered_json::accept(line));
     }
     EXPECT_EQ(count, 2);
+}
+
+TEST_F(RunTest, AWatchedTerminalKeepsTheFirstLinesInSight) {
+    ordered_json stats{{"generation", 2}};
+    for (int i = 0; i < 50; ++i) stats["ports"].push_back({{"name", fmt::format("port{}", i)}});
+    methods_.add("stats", [stats](RpcRequest&) -> RpcResult { return stats; });
+    start();
+    is_terminal_ = true;
+    screen_ = {.columns = 80, .is_known = true, .rows = 24};
+    EXPECT_EQ(run({"stats", "--watch", "--count", "2"}), 0);
+    const std::string text = out_.str();
+    // Two turns of 23 lines each, the last of them for the rest.
+    EXPECT_EQ(std::ranges::count(text, '\n'), 2 * 23);
+    EXPECT_NE(text.find("port18"), std::string::npos);
+    EXPECT_EQ(text.find("port19"), std::string::npos);
+    EXPECT_NE(text.find("...\x1b[K\n"), std::string::npos);
+}
+
+TEST_F(RunTest, HealthSaysByItsExitCodeHowItIs) {
+    answer("health", R"({"status": "ok", "generation": 1, "node": "a"})");
+    start();
+    EXPECT_EQ(run({"health"}), 0);
+    on_control_thread([this] {
+        answer("health", R"({"status": "degraded", "problems": ["uplink0: link down"]})");
+        return 0;
+    });
+    EXPECT_EQ(run({"health"}), 3);
+    EXPECT_NE(out_.str().find("  uplink0: link down\n"), std::string::npos);
+    EXPECT_EQ(run({"health", "-o", "json"}), 3);
+}
+
+TEST_F(RunTest, ADaemonThatDoesNotAnswerInTimeIsExitOne) {
+    // It takes connections and never reads, as a stopped process.
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener, 8), 0);
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"health", "--timeout", "1"},
+          std::vector<std::string>{"get", "pods", "--timeout=1"}}) {
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(run(words), 1);
+        EXPECT_EQ(err_.str(), "error: podlaned did not answer in time\n");
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    }
+    ::close(listener);
+}
+
+TEST_F(RunTest, NothingFromAPipeReplacesNothing) {
+    answer("replace", R"({"generation": 3, "added": [], "changed": [], "removed": []})");
+    start();
+    in_.str("");
+    EXPECT_EQ(run({"replace", "-f", "-"}), 1);
+    EXPECT_EQ(err_.str(),
+              "error: stdin: is empty; replace would remove every object (--allow-empty if that is "
+              "meant)\n");
+    EXPECT_TRUE(asked_.is_null()) << "the daemon was asked";
+    in_.clear();
+    EXPECT_EQ(run({"apply", "-f", "-"}), 1);
+    EXPECT_EQ(err_.str(), "error: stdin: is empty; there is nothing to apply\n");
+    in_.clear();
+    EXPECT_EQ(run({"replace", "--allow-empty", "-f", "-"}), 0);
+    EXPECT_EQ(asked_["allowEmpty"], true);
+}
+
+TEST_F(RunTest, AFeedersOptionsReachTheDaemon) {
+    answer("replace", R"({"generation": 3, "added": [], "changed": [], "removed": []})");
+    start();
+    EXPECT_EQ(
+        run({"replace", "-f", "-", "--owner", "kube", "--kinds", "svc,EndpointSlice", "--each"}),
+        0);
+    EXPECT_EQ(asked_["owner"], "kube");
+    EXPECT_EQ(asked_["each"], true);
+    EXPECT_EQ(asked_["kinds"], (ordered_json{"services", "endpointslices"}));
+    EXPECT_EQ(run({"replace", "-f", "-", "--kinds", "ports"}), 2);
+}
+
+TEST_F(RunTest, AnEmptyListSaysSoOnStandardErrorAsKubectl) {
+    start();
+    EXPECT_EQ(run({"get", "addresses"}), 0);
+    EXPECT_EQ(out_.str(), "");
+    EXPECT_EQ(err_.str(), "no addresses\n");
+    EXPECT_EQ(run({"get", "addresses", "-o", "json"}), 0);
+    EXPECT_EQ(out_.str(), "[]\n");
+}
+
+TEST_F(RunTest, KubectlsWaysToNameThings) {
+    start();
+    EXPECT_EQ(run({"get", "svc", "-n", "shop"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":"shop/"})");
+    EXPECT_EQ(run({"get", "svc/web", "-n", "shop", "-o", "yaml"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":"shop/web"})");
+    EXPECT_EQ(run({"get", "svc", "web", "--namespace=shop"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":"shop/web"})");
+    EXPECT_EQ(run({"get", "svc", "web"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":"default/web"})");
+    EXPECT_EQ(run({"get", "svc", "-A", "--no-headers"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":""})");
+    EXPECT_EQ(out_.str().find("shop/web"), 0U);
+    EXPECT_EQ(run({"get", "svc", "-o=name"}), 0);
+    EXPECT_EQ(out_.str(), "service/shop/web\nservice/shop/db\n");
+    EXPECT_EQ(run({"get", "svc", "-o", "name", "-n", "shop"}), 0);
+    EXPECT_EQ(out_.str(), "service/web\nservice/db\n");
+    EXPECT_EQ(run({"get", "svc,ns"}), 0);
+    EXPECT_NE(out_.str().find("service/shop/web"), std::string::npos);
+    EXPECT_NE(out_.str().find("\n\nNAME\nnamespace/a\n"), std::string::npos) << out_.str();
+    EXPECT_EQ(run({"get", "svc", "-l", "app=web", "-o", "name"}), 0);
+    EXPECT_EQ(out_.str(), "service/shop/web\n");
+    EXPECT_EQ(run({"get", "svc", "-l", "!app", "-o", "name"}), 0);
+    EXPECT_EQ(out_.str(), "service/shop/db\n");
+}
+
+TEST_F(RunTest, WrongFiltersAreRefused) {
+    start();
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"get", "flows", "nonsense"},
+          {"get", "neighbors", "10.0.0.300"},
+          {"get", "routes", "10.0.0.1/8"},
+          {"get", "fdb", "zz"},
+          {"get", "workers", "first"},
+          {"get", "frontends", "web"},
+          {"get", "ports", "-l", "app=web"},
+          {"get", "routes", "-n", "shop"},
+          {"get", "svc", "-l", "a b"},
+          {"get", "nodes", "a/b"}}) {
+        EXPECT_EQ(run(words), 2) << words[1] << ' ' << words[2];
+    }
+}
+
+TEST_F(RunTest, AWatchShowsWhatIsNewOrChanged) {
+    start();
+    int turn = 0;
+    on_pause_ = [&] {
+        on_control_thread([&] {
+            if (turn++ == 0) services_[1]["spec"]["clusterIP"] = "10.96.0.9";
+            return 0;
+        });
+    };
+    EXPECT_EQ(run({"get", "svc", "-w", "--count", "3"}), 0);
+    EXPECT_EQ(out_.str(),
+              "NAME       TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)\n"
+              "shop/web   ClusterIP   10.96.0.1    <none>        <none>\n"
+              "shop/db    ClusterIP   10.96.0.2    <none>        <none>\n"
+              "shop/db   ClusterIP   10.96.0.9   <none>   <none>\n");
+}
+
+TEST_F(RunTest, DescribeShowsTheObjectAndWhatTheNodeMadeOfIt) {
+    start();
+    services_.erase(1);
+    EXPECT_EQ(run({"describe", "svc", "shop/web"}), 0);
+    EXPECT_EQ(out_.str().find("apiVersion: v1\nkind: Service\n"), 0U) << out_.str();
+    EXPECT_NE(out_.str().find("Frontends:\n"), std::string::npos);
+}
+
+TEST_F(RunTest, DeleteTakesKubectlsNames) {
+    answer("delete", R"({"generation": 3, "added": [], "changed": [], "removed": []})");
+    methods_.add("delete", [this](RpcRequest& request) -> RpcResult {
+        asked_["kind"] = request.params.text("kind");
+        asked_["name"] = request.params.text("name");
+        return ordered_json::object();
+    });
+    start();
+    EXPECT_EQ(run({"delete", "svc/web", "-n", "shop"}), 0);
+    EXPECT_EQ(asked_.dump(), R"({"kind":"services","name":"shop/web"})");
+    EXPECT_EQ(run({"delete", "svc"}), 2);
+    EXPECT_EQ(run({"delete", "ports", "x"}), 2);
+}
+
+TEST_F(RunTest, DiffShowsTheFieldsThatChange) {
+    answer("diff", R"({"generation": 2, "added": [], "removed": [], "unchanged": 0, "changed": [
+        {"kind": "Service", "namespace": "shop", "name": "web",
+         "before": {"kind": "Service", "spec": {"ports": [{"port": 80}]}},
+         "after": {"kind": "Service", "spec": {"ports": [{"port": 81}]}}}]})");
+    start();
+    EXPECT_EQ(run({"diff", "-f", "-"}), 0);
+    EXPECT_EQ(out_.str(),
+              "--- live: Service shop/web\n+++ applied: Service shop/web\n@@ -1,4 +1,4 @@\n"
+              " kind: Service\n spec:\n   ports:\n-    - port: 80\n+    - port: 81\n"
+              "apply would add 0, change 1 and remove 0; 0 unchanged\n");
+}
+
+TEST_F(RunTest, VersionIsAnOptionToo) {
+    EXPECT_EQ(run({"--version"}), 0);
+    EXPECT_EQ(out_.str().find("podlanectl "), 0U);
+    EXPECT_EQ(run({"--socket", "/nonexistent", "--version"}), 0);
 }
 
 TEST_F(RunTest, OutputThatCannotBeWrittenIsExitOne) {

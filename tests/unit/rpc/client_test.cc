@@ -41,7 +41,7 @@ TEST_F(RpcClientTest, AServerThatIsNotThereIsNamed) {
     const auto client = RpcClient::connect(path_);
     ASSERT_FALSE(client.ok());
     EXPECT_EQ(client.error().message,
-              path_ + ": nobody answers; is podlaned running, and is this its socket?");
+              path_ + ": No such file or directory; is podlaned running, and is this its socket?");
     EXPECT_FALSE(RpcClient::connect(std::string(300, 'x')).ok());
     EXPECT_FALSE(RpcClient::connect("").ok());
 }
@@ -56,7 +56,7 @@ TEST_F(RpcClientTest, AServerThatDoesNotAnswerEndsTheCall) {
     auto client = connect({.call_timeout = std::chrono::milliseconds(20)});
     const auto reply = client.call("count");
     ASSERT_FALSE(reply.ok());
-    EXPECT_EQ(reply.error().message, "the server did not answer in time");
+    EXPECT_EQ(reply.error().message, "podlaned did not answer in time");
     ::close(fd);
 }
 

@@ -1,0 +1,70 @@
+// The rows of `explain` and `resolve`.
+#include <array>
+
+#include "control/cli/commands.h"
+#include "control/cli/report.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr auto kExplainOptions = std::to_array<OptionRow>({
+    {"from", 0, OptionType::kText, "NAMESPACE/POD|IP|port:NAME", "who sends the packet", "", "from",
+     true},
+    {"to", 0, OptionType::kText, "IP:PORT|NAMESPACE/SERVICE:PORT|NAME:PORT",
+     "where it is addressed: an address, a Service, or a name of the cluster's DNS; without port "
+     "for icmp",
+     "", "to", true},
+    {"proto", 0, OptionType::kWord, "PROTOCOL", "tcp (default), udp, sctp or icmp",
+     "tcp udp sctp icmp", "protocol"},
+    {"sport", 0, OptionType::kPort, "N", "source port (default: any)", "", "sourcePort"},
+});
+
+constexpr auto kResolveOptions = std::to_array<OptionRow>({
+    {"type", 0, OptionType::kText, "TYPE",
+     "A (default), AAAA, CNAME, NS, PTR, SOA, SRV, TXT or ANY", "", "type"},
+});
+
+std::string show_explanation(const Invocation&, const Json& reply, const Screen& screen) {
+    return explain_text(reply, screen);
+}
+std::string show_answer(const Invocation&, const Json& reply, const Screen&) {
+    return resolve_text(reply);
+}
+
+constexpr std::array kCommands{
+    CliCommand{.name = "explain",
+               .synopsis = "--from WHO --to WHERE",
+               .summary = "what would happen to a packet, step by step, and why",
+               .details = "Changes nothing and sends nothing.",
+               .examples =
+                   "  podlanectl explain --from shop/web-0 --to 10.96.0.10:3306\n"
+                   "  podlanectl explain --from shop/web-0 --to shop/db:3306\n"
+                   "  podlanectl explain --from 10.244.1.9 --to db.shop.svc.cluster.local:mysql",
+               .options = kExplainOptions,
+               .method = "explain",
+               .render = show_explanation},
+    CliCommand{.name = "resolve",
+               .synopsis = "NAME [--type TYPE]",
+               .summary = "what the cluster's DNS server answers, from the live generation",
+               .details = "NAME is whole, without search domains. Names outside of the cluster are "
+                          "not asked for.",
+               .examples = "  podlanectl resolve web.shop.svc.cluster.local\n"
+                           "  podlanectl resolve _http._tcp.web.shop.svc.cluster.local --type SRV",
+               .options = kResolveOptions,
+               .least_words = 1,
+               .most_words = 1,
+               .word_kind = WordKind::kText,
+               .method = "resolve",
+               .word_param = "name",
+               .render = show_answer},
+};
+
+}  // namespace
+
+std::span<const CliCommand> explain_commands() noexcept {
+    return kCommands;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,350 @@
+#include "control/cli/get.h"
+
+#include <fmt/format.h>
+
+#include <ostream>
+#include <set>
+#include <utility>
+
+#include "control/cli/cell.h"
+#include "control/cli/listing.h"
+#include "control/cli/selector.h"
+#include "control/cli/target.h"
+#include "control/cli/yaml.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The items of one target, and whether there are more.
+struct Listed {
+    Target target;
+    Json items = Json::array();
+    size_t total = 0;  ///< where the list was cut; else 0
+};
+
+/// One look at podlaned: everything that a command line names.
+class Getter {
+  public:
+    Getter(const Invocation& call, CliEnvironment& environment)
+        : call_(call),
+          environment_(environment),
+          targets_(std::get<std::vector<Target>>(targets_of(call, false))) {
+        if (call.has("selector")) selector_ = parse_selector(call.text("selector")).value();
+    }
+
+    [[nodiscard]] const std::vector<Target>& targets() const noexcept { return targets_; }
+
+    /// Asks for a target; an error of one name does not hide the others.
+    [[nodiscard]] Result<Listed> list(RpcClient& client, const Target& target) const {
+        Json params{{"kind", target.kind->plural}};
+        if (!target.name.empty()) params["name"] = target.name;
+        const auto limit = call_.options.number("limit");
+        if (limit && !selector_) params["limit"] = *limit;
+        auto reply = client.call("get", params);
+        if (!reply) return reply.error();
+        Listed listed{target, std::move((*reply)["items"]), 0};
+        if (reply->contains("total")) listed.total = reply->at("total").get<size_t>();
+        filter(listed);
+        if (limit && *limit != 0 && selector_ && listed.items.size() > *limit) {
+            listed.total = listed.items.size();
+            listed.items.erase(listed.items.begin() + static_cast<std::ptrdiff_t>(*limit),
+                               listed.items.end());
+        }
+        return listed;
+    }
+
+    /// -o name shows namespaces unless the command line fixes one.
+    [[nodiscard]] bool shows_namespaces() const { return !call_.has("namespace"); }
+
+  private:
+    void filter(Listed& listed) const {
+        const std::string name_space = call_.has("all-namespaces") ? "" : call_.text("namespace");
+        const LiveKind* live = listed.target.kind->live;
+        const bool by_namespace = live != nullptr && !name_space.empty() && !listed.target.is_one();
+        if (!by_namespace && !selector_) return;
+        Json kept = Json::array();
+        for (Json& item : listed.items) {
+            if (by_namespace && !is_in_namespace(*live, item, name_space)) continue;
+            if (selector_ && !is_selected(*selector_, item)) continue;
+            kept.push_back(std::move(item));
+        }
+        listed.items = std::move(kept);
+    }
+
+    const Invocation& call_;
+    CliEnvironment& environment_;
+    std::vector<Target> targets_;
+    std::optional<LabelSelector> selector_;
+};
+
+// Objects come as kubectl's List, so that they can be applied again; live state as a bare list.
+Json data_of(std::vector<Listed>& lists) {
+    if (lists.size() == 1 && lists[0].target.kind->live != nullptr) {
+        return std::move(lists[0].items);
+    }
+    if (lists.size() == 1 && lists[0].target.is_one() && lists[0].items.size() == 1) {
+        return std::move(lists[0].items[0]);
+    }
+    Json all = Json::array();
+    for (Listed& listed : lists) {
+        for (Json& item : listed.items) all.push_back(std::move(item));
+    }
+    return Json{{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(all)}};
+}
+
+// Several targets of one kind are one table.
+void join_kinds(std::vector<Listed>& lists) {
+    std::vector<Listed> joined;
+    for (Listed& listed : lists) {
+        if (!joined.empty() && joined.back().target.kind == listed.target.kind) {
+            for (Json& item : listed.items) joined.back().items.push_back(std::move(item));
+        } else {
+            joined.push_back(std::move(listed));
+        }
+    }
+    lists = std::move(joined);
+}
+
+void show_tables(const Invocation& call, std::vector<Listed>& lists, CliEnvironment& environment) {
+    join_kinds(lists);
+    const char* gap = "";
+    for (const Listed& listed : lists) {
+        const bool has_prefix = lists.size() > 1 && listed.target.kind->object.has_value();
+        const std::string prefix = has_prefix ? listed.target.kind->singular + '/' : "";
+        const std::string text =
+            list_text(*listed.target.kind, listed.items, screen_of(call, environment), prefix);
+        if (text.empty()) continue;
+        environment.out << gap << text;
+        gap = "\n";
+    }
+}
+
+// What stands beside the lists, on stderr.
+void show_remarks(const Invocation& call, const std::vector<Listed>& lists,
+                  CliEnvironment& environment) {
+    for (const Listed& listed : lists) {
+        if (listed.total != 0) {
+            environment.err << "notice: " << listed.items.size() << " of " << listed.total
+                            << " shown; --limit N for more\n";
+        }
+        if (!listed.items.empty()) continue;
+        environment.err << "no " << listed.target.kind->plural;
+        if (listed.target.is_one()) environment.err << " of " << printable(listed.target.name);
+        if (call.has("namespace")) {
+            environment.err << " in namespace " << printable(call.text("namespace"));
+        }
+        environment.err << '\n';
+    }
+}
+
+void show(const Invocation& call, bool with_namespace, std::vector<Listed> lists,
+          CliEnvironment& environment) {
+    switch (call.format) {
+        case OutputFormat::kTable:
+        case OutputFormat::kWide:
+            show_tables(call, lists, environment);
+            break;
+        case OutputFormat::kName:
+            for (const Listed& listed : lists) {
+                for (const Json& item : listed.items) {
+                    environment.out
+                        << printable(item_name(*listed.target.kind, item, with_namespace)) << '\n';
+                }
+            }
+            break;
+        case OutputFormat::kJson:
+        case OutputFormat::kYaml:
+            environment.out << data_text(call.format, data_of(lists));
+            break;
+    }
+}
+
+int get_once(const Invocation& call, const Getter& getter, RpcClient& client,
+             CliEnvironment& environment) {
+    std::vector<Listed> lists;
+    std::optional<Error> error;
+    for (const Target& target : getter.targets()) {
+        auto listed = getter.list(client, target);
+        if (listed) {
+            lists.push_back(std::move(listed).value());
+        } else if (!target.is_one() || getter.targets().size() == 1) {
+            return fail(environment, listed.error());
+        } else {
+            fail(environment, listed.error());
+            error = listed.error();
+        }
+    }
+    show_remarks(call, lists, environment);
+    if (!lists.empty()) show(call, getter.shows_namespaces(), std::move(lists), environment);
+    const int code = finish(environment);
+    return error ? exit_code::kFailed : code;
+}
+
+/// Follows the targets: prints what is there, then each row that is new or has changed.
+class Watcher {
+  public:
+    Watcher(const Invocation& call, const Getter& getter, CliEnvironment& environment)
+        : call_(call), getter_(getter), environment_(environment), seen_(getter.targets().size()) {}
+
+    [[nodiscard]] Result<void> turn(RpcClient& client) {
+        for (size_t i = 0; i < getter_.targets().size(); ++i) {
+            auto listed = getter_.list(client, getter_.targets()[i]);
+            if (!listed) {
+                // What is named may come into being later.
+                if (client.last_code() == rpc_code::kNotFound) continue;
+                return listed.error();
+            }
+            keep_news(listed.value(), seen_[i]);
+            if (listed->items.empty()) continue;
+            std::vector<Listed> lists;
+            lists.push_back(std::move(listed).value());
+            show_news(lists);
+        }
+        return {};
+    }
+
+  private:
+    void keep_news(Listed& listed, std::set<std::string>& seen) const {
+        std::set<std::string> now;
+        Json news = Json::array();
+        const bool is_data =
+            call_.format == OutputFormat::kJson || call_.format == OutputFormat::kYaml;
+        for (Json& item : listed.items) {
+            std::string row = is_data ? item.dump(-1, ' ', false, Json::error_handler_t::replace)
+                                      : row_identity(*listed.target.kind, item);
+            const bool is_news = !seen.contains(row);
+            now.insert(std::move(row));
+            if (is_news) news.push_back(std::move(item));
+        }
+        seen = std::move(now);
+        listed.items = std::move(news);
+    }
+    void show_news(std::vector<Listed>& lists) {
+        if (call_.format == OutputFormat::kJson || call_.format == OutputFormat::kYaml) {
+            for (const Json& item : lists[0].items) {
+                environment_.out << (call_.format == OutputFormat::kYaml ? "---\n" + to_yaml(item)
+                                                                         : json_text(item, -1));
+            }
+            return;
+        }
+        if (call_.format == OutputFormat::kName) {
+            show(call_, getter_.shows_namespaces(), std::move(lists), environment_);
+            return;
+        }
+        Screen screen = screen_of(call_, environment_);
+        screen.headings = screen.headings && shown_.insert(lists[0].target.kind).second;
+        environment_.out << list_text(*lists[0].target.kind, lists[0].items, screen);
+    }
+
+    const Invocation& call_;
+    const Getter& getter_;
+    CliEnvironment& environment_;
+    std::vector<std::set<std::string>> seen_;  // rows by target
+    std::set<const CliKind*> shown_;           // kinds whose headings were printed
+};
+
+int watch(const Invocation& call, const Getter& getter, RpcClient& client,
+          CliEnvironment& environment) {
+    Watcher watcher(call, getter, environment);
+    const auto count = call.options.number("count");
+    for (uint64_t turn = 0; !count || turn < *count; ++turn) {
+        if (turn > 0) environment.pause();
+        if (auto done = watcher.turn(client); !done) return fail(environment, done.error());
+        if (const int code = finish(environment); code != exit_code::kDone) return code;
+    }
+    return exit_code::kDone;
+}
+
+/// What stands under an object that concerns it: a kind of live state and its name.
+struct Related {
+    std::string_view kind;
+    std::string heading;
+    std::string name;
+};
+
+std::vector<Related> related_to(const CliKind& kind, const Json& item) {
+    if (kind.object == Kind::kService) {
+        return {{"frontends", "Frontends", object_name(item)},
+                {"flows", "Flows", object_name(item)}};
+    }
+    if (kind.object == Kind::kPod) {
+        return {{"ports", "Port", object_name(item)}, {"flows", "Flows", object_name(item)}};
+    }
+    return {};
+}
+
+void describe(const Invocation& call, const Listed& listed, RpcClient& client,
+              CliEnvironment& environment) {
+    constexpr uint64_t kShownFlows = 20;
+    for (const Json& item : listed.items) {
+        environment.out << to_yaml(item);
+        for (const Related& related : related_to(*listed.target.kind, item)) {
+            const CliKind* kind = find_kind(related.kind);
+            const auto reply = client.call(
+                "get", {{"kind", kind->plural}, {"name", related.name}, {"limit", kShownFlows}});
+            const Json items = reply ? at(reply.value(), "/items") : Json::array();
+            environment.out << related.heading << ':';
+            if (items.empty()) {
+                environment.out << " <none>\n";
+                continue;
+            }
+            environment.out << '\n' << list_text(*kind, items, screen_of(call, environment));
+        }
+        environment.out << '\n';
+    }
+}
+
+}  // namespace
+
+std::string get_fault(Invocation& call) {
+    if (call.has("selector")) {
+        if (const auto selector = parse_selector(call.text("selector")); !selector) {
+            return "-l: " + selector.error().message;
+        }
+    }
+    auto targets = targets_of(call, false);
+    if (auto* wrong = std::get_if<std::string>(&targets)) return std::move(*wrong);
+    const auto& all = std::get<std::vector<Target>>(targets);
+    const bool is_data = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
+    for (const Target& target : all) {
+        if (call.has("selector") && target.kind->live != nullptr) {
+            return fmt::format("-l: {} have no labels", target.kind->plural);
+        }
+        if (call.has("selector") && target.is_one()) return "-l goes with a kind, not with a name";
+        if (is_data && target.kind->live != nullptr && all.size() > 1) {
+            return fmt::format("-o json and yaml: {} cannot be listed with others",
+                               target.kind->plural);
+        }
+    }
+    return {};
+}
+
+std::string describe_fault(Invocation& call) {
+    auto targets = targets_of(call, false);
+    auto* wrong = std::get_if<std::string>(&targets);
+    return wrong == nullptr ? std::string() : std::move(*wrong);
+}
+
+int run_get(const Invocation& call, CliEnvironment& environment) {
+    const Getter getter(call, environment);
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    return call.has("watch") ? watch(call, getter, client.value(), environment)
+                             : get_once(call, getter, client.value(), environment);
+}
+
+int run_describe(const Invocation& call, CliEnvironment& environment) {
+    const Getter getter(call, environment);
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    for (const Target& target : getter.targets()) {
+        const auto listed = getter.list(client.value(), target);
+        if (!listed) return fail(environment, listed.error());
+        describe(call, listed.value(), client.value(), environment);
+    }
+    return finish(environment);
+}
+
+}  // namespace podlane::control

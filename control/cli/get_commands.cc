@@ -1,0 +1,73 @@
+// The rows of `get` and `describe`.
+#include <array>
+
+#include "control/cli/commands.h"
+#include "control/cli/get.h"
+
+namespace podlane::control {
+namespace {
+
+constexpr OptionRow kNamespace{"namespace", 'n', OptionType::kText, "NS",
+                               "of this namespace alone; a NAME without one is in it"};
+constexpr OptionRow kAllNamespaces{"all-namespaces", 'A', OptionType::kFlag, "",
+                                   "of all namespaces, as without -n"};
+
+constexpr auto kGetOptions = std::to_array<OptionRow>({
+    kNamespace,
+    kAllNamespaces,
+    {"selector", 'l', OptionType::kText, "SELECTOR",
+     "objects with these labels: app=web, app!=web, 'app in (a,b)', app, '!app'"},
+    {"watch", 'w', OptionType::kFlag, "", "go on with what is new or changes"},
+    {"count", 0, OptionType::kNumber, "N", "with --watch: end after N looks, one a second"},
+    {"no-headers", 0, OptionType::kFlag, "", "no headings"},
+    {"limit", 0, OptionType::kNumber, "N", "at most so many; 0: all (flows: 10000 unless given)"},
+});
+
+constexpr auto kDescribeOptions = std::to_array<OptionRow>({kNamespace, kAllNamespaces});
+
+constexpr std::string_view kGetDetails =
+    "Kinds are known by their plural, singular and kubectl's short form; several are joined by "
+    "commas. NAME is NAMESPACE/NAME, or NAME in the namespace of -n (default: default); for nodes, "
+    "namespaces and ingressclasses NAME alone. NAMESPACE/ is all of a namespace. Live state is "
+    "named by what it is: a port, an address, a MAC address, a prefix, a Service's NAMESPACE/NAME.";
+
+constexpr std::array kCommands{
+    CliCommand{.name = "get",
+               .synopsis = "KIND[,KIND...] [NAME...] | KIND/NAME...",
+               .summary = "list objects or live state",
+               .details = kGetDetails,
+               .examples = "  podlanectl get services -o wide\n"
+                           "  podlanectl get svc,endpointslices -n shop -l app=web\n"
+                           "  podlanectl get svc/web -n shop -o yaml\n"
+                           "  podlanectl get frontends shop/web -o json\n"
+                           "  podlanectl get flows shop/web-0",
+               .options = kGetOptions,
+               .least_words = 1,
+               .most_words = 1000,
+               .word_kind = WordKind::kKinds,
+               .method = "get",
+               .check = get_fault,
+               .run = run_get},
+    CliCommand{.name = "describe",
+               .synopsis = "KIND [NAME...] | KIND/NAME...",
+               .summary = "show objects whole, with what this node made of them",
+               .details = "A Service comes with its frontends and connections, a pod with its port "
+                          "and connections.",
+               .examples = "  podlanectl describe svc shop/web\n"
+                           "  podlanectl describe pod/web-0 -n shop",
+               .options = kDescribeOptions,
+               .least_words = 1,
+               .most_words = 1000,
+               .word_kind = WordKind::kKinds,
+               .method = "get",
+               .check = describe_fault,
+               .run = run_describe},
+};
+
+}  // namespace
+
+std::span<const CliCommand> get_commands() noexcept {
+    return kCommands;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,107 @@
+// The rows of `health`, `version` and `completion`.
+#include <fmt/format.h>
+
+#include <array>
+#include <ostream>
+
+#include "control/cli/commands.h"
+#include "control/cli/completion.h"
+#include "control/cli/report.h"
+#include "control/cli/run.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kHealthTimeout{5};
+
+constexpr auto kVersionOptions = std::to_array<OptionRow>({
+    {"client", 0, OptionType::kFlag, "", "podlanectl's own alone; asks nobody"},
+});
+
+std::string health_defaults(Invocation& call) {
+    if (!call.has("timeout")) call.timeout = kHealthTimeout;
+    return {};
+}
+std::string show_health(const Invocation&, const Json& reply, const Screen& screen) {
+    return health_text(reply, screen);
+}
+int health_code(const Json& reply) {
+    return reply.value("status", "") == "ok" ? exit_code::kDone : exit_code::kDegraded;
+}
+
+// The client's version is known without podlaned, and shown also when that does not answer.
+int run_version(const Invocation& call, CliEnvironment& environment) {
+    std::optional<Error> error;
+    Json both{{"client", PODLANE_VERSION}};
+    if (!call.has("client")) {
+        auto client = connect(call);
+        auto reply = client ? client->call("version") : Result<Json>(client.error());
+        if (reply) {
+            both["server"] = std::move(reply).value();
+        } else {
+            error = reply.error();
+        }
+    }
+    if (call.format == OutputFormat::kTable || call.format == OutputFormat::kWide) {
+        environment.out << "podlanectl " << PODLANE_VERSION << '\n';
+        if (both.contains("server")) {
+            environment.out << printable(fmt::format("podlaned {} ({})",
+                                                     both["server"].value("version", "?"),
+                                                     both["server"].value("dpdk", "?")))
+                            << '\n';
+        }
+    } else {
+        environment.out << data_text(call.format, both);
+    }
+    const int code = finish(environment);
+    return error ? fail(environment, *error) : code;
+}
+
+std::string completion_fault(Invocation& call) {
+    const std::string& shell = call.words.front();
+    if (shell == "bash" || shell == "zsh") return {};
+    return fmt::format("\"{}\" is not bash or zsh", shell);
+}
+int run_completion(const Invocation& call, CliEnvironment& environment) {
+    environment.out << (call.words.front() == "bash" ? bash_completion() : zsh_completion());
+    return finish(environment);
+}
+
+constexpr std::array kCommands{
+    CliCommand{.name = "health",
+               .synopsis = "",
+               .summary = "whether podlaned works, and what is wrong if not",
+               .details = "Exit code 0: ok; 3: degraded, with the reasons; 1: no answer within "
+                          "--timeout (5 seconds unless given).",
+               .examples = "  podlanectl health --timeout 2",
+               .method = "health",
+               .check = health_defaults,
+               .render = show_health,
+               .exit_code = health_code},
+    CliCommand{.name = "version",
+               .synopsis = "",
+               .summary = "versions of podlanectl, podlaned and DPDK",
+               .examples = "  podlanectl version",
+               .options = kVersionOptions,
+               .method = "version",
+               .run = run_version},
+    CliCommand{.name = "completion",
+               .synopsis = "bash|zsh",
+               .summary = "print a completion script for a shell",
+               .examples = "  source <(podlanectl completion bash)",
+               .least_words = 1,
+               .most_words = 1,
+               .word_kind = WordKind::kText,
+               .check = completion_fault,
+               .run = run_completion},
+};
+
+}  // namespace
+
+std::span<const CliCommand> node_commands() noexcept {
+    return kCommands;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,30 @@
+// What `get`, `describe` and `delete` are about: kinds and names, as kubectl takes them.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/cli/command.h"
+#include "control/cli/kinds.h"
+
+namespace podlane::control {
+
+/// A kind, and one of its items if it is named.
+struct Target {
+    const CliKind* kind = nullptr;
+    std::string name;  ///< as the config socket takes it; "" for all, "ns/" for all of a namespace
+
+    [[nodiscard]] bool is_one() const noexcept { return !name.empty() && !name.ends_with('/'); }
+};
+
+/// Reads the words: "svc", "svc web", "svc web db", "svc/web", "svc,ep", "svc shop/web"; with -n
+/// for the namespace. Gives what is wrong with them in place of the targets.
+[[nodiscard]] std::variant<std::vector<Target>, std::string> targets_of(const Invocation& call,
+                                                                        bool objects_only);
+
+/// Whether an item of live state belongs to the namespace.
+[[nodiscard]] bool is_in_namespace(const LiveKind& kind, const nlohmann::ordered_json& item,
+                                   std::string_view name_space);
+
+}  // namespace podlane::control
