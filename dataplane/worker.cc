@@ -98,6 +98,7 @@ void Worker::run() noexcept {
     shared_.domain.online(ctx_.id);
     while (!shared_.stop.load(std::memory_order_relaxed)) {
         turn();
+        if (armed_) disarm_wakes(true);
         if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
     }
     shared_.domain.offline(ctx_.id);
@@ -139,6 +140,7 @@ void Worker::begin_turn() noexcept {
     const uint32_t version = shared_.ports.version();
     if (version != ports_version_) {
         ports_version_ = version;
+        if (armed_) disarm_wakes(false);
         refresh_ports();
     }
 }
@@ -152,7 +154,7 @@ void Worker::refresh_ports() noexcept {
         const uint16_t queue = port->rx_queue[ctx_.id];
         if (queue == kNoQueue) continue;
         polled_[polled_count_++] = {port->id, port->ethdev, queue};
-        all_wake_ = all_wake_ && port->device_port->caps().rx_wake;
+        all_wake_ = all_wake_ && port->device_port->wakes(queue);
     }
 }
 
@@ -160,10 +162,11 @@ unsigned Worker::poll_devices() noexcept {
     unsigned moved = 0;
     std::array<rte_mbuf*, kBurst> frames;
     for (unsigned i = 0; i < polled_count_; ++i) {
-        const PolledQueue& queue = polled_[i];
+        PolledQueue& queue = polled_[i];
         ctx_.tx.receive_at(ctx_.tsc);
         const unsigned count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
         if (count == 0) continue;
+        queue.found = true;
         moved += count;
         process(frames.data(), count, queue.id);
     }
@@ -306,11 +309,37 @@ bool Worker::work_waits() noexcept {
     return shared_.stop.load(std::memory_order_relaxed);
 }
 
+void Worker::arm_wakes() noexcept {
+    for (unsigned i = 0; i < polled_count_; ++i) {
+        PolledQueue& queue = polled_[i];
+        const Port* port = shared_.ports.get(queue.id);
+        if (port != nullptr && !port->device_port->arm_wake(queue.queue)) do_without_wake(queue);
+    }
+    armed_ = true;
+    slept_ = false;
+}
+
+void Worker::disarm_wakes(bool judge) noexcept {
+    armed_ = false;
+    for (unsigned i = 0; i < polled_count_; ++i) {
+        const PolledQueue& queue = polled_[i];
+        // Ports can have been removed while asleep.
+        const Port* port = shared_.ports.get(queue.id);
+        if (port == nullptr || port->device_port == nullptr) continue;
+        const bool found = judge && slept_ && queue.found;
+        if (!port->device_port->disarm_wake(queue.queue, found)) do_without_wake(queue);
+    }
+}
+
+void Worker::do_without_wake(const PolledQueue& queue) noexcept {
+    all_wake_ = false;
+    unwatch(shared_.ports.get(queue.id)->device_port->wake_fd(queue.queue));
+    ctx_.tell({EventKind::kWakeMissed, false, queue.id, {}, {}});
+}
+
 void Worker::sleep() noexcept {
     // Not awake for long after it unless there is work: idle_turns_ goes on from here.
-    for (unsigned i = 0; i < polled_count_; ++i) {
-        shared_.ports.get(polled_[i].id)->device_port->arm_wake(polled_[i].queue);
-    }
+    arm_wakes();
     Doorbell& doorbell = shared_.doorbells[ctx_.id];
     doorbell.sleeping.store(true, std::memory_order_seq_cst);  // pairs with ring()
     const uint64_t start = rte_rdtsc();
@@ -320,18 +349,15 @@ void Worker::sleep() noexcept {
         if (!ctx_.hold.empty()) ns = std::min(ns, kHoldSleepNs);
         const timespec timeout{0, ns};
         std::array<epoll_event, 1> ready;
+        for (unsigned i = 0; i < polled_count_; ++i) polled_[i].found = false;
         // Asleep, this worker holds nothing shared and no grace period waits for it.
         shared_.domain.offline(ctx_.id);
         epoll_pwait2(epoll_fd_, ready.data(), 1, &timeout, nullptr);
         shared_.domain.online(ctx_.id);
+        slept_ = true;
     }
     doorbell.sleeping.store(false, std::memory_order_seq_cst);
     flush(ctx_);
-    // Ports can have been removed while asleep.
-    for (unsigned i = 0; i < polled_count_; ++i) {
-        const Port* port = shared_.ports.get(polled_[i].id);
-        if (port != nullptr) port->device_port->disarm_wake(polled_[i].queue);
-    }
     ctx_.counters->idle_cycles.add(rte_rdtsc() - start);
 }
 

@@ -36,6 +36,7 @@ class Worker {
         PortId id;
         uint16_t ethdev;
         uint16_t queue;
+        bool found = false;  ///< frames, since it was last armed
     };
 
     void begin_turn() noexcept;
@@ -53,6 +54,11 @@ class Worker {
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
     void sleep() noexcept;
+    void arm_wakes() noexcept;
+    /// `judge`: a turn has passed since the sleep, and no port has gone.
+    void disarm_wakes(bool judge) noexcept;
+    /// From now on the queue is looked at often instead.
+    void do_without_wake(const PolledQueue& queue) noexcept;
     [[nodiscard]] bool work_waits() noexcept;
 
     Shared& shared_;
@@ -65,6 +71,8 @@ class Worker {
     unsigned polled_count_ = 0;
     std::array<PolledQueue, 32> polled_{};
     bool all_wake_ = true;  ///< every polled device can wake this worker
+    bool armed_ = false;    ///< the devices' wake-ups are on
+    bool slept_ = false;    ///< since they were armed
     unsigned idle_turns_ = 0;
     uint64_t taps_tsc_ = 0;  ///< when TAPs were looked at last
     bool snapshot_changed_ = false;

@@ -63,6 +63,9 @@ void NodeModel::handle(const Event& event) {
         case EventKind::kPortLost:
             port_lost(event.port);
             return;
+        case EventKind::kWakeMissed:
+            wake_missed(event.port);
+            return;
     }
 }
 
@@ -90,6 +93,17 @@ void NodeModel::port_lost(PortId port) {
     if (std::find(lost_ports_.begin(), lost_ports_.end(), name) != lost_ports_.end()) return;
     spdlog::error("{}: its device is gone; restart podlaned when it is back", name);
     lost_ports_.push_back(std::move(name));
+}
+
+void NodeModel::wake_missed(PortId port) {
+    if (!unwoken_.insert(port).second) return;
+    for (const PortInfo& info : dataplane_.ports()) {
+        if (info.id != port) continue;
+        spdlog::warn(
+            "port {}: its device does not wake an idle worker, which looks at it 10,000 times a "
+            "second from now on; `idle: poll` has a lower latency",
+            info.name);
+    }
 }
 
 void NodeModel::tick() {

@@ -156,6 +156,7 @@ class NodeModel {
     // events.cc
     void handle(const Event& event);
     void port_lost(PortId port);
+    void wake_missed(PortId port);
     void carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
     void announce_addresses();
@@ -190,6 +191,7 @@ class NodeModel {
     std::map<PortId, const UplinkConfig*> uplinks_;
     PortId host_port_ = kNoPort;
     std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
+    std::set<PortId> unwoken_;             ///< ports whose devices were found not to wake workers
     std::function<Result<void>(const IpAddress&, bool)> set_route_;  ///< none without host TAP
     uint64_t announcer_version_ = 0;
     std::set<IpAddress> announced_;                 ///< load balancer addresses that are here

@@ -31,6 +31,7 @@ Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& requ
     ethdev_request.mtu = request.mtu;
     ethdev_request.mac = request.mac;
     ethdev_request.pool = request.pool;
+    ethdev_request.bells = request.bells;
     auto opened = open_ethdev(ethdev_request);
     if (!opened) return opened.error();
 

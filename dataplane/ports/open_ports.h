@@ -36,6 +36,7 @@ struct DevicePortRequest {
     std::optional<MacAddress> mac;
     unsigned workers = 1;
     rte_mempool* pool = nullptr;
+    std::vector<int> bells{};  ///< by worker, see EthdevRequest
 };
 
 /// Opens a DPDK device. Where it has fewer queues than there are workers, the queues go to the

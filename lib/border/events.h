@@ -18,6 +18,7 @@ enum class EventKind : uint8_t {
     kNeighbourSeen,    ///< ARP or ND on `port` says that `address` has `mac`
     kMacLearned,       ///< a frame came from `mac` on pod port `port`, which the FDB does not know
     kPortLost,         ///< the port's device is gone (the pod's namespace died)
+    kWakeMissed,       ///< the port's device does not wake an idle worker, which polls it instead
 };
 
 /// From a worker to control.

@@ -99,29 +99,39 @@ PortCaps make_caps(const rte_eth_conf& conf, const Device& device, uint16_t mtu)
     return caps;
 }
 
+/// Descriptors on their way into a port.
+struct Bells {
+    std::vector<int> fds;
+    explicit Bells(const std::vector<int>& given) : fds(given) {}
+    Bells(const Bells&) = delete;
+    Bells& operator=(const Bells&) = delete;
+    ~Bells() {
+        for (const int fd : fds) ::close(fd);
+    }
+};
+
 }  // namespace
 
 EthdevPort::EthdevPort(EthdevPort&& other) noexcept
     : id_(std::exchange(other.id_, static_cast<uint16_t>(RTE_MAX_ETHPORTS))),
-      wake_kind_(std::exchange(other.wake_kind_, WakeKind::kNone)),
       mtu_(other.mtu_),
       mac_(other.mac_),
       caps_(other.caps_),
       device_(std::move(other.device_)),
       driver_(std::move(other.driver_)),
       notes_(std::move(other.notes_)),
-      wake_fds_(std::exchange(other.wake_fds_, {})) {}
+      wakes_(std::exchange(other.wakes_, {})) {}
 
 EthdevPort::~EthdevPort() {
     close();
 }
 
 void EthdevPort::close() noexcept {
-    if (wake_kind_ == WakeKind::kPacketSocket) {
-        for (const int fd : wake_fds_) ::close(fd);
+    for (const QueueWake& wake : wakes_) {
+        const bool ours = wake.kind() == WakeKind::kPacketSocket || wake.kind() == WakeKind::kBell;
+        if (ours) ::close(wake.fd());
     }
-    wake_fds_.clear();
-    wake_kind_ = WakeKind::kNone;
+    wakes_.clear();
     if (id_ >= RTE_MAX_ETHPORTS) return;
     if (is_on_socket(device_)) static_cast<void>(rte_eth_promiscuous_disable(id_));
     static_cast<void>(rte_eth_dev_stop(id_));
@@ -239,39 +249,56 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
     return {};
 }
 
-void EthdevPort::set_up_wake() {
-    if (wake_kind_ == WakeKind::kNone && (has_engines(device_) || device_.driver == "net_tap")) {
+void EthdevPort::set_up_wake(std::vector<int> bells) {
+    const auto sleep_on = [&](WakeKind kind, const std::vector<int>& fds) {
+        wakes_ = std::vector<QueueWake>(fds.size());
+        for (size_t i = 0; i < fds.size(); ++i) wakes_[i].set(kind, fds[i], ::read);
+    };
+    if (!bells.empty()) {
+        sleep_on(is_on_socket(device_) ? WakeKind::kPacketSocket : WakeKind::kBell, bells);
+    } else if (has_engines(device_) || device_.driver == "net_tap") {
+        std::vector<int> fds;
         for (uint16_t queue = 0; queue < caps_.rx_queues; ++queue) {
             const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, queue);
-            if (fd >= 0) wake_fds_.push_back(fd);
+            const bool can =
+                fd >= 0 && (!has_engines(device_) || rte_eth_dev_rx_intr_enable(id_, queue) == 0);
+            if (can) fds.push_back(fd);
         }
-        if (wake_fds_.size() == caps_.rx_queues) {
-            wake_kind_ = has_engines(device_) ? WakeKind::kInterrupt : WakeKind::kData;
-        } else {
-            wake_fds_.clear();
+        if (fds.size() == caps_.rx_queues) {
+            sleep_on(has_engines(device_) ? WakeKind::kInterrupt : WakeKind::kData, fds);
         }
     }
-    caps_.rx_wake = wake_kind_ != WakeKind::kNone;
+    caps_.rx_wake = !wakes_.empty();
 }
 
 int EthdevPort::wake_fd(uint16_t queue) const noexcept {
-    return queue < wake_fds_.size() ? wake_fds_[queue] : -1;
+    return queue < wakes_.size() ? wakes_[queue].fd() : -1;
 }
 
-void EthdevPort::arm_wake(uint16_t queue) noexcept {
-    if (wake_kind_ == WakeKind::kPacketSocket) {
-        clear_doorbell(wake_fds_[queue]);
-    } else if (wake_kind_ == WakeKind::kInterrupt) {
-        static_cast<void>(rte_eth_dev_rx_intr_enable(id_, queue));
+bool EthdevPort::wakes(uint16_t queue) const noexcept {
+    return queue < wakes_.size() && wakes_[queue].is_kept();
+}
+
+bool EthdevPort::arm_wake(uint16_t queue) noexcept {
+    if (queue >= wakes_.size() || !wakes_[queue].is_kept()) return true;
+    QueueWake& wake = wakes_[queue];
+    wake.arm();
+    if (wake.kind() != WakeKind::kInterrupt || rte_eth_dev_rx_intr_enable(id_, queue) == 0) {
+        return true;
     }
+    wake.give_up();
+    return false;
 }
 
-void EthdevPort::disarm_wake(uint16_t queue) noexcept {
-    if (wake_kind_ != WakeKind::kInterrupt) return;
-    static_cast<void>(rte_eth_dev_rx_intr_disable(id_, queue));
-    uint64_t events = 0;
-    // An event descriptor, non-blocking: reading takes the interrupts so far.
-    static_cast<void>(!::read(wake_fds_[queue], &events, sizeof(events)));
+bool EthdevPort::disarm_wake(uint16_t queue, bool found) noexcept {
+    if (queue >= wakes_.size() || !wakes_[queue].is_kept()) return true;
+    QueueWake& wake = wakes_[queue];
+    // Judged first: what is disabled rings no more.
+    const bool kept = wake.disarm(found);
+    if (wake.kind() == WakeKind::kInterrupt) {
+        static_cast<void>(rte_eth_dev_rx_intr_disable(id_, queue));
+    }
+    return kept;
 }
 
 EthdevStats EthdevPort::stats() const noexcept {
@@ -324,20 +351,20 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     }
     EthdevPort port;
     port.device_ = *device;
-    // Before the device, see doorbell.h. XDP takes frames before any socket could see them.
+    Bells bells{request.bells};
+    // Before the device, see wake_socket.h. XDP takes frames before any socket could see them.
     if (is_on_socket(*device) && device->driver != "net_af_xdp") {
-        port.wake_kind_ = EthdevPort::WakeKind::kPacketSocket;
         for (unsigned i = 0; i < request.workers; ++i) {
             auto bell = open_doorbell(*kernel_interface(*device));
             if (!bell.ok()) return failed(bell.error());
-            port.wake_fds_.push_back(*bell);
+            bells.fds.push_back(*bell);
         }
     }
     auto id = plug_in(*device, complete_arguments(*device, request.workers, request.mtu));
     if (!id.ok()) return failed(id.error());
     port.id_ = *id;
     if (auto done = port.configure(request); !done.ok()) return failed(done.error());
-    port.set_up_wake();
+    port.set_up_wake(std::exchange(bells.fds, {}));
     return port;
 }
 

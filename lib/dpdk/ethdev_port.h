@@ -17,6 +17,7 @@
 #include "lib/base/result.h"
 #include "lib/border/port_caps.h"
 #include "lib/dpdk/device.h"
+#include "lib/dpdk/queue_wake.h"
 
 namespace podlane {
 
@@ -29,6 +30,9 @@ struct EthdevRequest {
     rte_mempool* pool = nullptr;    ///< received frames go into its buffers
     uint16_t rx_descriptors = 1024;
     uint16_t tx_descriptors = 1024;
+    /// By queue: event descriptors that ring when frames come, for a device without its own; they
+    /// become the port's.
+    std::vector<int> bells{};
 };
 
 struct EthdevStats {
@@ -75,10 +79,18 @@ class EthdevPort {
 
     /// A descriptor that becomes readable when a frame waits in `queue`, for the epoll of its
     /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive() once more,
-    /// then sleep only if that gave nothing; after waking: disarm_wake(). Spurious wake-ups happen.
+    /// then sleep only if that gave nothing; after waking and the next receive(): disarm_wake().
+    /// Spurious wake-ups happen.
     [[nodiscard]] int wake_fd(uint16_t queue) const noexcept;
-    void arm_wake(uint16_t queue) noexcept;
-    void disarm_wake(uint16_t queue) noexcept;
+    /// Whether the queue's worker can rely on being woken: false from when it was found out that
+    /// it is not.
+    [[nodiscard]] bool wakes(uint16_t queue) const noexcept;
+    /// False, once, when the device refuses: wakes() is false from now on.
+    [[nodiscard]] bool arm_wake(uint16_t queue) noexcept;
+    /// `found`: the look that followed the sleep has found frames in this queue. If nothing rang
+    /// for them, or if the descriptor cannot be read, wakes() is false from now on and so is what
+    /// is returned, once: the worker forgets the descriptor then.
+    [[nodiscard]] bool disarm_wake(uint16_t queue, bool found) noexcept;
 
     [[nodiscard]] EthdevStats stats() const noexcept;
     /// The driver's own counters, by its names; those that are 0 are left out.
@@ -90,27 +102,20 @@ class EthdevPort {
 
   private:
     friend Result<EthdevPort> open_ethdev(const EthdevRequest& request);
-    enum class WakeKind : uint8_t {
-        kNone,
-        kInterrupt,     ///< an event descriptor that must be enabled and read
-        kData,          ///< the driver's own data descriptor, readable while frames wait
-        kPacketSocket,  ///< our own packet socket on the same kernel interface
-    };
     EthdevPort() = default;
     [[nodiscard]] Result<void> configure(const EthdevRequest& request);
     [[nodiscard]] Result<void> set_mtu(uint16_t mtu);
     [[nodiscard]] Result<void> set_mac(const std::optional<MacAddress>& wanted);
-    void set_up_wake();
+    void set_up_wake(std::vector<int> bells);
 
     uint16_t id_ = RTE_MAX_ETHPORTS;
-    WakeKind wake_kind_ = WakeKind::kNone;
     uint16_t mtu_ = 0;
     MacAddress mac_{};
     PortCaps caps_{};
     Device device_;
     std::string driver_;
     std::vector<std::string> notes_;
-    std::vector<int> wake_fds_;  ///< by queue
+    std::vector<QueueWake> wakes_;  ///< by queue
 };
 
 /// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,

@@ -95,6 +95,21 @@ void Rig::add_port(Who who, PortKind kind, const std::string& name, uint32_t max
     far_ends_.push_back(std::move(far));
 }
 
+Result<std::unique_ptr<OpenPort>> Rig::open_device(const std::string& device, int bell) {
+    DevicePortRequest request;
+    request.name = "device";
+    request.device = device;
+    request.pool = shared_->pool;
+    request.bells = {bell};
+    auto opened = open_device_port(request);
+    if (!opened) return opened;
+    Port& port = (*opened)->port;
+    port.id = PortId{static_cast<uint16_t>(ports_.size())};
+    shared_->ports.set(port.id, &port);
+    if (!watch_port(**opened, std::span(workers_))) return Error{"cannot be watched"};
+    return opened;
+}
+
 void Rig::publish(std::shared_ptr<const Snapshot> next) {
     if (snapshot_) old_.push_back(snapshot_);
     snapshot_ = std::move(next);

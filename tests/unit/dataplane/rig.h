@@ -68,6 +68,18 @@ class Rig {
     [[nodiscard]] Shared& shared() { return *shared_; }
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
+    /// Worker 0 polls this DPDK device as well, and sleeps on `bell`. The snapshot knows no port of
+    /// it. Taken away by close_device().
+    [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_device(const std::string& device,
+                                                                int bell);
+    void close_device(const OpenPort& port) { shared_->ports.set(port.port.id, nullptr); }
+    /// Worker 0's life, on the caller's thread, until stop().
+    void run_worker() { workers_[0]->run(); }
+    void stop() {
+        shared_->stop.store(true);
+        shared_->doorbells[0].ring();
+    }
+
   private:
     void arrive(Who from, const Frame& frame, bool partial, unsigned worker);
     void publish(std::shared_ptr<const Snapshot> next);

@@ -186,13 +186,13 @@ TEST_F(EthdevPortTest, APacketSocketWakesItsWorkerWhenAFrameArrives) {
     EXPECT_FALSE(port->mac().is_zero());
 
     for (int round = 0; round < 3; ++round) {
-        for (uint16_t queue = 0; queue < 2; ++queue) port->arm_wake(queue);
+        for (uint16_t queue = 0; queue < 2; ++queue) EXPECT_TRUE(port->arm_wake(queue));
         drain(*port);
         EXPECT_FALSE(is_readable(port->wake_fd(0), 0));
         send_on_wire(60);
         for (uint16_t queue = 0; queue < 2; ++queue) {
             EXPECT_TRUE(is_readable(port->wake_fd(queue), 2000));
-            port->disarm_wake(queue);
+            EXPECT_TRUE(port->disarm_wake(queue, true));
         }
         EXPECT_GE(drain(*port), 1U);  // the ring had it before the bell rang
     }
@@ -215,7 +215,7 @@ TEST_F(EthdevPortTest, WhatAPacketSocketSendsDoesNotWakeIt) {
     if (!has_network()) GTEST_SKIP() << "needs root";
     auto port = open("net_af_packet1,iface=wire1");
     ASSERT_TRUE(port.ok()) << port.error().message;
-    port->arm_wake(0);
+    EXPECT_TRUE(port->arm_wake(0));
     rte_mbuf* sent = frame(0xff, 60);
     ASSERT_EQ(port->send(0, &sent, 1), 1);
     EXPECT_FALSE(is_readable(port->wake_fd(0), 20));

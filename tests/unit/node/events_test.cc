@@ -1,3 +1,7 @@
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <sstream>
+
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -118,6 +122,21 @@ TEST_F(Events, ALostUplinkIsAProblemOfHealth) {
     EXPECT_EQ(health.at("status"), "degraded");
     ASSERT_EQ(health.at("problems").size(), 1u);
     EXPECT_NE(health.at("problems")[0].get<std::string>().find("uplink0"), std::string::npos);
+}
+
+TEST_F(Events, ADeviceThatDoesNotWakeWorkersIsSaidOnceAndHarmsNobody) {
+    std::ostringstream out;
+    const auto before = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(out)));
+    deliver(event(EventKind::kWakeMissed, "0.0.0.0"));
+    deliver(event(EventKind::kWakeMissed, "0.0.0.0"));
+    spdlog::set_default_logger(before);
+    const std::string log = out.str();
+    const size_t first = log.find("port uplink0: its device does not wake an idle worker");
+    ASSERT_NE(first, log.npos) << log;
+    EXPECT_EQ(log.find("does not wake", first + 30), log.npos) << log;
+    EXPECT_EQ(ok(controller_->health()).at("status"), "ok");
 }
 
 TEST_F(Events, ATickWithoutNewsPublishesNothing) {
