@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -14,6 +15,8 @@
 #include "dataplane/worker.h"
 #include "lib/dpdk/eal.h"
 #include "lib/dpdk/mempool.h"
+#include "lib/dpdk/pci_device.h"
+#include "lib/dpdk/plug.h"
 #include "lib/dpdk/worker_thread.h"
 
 namespace podlane::dataplane {
@@ -39,6 +42,31 @@ HugepageUse to_eal(HugepageMode mode) noexcept {
             return HugepageUse::kOff;
     }
     return HugepageUse::kAuto;
+}
+
+/// The pool of the configuration, with buffers as the uplinks' drivers want them for what the
+/// operator asks for: frames in one piece.
+PacketPoolRequest pool_request(const RuntimeConfig& config) {
+    PacketPoolRequest request;
+    request.mbufs = config.mbufs;
+    request.mbuf_bytes = config.mbuf_bytes;
+    for (const UplinkRequest& uplink : config.uplinks) {
+        const auto device = parse_device(uplink.device);
+        if (!device || config.mbuf_bytes < uplink.mtu + kWholeFrameExtra) continue;
+        const uint32_t whole = std::min<uint32_t>(whole_frame_buffer(*device, uplink.mtu), 65535);
+        request.mbuf_bytes = std::max(request.mbuf_bytes, whole);
+    }
+    return request;
+}
+
+EalRequest eal_request(const RuntimeConfig& config) {
+    const PacketPoolRequest pool = pool_request(config);
+    EalRequest request;
+    request.hugepages = to_eal(config.hugepages);
+    request.memory_bytes = packet_pool_bytes(pool, kHugepageBytes) + kEalSpareBytes;
+    request.small_page_bytes = packet_pool_bytes(pool, kPageBytes) + kEalSpareBytes;
+    request.extra_arguments = config.eal_arguments;
+    return request;
 }
 
 class Runtime final : public Dataplane {
@@ -117,6 +145,12 @@ class Runtime final : public Dataplane {
   private:
     [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
     [[nodiscard]] PortId free_id() const noexcept;
+    /// No worker uses the port from here on.
+    void take_out_of_service(const OpenPort& port);
+    /// For DPDK's interrupt thread: control looks at once.
+    [[nodiscard]] std::function<void()> on_leave() const {
+        return [&bell = shared_->control_doorbell] { bell.ring(); };
+    }
     void wait_for_workers() { shared_->domain.wait(shared_->domain.start_grace()); }
     void wake_workers() noexcept {
         for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
@@ -148,8 +182,15 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
 
 Result<void> Runtime::open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints) {
     for (const UplinkRequest& uplink : config.uplinks) {
-        auto port = open_device_port({uplink.name, PortKind::kUplink, uplink.device, uplink.mtu,
-                                      uplink.mac, shared_->workers, pool_.get()});
+        auto port = open_device_port({uplink.name,
+                                      PortKind::kUplink,
+                                      uplink.device,
+                                      uplink.mtu,
+                                      uplink.mac,
+                                      shared_->workers,
+                                      pool_.get(),
+                                      {},
+                                      on_leave()});
         if (!port) return port.error();
         for (const std::string& note : (*port)->ethdev->notes()) {
             hints.push_back(uplink.name + ": " + note);
@@ -210,21 +251,25 @@ Result<PortId> Runtime::add_tap_port(TapPortSpec spec) {
 
 Result<PortId> Runtime::add_device_port(const std::string& name, PortKind kind,
                                         const std::string& device, uint16_t mtu) {
-    auto port =
-        open_device_port({name, kind, device, mtu, std::nullopt, shared_->workers, pool_.get()});
+    auto port = open_device_port(
+        {name, kind, device, mtu, std::nullopt, shared_->workers, pool_.get(), {}, on_leave()});
     if (!port) return port.error();
     return put_in_service(std::move(port).value());
+}
+
+void Runtime::take_out_of_service(const OpenPort& port) {
+    shared_->ports.set(port.port.id, nullptr);
+    unwatch_port(port, workers_);
+    wake_workers();
+    // Twice: a frame that was gathered for the port in the first is sent or dropped by the second.
+    wait_for_workers();
+    wait_for_workers();
 }
 
 void Runtime::remove_port(PortId id) {
     const auto found = ports_.find(id);
     if (found == ports_.end()) return;
-    shared_->ports.set(id, nullptr);
-    unwatch_port(*found->second, workers_);
-    wake_workers();
-    // Twice: a frame that was gathered for the port in the first is sent or dropped by the second.
-    wait_for_workers();
-    wait_for_workers();
+    take_out_of_service(*found->second);
     ports_.erase(found);
 }
 
@@ -242,6 +287,14 @@ size_t Runtime::take_events(std::span<Event> out) {
     // From here on a new event rings again; what is already in the rings is taken below.
     shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
     size_t count = 0;
+    for (auto& [id, port] : ports_) {
+        // Pairs with the release in open_device_port(). The kernel waits until it is closed.
+        if (count == out.size() || !port->device_leaves.exchange(false, std::memory_order_acquire))
+            continue;
+        take_out_of_service(*port);
+        port->ethdev->close();
+        out[count++] = {EventKind::kPortLost, false, id, {}, {}};
+    }
     for (auto& ring : shared_->events) {
         while (count < out.size() && ring->pop(out[count])) ++count;
     }
@@ -264,30 +317,34 @@ FlowTotals Runtime::flow_totals() const {
 
 }  // namespace
 
+std::string memory_summary(const RuntimeConfig& config) {
+    return podlane::memory_summary(eal_request(config), read_hugepages());
+}
+
 Result<Started> start(const RuntimeConfig& config) {
     const auto workers = static_cast<unsigned>(config.worker_cpus.size());
     if (workers == 0 || workers > kMaxWorkers) {
         return Error{"workers: " + std::to_string(workers) + " is not allowed (1-" +
                      std::to_string(kMaxWorkers) + ")"};
     }
-    PacketPoolRequest pool_request;
-    pool_request.mbufs = config.mbufs;
-    pool_request.mbuf_bytes = config.mbuf_bytes;
-    EalRequest eal_request;
-    eal_request.hugepages = to_eal(config.hugepages);
-    eal_request.memory_bytes = packet_pool_bytes(pool_request, kHugepageBytes) + kEalSpareBytes;
-    eal_request.small_page_bytes = packet_pool_bytes(pool_request, kPageBytes) + kEalSpareBytes;
-    eal_request.extra_arguments = config.eal_arguments;
+    EalRequest request = eal_request(config);
+    const Hugepages hugepages = read_hugepages();
     for (const UplinkRequest& uplink : config.uplinks) {
         const auto device = parse_device(uplink.device);
         if (!device) return device.error();
-        if (device->kind == DeviceKind::kPci) eal_request.pci_devices.push_back(device->name);
+        if (device->kind != DeviceKind::kPci) continue;
+        const std::string obstacle = pci_obstacle(device->name, uses_hugepages(request, hugepages));
+        if (!obstacle.empty()) {
+            return Error{"port " + uplink.name + ": device " + uplink.device + ": " + obstacle};
+        }
+        request.pci_devices.push_back(device->name);
     }
-    auto eal = start_eal(eal_request);
-    if (!eal) return eal.error();
     Started started;
+    started.memory = podlane::memory_summary(request, hugepages);
+    auto eal = start_eal(request);
+    if (!eal) return eal.error();
     started.hints = eal->notes();
-    auto pool = create_packet_pool(pool_request);
+    auto pool = create_packet_pool(pool_request(config));
     if (!pool) return pool.error();
     auto runtime =
         std::make_unique<Runtime>(std::move(eal).value(), std::move(pool).value(), workers);

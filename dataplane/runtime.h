@@ -48,7 +48,12 @@ struct RuntimeConfig {
 struct Started {
     std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
     std::vector<std::string> hints;
+    std::string memory;  ///< what it takes, see memory_summary()
 };
+
+/// What start() would take of this machine's memory for packets, and what would be better: a line.
+/// Touches no device.
+[[nodiscard]] std::string memory_summary(const RuntimeConfig& config);
 
 /// Starts EAL, opens the uplinks and runs the workers on an empty snapshot.
 /// Threads: call on the control thread, once in the process's life. On an error nothing runs.

@@ -10,7 +10,6 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kBytesPerConnection = 232;  // of the flow table, see lib/flow/table.h
-constexpr uint64_t kBytesPerMbufHead = 256;    // rte_mbuf, our part of it, the pool's own header
 
 class Text {
   public:
@@ -51,13 +50,9 @@ void describe_workers(const NodeConfig& config, Text& text) {
               is_poll ? "always polling" : "sleeping when idle");
 }
 
-void describe_memory(const NodeConfig& config, Text& text) {
-    const MemoryConfig& memory = config.memory;
-    constexpr std::string_view kModes[] = {"hugepages if there are any", "hugepages",
-                                           "no hugepages"};
-    text.line("buffers", "{} of {} bytes, {}; {}", memory.mbufs, memory.mbuf_bytes,
-              megabytes(uint64_t{memory.mbufs} * (memory.mbuf_bytes + kBytesPerMbufHead)),
-              kModes[static_cast<size_t>(memory.hugepages)]);
+void describe_memory(const NodeConfig& config, std::string_view packets, Text& text) {
+    text.line("buffers", "{} of {} bytes", config.memory.mbufs, config.memory.mbuf_bytes);
+    if (!packets.empty()) text.line("memory", "{}", packets);
     text.line("flows", "{} connections, {}", config.flows.capacity,
               megabytes(config.flows.capacity * kBytesPerConnection));
 }
@@ -130,12 +125,12 @@ void describe_load_balancer(const LoadBalancerConfig& load_balancer, Text& text)
 
 }  // namespace
 
-std::string describe(const NodeConfig& config) {
+std::string describe(const NodeConfig& config, std::string_view memory) {
     Text text;
     text.line("node", "{}", config.node);
     text.line("socket", "{}", config.socket);
     describe_workers(config, text);
-    describe_memory(config, text);
+    describe_memory(config, memory, text);
     for (const UplinkConfig& uplink : config.uplinks) describe_uplink(uplink, text);
     if (config.uplinks.empty()) text.line("uplink", "none: this node talks to no other");
     text.line("host", "{}", config.host ? config.host->interface : "none: no way to the kernel");

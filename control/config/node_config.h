@@ -188,6 +188,6 @@ struct NodeConfig {
 
 /// What podlaned would do with this configuration, for `podlaned --check`: several lines, each
 /// ended by a newline.
-[[nodiscard]] std::string describe(const NodeConfig& config);
+[[nodiscard]] std::string describe(const NodeConfig& config, std::string_view memory = {});
 
 }  // namespace podlane::control

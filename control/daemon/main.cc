@@ -139,6 +139,7 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
         spdlog::warn("control thread: {}", placed.error().message);
     }
+    spdlog::info("memory: {}", started->memory);
     for (const std::string& hint : cpus->hints) spdlog::info("hint: {}", hint);
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
@@ -156,10 +157,11 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
 }
 
 /// Says what would be done; the objects that would be applied are read, too.
-int check(const NodeConfig& config) {
+int check(const NodeConfig& config, const control::DaemonOptions& options) {
     const auto objects = control::parse_object_files(config.objects);
     if (!objects.ok()) return fail(objects.error().message);
-    fmt::print("{}", control::describe(config));
+    fmt::print("{}", control::describe(
+                         config, dataplane::memory_summary(runtime_config(config, {}, options))));
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->objects.size());
     }
@@ -184,7 +186,7 @@ int main(int argc, char** argv) try {
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
-    if (options->check) return check(*config);
+    if (options->check) return check(*config, *options);
     set_up_log(options->log_level);
     allow_open_files();
     return run(std::move(config).value(), *options);

@@ -32,10 +32,13 @@ Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& requ
     ethdev_request.mac = request.mac;
     ethdev_request.pool = request.pool;
     ethdev_request.bells = request.bells;
+    auto out = std::make_unique<OpenPort>();
+    ethdev_request.on_removal = [&leaves = out->device_leaves, notify = request.on_leave] {
+        leaves.store(true, std::memory_order_release);  // pairs with Runtime::take_events()
+        if (notify) notify();
+    };
     auto opened = open_ethdev(ethdev_request);
     if (!opened) return opened.error();
-
-    auto out = std::make_unique<OpenPort>();
     out->ethdev.emplace(std::move(opened).value());
     Port& port = out->port;
     port.backend = PortBackend::kEthdev;

@@ -3,6 +3,8 @@
 // Control only; the workers see the Port in the PortTable.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +27,8 @@ struct OpenPort {
     ~OpenPort();
 
     Port port;
-    std::optional<EthdevPort> ethdev;  ///< none for a TAP
+    std::optional<EthdevPort> ethdev;        ///< none for a TAP
+    std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
 };
 
 struct DevicePortRequest {
@@ -36,7 +39,8 @@ struct DevicePortRequest {
     std::optional<MacAddress> mac;
     unsigned workers = 1;
     rte_mempool* pool = nullptr;
-    std::vector<int> bells{};  ///< by worker, see EthdevRequest
+    std::vector<int> bells{};          ///< by worker, see EthdevRequest
+    std::function<void()> on_leave{};  ///< called when OpenPort::device_leaves has been set
 };
 
 /// Opens a DPDK device. Where it has fewer queues than there are workers, the queues go to the

@@ -30,16 +30,16 @@ bool has_option(const EalRequest& request, std::initializer_list<std::string_vie
         });
 }
 
-bool wants_hugepages(const EalRequest& request, uint64_t free_bytes) {
-    switch (request.hugepages) {
-        case HugepageUse::kOn:
-            return true;
-        case HugepageUse::kOff:
-            return false;
-        case HugepageUse::kAuto:
-            return free_bytes >= request.memory_bytes;
-    }
-    return false;
+uint64_t megabytes(uint64_t bytes) {
+    return (bytes + kMegabyte - 1) / kMegabyte;
+}
+
+/// The command after which enough are free.
+std::string more_hugepages(const EalRequest& request, const Hugepages& now) {
+    const uint64_t missing =
+        request.memory_bytes > now.free_bytes ? request.memory_bytes - now.free_bytes : 0;
+    return fmt::format("`sysctl vm.nr_hugepages={}`",
+                       now.pages + (missing + 2 * kMegabyte - 1) / (2 * kMegabyte));
 }
 
 std::string unique_prefix() {
@@ -47,13 +47,13 @@ std::string unique_prefix() {
     return fmt::format("podlane-{}-{:08x}", ::getpid(), random());
 }
 
-std::vector<std::string> speed_notes(const EalRequest& request, bool hugepages) {
+std::vector<std::string> speed_notes(const EalRequest& request, const Hugepages& before,
+                                     bool hugepages) {
     std::vector<std::string> notes;
     if (!hugepages) {
         notes.push_back(
-            fmt::format("no hugepages in use: packet buffers lie in 4 kB pages; faster with "
-                        "`sysctl vm.nr_hugepages={}`",
-                        request.memory_bytes / (2 * kMegabyte) + 1));
+            fmt::format("no hugepages in use: packet buffers lie in 4 kB pages; faster with {}",
+                        more_hugepages(request, before)));
     }
     return notes;
 }
@@ -65,22 +65,55 @@ void remove_runtime_dir(const std::string& dir) {
 
 }  // namespace
 
-uint64_t free_hugepage_bytes() {
-    uint64_t sum = 0;
+Hugepages read_hugepages(const std::string& sysfs) {
+    Hugepages out;
     std::error_code error;
-    for (const auto& entry :
-         std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(sysfs, error)) {
         // "hugepages-2048kB"
         const std::string name = entry.path().filename().string();
         const size_t dash = name.find('-');
         uint64_t kilobytes = 0;
         if (dash == name.npos) continue;
         std::from_chars(name.data() + dash + 1, name.data() + name.size(), kilobytes);
-        uint64_t pages = 0;
-        std::ifstream(entry.path() / "free_hugepages") >> pages;
-        sum += pages * kilobytes * 1024;
+        const auto number = [&](const char* file) {
+            uint64_t value = 0;
+            std::ifstream(entry.path() / file) >> value;
+            return value;
+        };
+        const uint64_t free = number("free_hugepages");
+        // Reserved ones are mapped by others, who have not touched them yet.
+        const uint64_t reserved = std::min(free, number("resv_hugepages"));
+        out.free_bytes += (free - reserved) * kilobytes * 1024;
+        if (kilobytes == 2048) out.pages = number("nr_hugepages");
     }
-    return sum;
+    return out;
+}
+
+bool uses_hugepages(const EalRequest& request, const Hugepages& now) {
+    switch (request.hugepages) {
+        case HugepageUse::kOn:
+            return true;
+        case HugepageUse::kOff:
+            return false;
+        case HugepageUse::kAuto:
+            return now.free_bytes >= request.memory_bytes;
+    }
+    return false;
+}
+
+std::string memory_summary(const EalRequest& request, const Hugepages& now) {
+    const uint64_t small = megabytes(std::max(request.memory_bytes, request.small_page_bytes));
+    if (request.hugepages == HugepageUse::kOff) return fmt::format("{} MB in 4 kB pages", small);
+    const std::string need = fmt::format("{} MB of hugepages", megabytes(request.memory_bytes));
+    const uint64_t free = now.free_bytes / kMegabyte;
+    if (now.free_bytes >= request.memory_bytes)
+        return fmt::format("{}, {} MB are free", need, free);
+    if (request.hugepages == HugepageUse::kOn) {
+        return fmt::format("{} are needed, {} MB are free; {} makes enough, `auto` does without",
+                           need, free, more_hugepages(request, now));
+    }
+    return fmt::format("{} MB in 4 kB pages; faster with {}, {} MB are free; {} makes enough",
+                       small, need, free, more_hugepages(request, now));
 }
 
 std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_hugepage_bytes,
@@ -95,7 +128,7 @@ std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_
     }
     if (!has_option(request, {"--in-memory", "--no-huge", "-m", "--socket-mem", "--legacy-mem",
                               "--huge-dir", "--no-shconf"})) {
-        if (wants_hugepages(request, free_hugepage_bytes)) {
+        if (uses_hugepages(request, {free_hugepage_bytes, 0})) {
             out.push_back("--in-memory");
         } else {
             // In DPDK 22.11 --no-huge and --in-memory exclude each other.
@@ -115,12 +148,9 @@ std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_
 }
 
 Result<Eal> start_eal(const EalRequest& request) {
-    const uint64_t free_bytes = free_hugepage_bytes();
-    if (request.hugepages == HugepageUse::kOn && free_bytes < request.memory_bytes) {
-        return Error{
-            fmt::format("memory.hugepages: {} MB of hugepages are needed, {} MB are free; "
-                        "`sysctl vm.nr_hugepages=N` makes more, `auto` does without",
-                        request.memory_bytes / kMegabyte + 1, free_bytes / kMegabyte)};
+    const Hugepages now = read_hugepages();
+    if (request.hugepages == HugepageUse::kOn && now.free_bytes < request.memory_bytes) {
+        return Error{"memory.hugepages: " + memory_summary(request, now)};
     }
     Eal eal;
     cpu_set_t before;
@@ -129,7 +159,7 @@ Result<Eal> start_eal(const EalRequest& request) {
     unsigned cpu = 0;
     while (cpu + 1 < CPU_SETSIZE && !CPU_ISSET(cpu, &before)) ++cpu;
 
-    eal.arguments_ = eal_arguments(request, free_bytes, cpu, unique_prefix());
+    eal.arguments_ = eal_arguments(request, now.free_bytes, cpu, unique_prefix());
     std::vector<std::string> storage = eal.arguments_;
     std::vector<char*> argv;
     for (auto& argument : storage) argv.push_back(argument.data());
@@ -150,7 +180,7 @@ Result<Eal> start_eal(const EalRequest& request) {
     }
     eal.running_ = true;
     eal.hugepages_ = rte_eal_has_hugepages() != 0;
-    eal.notes_ = speed_notes(request, eal.hugepages_);
+    eal.notes_ = speed_notes(request, now, eal.hugepages_);
     return eal;
 }
 

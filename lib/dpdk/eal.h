@@ -68,8 +68,18 @@ class Eal {
                                                      uint64_t free_hugepage_bytes, unsigned cpu,
                                                      const std::string& prefix);
 
-/// Free hugepage memory of all sizes, bytes.
-[[nodiscard]] uint64_t free_hugepage_bytes();
+/// What the kernel has of hugepages.
+struct Hugepages {
+    uint64_t free_bytes = 0;  ///< of all sizes, less what is promised to others
+    uint64_t pages = 0;       ///< of 2 MB, free or not: what vm.nr_hugepages is, as a rule
+};
+[[nodiscard]] Hugepages read_hugepages(const std::string& sysfs = "/sys/kernel/mm/hugepages");
+
+[[nodiscard]] bool uses_hugepages(const EalRequest& request, const Hugepages& now);
+
+/// What start_eal() takes of memory, and what would be better, in one line; `podlaned --check`
+/// prints it and the log has it.
+[[nodiscard]] std::string memory_summary(const EalRequest& request, const Hugepages& now);
 
 /// Starts the EAL. Several processes may do so on one machine at the same time.
 [[nodiscard]] Result<Eal> start_eal(const EalRequest& request);

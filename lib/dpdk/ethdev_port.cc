@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lib/dpdk/device_limits.h"
 #include "lib/dpdk/plug.h"
 #include "lib/dpdk/wake_socket.h"
 
@@ -15,8 +16,6 @@ namespace podlane {
 
 namespace {
 
-/// Ethernet header with a VLAN tag: what a frame has beyond the MTU.
-constexpr uint32_t kLinkBytes = 18;
 constexpr uint32_t kEthernetBytes = 14;
 
 constexpr uint64_t kRssFields =
@@ -120,13 +119,15 @@ EthdevPort::EthdevPort(EthdevPort&& other) noexcept
       device_(std::move(other.device_)),
       driver_(std::move(other.driver_)),
       notes_(std::move(other.notes_)),
-      wakes_(std::exchange(other.wakes_, {})) {}
+      wakes_(std::exchange(other.wakes_, {})),
+      removal_(std::move(other.removal_)) {}
 
 EthdevPort::~EthdevPort() {
     close();
 }
 
 void EthdevPort::close() noexcept {
+    removal_.reset();
     for (const QueueWake& wake : wakes_) {
         const bool ours = wake.kind() == WakeKind::kPacketSocket || wake.kind() == WakeKind::kBell;
         if (ours) ::close(wake.fd());
@@ -147,8 +148,9 @@ Result<void> EthdevPort::set_mtu(uint16_t mtu) {
     if (has_engines(device_)) {
         rte_eth_dev_info info{};
         static_cast<void>(rte_eth_dev_info_get(id_, &info));
+        const MtuLimits limits = mtu_limits(info);
         return Error{fmt::format("MTU {} is refused: {}; the device allows {}-{}", mtu,
-                                 rte_strerror(-rc), info.min_mtu, info.max_mtu)};
+                                 rte_strerror(-rc), limits.min, limits.max)};
     }
     uint16_t current = 0;
     static_cast<void>(rte_eth_dev_get_mtu(id_, &current));
@@ -191,15 +193,23 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
     if (device_.driver == "net_tap") rx_queues = tx_queues = std::min(rx_queues, tx_queues);
     if (rx_queues == 0 || tx_queues == 0) return Error{"the device has no queues"};
 
-    const uint32_t room = rte_pktmbuf_data_room_size(request.pool) - uint32_t{RTE_PKTMBUF_HEADROOM};
-    const bool scatter = room < request.mtu + kLinkBytes;
-    if (scatter && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) == 0) {
+    const MtuLimits limits = mtu_limits(info);
+    if (has_engines(device_) && (request.mtu < limits.min || request.mtu > limits.max)) {
+        return Error{fmt::format("MTU {} is not possible; the device allows {}-{}", request.mtu,
+                                 limits.min, limits.max)};
+    }
+    const uint32_t whole = whole_frame_buffer(device_, request.mtu);
+    const bool scatter = rte_pktmbuf_data_room_size(request.pool) < whole;
+    if (scatter && !chains_buffers(info, driver_)) {
         return Error{fmt::format(
             "a frame of MTU {} does not fit a packet buffer, and the device cannot chain them; "
             "memory.mbufBytes must be at least {}",
-            request.mtu, request.mtu + kLinkBytes + RTE_PKTMBUF_HEADROOM)};
+            request.mtu, whole)};
     }
     rte_eth_conf conf = make_conf(info, device_, driver_, rx_queues, scatter);
+    // Drivers of devices size their rings by it; those of virtual ones refuse what they only pass
+    // on.
+    if (has_engines(device_)) conf.rxmode.mtu = request.mtu;
     conf.intr_conf.rxq = has_engines(device_) || device_.driver == "net_tap";
     int rc = rte_eth_dev_configure(id_, rx_queues, tx_queues, &conf);
     if (rc != 0 && conf.intr_conf.rxq != 0) {
@@ -365,6 +375,9 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     port.id_ = *id;
     if (auto done = port.configure(request); !done.ok()) return failed(done.error());
     port.set_up_wake(std::exchange(bells.fds, {}));
+    if (request.on_removal) {
+        port.removal_ = std::make_unique<RemovalWatch>(device->name, request.on_removal);
+    }
     return port;
 }
 

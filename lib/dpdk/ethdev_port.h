@@ -7,6 +7,7 @@
 #include <rte_ethdev.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "lib/border/port_caps.h"
 #include "lib/dpdk/device.h"
 #include "lib/dpdk/queue_wake.h"
+#include "lib/dpdk/removal_watch.h"
 
 namespace podlane {
 
@@ -33,6 +35,8 @@ struct EthdevRequest {
     /// By queue: event descriptors that ring when frames come, for a device without its own; they
     /// become the port's.
     std::vector<int> bells{};
+    /// The device is to go: close() it soon. On DPDK's interrupt thread, while the port is open.
+    std::function<void()> on_removal{};
 };
 
 struct EthdevStats {
@@ -116,6 +120,7 @@ class EthdevPort {
     std::string driver_;
     std::vector<std::string> notes_;
     std::vector<QueueWake> wakes_;  ///< by queue
+    std::unique_ptr<RemovalWatch> removal_;
 };
 
 /// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,

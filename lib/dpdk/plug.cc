@@ -6,6 +6,12 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "lib/dpdk/pci_device.h"
 
 namespace podlane {
 
@@ -13,8 +19,26 @@ namespace {
 
 constexpr uint32_t kAfPacketDefaultSlot = 2048;
 constexpr unsigned kAfPacketFrames = 2048;
-/// Ethernet header with a VLAN tag.
-constexpr uint32_t kLinkBytes = 18;
+/// The driver takes a ring for one piece of memory, so that a block must be whole slots and the
+/// kernel wants it to be whole pages: slots of such a size, so many to a block.
+constexpr uint32_t kSlotStep = 256;
+constexpr uint32_t kSlotsOfBlock = 4096 / kSlotStep;
+/// Where the kernel puts the frame in its slot (tpacket_rcv() in net/packet/af_packet.c): behind
+/// the header, the place of the network header aligned to 16.
+constexpr uint32_t kFrameOffset = TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - 14;
+/// What the driver takes off a slot before it compares it with a packet buffer.
+constexpr uint32_t kDriverOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
+
+/// The slot of net_af_packet's ring for frames of `mtu`, or the operator's.
+uint32_t af_packet_slot(const Device& device, uint32_t mtu) noexcept {
+    uint32_t given = 0;
+    if (const auto text = device.argument("framesz")) {
+        std::from_chars(text->data(), text->data() + text->size(), given);
+        return given;
+    }
+    const uint32_t slot = (mtu + kLinkBytes + kFrameOffset + kSlotStep - 1) / kSlotStep * kSlotStep;
+    return std::max(slot, kAfPacketDefaultSlot);
+}
 
 bool is_af_packet(const Device& device) {
     return device.driver == "net_af_packet" || device.driver == "eth_af_packet";
@@ -27,8 +51,15 @@ const char* bus_of(const Device& device) {
 }  // namespace
 
 uint32_t af_packet_frame_room(uint32_t frame_slot) noexcept {
-    const auto header = static_cast<uint32_t>(TPACKET2_HDRLEN - sizeof(sockaddr_ll));
-    return frame_slot > header ? frame_slot - header : 0;
+    return frame_slot > kFrameOffset ? frame_slot - kFrameOffset : 0;
+}
+
+uint32_t whole_frame_buffer(const Device& device, uint32_t mtu) noexcept {
+    const uint32_t plain = mtu + kWholeFrameExtra;
+    if (!is_af_packet(device)) return plain;
+    const uint32_t slot = af_packet_slot(device, mtu);
+    const uint32_t room = slot > kDriverOffset ? slot - kDriverOffset : 0;
+    return std::max(plain, room + RTE_PKTMBUF_HEADROOM);
 }
 
 std::string complete_arguments(const Device& device, unsigned workers, uint16_t mtu) {
@@ -39,13 +70,10 @@ std::string complete_arguments(const Device& device, unsigned workers, uint16_t 
             out += fmt::format("{}{}={}", out.empty() ? "" : ",", key, value);
     };
     add("qpairs", workers);
-    if (!device.argument("framesz") && !device.argument("blocksz") &&
-        mtu + kLinkBytes > af_packet_frame_room(kAfPacketDefaultSlot)) {
-        const uint32_t header = kAfPacketDefaultSlot - af_packet_frame_room(kAfPacketDefaultSlot);
-        // Slots of whole KiB, four to a block: the block is then whole pages, without a gap.
-        const uint32_t slot = (mtu + kLinkBytes + header + 1023) / 1024 * 1024;
+    const uint32_t slot = af_packet_slot(device, mtu);
+    if (!device.argument("framesz") && !device.argument("blocksz") && slot > kAfPacketDefaultSlot) {
         add("framesz", slot);
-        add("blocksz", uint64_t{slot} * 4);
+        add("blocksz", uint64_t{slot} * kSlotsOfBlock);
     }
     add("framecnt", kAfPacketFrames);
     return out;
@@ -70,14 +98,14 @@ Result<uint16_t> plug_in(const Device& device, const std::string& arguments) {
     if (rc != 0) {
         const bool pci = device.kind == DeviceKind::kPci;
         return Error{fmt::format("DPDK cannot use it: {}{}", rte_strerror(-rc),
-                                 pci ? "; is it bound to vfio-pci?"
+                                 pci ? "; " + pci_advice(device.name)
                                      : "; the driver is unknown or refuses its arguments")};
     }
     if (rte_eth_dev_get_port_by_name(device.name.c_str(), &id) != 0) {
         unplug(device);
         return Error{device.kind == DeviceKind::kPci
-                         ? "no DPDK driver takes it; is it bound to vfio-pci?"
-                         : "it is no network device"};
+                         ? "no DPDK driver takes it; " + pci_advice(device.name)
+                         : std::string("it is no network device")};
     }
     return id;
 }

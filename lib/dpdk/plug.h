@@ -10,6 +10,16 @@
 
 namespace podlane {
 
+/// Ethernet header with a VLAN tag: what a frame has beyond the MTU.
+inline constexpr uint32_t kLinkBytes = 18;
+/// Bytes of memory.mbufBytes beyond the MTU for a frame in one buffer: these and the room before
+/// it.
+inline constexpr uint32_t kWholeFrameExtra = kLinkBytes + 128;
+
+/// Size of the packet buffers, room before the frame included, with which the device takes frames
+/// of `mtu` in one piece. net_af_packet compares a buffer with a whole slot of its ring.
+[[nodiscard]] uint32_t whole_frame_buffer(const Device& device, uint32_t mtu) noexcept;
+
 /// Bytes of the largest frame that net_af_packet's ring holds for a frame slot of `frame_slot`.
 [[nodiscard]] uint32_t af_packet_frame_room(uint32_t frame_slot) noexcept;
 

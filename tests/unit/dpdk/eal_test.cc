@@ -5,6 +5,8 @@
 #include <rte_mbuf.h>
 #include <sched.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -71,6 +73,59 @@ TEST(EalArguments, HugepagesThatMustBeAndAreNotAreAnError) {
                                 .extra_arguments = {}});
     ASSERT_FALSE(eal.ok());
     EXPECT_NE(eal.error().message.find("memory.hugepages"), std::string::npos);
+}
+
+/// A folder like /sys/kernel/mm/hugepages, with pages of 2 MB.
+struct FakePages {
+    FakePages(uint64_t all, uint64_t free, uint64_t reserved) {
+        const auto dir = std::filesystem::path(root) / "hugepages-2048kB";
+        std::filesystem::create_directories(dir);
+        std::ofstream(dir / "nr_hugepages") << all;
+        std::ofstream(dir / "free_hugepages") << free;
+        std::ofstream(dir / "resv_hugepages") << reserved;
+    }
+    ~FakePages() { std::filesystem::remove_all(root); }
+    std::string root = "/tmp/podlane-unit-pages-" + std::to_string(::getpid());
+};
+
+constexpr EalRequest needs(HugepageUse use, uint64_t megabytes) {
+    EalRequest request;
+    request.hugepages = use;
+    request.memory_bytes = megabytes * kMegabyte;
+    request.small_page_bytes = (megabytes + 40) * kMegabyte;
+    return request;
+}
+
+TEST(Hugepages, WhatOthersHaveReservedIsNotFree) {
+    const FakePages pages(1024, 300, 100);
+    const Hugepages now = read_hugepages(pages.root);
+    EXPECT_EQ(now.free_bytes, 400 * kMegabyte);
+    EXPECT_EQ(now.pages, 1024u);
+    EXPECT_EQ(read_hugepages("/does/not/exist").free_bytes, 0u);
+}
+
+TEST(Hugepages, AutoTakesThemWhereEnoughAreFree) {
+    EXPECT_TRUE(uses_hugepages(needs(HugepageUse::kAuto, 400), {400 * kMegabyte, 1024}));
+    EXPECT_FALSE(uses_hugepages(needs(HugepageUse::kAuto, 401), {400 * kMegabyte, 1024}));
+    EXPECT_EQ(memory_summary(needs(HugepageUse::kAuto, 400), {2048 * kMegabyte, 1024}),
+              "400 MB of hugepages, 2048 MB are free");
+}
+
+TEST(Hugepages, WhereTooFewAreFreeTheCommandThatIsSaidMakesEnough) {
+    // 824 of 1024 pages are others': 200 are free, and 400 MB more are needed.
+    EXPECT_EQ(memory_summary(needs(HugepageUse::kAuto, 800), {400 * kMegabyte, 1024}),
+              "840 MB in 4 kB pages; faster with 800 MB of hugepages, 400 MB are free; `sysctl "
+              "vm.nr_hugepages=1224` makes enough");
+    EXPECT_EQ(memory_summary(needs(HugepageUse::kOn, 801), {400 * kMegabyte, 1024}),
+              "801 MB of hugepages are needed, 400 MB are free; `sysctl vm.nr_hugepages=1225` "
+              "makes enough, `auto` does without");
+    EXPECT_EQ(memory_summary(needs(HugepageUse::kOff, 800), {}), "840 MB in 4 kB pages");
+}
+
+TEST(Hugepages, TheExampleForAServerFitsIntoThe1024PagesOfTheReadme) {
+    // configs/bare-metal.yaml: 196,608 buffers of 9,344 bytes, and 96 MB for rings.
+    const PacketPoolRequest pool{.name = "p", .mbufs = 196608, .mbuf_bytes = 9344};
+    EXPECT_LE(packet_pool_bytes(pool, 2 * kMegabyte) + 96 * kMegabyte, 1024 * 2 * kMegabyte);
 }
 
 using EalRunning = EalTest;

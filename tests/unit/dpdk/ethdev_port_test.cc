@@ -10,9 +10,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
+#include "lib/dpdk/device_limits.h"
+#include "lib/dpdk/plug.h"
 #include "lib/dpdk/wake_socket.h"
+#include "tests/unit/dpdk/device_leaves.h"
 #include "tests/unit/dpdk/eal_fixture.h"
 
 namespace podlane {
@@ -105,7 +110,7 @@ TEST_F(EthdevPortTest, ErrorsNamePortDeviceAndCause) {
               "nothing0");
     EXPECT_NE(error_of("net_nonsense0").find("net_nonsense0: DPDK cannot use it"),
               std::string::npos);
-    EXPECT_NE(error_of("0000:ff:1f.7").find("vfio-pci"), std::string::npos);
+    EXPECT_NE(error_of("0000:ff:1f.7").find("there is no such PCI device"), std::string::npos);
     EXPECT_NE(error_of("net_pcap1,rx_pcap=/does/not/exist.pcap"), "");
 }
 
@@ -146,7 +151,7 @@ void send_on_wire(size_t bytes) {
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
     address.sll_ifindex = static_cast<int>(::if_nametoindex("wire0"));
-    std::array<uint8_t, 1514> data{};
+    std::array<uint8_t, 9014> data{};
     data.fill(0xff);
     data[12] = 0x88;  // IEEE 802 local experimental
     data[13] = 0xb5;
@@ -236,6 +241,97 @@ TEST_F(EthdevPortTest, APacketSocketHoldsAWholeFrame) {
         rte_pktmbuf_free(received);
     }
     EXPECT_EQ(largest, 1514U);
+}
+
+TEST_F(EthdevPortTest, APacketSocketStartsWithTheBuffersThatItsMessageAsksFor) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    for (const uint16_t mtu : std::initializer_list<uint16_t>{2000, 4000, 9000}) {
+        const auto refused = open("net_af_packet3,iface=wire1", 1, mtu);
+        if (refused.ok()) {
+            EXPECT_EQ(mtu, 2000) << "in buffers of 2176 bytes";
+            continue;
+        }
+        const std::string& message = refused.error().message;
+        constexpr std::string_view kAsks = "memory.mbufBytes must be at least ";
+        const size_t at = message.find(kAsks);
+        ASSERT_NE(at, message.npos) << message;
+        const int bytes = std::stoi(message.substr(at + kAsks.size()));
+        const auto enough = create_packet_pool(
+            {.name = "j", .mbufs = 256, .mbuf_bytes = static_cast<uint32_t>(bytes)});
+        ASSERT_TRUE(enough.ok()) << enough.error().message;
+        const auto port = open_ethdev({.name = "uplink0",
+                                       .device = "net_af_packet3,iface=wire1",
+                                       .mtu = mtu,
+                                       .mac = std::nullopt,
+                                       .pool = enough->get()});
+        EXPECT_TRUE(port.ok()) << port.error().message;
+    }
+}
+
+TEST_F(EthdevPortTest, AJumboFrameComesWholeThroughAPacketSocket) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    ASSERT_EQ(std::system("ip link set wire0 mtu 9000 && ip link set wire1 mtu 9000"), 0);
+    const Device device = *parse_device("net_af_packet4,iface=wire1");
+    const auto jumbo = create_packet_pool(
+        {.name = "j", .mbufs = 256, .mbuf_bytes = whole_frame_buffer(device, 9000)});
+    ASSERT_TRUE(jumbo.ok()) << jumbo.error().message;
+    auto port = open_ethdev({.name = "uplink0",
+                             .device = device.text(),
+                             .mtu = 9000,
+                             .mac = std::nullopt,
+                             .pool = jumbo->get()});
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    drain(*port);
+    send_on_wire(9014);
+    ASSERT_TRUE(is_readable(port->wake_fd(0), 2000));
+    rte_mbuf* received = nullptr;
+    ASSERT_EQ(port->receive(0, &received, 1), 1);
+    EXPECT_EQ(received->pkt_len, 9014U);
+    rte_pktmbuf_free(received);
+    EXPECT_EQ(std::system("ip link set wire0 mtu 1500 && ip link set wire1 mtu 1500"), 0);
+}
+
+TEST_F(EthdevPortTest, ADeviceThatIsToGoIsAskedToGoWhileItsPortIsOpen) {
+    int asked = 0;
+    auto port = open_ethdev({.name = "uplink0",
+                             .device = "net_null8",
+                             .mac = std::nullopt,
+                             .pool = pool(),
+                             .on_removal = [&asked] { ++asked; }});
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    test_device_leaves("net_null7");
+    EXPECT_EQ(asked, 0);
+    test_device_leaves("net_null8");
+    EXPECT_EQ(asked, 1);
+    EthdevPort moved = std::move(*port);
+    test_device_leaves("net_null8");
+    EXPECT_EQ(asked, 2);
+    moved.close();
+    test_device_leaves("net_null8");
+    EXPECT_EQ(asked, 2);
+}
+
+TEST(DeviceLimits, TheMtuThatAMessageNamesIsTheDevices) {
+    rte_eth_dev_info info{};
+    info.min_mtu = 68;
+    info.max_mtu = UINT16_MAX;  // as e1000 leaves it, with the length of a frame alone
+    info.max_rx_pktlen = 0x3f00;
+    EXPECT_EQ(mtu_limits(info).min, 68u);
+    EXPECT_EQ(mtu_limits(info).max, 16110u);
+    info.max_mtu = 9000;
+    info.max_rx_pktlen = 9018;
+    EXPECT_EQ(mtu_limits(info).max, 9000u);
+    info.max_mtu = 1500;  // less than what the length would hold
+    info.max_rx_pktlen = 1518;
+    EXPECT_EQ(mtu_limits(info).max, 1500u);
+}
+
+TEST(DeviceLimits, Vmxnet3IsNotTrustedToChainBuffers) {
+    rte_eth_dev_info info{};
+    EXPECT_FALSE(chains_buffers(info, "net_e1000_em"));
+    info.rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+    EXPECT_TRUE(chains_buffers(info, "net_e1000_em"));
+    EXPECT_FALSE(chains_buffers(info, "net_vmxnet3"));
 }
 
 TEST_F(EthdevPortTest, AnotherMacIsTaken) {
