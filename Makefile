@@ -7,7 +7,7 @@ export PODLANE_BUILD = $(abspath $(BUILD))
 all: build
 
 deps:
-	@scripts/deps.sh build test demo
+	@scripts/deps.sh build nic test demo
 
 $(BUILD)/build.ninja: | deps
 	meson setup $(BUILD)
@@ -32,6 +32,12 @@ tidy: $(BUILD)/build.ninja
 hooks:
 	@git config core.hooksPath scripts/git
 	@echo "git runs the hooks of scripts/git"
+
+# podlaned on emulated PCI NICs in QEMU; ARGS="e1000e/vfio-pci" runs one of the cases.
+nic: $(BUILD)/build.ninja
+	@scripts/deps.sh guest
+	ninja -C $(BUILD) podlaned podlanectl
+	@tests/nic/run.py $(ARGS)
 
 # podlaned against testpmd, as tables; ARGS="--quick", ARGS="--only clusterip" ...
 bench: $(BUILD)/build.ninja

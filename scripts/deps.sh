@@ -15,9 +15,14 @@ demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
 ovs="openvswitch-switch-dpdk iproute2 util-linux"
+# dpdk-devbind.py, lspci and modprobe: giving a NIC to podlaned.
+nic="dpdk pciutils kmod"
+# tests/nic: an emulated machine with a NIC.
+guest="$nic qemu-system-x86 seabios ipxe-qemu busybox-static cpio curl iproute2 iputils-ping
+       util-linux"
 package="debhelper fakeroot lintian mmdebstrap"
 
-[ $# -gt 0 ] || set -- build test demo
+[ $# -gt 0 ] || set -- build nic test demo
 wanted=
 for purpose in "$@"; do
     case $purpose in
@@ -26,6 +31,8 @@ for purpose in "$@"; do
         demo) wanted="$wanted $demo" ;;
         bench) wanted="$wanted $bench" ;;
         ovs) wanted="$wanted $ovs" ;;
+        nic) wanted="$wanted $nic" ;;
+        guest) wanted="$wanted $guest" ;;
         package) wanted="$wanted $package" ;;
         *) echo "deps.sh: $purpose is none of build, test, demo, bench, ovs, package" >&2; exit 2 ;;
     esac

@@ -3,11 +3,17 @@
 
 Three processes on one machine, joined by memif or by vhost-user: the set-up of the files beside
 this one, for machines without a NIC or Pktgen. On two CPUs it shows that the links work; generator
-and sink share one of them, so that the sink loses frames. docs/benchmarking.md has more.
+and sink share one of them, so that the sink loses frames.
+
+With --pktgen PATH a Pktgen-DPDK of yours is generator and sink instead and runs the script, by
+vhost-user: every release of it sets the MTU of its ports, which memif's driver does not allow.
+docs/benchmarking.md has more.
 """
 
 import argparse
 import os
+import pty
+import re
 import sys
 import tempfile
 import time
@@ -17,17 +23,19 @@ import yaml
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from macro import machine  # noqa: E402  (the path must be known first)
-from macro.programs import Failed, Podlaned, Testpmd  # noqa: E402
+from macro.programs import Failed, Podlaned, Program, Testpmd  # noqa: E402
 
 BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(HERE, "../../build")
 WRITTEN = "/tmp/podlane-pktgen"  # where the node-*.yaml have their sockets
 FLOWS = 65536
 MEMORY = 1 << 30
+PKTGEN_MEMORY = 7 << 29  # its pools have 24,576 buffers of 10 KiB each
 ENDS = {  # the generator's and the sink's device by kind of link
     "memif": [f"net_memif0,role=client,id={number},rsize=14,socket={WRITTEN}/memif.sock,"
               "socket-abstract=no" for number in (0, 1)],
-    "vhost": [f"virtio_user0,path={WRITTEN}/{name}.sock,queues=1"
-              for name in ("generator", "sink")],
+    # What waits in the generator's ring finds room in the sink's, whoever's turn the CPU is.
+    "vhost": [f"virtio_user0,path={WRITTEN}/generator.sock,queues=1,queue_size=256",
+              f"virtio_user1,path={WRITTEN}/sink.sock,queues=1,queue_size=1024"],
 }
 
 
@@ -83,19 +91,85 @@ def run(options, folder, huge):
         print(f"connections open     {daemon.stats()['flows']['active']:7}")
 
 
+class Pktgen(Program):
+    """Pktgen-DPDK at both ends: its port 0 sends, its port 1 takes. It wants a terminal."""
+
+    def __init__(self, folder, path, devices, cpus, script):
+        super().__init__(folder, "pktgen")
+        self._terminal, inside = pty.openpty()
+        # Two cores that share a CPU would take turns of milliseconds, and the one that takes lose
+        # what the one that sends has sent meanwhile: one core does both then.
+        one = cpus[0] == cpus[1]
+        lcores = f"0@{cpus[0]},1@{cpus[0]}" + ("" if one else f",2@{cpus[1]}")
+        self.spawn([path, f"--lcores={lcores}", "--no-pci",
+                    "--in-memory", "--single-file-segments",
+                    f"--file-prefix=podlane-pktgen-{os.getpid()}",
+                    *(word for device in devices for word in ("--vdev", device)),
+                    "--", "-P", "-m", "1.0, 1.1" if one else "1.0, 2.1", "-f", script],
+                   stdin=inside)
+        os.close(inside)
+
+    def close(self):
+        super().close()
+        os.close(self._terminal)
+
+    def text(self):
+        """What it has written so far, without what paints its screen."""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            text = re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[78()][AB0]?)", "", file.read())
+        return text.replace("\r", "\n")
+
+
+def run_pktgen(options, folder):
+    other, workers = machine.cpus()
+    config, documents = node("vhost", folder, workers[0])
+    ends = [end.replace(WRITTEN, folder) for end in ENDS["vhost"]]
+    spare = [cpu for cpu in workers[1:] if cpu != other]
+    cpus = (spare[0], spare[1]) if len(spare) > 1 else (other, other)
+    with Podlaned(folder, options.build, config, documents).ready() as daemon, \
+            Pktgen(folder, options.pktgen, ends, cpus, options.script) as pktgen:
+        shown = 0
+        while pktgen.process.poll() is None:
+            time.sleep(0.5)
+            shown = show_results(pktgen, shown)
+        show_results(pktgen, shown)
+        if pktgen.process.returncode:
+            raise Failed(f"pktgen ends with {pktgen.process.returncode}: {pktgen.text()[-1500:]}")
+        ports = {port["name"]: port for port in daemon.stats()["ports"]}
+        print(f"podlaned: {ports['bench/generator']['rxPackets']} received, "
+              f"{ports['sink']['txPackets']} forwarded, "
+              f"{daemon.stats()['flows']['active']} connections, drops {daemon.drops()}")
+
+
+def show_results(pktgen, shown):
+    """Prints the script's lines as they come; how many there are."""
+    lines = re.findall(r"^(?:frames of|  \w[^\n:]*:) .*", pktgen.text(), re.M)
+    for line in lines[shown:]:
+        print(line, flush=True)
+    return len(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--link", choices=sorted(ENDS), default="memif")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--build", default=BUILD, help="folder with podlaned")
+    parser.add_argument("--pktgen", metavar="PATH", help="a Pktgen-DPDK program to use instead")
+    parser.add_argument("--script", default=os.path.join(HERE, "rfc2544.lua"),
+                        help="what Pktgen does; SECONDS, SIZES and TRAFFIC are rfc2544.lua's")
     options = parser.parse_args()
+    if options.pktgen and not os.access(options.pktgen, os.X_OK):
+        parser.error(f"--pktgen: {options.pktgen} is no program")
     with tempfile.TemporaryDirectory(prefix="podlane-pktgen-") as folder, \
-            machine.hugepages(MEMORY) as huge:
-        if not huge and options.link == "vhost":
+            machine.hugepages(PKTGEN_MEMORY if options.pktgen else MEMORY) as huge:
+        if not huge and (options.pktgen or options.link == "vhost"):
             print("run.py: vhost-user shares hugepages, and there are none", file=sys.stderr)
             return 2
         try:
-            run(options, folder, huge)
+            if options.pktgen:
+                run_pktgen(options, folder)
+            else:
+                run(options, folder, huge)
         except Failed as error:
             print(f"run.py: {error}", file=sys.stderr)
             return 1
