@@ -1,12 +1,19 @@
 #include "dataplane/flow_listing.h"
 
+#include <algorithm>
+
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::dataplane {
 
 namespace {
 
+/// Between two quiescent points.
 constexpr uint32_t kBlocksAtOnce = 4096;
+/// What one page passes: a few ms of the control thread, in which it answers nobody else.
+constexpr uint32_t kBlocksOfPage = 1u << 16;
+/// Cursors of the IPv6 table, which comes behind the other.
+constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 
 template <Family F>
 FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
@@ -37,24 +44,59 @@ FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
 }  // namespace
 
 template <Family F>
-void list_flows(FlowTable<F>& table, QuiescentDomain& domain, unsigned reader, uint32_t now_s,
-                size_t& left, const std::function<void(const FlowInfo&)>& visit) {
-    uint32_t block = 0;
-    do {
-        block = table.for_each(
-            [&](Connection<F>& connection) {
-                if (left == 0) return;
-                --left;
-                visit(describe(connection, now_s));
-            },
-            block, kBlocksAtOnce);
-        domain.quiescent(reader);
-    } while (block != 0 && left > 0);
+std::optional<FlowInfo> FlowReader::find_in(FlowTable<F>& table, const FlowTuple& first) const {
+    FlowKey<F> key{};
+    key.src = first.src.as<F>();
+    key.dst = first.dst.as<F>();
+    key.src_port = be16(first.src_port);
+    key.dst_port = be16(first.dst_port);
+    key.protocol = first.protocol;
+    FlowEntry<F>* const entry = table.lookup(key, table.hash(key));
+    if (entry == nullptr || entry->direction() != FlowDirection::kOriginal) return std::nullopt;
+    return describe(connection_of(*entry), now_s_);
 }
 
-template void list_flows<V4>(FlowTable<V4>&, QuiescentDomain&, unsigned, uint32_t, size_t&,
-                             const std::function<void(const FlowInfo&)>&);
-template void list_flows<V6>(FlowTable<V6>&, QuiescentDomain&, unsigned, uint32_t, size_t&,
-                             const std::function<void(const FlowInfo&)>&);
+std::optional<FlowInfo> FlowReader::find(const FlowTuple& first) const {
+    if (first.src.is_v4() != first.dst.is_v4()) return std::nullopt;
+    return first.src.is_v4() ? find_in(v4_, first) : find_in(v6_, first);
+}
+
+template <Family F>
+void FlowReader::read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
+                      uint32_t& budget, FlowPage& page) {
+    const auto take = [&](Connection<F>& connection) {
+        const FlowInfo info = describe(connection, now_s_);
+        if (filter.matches(info)) page.flows.push_back(info);
+        return page.flows.size() < limit;
+    };
+    do {
+        const uint32_t from = block;
+        const uint32_t count = std::min(budget, kBlocksAtOnce);
+        block = table.for_each(take, from, count);
+        budget -= block > from ? block - from : count;
+        domain_.quiescent(id_);
+    } while (block != 0 && budget > 0 && page.flows.size() < limit);
+}
+
+FlowPage FlowReader::page(const FlowFilter& filter, size_t limit, FlowCursor from) {
+    FlowPage page;
+    uint32_t budget = kBlocksOfPage;
+    auto block = static_cast<uint32_t>(from);
+    if (limit == 0) return page;
+    if (from < kV6Cursors) {
+        read(v4_, filter, limit, block, budget, page);
+        if (block != 0) {
+            page.next = block;
+            return page;
+        }
+        if (budget == 0 || page.flows.size() == limit) {
+            page.next = kV6Cursors;
+            return page;
+        }
+    }
+    read(v6_, filter, limit, block, budget, page);
+    if (block != 0) page.next = kV6Cursors | block;
+    return page;
+}
 
 }  // namespace podlane::dataplane

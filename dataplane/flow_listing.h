@@ -1,19 +1,43 @@
-// Connections in words, for `get flows`. Control's thread, beside the workers.
+// Connections in words, for `get flows` and `explain`. Control's thread, beside the workers.
 #pragma once
 
-#include <functional>
+#include <optional>
 
 #include "lib/base/quiescent.h"
-#include "lib/border/dataplane.h"
+#include "lib/border/flows.h"
 #include "lib/flow/table.h"
 
 namespace podlane::dataplane {
 
-/// Calls `visit` for up to `left` live connections and lowers `left` by their number. `reader` is
-/// online in `domain` and is quiescent now and then on the way; `now_s` is the worker
-/// clock's.
-template <Family F>
-void list_flows(FlowTable<F>& table, QuiescentDomain& domain, unsigned reader, uint32_t now_s,
-                size_t& left, const std::function<void(const FlowInfo&)>& visit);
+/// Looks into both tables as a reader of their own.
+///
+/// Threads: one, which has the domain's place `reader`; online for the life of the object.
+class FlowReader {
+  public:
+    /// `now_s` is the worker clock's.
+    FlowReader(FlowTable<V4>& v4, FlowTable<V6>& v6, QuiescentDomain& domain, unsigned reader,
+               uint32_t now_s)
+        : v4_(v4), v6_(v6), domain_(domain), id_(reader), online_(domain, reader), now_s_(now_s) {}
+
+    [[nodiscard]] std::optional<FlowInfo> find(const FlowTuple& first) const;
+    /// See Dataplane::flows().
+    [[nodiscard]] FlowPage page(const FlowFilter& filter, size_t limit, FlowCursor from);
+
+  private:
+    template <Family F>
+    [[nodiscard]] std::optional<FlowInfo> find_in(FlowTable<F>& table,
+                                                  const FlowTuple& first) const;
+    /// Continues at `block`, which becomes the one to continue at, 0 at the end of the table.
+    template <Family F>
+    void read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
+              uint32_t& budget, FlowPage& page);
+
+    FlowTable<V4>& v4_;
+    FlowTable<V6>& v6_;
+    QuiescentDomain& domain_;
+    const unsigned id_;
+    QuiescentReader online_;
+    const uint32_t now_s_;
+};
 
 }  // namespace podlane::dataplane

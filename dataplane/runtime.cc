@@ -131,18 +131,28 @@ class Runtime final : public Dataplane {
         return *shared_->counters[worker];
     }
     FlowTotals flow_totals() const override;
-    AffinityView affinity() const override {
-        return {shared_->affinity.get(), shared_->clock.seconds(rte_rdtsc())};
+    std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
+        return flow_reader().find(first);
     }
-    void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
-        QuiescentReader reader(shared_->domain, kControlReader);
-        size_t left = limit;
-        const uint32_t now_s = shared_->clock.seconds(rte_rdtsc());
-        list_flows(*shared_->flows_v4, shared_->domain, kControlReader, now_s, left, visit);
-        list_flows(*shared_->flows_v6, shared_->domain, kControlReader, now_s, left, visit);
+    FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
+        return flow_reader().page(filter, limit, from);
     }
+    std::optional<AffinityInfo> affinity(const IpAddress& client, ServiceId service) const override;
+    uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 
   private:
+    [[nodiscard]] uint32_t now_s() const noexcept { return shared_->clock.seconds(rte_rdtsc()); }
+    [[nodiscard]] FlowReader flow_reader() {
+        return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, now_s()};
+    }
+    template <Family F>
+    [[nodiscard]] std::optional<AffinityInfo> affinity_in(const IpAddress& client,
+                                                          ServiceId service) const {
+        const auto had = shared_->affinity->of<F>().find(
+            client.as<F>(), static_cast<uint32_t>(index_of(service)), now_s());
+        if (!had) return std::nullopt;
+        return AffinityInfo{had->address, had->port.host()};
+    }
     [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
     [[nodiscard]] PortId free_id() const noexcept;
     /// No worker uses the port from here on.
@@ -300,6 +310,10 @@ size_t Runtime::take_events(std::span<Event> out) {
     }
     if (count == out.size()) shared_->control_doorbell.ring();
     return count;
+}
+
+std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId service) const {
+    return client.is_v4() ? affinity_in<V4>(client, service) : affinity_in<V6>(client, service);
 }
 
 FlowTotals Runtime::flow_totals() const {

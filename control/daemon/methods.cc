@@ -37,8 +37,10 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto kind = request.params.text("kind");
     const auto name = request.params.text_if_any("name");
     const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
+    const auto from = request.params.number_if_any("from", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt);
+    return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
+                    static_cast<FlowCursor>(from.value_or(0)));
 }
 
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -176,29 +177,40 @@ void explain_reply(const LiveView& live, const PortNames& names, const ExplainQu
             : fmt::format("the connection remembers; it leaves by {}", names.name(back.port)));
 }
 
+/// The first one that fits all but the source port.
+std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestion& question) {
+    FlowFilter filter;
+    filter.protocol = question.protocol;
+    filter.src = question.src;
+    filter.dst = question.dst;
+    filter.dst_port = question.dst_port;
+    FlowCursor cursor = 0;
+    do {
+        FlowPage page = dataplane.flows(filter, 1, cursor);
+        if (!page.flows.empty()) return page.flows.front();
+        cursor = page.next;
+    } while (cursor != 0);
+    return std::nullopt;
+}
+
 /// What a connection that exists says: it keeps its endpoint whatever would be decided now.
 void explain_existing(const LiveView& live, const ExplainQuestion& question, bool any_source_port,
                       Answer& answer) {
-    bool found = false;
-    live.dataplane.visit_flows(SIZE_MAX, [&](const FlowInfo& flow) {
-        if (found || flow.protocol != question.protocol || flow.src != question.src ||
-            flow.dst != question.dst || flow.dst_port != question.dst_port ||
-            (!any_source_port && flow.src_port != question.src_port)) {
-            return;
-        }
-        found = true;
-        const std::string to = endpoint_text(flow.reply_src, flow.reply_src_port);
-        const std::string from = endpoint_text(flow.reply_dst, flow.reply_dst_port);
-        answer.trace.step(
-            "flow",
-            fmt::format("a connection from {} exists and goes to {}",
-                        endpoint_text(flow.src, flow.src_port), to),
-            fmt::format("{}, idle for {} s; a connection keeps what was decided for it", flow.state,
-                        flow.idle_seconds));
-        if (any_source_port) return;
-        answer.translated_to = to;
-        answer.translated_from = from;
-    });
+    const auto flow = any_source_port
+                          ? find_any_flow(live.dataplane, question)
+                          : live.dataplane.find_flow({question.protocol, question.src, question.dst,
+                                                      question.src_port, question.dst_port});
+    if (!flow) return;
+    const std::string to = endpoint_text(flow->reply_src, flow->reply_src_port);
+    const std::string from = endpoint_text(flow->reply_dst, flow->reply_dst_port);
+    answer.trace.step("flow",
+                      fmt::format("a connection from {} exists and goes to {}",
+                                  endpoint_text(flow->src, flow->src_port), to),
+                      fmt::format("{}, idle for {} s; a connection keeps what was decided for it",
+                                  flow->state, flow->idle_seconds));
+    if (any_source_port) return;
+    answer.translated_to = to;
+    answer.translated_from = from;
 }
 
 template <Family F>
@@ -210,14 +222,15 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     PathQuery<F> query{key_of<F>(question), question.from, question.overlay, 0};
     query.hash = service_hash(query.key);
     if (question.from == PortKind::kPod) query.in_port = question.port;
-    if (const AffinityView view = live.dataplane.affinity(); view.tables != nullptr) {
-        query.affinity = &view.tables->of<F>();
-        query.now_s = view.now_s;
-    }
-    const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);
     if (const Frontend<F>* frontend = find_frontend(live.snapshot, query.key)) {
         answer.service = frontend->service_name;
+        const auto had = live.dataplane.affinity(question.src, frontend->service);
+        if (had) {
+            query.remembered =
+                podlane::Endpoint<F>{had->endpoint.template as<F>(), be16(had->port)};
+        }
     }
+    const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);
     take_verdict(live, names, decision, answer);
     if (decision.translated) {
         answer.translated_to = endpoint_text(decision.to.dst, decision.to.dst_port.host());

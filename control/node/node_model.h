@@ -79,9 +79,10 @@ class NodeModel {
     RpcResult remove_pod(std::string_view pod);
 
     // queries.cc
-    /// `limit`: items at most, 0 is all; none: the kind's default.
+    /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
+    /// answer before this one said that there are more.
     RpcResult get(std::string_view kind, std::optional<std::string_view> name,
-                  std::optional<size_t> limit);
+                  std::optional<size_t> limit, FlowCursor from = 0);
     RpcResult stats();
     RpcResult drops();
     RpcResult explain(const ExplainRequest& request);
@@ -129,6 +130,10 @@ class NodeModel {
     [[nodiscard]] unsigned tap_queues() const;
     [[nodiscard]] LiveView live() const;
     void remove_all_ports() noexcept;
+
+    // queries.cc
+    RpcResult get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
+                        FlowCursor from);
 
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;

@@ -80,13 +80,21 @@ void add_selected(const PolicyCompiler& policies, Json& items) {
 
 }  // namespace
 
+RpcResult NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
+                               FlowCursor from) {
+    FlowList list = list_flows(live(), name, limit.value_or(kFlowLimit), from);
+    Json out = {{"kind", "flows"}, {"items", std::move(list.items)}};
+    if (list.next == 0) return out;
+    out["next"] = list.next;
+    if (!name) out["total"] = dataplane_.flow_totals().active;
+    return out;
+}
+
 RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
-                         std::optional<size_t> limit) {
-    const bool is_flows = kind == "flows";
-    const size_t shown = limit.value_or(is_flows ? kFlowLimit : 0);
-    const LiveView view = live();
-    // A name picks among all connections, so all of them have to be looked at.
-    auto items = list_live(view, kind, name ? 0 : shown);
+                         std::optional<size_t> limit, FlowCursor from) {
+    if (kind == "flows") return get_flows(name, limit, from);
+    const size_t shown = limit.value_or(0);
+    auto items = list_live(live(), kind);
     if (!items) {
         const auto object_kind = kind_from_word(kind);
         if (!object_kind) {
@@ -108,12 +116,7 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
         if (named.empty() && has_unique_names(kind)) return not_found(kind, *name);
         return answer(kind, std::move(named), shown);
     }
-    Json out = answer(kind, std::move(*items), shown);
-    const uint64_t active = is_flows ? dataplane_.flow_totals().active : 0;
-    if (is_flows && shown != 0 && out["items"].size() == shown && active > shown) {
-        out["total"] = active;
-    }
-    return out;
+    return answer(kind, std::move(*items), shown);
 }
 
 RpcResult NodeModel::stats() {

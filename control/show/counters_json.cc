@@ -76,12 +76,11 @@ Json workers_json(const Dataplane& dataplane) {
 }
 
 Json affinity_json(const Dataplane& dataplane) {
-    const AffinityView view = dataplane.affinity();
     uint64_t full = 0;
     for (const WorkerInfo& worker : dataplane.workers()) {
         full += dataplane.counters(worker.id).affinity_full.get();
     }
-    return {{"capacity", view.tables != nullptr ? view.tables->v4.capacity() : 0}, {"full", full}};
+    return {{"capacity", dataplane.affinity_capacity()}, {"full", full}};
 }
 
 /// Connections by Service: the ports of one Service are counted apart and shown together.

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <string>
+#include <system_error>
 #include <tuple>
 #include <vector>
 
@@ -15,6 +18,12 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// Connections that are in memory at a time, beside their text.
+constexpr size_t kFlowsAtOnce = 4096;
+/// Looks at the table that one answer may take: with those of some ten thousand connections, a
+/// million.
+constexpr unsigned kFlowLooks = 256;
 
 template <class Addresses>
 Json texts(const Addresses& addresses) {
@@ -133,28 +142,60 @@ PortId port_towards(const Snapshot& snapshot, const IpAddress& address) {
                            : port_towards<V6>(snapshot, address);
 }
 
-Json list_flows(const LiveView& live, const PortNames& names, size_t limit) {
-    Json items = Json::array();
-    const auto services = service_names(live.snapshot);
-    live.dataplane.visit_flows(limit == 0 ? SIZE_MAX : limit, [&](const FlowInfo& flow) {
-        Json item = {{"protocol", protocol_text(flow.protocol)},
-                     {"from", endpoint_text(flow.src, flow.src_port)},
-                     {"to", endpoint_text(flow.dst, flow.dst_port)},
-                     {"translatedFrom", endpoint_text(flow.reply_dst, flow.reply_dst_port)},
-                     {"translatedTo", endpoint_text(flow.reply_src, flow.reply_src_port)},
-                     {"state", flow.state}};
-        const auto service = services.find(flow.service);
-        if (flow.service != kNoService && service != services.end()) {
-            item["service"] = service->second;
-        }
-        item["inPort"] = names.name(port_towards(live.snapshot, flow.src));
-        item["outPort"] = names.name(port_towards(live.snapshot, flow.reply_src));
-        item["worker"] = flow.worker;
-        item["idleSeconds"] = flow.idle_seconds;
-        item["expiresSeconds"] = flow.timeout_seconds;
-        items.push_back(std::move(item));
-    });
-    return items;
+/// "10.0.0.1", "10.0.0.1:80", "fd00::1" or "[fd00::1]:80" as a filter's end.
+bool read_end(std::string_view text, FlowFilter& filter) {
+    if (const auto address = parse_ip(text)) {
+        filter.addresses = {*address};
+        return true;
+    }
+    const size_t colon = text.rfind(':');
+    if (colon == text.npos) return false;
+    std::string_view host = text.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    const auto address = parse_ip(host);
+    const std::string_view digits = text.substr(colon + 1);
+    uint16_t port = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (!address || error != std::errc() || end != digits.data() + digits.size()) return false;
+    filter.addresses = {*address};
+    filter.port = port;
+    return true;
+}
+
+/// What `get flows NAME` asks for; nothing when the name is nobody's.
+std::optional<FlowFilter> flow_filter(const LiveView& live,
+                                      const std::map<ServiceId, std::string>& services,
+                                      std::string_view name) {
+    FlowFilter filter;
+    if (read_end(name, filter)) return filter;
+    for (const auto& [id, service] : services) {
+        if (service == name) filter.services.push_back(id);
+    }
+    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
+        filter.addresses = pod->second.addresses;
+    }
+    if (filter.services.empty() && filter.addresses.empty()) return std::nullopt;
+    return filter;
+}
+
+Json flow_json(const LiveView& live, const PortNames& names,
+               const std::map<ServiceId, std::string>& services, const FlowInfo& flow) {
+    Json item = {{"protocol", protocol_text(flow.protocol)},
+                 {"from", endpoint_text(flow.src, flow.src_port)},
+                 {"to", endpoint_text(flow.dst, flow.dst_port)},
+                 {"translatedFrom", endpoint_text(flow.reply_dst, flow.reply_dst_port)},
+                 {"translatedTo", endpoint_text(flow.reply_src, flow.reply_src_port)},
+                 {"state", flow.state}};
+    const auto service = services.find(flow.service);
+    if (flow.service != kNoService && service != services.end()) {
+        item["service"] = service->second;
+    }
+    item["inPort"] = names.name(port_towards(live.snapshot, flow.src));
+    item["outPort"] = names.name(port_towards(live.snapshot, flow.reply_src));
+    item["worker"] = flow.worker;
+    item["idleSeconds"] = flow.idle_seconds;
+    item["expiresSeconds"] = flow.timeout_seconds;
+    return item;
 }
 
 /// The NUMA node of a CPU by what the kernel's folder of it contains; 0 on machines without.
@@ -258,21 +299,35 @@ Json list_addresses(const LiveView& live) {
     return items;
 }
 
-bool is_at(const Json& item, const char* key, std::string_view address) {
-    const std::string& text = item.at(key).get_ref<const std::string&>();
-    return text == address || text.starts_with(fmt::format("{}:", address)) ||
-           text.starts_with(fmt::format("[{}]:", address));
-}
-
 }  // namespace
 
-std::optional<Json> list_live(const LiveView& live, std::string_view kind, size_t flow_limit) {
+FlowList list_flows(const LiveView& live, std::optional<std::string_view> name, size_t limit,
+                    FlowCursor from) {
+    FlowList list;
+    const auto services = service_names(live.snapshot);
+    const auto filter = name ? flow_filter(live, services, *name) : FlowFilter{};
+    if (!filter) return list;
+    const PortNames names(live.dataplane);
+    list.next = from;
+    for (unsigned looks = 0; looks < kFlowLooks; ++looks) {
+        const size_t left = limit == 0 ? kFlowsAtOnce : limit - list.items.size();
+        const FlowPage page =
+            live.dataplane.flows(*filter, std::min(left, kFlowsAtOnce), list.next);
+        for (const FlowInfo& flow : page.flows) {
+            list.items.push_back(flow_json(live, names, services, flow));
+        }
+        list.next = page.next;
+        if (list.next == 0 || (limit != 0 && list.items.size() >= limit)) break;
+    }
+    return list;
+}
+
+std::optional<Json> list_live(const LiveView& live, std::string_view kind) {
     const PortNames names(live.dataplane);
     if (kind == "ports") return list_ports(live);
     if (kind == "neighbors") return list_neighbors(live, names);
     if (kind == "fdb") return list_fdb(live, names);
     if (kind == "routes") return routes_json(live.snapshot, names);
-    if (kind == "flows") return list_flows(live, names, flow_limit);
     if (kind == "workers") return list_workers(live);
     if (kind == "frontends") return list_frontends(live);
     if (kind == "addresses") return list_addresses(live);
@@ -280,11 +335,6 @@ std::optional<Json> list_live(const LiveView& live, std::string_view kind, size_
 }
 
 bool is_named(std::string_view kind, const Json& item, std::string_view name) {
-    if (kind == "flows") {
-        if (const auto at = item.find("service"); at != item.end() && *at == name) return true;
-        return is_at(item, "from", name) || is_at(item, "to", name) ||
-               is_at(item, "translatedFrom", name) || is_at(item, "translatedTo", name);
-    }
     if (kind == "workers") return std::to_string(item.at("id").get<unsigned>()) == name;
     const char* key = kind == "ports"       ? "name"
                       : kind == "neighbors" ? "address"

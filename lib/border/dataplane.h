@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/events.h"
+#include "lib/border/flows.h"
 #include "lib/border/port_caps.h"
-#include "lib/lb/affinity.h"
 #include "lib/model/ids.h"
 #include "lib/model/snapshot.h"
 #include "lib/telemetry/counters.h"
@@ -50,28 +50,14 @@ struct WorkerInfo {
     int tid = 0;  ///< Linux thread id
 };
 
-/// Session affinity as of now, to look at.
-struct AffinityView {
-    AffinityTables* tables = nullptr;  ///< null: nothing is remembered
-    uint32_t now_s = 0;                ///< the workers' clock
+/// Where a client's connections to a Service port go, by sessionAffinity.
+struct AffinityInfo {
+    IpAddress endpoint;
+    uint16_t port = 0;  ///< host order
 };
 
 struct FlowTotals {
     uint64_t active = 0, capacity = 0, created = 0, expired = 0, evicted = 0, refused = 0;
-};
-
-/// One connection, for `get flows`. Ports in host order.
-struct FlowInfo {
-    uint8_t protocol = 0;
-    IpAddress src, dst;  ///< as the first packet came
-    uint16_t src_port = 0, dst_port = 0;
-    IpAddress reply_src, reply_dst;  ///< as replies come
-    uint16_t reply_src_port = 0, reply_dst_port = 0;
-    std::string state;  ///< "ESTABLISHED", "UNREPLIED", ...
-    uint32_t idle_seconds = 0;
-    uint32_t timeout_seconds = 0;  ///< until it is aged out
-    ServiceId service = kNoService;
-    unsigned worker = 0;
 };
 
 /// Threads: everything on the control thread. No call blocks a worker.
@@ -102,9 +88,17 @@ class Dataplane {
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
-    [[nodiscard]] virtual AffinityView affinity() const = 0;
-    /// Calls `visit` for up to `limit` connections; what changes meanwhile may be missed.
-    virtual void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) = 0;
+    /// The connection whose first packet was this. Cost: a look-up.
+    [[nodiscard]] virtual std::optional<FlowInfo> find_flow(const FlowTuple& first) = 0;
+    /// Up to `limit` connections that fit, from `from` on; passes some ten thousand at most. What
+    /// comes or goes between two calls may be missed.
+    [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
+                                         FlowCursor from) = 0;
+    /// Where the client's last connection to this Service port went, while that is remembered.
+    [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
+                                                               ServiceId service) const = 0;
+    /// Clients of Services that can be remembered, in each family.
+    [[nodiscard]] virtual uint32_t affinity_capacity() const = 0;
 };
 
 }  // namespace podlane

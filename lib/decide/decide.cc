@@ -91,7 +91,7 @@ std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Fr
     const auto usable = [&set](const Endpoint<F>& endpoint) { return set.contains(endpoint); };
     const Endpoint<F>& candidate = set.pick(query.hash);
     if constexpr (Trace::kEnabled) {
-        const auto had = query.affinity->find(query.key.src, service, query.now_s);
+        const auto& had = query.remembered;
         return had && usable(*had) ? std::pair(*had, true) : std::pair(candidate, false);
     }
     const auto settled = query.affinity->settle(query.key.src, service, candidate, query.now_s,
@@ -138,7 +138,8 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
         }
         return false;
     }
-    const bool sticky = frontend.affinity_seconds != 0 && query.affinity != nullptr;
+    const bool sticky =
+        frontend.affinity_seconds != 0 && (Trace::kEnabled || query.affinity != nullptr);
     const auto [endpoint, remembered] =
         sticky ? sticky_endpoint<F, Trace>(query, frontend, set, decision)
                : std::pair(set.pick(query.hash), false);

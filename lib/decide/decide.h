@@ -24,11 +24,13 @@ struct PathQuery {
     PortKind from = PortKind::kPod;  ///< kind of the port it came in by
     bool overlay = false;            ///< it came out of our tunnel
     uint32_t hash = 0;               ///< service_hash(key): which endpoint
-    /// Who had which endpoint last; null: nobody is remembered.
+    /// Who had which endpoint last; null: nobody is remembered. A worker's question.
     AffinityTable<F>* affinity = nullptr;
     uint32_t now_s = 0;        ///< the workers' clock, for `affinity`
     PortId in_port = kNoPort;  ///< of the pod that it comes from
     bool is_late = false;      ///< see PolicyQuery
+    /// explain's question: the endpoint that `affinity` would have for this client.
+    std::optional<Endpoint<F>> remembered = std::nullopt;
 };
 
 enum class PathVerdict : uint8_t {
@@ -99,8 +101,8 @@ template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
                   PathDecision<F>& decision, Trace& trace);
 
-/// Decides. Cost: a few hash lookups, no allocation with NoTrace. With StepTrace nothing is
-/// remembered in query.affinity.
+/// Decides. Cost: a few hash lookups, no allocation with NoTrace. With StepTrace
+/// query.affinity is left alone and query.remembered holds.
 /// Instantiated for V4 and V6 with NoTrace and StepTrace.
 template <Family F, class Trace>
 [[nodiscard]] PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query,

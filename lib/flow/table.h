@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 #include "lib/base/bytes.h"
 #include "lib/base/family.h"
@@ -145,9 +146,10 @@ class FlowTable {
     [[nodiscard]] FlowCounters counters() const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
 
-    /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on;
-    /// returns the block to continue at, or 0 at the end. A connection that comes or goes meanwhile
-    /// may be missed. The caller is online throughout, and quiescent between calls.
+    /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on,
+    /// or until it returns false, if it returns something; returns the block to continue at, or 0
+    /// at the end. A connection that comes or goes meanwhile may be missed. The caller is online
+    /// throughout, and quiescent between calls.
     template <class Visitor>
     uint32_t for_each(Visitor&& visit, uint32_t from, uint32_t max) const {
         const uint32_t end = blocks_.limit();
@@ -155,7 +157,12 @@ class FlowTable {
             if (i - from == max) return i;
             Connection<F>& connection = blocks_.at(i);
             // Live, and we are online: its plain members stand until our next quiescent point.
-            if (connection.state.is_live()) visit(connection);
+            if (!connection.state.is_live()) continue;
+            if constexpr (std::is_void_v<decltype(visit(connection))>) {
+                visit(connection);
+            } else if (!visit(connection)) {
+                return i + 1 < end ? i + 1 : 0;
+            }
         }
         return 0;
     }

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,9 +45,10 @@ class FakeDataplane final : public Dataplane {
     std::vector<std::shared_ptr<const Snapshot>> published;
     std::vector<Command> commands;
     std::vector<PortId> removed;
-    std::vector<FlowInfo> flows;
+    std::vector<FlowInfo> connections;  ///< one page has two
     FlowTotals totals{.capacity = 1000};
-    AffinityView affinity_view;
+    std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
+    std::vector<FlowCursor> pages;  ///< the cursors that were asked with
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
     /// The commands of a kind, in order.
@@ -108,10 +109,35 @@ class FakeDataplane final : public Dataplane {
     std::vector<WorkerInfo> workers() const override { return workers_; }
     const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
     FlowTotals flow_totals() const override { return totals; }
-    AffinityView affinity() const override { return affinity_view; }
-    void visit_flows(size_t limit, const std::function<void(const FlowInfo&)>& visit) override {
-        for (size_t i = 0; i < std::min(limit, flows.size()); ++i) visit(flows[i]);
+    std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
+        for (const FlowInfo& flow : connections) {
+            if (flow.protocol == first.protocol && flow.src == first.src && flow.dst == first.dst &&
+                flow.src_port == first.src_port && flow.dst_port == first.dst_port) {
+                return flow;
+            }
+        }
+        return std::nullopt;
     }
+    FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
+        pages.push_back(from);
+        FlowPage page;
+        const size_t end = std::min<size_t>(from + 2, connections.size());
+        for (size_t i = from; i < end; ++i) {
+            if (page.flows.size() == limit) {
+                page.next = i;
+                return page;
+            }
+            if (filter.matches(connections[i])) page.flows.push_back(connections[i]);
+        }
+        page.next = end < connections.size() ? end : 0;
+        return page;
+    }
+    std::optional<AffinityInfo> affinity(const IpAddress& client,
+                                         ServiceId service) const override {
+        const auto at = affinities.find({client, service});
+        return at != affinities.end() ? std::optional(at->second) : std::nullopt;
+    }
+    uint32_t affinity_capacity() const override { return 250; }
 
   private:
     struct Port {

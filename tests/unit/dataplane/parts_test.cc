@@ -6,7 +6,6 @@
 
 #include "dataplane/checksum_offload.h"
 #include "dataplane/clock.h"
-#include "dataplane/flow_listing.h"
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
@@ -195,24 +194,6 @@ TEST(Answer, PodsUplinksAndTheHostAreToldDifferentThings) {
     EXPECT_EQ(ask(Rig::kUplink, W::kNode), Names::kUplinkMac);
     EXPECT_EQ(ask(Rig::kUplink, W::kGateway), std::nullopt);
     EXPECT_EQ(ask(Rig::kHost, W::kOutside), Names::kGatewayMac);
-}
-
-TEST(FlowListing, TellsAConnectionInWords) {
-    Rig rig;
-    using W = World<V4>;
-    rig.send(Rig::kPodA, tcp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService,
-                                 80, kTcpSyn));
-    std::vector<FlowInfo> flows;
-    size_t left = 10;
-    list_flows<V4>(*rig.shared().flows_v4, rig.shared().domain, 0, 5, left,
-                   [&](const FlowInfo& flow) { flows.push_back(flow); });
-    ASSERT_EQ(flows.size(), 1u);
-    EXPECT_EQ(left, 9u);
-    EXPECT_EQ(to_string(flows[0].dst), W::kService);
-    EXPECT_EQ(to_string(flows[0].reply_src), W::kPodB);
-    EXPECT_EQ(flows[0].reply_src_port, 8080);
-    EXPECT_EQ(flows[0].state, "SYN_SENT");
-    EXPECT_EQ(flows[0].service, ServiceId{7});
 }
 
 TEST(Runtime, RefusesANumberOfWorkersThatCannotBe) {

@@ -48,6 +48,8 @@ TYPED_TEST(Affinity, AClientWithSessionAffinityKeepsItsEndpointWhileThatIsThere)
         NoTrace none;
         const auto silent = decide<TypeParam>(*net.snapshot, query, none);
         // Explained afterwards it is the same.
+        query.remembered =
+            table.find(query.key.src, static_cast<uint32_t>(index_of(frontend.service)), now);
         EXPECT_EQ(net.ask(query).to.dst, silent.to.dst);
         return this->text(silent.to.dst);
     };

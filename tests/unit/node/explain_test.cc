@@ -1,6 +1,7 @@
 #include "control/node/explain.h"
 
 #include "control/node/explain_question.h"
+#include "lib/decide/decide.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -179,7 +180,7 @@ TEST_F(Explain, AConnectionThatExistsHasTheLastWord) {
     flow.reply_src = address("10.244.1.77");
     flow.reply_src_port = 8080;
     flow.state = "ESTABLISHED";
-    dataplane_.flows = {flow};
+    dataplane_.connections = {flow};
     const Json answer = explain("default/client", "10.96.0.10:80", "tcp", 41000);
     EXPECT_TRUE(has(step(answer, "flow").at("what"), "10.244.1.77:8080"));
     EXPECT_EQ(answer.at("translatedTo"), "10.244.1.77:8080");
@@ -187,6 +188,24 @@ TEST_F(Explain, AConnectionThatExistsHasTheLastWord) {
     EXPECT_NE(other.at("translatedTo"), "10.244.1.77:8080");
     const Json any = explain("default/client", "10.96.0.10:80");
     EXPECT_TRUE(has(step(any, "flow").at("what"), "41000"));
+    // With the source port it is a look-up, and without one a look that ends at the first.
+    EXPECT_EQ(dataplane_.pages, (std::vector<FlowCursor>{0}));
+}
+
+TEST_F(Explain, AClientsEndpointIsTheOneThatSessionAffinityRemembers) {
+    std::string sticky = kWebService;
+    sticky.insert(sticky.find("  selector:"), "  sessionAffinity: ClientIP\n");
+    apply(sticky);
+    const Frontend<V4>* frontend = find_frontend<V4>(
+        *dataplane_.current(), {{}, address("10.96.0.10").as<V4>(), be16(0), be16(80), 6, 0, 0});
+    ASSERT_NE(frontend, nullptr);
+    for (const char* endpoint : {"10.244.1.10", "10.244.2.10"}) {
+        dataplane_.affinities[{address("10.244.1.20"), frontend->service}] = {address(endpoint),
+                                                                              8080};
+        const Json answer = explain("default/client", "10.96.0.10:80");
+        EXPECT_EQ(answer.at("translatedTo"), std::string(endpoint) + ":8080");
+        EXPECT_TRUE(has(step(answer, "service").at("why"), "sessionAffinity"));
+    }
 }
 
 TEST_F(Explain, APodOfAnotherNodeIsFoundByItsObject) {

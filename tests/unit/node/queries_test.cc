@@ -49,7 +49,7 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     EXPECT_EQ(keys(stats),
               (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
                                      "affinity", "snat", "loadBalancer"}));
-    EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 0}, {"full", 6}}));
+    EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 250}, {"full", 6}}));
     EXPECT_EQ(stats.at("generation"), generation());
     EXPECT_EQ(stats.at("ports")[0], (Json{{"name", "uplink0"},
                                           {"kind", "uplink"},
@@ -207,7 +207,7 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     echo.protocol = 1;
     echo.src = echo.reply_dst = address("192.168.50.77");
     echo.dst = echo.reply_src = address("192.168.50.1");
-    dataplane_.flows = {flow, echo};
+    dataplane_.connections = {flow, echo};
 
     const Json flows = items("flows");
     ASSERT_EQ(flows.size(), 2u);
@@ -230,14 +230,32 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     EXPECT_EQ(items("flows", "192.168.50.1").size(), 1u);
     EXPECT_EQ(items("flows", "10.244.1.1").size(), 1u);
     EXPECT_TRUE(items("flows", "10.244.1.100").empty());
+    EXPECT_EQ(items("flows", "10.96.0.10:80").size(), 1u);
+    EXPECT_TRUE(items("flows", "10.96.0.10:8080").empty());
+    EXPECT_TRUE(items("flows", "default/nobody").empty());
 }
 
 TEST_F(Queries, FlowsAreCutAtTheLimit) {
-    dataplane_.flows.resize(5);
+    dataplane_.connections.resize(5);
     dataplane_.totals.active = 5;
     const Json reply = ok(node_->get("flows", std::nullopt, 3));
     EXPECT_EQ(reply.at("items").size(), 3u);
     EXPECT_EQ(reply.at("total"), 5);
+    const auto next = reply.at("next").get<FlowCursor>();
+    const Json rest = ok(node_->get("flows", std::nullopt, 3, next));
+    EXPECT_EQ(rest.at("items").size(), 2u);
+    EXPECT_FALSE(rest.contains("next"));
+}
+
+TEST_F(Queries, ANameAmongManyFlowsIsLookedForPageByPage) {
+    FlowInfo other, wanted;
+    other.src = other.dst = other.reply_src = other.reply_dst = address("192.168.50.1");
+    wanted = other;
+    wanted.src = address("10.244.1.10");
+    dataplane_.connections = {other, other, other, wanted, other};
+    EXPECT_EQ(items("flows", "10.244.1.10").size(), 1u);
+    EXPECT_EQ(dataplane_.pages, (std::vector<FlowCursor>{0, 2, 4}));
+    EXPECT_EQ(items("flows", "default/web").size(), 1u) << "the pod's";
 }
 
 TEST_F(Queries, WorkersTellTheirQueues) {

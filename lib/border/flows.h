@@ -1,0 +1,86 @@
+// Connections as control sees them: one in words, which ones are asked for, and pages of them.
+//
+// The dataplane fills and filters, control asks; both on the control thread, beside the workers.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/model/ids.h"
+
+namespace podlane {
+
+/// A connection's first packet, as it came. Ports in host order.
+struct FlowTuple {
+    uint8_t protocol = 0;
+    IpAddress src, dst;  ///< of one family
+    uint16_t src_port = 0, dst_port = 0;
+};
+
+/// One connection, for `get flows`. Ports in host order.
+struct FlowInfo {
+    uint8_t protocol = 0;
+    IpAddress src, dst;  ///< as the first packet came
+    uint16_t src_port = 0, dst_port = 0;
+    IpAddress reply_src, reply_dst;  ///< as replies come
+    uint16_t reply_src_port = 0, reply_dst_port = 0;
+    std::string_view state;  ///< "ESTABLISHED", "UNREPLIED", ...; a literal
+    uint32_t idle_seconds = 0;
+    uint32_t timeout_seconds = 0;  ///< until it is aged out
+    ServiceId service = kNoService;
+    unsigned worker = 0;
+};
+
+/// Which connections are asked for: those that fit all that is set.
+struct FlowFilter {
+    std::optional<uint8_t> protocol;
+    std::optional<IpAddress> src, dst;  ///< as the first packet came
+    std::optional<uint16_t> dst_port;   ///< likewise
+    /// One of its ends, before or behind the translation, has one of these addresses and, where it
+    /// is set, the port; or it is of one of these services. Nothing set: every connection fits.
+    std::vector<IpAddress> addresses;
+    std::optional<uint16_t> port;
+    std::vector<ServiceId> services;
+    std::string state;  ///< as in FlowInfo; empty: any
+
+    [[nodiscard]] bool matches(const FlowInfo& flow) const noexcept {
+        return (!protocol || *protocol == flow.protocol) && (!src || *src == flow.src) &&
+               (!dst || *dst == flow.dst) && (!dst_port || *dst_port == flow.dst_port) &&
+               (state.empty() || state == flow.state) && concerns(flow);
+    }
+
+  private:
+    [[nodiscard]] bool is_end(const IpAddress& address, uint16_t at) const noexcept {
+        return (!port || *port == at) &&
+               (addresses.empty() ||
+                std::find(addresses.begin(), addresses.end(), address) != addresses.end());
+    }
+    [[nodiscard]] bool concerns(const FlowInfo& flow) const noexcept {
+        const bool by_end = !addresses.empty() || port.has_value();
+        if (!by_end && services.empty()) return true;
+        if (std::find(services.begin(), services.end(), flow.service) != services.end()) {
+            return true;
+        }
+        return by_end && (is_end(flow.src, flow.src_port) || is_end(flow.dst, flow.dst_port) ||
+                          is_end(flow.reply_src, flow.reply_src_port) ||
+                          is_end(flow.reply_dst, flow.reply_dst_port));
+    }
+};
+
+/// Where the next page begins; 0: at the beginning, or that there is none.
+using FlowCursor = uint64_t;
+
+/// What one look brought. It can have fewer connections than were asked for, even none, though
+/// more come behind `next`: a look is bounded by what it passes as well.
+struct FlowPage {
+    std::vector<FlowInfo> flows;
+    FlowCursor next = 0;
+};
+
+}  // namespace podlane
