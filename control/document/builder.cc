@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 namespace podlane::control {
 
@@ -32,6 +34,14 @@ void DocumentBuilder::begin_document() {
     root_ = Value();
     nodes_ = 0;
     aliased_nodes_ = 0;
+    taken_ = 0;
+    to_skip_ = 0;
+}
+
+void DocumentBuilder::begin_document_again() {
+    const size_t taken = taken_;
+    begin_document();
+    to_skip_ = taken;
 }
 
 bool DocumentBuilder::end_document() {
@@ -78,11 +88,12 @@ bool DocumentBuilder::begin_container(bool is_mapping, Position at, Anchor ancho
 }
 
 bool DocumentBuilder::end_container() {
-    const Frame frame = frames_.back();
+    const Frame frame = std::move(frames_.back());
     Value value;
     if (frame.is_mapping) {
+        if (!keys_are_unique(std::span<const Member>(members_).subspan(frame.first))) return false;
+        if (!frame.merges.empty() && !merge(frame)) return false;
         const auto members = std::span<const Member>(members_).subspan(frame.first);
-        if (!keys_are_unique(members)) return false;
         value = Value::mapping(arena_.copy(members), frame.at.line, frame.at.column);
         members_.resize(frame.first);
     } else {
@@ -145,10 +156,56 @@ bool DocumentBuilder::add_key(const Value& key) {
     return true;
 }
 
+bool DocumentBuilder::merge_key(Position at) {
+    Frame& frame = frames_.back();
+    frame.merges.push_back(members_.size());
+    return add_key(Value::scalar(ValueType::kString, "<<", at.line, at.column));
+}
+
+bool DocumentBuilder::merge(const Frame& frame) {
+    // https://yaml.org/type/merge.html: the mapping's own keys come first, then those of earlier
+    // mappings. Aliases have counted what they stand for already.
+    std::vector<Member> own(members_.begin() + static_cast<std::ptrdiff_t>(frame.first),
+                            members_.end());
+    std::vector<Value> sources;
+    for (size_t i = frame.merges.size(); i-- > 0;) {
+        const auto at = own.begin() + static_cast<std::ptrdiff_t>(frame.merges[i] - frame.first);
+        const Member merged = *at;
+        own.erase(at);
+        const auto values = merged.value.is(ValueType::kSequence)
+                                ? merged.value.items()
+                                : std::span<const Value>(&merged.value, 1);
+        for (const Value& source : values) {
+            if (!source.is(ValueType::kMapping)) {
+                return fail({merged.key.line(), merged.key.column()},
+                            "the merge key << wants a mapping or a list of mappings");
+            }
+            sources.push_back(source);
+        }
+    }
+    std::unordered_set<std::string_view> keys;
+    for (const Member& member : own) keys.insert(member.key.text());
+    for (const Value& source : sources) {
+        for (const Member& member : source.members()) {
+            if (keys.insert(member.key.text()).second) own.push_back(member);
+        }
+    }
+    members_.resize(frame.first);
+    members_.insert(members_.end(), own.begin(), own.end());
+    return true;
+}
+
 bool DocumentBuilder::take_item(Frame& frame, const Value& value) {
+    if (to_skip_ > 0) {
+        --to_skip_;
+        ++taken_;
+        if (anchors_.empty()) arena_.release(frame.mark);
+        return true;
+    }
     const auto members = std::span<const Member>(members_).subspan(frames_.front().first);
     const Position at = frames_.front().at;
     if (!handler_.on_item(Value::mapping(members, at.line, at.column), value)) return false;
+    ++taken_;
     // An anchor may still be used by a later item.
     if (anchors_.empty()) arena_.release(frame.mark);
     return true;

@@ -31,12 +31,18 @@ class DocumentBuilder {
     /// Hands the document over; an empty one is passed over.
     bool end_document();
 
+    /// A document that is read again from its beginning: as many items as on_item took of it are
+    /// passed over.
+    void begin_document_again();
+
     /// `text` must live as long as the arena.
     bool scalar(ValueType type, std::string_view text, Position at, Anchor anchor = 0);
     bool begin_sequence(Position at, Anchor anchor = 0);
     bool begin_mapping(Position at, Anchor anchor = 0);
     bool end_container();
     bool alias(Position at, Anchor anchor);
+    /// The key of YAML 1.1's merge type, `<<`; only where expects_key().
+    bool merge_key(Position at);
     /// Refuses the document; always returns false.
     bool fail(Position at, std::string what);
 
@@ -46,6 +52,7 @@ class DocumentBuilder {
     [[nodiscard]] bool failed() const noexcept { return !error_.message.empty(); }
     [[nodiscard]] bool stopped() const noexcept { return stopped_; }
     [[nodiscard]] const Error& error() const noexcept { return error_; }
+    void forget_error() noexcept { error_ = {}; }
 
   private:
     struct Frame {
@@ -57,7 +64,8 @@ class DocumentBuilder {
         size_t first = 0;         // of its children, in values_ or members_
         size_t nodes_before = 0;  // nodes_ at its beginning
         Value key;
-        Arena::Mark mark;  // before the item that is being read, if is_items
+        std::vector<size_t> merges;  // members_ whose values are to be merged
+        Arena::Mark mark;            // before the item that is being read, if is_items
     };
     struct Anchored {
         Value value;
@@ -68,6 +76,7 @@ class DocumentBuilder {
     bool add(const Value& value, Anchor anchor, size_t nodes_before);
     bool add_key(const Value& key);
     bool take_item(Frame& frame, const Value& value);
+    bool merge(const Frame& frame);
     bool keys_are_unique(std::span<const Member> members);
 
     std::string_view name_;
@@ -81,6 +90,8 @@ class DocumentBuilder {
     Value root_;
     size_t nodes_ = 0;          // read so far, aliases expanded
     size_t aliased_nodes_ = 0;  // the part that aliases stand for
+    size_t taken_ = 0;          // items of this document that on_item took
+    size_t to_skip_ = 0;        // of them, when it is read again
     bool stopped_ = false;
     Error error_;
 };
@@ -89,10 +100,25 @@ class DocumentBuilder {
 [[nodiscard]] Error document_error(std::string_view name, DocumentBuilder::Position at,
                                    std::string_view what);
 
-/// The two readers; `text` is valid UTF-8 without NUL.
-[[nodiscard]] Result<void> read_json(std::string_view text, std::string_view name,
-                                     const DocumentHandler& handler);
-[[nodiscard]] Result<void> read_yaml(std::string_view text, std::string_view name,
-                                     const DocumentHandler& handler);
+/// Where in a text a reader begins.
+struct Start {
+    size_t offset = 0;
+    uint32_t line = 1;
+};
+
+/// How far read_json() came.
+struct JsonEnd {
+    /// What is wrong at `at`, the last value's beginning, is something that YAML has: a comment, a
+    /// comma too many, a bare word.
+    bool may_be_yaml = false;
+    Start at;
+};
+
+/// Reads JSON values one after another, from `start` to the end of `text` (valid UTF-8 without
+/// NUL). What is wrong is builder.error() then.
+[[nodiscard]] JsonEnd read_json(std::string_view text, Start start, DocumentBuilder& builder);
+/// Reads YAML from `start` to the end of `text`. `is_again`: see begin_document_again(). What is
+/// wrong is builder.error() then.
+void read_yaml(std::string_view text, Start start, bool is_again, DocumentBuilder& builder);
 
 }  // namespace podlane::control

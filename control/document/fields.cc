@@ -46,6 +46,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+/// Names and keys are the user's own text; a line break in one must not make two lines.
+std::string one_line(std::string text) {
+    std::ranges::replace_if(
+        text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+    return text;
+}
+
 }  // namespace
 
 void Problems::enter(const Value& root, std::string subject) {
@@ -70,19 +77,23 @@ void Problems::add_missing(const Value& mapping, std::string_view key, std::stri
     add_at(mapping, path.append(key), what);
 }
 
-void Problems::add_at(const Value& at, const std::string& path, std::string_view what) {
+void Problems::warn(const Value& at, std::string_view what) {
+    if (warnings_.size() < most_) warnings_.push_back(text_of(at, path_of(at), what));
+}
+
+std::string Problems::text_of(const Value& at, const std::string& path,
+                              std::string_view what) const {
     std::string message = fmt::format("{}:{}:{}: ", document_, at.line(), at.column());
-    // Names and keys are the user's own text; a line break in one must not make two lines.
-    const auto one_line = [](std::string text) {
-        std::ranges::replace_if(
-            text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
-        return text;
-    };
     if (!subject_.empty()) message += one_line(subject_) + ": ";
     const std::string line = one_line(path);
     if (!line.empty()) message += line + ": ";
     message += what;
-    errors_.push_back({message, document_, static_cast<int>(at.line()), line});
+    return message;
+}
+
+void Problems::add_at(const Value& at, const std::string& path, std::string_view what) {
+    errors_.push_back(
+        {text_of(at, path, what), document_, static_cast<int>(at.line()), one_line(path)});
 }
 
 std::string in_quotes(std::string_view text) {
@@ -223,7 +234,7 @@ std::span<const Value> as_list(const Value& value, Problems& problems) {
 
 Fields::Fields(const Value* value, Problems& problems, Keys keys)
     : problems_(problems), keys_(keys) {
-    if (value == nullptr) return;
+    if (value == nullptr || (value->is_null() && keys == Keys::kLax)) return;
     if (value->is(ValueType::kMapping)) {
         mapping_ = value;
     } else {

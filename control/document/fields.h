@@ -36,16 +36,22 @@ class Problems {
     void add(const Value& at, std::string_view what);
     /// The same about the member `key` that `mapping` lacks.
     void add_missing(const Value& mapping, std::string_view key, std::string_view what);
+    /// What is read all the same, but not as its author may think; in the form of an error.
+    void warn(const Value& at, std::string_view what);
 
     [[nodiscard]] bool empty() const noexcept { return errors_.empty(); }
     [[nodiscard]] size_t size() const noexcept { return errors_.size(); }
     [[nodiscard]] bool full() const noexcept { return errors_.size() >= most_; }
     [[nodiscard]] const std::vector<Error>& errors() const noexcept { return errors_; }
+    /// The first ones, as many as errors may be.
+    [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
     [[nodiscard]] std::string_view document() const noexcept { return document_; }
     /// "spec.ports[0].port"; "" for the root.
     [[nodiscard]] std::string path_of(const Value& at) const;
 
   private:
+    [[nodiscard]] std::string text_of(const Value& at, const std::string& path,
+                                      std::string_view what) const;
     void add_at(const Value& at, const std::string& path, std::string_view what);
 
     std::string document_;
@@ -53,6 +59,7 @@ class Problems {
     const Value* root_ = nullptr;
     std::string subject_;
     std::vector<Error> errors_;
+    std::vector<std::string> warnings_;
 };
 
 /// A value as it stands in a message: `70000`, `"abc"`, `true`, `a list`; long ones are cut.
@@ -112,7 +119,8 @@ enum class Keys : uint8_t { kStrict, kLax };
 /// A mapping's members by name and type. Null counts as absent everywhere, as in Kubernetes.
 class Fields {
   public:
-    /// Reports a value that is no mapping. A null pointer is a mapping without members.
+    /// Reports a value that is no mapping. A null pointer is a mapping without members, and so is
+    /// null where keys are lax, as in Kubernetes.
     Fields(const Value* value, Problems& problems, Keys keys);
 
     /// False if there is no mapping.
@@ -138,11 +146,15 @@ class Fields {
         return number ? static_cast<T>(*number) : otherwise;
     }
     std::optional<IpAddress> ip(std::string_view key);
-    /// One of a few words; `otherwise` if it is absent or wrong.
+    /// One of a few words; `otherwise` if it is absent or wrong. Where keys are lax "" is absent:
+    /// Kubernetes cannot tell them apart.
     template <class T, size_t N>
     T word(std::string_view key, const std::array<Word<T>, N>& words, T otherwise) {
         const Value* value = get(key);
-        return value == nullptr ? otherwise : as_word(*value, words, problems_).value_or(otherwise);
+        const bool is_absent =
+            value == nullptr ||
+            (keys_ == Keys::kLax && value->is(ValueType::kString) && value->text().empty());
+        return is_absent ? otherwise : as_word(*value, words, problems_).value_or(otherwise);
     }
     /// The items of a list; none if it is absent.
     std::span<const Value> list(std::string_view key);

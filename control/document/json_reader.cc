@@ -16,7 +16,11 @@ namespace rj = rapidjson;
 /// knows how far it has read.
 class Cursor {
   public:
-    explicit Cursor(std::string_view text) : text_(text) {}
+    Cursor(std::string_view text, Start start)
+        : text_(text),
+          offset_(start.offset),
+          line_start_(text.substr(0, start.offset).rfind('\n') + 1),  // npos + 1 is 0
+          line_(start.line) {}
 
     /// Goes on to the next token, over white space and punctuation.
     void to_token() noexcept {
@@ -57,9 +61,9 @@ class Cursor {
 
   private:
     std::string_view text_;
-    size_t offset_ = 0;
-    size_t line_start_ = 0;
-    uint32_t line_ = 1;
+    size_t offset_;
+    size_t line_start_;
+    uint32_t line_;
 };
 
 class Events {
@@ -153,45 +157,41 @@ std::string_view message(rj::ParseErrorCode code) {
     }
 }
 
-/// Where the next value begins: after white space and lines of `---`.
-size_t skip_separators(std::string_view text, size_t offset) {
-    while (true) {
-        offset = text.find_first_not_of(" \t\r\n", offset);
-        if (offset == std::string_view::npos) return text.size();
-        if (text.substr(offset, 3) != "---") return offset;
-        offset += 3;
-    }
-}
-
 }  // namespace
 
-Result<void> read_json(std::string_view text, std::string_view name,
-                       const DocumentHandler& handler) {
+JsonEnd read_json(std::string_view text, Start start, DocumentBuilder& builder) {
     constexpr unsigned kFlags = rj::kParseStopWhenDoneFlag | rj::kParseNumbersAsStringsFlag;
-    Arena arena;
-    DocumentBuilder builder(name, handler, arena);
-    Cursor cursor(text);
+    Cursor cursor(text, start);
     rj::Reader reader;
-    size_t offset = 0;
-    while ((offset = skip_separators(text, offset)) < text.size()) {
+    JsonEnd end;
+    while (true) {
+        const size_t offset = text.find_first_not_of(" \t\r\n", cursor.offset());
+        if (offset == std::string_view::npos) return end;
         cursor.to(offset);
+        end.at = {offset, cursor.position().line};
         builder.begin_document();
         rj::MemoryStream stream(text.data() + offset, text.size() - offset);
         Events events(text, stream, offset, cursor, builder);
         const rj::ParseResult parsed = reader.Parse<kFlags>(stream, events);
-        if (builder.failed()) return builder.error();
+        if (builder.failed()) return end;
         if (parsed.IsError()) {
-            cursor.to(offset + parsed.Offset());
-            if (offset + parsed.Offset() >= text.size()) {
-                return document_error(name, cursor.position(), "not JSON: the text ends too early");
-            }
-            return document_error(name, cursor.position(), message(parsed.Code()));
+            const size_t at = offset + parsed.Offset();
+            cursor.to(at);
+            // A number that goes on, such as 10.96.0.1, is a bare word too.
+            const bool goes_on =
+                at < text.size() &&
+                std::string_view(" \t\r\n\"]}").find(text[at - 1]) == std::string_view::npos;
+            end.may_be_yaml = parsed.Code() == rj::kParseErrorObjectMissName ||
+                              parsed.Code() == rj::kParseErrorValueInvalid || goes_on ||
+                              (at < text.size() && text[at] == '#');
+            builder.fail(cursor.position(), at >= text.size()
+                                                ? "not JSON: the text ends too early"
+                                                : std::string(message(parsed.Code())));
+            return end;
         }
-        offset += stream.Tell();
-        if (!builder.end_document()) break;
+        cursor.to(offset + stream.Tell());
+        if (!builder.end_document()) return end;
     }
-    if (builder.failed()) return builder.error();
-    return {};
 }
 
 }  // namespace podlane::control

@@ -66,20 +66,69 @@ DocumentBuilder::Position position_of(std::string_view text, size_t offset) noex
             static_cast<uint32_t>(offset - line_start + 1)};
 }
 
+bool is_separator(std::string_view text, size_t at) noexcept {
+    constexpr std::string_view kSeparator = "---";
+    if (text.substr(at, kSeparator.size()) != kSeparator) return false;
+    const size_t behind = at + kSeparator.size();
+    return behind == text.size() || std::strchr(" \t\r\n", text[behind]) != nullptr;
+}
+
+/// The beginning of the next line that separates documents (YAML 1.2 section 9.1.2), which cannot
+/// stand within a value of either language; the text's size if there is none.
+size_t next_separator(std::string_view text, size_t from) noexcept {
+    for (size_t at = text.find("\n---", from); at != std::string_view::npos;
+         at = text.find("\n---", at + 1)) {
+        if (is_separator(text, at + 1)) return at + 1;
+    }
+    return text.size();
+}
+
+/// Where a chunk's first value begins, behind its separator, white space and comments; its size if
+/// there is none. `has_directives` tells of lines such as `%YAML 1.1`, which belong to what
+/// follows.
+size_t first_value(std::string_view chunk, bool& has_directives) noexcept {
+    size_t at = is_separator(chunk, 0) ? 3 : 0;
+    while (true) {
+        at = chunk.find_first_not_of(" \t\r\n", at);
+        if (at == std::string_view::npos) return chunk.size();
+        if (chunk[at] == '%') has_directives = true;
+        if (chunk[at] != '#' && chunk[at] != '%') return at;
+        at = chunk.find('\n', at);
+        if (at == std::string_view::npos) return chunk.size();
+    }
+}
+
+uint32_t count_lines(std::string_view text) noexcept {
+    return static_cast<uint32_t>(std::ranges::count(text, '\n'));
+}
+
+/// What stands between two separators. False ends the reading.
+bool read_chunk(std::string_view text, Start start, size_t value, DocumentBuilder& builder) {
+    if (text[value] != '{' && text[value] != '[') {
+        read_yaml(text, start, false, builder);
+        return !builder.failed() && !builder.stopped();
+    }
+    const Start first{value,
+                      start.line + count_lines(text.substr(start.offset, value - start.offset))};
+    const JsonEnd end = read_json(text, first, builder);
+    if (!end.may_be_yaml) return !builder.failed() && !builder.stopped();
+    // JSON with comments, commas too many or bare words is YAML, and so is KYAML. What was handed
+    // over of this document already is not handed over again.
+    builder.forget_error();
+    read_yaml(text, end.at.offset == value ? start : end.at, true, builder);
+    return !builder.failed() && !builder.stopped();
+}
+
 }  // namespace
 
 Result<void> read_documents(std::string_view text, std::string_view name,
                             const DocumentHandler& handler) {
     constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
     if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    const size_t first = text.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return {};
-    const bool is_json = text[first] == '{' || text[first] == '[';
-    const size_t most = is_json ? kMaxJsonBytes : kMaxYamlBytes;
-    if (text.size() > most) {
+    if (text.size() > kMaxDocumentBytes) {
         return document_error(name, {},
-                              fmt::format("{} bytes of {} are too many (at most {})", text.size(),
-                                          is_json ? "JSON" : "YAML", most));
+                              fmt::format("{} bytes are too many at once (at most {})", text.size(),
+                                          kMaxDocumentBytes));
     }
     if (const size_t bad = first_bad_byte(text); bad < text.size()) {
         const auto byte = static_cast<unsigned char>(text[bad]);
@@ -87,7 +136,25 @@ Result<void> read_documents(std::string_view text, std::string_view name,
                               fmt::format("byte 0x{:02x} is not UTF-8 text", byte));
     }
     try {
-        return is_json ? read_json(text, name, handler) : read_yaml(text, name, handler);
+        Arena arena;
+        DocumentBuilder builder(name, handler, arena);
+        Start start;
+        while (start.offset < text.size()) {
+            size_t stop = next_separator(text, start.offset);
+            bool has_directives = false;
+            const std::string_view chunk = text.substr(start.offset, stop - start.offset);
+            const size_t value = first_value(chunk, has_directives);
+            if (has_directives) stop = next_separator(text, stop);
+            const bool is_empty = value == chunk.size() && !has_directives;
+            if (!is_empty && !read_chunk(text.substr(0, stop), start,
+                                         start.offset + (has_directives ? 0 : value), builder)) {
+                break;
+            }
+            start.line += count_lines(text.substr(start.offset, stop - start.offset));
+            start.offset = stop;
+        }
+        if (builder.failed()) return builder.error();
+        return {};
     } catch (const std::bad_alloc&) {
         return document_error(name, {}, "not enough memory to read it");
     }

@@ -1,10 +1,12 @@
 // Reads YAML or JSON text into document trees, whichever it is, one document after another.
 //
-// JSON is chosen where the first byte that is no space is `{` or `[`. Both may hold several
-// documents: YAML separated by `---`, JSON by `---` lines or by nothing. YAML scalars mean what
-// they mean to Kubernetes (YAML 1.1: `yes` and `0x10` are no strings unless quoted). Anchors and
-// aliases are followed, merge keys are refused. A key that is given twice is an error.
-// Bounded whatever comes in: depth, size, what aliases may expand to. Any thread.
+// Lines of `---` separate documents, and each may be in either language. One that begins with `{`
+// or `[` is JSON (several may follow each other without a separator), and where it turns out not to
+// be (comments, commas too many, bare words, as in KYAML) it is YAML in its flow style: what
+// kubectl does. YAML scalars mean what they mean to Kubernetes (YAML 1.1: `yes` and `0x10` are no
+// strings unless quoted). Anchors and aliases are followed, merge keys (`<<`) merged. A key that is
+// given twice is an error. Bounded whatever comes in: depth, size, what aliases may expand to. Any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +21,7 @@ namespace podlane::control {
 /// Containers within containers.
 inline constexpr size_t kMaxDocumentDepth = 128;
 /// As large as a message of the config socket.
-inline constexpr size_t kMaxJsonBytes = size_t{256} << 20;
-/// YAML is slow to read; whoever has more of it has it from a program that can print JSON.
-inline constexpr size_t kMaxYamlBytes = size_t{64} << 20;
+inline constexpr size_t kMaxDocumentBytes = size_t{256} << 20;
 /// Values that the aliases of one document may stand for.
 inline constexpr size_t kMaxAliasedValues = 100'000;
 /// Values of one document, those not counted that on_item took.

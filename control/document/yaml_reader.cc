@@ -30,7 +30,9 @@ struct Stop {};
 
 class Events : public YAML::EventHandler {
   public:
-    explicit Events(DocumentBuilder& builder) : builder_(builder) {}
+    /// `first`: where the text that is read begins.
+    Events(DocumentBuilder& builder, DocumentBuilder::Position first, bool is_again)
+        : builder_(builder), first_(first), is_again_(is_again) {}
 
     // The names are yaml-cpp's.
     void OnDocumentStart(const YAML::Mark& mark) override {
@@ -38,7 +40,12 @@ class Events : public YAML::EventHandler {
         if (mark.pos == document_start_)
             check(builder_.fail(at(mark), "not YAML: no value begins here"));
         document_start_ = mark.pos;
-        builder_.begin_document();
+        if (is_again_) {
+            builder_.begin_document_again();
+        } else {
+            builder_.begin_document();
+        }
+        is_again_ = false;
     }
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -55,7 +62,8 @@ class Events : public YAML::EventHandler {
                                                       value.substr(0, 60))));
         }
         if (tag == "?" && value == "<<" && builder_.expects_key()) {
-            check(builder_.fail(at(mark), "merge keys (<<) are not supported"));
+            check(builder_.merge_key(at(mark)));
+            return;
         }
         check(builder_.scalar(scalar->type, builder_.arena().copy(scalar->text), at(mark), anchor));
     }
@@ -72,9 +80,11 @@ class Events : public YAML::EventHandler {
     }
     void OnMapEnd() override { check(builder_.end_container()); }
 
-    static DocumentBuilder::Position at(const YAML::Mark& mark) {
-        if (mark.is_null()) return {};
-        return {static_cast<uint32_t>(mark.line + 1), static_cast<uint32_t>(mark.column + 1)};
+    [[nodiscard]] DocumentBuilder::Position at(const YAML::Mark& mark) const {
+        if (mark.is_null()) return first_;
+        const uint32_t before = mark.line == 0 ? first_.column : 1;
+        return {static_cast<uint32_t>(mark.line) + first_.line,
+                static_cast<uint32_t>(mark.column) + before};
     }
 
   private:
@@ -88,17 +98,18 @@ class Events : public YAML::EventHandler {
     }
 
     DocumentBuilder& builder_;
+    DocumentBuilder::Position first_;
+    bool is_again_;
     int document_start_ = -1;  // offset of the document before
 };
 
 }  // namespace
 
-Result<void> read_yaml(std::string_view text, std::string_view name,
-                       const DocumentHandler& handler) {
-    Arena arena;
-    DocumentBuilder builder(name, handler, arena);
-    Events events(builder);
-    TextBuffer buffer(text);
+void read_yaml(std::string_view text, Start start, bool is_again, DocumentBuilder& builder) {
+    const size_t line_start = text.substr(0, start.offset).rfind('\n') + 1;  // npos + 1 is 0
+    const auto column = static_cast<uint32_t>(start.offset - line_start + 1);
+    Events events(builder, {start.line, column}, is_again);
+    TextBuffer buffer(text.substr(start.offset));
     std::istream stream(&buffer);
     try {
         YAML::Parser parser(stream);
@@ -108,10 +119,8 @@ Result<void> read_yaml(std::string_view text, std::string_view name,
     } catch (const Stop&) {
         // The builder knows why.
     } catch (const YAML::Exception& e) {
-        return document_error(name, Events::at(e.mark), fmt::format("not YAML: {}", e.msg));
+        builder.fail(events.at(e.mark), fmt::format("not YAML: {}", e.msg));
     }
-    if (builder.failed()) return builder.error();
-    return {};
 }
 
 }  // namespace podlane::control

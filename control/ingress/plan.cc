@@ -97,8 +97,7 @@ class Planner {
         std::erase_if(ingresses_, [&](const Ingress* ingress) { return !is_ours(*ingress); });
         // The older one wins, as in other controllers; those of unknown age come last.
         const auto age = [](const Ingress* i) {
-            return std::tuple(i->creation_timestamp.empty(),
-                              std::string_view(i->creation_timestamp), i->meta.namespaced_name());
+            return std::tuple(i->meta.created == 0, i->meta.created, i->meta.namespaced_name());
         };
         std::ranges::sort(ingresses_, {}, age);
         for (const Ingress* each : ingresses_) {

@@ -53,7 +53,6 @@ Json secret_head(const Secret& secret) {
 
 Json to_json(const Ingress& ingress) {
     Json out = object_head(Kind::kIngress, ingress.meta);
-    set_text(out["metadata"], "creationTimestamp", ingress.creation_timestamp);
     Json& spec = out["spec"] = Json::object();
     if (is_dns_subdomain(ingress.class_name)) {
         spec["ingressClassName"] = ingress.class_name;

@@ -11,6 +11,8 @@ namespace podlane::control {
 
 /// apiVersion, kind and metadata.
 [[nodiscard]] nlohmann::ordered_json object_head(Kind kind, const Meta& meta);
+/// RFC 3339 in UTC, of seconds since 1970.
+[[nodiscard]] std::string time_text(int64_t seconds);
 [[nodiscard]] nlohmann::ordered_json to_json(const Labels& labels);
 [[nodiscard]] nlohmann::ordered_json to_json(const LabelSelector& selector);
 /// A number or a name.

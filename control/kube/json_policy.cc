@@ -1,4 +1,8 @@
 // Service, NetworkPolicy, and the parts that all kinds have in common.
+#include <fmt/format.h>
+
+#include <chrono>
+
 #include "control/kube/json.h"
 #include "control/kube/json_parts.h"
 
@@ -147,6 +151,17 @@ Json to_json(const PolicyRule& rule, const char* peers_key) {
 
 }  // namespace
 
+std::string time_text(int64_t seconds) {
+    namespace ch = std::chrono;
+    const ch::sys_seconds time{ch::seconds(seconds)};
+    const auto day = ch::floor<ch::days>(time);
+    const ch::year_month_day date{day};
+    const ch::hh_mm_ss clock{time - day};
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
 Json object_head(Kind kind, const Meta& meta) {
     Json out;
     out["apiVersion"] = api_version(kind);
@@ -155,6 +170,7 @@ Json object_head(Kind kind, const Meta& meta) {
     metadata["name"] = meta.name;
     if (!meta.name_space.empty()) metadata["namespace"] = meta.name_space;
     if (!meta.labels.empty()) metadata["labels"] = to_json(meta.labels);
+    if (meta.created != 0) metadata["creationTimestamp"] = time_text(meta.created);
     return out;
 }
 
@@ -189,7 +205,6 @@ Json to_json(const Service& service) {
         out["metadata"]["annotations"]["service.kubernetes.io/topology-mode"] =
             service.topology_mode;
     }
-    set_text(out["metadata"], "creationTimestamp", service.created);
     if (!service.requested_addresses.empty()) {
         std::string words;
         for (const std::string& word : service.requested_addresses) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "control/kube/kind_words.h"
 
@@ -122,6 +123,14 @@ bool contains_labels(const Labels& labels, const Labels& wanted) {
         const auto it = labels.find(label.first);
         return it != labels.end() && it->second == label.second;
     });
+}
+
+bool Meta::is_older(const Meta& other) const noexcept {
+    const auto order = [](const Meta& meta) {
+        return std::tuple(meta.created == 0, meta.created, std::string_view(meta.name_space),
+                          std::string_view(meta.name));
+    };
+    return order(*this) < order(other);
 }
 
 std::string_view Meta::label(std::string_view key) const noexcept {

@@ -115,9 +115,12 @@ struct Meta {
     std::string name;
     Labels labels;
     Origin origin;
+    int64_t created = 0;  ///< creationTimestamp, in seconds since 1970; 0 = not known
 
     friend bool operator==(const Meta&, const Meta&) = default;
     [[nodiscard]] NamespacedName namespaced_name() const { return {name_space, name}; }
+    /// Whether it is older than `other`: by its creation, one without a time last, then by name.
+    [[nodiscard]] bool is_older(const Meta& other) const noexcept;
     /// The label's value, or "" where it has none.
     [[nodiscard]] std::string_view label(std::string_view key) const noexcept;
 };

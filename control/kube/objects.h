@@ -161,7 +161,6 @@ struct Service {
     std::vector<std::string> requested_addresses;
     bool from_pools = false;         ///< `load_balancer` was given here, by loadBalancer.pools
     AddressProblem address_problem;  ///< found here
-    std::string created;             ///< metadata.creationTimestamp: RFC 3339 in UTC, so it sorts
     uint32_t affinity_seconds = 0;   ///< sessionAffinity ClientIP's timeout; 0 = None
     TrafficPolicy external_policy = TrafficPolicy::kCluster;
     TrafficPolicy internal_policy = TrafficPolicy::kCluster;
@@ -194,8 +193,8 @@ struct EndpointPort {
     friend bool operator==(const EndpointPort&, const EndpointPort&) = default;
 };
 
-/// One endpoint. Conditions are resolved: `ready` defaults to true, `serving` to `ready`,
-/// `terminating` to false (discovery.k8s.io/v1 EndpointConditions).
+/// One endpoint. Conditions are resolved: without a value `ready` and `serving` are true and
+/// `terminating` is false (discovery.k8s.io/v1 EndpointConditions, and kube-proxy).
 struct Endpoint {
     IpAddress address;  ///< the first; an endpoint's addresses are interchangeable by definition
     bool ready = true;
@@ -329,8 +328,6 @@ struct Ingress {
     static constexpr Kind kKind = Kind::kIngress;
 
     Meta meta;
-    std::string
-        creation_timestamp;  ///< RFC 3339 in UTC, so that text order is time's; "" = unknown
     std::string class_name;  ///< spec.ingressClassName, else annotation kubernetes.io/ingress.class
     std::optional<IngressBackend> default_backend;
     std::vector<IngressRule> rules;

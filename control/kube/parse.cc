@@ -192,6 +192,7 @@ class HeadReader {
             read_name(metadata, "namespace", is_dns_label, "a namespace's name (a DNS label)");
         if (is_namespaced(kind) && !valid.empty()) meta.name_space = valid;
         meta.labels = read_labels(metadata.get("labels"), problems_);
+        meta.created = read_created(metadata, problems_);
         return meta;
     }
 
@@ -200,17 +201,13 @@ class HeadReader {
         if (value == nullptr) return;
         const auto text = as_string(*value, problems_);
         if (!text) return;
-        const bool is_label = kind == Kind::kNamespace;
-        const bool is_service = kind == Kind::kService;
-        const bool is_valid = is_service ? is_dns1035_label(*text)
-                              : is_label ? is_dns_label(*text)
-                                         : is_dns_subdomain(*text);
+        // Names of Services may begin with a digit since Kubernetes 1.34 (KEP-5311).
+        const bool is_label = kind == Kind::kNamespace || kind == Kind::kService;
+        const bool is_valid = is_label ? is_dns_label(*text) : is_dns_subdomain(*text);
         if (is_valid) return;
-        problems_.add(*value,
-                      fmt::format("{} is not a valid name ({})", shown(*value),
-                                  is_service ? "at most 63 of a-z 0-9 -, beginning with a letter"
-                                  : is_label ? "at most 63 of a-z 0-9 -"
-                                             : "at most 253 of a-z 0-9 - ."));
+        problems_.add(*value, fmt::format("{} is not a valid name ({})", shown(*value),
+                                          is_label ? "at most 63 of a-z 0-9 -"
+                                                   : "at most 253 of a-z 0-9 - ."));
     }
 
     std::string_view document_;
@@ -292,6 +289,7 @@ Result<ParsedObjects> parse_objects(std::string_view text, const std::string& na
     if (skipped > kMaxNotices) {
         parsed.notices.push_back(fmt::format("{} more objects: skipped", skipped - kMaxNotices));
     }
+    for (const std::string& warning : problems.warnings()) parsed.notices.push_back(warning);
     note_repeats(parsed);
     return parsed;
 }

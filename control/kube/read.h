@@ -43,10 +43,19 @@ inline constexpr auto kProtocolWords = std::to_array<Word<Protocol>>(
 [[nodiscard]] std::string read_name(Fields& fields, std::string_view key,
                                     bool (*is_valid)(std::string_view) noexcept,
                                     std::string_view what);
-/// A CIDR; bits behind the prefix length are cleared, as Kubernetes' users may leave them.
-[[nodiscard]] std::optional<IpPrefix> read_cidr(const Value& value, Problems& problems);
-/// An address that traffic can be sent to: not zero, loopback, link-local or multicast.
+/// An address as address.h reads it.
+[[nodiscard]] std::optional<IpAddress> read_ip(const Value& value, Problems& problems);
+/// A CIDR as address.h reads it; white space around it is passed over if `trim`.
+[[nodiscard]] std::optional<IpPrefix> read_cidr(const Value& value, Problems& problems,
+                                                bool trim = false);
+/// Why traffic cannot be sent to this address: "a loopback address"; "" if it can.
+[[nodiscard]] std::string_view why_unusable(const IpAddress& ip) noexcept;
+/// An address that traffic can be sent to: not zero, loopback, link-local or link-local multicast
+/// (Kubernetes' ValidateNonSpecialIP). Other multicast, which the API server takes, is passed over
+/// with a warning.
 [[nodiscard]] std::optional<IpAddress> read_usable_ip(const Value& value, Problems& problems);
+/// metadata.creationTimestamp in seconds since 1970; 0 where there is none.
+[[nodiscard]] int64_t read_created(Fields& metadata, Problems& problems);
 /// The value of metadata.annotations[key]; null pointer if there is none.
 [[nodiscard]] const Value* find_annotation(const Value& root, std::string_view key);
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "control/document/names.h"
+#include "control/kube/address.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {
@@ -41,10 +42,23 @@ bool has_family_of(const std::vector<T>& others, const T& one) {
     return std::ranges::any_of(others, [&](const T& o) { return is_v4(o) == is_v4(one); });
 }
 
+/// Of a plural field and its older singular: where both stand and differ, the API server takes the
+/// singular alone, as an old client's word.
+template <class T>
+void prefer_single(std::vector<T>& list, const std::optional<T>& single, const Value* at,
+                   std::string_view plural, Problems& problems) {
+    if (!single || (!list.empty() && list.front() == *single)) return;
+    if (!list.empty()) {
+        problems.warn(*at, fmt::format("{} is not the first of {}, {}; it counts alone", shown(*at),
+                                       plural, to_string(list.front())));
+    }
+    list = {*single};
+}
+
 std::vector<IpPrefix> read_pod_cidrs(Fields& spec, Problems& problems) {
     std::vector<IpPrefix> cidrs;
     for (const Value& item : spec.list("podCIDRs")) {
-        const auto cidr = as_prefix(item, problems);
+        const auto cidr = read_cidr(item, problems);
         if (!cidr) continue;
         if (has_family_of(cidrs, *cidr)) {
             problems.add(item, fmt::format("{} is a second CIDR of its family (at most one each)",
@@ -54,14 +68,8 @@ std::vector<IpPrefix> read_pod_cidrs(Fields& spec, Problems& problems) {
         cidrs.push_back(*cidr);
     }
     const Value* single = spec.get("podCIDR");
-    const auto cidr = single == nullptr ? std::nullopt : as_prefix(*single, problems);
-    if (!cidr) return cidrs;
-    if (cidrs.empty()) {
-        cidrs.push_back(*cidr);
-    } else if (cidrs.front() != *cidr) {
-        problems.add(*single, fmt::format("{} is not the first of podCIDRs, {}", shown(*single),
-                                          to_string(cidrs.front())));
-    }
+    if (single == nullptr || single->text().empty()) return cidrs;
+    prefer_single(cidrs, read_cidr(*single, problems), single, "podCIDRs", problems);
     return cidrs;
 }
 
@@ -70,7 +78,8 @@ struct BackendData {
     std::optional<MacAddress> mac;
 };
 
-/// flannel's backend-data is JSON within a string: {"VNI":1,"VtepMAC":"02:..."}, or "null".
+/// flannel's backend-data is JSON within a string: {"VNI":1,"VtepMAC":"02:..."}, or "null". An
+/// annotation may hold any text, so what cannot be used is passed over.
 BackendData read_backend_data(const Value& value, Problems& problems) {
     BackendData data;
     const auto text = as_string(value, problems);
@@ -78,31 +87,47 @@ BackendData read_backend_data(const Value& value, Problems& problems) {
     const auto json = nlohmann::json::parse(*text, nullptr, false);
     if (json.is_null()) return data;
     if (!json.is_object()) {
-        problems.add(value, fmt::format("{} is not a JSON object such as "
-                                        "{{\"VNI\":1,\"VtepMAC\":\"02:42:ac:11:00:02\"}}",
-                                        shown(value)));
+        problems.warn(value, fmt::format("{} is not a JSON object such as "
+                                         "{{\"VNI\":1,\"VtepMAC\":\"02:42:ac:11:00:02\"}}; it is "
+                                         "passed over",
+                                         shown(value)));
         return data;
     }
     if (const auto vni = json.find("VNI"); vni != json.end()) {
         if (vni->is_number_unsigned() && vni->get<uint64_t>() <= 0xffffff) {
             data.vni = vni->get<uint32_t>();
         } else {
-            problems.add(value, "VNI is not a VXLAN network id (0-16777215)");
+            problems.warn(value, "VNI is not a VXLAN network id (0-16777215); it is passed over");
         }
     }
     if (const auto mac = json.find("VtepMAC"); mac != json.end()) {
         if (mac->is_string()) data.mac = parse_mac(mac->get<std::string>());
         if (!data.mac || data.mac->is_multicast() || data.mac->is_zero()) {
-            problems.add(value, "VtepMAC is not a unicast MAC address such as 02:42:ac:11:00:02");
+            data.mac.reset();
+            problems.warn(value,
+                          "VtepMAC is not a unicast MAC address such as 02:42:ac:11:00:02; it is "
+                          "passed over");
         }
     }
     return data;
 }
 
+/// None where the text is no address; the API server does not look at these.
+std::optional<IpAddress> read_ip_if_any(const Value& value, Problems& problems) {
+    if (value.is(ValueType::kString) && value.text().empty()) return std::nullopt;
+    const auto ip = parse_ip_sloppily(value.text());
+    if (!ip) {
+        problems.warn(value,
+                      fmt::format("{} is not an IP address; it is passed over", shown(value)));
+    }
+    return ip;
+}
+
 std::optional<IpAddress> read_public_ip(const Value& value, bool is_v6, Problems& problems) {
-    const auto ip = as_ip(value, problems);
+    const auto ip = read_ip_if_any(value, problems);
     if (!ip || ip->is_v6() == is_v6) return ip;
-    problems.add(value, fmt::format("{} is not an IPv{} address", shown(value), is_v6 ? 6 : 4));
+    problems.warn(value, fmt::format("{} is not an IPv{} address; it is passed over", shown(value),
+                                     is_v6 ? 6 : 4));
     return std::nullopt;
 }
 
@@ -134,12 +159,27 @@ std::optional<FlannelData> read_flannel(const Value& root, Problems& problems) {
     return flannel;
 }
 
-std::vector<IpAddress> read_pod_ips(Fields& status, Problems& problems) {
+/// An address of status.podIPs. The kubelet may write what no other pod can reach, such as
+/// 127.0.0.1 for a pod on the host's network: such a one is passed over.
+std::optional<IpAddress> read_pod_ip(const Value* value, bool host_network, Problems& problems) {
+    if (value == nullptr || (value->is(ValueType::kString) && value->text().empty())) {
+        return std::nullopt;
+    }
+    const auto ip = read_ip(*value, problems);
+    const std::string_view wrong = ip ? why_unusable(*ip) : std::string_view();
+    if (wrong.empty()) return ip;
+    if (!host_network) {
+        problems.warn(*value, fmt::format("{} is {}; it is passed over", shown(*value), wrong));
+    }
+    return std::nullopt;
+}
+
+std::vector<IpAddress> read_pod_ips(Fields& status, bool host_network, Problems& problems) {
     std::vector<IpAddress> ips;
     for (const Value& item : status.list("podIPs")) {
         Fields entry(&item, problems, Keys::kLax);
         const Value* value = entry.get("ip");
-        const auto ip = value == nullptr ? std::nullopt : read_usable_ip(*value, problems);
+        const auto ip = read_pod_ip(value, host_network, problems);
         if (!ip) continue;
         if (has_family_of(ips, *ip)) {
             problems.add(*value, fmt::format("{} is a second address of its family (at most one "
@@ -150,15 +190,7 @@ std::vector<IpAddress> read_pod_ips(Fields& status, Problems& problems) {
         ips.push_back(*ip);
     }
     const Value* single = status.get("podIP");
-    if (single == nullptr || (single->is(ValueType::kString) && single->text().empty())) return ips;
-    const auto ip = read_usable_ip(*single, problems);
-    if (!ip) return ips;
-    if (ips.empty()) {
-        ips.push_back(*ip);
-    } else if (ips.front() != *ip) {
-        problems.add(*single, fmt::format("{} is not the first of podIPs, {}", shown(*single),
-                                          to_string(ips.front())));
-    }
+    prefer_single(ips, read_pod_ip(single, host_network, problems), single, "podIPs", problems);
     return ips;
 }
 
@@ -173,7 +205,8 @@ ContainerPort read_container_port(const Value& value, Problems& problems) {
     port.protocol = fields.word("protocol", kProtocolWords, Protocol::kTcp);
     const Value* host_ip = fields.get("hostIP");
     if (host_ip != nullptr && !host_ip->text().empty()) {
-        port.host_ip = as_ip(*host_ip, problems);
+        port.host_ip = read_ip_if_any(*host_ip, problems);
+        if (!port.host_ip) port.host_port = 0;  // not for every address, as without a hostIP
         const bool is_any =
             port.host_ip && (port.host_ip->is_v4() ? port.host_ip->as<V4>().is_zero()
                                                    : port.host_ip->as<V6>().is_zero());
@@ -192,11 +225,24 @@ void read_container_ports(Fields& container, Pod& pod, Problems& problems) {
                        std::tie(port.host_port, port.protocol, port.host_ip);
             });
         if (is_twice) {
-            problems.add(item, fmt::format("the hostPort {} {} is given twice", port.host_port,
-                                           protocol_name(port.protocol)));
+            // Legal between an init container and another one.
+            problems.warn(item, fmt::format("the hostPort {} {} is given twice; the first counts",
+                                            port.host_port, protocol_name(port.protocol)));
+            port.host_port = 0;
         }
         pod.ports.push_back(std::move(port));
     }
+}
+
+PodPhase read_phase(Fields& status, Problems& problems) {
+    const Value* value = status.get("phase");
+    if (value == nullptr || value->text().empty()) return PodPhase::kPending;
+    for (const auto& word : kPhases) {
+        if (value->text() == word.text) return word.value;
+    }
+    problems.warn(*value, fmt::format("{} is not a phase that is known; it counts as Unknown",
+                                      shown(*value)));
+    return PodPhase::kUnknown;
 }
 
 }  // namespace
@@ -212,8 +258,8 @@ ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems) {
         Fields address(&item, problems, Keys::kLax);
         const std::string type = address.string("type");
         if (type != "InternalIP" && type != "ExternalIP") continue;
-        address.require("address", "an IP address");
-        const auto ip = address.ip("address");
+        const Value* text = address.get("address");
+        const auto ip = text == nullptr ? std::nullopt : read_ip_if_any(*text, problems);
         if (ip) (type == "InternalIP" ? node->internal_ips : node->external_ips).push_back(*ip);
     }
     node->ready = read_ready(status, problems).value_or(true);
@@ -243,12 +289,12 @@ ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems) {
         }
     }
     Fields status = fields.fields("status");
-    pod->ips = read_pod_ips(status, problems);
+    pod->ips = read_pod_ips(status, pod->host_network, problems);
     if (const Value* host_ip = status.get("hostIP");
         host_ip != nullptr && !host_ip->text().empty()) {
-        pod->host_ip = as_ip(*host_ip, problems);
+        pod->host_ip = read_ip_if_any(*host_ip, problems);
     }
-    pod->phase = status.word("phase", kPhases, PodPhase::kPending);
+    pod->phase = read_phase(status, problems);
     pod->ready = read_ready(status, problems).value_or(false);
     return pod;
 }

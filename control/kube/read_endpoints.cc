@@ -18,7 +18,24 @@ constexpr size_t kMaxAddresses = 100;   // of an endpoint
 constexpr auto kAddressTypes = std::to_array<Word<AddressType>>(
     {{"IPv4", AddressType::kIpv4}, {"IPv6", AddressType::kIpv6}, {"FQDN", AddressType::kFqdn}});
 
-std::vector<EndpointPort> read_endpoint_ports(std::span<const Value> items, bool needs_number,
+/// A slice's port number, which the API server does not look at; kube-proxy passes over none and 0.
+std::optional<uint16_t> read_slice_port(Fields& fields, Problems& problems) {
+    const Value* value = fields.get("port");
+    if (value == nullptr || (value->is(ValueType::kInteger) && value->text() == "0")) {
+        return std::nullopt;
+    }
+    constexpr IntegerRange kAny{INT32_MIN, INT32_MAX, "a port"};
+    const auto number = as_integer(*value, kAny, problems);
+    if (!number) return std::nullopt;
+    if (*number >= 1 && *number <= 65535) return static_cast<uint16_t>(*number);
+    problems.warn(*value,
+                  fmt::format("{} is not a port (1-65535); it is passed over", shown(*value)));
+    return std::nullopt;
+}
+
+/// `is_slice`: else a subset of an Endpoints, whose numbers are needed, and whose names the API
+/// server does not hold to be unique.
+std::vector<EndpointPort> read_endpoint_ports(std::span<const Value> items, bool is_slice,
                                               Problems& problems) {
     std::vector<EndpointPort> ports;
     ports.reserve(items.size());
@@ -28,11 +45,14 @@ std::vector<EndpointPort> read_endpoint_ports(std::span<const Value> items, bool
         EndpointPort port;
         port.name =
             read_name(fields, "name", is_dns_label, "a DNS label (at most 63 of a-z 0-9 -)");
-        if (needs_number) fields.require("port", "a port (1-65535)");
-        if (fields.has("port")) port.port = fields.integer<uint16_t>("port", kPortNumbers, 0);
+        if (is_slice) {
+            port.port = read_slice_port(fields, problems);
+        } else if (fields.require("port", "a port (1-65535)") != nullptr) {
+            port.port = fields.integer<uint16_t>("port", kPortNumbers, 0);
+        }
         port.protocol = fields.word("protocol", kProtocolWords, Protocol::kTcp);
         port.app_protocol = fields.string("appProtocol");
-        if (!names.insert(port.name).second) {
+        if (is_slice && !names.insert(port.name).second) {
             problems.add(item, port.name.empty()
                                    ? std::string("a second port without a name")
                                    : fmt::format("the name {} is given twice", port.name));
@@ -55,7 +75,8 @@ std::vector<std::string> read_hints(Fields& hints, std::string_view key, Problem
     return names;
 }
 
-/// The first of `addresses`; all of them are checked.
+/// The first of `addresses`, which kube-proxy uses; all of them are checked. None if it is not to
+/// be used.
 std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Problems& problems) {
     const Value* list = fields.require("addresses", "at least one address");
     if (list == nullptr) return std::nullopt;
@@ -69,6 +90,7 @@ std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Proble
     std::optional<IpAddress> first;
     for (const Value& item : items) {
         const auto ip = read_usable_ip(item, problems);
+        if (!ip && &item == &items.front()) return std::nullopt;
         if (!ip) continue;
         if (ip->is_v4() != (type == AddressType::kIpv4)) {
             problems.add(item, fmt::format("{} is not of the slice's addressType, {}", shown(item),
@@ -79,13 +101,15 @@ std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Proble
     return first;
 }
 
-Endpoint read_endpoint(const Value& item, AddressType type, Problems& problems) {
+std::optional<Endpoint> read_endpoint(const Value& item, AddressType type, Problems& problems) {
     Fields fields(&item, problems, Keys::kLax);
     Endpoint endpoint;
-    if (const auto ip = read_addresses(fields, type, problems)) endpoint.address = *ip;
+    const auto ip = read_addresses(fields, type, problems);
+    if (!ip) return std::nullopt;
+    endpoint.address = *ip;
     if (Fields conditions = fields.fields("conditions")) {
         endpoint.ready = conditions.boolean("ready", true);
-        endpoint.serving = conditions.boolean("serving", endpoint.ready);
+        endpoint.serving = conditions.boolean("serving", true);
         endpoint.terminating = conditions.boolean("terminating", false);
     }
     endpoint.node_name = read_name(fields, "nodeName", is_dns_subdomain, "a node's name");
@@ -108,7 +132,7 @@ ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta, Probl
     Fields fields(&root, problems, Keys::kLax);
     fields.require("addressType", "IPv4, IPv6 or FQDN");
     slice->address_type = fields.word("addressType", kAddressTypes, AddressType::kIpv4);
-    slice->ports = read_endpoint_ports(fields.list("ports"), false, problems);
+    slice->ports = read_endpoint_ports(fields.list("ports"), true, problems);
     const auto items = fields.list("endpoints");
     if (items.size() > kMaxEndpoints) {
         problems.add(*fields.get("endpoints"), fmt::format("{} endpoints are too many (at most {})",
@@ -117,7 +141,9 @@ ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta, Probl
     if (slice->address_type == AddressType::kFqdn) return slice;
     slice->endpoints.reserve(items.size());
     for (const Value& item : items) {
-        slice->endpoints.push_back(read_endpoint(item, slice->address_type, problems));
+        if (auto endpoint = read_endpoint(item, slice->address_type, problems)) {
+            slice->endpoints.push_back(std::move(*endpoint));
+        }
     }
     return slice;
 }
@@ -134,12 +160,12 @@ ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& prob
                  subset_fields.list(is_ready ? "addresses" : "notReadyAddresses")) {
                 Fields address_fields(&address, problems, Keys::kLax);
                 Endpoint endpoint;
+                // As the EndpointSlice that Kubernetes makes of it: only `ready` is set.
                 endpoint.ready = is_ready;
-                endpoint.serving = is_ready;
-                const Value* ip = address_fields.require("ip", "an IP address");
-                if (ip != nullptr) {
-                    endpoint.address = read_usable_ip(*ip, problems).value_or(IpAddress());
-                }
+                const Value* text = address_fields.require("ip", "an IP address");
+                const auto ip = text == nullptr ? std::nullopt : read_usable_ip(*text, problems);
+                if (!ip) continue;
+                endpoint.address = *ip;
                 endpoint.node_name =
                     read_name(address_fields, "nodeName", is_dns_subdomain, "a node's name");
                 endpoint.hostname =
@@ -148,7 +174,7 @@ ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& prob
                 subset.endpoints.push_back(std::move(endpoint));
             }
         }
-        subset.ports = read_endpoint_ports(subset_fields.list("ports"), true, problems);
+        subset.ports = read_endpoint_ports(subset_fields.list("ports"), false, problems);
         endpoints->subsets.push_back(std::move(subset));
     }
     return endpoints;

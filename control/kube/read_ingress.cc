@@ -23,7 +23,7 @@ std::optional<IngressBackend> read_backend(const Value& value, Problems& problem
     Fields service = fields.fields("service");
     IngressBackend backend;
     service.require("name", "the Service's name");
-    backend.service = read_name(service, "name", is_dns1035_label, "a Service's name");
+    backend.service = read_name(service, "name", is_dns_label, "a Service's name");
     if (service.require("port", "name or number") == nullptr) return backend;
     Fields port = service.fields("port");
     const bool has_number = port.integer<int64_t>("number", {0, 65535, "a port"}, 0) != 0;
@@ -42,23 +42,6 @@ bool is_plain_path(std::string_view path) {
         if (path.find(part) != std::string_view::npos) return false;
     }
     return !path.ends_with("/.") && !path.ends_with("/..");
-}
-
-/// metadata.creationTimestamp, "" where there is none.
-std::string read_creation(Fields& fields, Problems& problems) {
-    constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-    Fields metadata = fields.fields("metadata");
-    const Value* value = metadata.get("creationTimestamp");
-    if (value == nullptr) return {};
-    const std::string_view text = as_string(*value, problems).value_or(kForm);
-    const auto fits = [](char c, char form) {
-        return form == '0' ? c >= '0' && c <= '9' : c == form;
-    };
-    if (!std::ranges::equal(text, kForm, fits)) {
-        problems.add(*value,
-                     fmt::format("{} is not a time such as 2026-01-31T12:00:00Z", shown(*value)));
-    }
-    return std::string(text);
 }
 
 IngressRule read_rule(const Value& item, Problems& problems) {
@@ -100,7 +83,6 @@ ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems
     auto ingress = std::make_shared<Ingress>();
     ingress->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
-    ingress->creation_timestamp = read_creation(fields, problems);
     Fields spec = fields.fields("spec");
     ingress->class_name =
         read_name(spec, "ingressClassName", is_dns_subdomain, "an IngressClass's name");

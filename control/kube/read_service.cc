@@ -187,10 +187,9 @@ class ServiceReader {
             if (auto ref = read_port_ref(*target, problems_)) port.target_port = std::move(*ref);
         }
         port.node_port = fields.integer<uint16_t>("nodePort", {0, 65535, "a port"}, 0);
-        if (port.node_port != 0 && !has_node_ports()) {
+        if (port.node_port != 0 && is(ServiceType::kClusterIp)) {
             problems_.add(*fields.get("nodePort"),
-                          fmt::format("{} may be set only when type is NodePort or LoadBalancer",
-                                      port.node_port));
+                          fmt::format("{} may not be set when type is ClusterIP", port.node_port));
         }
         port.app_protocol = fields.string("appProtocol");
         return port;
@@ -237,8 +236,22 @@ class ServiceReader {
                           "may be set only when type is LoadBalancer and externalTrafficPolicy is "
                           "Local");
         }
-        service_->traffic_distribution =
-            spec_.word("trafficDistribution", kDistributions, TrafficDistribution::kNone);
+        read_traffic_distribution();
+    }
+
+    /// kube-proxy acts on the hints that come of it alone, so a word that we do not know (newer
+    /// API servers may) asks nothing of us.
+    void read_traffic_distribution() {
+        const Value* value = spec_.get("trafficDistribution");
+        if (value == nullptr || value->text().empty()) return;
+        for (const auto& word : kDistributions) {
+            if (value->text() != word.text) continue;
+            service_->traffic_distribution = word.value;
+            return;
+        }
+        problems_.warn(*value, fmt::format("{} is not PreferClose, PreferSameZone or "
+                                           "PreferSameNode; no endpoint is preferred",
+                                           shown(*value)));
     }
 
     void read_affinity() {
@@ -278,11 +291,13 @@ class ServiceReader {
     }
 
     void read_load_balancer() {
-        service_->created = fields_.fields("metadata").string("creationTimestamp");
         if (is(ServiceType::kLoadBalancer)) read_requested_addresses();
         service_->load_balancer_class = spec_.string("loadBalancerClass");
         for (const Value& item : spec_.list("loadBalancerSourceRanges")) {
-            if (const auto range = read_range(item)) service_->source_ranges.push_back(*range);
+            // The API server lets white space around a range pass, and kube-proxy trims it.
+            if (const auto range = read_cidr(item, problems_, true)) {
+                service_->source_ranges.push_back(*range);
+            }
         }
         for (const char* key : {"loadBalancerClass", "loadBalancerSourceRanges"}) {
             const Value* value = spec_.get(key);
@@ -298,7 +313,7 @@ class ServiceReader {
             Fields ingress(&item, problems_, Keys::kLax);
             LoadBalancerIngress entry;
             const Value* ip = ingress.get("ip");
-            if (ip != nullptr && !ip->text().empty()) entry.ip = as_ip(*ip, problems_);
+            if (ip != nullptr && !ip->text().empty()) entry.ip = read_ip(*ip, problems_);
             entry.hostname = ingress.string("hostname");
             entry.is_proxy = ingress.word("ipMode", kIpModes, false);
             if (ingress.has("ipMode") && !entry.ip) {
@@ -306,16 +321,6 @@ class ServiceReader {
             }
             service_->load_balancer.push_back(std::move(entry));
         }
-    }
-
-    /// Kubernetes trims white space around a source range.
-    std::optional<IpPrefix> read_range(const Value& item) {
-        std::string_view text = item.text();
-        while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-        while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-        const auto address =
-            item.is(ValueType::kString) ? parse_interface_address(text) : std::nullopt;
-        return address ? std::optional(address->subnet()) : read_cidr(item, problems_);
     }
 
     const Value& root_;

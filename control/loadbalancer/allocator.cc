@@ -102,8 +102,8 @@ class Allocation {
         }
         // Elders first: what comes later moves nobody. Without a time of creation: last.
         std::stable_sort(claimants_.begin(), claimants_.end(), [](const auto& a, const auto& b) {
-            return std::tuple(a.service->created.empty(), std::string_view(a.service->created)) <
-                   std::tuple(b.service->created.empty(), std::string_view(b.service->created));
+            return std::tuple(a.service->meta.created == 0, a.service->meta.created) <
+                   std::tuple(b.service->meta.created == 0, b.service->meta.created);
         });
         const AddressFamily usual = default_family(config);
         for (Claimant& claimant : claimants_) {

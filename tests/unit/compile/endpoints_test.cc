@@ -1,7 +1,11 @@
 // The choice of endpoints and the pure rules of frontends, apart from any store's history.
 #include "control/compile/endpoints.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <array>
+#include <optional>
 
 #include "control/compile/frontends.h"
 #include "tests/unit/compile/world.h"
@@ -36,6 +40,42 @@ TEST(ChooseEndpoints, ReadyOnesElseThoseThatServeWhileTheyTerminate) {
     EXPECT_THAT(texts(choose_endpoints<V4>({draining, silent, unready}).cluster),
                 ElementsAre("10.0.0.2"));
     EXPECT_THAT(choose_endpoints<V4>({silent, unready}).cluster, IsEmpty());
+}
+
+// Every combination of null, false and true, by kube-proxy's own lines (newEndpointSliceInfo in
+// pkg/proxy/endpointslicecache.go: Ready == nil || *Ready, Serving == nil || *Serving, Terminating
+// != nil && *Terminating; topology.go: ready ones, else those that serve and terminate).
+TEST(ChooseEndpoints, EveryCombinationOfConditionsIsUsedAsKubeProxyUsesIt) {
+    const std::array<std::optional<bool>, 3> kStates{std::nullopt, false, true};
+    const auto text = [](std::optional<bool> state) {
+        return !state ? "null" : *state ? "true" : "false";
+    };
+    for (const auto ready : kStates) {
+        for (const auto serving : kStates) {
+            for (const auto terminating : kStates) {
+                World world;
+                const std::string conditions =
+                    fmt::format("{{ready: {}, serving: {}, terminating: {}}}", text(ready),
+                                text(serving), text(terminating));
+                ASSERT_EQ(
+                    world.apply(service("web",
+                                        "{clusterIP: 10.96.0.10, ports: [{name: http, "
+                                        "port: 80}]}") +
+                                "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+                                "metadata: {name: web-1, labels: {kubernetes.io/service-name: "
+                                "web}}\naddressType: IPv4\nports: [{name: http, port: 8080}]\n"
+                                "endpoints: [{addresses: [10.244.1.9], conditions: " +
+                                conditions + "}]\n"),
+                    "");
+                const bool is_used =
+                    ready.value_or(true) || (serving.value_or(true) && terminating.value_or(false));
+                EXPECT_THAT(
+                    world.frontends(),
+                    ElementsAre(testing::HasSubstr(is_used ? "in=10.244.1.9:8080 " : "in= ")))
+                    << conditions;
+            }
+        }
+    }
 }
 
 TEST(ChooseEndpoints, LocalOnesAreChosenApartFromTheClusters) {

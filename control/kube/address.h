@@ -1,0 +1,20 @@
+// Addresses and CIDRs as the API server and kube-proxy read them (k8s.io/utils/net, ParseIPSloppy
+// and ParseCIDRSloppy), which is more than a configuration file may say.
+//
+// Leading zeros are decimal: 10.96.0.011 is 10.96.0.11 (what was stored before CVE-2021-29923 has
+// to be read on). An IPv4-mapped IPv6 address, ::ffff:10.244.1.9, is the IPv4 address. Bits behind
+// a CIDR's prefix length are cleared. The readers of the kinds call it; pure functions, any thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "lib/base/ip_address.h"
+
+namespace podlane::control {
+
+[[nodiscard]] std::optional<IpAddress> parse_ip_sloppily(std::string_view text);
+/// "10.244.01.5/024" is 10.244.1.0/24, ::ffff:10.0.0.0/104 is 10.0.0.0/8.
+[[nodiscard]] std::optional<IpPrefix> parse_cidr_sloppily(std::string_view text);
+
+}  // namespace podlane::control
