@@ -32,6 +32,10 @@ Compiler::Compiler(const NodeConfig& config)
       policies_(config.cluster.dns) {
     facts_.node = config.node;
     facts_.node_ports = config.cluster.node_ports;
+    facts_.service_cidrs = config.cluster.service_cidrs;
+    facts_.pod_cidrs = config.cluster.pod_cidrs;
+    facts_.pod_cidrs.insert(facts_.pod_cidrs.end(), config.pods.cidrs.begin(),
+                            config.pods.cidrs.end());
     facts_.pools = config.load_balancer.pools;
     facts_.default_family = default_family(config);
 }
@@ -55,7 +59,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     auto next = std::make_shared<Snapshot>(*current_);
     ++next->generation;
     if (!delta.empty()) {
-        auto done = services_.update(delta, store, facts, *next, out.notices);
+        auto done = services_.update(delta, store, facts, *next, out.notices, changes.on_conflict);
         if (!done.ok()) return done.error();
     }
     const bool nodes = changes.objects != nullptr && touches_nodes(*changes.objects);
@@ -77,12 +81,20 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     return out;
 }
 
-Result<std::vector<std::string>> Compiler::check(const ObjectStore& store,
-                                                 const ChangeSet& objects) const {
+Result<std::vector<std::string>> Compiler::check(const ObjectStore& store, const ChangeSet& objects,
+                                                 OnConflict on_conflict) const {
     std::vector<std::string> notices;
-    auto checked = services_.check(services_.affected(objects), store, facts_, notices);
+    auto checked =
+        services_.check(services_.affected(objects), store, facts_, notices, on_conflict);
     if (!checked.ok()) return checked.error();
     return notices;
+}
+
+std::vector<RefusedObject> Compiler::refused() const {
+    std::vector<RefusedObject> out = services_.refused();
+    const std::vector<RefusedObject>& nodes = topology_.refused();
+    out.insert(out.end(), nodes.begin(), nodes.end());
+    return out;
 }
 
 }  // namespace podlane::control

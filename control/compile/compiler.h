@@ -29,6 +29,7 @@ struct Changes {
     const ChangeSet* objects = nullptr;
     /// The whole of it, when ports, pods, neighbours or learned MACs changed; null: as before.
     const TopologyInput* topology = nullptr;
+    OnConflict on_conflict = OnConflict::kRefuse;
 };
 
 /// What a Service that names no family gets: an API server takes the first service CIDR's.
@@ -52,8 +53,11 @@ class Compiler {
 
     /// Whether next() would succeed with these objects, and its notices; changes nothing. Commit
     /// the changes first, or to a copy of the store.
-    Result<std::vector<std::string>> check(const ObjectStore& store,
-                                           const ChangeSet& objects) const;
+    Result<std::vector<std::string>> check(const ObjectStore& store, const ChangeSet& objects,
+                                           OnConflict on_conflict = OnConflict::kRefuse) const;
+
+    /// Objects of which something is not served, because another one has it; after next().
+    [[nodiscard]] std::vector<RefusedObject> refused() const;
 
     /// The last generation; at first an empty one, generation 0.
     [[nodiscard]] const std::shared_ptr<const Snapshot>& current() const noexcept {

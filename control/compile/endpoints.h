@@ -28,6 +28,7 @@ struct NodeFacts {
     std::string zone;                 ///< of its Node object, "" if not known
     std::vector<AddressRange> pools;  ///< for load balancer addresses, which are no host's then
     PortRange node_ports;             ///< a nodePort outside of it is served with a notice
+    std::vector<IpPrefix> service_cidrs, pod_cidrs;           ///< likewise clusterIPs
     AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
 };

@@ -57,11 +57,56 @@ uint32_t local_ready(const ServiceCandidates& candidates, bool v4) {
     return static_cast<uint32_t>(addresses.size());
 }
 
-Error conflict(const Origin& origin, const NamespacedName& name, const char* path,
-               const std::string& value, const NamespacedName& other) {
-    return {fmt::format("{}Service {}: {}: {} is already taken by Service {}", where(origin),
-                        to_string(name), path, value, to_string(other)),
-            origin.document, static_cast<int>(origin.line), path};
+/// Which pod has the address; "" for none.
+std::string pod_with(const IpAddress& address, const ObjectStore& store) {
+    for (const auto& [name, pod] : store.all<Pod>()) {
+        const bool is_its = !pod->host_network && !pod->is_finished() &&
+                            std::ranges::find(pod->ips, address) != pod->ips.end();
+        if (is_its) return to_string(name);
+    }
+    return {};
+}
+
+bool is_in(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
+    return std::ranges::any_of(prefixes, [&](const IpPrefix& p) { return p.contains(address); });
+}
+
+/// What an API server would not have let pass, or its user may not have meant. It is served.
+void note_oddities(const Service& service, const ObjectStore& store, const NodeFacts& facts,
+                   std::vector<std::string>& notices) {
+    const auto note = [&](const std::string& text) {
+        notices.push_back(fmt::format("{}Service {}: {}", where(service.meta.origin),
+                                      to_string(service.meta.namespaced_name()), text));
+    };
+    for (const IpAddress& address : service.cluster_ips) {
+        if (is_in(facts.pod_cidrs, address)) {
+            const std::string pod = pod_with(address, store);
+            note(pod.empty()
+                     ? fmt::format("clusterIP {} is inside the pods' CIDRs; a pod that gets "
+                                   "it will not be reached",
+                                   to_string(address))
+                     : fmt::format("clusterIP {} is the address of Pod {} too, which is not "
+                                   "reached by it any more",
+                                   to_string(address), pod));
+        } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address)) {
+            note(fmt::format("clusterIP {} is outside cluster.serviceCidrs; it is served",
+                             to_string(address)));
+        }
+    }
+    if (service.cluster_ips.empty()) {
+        note(
+            "no clusterIP, which an API server would have given it; pods reach it by none (a "
+            "headless Service says clusterIP: None)");
+    }
+    for (const ServicePort& port : service.ports) {
+        if (port.node_port != 0 && !facts.node_ports.contains(port.node_port)) {
+            note(fmt::format("nodePort {} is outside cluster.nodePorts ({}-{}); it is served",
+                             port.node_port, facts.node_ports.first, facts.node_ports.last));
+        }
+        if (port.node_port == 0 && service.type == ServiceType::kNodePort) {
+            note(fmt::format("port {} has no nodePort; none is served", port.port));
+        }
+    }
 }
 
 }  // namespace
@@ -177,6 +222,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     const auto service = store.find<Service>(name);
     if (!service || is_unserved(*service)) return plan;
     plan.origin = service->meta.origin;
+    plan.age = {service->meta.created == 0, service->meta.created};
     ServiceCandidates candidates = gather_candidates(*service, store, facts);
     const auto at = records_.find(plan.owner);
     const Record* record = at != records_.end() ? &at->second : nullptr;
@@ -194,18 +240,10 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     plan.interests.by_zone = candidates.by_zone;
     if (candidates.source == EndpointSource::kPods) plan.interests.selector = service->selector;
 
-    const bool node_ports = service->type == ServiceType::kNodePort;
-    for (const ServicePort& port : service->ports) {
-        if (port.node_port != 0 && !facts.node_ports.contains(port.node_port)) {
-            notices.push_back(fmt::format(
-                "{}Service {}: nodePort {} is outside cluster.nodePorts ({}-{}); it is served",
-                where(plan.origin), to_string(name), port.node_port, facts.node_ports.first,
-                facts.node_ports.last));
-        }
-        if (port.node_port == 0 && node_ports) {
-            notices.push_back(fmt::format("{}Service {}: port {} has no nodePort; none is served",
-                                          where(plan.origin), to_string(name), port.port));
-        }
+    plan.service = service;
+    // Once for each version of the Service, not whenever its endpoints change.
+    if (record == nullptr || record->service != service) {
+        note_oddities(*service, store, facts, notices);
     }
     return plan;
 }
@@ -217,6 +255,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
     const auto pod = store.find<Pod>(name);
     if (!pod || !has_host_port(*pod)) return plan;
     plan.origin = pod->meta.origin;
+    plan.age = {pod->meta.created == 0, pod->meta.created};
     bool local = pod->node_name == facts.node;
     if (pod->node_name.empty()) {
         plan.interests.unplaced = pod->ips;
@@ -230,63 +269,21 @@ ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
     return plan;
 }
 
-Result<std::vector<ServiceCompiler::Plan>> ServiceCompiler::plan(
-    const ServiceDelta& delta, const ObjectStore& store, const NodeFacts& facts,
-    std::vector<std::string>& notices) const {
+Result<std::vector<ServiceCompiler::Plan>> ServiceCompiler::plan(const ServiceDelta& delta,
+                                                                 const ObjectStore& store,
+                                                                 const NodeFacts& facts,
+                                                                 std::vector<std::string>& notices,
+                                                                 OnConflict on_conflict) const {
     std::vector<Plan> plans;
     plans.reserve(delta.services.size() + delta.pods.size());
     for (const NamespacedName& name : delta.services) {
         plans.push_back(plan_service(name, store, facts, notices));
     }
     for (const NamespacedName& name : delta.pods) plans.push_back(plan_pod(name, store, facts));
+    if (on_conflict == OnConflict::kOlder) return plans;
     if (auto checked = check_claims<V4>(plans, delta); !checked.ok()) return checked.error();
     if (auto checked = check_claims<V6>(plans, delta); !checked.ok()) return checked.error();
     return plans;
-}
-
-template <Family F>
-Result<void> ServiceCompiler::check_claims(const std::vector<Plan>& plans,
-                                           const ServiceDelta& delta) const {
-    const Book<F>& book = books_.get<F>();
-    // What Services of the delta have now does not count, but what they are to have.
-    const auto stays = [&](const NamespacedName& name) { return !delta.services.contains(name); };
-    std::map<typename F::Address, NamespacedName> addresses;
-    std::map<FrontendKey<F>, NamespacedName> node_ports;
-    for (const Plan& plan : plans) {
-        const Planned<F>& planned = plan.planned.get<F>();
-        const NamespacedName& name = plan.owner.name;
-        for (const auto& address : planned.cluster_ips) {
-            const auto [first, fresh] = addresses.emplace(address, name);
-            std::optional<NamespacedName> other;
-            if (!fresh && first->second != name) other = first->second;
-            if (const auto at = book.cluster_ips.find(address); at != book.cluster_ips.end()) {
-                for (const NamespacedName& user : at->second) {
-                    if (stays(user)) other = user;
-                }
-            }
-            if (!other) continue;
-            return conflict(plan.origin, name, "spec.clusterIP", to_string(IpAddress(address)),
-                            *other);
-        }
-        for (const Frontend<F>& frontend : planned.frontends) {
-            if (frontend.kind != FrontendKind::kNodePort) continue;
-            const FrontendKey<F> key = key_of(frontend);
-            const auto [first, fresh] = node_ports.emplace(key, name);
-            std::optional<NamespacedName> other;
-            if (!fresh && first->second != name) other = first->second;
-            if (const auto at = book.claims.find(key); at != book.claims.end()) {
-                for (const Claim<F>& claim : at->second) {
-                    if (claim.frontend->kind == FrontendKind::kNodePort && stays(claim.owner.name))
-                        other = claim.owner.name;
-                }
-            }
-            if (!other) continue;
-            const auto protocol = static_cast<Protocol>(key.protocol);
-            return conflict(plan.origin, name, "spec.ports.nodePort",
-                            fmt::format("{}/{}", key.port.host(), protocol_name(protocol)), *other);
-        }
-    }
-    return {};
 }
 
 }  // namespace podlane::control

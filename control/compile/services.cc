@@ -42,20 +42,6 @@ ServicePortName port_name_of(const Frontend<F>& frontend, const NamespacedName& 
             static_cast<Protocol>(frontend.protocol)};
 }
 
-template <Family F>
-std::string describe(const FrontendKey<F>& key, const Frontend<F>& frontend) {
-    const std::string protocol(protocol_name(static_cast<Protocol>(key.protocol)));
-    return frontend.any_address
-               ? fmt::format("port {}/{} of the node", key.port.host(), protocol)
-               : fmt::format("{}/{}", to_string(IpAddress(key.address), key.port.host()), protocol);
-}
-
-template <Family F>
-std::string owner_text(const Frontend<F>& frontend) {
-    return fmt::format("{} {}", frontend.kind == FrontendKind::kHostPort ? "Pod" : "Service",
-                       frontend.service_name);
-}
-
 }  // namespace
 
 ServiceDelta ServiceCompiler::everything(const ObjectStore& store) const {
@@ -76,17 +62,17 @@ Result<void> ServiceCompiler::full(const ObjectStore& store, const NodeFacts& fa
 }
 
 Result<void> ServiceCompiler::check(const ServiceDelta& delta, const ObjectStore& store,
-                                    const NodeFacts& facts,
-                                    std::vector<std::string>& notices) const {
-    const auto plans = plan(delta, store, facts, notices);
+                                    const NodeFacts& facts, std::vector<std::string>& notices,
+                                    OnConflict on_conflict) const {
+    const auto plans = plan(delta, store, facts, notices, on_conflict);
     if (!plans.ok()) return plans.error();
     return {};
 }
 
 Result<void> ServiceCompiler::update(const ServiceDelta& delta, const ObjectStore& store,
                                      const NodeFacts& facts, Snapshot& next,
-                                     std::vector<std::string>& notices) {
-    const auto plans = plan(delta, store, facts, notices);
+                                     std::vector<std::string>& notices, OnConflict on_conflict) {
+    const auto plans = plan(delta, store, facts, notices, on_conflict);
     if (!plans.ok()) return plans.error();
     for (const Plan& plan : plans.value()) commit(plan, next);
     for (const Plan& plan : plans.value()) {
@@ -110,6 +96,8 @@ void ServiceCompiler::commit(const Plan& plan, Snapshot& next) {
     commit_family<V6>(plan, record, next);
     note_health(plan);
     record.interests = plan.interests;
+    record.age = plan.age;
+    record.service = plan.service;
     index(plan.owner, record.interests, true);
     if (plan.is_empty()) records_.erase(plan.owner);
 }
@@ -138,13 +126,14 @@ void ServiceCompiler::commit_family(const Plan& plan, Record& record, Snapshot& 
                                      ? old->second
                                      : std::make_shared<const Frontend<F>>(std::move(frontend));
         owned.frontends.push_back(pointer);
-        claims[key].push_back({plan.owner, std::move(pointer)});
+        claims[key].push_back({plan.owner, plan.age, std::move(pointer)});
         touched.insert(key);
     }
+    hold_addresses<F>(plan, record, touched);
     for (const FrontendKey<F>& key : touched) settle<F>(key, next);
     std::vector<typename F::Address> whole = planned.cluster_ips;
     whole.insert(whole.end(), planned.pool_ips.begin(), planned.pool_ips.end());
-    mark_addresses<F>(plan.owner, whole, owned.cluster_ips, next);
+    mark_addresses<F>(plan.owner, whole, owned.whole_ips, next);
 }
 
 template <Family F>
@@ -152,7 +141,7 @@ void ServiceCompiler::mark_addresses(const Owner& owner,
                                      const std::vector<typename F::Address>& now,
                                      std::vector<typename F::Address>& before, Snapshot& next) {
     if (now == before) return;
-    auto& users = books_.get<F>().cluster_ips;
+    auto& users = books_.get<F>().whole_ips;
     auto& table = next.family<F>().frontends;
     for (const auto& address : before) erase_from(users, address, owner.name);
     for (const auto& address : now) {
@@ -170,12 +159,15 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
     auto& claims = books_.get<F>().claims;
     auto& table = next.family<F>().frontends;
     const auto at = claims.find(key);
-    FrontendPtr<F> winner;
-    if (at != claims.end() && at->second.empty()) {
-        claims.erase(at);
-    } else if (at != claims.end()) {
-        winner = std::min_element(at->second.begin(), at->second.end())->frontend;
+    auto& contested = books_.get<F>().contested;
+    if (at != claims.end() && at->second.size() > 1) {
+        contested.insert(key);
+    } else {
+        contested.erase(key);
     }
+    if (at != claims.end() && at->second.empty()) claims.erase(at);
+    const Claim<F>* claim = winner_of<F>(key);
+    FrontendPtr<F> winner = claim != nullptr ? claim->frontend : nullptr;
     const Frontend<F>* before = table.find(key);
     if (before == winner.get()) return;
     if (before != nullptr) {
@@ -262,24 +254,6 @@ void ServiceCompiler::index(const Owner& owner, const Interests& interests, bool
         from_pods_[owner.name.name_space][owner.name.name] = *interests.selector;
     } else {
         erase_from(from_pods_, owner.name.name_space, owner.name.name);
-    }
-}
-
-template <Family F>
-void ServiceCompiler::note_conflicts(const Owner& owner, std::vector<std::string>& notices) const {
-    const auto record = records_.find(owner);
-    if (record == records_.end()) return;
-    for (const auto& frontend : record->second.owned.get<F>().frontends) {
-        const FrontendKey<F> key = key_of(*frontend);
-        const auto& claims = books_.get<F>().claims.at(key);
-        const auto winner = std::min_element(claims.begin(), claims.end());
-        for (const Claim<F>& other : claims) {
-            if (other.owner == owner) continue;
-            notices.push_back(fmt::format("{} and {} both want {}; it is served for {}",
-                                          owner_text(*frontend), owner_text(*other.frontend),
-                                          describe(key, *frontend), owner_text(*winner->frontend)));
-            break;
-        }
     }
 }
 

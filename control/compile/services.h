@@ -17,6 +17,7 @@
 
 #include "control/compile/endpoints.h"
 #include "control/compile/frontends.h"
+#include "control/compile/refused.h"
 #include "control/kube/store.h"
 #include "lib/base/result.h"
 #include "lib/model/snapshot.h"
@@ -68,9 +69,11 @@ class ServiceCompiler {
     [[nodiscard]] ServiceDelta everything(const ObjectStore& store) const;
 
     /// Compiles `delta` into `next`, a copy of the snapshot that the last call made. An error says
-    /// which two Services claim one clusterIP or nodePort.
+    /// which two Services claim one clusterIP or nodePort (OnConflict::kRefuse; those who did so
+    /// before do no harm).
     Result<void> update(const ServiceDelta& delta, const ObjectStore& store, const NodeFacts& facts,
-                        Snapshot& next, std::vector<std::string>& notices);
+                        Snapshot& next, std::vector<std::string>& notices,
+                        OnConflict on_conflict = OnConflict::kRefuse);
 
     /// The same for everything().
     Result<void> full(const ObjectStore& store, const NodeFacts& facts, Snapshot& next,
@@ -78,8 +81,11 @@ class ServiceCompiler {
 
     /// Whether update() would succeed, and its notices; changes nothing.
     [[nodiscard]] Result<void> check(const ServiceDelta& delta, const ObjectStore& store,
-                                     const NodeFacts& facts,
-                                     std::vector<std::string>& notices) const;
+                                     const NodeFacts& facts, std::vector<std::string>& notices,
+                                     OnConflict on_conflict = OnConflict::kRefuse) const;
+
+    /// Services and Pods that have lost an address or port to another one, sorted.
+    [[nodiscard]] std::vector<RefusedObject> refused() const;
 
     /// Null for an id that is not in use. Valid until the next update.
     [[nodiscard]] const ServicePortName* find(ServiceId id) const noexcept;
@@ -102,27 +108,44 @@ class ServiceCompiler {
     template <Family F>
     using FrontendPtr = std::shared_ptr<const Frontend<F>>;
 
-    /// One of those who want a key. The least has it: by kind of frontend, then by owner.
+    /// When an object was made, in the order of who comes first: one without a time comes last.
+    struct Age {
+        bool is_unknown = false;
+        int64_t created = 0;
+        friend auto operator<=>(const Age&, const Age&) = default;
+    };
+    /// One of those who want a key. The least has it: by kind of frontend, then the older owner.
     template <Family F>
     struct Claim {
         Owner owner;
+        Age age;
         FrontendPtr<F> frontend;
         friend bool operator<(const Claim& a, const Claim& b) noexcept {
-            return std::tie(a.frontend->kind, a.owner) < std::tie(b.frontend->kind, b.owner);
+            return std::tie(a.frontend->kind, a.age, a.owner) <
+                   std::tie(b.frontend->kind, b.age, b.owner);
         }
+    };
+    /// A Service that wants a clusterIP. The least has all of the address.
+    struct Holder {
+        Age age;
+        NamespacedName name;
+        friend auto operator<=>(const Holder&, const Holder&) = default;
     };
     template <Family F>
     struct Book {
         std::map<FrontendKey<F>, std::vector<Claim<F>>> claims;
-        /// And load balancer addresses of the pools. A clusterIP has two users only while a change
-        /// hands it over.
-        std::map<typename F::Address, std::set<NamespacedName>> cluster_ips;
+        std::map<typename F::Address, std::set<Holder>> cluster_ips;
+        /// Of which every port is somebody's: clusterIPs, load balancer addresses of the pools.
+        std::map<typename F::Address, std::set<NamespacedName>> whole_ips;
+        // Those of the above that more than one wants.
+        std::set<FrontendKey<F>> contested;
+        std::set<typename F::Address> contested_ips;
     };
     /// What an owner has now.
     template <Family F>
     struct Owned {
         std::vector<FrontendPtr<F>> frontends;
-        std::vector<typename F::Address> cluster_ips;
+        std::vector<typename F::Address> cluster_ips, whole_ips;
     };
     /// What an owner is to have; the frontends have no ServiceId yet.
     template <Family F>
@@ -158,12 +181,16 @@ class ServiceCompiler {
     };
     struct Record {
         BothFamilies<Owned> owned;
+        Age age;
+        ObjectPtr<Service> service;  // that it was made of; null for a Pod
         Interests interests;
         std::map<ServicePortName, ServiceId> ids;
     };
     struct Plan {
         Owner owner;
+        Age age;
         Origin origin;
+        ObjectPtr<Service> service;  // null for a Pod
         BothFamilies<Planned> planned;
         Interests interests;
         std::optional<HealthCheck> health;
@@ -174,7 +201,8 @@ class ServiceCompiler {
     // service_plan.cc
     [[nodiscard]] Result<std::vector<Plan>> plan(const ServiceDelta& delta,
                                                  const ObjectStore& store, const NodeFacts& facts,
-                                                 std::vector<std::string>& notices) const;
+                                                 std::vector<std::string>& notices,
+                                                 OnConflict on_conflict) const;
     [[nodiscard]] Plan plan_service(const NamespacedName& name, const ObjectStore& store,
                                     const NodeFacts& facts,
                                     std::vector<std::string>& notices) const;
@@ -183,9 +211,19 @@ class ServiceCompiler {
     template <Family F>
     static void plan_family(const Service& service, const ServiceCandidates& candidates,
                             const NodeFacts& facts, const Record* record, Plan& plan);
+
+    // service_conflicts.cc
     template <Family F>
     [[nodiscard]] Result<void> check_claims(const std::vector<Plan>& plans,
                                             const ServiceDelta& delta) const;
+    /// The claim that is served; null for none. A clusterIP's belongs to its holder alone.
+    template <Family F>
+    [[nodiscard]] const Claim<F>* winner_of(const FrontendKey<F>& key) const;
+    /// Follows who wants which clusterIP, and adds the keys to settle where the holder changes.
+    template <Family F>
+    void hold_addresses(const Plan& plan, Record& record, std::set<FrontendKey<F>>& touched);
+    template <Family F>
+    void list_refused(std::vector<RefusedObject>& out) const;
 
     // services.cc
     void commit(const Plan& plan, Snapshot& next);

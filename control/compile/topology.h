@@ -95,6 +95,11 @@ class TopologyCompiler {
         return last_.wanted;
     }
 
+    /// Nodes to whose pods there is no route, because another one has their podCIDR.
+    [[nodiscard]] const std::vector<RefusedObject>& refused() const noexcept {
+        return last_.refused;
+    }
+
   private:
     [[nodiscard]] AdjacencyId id_of(const AdjacencyKey& key);
     void retire_unused_ids(const std::map<AdjacencyId, Adjacency>& used);

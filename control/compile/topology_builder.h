@@ -80,6 +80,9 @@ class TopologyBuilder {
     void set_route(const IpPrefix& prefix, RouteKind kind, PortId port, AdjacencyId adjacency,
                    const std::string& origin, const IpAddress* via = nullptr);
     void keep_source(const IpPrefix& prefix, KeepSource why);
+    /// Whose pods a part of `cidr` leads to; null: nobody's.
+    [[nodiscard]] const std::string* overlapping_node(const IpPrefix& cidr) const;
+    void refuse(const Node& node, std::string why);
     void note(std::string text) { notices_.push_back(std::move(text)); }
 
     const NodeConfig& config_;

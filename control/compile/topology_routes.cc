@@ -25,13 +25,18 @@ AdjacencyKind pending_kind(NeighbourStatus status) noexcept {
 }  // namespace
 
 void TopologyBuilder::add_nodes() {
+    // Of two that have one podCIDR the older counts.
+    std::vector<const Node*> others;
     for (const auto& [name, node] : store_.all<Node>()) {
         if (node->meta.name == config_.node) {
             check_own_node(*node);
         } else {
-            add_node(*node);
+            others.push_back(node.get());
         }
     }
+    std::ranges::sort(others,
+                      [](const Node* a, const Node* b) { return a->meta.is_older(b->meta); });
+    for (const Node* node : others) add_node(*node);
 }
 
 void TopologyBuilder::check_own_node(const Node& node) {
@@ -72,19 +77,33 @@ void TopologyBuilder::add_node(const Node& node) {
         const bool ours = std::any_of(config_.pods.cidrs.begin(), config_.pods.cidrs.end(),
                                       [&](const IpPrefix& own) { return overlap(own, cidr); });
         if (ours) {
-            note(fmt::format("Node {}: podCIDR {} overlaps this node's; no route to it",
-                             node.meta.name, to_string(cidr)));
+            refuse(node,
+                   fmt::format("podCIDR {} overlaps this node's; no route to it", to_string(cidr)));
             continue;
         }
-        const auto [other, is_new] = node_cidrs_.emplace(cidr, node.meta.name);
-        if (!is_new) {
-            note(fmt::format("Node {}: podCIDR {} is Node {}'s; no route to it", node.meta.name,
-                             to_string(cidr), other->second));
+        if (const std::string* other = overlapping_node(cidr)) {
+            refuse(node, fmt::format("podCIDR {} is Node {}'s, which is older; no route to it",
+                                     to_string(cidr), *other));
             continue;
         }
+        node_cidrs_.emplace(cidr, node.meta.name);
         keep_source(cidr, KeepSource::kPodCidr);
         add_node_route(node, cidr);
     }
+}
+
+const std::string* TopologyBuilder::overlapping_node(const IpPrefix& cidr) const {
+    // None of those that are there overlap, so only the neighbours in their order can.
+    const auto after = node_cidrs_.lower_bound(cidr);
+    if (after != node_cidrs_.end() && overlap(after->first, cidr)) return &after->second;
+    if (after == node_cidrs_.begin()) return nullptr;
+    const auto before = std::prev(after);
+    return overlap(before->first, cidr) ? &before->second : nullptr;
+}
+
+void TopologyBuilder::refuse(const Node& node, std::string why) {
+    note(fmt::format("Node {}: {}", node.meta.name, why));
+    out_.refused.push_back({{Kind::kNode, "", node.meta.name}, std::move(why)});
 }
 
 void TopologyBuilder::add_node_route(const Node& node, const IpPrefix& cidr) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/compile/refused.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/model/snapshot.h"
@@ -59,6 +60,7 @@ struct TopologyTables {
     MacAddress gateway_mac{};
     std::map<AdjacencyId, Adjacency> adjacencies;
     std::vector<WantedNeighbour> wanted;  ///< sorted, no duplicates
+    std::vector<RefusedObject> refused;   ///< Nodes whose podCIDR is another one's
 
     template <Family F>
     [[nodiscard]] FamilyTables<F>& family() noexcept {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/document/value.h"
@@ -39,6 +40,8 @@ class Problems {
     /// What is read all the same, but not as its author may think; in the form of an error.
     void warn(const Value& at, std::string_view what);
 
+    /// The errors so far, which are forgotten here.
+    [[nodiscard]] std::vector<Error> take_errors() { return std::exchange(errors_, {}); }
     [[nodiscard]] bool empty() const noexcept { return errors_.empty(); }
     [[nodiscard]] size_t size() const noexcept { return errors_.size(); }
     [[nodiscard]] bool full() const noexcept { return errors_.size() >= most_; }

@@ -7,6 +7,7 @@
 #include "control/document/fields.h"
 #include "control/document/names.h"
 #include "control/document/reader.h"
+#include "control/kube/builtin_kinds.h"
 #include "control/kube/read.h"
 
 namespace podlane::control {
@@ -90,14 +91,18 @@ class Walker {
     Visit visit_;
 };
 
-std::string skip_notice(const Value& root, const TypeText& type, std::string_view of = {}) {
+/// "Deployment default/web".
+std::string object_text(const Value& root, const TypeText& type) {
     const Value* metadata = root.find("metadata");
     const std::string_view name = text_of(metadata == nullptr ? nullptr : metadata->find("name"));
     const std::string_view name_space =
         text_of(metadata == nullptr ? nullptr : metadata->find("namespace"));
-    return fmt::format("{}{}{}{}{}{}: skipped, not a dataplane object", type.kind,
-                       name.empty() ? "" : " ", name_space, name_space.empty() ? "" : "/", name,
-                       of);
+    return fmt::format("{}{}{}{}{}", type.kind, name.empty() ? "" : " ", name_space,
+                       name_space.empty() ? "" : "/", name);
+}
+
+std::string skip_notice(const Value& root, const TypeText& type, std::string_view of = {}) {
+    return fmt::format("{}{}: skipped, not a dataplane object", object_text(root, type), of);
 }
 
 /// Secrets are looked into only where they are for an Ingress.
@@ -140,7 +145,7 @@ class HeadReader {
         const bool is_ours =
             kind && (group == group_of(api_version(*kind)) || group == "extensions");
         if (!is_ours) {
-            notice = skip_notice(root, type, kind ? fmt::format(" of {}", type.api_version) : "");
+            notice = other_kind(root, type, group, kind.has_value());
             return head;
         }
         head.meta = read_meta(root, *kind, name, name_space);
@@ -171,6 +176,26 @@ class HeadReader {
         check("kind", type.kind, "a kind such as Service");
         if (is_good) check("apiVersion", type.api_version, "an API version such as v1");
         return is_good;
+    }
+
+    /// What is said of an object that is not one of ours: a notice; or "" for an error.
+    std::string other_kind(const Value& root, const TypeText& type, std::string_view group,
+                           bool has_our_name) {
+        if (is_builtin_kind(group, type.kind)) return skip_notice(root, type);
+        if (!is_builtin_group(group)) {
+            return skip_notice(root, type,
+                               has_our_name ? fmt::format(" of {}", type.api_version) : "");
+        }
+        const std::string like = similar_kind(group, type.kind);
+        if (like.empty()) {
+            return fmt::format("{}: skipped, {} has no such kind as far as is known",
+                               object_text(root, type), type.api_version);
+        }
+        const Value* kind = root.find("kind");
+        problems_.add(kind == nullptr ? root : *kind,
+                      fmt::format("{} is no kind of {}; did you mean {}?", in_quotes(type.kind),
+                                  type.api_version, like));
+        return {};
     }
 
     Meta read_meta(const Value& root, Kind kind, std::string_view name,
@@ -260,7 +285,7 @@ void note_repeats(ParsedObjects& parsed) {
 }  // namespace
 
 Result<ParsedObjects> parse_objects(std::string_view text, const std::string& name,
-                                    std::vector<Error>* all_errors) {
+                                    std::vector<Error>* all_errors, ParseMode mode) {
     Problems problems(name);
     HeadReader heads(name, problems);
     ParsedObjects parsed;
@@ -277,9 +302,16 @@ Result<ParsedObjects> parse_objects(std::string_view text, const std::string& na
         }
         if (!notice.empty() && ++skipped <= kMaxNotices)
             parsed.notices.push_back(std::move(notice));
-        if (!head.kind) return;
-        Object object = read_kind(*head.kind, root, std::move(head.meta), problems);
-        if (problems.size() == problems_before) parsed.objects.push_back(std::move(object));
+        std::optional<ObjectKey> key;
+        if (head.kind) {
+            key = {*head.kind, head.meta.name_space, head.meta.name};
+            Object object = read_kind(*head.kind, root, std::move(head.meta), problems);
+            if (problems.size() == problems_before) parsed.objects.push_back(std::move(object));
+        }
+        if (mode == ParseMode::kEach && !problems.empty()) {
+            if (key && key->name.empty()) key.reset();
+            parsed.refused.push_back({std::move(key), problems.take_errors().front()});
+        }
     });
     const auto walked = walker.walk(text, name);
     std::vector<Error> errors = problems.errors();

@@ -84,6 +84,7 @@ Object RandomObjects::service() {
     if (chance(30)) made->external_policy = TrafficPolicy::kLocal;
     if (chance(20)) made->internal_policy = TrafficPolicy::kLocal;
     made->publish_not_ready = chance(10);
+    made->meta.created = below(4);
     made->traffic_distribution = static_cast<TrafficDistribution>(below(3));
     if (chance(3)) made->meta.labels = {{"service.kubernetes.io/headless", ""}};
     if (chance(3)) made->meta.labels = {{"service.kubernetes.io/service-proxy-name", "other"}};

@@ -186,6 +186,7 @@ struct Claim {
     const ServicePort* port = nullptr;
     Backend pod;        // of a host port
     bool exact = true;  // for this very address, not for every node address
+    int64_t created = 0;
 };
 
 bool is_served(const Service& service) {
@@ -212,7 +213,13 @@ bool has_family(const Cluster& cluster, const Service& service, bool v4) {
 std::optional<Claim> claim_of(const Cluster& cluster, const control::ObjectPtr<Service>& service,
                               const ServicePort& port, const Packet& packet) {
     if (static_cast<uint8_t>(port.protocol) != packet.protocol) return std::nullopt;
-    Claim claim{{}, to_string(service->meta.namespaced_name()), service, &port, {}, true};
+    Claim claim{{},
+                to_string(service->meta.namespaced_name()),
+                service,
+                &port,
+                {},
+                true,
+                service->meta.created};
     const bool is_balanced = service->type == ServiceType::kLoadBalancer;
     if (port.port == packet.dst_port) {
         if (has(service->cluster_ips, packet.dst)) {
@@ -265,7 +272,8 @@ std::optional<Claim> claim_of(const Cluster& cluster, const control::Pod& pod,
                           nullptr,
                           nullptr,
                           {*own, port.port, true, true, false, true, {}, {}},
-                          exact};
+                          exact,
+                          pod.meta.created};
         if (exact) return claim;
         if (!any) any = claim;
     }
@@ -287,7 +295,8 @@ std::optional<Claim> claim_of(const Cluster& cluster, const Packet& packet) {
     if (claims.empty()) return std::nullopt;
     const Claim& first =
         *std::min_element(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-            return std::tuple(!a.exact, a.kind, a.name) < std::tuple(!b.exact, b.kind, b.name);
+            return std::tuple(!a.exact, a.kind, a.created == 0, a.created, a.name) <
+                   std::tuple(!b.exact, b.kind, b.created == 0, b.created, b.name);
         });
     const bool is_refused = first.kind == Kind::kNodePort && !cluster.node_port_addresses.empty() &&
                             !any_contains(cluster.node_port_addresses, packet.dst);

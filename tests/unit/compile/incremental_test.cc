@@ -88,8 +88,9 @@ TEST_P(Incremental, EqualsCompilingAllAtOnce) {
             const ChangeSet changes = world.store.plan_apply(objects);
             ObjectStore copy = world.store;
             copy.commit(changes);
-            const bool allowed = world.compiler.check(copy, changes).ok();
-            const std::string error = world.change(changes);
+            const auto how = random.chance(30) ? OnConflict::kOlder : OnConflict::kRefuse;
+            const bool allowed = world.compiler.check(copy, changes, how).ok();
+            const std::string error = world.change(changes, how);
             ASSERT_EQ(allowed, error.empty()) << "check() and next() agree: " << error;
             if (!error.empty()) {
                 ++refused;
@@ -114,7 +115,8 @@ TEST_P(Incremental, EqualsCompilingAllAtOnce) {
              {Kind::kNode, Kind::kService, Kind::kEndpointSlice, Kind::kEndpoints, Kind::kPod}) {
             for (const Object& object : world.store.list(kind)) all.push_back(object);
         }
-        ASSERT_EQ(fresh.change(fresh.store.plan_replace(all)), "");
+        ASSERT_EQ(fresh.change(fresh.store.plan_replace(all), OnConflict::kOlder), "");
+        ASSERT_EQ(world.compiler.refused(), fresh.compiler.refused()) << "step " << step;
         ASSERT_EQ(frontends_json(world.now()), frontends_json(fresh.now())) << "step " << step;
         ASSERT_EQ(describe(world.compiler), describe(fresh.compiler)) << "step " << step;
     }

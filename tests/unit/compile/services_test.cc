@@ -22,12 +22,6 @@ spec:
   ports: [{name: http, protocol: TCP, port: 80, targetPort: http}]
 )";
 
-/// `spec` is YAML in braces.
-std::string service(std::string_view name, std::string_view spec) {
-    return fmt::format("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\nspec: {}\n",
-                       name, spec);
-}
-
 std::string pod(std::string_view name, std::string_view address, std::string_view node,
                 bool ready = true, std::string_view extra = "") {
     return fmt::format(R"(---

@@ -68,13 +68,18 @@ class World {
 
     /// Applies YAML; the error's text, or "".
     std::string apply(std::string_view yaml) { return change(store.plan_apply(parse(yaml))); }
+    /// As a feeder does with `each`.
+    std::string apply_each(std::string_view yaml) {
+        return change(store.plan_apply(parse(yaml)), OnConflict::kOlder);
+    }
     std::string replace(std::string_view yaml) { return change(store.plan_replace(parse(yaml))); }
     std::string remove(Kind kind, const std::string& name_space, const std::string& name) {
         return change(store.plan_delete({{kind, name_space, name}}));
     }
-    std::string change(const ChangeSet& changes) {
+    std::string change(const ChangeSet& changes, OnConflict on_conflict = OnConflict::kRefuse) {
         store.commit(changes);
-        const auto compiled = compiler.next(store, {.objects = &changes});
+        const auto compiled =
+            compiler.next(store, {.objects = &changes, .on_conflict = on_conflict});
         if (!compiled.ok()) {
             store.revert(changes);
             return compiled.error().message;
@@ -86,6 +91,14 @@ class World {
         const auto compiled = compiler.next(store, {.topology = &input});
         ASSERT_TRUE(compiled.ok());
         notices = compiled->notices;
+    }
+    /// "Service default/b: why", each.
+    [[nodiscard]] std::vector<std::string> refused() const {
+        std::vector<std::string> lines;
+        for (const RefusedObject& object : compiler.refused()) {
+            lines.push_back(to_string(object.key) + ": " + object.message);
+        }
+        return lines;
     }
     [[nodiscard]] const Snapshot& now() const { return *compiler.current(); }
 
@@ -122,6 +135,12 @@ class World {
     Compiler compiler;
     std::vector<std::string> notices;
 };
+
+/// A Service; `spec` is YAML in braces.
+inline std::string service(std::string_view name, std::string_view spec) {
+    return fmt::format("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\nspec: {}\n",
+                       name, spec);
+}
 
 /// An EndpointSlice of one port; each endpoint is "ADDRESS [@NODE] [notready|terminating|gone]".
 inline std::string slice(std::string_view service, const std::vector<std::string>& endpoints,

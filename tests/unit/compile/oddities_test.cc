@@ -1,0 +1,49 @@
+// Services that an API server would not have made so: they are served, with a notice that shows.
+#include <gmock/gmock.h>
+
+#include "tests/unit/compile/world.h"
+
+namespace podlane::control::test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+TEST(Oddities, AClusterIpOutsideOfTheServiceCidrsIsServedWithANotice) {
+    World world;
+    ASSERT_EQ(world.apply(service("a", "{clusterIP: 172.30.0.9, ports: [{port: 80}]}")), "");
+    EXPECT_THAT(world.notices, Contains(HasSubstr("Service default/a: clusterIP 172.30.0.9 is "
+                                                  "outside cluster.serviceCidrs")));
+    EXPECT_THAT(world.frontends(), ElementsAre(HasSubstr("172.30.0.9:80")));
+    ASSERT_EQ(world.apply(slice("a", {"10.244.1.9"})), "");
+    EXPECT_THAT(world.notices, IsEmpty()) << "once for the Service, not for its endpoints";
+}
+
+TEST(Oddities, AClusterIpThatIsAPodsAddressNamesThePod) {
+    World world;
+    ASSERT_EQ(world.apply("---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nstatus: {phase: "
+                          "Running, podIP: 10.244.1.20}\n" +
+                          service("a", "{clusterIP: 10.244.1.20, ports: [{port: 80}]}") +
+                          service("b", "{clusterIP: 10.244.1.21, ports: [{port: 80}]}")),
+              "");
+    EXPECT_THAT(
+        world.notices,
+        IsSupersetOf({HasSubstr("clusterIP 10.244.1.20 is the address of Pod default/p too"),
+                      HasSubstr("clusterIP 10.244.1.21 is inside the pods' CIDRs")}));
+}
+
+TEST(Oddities, AServiceWithoutClusterIpIsToldFromAHeadlessOne) {
+    World world;
+    ASSERT_EQ(world.apply(service("unset", "{ports: [{port: 80}]}") +
+                          service("headless", "{clusterIP: None, ports: [{port: 80}]}")),
+              "");
+    EXPECT_THAT(world.notices, Contains(HasSubstr("Service default/unset: no clusterIP")));
+    EXPECT_THAT(world.notices, Not(Contains(HasSubstr("headless: no clusterIP"))));
+}
+
+}  // namespace
+}  // namespace podlane::control::test
