@@ -212,6 +212,9 @@ Json to_json(const Service& service) {
         }
         out["metadata"]["annotations"]["podlane.io/load-balancer-ips"] = std::move(words);
     }
+    if (!service.sharing_key.empty()) {
+        out["metadata"]["annotations"]["podlane.io/allow-shared-ip"] = service.sharing_key;
+    }
     Json& spec = out["spec"];
     spec["type"] = name_of(service.type);
     set_addresses(spec, service);

@@ -159,6 +159,9 @@ struct Service {
     std::string load_balancer_class;      ///< "" = the default
     /// Texts of spec.loadBalancerIP, else of the annotations that say the same; not checked.
     std::vector<std::string> requested_addresses;
+    /// Annotation allow-shared-ip: Services with one key may have one address of the pools; "" =
+    /// none.
+    std::string sharing_key;
     bool from_pools = false;         ///< `load_balancer` was given here, by loadBalancer.pools
     AddressProblem address_problem;  ///< found here
     uint32_t affinity_seconds = 0;   ///< sessionAffinity ClientIP's timeout; 0 = None

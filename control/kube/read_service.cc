@@ -290,8 +290,21 @@ class ServiceReader {
         }
     }
 
+    /// MetalLB's annotation, under its newer and its older prefix, and ours.
+    void read_sharing_key() {
+        for (const char* key : {"podlane.io/allow-shared-ip", "metallb.io/allow-shared-ip",
+                                "metallb.universe.tf/allow-shared-ip"}) {
+            const Value* value = find_annotation(root_, key);
+            if (value == nullptr || !service_->sharing_key.empty()) continue;
+            service_->sharing_key = as_string(*value, problems_).value_or("");
+        }
+    }
+
     void read_load_balancer() {
-        if (is(ServiceType::kLoadBalancer)) read_requested_addresses();
+        if (is(ServiceType::kLoadBalancer)) {
+            read_requested_addresses();
+            read_sharing_key();
+        }
         service_->load_balancer_class = spec_.string("loadBalancerClass");
         for (const Value& item : spec_.list("loadBalancerSourceRanges")) {
             // The API server lets white space around a range pass, and kube-proxy trims it.

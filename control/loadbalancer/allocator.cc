@@ -87,6 +87,30 @@ bool is_subnets_own(const NodeConfig& config, const IpAddress& address) {
     return false;
 }
 
+/// None if two Services may have one address, by MetalLB's rules: the same key, no port of both,
+/// and one set of pods where a policy is Local. Else why not, to stand behind "Service a/b's".
+std::optional<std::string> why_not_shared(const Service& holder, const Service& other) {
+    if (other.sharing_key.empty()) return "";
+    if (holder.sharing_key != other.sharing_key) return ", which has not its allow-shared-ip key";
+    for (const ServicePort& port : other.ports) {
+        const bool is_both = std::ranges::any_of(holder.ports, [&](const ServicePort& its) {
+            return its.port == port.port && its.protocol == port.protocol;
+        });
+        if (is_both) {
+            return fmt::format(", which has port {}/{} too", port.port,
+                               protocol_name(port.protocol));
+        }
+    }
+    const bool is_local = holder.external_policy == TrafficPolicy::kLocal;
+    if (is_local != (other.external_policy == TrafficPolicy::kLocal)) {
+        return ", which has another externalTrafficPolicy";
+    }
+    const bool same_pods = holder.meta.name_space == other.meta.name_space &&
+                           holder.selector.value_or(Labels()) == other.selector.value_or(Labels());
+    if (is_local && !same_pods) return ", whose pods are others (externalTrafficPolicy Local)";
+    return std::nullopt;
+}
+
 /// One allocation, from scratch: the same outcome for the same Services, Nodes and memory.
 class Allocation {
   public:
@@ -144,7 +168,11 @@ class Allocation {
 
     [[nodiscard]] AddressMemory remembered() const {
         AddressMemory out;
-        for (const auto& [address, name] : holders_) out.held[name].push_back(address);
+        for (const auto& [address, services] : holders_) {
+            for (const auto& service : services) {
+                out.held[service->meta.namespaced_name()].push_back(address);
+            }
+        }
         const auto add_gone = [&](const NamespacedName& name,
                                   const std::vector<IpAddress>& addresses) {
             AddressMemory::Gone gone{name, {}};
@@ -192,8 +220,7 @@ class Allocation {
             if (service->type != ServiceType::kLoadBalancer || is_ours(*service)) continue;
             for (const LoadBalancerIngress& ingress : service->load_balancer) {
                 if (!ingress.ip || !config_.load_balancer.contains(*ingress.ip)) continue;
-                taken_.emplace(*ingress.ip, owner);
-                holders_.emplace(*ingress.ip, name);
+                holders_[*ingress.ip].push_back(service);
             }
         }
     }
@@ -219,15 +246,28 @@ class Allocation {
         }
     }
 
-    bool is_free(const IpAddress& address) const {
-        return config_.load_balancer.contains(address) && !taken_.contains(address) &&
+    /// Who has the address and does not share it with this Service: "Service a/b", and why where
+    /// that is not plain; "" for nobody.
+    std::string owner_of(const IpAddress& address, const Claimant& claimant) const {
+        if (const auto at = taken_.find(address); at != taken_.end()) return at->second + "'s";
+        const auto holders = holders_.find(address);
+        if (holders == holders_.end()) return {};
+        for (const auto& holder : holders->second) {
+            const auto why = why_not_shared(*holder, *claimant.service);
+            if (!why) continue;
+            return fmt::format("Service {}'s{}", to_string(holder->meta.namespaced_name()), *why);
+        }
+        return {};
+    }
+
+    bool is_free(const IpAddress& address, const Claimant& claimant) const {
+        return config_.load_balancer.contains(address) && owner_of(address, claimant).empty() &&
                !is_subnets_own(config_, address);
     }
 
     void give(Claimant& claimant, AddressFamily family, const IpAddress& address) {
         claimant.given.emplace(family, address);
-        taken_.emplace(address, "Service " + to_string(claimant.name));
-        holders_.emplace(address, claimant.name);
+        holders_[address].push_back(claimant.service);
     }
 
     /// The first free one of `addresses`, of the family, unless another one is asked for.
@@ -235,7 +275,7 @@ class Allocation {
                     const std::vector<IpAddress>& addresses) {
         const auto wanted = claimant.requested.find(family);
         for (const IpAddress& address : addresses) {
-            if (!is_of(address, family) || !is_free(address)) continue;
+            if (!is_of(address, family) || !is_free(address, claimant)) continue;
             if (wanted != claimant.requested.end() && wanted->second != address) continue;
             give(claimant, family, address);
             return;
@@ -251,11 +291,10 @@ class Allocation {
         const auto at = claimant.requested.find(family);
         if (at == claimant.requested.end()) return;
         const IpAddress& address = at->second;
-        if (is_free(address)) {
+        if (is_free(address, claimant)) {
             give(claimant, family, address);
-        } else if (const auto taken = taken_.find(address); taken != taken_.end()) {
-            claimant.problem = {"AddressInUse",
-                                fmt::format("{} is {}'s", to_string(address), taken->second)};
+        } else if (const std::string owner = owner_of(address, claimant); !owner.empty()) {
+            claimant.problem = {"AddressInUse", fmt::format("{} is {}", to_string(address), owner)};
         } else {
             claimant.problem = {"OutsidePools", fmt::format("{} is not an address of "
                                                             "loadBalancer.pools",
@@ -288,11 +327,14 @@ class Allocation {
                 "NoPool", fmt::format("loadBalancer.pools has no {} addresses", name_of(family))};
             return;
         }
+        if (take_shared(claimant, family)) return;
         const uint64_t start = stable_hash(to_string(claimant.name)) % size;
         for (const bool also_gone : {false, true}) {
             for (uint64_t i = 0; i < size; ++i) {
                 const IpAddress address = nth(family, (start + i) % size);
-                if (!is_free(address) || (!also_gone && gone_.contains(address))) continue;
+                if (!is_free(address, claimant) || (!also_gone && gone_.contains(address))) {
+                    continue;
+                }
                 give(claimant, family, address);
                 return;
             }
@@ -300,6 +342,17 @@ class Allocation {
         claimant.problem = {"PoolExhausted",
                             fmt::format("loadBalancer.pools: each of {} {} addresses is taken",
                                         size, name_of(family))};
+    }
+
+    /// The lowest address that others have and share with it.
+    bool take_shared(Claimant& claimant, AddressFamily family) {
+        if (claimant.service->sharing_key.empty()) return false;
+        for (const auto& [address, holders] : holders_) {
+            if (!is_of(address, family) || !is_free(address, claimant)) continue;
+            give(claimant, family, address);
+            return true;
+        }
+        return false;
     }
 
     IpAddress nth(AddressFamily family, uint64_t index) const {
@@ -314,8 +367,8 @@ class Allocation {
     const NodeConfig& config_;
     const AddressMemory& memory_;
     std::vector<Claimant> claimants_;
-    std::map<IpAddress, std::string> taken_;
-    std::map<IpAddress, NamespacedName> holders_;
+    std::map<IpAddress, std::string> taken_;  // by Nodes and as externalIPs
+    std::map<IpAddress, std::vector<ObjectPtr<Service>>> holders_;
     std::set<IpAddress> gone_;
 };
 

@@ -27,7 +27,8 @@ struct AllocationTotals {
     uint64_t refused = 0;   ///< how often one began to lack one; only grows
 };
 
-/// Invariants: the addresses that it gives are in a pool, each to one Service, and to none that a
+/// Invariants: the addresses that it gives are in a pool, each to one Service or to several that
+/// share it (annotation allow-shared-ip, MetalLB's rules), and to none that a
 /// Service's status set by others, its externalIPs or a Node has. A Service that has an address
 /// keeps it while it asks for nothing else and nobody's status claims it.
 class AddressAllocator {

@@ -25,9 +25,8 @@ Json entry(const NamespacedName& service, const std::vector<IpAddress>& addresse
     return {{"service", to_string(service)}, {"addresses", std::move(texts)}};
 }
 
-/// Reads one list of entries; each address at most once in `seen`.
-Result<std::vector<AddressMemory::Gone>> read_entries(const Json& text, const char* key,
-                                                      std::set<IpAddress>& seen) {
+/// Reads one list of entries. Several Services may share an address.
+Result<std::vector<AddressMemory::Gone>> read_entries(const Json& text, const char* key) {
     std::vector<AddressMemory::Gone> out;
     const auto list = text.find(key);
     if (list == text.end() || !list->is_array()) return Error{fmt::format("{}: no list", key)};
@@ -39,6 +38,7 @@ Result<std::vector<AddressMemory::Gone>> read_entries(const Json& text, const ch
         const size_t slash = name.find('/');
         if (slash == std::string::npos) return Error{fmt::format("{}: not a Service", key)};
         AddressMemory::Gone entry{{name.substr(0, slash), name.substr(slash + 1)}, {}};
+        std::set<IpAddress> seen;
         for (const Json& word : item["addresses"]) {
             const auto address =
                 word.is_string() ? parse_ip(word.get<std::string>()) : std::nullopt;
@@ -70,10 +70,9 @@ std::string to_text(const AddressMemory& memory) {
 Result<AddressMemory> memory_from_text(std::string_view text) {
     const Json json = Json::parse(text, nullptr, false);
     if (!json.is_object()) return Error{"not a JSON object"};
-    std::set<IpAddress> seen;
-    auto held = read_entries(json, "held", seen);
+    auto held = read_entries(json, "held");
     if (!held.ok()) return held.error();
-    auto gone = read_entries(json, "gone", seen);
+    auto gone = read_entries(json, "gone");
     if (!gone.ok()) return gone.error();
     AddressMemory memory;
     for (auto& each : *held) memory.held[each.service] = std::move(each.addresses);

@@ -215,6 +215,68 @@ TEST(Allocator, SaysWhyARequestCannotBeHonoured) {
     EXPECT_EQ(cluster.problem("second"), "");
 }
 
+/// A Service of one port that lets others share its address.
+std::string shared(const std::string& name, int port, const std::string& spec = "",
+                   const std::string& key = "metallb.universe.tf/allow-shared-ip: web") {
+    return fmt::format(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {}, namespace: shop, annotations: "
+        "{{{}}}}}\nspec: {{type: LoadBalancer, ports: [{{port: {}}}]{}}}\n",
+        name, key, port, spec.empty() ? "" : ", " + spec);
+}
+
+TEST(Allocator, ServicesWithOneKeyAndDifferentPortsShareAnAddress) {
+    Cluster cluster({"192.0.2.200-192.0.2.220"});
+    const std::string all =
+        shared("a", 80) + shared("b", 443, "", "metallb.io/allow-shared-ip: web") +
+        shared("c", 8443, "", "podlane.io/allow-shared-ip: web") +
+        shared("d", 25, "loadBalancerIP: 192.0.2.207", "metallb.io/allow-shared-ip: mail") +
+        shared("e", 143, "loadBalancerIP: 192.0.2.207", "metallb.io/allow-shared-ip: mail");
+    cluster.apply(all);
+    EXPECT_NE(cluster.address("a"), "");
+    EXPECT_EQ(cluster.address("a"), cluster.address("b"));
+    EXPECT_EQ(cluster.address("a"), cluster.address("c"));
+    EXPECT_EQ(cluster.address("d"), "192.0.2.207");
+    EXPECT_EQ(cluster.address("e"), "192.0.2.207");
+    const std::string before = cluster.address("b");
+    cluster.remove("a");
+    EXPECT_EQ(cluster.address("b"), before) << "who goes moves nobody";
+    cluster.apply(shared("a", 80));
+    EXPECT_EQ(cluster.address("a"), before);
+    cluster.restart(all);
+    EXPECT_EQ(cluster.address("a"), before);
+    EXPECT_EQ(cluster.address("b"), before);
+}
+
+TEST(Allocator, WhatMetalLbDoesNotShareIsNotShared) {
+    constexpr const char* kWish = "loadBalancerIP: 192.0.2.207";
+    const auto problem = [&](const std::string& first, const std::string& second) {
+        Cluster cluster({"192.0.2.200-192.0.2.220"});
+        cluster.apply(first);
+        cluster.apply(second);
+        EXPECT_EQ(cluster.address("a"), "192.0.2.207");
+        return cluster.problem("b");
+    };
+    const std::string in_use = "AddressInUse: 192.0.2.207 is Service shop/a's";
+    EXPECT_EQ(problem(shared("a", 80, kWish), balanced("b", kWish)), in_use);
+    EXPECT_EQ(problem(balanced("a", kWish), shared("b", 81, kWish)),
+              in_use + ", which has not its allow-shared-ip key");
+    EXPECT_EQ(problem(shared("a", 80, kWish), shared("b", 80, kWish)),
+              in_use + ", which has port 80/TCP too");
+    const std::string local = std::string(kWish) + ", externalTrafficPolicy: Local, selector: ";
+    EXPECT_EQ(problem(shared("a", 80, kWish), shared("b", 81, local + "{app: x}")),
+              in_use + ", which has another externalTrafficPolicy");
+    EXPECT_EQ(problem(shared("a", 80, local + "{app: other}"), shared("b", 81, local + "{app: x}")),
+              in_use + ", whose pods are others (externalTrafficPolicy Local)");
+    EXPECT_EQ(problem(shared("a", 80, local + "{app: x}"), shared("b", 81, local + "{app: x}")),
+              "");
+    EXPECT_EQ(problem(shared("a", 53, kWish + std::string(", ipFamilies: [IPv4]")),
+                      "---\napiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: shop, "
+                      "annotations: {metallb.io/allow-shared-ip: web}}\nspec: {type: LoadBalancer, "
+                      "loadBalancerIP: 192.0.2.207, ports: [{port: 53, protocol: UDP}]}\n"),
+              "")
+        << "one port number by two protocols";
+}
+
 TEST(Allocator, TakesNoAddressThatIsANodesOrAnExternalIpOrTheSubnetsOwn) {
     Cluster cluster({"192.0.2.252-192.0.2.255"});
     cluster.apply(

@@ -44,9 +44,15 @@ TEST(AddressMemory, SaysWhatIsWrongWithAText) {
     EXPECT_EQ(error(R"({"held": [{"service": "a/web"}], "gone": []})"), "held: not a Service");
     EXPECT_EQ(error(R"({"held": [], "gone": [{"service": "a/b", "addresses": ["1.2.3"]}]})"),
               "gone: a/b: \"1.2.3\" is no address, or a second time");
-    EXPECT_EQ(error(R"({"held": [{"service": "a/b", "addresses": ["192.0.2.1"]},
-                                 {"service": "a/c", "addresses": ["192.0.2.1"]}], "gone": []})"),
-              "held: a/c: \"192.0.2.1\" is no address, or a second time");
+    EXPECT_EQ(error(R"({"held": [{"service": "a/b", "addresses": ["192.0.2.1", "192.0.2.1"]}],
+                        "gone": []})"),
+              "held: a/b: \"192.0.2.1\" is no address, or a second time");
+}
+
+TEST(AddressMemory, SeveralServicesMayHaveHadOneAddress) {
+    AddressMemory memory;
+    memory.held[{"shop", "a"}] = memory.held[{"shop", "b"}] = {*parse_ip("192.0.2.1")};
+    EXPECT_EQ(memory_from_text(to_text(memory)).value(), memory);
 }
 
 TEST_F(AddressMemoryFile, IsReadBackAndReplacedWhole) {
