@@ -115,6 +115,13 @@ bool read_chunk(std::string_view text, Start start, size_t value, DocumentBuilde
     // JSON with comments, commas too many or bare words is YAML, and so is KYAML. What was handed
     // over of this document already is not handed over again.
     builder.forget_error();
+    if (const size_t size = text.size() - end.at.offset; size > kMaxFlowYamlBytes) {
+        return builder.fail({end.at.line, 1},
+                            fmt::format("{} bytes of YAML in flow style (KYAML, or JSON with "
+                                        "comments) are too many (at most {}; JSON and YAML in "
+                                        "block style may have {})",
+                                        size, kMaxFlowYamlBytes, kMaxDocumentBytes));
+    }
     read_yaml(text, end.at.offset == value ? start : end.at, true, builder);
     return !builder.failed() && !builder.stopped();
 }

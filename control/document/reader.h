@@ -22,6 +22,10 @@ namespace podlane::control {
 inline constexpr size_t kMaxDocumentDepth = 128;
 /// As large as a message of the config socket.
 inline constexpr size_t kMaxDocumentBytes = size_t{256} << 20;
+/// One document of YAML that begins with `{` or `[`: yaml-cpp keeps all of its tokens until it
+/// ends, some 19 bytes for each of the text's. (Block style needs the memory of one item of a
+/// list.)
+inline constexpr size_t kMaxFlowYamlBytes = size_t{32} << 20;
 /// Values that the aliases of one document may stand for.
 inline constexpr size_t kMaxAliasedValues = 100'000;
 /// Values of one document, those not counted that on_item took.

@@ -199,6 +199,13 @@ TEST(Reader, BoundsDepth) {
     EXPECT_EQ(read(fits).substr(0, 3), "[[[");
 }
 
+TEST(Reader, BoundsTheSizeOfYamlInFlowStyle) {
+    const std::string blanks(kMaxFlowYamlBytes, ' ');
+    EXPECT_EQ(read("{a: 1}" + blanks),
+              "t:1:1: 33554438 bytes of YAML in flow style (KYAML, or JSON with comments) are too "
+              "many (at most 33554432; JSON and YAML in block style may have 268435456)");
+}
+
 TEST(Reader, BoundsTheSizeOfAText) {
     const std::string large(kMaxDocumentBytes + 1, '#');
     EXPECT_EQ(read(large), "t:1:1: 268435457 bytes are too many at once (at most 268435456)");
