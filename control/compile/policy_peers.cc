@@ -24,14 +24,18 @@ ObjectPtr<Pod> dns_pod() {
     return pod;
 }
 
-/// A selector in one line; labels hold none of the characters between them.
+/// A selector in one line; keys and labels hold none of the characters between them. Values that a
+/// selector asks for may hold anything (what was stored before Kubernetes 1.27), so their sizes
+/// stand before them.
 std::string key_of(const std::optional<LabelSelector>& selector) {
     if (!selector) return "-";
     std::string key = "{";
     for (const auto& [name, value] : selector->match_labels) key += name + "=" + value + ";";
     for (const LabelExpression& expression : selector->match_expressions) {
         key += expression.key + "?" + std::to_string(static_cast<int>(expression.op));
-        for (const std::string& value : expression.values) key += "," + value;
+        for (const std::string& value : expression.values) {
+            key += "," + std::to_string(value.size()) + ":" + value;
+        }
         key += ";";
     }
     return key + "}";

@@ -106,6 +106,14 @@ TEST_F(Policies, SelectorsOfPeers) {
     EXPECT_EQ(selected(), 2u);
 }
 
+TEST_F(Policies, AValueThatNoLabelCanHaveMatchesNothingAndIsNoOtherOne) {
+    apply_policy(R"({podSelector: {}, ingress: [
+        {ports: [{port: 1}], from: [{podSelector: {matchExpressions: [{key: app, operator: In, values: ["far,db"]}]}}]},
+        {ports: [{port: 2}], from: [{podSelector: {matchExpressions: [{key: app, operator: In, values: [far, db]}]}}]}]})");
+    EXPECT_FALSE(allows(far, web, 1));
+    EXPECT_TRUE(allows(far, web, 2));
+}
+
 TEST_F(Policies, Ports) {
     const auto to = [&](std::string_view ports) {
         apply_policy(fmt::format(
