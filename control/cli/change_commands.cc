@@ -166,8 +166,38 @@ std::string show_change(const Invocation&, const Json& reply, const Screen&) {
 std::string show_validation(const Invocation&, const Json& reply, const Screen&) {
     return "valid; " + plan_text(reply);
 }
-std::string show_diff(const Invocation&, const Json& reply, const Screen&) {
-    return diff_text(reply) + plan_text(reply);
+
+int run_diff(const Invocation& call, CliEnvironment& environment) {
+    Json params;
+    if (auto added = add_documents(call, environment, params); !added) {
+        return fail(environment, added.error());
+    }
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    auto reply = client->call("diff", params);
+    if (!reply) return fail(environment, reply.error());
+    show_notices(reply.value(), environment);
+    if (call.format != OutputFormat::kTable && call.format != OutputFormat::kWide) {
+        environment.out << data_text(call.format, reply.value());
+        return finish(environment);
+    }
+    add_before_and_after(reply.value(), params.at("files"), [&client](const Json& item) {
+        const CliKind* kind = find_kind(item.value("kind", ""));
+        const std::string name = item.contains("namespace")
+                                     ? item.value("namespace", "") + '/' + item.value("name", "")
+                                     : item.value("name", "");
+        const auto live =
+            client->call("get", {{"kind", kind == nullptr ? "" : kind->plural}, {"name", name}});
+        if (!live || live->at("items").size() != 1) return Json::object();
+        Json object = live->at("items").at(0);
+        if (object.contains("metadata") && object["metadata"].contains("annotations")) {
+            object["metadata"]["annotations"].erase("podlane.io/owner");
+            if (object["metadata"]["annotations"].empty()) object["metadata"].erase("annotations");
+        }
+        return object;
+    });
+    environment.out << diff_text(reply.value()) << plan_text(reply.value());
+    return finish(environment);
 }
 
 constexpr std::array kCommands{
@@ -231,8 +261,7 @@ constexpr std::array kCommands{
                .method = "diff",
                .is_change = true,
                .check = needs_files,
-               .add_params = add_documents,
-               .render = show_diff},
+               .run = run_diff},
 };
 
 }  // namespace

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "control/cli/cell.h"
 #include "control/cli/report.h"
 #include "control/cli/table.h"
 #include "control/cli/yaml.h"
+#include "control/kube/json.h"
+#include "control/kube/parse.h"
 
 namespace podlane::control {
 namespace {
@@ -131,6 +134,39 @@ std::string unified_diff(std::string_view before, std::string_view after,
     }
     if (text.empty()) return text;
     return fmt::format("--- {}\n+++ {}\n{}", before_name, after_name, text);
+}
+
+void add_before_and_after(Json& reply, const Json& files, const LiveObject& live) {
+    // As podlaned reads and shows them, so that defaults are no differences.
+    std::map<std::string, Json> wanted;
+    for (const Json& file : files) {
+        const auto parsed = parse_objects(file.at("text").get_ref<const std::string&>(),
+                                          file.at("name").get<std::string>());
+        if (!parsed.ok()) continue;
+        for (const Object& object : parsed->objects) {
+            Json shown = to_json(object);
+            wanted[shown.at("kind").get<std::string>() + ' ' + object_name(shown)] = shown;
+        }
+    }
+    for (const char* list : {"added", "changed"}) {
+        if (!reply.contains(list)) continue;
+        for (Json& item : reply[list]) {
+            const auto after = wanted.find(change_name(item));
+            if (item.contains("after") || after == wanted.end()) continue;
+            Json wish = after->second;
+            Json before = std::string_view(list) == "changed" ? live(item) : Json();
+            // What podlaned adds, such as a pool's address, is not the manifest's to change.
+            const bool has_balancer = !at(wish, "/status/loadBalancer").is_null();
+            if (has_balancer && at(wish, "/status/loadBalancer/ingress").empty()) {
+                wish.erase("status");
+            }
+            if (!before.is_null()) {
+                if (!wish.contains("status")) before.erase("status");
+                item["before"] = std::move(before);
+            }
+            item["after"] = std::move(wish);
+        }
+    }
 }
 
 std::string diff_text(const Json& reply) {

@@ -1,4 +1,4 @@
-// The rows of `health`, `version` and `completion`.
+// The rows of `health`, `flannel`, `version` and `completion`.
 #include <fmt/format.h>
 
 #include <array>
@@ -29,6 +29,10 @@ std::string show_health(const Invocation&, const Json& reply, const Screen& scre
 }
 int health_code(const Json& reply) {
     return reply.value("status", "") == "ok" ? exit_code::kDone : exit_code::kDegraded;
+}
+
+std::string show_flannel(const Invocation&, const Json& reply, const Screen&) {
+    return flannel_text(reply);
 }
 
 // The client's version is known without podlaned, and shown also when that does not answer.
@@ -80,6 +84,15 @@ constexpr std::array kCommands{
                .check = health_defaults,
                .render = show_health,
                .exit_code = health_code},
+    CliCommand{.name = "flannel",
+               .synopsis = "",
+               .summary = "what flannel's nodes must know of this one, ready to paste",
+               .details = "Prints the kubectl command that puts this node's VTEP into its Node "
+                          "object, as flannel does for its own nodes.",
+               .examples = "  podlanectl flannel\n"
+                           "  podlanectl flannel -o json | jq .annotations",
+               .method = "flannel",
+               .render = show_flannel},
     CliCommand{.name = "version",
                .synopsis = "",
                .summary = "versions of podlanectl, podlaned and DPDK",

@@ -134,6 +134,19 @@ std::string health_text(const Json& reply, const Screen& screen) {
     return text;
 }
 
+std::string flannel_text(const Json& reply) {
+    std::string text =
+        printable(fmt::format("# node {}: VTEP {}, VNI {}, UDP port {}, pods {}",
+                              cell(reply, "/node"), cell(reply, "/vtepMac"), cell(reply, "/vni"),
+                              cell(reply, "/port"), cell(reply, "/podCidrs")));
+    text +=
+        '\n' + printable(fmt::format("kubectl annotate --overwrite node {}", cell(reply, "/node")));
+    for (const auto& [key, value] : at(reply, "/annotations").items()) {
+        text += " \\\n    " + printable(fmt::format("{}='{}'", key, cell_text(value)));
+    }
+    return text + '\n';
+}
+
 std::string pod_add_text(const Json& reply) {
     const Json& port = at(reply, "/port");
     std::string text =

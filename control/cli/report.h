@@ -41,6 +41,8 @@ struct StatsBefore {
 [[nodiscard]] std::string resolve_text(const nlohmann::ordered_json& reply);
 [[nodiscard]] std::string health_text(const nlohmann::ordered_json& reply,
                                       const Screen& screen = {});
+/// flannel: this node's VTEP, and the command that annotates its Node object with it.
+[[nodiscard]] std::string flannel_text(const nlohmann::ordered_json& reply);
 [[nodiscard]] std::string pod_add_text(const nlohmann::ordered_json& reply);
 
 }  // namespace podlane::control

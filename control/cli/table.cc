@@ -66,7 +66,9 @@ void fit(Layout& layout, const Screen& screen) {
     layout.shorten_lists(kLongList);
     if (!is_wide()) return;
     layout.gap = kNarrowGap;
-    for (size_t most = kLongList - 1; is_wide() && most > 0; --most) {
+    // In a pipe both addresses of two families must be found.
+    const size_t least = screen.is_known ? 1 : 2;
+    for (size_t most = kLongList - 1; is_wide() && most >= least; --most) {
         layout.rows = whole;
         layout.shorten_lists(most);
     }

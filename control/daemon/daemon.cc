@@ -70,7 +70,7 @@ void Daemon::stop() {
 void Daemon::wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& failed, int signal) {
         if (failed) return;
-        spdlog::info("{}, ending", signal == SIGINT ? "interrupted" : "asked to end");
+        spdlog::info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
         // From here on a signal does what it does by default: whoever sends a second one is in a
         // hurry.
         boost::system::error_code ignored;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/daemon/version.h"
+#include "control/node/flannel.h"
 
 namespace podlane::control {
 
@@ -118,6 +119,7 @@ void register_methods(RpcMethods& methods, NodeModel& node, const std::string& d
     add_plain_method(methods, "stats", [&node] { return node.stats(); });
     add_plain_method(methods, "drops", [&node] { return node.drops(); });
     add_plain_method(methods, "health", [&node] { return node.health(); });
+    add_plain_method(methods, "flannel", [&node] { return flannel_facts(node.config()); });
     add_plain_method(methods, "node", [&node] { return node.node(); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});

@@ -4,34 +4,29 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/program_options.hpp>
-#include <sstream>
-#include <string_view>
 
-#include "lib/base/join.h"
+#include "control/document/fields.h"
+#include "control/options/help.h"
+#include "control/options/parse.h"
 
 namespace podlane::control {
 
 namespace {
 
-namespace po = boost::program_options;
-
-constexpr std::array<std::string_view, 4> kLogLevels{"error", "warning", "info", "debug"};
-
-po::options_description described(DaemonOptions& options) {
-    po::options_description all("Options");
-    auto add = all.add_options();
-    add("config", po::value(&options.config)->value_name("FILE"), "the node's configuration");
-    add("check", po::bool_switch(&options.check),
-        "check FILE, print what would be done, touch no device");
-    add("log-level", po::value(&options.log_level)->value_name("LEVEL"),
-        "error, warning, info (default) or debug");
-    add("version", po::bool_switch(&options.version), "print the version");
-    add("help", po::bool_switch(&options.help), "print this");
-    return all;
-}
+constexpr auto kOptions = std::to_array<OptionRow>({
+    {"config", 0, OptionType::kText, "FILE", "the node's configuration", "", "", true},
+    {"check", 0, OptionType::kFlag, "", "check FILE, print what would be done, touch no device"},
+    {"log-level", 0, OptionType::kWord, "LEVEL", "error, warning, info (default) or debug",
+     "error warning info debug"},
+    {"version", 0, OptionType::kFlag, "", "print the version"},
+    {"help", 'h', OptionType::kFlag, "", "print this"},
+});
 
 }  // namespace
+
+std::span<const OptionRow> daemon_options() noexcept {
+    return kOptions;
+}
 
 Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     DaemonOptions options;
@@ -42,37 +37,28 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
         options.eal_arguments.assign(separator + 1, words.end());
         words.erase(separator, words.end());
     }
-    try {
-        po::variables_map values;
-        const po::options_description all = described(options);
-        const po::positional_options_description none;
-        po::store(
-            po::command_line_parser(words)
-                .options(all)
-                .positional(none)
-                .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-                .run(),
-            values);
-        po::notify(values);
-    } catch (const po::error& error) {
-        return Error{error.what()};
+    const auto values = parse_options(kOptions, words);
+    if (!values) return values.error();
+    if (!values->words().empty()) {
+        return Error{fmt::format("unexpected {}", in_quotes(values->words().front()))};
     }
+    options.config = values->text("config");
+    options.check = values->has("check");
+    options.version = values->has("version");
+    options.help = values->has("help");
+    if (values->has("log-level")) options.log_level = values->text("log-level");
     if (options.help || options.version) return options;
-    if (options.config.empty()) return Error{"--config FILE is missing"};
-    if (std::find(kLogLevels.begin(), kLogLevels.end(), options.log_level) == kLogLevels.end()) {
-        return Error{
-            fmt::format("--log-level: {} is none of {}", options.log_level, join(kLogLevels))};
+    if (const OptionRow* missing = missing_option(kOptions, *values)) {
+        return Error{fmt::format("{} is missing", option_usage(*missing))};
     }
     return options;
 }
 
 std::string daemon_usage() {
-    DaemonOptions unused;
-    std::ostringstream text;
-    text << "podlaned --config FILE [--check] [--log-level LEVEL] [--version] "
-            "[-- EAL-ARGUMENT...]\n\n"
-         << described(unused);
-    return text.str();
+    return "Usage: podlaned --config FILE [--check] [--log-level LEVEL] [-- EAL-ARGUMENT...]\n\n"
+           "Options:\n" +
+           options_help(kOptions) +
+           "\nWhat stands behind -- is added to the arguments of DPDK's EAL.\n";
 }
 
 }  // namespace podlane::control

@@ -1,9 +1,11 @@
-// podlaned's command line.
+// podlaned's command line, read by its table of options.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "control/options/table.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -16,6 +18,9 @@ struct DaemonOptions {
     bool help = false;
     std::vector<std::string> eal_arguments;  ///< what stood behind `--`
 };
+
+/// The table: help, man page and parsing are made from it.
+[[nodiscard]] std::span<const OptionRow> daemon_options() noexcept;
 
 /// Reads the command line. An Error says which option is wrong, without the program's name.
 [[nodiscard]] Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv);

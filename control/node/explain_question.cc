@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
+
+#include "control/node/explain_target.h"
 
 namespace podlane::control {
 
@@ -19,40 +20,6 @@ constexpr uint16_t kAnyEchoId = 1;
 constexpr std::string_view kOutsideV4 = "203.0.113.1";
 constexpr std::string_view kOutsideV6 = "2001:db8::1";
 
-struct Target {
-    IpAddress address;
-    std::optional<uint16_t> port;
-};
-
-std::optional<Target> parse_target(std::string_view text) {
-    if (const auto address = parse_ip(text)) return Target{*address, std::nullopt};
-    std::string_view host, port;
-    if (text.starts_with('[')) {
-        const size_t end = text.find(']');
-        if (end == std::string_view::npos) return std::nullopt;
-        host = text.substr(1, end - 1);
-        port = text.substr(end + 1);
-        if (port.empty()) {
-            const auto address = parse_ip(host);
-            return address ? std::optional<Target>({*address, std::nullopt}) : std::nullopt;
-        }
-        if (!port.starts_with(':')) return std::nullopt;
-        port.remove_prefix(1);
-    } else {
-        const size_t colon = text.find(':');
-        if (colon == std::string_view::npos) return std::nullopt;
-        host = text.substr(0, colon);
-        port = text.substr(colon + 1);
-    }
-    const auto address = parse_ip(host);
-    uint16_t number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (!address || error != std::errc() || end != port.data() + port.size() || number == 0) {
-        return std::nullopt;
-    }
-    return Target{*address, number};
-}
-
 std::optional<IpAddress> of_family(const std::vector<IpAddress>& addresses, bool is_v4) {
     const auto at = std::find_if(addresses.begin(), addresses.end(),
                                  [is_v4](const IpAddress& a) { return a.is_v4() == is_v4; });
@@ -65,6 +32,28 @@ Result<uint8_t> parse_protocol(std::string_view word, bool is_v4) {
     if (word == "sctp") return kSctp;
     if (word == "icmp") return is_v4 ? V4::kIcmpProtocol : V6::kIcmpProtocol;
     return Error{fmt::format("protocol: {} is none of tcp, udp, sctp, icmp", word)};
+}
+
+/// The addresses of whoever sends: an address, a pod; none where the question names a port alone.
+std::vector<IpAddress> addresses_of_sender(const LiveView& live, std::string_view from) {
+    if (const auto address = parse_ip(from)) return {*address};
+    for (const auto& [name, pod] : live.pods) {
+        if (name == from || pod.pod == from) return pod.addresses;
+    }
+    const size_t slash = from.find('/');
+    if (slash == std::string_view::npos) return {};
+    const auto object = live.store.find<Pod>(
+        {std::string(from.substr(0, slash)), std::string(from.substr(slash + 1))});
+    return object ? object->ips : std::vector<IpAddress>{};
+}
+
+/// The first of the destination's addresses for which the sender has one of the same family.
+IpAddress pick_destination(const std::vector<IpAddress>& wanted,
+                           const std::vector<IpAddress>& sender) {
+    for (const IpAddress& address : wanted) {
+        if (sender.empty() || of_family(sender, address.is_v4())) return address;
+    }
+    return wanted.front();
 }
 
 Error no_address(std::string_view what, bool is_v4) {
@@ -91,6 +80,26 @@ PortId port_of_kind(const PortNames& names, PortKind kind) {
     return kNoPort;
 }
 
+/// A Pod object of this node that was never given a port: its packets come from nowhere.
+Error never_added(const Pod& pod) {
+    const std::string name = to_string(pod.meta.namespaced_name());
+    std::string addresses;
+    for (const IpAddress& ip : pod.ips) addresses += " --address " + to_string(ip);
+    return {
+        fmt::format("from: pod {} of this node has no port here: "
+                    "podlanectl pod add {} --netns PATH{}",
+                    name, name, addresses)};
+}
+
+/// The Pod object of this node that has the address; null if there is none.
+ObjectPtr<Pod> pod_of(const LiveView& live, const IpAddress& address) {
+    for (const auto& [name, pod] : live.store.all<Pod>()) {
+        if (pod->node_name != live.config.node || pod->host_network) continue;
+        if (std::find(pod->ips.begin(), pod->ips.end(), address) != pod->ips.end()) return pod;
+    }
+    return nullptr;
+}
+
 template <Family F>
 bool is_node_address(const Snapshot& snapshot, const IpAddress& address) {
     const auto& own = snapshot.family<F>().node_addresses;
@@ -113,10 +122,9 @@ void from_elsewhere(const LiveView& live, const PortNames& names, ExplainQuestio
     question.where = fmt::format("port {}{}", names.name(question.port),
                                  question.overlay ? ", out of the tunnel" : "");
     if (question.why.empty()) {
-        question.why =
-            fmt::format("{} is {}", to_string(question.src),
-                        route != nullptr && !route->origin.empty() ? "of " + route->origin
-                                                                   : "not of this node");
+        question.why = route != nullptr && !route->origin.empty()
+                           ? fmt::format("{}: {}", to_string(question.src), route->origin)
+                           : fmt::format("{} is not of this node", to_string(question.src));
     }
 }
 
@@ -184,6 +192,9 @@ Result<void> from_pod_name(const LiveView& live, const PortNames& names, std::st
     if (!object) {
         return Error{fmt::format("from: there is no pod {} on this node, nor a Pod object", name)};
     }
+    if (object->node_name == live.config.node && !object->host_network) {
+        return never_added(*object);
+    }
     const auto address = of_family(object->ips, question.dst.is_v4());
     if (!address) return no_address(fmt::format("pod {}", name), question.dst.is_v4());
     question.src = *address;
@@ -198,12 +209,10 @@ Result<void> from_pod_name(const LiveView& live, const PortNames& names, std::st
 Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
                                          const ExplainRequest& request) {
     ExplainQuestion question;
-    const auto target = parse_target(request.to);
-    if (!target) {
-        return Error{fmt::format("to: {} is not ADDRESS:PORT such as 10.96.0.10:80 or [fd00::a]:80",
-                                 request.to)};
-    }
-    question.dst = target->address;
+    const auto target =
+        resolve_target(live.store, live.snapshot.dns.get(), request.to, request.protocol != "icmp");
+    if (!target.ok()) return target.error();
+    question.dst = pick_destination(target->addresses, addresses_of_sender(live, request.from));
     const auto protocol = parse_protocol(request.protocol, question.dst.is_v4());
     if (!protocol.ok()) return protocol.error();
     question.protocol = protocol.value();
@@ -227,6 +236,8 @@ Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& 
         }
         question.src = *address;
         from_address(live, names, question);
+        const auto own = question.from == PortKind::kUplink ? pod_of(live, *address) : nullptr;
+        if (own) return never_added(*own);
     } else if (request.from.find('/') != std::string::npos) {
         from = from_pod_name(live, names, request.from, question);
     } else {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/dns/message.h"
+#include "control/node/dns_question.h"
 #include "control/node/node_model.h"
 #include "lib/dns/answer.h"
 #include "lib/dns/name.h"
@@ -46,16 +47,6 @@ const char* rcode_text(DnsOutcome outcome) {
     return "SERVFAIL";
 }
 
-DnsQuery query_of(std::string_view wire, uint16_t type) {
-    DnsQuery query;
-    query.flags = kDnsRecursionDesired;
-    query.name.assign(wire);
-    std::copy(wire.begin(), wire.end(), query.asked.begin());
-    query.type = type;
-    query.class_ = kDnsClassIn;
-    return query;
-}
-
 }  // namespace
 
 RpcResult NodeModel::resolve(std::string_view name, std::string_view type) {
@@ -75,7 +66,7 @@ RpcResult NodeModel::resolve(std::string_view name, std::string_view type) {
             rpc_code::kBadParams,
             fmt::format("type: {} is none of A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT, ANY", type)};
     }
-    const DnsQuery query = query_of(*wire, known->second);
+    const DnsQuery query = dns_question(*wire, known->second);
     DnsBytes bytes(kMaxDnsMessage);
     DnsAnswer answer = answer_dns_query(*zone, query, bytes, 0);
     const bool is_elsewhere = answer.outcome == DnsOutcome::kForward;

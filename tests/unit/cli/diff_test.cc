@@ -56,6 +56,26 @@ TEST(Diff, IsWhatPatchTakes) {
     std::filesystem::remove_all(folder);
 }
 
+TEST(Diff, DefaultsAndPodlanedsOwnAdditionsAreNoDifferences) {
+    const char* manifest =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"
+        "spec: {clusterIP: 10.96.0.10, ports: [{port: 81}]}\n";
+    auto reply = nlohmann::ordered_json::parse(
+        R"({"changed": [{"kind": "Service", "namespace": "shop", "name": "web"}]})");
+    const nlohmann::ordered_json files{{{"name", "web"}, {"text", manifest}}};
+    auto other = reply;
+    add_before_and_after(reply, files,
+                         [](const auto&) { return nlohmann::ordered_json::object(); });
+    auto live = reply["changed"][0]["after"];
+    live["spec"]["ports"][0]["port"] = 80;
+    live["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.0.2.1"}}};
+    add_before_and_after(other, files, [&](const auto&) { return live; });
+    const std::string text = diff_text(other);
+    EXPECT_NE(text.find("port: 80\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("port: 81\n"), std::string::npos) << text;
+    EXPECT_EQ(text.find("192.0.2.1"), std::string::npos) << text;
+}
+
 TEST(Diff, NamesEachObjectAndItsFields) {
     const auto reply = nlohmann::ordered_json::parse(R"({
         "added": [{"kind": "Namespace", "name": "a", "after": {"kind": "Namespace"}}],

@@ -192,12 +192,22 @@ TEST(Listing, OrdinaryTablesFitEightyColumns) {
             "status": {"loadBalancer": {"ingress": [{"ip": "192.168.50.207"}]}}}])"},
     };
     for (const auto& [kind, items] : lists) {
-        const std::string text = list_text(*find_kind(kind), json(items), {});
+        const std::string text = list_text(*find_kind(kind), json(items), {.is_known = true});
         size_t begin = 0;
         for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
             EXPECT_LE(end - begin, 80U) << kind << '\n' << text;
         }
     }
+}
+
+TEST(Listing, APipeKeepsItsColumnsAndTheAddressesOfBothFamilies) {
+    const auto items =
+        json(R"([{"name": "shop/a-pod-with-a-long-name-7d4b9c6f5-x2x9z", "state": "up",
+        "mac": "02:00:0a:f4:01:0a", "mtu": 1450,
+        "addresses": ["10.244.1.10", "fd00:10::10", "fd00:10::11"]}])");
+    const std::string text = list_text(*find_kind("ports"), items, {});
+    EXPECT_NE(text.find("MTU"), std::string::npos) << text;
+    EXPECT_NE(text.find("10.244.1.10,fd00:10::10,+1 more"), std::string::npos) << text;
 }
 
 TEST(Listing, ATerminalThatIsNarrowLosesTheLeastColumnsFirst) {

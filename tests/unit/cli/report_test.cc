@@ -192,6 +192,20 @@ TEST(Report, APodsPortIsToldInOneLine) {
               "02:00:0a:f4:01:0a, MTU 1450\n");
 }
 
+TEST(Report, FlannelsAnnotationsAreReadyToPaste) {
+    EXPECT_EQ(
+        flannel_text(json(R"({"node": "node-a", "vtepMac": "02:6d:2b:2f:c3:2f", "vni": 1,
+                "port": 8472, "podCidrs": ["10.244.1.0/24"], "annotations": {
+                "flannel.alpha.coreos.com/backend-type": "vxlan",
+                "flannel.alpha.coreos.com/backend-data":
+                    "{\"VNI\":1,\"VtepMAC\":\"02:6d:2b:2f:c3:2f\"}"}})")),
+        "# node node-a: VTEP 02:6d:2b:2f:c3:2f, VNI 1, UDP port 8472, pods 10.244.1.0/24\n"
+        "kubectl annotate --overwrite node node-a \\\n"
+        "    flannel.alpha.coreos.com/backend-type='vxlan' \\\n"
+        "    flannel.alpha.coreos.com/backend-data='{\"VNI\":1,\"VtepMAC\":\"02:6d:2b:2f:c3:2f\"}'"
+        "\n");
+}
+
 TEST(Report, RepliesOfAnotherShapeAreShownAsEmpty) {
     for (const char* text : {"{}", "[]", "null", "3", R"({"steps": 1, "ports": 2, "drops": 3})"}) {
         const auto reply = json(text);
@@ -202,6 +216,7 @@ TEST(Report, RepliesOfAnotherShapeAreShownAsEmpty) {
         EXPECT_NE(explain_text(reply), "");
         EXPECT_NE(health_text(reply), "");
         EXPECT_NE(pod_add_text(reply), "");
+        EXPECT_NE(flannel_text(reply), "");
     }
 }
 

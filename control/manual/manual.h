@@ -1,0 +1,17 @@
+// The man pages of podlanectl and podlaned, made from the same tables as their command lines.
+//
+// A program of the build prints them, so that the installed pages cannot say anything else than
+// the programs do.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace podlane::control {
+
+/// podlanectl(1).
+[[nodiscard]] std::string podlanectl_manual(std::string_view version);
+/// podlaned(8).
+[[nodiscard]] std::string podlaned_manual(std::string_view version);
+
+}  // namespace podlane::control

@@ -1,0 +1,63 @@
+#include "control/node/flannel.h"
+
+#include <gtest/gtest.h>
+
+#include "control/compile/topology.h"
+#include "control/kube/parse.h"
+
+namespace podlane::control {
+namespace {
+
+using nlohmann::ordered_json;
+
+NodeConfig config() {
+    NodeConfig config;
+    config.node = "node-a";
+    UplinkConfig uplink;
+    uplink.addresses = {*parse_interface_address("192.168.50.1/24")};
+    config.uplinks = {uplink};
+    config.pods.cidrs = {*parse_prefix("10.244.1.0/24")};
+    return config;
+}
+
+// The names and forms are those of flannel's pkg/subnet/kube/annotations.go and of what its vxlan
+// backend writes (pkg/backend/vxlan, vxlanLeaseAttrs).
+TEST(Flannel, TheVtepIsSaidAsAnnotations) {
+    const auto facts = std::get<ordered_json>(flannel_facts(config()));
+    EXPECT_EQ(facts.dump(), R"({"node":"node-a","vtepMac":"02:6d:2b:2f:c3:2f","vni":1,"port":8472,)"
+                            R"("podCidrs":["10.244.1.0/24"],"annotations":{)"
+                            R"("flannel.alpha.coreos.com/backend-type":"vxlan",)"
+                            R"("flannel.alpha.coreos.com/backend-data":)"
+                            R"("{\"VNI\":1,\"VtepMAC\":\"02:6d:2b:2f:c3:2f\"}",)"
+                            R"("flannel.alpha.coreos.com/public-ip":"192.168.50.1",)"
+                            R"("flannel.alpha.coreos.com/kube-subnet-manager":"true"}})");
+}
+
+// What a podlane node reads of a Node object with them is this node's VTEP again.
+TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
+    NodeConfig both = config();
+    both.uplinks[0].addresses.push_back(*parse_interface_address("fd00:50::1/64"));
+    const auto facts = std::get<ordered_json>(flannel_facts(both));
+    const ordered_json object{
+        {"apiVersion", "v1"},
+        {"kind", "Node"},
+        {"metadata", {{"name", "node-a"}, {"annotations", facts.at("annotations")}}}};
+    const auto parsed = parse_objects(object.dump(), "node");
+    ASSERT_TRUE(parsed.ok());
+    const auto& node = *std::get<ObjectPtr<Node>>(parsed->objects.at(0));
+    ASSERT_TRUE(node.flannel);
+    EXPECT_EQ(node.flannel->vtep_mac, vtep_of(both).mac);
+    EXPECT_EQ(node.flannel->vtep_mac_v6, vtep_of(both).mac);
+    EXPECT_EQ(node.flannel->public_ip, parse_ip("192.168.50.1"));
+    EXPECT_EQ(node.flannel->public_ipv6, parse_ip("fd00:50::1"));
+    EXPECT_EQ(node.flannel->vni, 1U);
+}
+
+TEST(Flannel, WithoutATunnelThereIsNoVtep) {
+    NodeConfig direct = config();
+    direct.overlay.type = OverlayType::kDirect;
+    EXPECT_EQ(std::get<RpcFailure>(flannel_facts(direct)).code, rpc_code::kFailed);
+}
+
+}  // namespace
+}  // namespace podlane::control
