@@ -1,8 +1,11 @@
 #include "lib/dpdk/ethdev_port.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +34,15 @@ Error dpdk_error(const std::string& what, int rc) {
 /// Frames come through a socket on a kernel interface.
 bool is_on_socket(const Device& device) {
     return device.driver != "net_tap" && kernel_interface(device).has_value();
+}
+
+uint32_t interface_mtu(const std::string& ifname) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, ifname.c_str(), IFNAMSIZ - 1);
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool known = fd >= 0 && ::ioctl(fd, SIOCGIFMTU, &request) == 0;
+    if (fd >= 0) ::close(fd);
+    return known ? static_cast<uint32_t>(request.ifr_mtu) : 0;
 }
 
 /// Has engines of its own. Offloads of virtual devices are not used: net_tap computes them in
@@ -143,6 +155,17 @@ void EthdevPort::close() noexcept {
 
 Result<void> EthdevPort::set_mtu(uint16_t mtu) {
     mtu_ = mtu;
+    // These drivers refuse more than 1500, though their rings hold it: the operator sets it.
+    if (is_on_socket(device_)) {
+        const std::string ifname = *kernel_interface(device_);
+        const uint32_t now = interface_mtu(ifname);
+        if (now == mtu) return {};
+        if (now < mtu && mtu > RTE_ETHER_MTU) {
+            notes_.push_back(
+                fmt::format("{} has MTU {}: `ip link set {} mtu {}`", ifname, now, ifname, mtu));
+            return {};
+        }
+    }
     const int rc = rte_eth_dev_set_mtu(id_, mtu);
     if (rc == 0 || rc == -ENOTSUP) return {};
     if (has_engines(device_)) {

@@ -281,6 +281,7 @@ TEST_F(EthdevPortTest, AJumboFrameComesWholeThroughAPacketSocket) {
                              .mac = std::nullopt,
                              .pool = jumbo->get()});
     ASSERT_TRUE(port.ok()) << port.error().message;
+    for (const std::string& note : port->notes()) EXPECT_EQ(note.find("MTU"), note.npos) << note;
     drain(*port);
     send_on_wire(9014);
     ASSERT_TRUE(is_readable(port->wake_fd(0), 2000));
@@ -289,6 +290,21 @@ TEST_F(EthdevPortTest, AJumboFrameComesWholeThroughAPacketSocket) {
     EXPECT_EQ(received->pkt_len, 9014U);
     rte_pktmbuf_free(received);
     EXPECT_EQ(std::system("ip link set wire0 mtu 1500 && ip link set wire1 mtu 1500"), 0);
+}
+
+TEST_F(EthdevPortTest, AnInterfaceWithASmallerMtuIsNamedWithTheCommandForIt) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    const Device device = *parse_device("net_af_packet5,iface=wire1");
+    const auto jumbo = create_packet_pool(
+        {.name = "j", .mbufs = 256, .mbuf_bytes = whole_frame_buffer(device, 4000)});
+    ASSERT_TRUE(jumbo.ok()) << jumbo.error().message;
+    const auto port = open_ethdev({.name = "uplink0",
+                                   .device = device.text(),
+                                   .mtu = 4000,
+                                   .mac = std::nullopt,
+                                   .pool = jumbo->get()});
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->notes().at(0), "wire1 has MTU 1500: `ip link set wire1 mtu 4000`");
 }
 
 TEST_F(EthdevPortTest, ADeviceThatIsToGoIsAskedToGoWhileItsPortIsOpen) {
