@@ -41,7 +41,7 @@ cluster:
   podCidrs: [10.244.0.0/16, "fd00:10:244::/48"]
   serviceCidrs: [10.96.0.0/12, "fd00:10:96::/112"]
 """
-OBJECTS = """
+OBJECTS = """---
 {apiVersion: v1, kind: Node, metadata: {name: node-a},
  spec: {podCIDRs: [10.244.1.0/24, "fd00:10:244:1::/64"]},
  status: {addresses: [{type: InternalIP, address: 192.168.50.1}]}}
@@ -216,9 +216,11 @@ class Case:
                                               "mbufs: 8192}\n")
             expect(status == 0 and "ready" in output, output)
 
-    def function(self):
+    def make_pods(self):
         self.guest.out("podlanectl apply -f /run/n/objects.yaml")
         self.guest.out(PODS, 120)
+
+    def function(self):
         sh("ip neigh flush dev tap0")
         with self.check("the node answers ARP and neighbour discovery, and ping"):
             sh("ping -c 2 -W 5 192.168.50.1 && ping -c 2 -W 5 fd00:50::1")
@@ -286,6 +288,8 @@ def run_case(name, folder, report):
             started = True
         if not started:
             return
+        with case.check("objects are applied and pods added"):
+            case.make_pods()
         case.function()
         case.idle()
         if driver == "vfio-pci":
