@@ -69,7 +69,7 @@ OBJECTS = """---
 PEER = """
 ip link set lo up
 ip tuntap add tap0 mode tap
-ip link set tap0 address 02:00:00:00:50:02 mtu 9000 up
+ip link set tap0 address 02:00:00:00:50:02 mtu 1500 up
 ip addr add 192.168.50.2/24 dev tap0
 ip addr add 192.168.50.77/24 dev tap0
 ip addr add fd00:50::2/64 dev tap0 nodad
@@ -94,7 +94,10 @@ for pod in web:10 two:11; do
 done
 mkdir -p /run/www; head -c 1048576 /dev/urandom > /run/www/big
 ip netns exec web setsid python3 -m http.server -d /run/www 8080 > /run/http.log 2>&1 < /dev/null &
-sleep 2
+for i in $(seq 60); do
+    ip netns exec web curl -s -o /dev/null 127.0.0.1:8080 && break
+    sleep 0.5
+done
 """
 LONG_SLEEP_MS = 250  # of a worker that nothing wakes, see dataplane/worker.cc
 
@@ -203,7 +206,8 @@ class Case:
                 expect(asked, output)
                 jumbo += f"memory: {{mbufBytes: {asked[1]}, mbufs: 16384}}\n"
             self.start(jumbo)
-            sh("ping -c 2 -W 5 -M do -s 8972 192.168.50.1")
+            sh("ip link set tap0 mtu 9000; ping -c 2 -W 5 -M do -s 8972 192.168.50.1; x=$?; "
+               "ip link set tap0 mtu 1500; exit $x")
             self.stop()
         with self.check("an MTU beyond the device's is refused with the device's limit"):
             status, output = self.once(NODE.replace("gateway:", "mtu: 65535\n    gateway:") +
@@ -234,7 +238,8 @@ class Case:
         wanted = self.guest.out("md5sum < /run/www/big").split()[0]
         for address in ("192.168.50.1", "[fd00:50::1]"):
             with self.check(f"1 MiB by the NodePort at {address} arrives as it was"):
-                got = sh(f"curl -sS -m 60 http://{address}:30080/big | md5sum").split()[0]
+                got = sh(f"set -o pipefail; curl -sS -m 60 http://{address}:30080/big | "
+                         "md5sum").split()[0]
                 expect(got == wanted, f"{got}, not {wanted}")
         with self.check("a fragmented ping comes back"):
             sh("ping -c 2 -W 5 -s 4000 192.168.50.1")
