@@ -167,6 +167,7 @@ RpcResult NodeModel::health() {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
                                        flows.active, flows.capacity));
     }
+    for (const std::string& line : link_watch_.problems(now_ms_())) problems.push_back(line);
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
     if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
         problems.push_back(

@@ -17,7 +17,9 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/port_caps.h"
+#include "lib/border/port_state.h"
 #include "lib/dpdk/device.h"
+#include "lib/dpdk/kernel_link.h"
 #include "lib/dpdk/queue_wake.h"
 #include "lib/dpdk/removal_watch.h"
 
@@ -37,17 +39,6 @@ struct EthdevRequest {
     std::vector<int> bells{};
     /// The device is to go: close() it soon. On DPDK's interrupt thread, while the port is open.
     std::function<void()> on_removal{};
-};
-
-struct EthdevStats {
-    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
-    uint64_t rx_dropped = 0;  ///< lost by the device: no descriptor, no buffer, bad frame
-    uint64_t tx_dropped = 0;
-};
-
-struct LinkState {
-    bool up = false;
-    uint32_t mbit_per_second = 0;  ///< 0: unknown or without meaning
 };
 
 /// An open, started port. Closes and unplugs the device when it goes; no worker may use it then.
@@ -96,10 +87,10 @@ class EthdevPort {
     /// is returned, once: the worker forgets the descriptor then.
     [[nodiscard]] bool disarm_wake(uint16_t queue, bool found) noexcept;
 
-    [[nodiscard]] EthdevStats stats() const noexcept;
-    /// The driver's own counters, by its names; those that are 0 are left out.
-    [[nodiscard]] std::vector<std::pair<std::string, uint64_t>> extended_stats() const;
-    [[nodiscard]] LinkState link() const noexcept;
+    /// Of the device, or of the kernel interface that it sits on.
+    [[nodiscard]] Link link() const noexcept;
+    /// What the device lost since it was opened, and the kernel interface that it sits on.
+    [[nodiscard]] DeviceLosses losses() const noexcept;
 
     /// Stops, closes and unplugs now. Nothing happens the second time.
     void close() noexcept;
@@ -111,6 +102,7 @@ class EthdevPort {
     [[nodiscard]] Result<void> set_mtu(uint16_t mtu);
     [[nodiscard]] Result<void> set_mac(const std::optional<MacAddress>& wanted);
     void set_up_wake(std::vector<int> bells);
+    [[nodiscard]] DeviceLosses device_losses() const noexcept;
 
     uint16_t id_ = RTE_MAX_ETHPORTS;
     uint16_t mtu_ = 0;
@@ -121,6 +113,8 @@ class EthdevPort {
     std::vector<std::string> notes_;
     std::vector<QueueWake> wakes_;  ///< by queue
     std::unique_ptr<RemovalWatch> removal_;
+    std::optional<KernelLink> kernel_link_;
+    DeviceLosses losses_before_;  ///< as the device counted when it was opened
 };
 
 /// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,

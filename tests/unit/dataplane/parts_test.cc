@@ -196,6 +196,24 @@ TEST(Answer, PodsUplinksAndTheHostAreToldDifferentThings) {
     EXPECT_EQ(ask(Rig::kHost, W::kOutside), Names::kGatewayMac);
 }
 
+TEST(OpenPorts, ATapsLinkIsKnownByItsDescriptor) {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    TapPortSpec spec;
+    spec.queue_fds = {ends[0]};
+    const auto port = open_tap_port(std::move(spec), 1).value();
+    const std::array<const OpenPort*, 1> ports{port.get()};
+    const auto state = [&] { return links_of(ports).at(0).state; };
+    EXPECT_EQ(state(), LinkState::kUp);
+    const std::array<char, 1024> frame{};
+    while (write(ends[0], frame.data(), frame.size()) > 0) {
+    }
+    EXPECT_EQ(state(), LinkState::kDown) << "takes nothing";
+    close(ends[1]);
+    EXPECT_EQ(state(), LinkState::kGone);
+    EXPECT_EQ(losses_of(*port), DeviceLosses{});
+}
+
 TEST(Runtime, RefusesANumberOfWorkersThatCannotBe) {
     const auto started = start(RuntimeConfig{});
     ASSERT_FALSE(started.ok());
