@@ -122,6 +122,8 @@ class Runtime final : public Dataplane {
         return taken;
     }
 
+    void set_log_level(LogLevel level) override { set_eal_log_level(level); }
+
     std::vector<WorkerInfo> workers() const override {
         std::vector<WorkerInfo> out;
         for (unsigned i = 0; i < threads_.size(); ++i) {
@@ -364,6 +366,8 @@ Result<Started> start(const RuntimeConfig& config) {
                      std::to_string(kMaxWorkers) + ")"};
     }
     EalRequest request = eal_request(config);
+    request.log_level = config.log_level;
+    request.log = config.log;
     const Hugepages hugepages = read_hugepages();
     for (const UplinkRequest& uplink : config.uplinks) {
         const auto device = parse_device(uplink.device);

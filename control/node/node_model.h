@@ -90,6 +90,8 @@ class NodeModel {
     RpcResult health();
     /// What an attacher of pods has to know of this node.
     RpcResult node() const;
+    /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
+    RpcResult log_level(std::optional<std::string_view> level);
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 

@@ -1,15 +1,18 @@
 // What only reads: get, stats, drops, explain, health.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "control/kube/json.h"
+#include "control/node/log_level.h"
 #include "control/node/node_model.h"
 #include "control/show/counters_json.h"
 #include "control/show/dns_json.h"
 #include "control/show/listings.h"
+#include "lib/base/join.h"
 
 namespace podlane::control {
 
@@ -150,6 +153,19 @@ RpcResult NodeModel::node() const {
                 {"podCidrs", std::move(cidrs)},
                 {"gateways", std::move(gateways)},
                 {"mtu", config_.pods.mtu}};
+}
+
+RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
+    if (level) {
+        const auto parsed = parse_log_level(*level);
+        if (!parsed) {
+            return RpcFailure{rpc_code::kBadParams,
+                              fmt::format("level: {} is none of {}", *level, join(kLogLevelNames))};
+        }
+        spdlog::set_level(spdlog_level(*parsed));
+        dataplane_.set_log_level(*parsed);
+    }
+    return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
 }
 
 RpcResult NodeModel::health() {

@@ -15,6 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/border/events.h"
 #include "lib/border/flows.h"
+#include "lib/border/log_level.h"
 #include "lib/border/port_caps.h"
 #include "lib/border/port_state.h"
 #include "lib/model/ids.h"
@@ -91,6 +92,9 @@ class Dataplane {
     virtual size_t take_events(std::span<Event> out) = 0;
     /// Gives worker 0 something to do; false when its ring is full.
     virtual bool command(const Command& command) = 0;
+
+    /// How much of DPDK's own messages is logged from now on.
+    virtual void set_log_level(LogLevel level) = 0;
 
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;

@@ -47,6 +47,7 @@ class FakeDataplane final : public Dataplane {
     std::vector<PortId> removed;
     std::vector<FlowInfo> connections;   ///< one page has two
     std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
+    std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
     std::vector<FlowCursor> pages;  ///< the cursors that were asked with
@@ -121,6 +122,7 @@ class FakeDataplane final : public Dataplane {
         commands.push_back(command);
         return true;
     }
+    void set_log_level(LogLevel level) override { log_level = level; }
     std::vector<WorkerInfo> workers() const override { return workers_; }
     const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
     FlowTotals flow_totals() const override { return totals; }

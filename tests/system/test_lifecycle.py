@@ -151,6 +151,13 @@ def exit_codes(report, node):
             expect(done.returncode in allowed, f"{done.returncode}: {done.stderr}{done.stdout}")
             if wanted == 1:
                 expect(done.stderr.startswith("error: "), f"stderr {done.stderr!r}")
+    with report.check("the log's level is told, and changed while running"):
+        expect_equal(node.ctl("log-level").stdout, "info\n")
+        expect_equal(node.ctl("log-level", "debug").stdout, "debug\n")
+        done = node.ctl("log-level", "loud", check=False)
+        expect_equal(done.returncode, 1, "exit code")
+        expect("loud is none of error, warning, info, debug" in done.stderr, done.stderr)
+        expect_equal(node.ctl("log-level", "info").stdout, "info\n")
     with report.check("podlanectl without a daemon exits with 1 and names the socket"):
         done = run([program("podlanectl"), "--socket", "/run/lab/none.sock", "health"], check=False)
         expect_equal(done.returncode, 1)
