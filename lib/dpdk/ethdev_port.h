@@ -14,11 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/device.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/port_caps.h"
 #include "lib/border/port_state.h"
-#include "lib/dpdk/device.h"
 #include "lib/dpdk/kernel_link.h"
 #include "lib/dpdk/queue_wake.h"
 #include "lib/dpdk/removal_watch.h"
@@ -51,30 +51,12 @@ class EthdevPort {
     [[nodiscard]] uint16_t ethdev_id() const noexcept { return id_; }
     [[nodiscard]] const PortCaps& caps() const noexcept { return caps_; }
     [[nodiscard]] const MacAddress& mac() const noexcept { return mac_; }
-    [[nodiscard]] uint16_t mtu() const noexcept { return mtu_; }
-    [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
-    [[nodiscard]] const Device& device() const noexcept { return device_; }
     /// Lines for the log: what was asked and the device cannot do.
     [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
 
-    /// Takes up to `count` frames from `queue`; the caller owns them. One thread per queue.
-    [[nodiscard]] uint16_t receive(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_rx_burst(id_, queue, frames, count);
-    }
-    /// Sends up to `count` frames, in order; returns how many were taken, the caller keeps the
-    /// rest. One thread per queue.
-    [[nodiscard]] uint16_t send(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_tx_burst(id_, queue, frames, count);
-    }
-    /// Checks and finishes mbufs that ask for offloads, where the driver needs that before send()
-    /// (pseudo-header sums); returns how many from the start may be sent, rte_errno for the next.
-    [[nodiscard]] uint16_t prepare(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_tx_prepare(id_, queue, frames, count);
-    }
-
     /// A descriptor that becomes readable when a frame waits in `queue`, for the epoll of its
-    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive() once more,
-    /// then sleep only if that gave nothing; after waking and the next receive(): disarm_wake().
+    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive once more,
+    /// then sleep only if that gave nothing; after waking and the next look: disarm_wake().
     /// Spurious wake-ups happen.
     [[nodiscard]] int wake_fd(uint16_t queue) const noexcept;
     /// Whether the queue's worker can rely on being woken: false from when it was found out that
