@@ -60,7 +60,8 @@ unsigned send_burst(EthdevPort& port, rte_mempool* pool, const std::vector<std::
         std::memcpy(rte_pktmbuf_append(mbufs[i], static_cast<uint16_t>(frame.size())), frame.data(),
                     frame.size());
     }
-    const unsigned taken = port.send(0, mbufs.data(), static_cast<uint16_t>(count));
+    const unsigned taken =
+        rte_eth_tx_burst(port.ethdev_id(), 0, mbufs.data(), static_cast<uint16_t>(count));
     rte_pktmbuf_free_bulk(mbufs.data() + taken, count - taken);
     next = (next + taken) % frames.size();
     return taken;

@@ -111,6 +111,8 @@ class Runtime final : public Dataplane {
                                    const std::string& device, uint16_t mtu) override;
     void remove_port(PortId id) override;
     std::vector<PortInfo> ports() const override;
+    std::vector<PortState> port_states() const override;
+    DeviceLosses device_losses() const override;
 
     int event_fd() const override { return shared_->control_doorbell.fd; }
     size_t take_events(std::span<Event> out) override;
@@ -119,6 +121,8 @@ class Runtime final : public Dataplane {
         shared_->doorbells[0].ring();
         return taken;
     }
+
+    void set_log_level(LogLevel level) override { set_eal_log_level(level); }
 
     std::vector<WorkerInfo> workers() const override {
         std::vector<WorkerInfo> out;
@@ -172,6 +176,7 @@ class Runtime final : public Dataplane {
     std::unique_ptr<Shared> shared_;
     std::shared_ptr<const Snapshot> current_;
     std::map<PortId, std::unique_ptr<OpenPort>> ports_;
+    DeviceLosses closed_losses_;  ///< of ports that were removed
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<WorkerThread> threads_;
 };
@@ -280,6 +285,7 @@ void Runtime::remove_port(PortId id) {
     const auto found = ports_.find(id);
     if (found == ports_.end()) return;
     take_out_of_service(*found->second);
+    closed_losses_ += losses_of(*found->second);
     ports_.erase(found);
 }
 
@@ -287,9 +293,27 @@ std::vector<PortInfo> Runtime::ports() const {
     std::vector<PortInfo> out;
     for (const auto& [id, open] : ports_) {
         const Port& port = open->port;
-        out.push_back({id, port.name, port.kind, port.device, port.mac, port.mtu, port.caps});
+        out.push_back({id, port.name, port.kind, port.device, port.mac, port.mtu, port.caps,
+                       port.backend == PortBackend::kTap});
     }
     return out;
+}
+
+std::vector<PortState> Runtime::port_states() const {
+    std::vector<const OpenPort*> open;
+    for (const auto& [id, port] : ports_) open.push_back(port.get());
+    const std::vector<Link> links = links_of(open);
+    std::vector<PortState> out;
+    for (size_t i = 0; i < open.size(); ++i) {
+        out.push_back({open[i]->port.id, links[i], losses_of(*open[i])});
+    }
+    return out;
+}
+
+DeviceLosses Runtime::device_losses() const {
+    DeviceLosses sum = closed_losses_;
+    for (const auto& [id, port] : ports_) sum += losses_of(*port);
+    return sum;
 }
 
 size_t Runtime::take_events(std::span<Event> out) {
@@ -342,6 +366,8 @@ Result<Started> start(const RuntimeConfig& config) {
                      std::to_string(kMaxWorkers) + ")"};
     }
     EalRequest request = eal_request(config);
+    request.log_level = config.log_level;
+    request.log = config.log;
     const Hugepages hugepages = read_hugepages();
     for (const UplinkRequest& uplink : config.uplinks) {
         const auto device = parse_device(uplink.device);

@@ -13,6 +13,7 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
+#include "lib/border/log_level.h"
 
 namespace podlane::dataplane {
 
@@ -41,7 +42,8 @@ struct RuntimeConfig {
     uint32_t flow_capacity = 1u << 20;  ///< connections
     std::vector<UplinkRequest> uplinks;
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
-    std::string log_level = "info";
+    LogLevel log_level = LogLevel::kInfo;
+    LogReceiver log;  ///< takes DPDK's lines, on any thread; none: standard output
 };
 
 /// What a running dataplane is, with what would make it faster, a line each.

@@ -45,8 +45,8 @@ struct alignas(kCacheLine) Doorbell {
 /// A worker's state. Threads: its own worker, but for the members that say otherwise.
 struct alignas(kCacheLine) WorkerCtx {
     unsigned id = 0;
-    uint32_t now_s = 0;   ///< seconds since start, at the beginning of this turn
-    uint64_t now_ms = 0;  ///< milliseconds since start, likewise
+    uint32_t now_s = 0;   ///< seconds of the boot clock, at the beginning of this turn
+    uint64_t now_ms = 0;  ///< its milliseconds, likewise
     uint64_t tsc = 0;     ///< of the last look at the clock
     Clock clock{};
     const Snapshot* snapshot = nullptr;  ///< of this turn

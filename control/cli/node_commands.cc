@@ -27,6 +27,9 @@ std::string health_defaults(Invocation& call) {
 std::string show_health(const Invocation&, const Json& reply, const Screen& screen) {
     return health_text(reply, screen);
 }
+std::string show_log_level(const Invocation&, const Json& reply, const Screen&) {
+    return printable(reply.value("level", "?")) + '\n';
+}
 int health_code(const Json& reply) {
     return reply.value("status", "") == "ok" ? exit_code::kDone : exit_code::kDegraded;
 }
@@ -93,6 +96,16 @@ constexpr std::array kCommands{
                            "  podlanectl flannel -o json | jq .annotations",
                .method = "flannel",
                .render = show_flannel},
+    CliCommand{.name = "log-level",
+               .synopsis = "[LEVEL]",
+               .summary = "how much podlaned logs, DPDK's messages included",
+               .details = "LEVEL changes it first: error, warning, info or debug.",
+               .examples = "  podlanectl log-level debug",
+               .most_words = 1,
+               .word_kind = WordKind::kText,
+               .method = "log.level",
+               .word_param = "level",
+               .render = show_log_level},
     CliCommand{.name = "version",
                .synopsis = "",
                .summary = "versions of podlanectl, podlaned and DPDK",

@@ -105,7 +105,7 @@ Adjacency tunnel_adjacency(const TunnelSpec& spec) noexcept {
 bool same_adjacency(const Adjacency& a, const Adjacency& b) noexcept {
     const auto fields = [](const Adjacency& x) {
         return std::tie(x.kind, x.outer_bytes, x.outer_l3_bytes, x.port, x.mtu, x.dst, x.src,
-                        x.outer_partial_sum, x.neighbour, x.outer);
+                        x.outer_partial_sum, x.outer);
     };
     return fields(a) == fields(b);
 }

@@ -4,14 +4,11 @@
 #include <span>
 #include <tuple>
 
+#include "lib/base/stable_hash.h"
+
 namespace podlane::control {
 
 namespace {
-
-uint64_t fnv1a(std::span<const uint8_t> bytes, uint64_t hash = 0xcbf29ce484222325u) noexcept {
-    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
-    return hash;
-}
 
 template <class T>
 std::span<const uint8_t> bytes_of(const T& value) noexcept {

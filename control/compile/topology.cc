@@ -6,6 +6,7 @@
 
 #include "control/compile/adjacency_content.h"
 #include "control/compile/topology_builder.h"
+#include "lib/base/stable_hash.h"
 
 namespace podlane::control {
 
@@ -16,8 +17,7 @@ constexpr size_t kMostRetired = 1024;
 
 /// A locally administered unicast address: 02 and 40 bits of FNV-1a over the bytes.
 MacAddress derive_mac(std::span<const uint8_t> bytes) noexcept {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+    const uint64_t hash = fnv1a(bytes);
     MacAddress mac{{0x02}};
     for (size_t i = 1; i < mac.bytes.size(); ++i) {
         mac.bytes[i] = static_cast<uint8_t>(hash >> (64 - 8 * i));

@@ -27,41 +27,7 @@ bool has(const std::vector<T>& list, const T& value) {
     return std::ranges::find(list, value) != list.end();
 }
 
-bool is_hex(std::string_view text, size_t digits) {
-    return text.size() == digits && std::ranges::all_of(text, [](char c) {
-               return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-           });
-}
-
-/// "0000:3b:00.0"; the domain may be missing.
-std::optional<std::string> pci_address(std::string_view text) {
-    std::string full = (text.size() == 7 ? "0000:" : "") + std::string(text);
-    const bool is_one = full.size() == 12 && is_hex(full.substr(0, 4), 4) && full[4] == ':' &&
-                        is_hex(full.substr(5, 2), 2) && full[7] == ':' &&
-                        is_hex(full.substr(8, 2), 2) && full[10] == '.' && full[11] >= '0' &&
-                        full[11] <= '7';
-    if (!is_one) return std::nullopt;
-    std::ranges::transform(full, full.begin(), [](char c) {
-        return c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
-    });
-    return full;
-}
-
 }  // namespace
-
-std::optional<DeviceConfig> parse_device(std::string_view text) {
-    if (auto address = pci_address(text)) return DeviceConfig{DeviceKind::kPci, *address, {}};
-    const size_t comma = text.find(',');
-    const std::string_view name = text.substr(0, comma);
-    const bool is_vdev =
-        (name.starts_with("net_") && name.size() > 4) || name.starts_with("virtio_user");
-    const bool is_plain = std::ranges::all_of(
-        name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
-    if (!is_vdev || !is_plain) return std::nullopt;
-    const bool has_arguments = comma != std::string_view::npos;
-    return DeviceConfig{DeviceKind::kVdev, std::string(name),
-                        std::string(has_arguments ? text.substr(comma + 1) : "")};
-}
 
 std::optional<PortRange> parse_port_range(std::string_view text) {
     const size_t dash = text.find('-');
@@ -97,21 +63,20 @@ std::optional<MacAddress> ConfigReader::read_mac(Fields& fields, std::string_vie
     return as_mac(*value, problems_);
 }
 
-std::optional<DeviceConfig> ConfigReader::read_device(const Value& value) {
+std::optional<Device> ConfigReader::read_device(const Value& value) {
     const auto text = as_string(value, problems_);
     if (!text) return std::nullopt;
     auto device = parse_device(*text);
     if (!device) {
-        problems_.add(value,
-                      fmt::format("{} is not a device: a PCI address such as 0000:3b:00.0, or "
-                                  "DPDK vdev arguments such as net_af_packet0,iface=eth1",
-                                  shown(value)));
-    } else if (has(device_names_, device->name)) {
+        problems_.add(value, device.error().message);
+        return std::nullopt;
+    }
+    if (has(device_names_, device->name)) {
         problems_.add(value, fmt::format("the device {} is given twice", device->name));
     } else {
         device_names_.push_back(device->name);
     }
-    return device;
+    return std::move(device).value();
 }
 
 std::string ConfigReader::read_port_name(const Value& value) {

@@ -51,7 +51,7 @@ class ConfigReader {
 
     std::vector<IpPrefix> read_prefixes(const Value* list, std::string_view owner);
     std::optional<MacAddress> read_mac(Fields& fields, std::string_view key);
-    std::optional<DeviceConfig> read_device(const Value& value);
+    std::optional<Device> read_device(const Value& value);
     std::string read_port_name(const Value& value);
     /// Reports an overlap with a prefix claimed by somebody else, else claims it.
     void claim(const Value& value, const IpPrefix& prefix, const std::string& owner);
@@ -67,8 +67,6 @@ class ConfigReader {
     std::vector<std::string> device_names_;
 };
 
-/// What `text` names as a device: a PCI address (its domain may be missing) or vdev arguments.
-[[nodiscard]] std::optional<DeviceConfig> parse_device(std::string_view text);
 /// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353".
 [[nodiscard]] std::optional<UpstreamDns> parse_upstream_dns(std::string_view text);
 /// Inclusive: "30000-32767".

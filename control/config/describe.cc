@@ -36,7 +36,7 @@ std::string joined(const std::vector<T>& values) {
     return out;
 }
 
-std::string device_text(const DeviceConfig& device) {
+std::string device_text(const Device& device) {
     return (device.kind == DeviceKind::kPci ? "PCI " : "") + device.text();
 }
 

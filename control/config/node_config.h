@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/config/address_range.h"
+#include "lib/base/device.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
@@ -47,28 +48,10 @@ struct NeighborConfig {
     MacAddress mac{};
 };
 
-/// What `device` names.
-enum class DeviceKind : uint8_t {
-    kPci,   ///< "0000:3b:00.0", a PCI address with its domain
-    kVdev,  ///< "net_af_packet0,iface=eth1", DPDK virtual device arguments
-};
-
-/// A DPDK device as the configuration names it.
-struct DeviceConfig {
-    DeviceKind kind = DeviceKind::kVdev;
-    std::string name;       ///< PCI address with domain, or the vdev's name ("net_af_packet0")
-    std::string arguments;  ///< what stands behind the first comma, "" if nothing
-
-    /// As the EAL takes it: NAME or NAME,ARGUMENTS.
-    [[nodiscard]] std::string text() const {
-        return arguments.empty() ? name : name + "," + arguments;
-    }
-};
-
 /// One entry of `uplinks`: a port that leads to other nodes and outside.
 struct UplinkConfig {
     std::string name;  ///< unique among uplinks and pod ports
-    DeviceConfig device;
+    Device device;
     std::vector<InterfaceAddress> addresses;  ///< may be empty; no two alike on the node
     std::vector<IpAddress> gateways;          ///< at most one a family; each in a subnet above
     uint16_t mtu = 1500;                      ///< bytes of the IP packet, 68-65535
@@ -85,7 +68,7 @@ struct HostConfig {
 struct PodPortConfig {
     std::string name_space;  ///< of the pod
     std::string name;        ///< of the pod
-    DeviceConfig device;
+    Device device;
     std::vector<IpAddress> addresses;  ///< each inside pods.cidrs and not the gateway
     MacAddress mac{};                  ///< unicast, unique on the node
 

@@ -24,6 +24,7 @@
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/netdev/kernel_guard.h"
+#include "control/node/log_level.h"
 #include "control/node/object_files.h"
 #include "control/node/tap_maker.h"
 #include "control/node/uplink_device.h"
@@ -41,13 +42,13 @@ int fail(const std::string& message) {
     return 1;
 }
 
-void set_up_log(const std::string& level) {
+void set_up_log(LogLevel level) {
     // A log or a client that went away is an error of a call, no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
     auto log = std::make_shared<spdlog::logger>("podlaned",
                                                 std::make_shared<control::LogSink>(STDERR_FILENO));
     log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-    log->set_level(spdlog::level::from_str(level));
+    log->set_level(control::spdlog_level(level));
     log->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(log));
 }
@@ -89,6 +90,9 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     }
     runtime.eal_arguments = options.eal_arguments;
     runtime.log_level = options.log_level;
+    runtime.log = [](LogLevel level, std::string_view line) {
+        spdlog::log(control::spdlog_level(level), "DPDK: {}", line);
+    };
     return runtime;
 }
 

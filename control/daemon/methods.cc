@@ -89,6 +89,12 @@ RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
     return node.resolve(name, type);
 }
 
+RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
+    const auto level = request.params.text_if_any("level");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return node.log_level(level);
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -116,6 +122,7 @@ void register_methods(RpcMethods& methods, NodeModel& node, const std::string& d
     add("explain", call_explain);
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
+    add("log.level", call_log_level);
     add_plain_method(methods, "stats", [&node] { return node.stats(); });
     add_plain_method(methods, "drops", [&node] { return node.drops(); });
     add_plain_method(methods, "health", [&node] { return node.health(); });

@@ -16,8 +16,8 @@ namespace {
 constexpr auto kOptions = std::to_array<OptionRow>({
     {"config", 0, OptionType::kText, "FILE", "the node's configuration", "", "", true},
     {"check", 0, OptionType::kFlag, "", "check FILE, print what would be done, touch no device"},
-    {"log-level", 0, OptionType::kWord, "LEVEL", "error, warning, info (default) or debug",
-     "error warning info debug"},
+    {"log-level", 0, OptionType::kWord, "LEVEL",
+     "error, warning, info (default) or debug; of podlaned and DPDK", "error warning info debug"},
     {"version", 0, OptionType::kFlag, "", "print the version"},
     {"help", 'h', OptionType::kFlag, "", "print this"},
 });
@@ -46,7 +46,10 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     options.check = values->has("check");
     options.version = values->has("version");
     options.help = values->has("help");
-    if (values->has("log-level")) options.log_level = values->text("log-level");
+    if (values->has("log-level")) {
+        // One of the row's words.
+        options.log_level = parse_log_level(values->text("log-level")).value_or(LogLevel::kInfo);
+    }
     if (options.help || options.version) return options;
     if (const OptionRow* missing = missing_option(kOptions, *values)) {
         return Error{fmt::format("{} is missing", option_usage(*missing))};

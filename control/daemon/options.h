@@ -7,13 +7,14 @@
 
 #include "control/options/table.h"
 #include "lib/base/result.h"
+#include "lib/border/log_level.h"
 
 namespace podlane::control {
 
 struct DaemonOptions {
-    std::string config;              ///< path of the node's configuration
-    std::string log_level = "info";  ///< error, warning, info or debug
-    bool check = false;              ///< print what would be done, touch nothing
+    std::string config;  ///< path of the node's configuration
+    LogLevel log_level = LogLevel::kInfo;
+    bool check = false;  ///< print what would be done, touch nothing
     bool version = false;
     bool help = false;
     std::vector<std::string> eal_arguments;  ///< what stood behind `--`

@@ -144,11 +144,4 @@ std::string_view protocol_name(Protocol protocol) noexcept {
     return it == kProtocols.end() ? "?" : it->first;
 }
 
-std::optional<Protocol> protocol_from_name(std::string_view name) noexcept {
-    const auto it =
-        std::ranges::find(kProtocols, name, &std::pair<std::string_view, Protocol>::first);
-    if (it == kProtocols.end()) return std::nullopt;
-    return it->second;
-}
-
 }  // namespace podlane::control

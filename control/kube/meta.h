@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/proto/ip_protocol.h"
+
 namespace podlane::control {
 
 /// The kinds that concern the dataplane; all others are skipped with a notice.
@@ -126,11 +128,14 @@ struct Meta {
 };
 
 /// An L4 protocol with its IP protocol number as its value.
-enum class Protocol : uint8_t { kTcp = 6, kUdp = 17, kSctp = 132 };
+enum class Protocol : uint8_t {
+    kTcp = kProtocolTcp,
+    kUdp = kProtocolUdp,
+    kSctp = kProtocolSctp,
+};
 
 /// "TCP", "UDP", "SCTP".
 [[nodiscard]] std::string_view protocol_name(Protocol protocol) noexcept;
-[[nodiscard]] std::optional<Protocol> protocol_from_name(std::string_view name) noexcept;
 
 /// A port by number, or by the name of a container's port (Kubernetes' IntOrString).
 struct PortRef {

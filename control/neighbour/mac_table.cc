@@ -12,10 +12,6 @@ void MacTable::add_static(const MacAddress& mac, PortId port) {
     }
 }
 
-void MacTable::remove_static(const MacAddress& mac) {
-    static_.erase(mac);
-}
-
 bool MacTable::learn(const MacAddress& mac, PortId port, uint64_t now_ms) {
     if (mac.is_zero() || mac.is_multicast() || static_.contains(mac)) return false;
     const auto at = learned_.find(mac);

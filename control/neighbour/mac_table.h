@@ -30,7 +30,6 @@ class MacTable {
 
     /// Takes the address out of learning, and forgets where it was learned.
     void add_static(const MacAddress& mac, PortId port);
-    void remove_static(const MacAddress& mac);
 
     /// True when the FDB changed: a new address, or one that moved.
     [[nodiscard]] bool learn(const MacAddress& mac, PortId port, uint64_t now_ms);

@@ -106,6 +106,16 @@ void NodeModel::wake_missed(PortId port) {
     }
 }
 
+void NodeModel::look_at_links(uint64_t now_ms) {
+    for (const LinkWatch::News& news : link_watch_.look(dataplane_, now_ms)) {
+        if (news.gone) {
+            port_lost(news.port);
+        } else {
+            spdlog::log(news.good ? spdlog::level::info : spdlog::level::warn, news.text);
+        }
+    }
+}
+
 void NodeModel::tick() {
     const uint64_t now = now_ms_();
     if (announcements_ < kAnnouncements &&
@@ -115,6 +125,7 @@ void NodeModel::tick() {
     repeat_announcements(now);
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
+    look_at_links(now);
     for (const std::string& line : snat_watch_.look(dataplane_, now)) spdlog::warn("{}", line);
 }
 

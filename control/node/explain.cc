@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "control/node/explain_question.h"
+#include "lib/decide/answer.h"
+#include "lib/decide/bridge.h"
 #include "lib/decide/decide.h"
-#include "lib/decide/policy.h"
 
 namespace podlane::control {
 
@@ -51,30 +52,39 @@ bool is_same_subnet(const Snapshot& snapshot, const ExplainQuestion& question) {
     });
 }
 
-/// Frames between pods of one subnet are switched: no service and no route has a say.
+/// Frames between pods of one subnet are switched: no service and no route has a say. False: the
+/// pod is told the router's MAC address for that destination.
 template <Family F>
-void explain_bridge(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
-                    Answer& answer) {
-    const Route<F>* route = live.snapshot.family<F>().routes->find(question.dst.as<F>());
-    const PortId port = route != nullptr && route->adjacency != kNoAdjacency
-                            ? live.snapshot.adjacencies[index_of(route->adjacency)].port
-                            : kNoPort;
+bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
+                    const PathQuery<F>& query, Answer& answer) {
+    const Snapshot& snapshot = live.snapshot;
+    const auto mac = answer_for<F>(snapshot, question.port, question.dst.as<F>());
     const std::string why = fmt::format(
         "{} is in the pod's own subnet: addressed by MAC, not "
         "routed, and no Service is asked",
         to_string(question.dst));
-    if (port == kNoPort || live.snapshot.port(port).kind != PortKind::kPod) {
+    if (!mac) {
         answer.reason = question.dst.is_v4() ? Drop::kArpHandled : Drop::kNdHandled;
         answer.trace.step("bridge", "nobody answers for the address",
                           why + "; no pod has this address");
-        return;
+        return true;
     }
-    answer.trace.step("bridge", fmt::format("port {}", names.name(port)), why);
-    const PolicyQuery<F> asked{key_of<F>(question), question.port, port};
-    answer.reason = judge_policies(live.snapshot, asked, answer.trace);
-    if (answer.reason != Drop::kNone) return;
+    const PortView& port = snapshot.port(question.port);
+    if (*mac == port.mac) return false;
+    const uint64_t peer = port.peer_mac.as_u64();
+    const BridgeDecision bridged =
+        decide_bridge(*snapshot.fdb, peer, {peer, mac->as_u64(), question.port}, answer.trace);
+    answer.reason = bridged.reason;
+    if (bridged.verdict != BridgeVerdict::kSend) return true;
+    answer.trace.step("bridge", fmt::format("port {}", names.name(bridged.port)),
+                      fmt::format("{}; {} is there", why, to_string(*mac)));
+    if (is_isolated(snapshot, question.port, bridged.port)) {
+        answer.reason = decide_bridged(snapshot, query, bridged.port, answer.trace).reason;
+        if (answer.reason != Drop::kNone) return true;
+    }
     answer.verdict = "forward";
-    answer.out_port = port;
+    answer.out_port = bridged.port;
+    return true;
 }
 
 /// What sending to the adjacency does.
@@ -148,7 +158,13 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
             return;
         case PathVerdict::kReject:
         case PathVerdict::kNoRoute:
+        case PathVerdict::kExpired:
             answer.verdict = "reject";
+            return;
+        case PathVerdict::kDns:
+            answer.reason = Drop::kNone;
+            answer.out_port = decision.port;
+            answer.verdict = decision.adjacency != kNoAdjacency ? "forward" : "reply";
             return;
     }
 }
@@ -216,12 +232,13 @@ void explain_existing(const LiveView& live, const ExplainQuestion& question, boo
 template <Family F>
 void explain_path(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
                   Answer& answer) {
-    if (question.from == PortKind::kPod && is_same_subnet<F>(live.snapshot, question)) {
-        return explain_bridge<F>(live, names, question, answer);
-    }
     PathQuery<F> query{key_of<F>(question), question.from, question.overlay, 0};
     query.hash = service_hash(query.key);
     if (question.from == PortKind::kPod) query.in_port = question.port;
+    if (question.from == PortKind::kPod && is_same_subnet<F>(live.snapshot, question) &&
+        explain_bridge<F>(live, names, question, query, answer)) {
+        return;
+    }
     if (const Frontend<F>* frontend = find_frontend(live.snapshot, query.key)) {
         answer.service = frontend->service_name;
         const auto had = live.dataplane.affinity(question.src, frontend->service);
@@ -239,7 +256,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
         // The port is chosen when the connection is made.
         answer.translated_from = to_string(IpAddress(decision.to.src));
     }
-    explain_reply(live, names, question, decision, answer);
+    if (decision.makes_flow) explain_reply(live, names, question, decision, answer);
 }
 
 Json to_json(const Answer& answer, const PortNames& names) {

@@ -12,7 +12,6 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
 constexpr uint16_t kAnyClientPort = 40000;
 constexpr uint16_t kAnyEchoId = 1;
 
@@ -27,9 +26,9 @@ std::optional<IpAddress> of_family(const std::vector<IpAddress>& addresses, bool
 }
 
 Result<uint8_t> parse_protocol(std::string_view word, bool is_v4) {
-    if (word.empty() || word == "tcp") return kTcp;
-    if (word == "udp") return kUdp;
-    if (word == "sctp") return kSctp;
+    if (word.empty() || word == "tcp") return kProtocolTcp;
+    if (word == "udp") return kProtocolUdp;
+    if (word == "sctp") return kProtocolSctp;
     if (word == "icmp") return is_v4 ? V4::kIcmpProtocol : V6::kIcmpProtocol;
     return Error{fmt::format("protocol: {} is none of tcp, udp, sctp, icmp", word)};
 }

@@ -9,13 +9,14 @@
 #include "control/node/explain.h"
 #include "control/show/live_view.h"
 #include "lib/base/result.h"
+#include "lib/proto/ip_protocol.h"
 
 namespace podlane::control {
 
 struct ExplainQuestion {
     IpAddress src, dst;
     uint16_t src_port = 0, dst_port = 0;  ///< host order; ICMP: identifier and 0
-    uint8_t protocol = 6;                 ///< IANA number
+    uint8_t protocol = kProtocolTcp;
     PortKind from = PortKind::kPod;
     PortId port = kNoPort;  ///< where it comes in
     bool overlay = false;   ///< out of our tunnel

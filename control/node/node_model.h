@@ -23,6 +23,7 @@
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/explain.h"
+#include "control/node/link_watch.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
@@ -89,6 +90,8 @@ class NodeModel {
     RpcResult health();
     /// What an attacher of pods has to know of this node.
     RpcResult node() const;
+    /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
+    RpcResult log_level(std::optional<std::string_view> level);
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 
@@ -162,6 +165,7 @@ class NodeModel {
     void handle(const Event& event);
     void port_lost(PortId port);
     void wake_missed(PortId port);
+    void look_at_links(uint64_t now_ms);
     void carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
     void announce_addresses();
@@ -202,6 +206,7 @@ class NodeModel {
     std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
     std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
     std::set<IpAddress> routed_;                    ///< have a route of the kernel
+    LinkWatch link_watch_;
     SnatWatch snat_watch_;
     bool pending_ = false;
     unsigned announcements_ = 0;  ///< that went out; each is of all addresses

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "lib/base/stable_hash.h"
+
 namespace podlane::control {
 
 namespace {
@@ -43,13 +45,9 @@ bool is_interface_name(std::string_view text) noexcept {
 }
 
 MacAddress derive_pod_mac(std::string_view node, std::string_view pod, unsigned attempt) noexcept {
-    // FNV-1a, 64 bits; the parts are kept apart by a byte that occurs in no name.
-    uint64_t hash = 0xcbf29ce484222325u;
-    const auto mix = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3u; };
-    for (const char c : node) mix(static_cast<unsigned char>(c));
-    mix('/');
-    for (const char c : pod) mix(static_cast<unsigned char>(c));
-    for (; attempt > 0; --attempt) mix('/');
+    // The parts are kept apart by a byte that occurs in no name.
+    uint64_t hash = fnv1a(pod, fnv1a("/", fnv1a(node)));
+    for (; attempt > 0; --attempt) hash = fnv1a("/", hash);
     hash ^= hash >> 32;
     MacAddress mac{};
     for (uint8_t& byte : mac.bytes) {

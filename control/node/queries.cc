@@ -1,15 +1,18 @@
 // What only reads: get, stats, drops, explain, health.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "control/kube/json.h"
+#include "control/node/log_level.h"
 #include "control/node/node_model.h"
 #include "control/show/counters_json.h"
 #include "control/show/dns_json.h"
 #include "control/show/listings.h"
+#include "lib/base/join.h"
 
 namespace podlane::control {
 
@@ -152,6 +155,19 @@ RpcResult NodeModel::node() const {
                 {"mtu", config_.pods.mtu}};
 }
 
+RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
+    if (level) {
+        const auto parsed = parse_log_level(*level);
+        if (!parsed) {
+            return RpcFailure{rpc_code::kBadParams,
+                              fmt::format("level: {} is none of {}", *level, join(kLogLevelNames))};
+        }
+        spdlog::set_level(spdlog_level(*parsed));
+        dataplane_.set_log_level(*parsed);
+    }
+    return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
+}
+
 RpcResult NodeModel::health() {
     Json problems = Json::array();
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
@@ -167,6 +183,7 @@ RpcResult NodeModel::health() {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
                                        flows.active, flows.capacity));
     }
+    for (const std::string& line : link_watch_.problems(now_ms_())) problems.push_back(line);
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
     if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
         problems.push_back(

@@ -1,37 +1,14 @@
 #include "control/node/uplink_device.h"
 
-#include <string_view>
-
 namespace podlane::control {
 
-namespace {
-
-/// The value of `key=` among "a=1,b=2"; "" without.
-std::string_view argument_of(std::string_view arguments, std::string_view key) {
-    while (!arguments.empty()) {
-        const size_t comma = arguments.find(',');
-        const std::string_view argument = arguments.substr(0, comma);
-        if (argument.starts_with(key)) return argument.substr(key.size());
-        arguments =
-            comma == std::string_view::npos ? std::string_view{} : arguments.substr(comma + 1);
-    }
-    return {};
-}
-
-}  // namespace
-
-std::optional<SharedInterface> shared_kernel_interface(const DeviceConfig& device) {
-    if (device.kind != DeviceKind::kVdev) return std::nullopt;
-    const std::string_view name = device.name;
-    KernelInterfaceUse use = KernelInterfaceUse::kPacketSocket;
-    if (name.starts_with("net_af_xdp")) {
-        use = KernelInterfaceUse::kXdpSocket;
-    } else if (!name.starts_with("net_af_packet") && !name.starts_with("net_pcap")) {
-        return std::nullopt;
-    }
-    const std::string_view ifname = argument_of(device.arguments, "iface=");
-    if (ifname.empty()) return std::nullopt;
-    return SharedInterface{std::string(ifname), use};
+std::optional<SharedInterface> shared_kernel_interface(const Device& device) {
+    const auto ifname = kernel_interface(device);
+    // What net_tap takes from an interface, it takes before the kernel sees it.
+    if (!ifname || ifname->empty() || device.driver == "net_tap") return std::nullopt;
+    return SharedInterface{*ifname, device.driver == "net_af_xdp"
+                                        ? KernelInterfaceUse::kXdpSocket
+                                        : KernelInterfaceUse::kPacketSocket};
 }
 
 }  // namespace podlane::control

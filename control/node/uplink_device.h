@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "control/config/node_config.h"
 #include "control/netdev/kernel_guard.h"
+#include "lib/base/device.h"
 
 namespace podlane::control {
 
@@ -18,6 +18,6 @@ struct SharedInterface {
 
 /// The kernel's interface behind a device, which the kernel has to be kept from answering on:
 /// `iface=` of net_af_packet, net_af_xdp and net_pcap. Nothing for other devices.
-[[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const DeviceConfig& device);
+[[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const Device& device);
 
 }  // namespace podlane::control

@@ -34,9 +34,6 @@ class OptionValues {
     }
     void remove(std::string_view name) { values_.erase(std::string(name)); }
     void add_word(std::string word) { words_.push_back(std::move(word)); }
-    void take_words_from(size_t first) {
-        words_.erase(words_.begin(), words_.begin() + static_cast<std::ptrdiff_t>(first));
-    }
 
   private:
     std::map<std::string, std::vector<std::string>, std::less<>> values_;

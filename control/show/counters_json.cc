@@ -18,11 +18,15 @@ std::array<uint64_t, kDropCount> drop_sums(const Dataplane& dataplane) {
         const WorkerCounters& counters = dataplane.counters(worker.id);
         for (size_t i = 0; i < kDropCount; ++i) sums[i] += counters.drops[i].get();
     }
+    dataplane.device_losses().for_each(
+        [&sums](Drop reason, uint64_t frames) { sums[static_cast<size_t>(reason)] += frames; });
     return sums;
 }
 
 Json ports_json(const LiveView& live) {
     Json ports = Json::array();
+    std::map<PortId, DeviceLosses> lost;
+    for (const PortState& state : live.dataplane.port_states()) lost[state.id] = state.losses;
     for (const PortInfo& port : live.dataplane.ports()) {
         PortTotals sum = port_totals(live.dataplane, port.id);
         if (const auto at = live.baselines.find(port.id); at != live.baselines.end()) {
@@ -34,6 +38,9 @@ Json ports_json(const LiveView& live) {
             sum.rx_dropped -= before.rx_dropped;
             sum.tx_dropped -= before.tx_dropped;
         }
+        const DeviceLosses& device = lost[port.id];
+        sum.rx_dropped += device.rx_missed + device.rx_errors + device.rx_no_buffer;
+        sum.tx_dropped += device.tx_errors;
         ports.push_back({{"name", port.name},
                          {"kind", to_string(port.kind)},
                          {"device", port.device},
@@ -42,7 +49,12 @@ Json ports_json(const LiveView& live) {
                          {"txPackets", sum.tx_packets},
                          {"txBytes", sum.tx_bytes},
                          {"rxDropped", sum.rx_dropped},
-                         {"txDropped", sum.tx_dropped}});
+                         {"txDropped", sum.tx_dropped},
+                         {"deviceLosses",
+                          {{"rxMissed", device.rx_missed},
+                           {"rxErrors", device.rx_errors},
+                           {"rxNoBuffer", device.rx_no_buffer},
+                           {"txErrors", device.tx_errors}}}});
     }
     return ports;
 }

@@ -49,18 +49,22 @@ Json port_addresses(const LiveView& live, const PortInfo& port) {
 
 Json list_ports(const LiveView& live) {
     Json items = Json::array();
+    std::map<PortId, Link> links;
+    for (const PortState& state : live.dataplane.port_states()) links[state.id] = state.link;
     for (const PortInfo& port : live.dataplane.ports()) {
+        const Link& link = links[port.id];
         const auto at = live.pods.find(port.name);
         const AttachedPod* pod = at != live.pods.end() ? &at->second : nullptr;
         Json item = {{"name", port.name},
                      {"id", index_of(port.id)},
                      {"kind", pod != nullptr && pod->is_static ? "static" : to_string(port.kind)},
                      {"device", port.device},
-                     {"state", "up"},
+                     {"state", to_string(link.state)},
                      {"mac", to_string(pod != nullptr ? pod->mac : port.mac)},
                      {"mtu", port.mtu},
                      {"addresses", port_addresses(live, port)},
                      {"queues", port.caps.rx_queues}};
+        if (link.mbit_per_second != 0) item["mbitPerSecond"] = link.mbit_per_second;
         if (pod != nullptr) item["pod"] = pod->pod;
         if (pod != nullptr && !pod->is_static) {
             item["netns"] = pod->netns;

@@ -7,19 +7,21 @@
 #include <sstream>
 #include <string>
 
+#include "lib/proto/ip_protocol.h"
+
 namespace podlane::control {
 
 std::string protocol_text(uint8_t protocol) {
     switch (protocol) {
-        case 1:
+        case kProtocolIcmp:
             return "ICMP";
-        case 6:
+        case kProtocolTcp:
             return "TCP";
-        case 17:
+        case kProtocolUdp:
             return "UDP";
-        case 58:
+        case kProtocolIcmpv6:
             return "ICMPv6";
-        case 132:
+        case kProtocolSctp:
             return "SCTP";
         default:
             return fmt::format("{}", protocol);

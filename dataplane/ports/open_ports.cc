@@ -1,5 +1,6 @@
 #include "dataplane/ports/open_ports.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,6 +91,34 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
     port.caps.max_frame_bytes = kTapMaxFrameBytes;
     return out;
+}
+
+std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
+    // A TAP is writable while its interface is up, and in error once that is deleted
+    // (tun_chr_poll() of the kernel): known by the descriptor, whatever network namespace the
+    // interface is in.
+    std::vector<pollfd> taps;
+    for (const OpenPort* each : ports) {
+        const bool is_tap = each->port.backend == PortBackend::kTap;
+        taps.push_back({is_tap ? each->port.tap_fds[0] : -1, POLLOUT, 0});
+    }
+    poll(taps.data(), taps.size(), 0);
+    std::vector<Link> out;
+    for (size_t i = 0; i < ports.size(); ++i) {
+        const short events = taps[i].revents;
+        if (ports[i]->ethdev) {
+            out.push_back(ports[i]->ethdev->link());
+        } else if ((events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+            out.push_back({LinkState::kGone, 0});
+        } else {
+            out.push_back({(events & POLLOUT) != 0 ? LinkState::kUp : LinkState::kDown, 0});
+        }
+    }
+    return out;
+}
+
+DeviceLosses losses_of(const OpenPort& port) noexcept {
+    return port.ethdev ? port.ethdev->losses() : DeviceLosses{};
 }
 
 bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers) {

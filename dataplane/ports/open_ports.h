@@ -50,6 +50,12 @@ struct DevicePortRequest {
 /// Takes the TAP's descriptors, one for each worker.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
+/// Each port's link now. Control only; one system call for all TAPs, some for each device.
+[[nodiscard]] std::vector<Link> links_of(std::span<const OpenPort* const> ports);
+/// What the port's device lost since it was opened. Nothing of a TAP: its kernel's end may be in
+/// another network namespace.
+[[nodiscard]] DeviceLosses losses_of(const OpenPort& port) noexcept;
+
 /// Puts the port's descriptors into the workers' epoll sets; false when one cannot be.
 bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);
 void unwatch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);

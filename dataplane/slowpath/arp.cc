@@ -2,9 +2,9 @@
 
 #include <array>
 
-#include "dataplane/slowpath/answer.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
+#include "lib/decide/answer.h"
 #include "lib/proto/nd_build.h"
 
 namespace podlane::dataplane {
@@ -42,7 +42,7 @@ void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     report_sender(ctx, packet.in_port, message);
     if (message.operation == kArpRequest && !message.is_gratuitous()) {
-        const auto mac = answer_for<V4>(ctx, packet.in_port, message.target);
+        const auto mac = answer_for<V4>(*ctx.snapshot, packet.in_port, message.target);
         if (mac) {
             std::array<uint8_t, kArpFrameBytes> frame;
             (void)build_arp_frame(frame, arp_reply(message, *mac));

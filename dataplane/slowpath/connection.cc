@@ -47,6 +47,8 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
         case PathVerdict::kDrop:
         case PathVerdict::kReject:
         case PathVerdict::kNoRoute:
+        case PathVerdict::kExpired:
+        case PathVerdict::kDns:
             // Its destination is gone. A new decision finds another endpoint (which resets a TCP
             // connection that it does not know, better than silence) or tells the sender.
             forget<F>(ctx, packet);

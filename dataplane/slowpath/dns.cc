@@ -24,37 +24,6 @@ void count(WorkerCtx& ctx, DnsOutcome outcome) noexcept {
     ctx.counters->dns[static_cast<size_t>(outcome)].add(1);
 }
 
-/// Sends the packet on as it is. The endpoints know each other by their own addresses, so there is
-/// nothing that a flow would have to remember.
-template <Family F>
-void route(WorkerCtx& ctx, Packet& packet, const typename F::Address& destination) noexcept {
-    PathDecision<F> decision;
-    NoTrace trace;
-    decide_route(*ctx.snapshot, destination, decision, trace);
-    if (decision.verdict == PathVerdict::kResolve) {
-        hold_for(ctx, packet, decision.port, decision.next_hop, true);
-        return;
-    }
-    if (decision.verdict != PathVerdict::kForward) {
-        packet.drop(decision.reason == Drop::kNone ? Drop::kNoRoute : decision.reason);
-        return;
-    }
-    packet.adjacency = &ctx.snapshot->adjacencies[index_of(decision.adjacency)];
-    switch (packet.adjacency->kind) {
-        case AdjacencyKind::kEthernet:
-        case AdjacencyKind::kTunnel:
-            packet.verdict = Verdict::kRouted;
-            break;
-        case AdjacencyKind::kUnresolved:
-            hold_for(ctx, packet, packet.adjacency->port, destination, false);
-            break;
-        case AdjacencyKind::kNone:
-        case AdjacencyKind::kFailed:
-            packet.drop(Drop::kNeighbourUnreachable);
-            break;
-    }
-}
-
 template <Family F>
 bool checksum_is_wrong(const Packet& packet, const FlowKey<F>& key, be16 field,
                        std::span<const uint8_t> datagram) noexcept {
@@ -169,27 +138,18 @@ bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
 }  // namespace
 
 template <Family F>
-bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
-    if (snapshot.dns == nullptr || key.protocol != kProtocolUdp) return false;
-    const PortKind from = snapshot.port(packet.in_port).kind;
-    if (from == PortKind::kDns && key.src_port.host() == kDnsPort) {
-        route<F>(ctx, packet, key.dst);
-        return true;
-    }
-    const PathQuery<F> path{key, from, packet.is(kFromOverlay), 0};
-    if (!is_for_dns(snapshot, key) || !may_ask_dns(snapshot, path)) return false;
-    if (const Drop drop = judge_packet<F>(ctx, packet, key, kNoPort); drop != Drop::kNone) {
-        packet.drop(drop);
-        return true;
-    }
+void answer_dns(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept {
     // A fragment is for the server, whose kernel puts the query together.
     const bool whole = !packet.headers.has(Headers::kFragment);
-    if (!whole || !answer<F>(ctx, packet, key)) route<F>(ctx, packet, key.dst);
-    return true;
+    if (whole && answer<F>(ctx, packet, decision.to)) return;
+    if (decision.adjacency != kNoAdjacency) {
+        send_as_is(ctx, packet, decision.adjacency, decision.to.dst);
+    } else {
+        packet.drop(decision.reason);
+    }
 }
 
-template bool handle_dns<V4>(WorkerCtx&, Packet&, const FlowKey<V4>&) noexcept;
-template bool handle_dns<V6>(WorkerCtx&, Packet&, const FlowKey<V6>&) noexcept;
+template void answer_dns<V4>(WorkerCtx&, Packet&, const PathDecision<V4>&) noexcept;
+template void answer_dns<V6>(WorkerCtx&, Packet&, const PathDecision<V6>&) noexcept;
 
 }  // namespace podlane::dataplane

@@ -1,7 +1,7 @@
 // The first packet of a connection: the decision is compiled into both directions' rewrites.
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
-#include "lib/decide/policy.h"
+#include "lib/decide/bridge.h"
 
 namespace podlane::dataplane {
 
@@ -51,6 +51,12 @@ bool may_forward(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision
         case PathVerdict::kNoRoute:
             drop_and_tell<F>(ctx, packet, decision.reason, Notice::kNetUnreachable);
             return false;
+        case PathVerdict::kExpired:
+            drop_and_tell<F>(ctx, packet, decision.reason, Notice::kTimeExceeded);
+            return false;
+        case PathVerdict::kDns:
+            answer_dns(ctx, packet, decision);
+            return false;
     }
     return false;
 }
@@ -69,13 +75,10 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     spec.service_epoch = decision.service_epoch;
     // Also one that is no Service's yet.
     spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
-    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
-    if (from == PortKind::kHost || from == PortKind::kDns) {
+    if (is_nodes_own(ctx.snapshot->port(packet.in_port).kind)) {
         spec.entry_flags = static_cast<uint8_t>(spec.entry_flags | kEntryFromNode);
     }
-    if (!is_own(*ctx.snapshot, packet.in_port, decision.adjacency)) {
-        spec.rewrite_flags = kRewriteDecrementTtl;
-    }
+    spec.rewrite_flags = decision.forwarded ? kRewriteDecrementTtl : 0;
     spec.tcp_flags = packet.headers.tcp_flags;
     return spec;
 }
@@ -163,18 +166,24 @@ void mark_ports(WorkerCtx& ctx, const Packet& packet, const PathDecision<F>& dec
 }
 
 template <Family F>
+PathQuery<F> query_about(const WorkerCtx& ctx, const Packet& packet,
+                         const FlowKey<F>& key) noexcept {
+    return {key,
+            ctx.snapshot->port(packet.in_port).kind,
+            packet.is(kFromOverlay),
+            service_hash(key),
+            &ctx.affinity->of<F>(),
+            ctx.now_s,
+            packet.in_port,
+            is_late(packet),
+            ttl_of<F>(packet)};
+}
+
+template <Family F>
 PathDecision<F> decide_about(const WorkerCtx& ctx, const Packet& packet,
                              const FlowKey<F>& key) noexcept {
     NoTrace trace;
-    const PathQuery<F> query{key,
-                             ctx.snapshot->port(packet.in_port).kind,
-                             packet.is(kFromOverlay),
-                             service_hash(key),
-                             &ctx.affinity->of<F>(),
-                             ctx.now_s,
-                             packet.in_port,
-                             is_late(packet)};
-    return decide(*ctx.snapshot, query, trace);
+    return decide(*ctx.snapshot, query_about(ctx, packet, key), trace);
 }
 
 }  // namespace
@@ -184,8 +193,6 @@ void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept {
     FlowPlans<F>& plans = ctx.plans<F>();
     if (plans.repeats(packet)) return;
     const FlowKey<F> key = packet.key<F>();
-    // A query over UDP makes no flow.
-    if (key.protocol == kProtocolUdp && is_for_dns(*ctx.snapshot, key)) return;
     const PathDecision<F> decision = decide_about<F>(ctx, packet, key);
     if (decision.verdict == PathVerdict::kForward) {
         ctx.flows<F>().prefetch_insert(decision.to.reversed());
@@ -199,19 +206,15 @@ bool handle_first_packet(WorkerCtx& ctx, Packet& packet) noexcept {
     // An earlier packet of this burst, or another worker, may have opened it meanwhile.
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
-    if (handle_dns<F>(ctx, packet, key)) return false;
-    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
-    if (ttl_of<F>(packet) <= 1 && from != PortKind::kHost &&
-        ctx.snapshot->family<F>().routes->find(key.dst) != nullptr &&
-        ctx.snapshot->family<F>().routes->find(key.dst)->kind == RouteKind::kAdjacency) {
-        drop_and_tell<F>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
-        return false;
-    }
     const PathDecision<F>* const planned = ctx.plans<F>().take(packet);
     const PathDecision<F> decision =
         planned != nullptr ? *planned : decide_about<F>(ctx, packet, key);
     if (decision.affinity_full) ctx.counters->affinity_full.add(1);
     if (!may_forward(ctx, packet, decision)) return false;
+    if (!decision.makes_flow) {
+        send_as_is(ctx, packet, decision.adjacency, decision.to.dst);
+        return false;
+    }
     mark_ports(ctx, packet, decision);
     NewConnection<F> spec = compile(ctx, packet, key, decision);
     return insert(ctx, packet, spec);
@@ -223,30 +226,11 @@ bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     const FlowKey<F> key = packet.key<F>();
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
-    PathDecision<F> decision;
-    decision.to = key;
-    decision.isolated = is_isolated(ctx, packet);
-    if (decision.isolated) {
-        NoTrace trace;
-        PolicyQuery<F> asked{key, packet.in_port, out};
-        asked.is_late = is_late(packet);
-        const Drop drop = judge_policies(*ctx.snapshot, asked, trace);
-        if (drop != Drop::kNone) {
-            packet.drop(drop);
-            return false;
-        }
-    }
-    decision.adjacency = adjacency_towards<F>(*ctx.snapshot, key.dst);
-    decision.reply_adjacency = adjacency_towards<F>(*ctx.snapshot, key.src);
-    const Adjacency& adjacency = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
-    // An address that the pod behind this MAC has given itself.
-    if (adjacency.kind != AdjacencyKind::kEthernet || adjacency.port != out) {
-        // Which policies know nothing of.
-        if (decision.isolated) packet.drop(policy_drop(ctx, packet));
-        return false;
-    }
+    NoTrace trace;
+    const PathDecision<F> decision =
+        decide_bridged(*ctx.snapshot, query_about(ctx, packet, key), out, trace);
+    if (!may_forward(ctx, packet, decision) || !decision.makes_flow) return false;
     NewConnection<F> spec = compile(ctx, packet, key, decision);
-    spec.rewrite_flags = 0;
     if (insert(ctx, packet, spec)) return true;
     // Without room for it, it goes as between pods of which no such connection is known; but a
     // isolated one's answer would not be known either.

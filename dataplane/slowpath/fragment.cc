@@ -94,27 +94,12 @@ bool admit(WorkerCtx& ctx, Packet& packet) noexcept {
     return note_and_wait(ctx, packet, key, hash, part);
 }
 
-/// Of a packet to our tunnel end: RFC 7348 section 4.3 lets the sender fragment none and the
-/// receiver drop them.
-template <Family F>
-bool is_tunnelled(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
-    return snapshot.overlay.enabled && snapshot.family<F>().has_vtep &&
-           key.dst == snapshot.family<F>().vtep && key.protocol == kProtocolUdp &&
-           key.dst_port == snapshot.overlay.port &&
-           snapshot.port(packet.in_port).kind == PortKind::kUplink;
-}
-
 }  // namespace
 
 template <Family F>
 void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept {
     if (!packet.is(kHasUpper) && !admit<F>(ctx, packet)) return;
     const FlowKey<F> key = packet.key<F>();
-    if (is_tunnelled(ctx, packet, key)) {
-        packet.drop(Drop::kVxlanFragment);
-        return;
-    }
     packet.hash = ctx.flows<F>().hash(key);
     packet.entry = ctx.flows<F>().lookup(key, packet.hash);
     const SlowReason reason =

@@ -119,12 +119,13 @@ void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
         packet.drop(Drop::kNeighbourUnreachable);
         return;
     }
-    const bool is_forwarded = !is_own(snapshot, packet.in_port, decision.adjacency);
-    if (is_forwarded && ttl_of<F>(packet) <= 1) {
+    const bool forwarded = is_forwarded(snapshot.port(packet.in_port).kind,
+                                        snapshot.port(packet.adjacency->port).kind);
+    if (ttl_ends(forwarded, ttl_of<F>(packet))) {
         packet.drop(Drop::kIpTtlExpired);
         return;
     }
-    finish_outer<F>(packet, src, dst, is_forwarded ? 1 : 0);
+    finish_outer<F>(packet, src, dst, forwarded ? 1 : 0);
     packet.verdict = Verdict::kRouted;
 }
 
@@ -180,9 +181,8 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         }
     }
     const Rewrite<F> to = rewrite_of(*entry);
-    rewrite_quoted<F>(
-        head, quoted, seen,
-        {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, seen.vnet});
+    rewrite_quoted<F>(head, quoted, seen,
+                      {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, 0});
     // An error from the endpoint itself comes, for the client, from the service's address.
     send_on<F>(ctx, packet, src == back.src ? to.src : src, to.dst);
 }

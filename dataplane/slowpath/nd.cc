@@ -1,8 +1,8 @@
 #include <array>
 
-#include "dataplane/slowpath/answer.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
+#include "lib/decide/answer.h"
 #include "lib/proto/nd_build.h"
 
 namespace podlane::dataplane {
@@ -48,7 +48,7 @@ void handle_nd(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     report_sender(ctx, packet.in_port, message);
     if (type == kNdNeighbourSolicitation) {
-        const auto mac = answer_for<V6>(ctx, packet.in_port, message.target);
+        const auto mac = answer_for<V6>(*ctx.snapshot, packet.in_port, message.target);
         // A probe for duplicates (source ::) is answered too: that is how one is found.
         if (mac && !message.src.is_zero()) {
             std::array<uint8_t, kNdFrameBytes> frame;

@@ -26,12 +26,7 @@ Drop judge_packet(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& 
                   PortId to) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
     if (!snapshot.has_policies()) return Drop::kNone;
-    const PortKind from = snapshot.port(packet.in_port).kind;
-    const bool is_pods = from == PortKind::kPod && !packet.is(kFromOverlay);
-    PolicyQuery<F> query{key, is_pods ? packet.in_port : kNoPort, to};
-    query.from_node = from == PortKind::kHost || from == PortKind::kDns;
-    const Route<F>* route = snapshot.family<F>().routes->find(key.dst);
-    query.to_node = route != nullptr && route->kind == RouteKind::kHost;
+    const auto query = policy_query(snapshot, arrival_of(ctx, packet), key, to);
     NoTrace trace;
     return judge_policies(snapshot, query, trace);
 }

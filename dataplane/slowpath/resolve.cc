@@ -1,5 +1,6 @@
 // Next hops whose MAC address is not known yet.
 #include "dataplane/slowpath/slow_path.h"
+#include "lib/base/stable_hash.h"
 
 namespace podlane::dataplane {
 
@@ -11,8 +12,7 @@ constexpr uint64_t kAskAgainMs = 100;
 }  // namespace
 
 void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept {
-    uint64_t mix = index_of(port);
-    for (const uint8_t byte : next_hop.bytes) mix = (mix ^ byte) * 0x100000001b3u;
+    const uint64_t mix = fnv1a(next_hop.bytes, index_of(port));
     WorkerCtx::Asked& slot = ctx.asked[(mix >> 8) % ctx.asked.size()];
     if (slot.port == port && slot.address.bytes == next_hop.bytes && slot.until_ms > ctx.now_ms) {
         return;

@@ -91,9 +91,22 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
     ctx.plans<V6>().clear();
 }
 
-bool is_own(const Snapshot& snapshot, PortId in, AdjacencyId out) noexcept {
-    return snapshot.port(in).kind == PortKind::kHost ||
-           snapshot.port(snapshot.adjacencies[index_of(out)].port).kind == PortKind::kHost;
+void send_as_is(WorkerCtx& ctx, Packet& packet, AdjacencyId to,
+                const RawAddress& next_hop) noexcept {
+    packet.adjacency = &ctx.snapshot->adjacencies[index_of(to)];
+    if (packet.adjacency->is_passable()) {
+        packet.verdict = Verdict::kRouted;
+    } else if (packet.adjacency->kind == AdjacencyKind::kUnresolved) {
+        // Control made this adjacency and is asking already.
+        hold_for(ctx, packet, packet.adjacency->port, next_hop, false);
+    } else {
+        packet.drop(Drop::kNeighbourUnreachable);
+    }
+}
+
+Arrival arrival_of(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    return {ctx.snapshot->port(packet.in_port).kind, packet.is(kFromOverlay), packet.in_port,
+            false};
 }
 
 Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {

@@ -106,11 +106,10 @@ template <Family F>
 
 // dns.cc --------------------------------------------------------------------------------------
 
-/// A query to the cluster's DNS server over UDP: answered in place from the snapshot, or given to
-/// the server's port; and the server's answers. None of them makes a flow. False: not such a
-/// packet, or not from somebody who may ask.
+/// A query to the cluster's DNS server over UDP (PathVerdict::kDns): answered in place from the
+/// snapshot, or given to the server's port.
 template <Family F>
-[[nodiscard]] bool handle_dns(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept;
+void answer_dns(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept;
 
 // too_big.cc ----------------------------------------------------------------------------------
 
@@ -128,9 +127,13 @@ void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept;
 
 // slow_path.cc ----------------------------------------------------------------------------------
 
-/// Whether the node's own kernel is at an end. What it sends and gets is not forwarded, so that its
-/// TTL stays: hosts must be able to speak with a TTL of 1 (eBGP) or to demand 255 (RFC 5082).
-[[nodiscard]] bool is_own(const Snapshot& snapshot, PortId in, AdjacencyId out) noexcept;
+/// Sends a packet of no flow to `to`, with nothing changed but its MAC addresses. `next_hop`: whom
+/// it waits for, if it must.
+void send_as_is(WorkerCtx& ctx, Packet& packet, AdjacencyId to,
+                const RawAddress& next_hop) noexcept;
+
+/// How a packet came in, as lib/decide asks.
+[[nodiscard]] Arrival arrival_of(const WorkerCtx& ctx, const Packet& packet) noexcept;
 
 /// Sends a packet that this worker made itself: packet.verdict is kRouted with an adjacency, or
 /// kSend with a port.

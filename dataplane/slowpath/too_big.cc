@@ -40,7 +40,7 @@ bool send_fragment(WorkerCtx& ctx, const Packet& packet, const Ipv4Fragment& fra
 
 void fragment_and_send(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<V4>& entry = packet.flow<V4>();
-    if ((entry.flags & kRewriteDecrementTtl) != 0 && ttl_of<V4>(packet) <= 1) {
+    if (ttl_ends((entry.flags & kRewriteDecrementTtl) != 0, ttl_of<V4>(packet))) {
         drop_and_tell<V4>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
         return;
     }

@@ -8,32 +8,30 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// UDP to our tunnel's address and port.
-bool is_tunnelled(const WorkerCtx& ctx, const Packet& packet) noexcept {
+/// Whole packets to our tunnel's end.
+bool is_tunnelled(const Ingress& ingress, const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
-    const Snapshot& snapshot = *ctx.snapshot;
-    if (headers.protocol != kProtocolUdp || !headers.has(Headers::kPorts)) return false;
-    if (headers.has(Headers::kFragment)) return false;
-    const auto port = load<be16>(packet.frame + headers.l4_offset + offsetof(UdpHeader, dst_port));
-    if (port != snapshot.overlay.port) return false;
-    if (headers.ip_version == 4) {
-        return snapshot.v4.has_vtep && dst_address<V4>(packet.frame, headers) == snapshot.v4.vtep;
-    }
-    return snapshot.v6.has_vtep && dst_address<V6>(packet.frame, headers) == snapshot.v6.vtep;
+    if (!headers.has(Headers::kPorts) || headers.has(Headers::kFragment)) return false;
+    const auto takes = [&]<Family F>() {
+        const auto port =
+            load<be16>(packet.frame + headers.l4_offset + offsetof(UdpHeader, dst_port));
+        return ingress.tunnel.takes<F>(headers.protocol, dst_address<F>(packet.frame, headers),
+                                       port);
+    };
+    return headers.ip_version == V4::kVersion ? takes.operator()<V4>() : takes.operator()<V6>();
 }
 
 /// Why the inner frame cannot be taken, Drop::kNone when it can.
-Drop judge_inner(const WorkerCtx& ctx, const Packet& packet) noexcept {
+Drop judge_inner(const Ingress& ingress, const Packet& packet) noexcept {
     if (packet.verdict == Verdict::kDrop || packet.headers.ip_version == 0) {
         return Drop::kVxlanBadInner;
     }
-    if (is_tunnelled(ctx, packet)) return Drop::kVxlanBadInner;
-    const auto dst = load<MacAddress>(packet.frame);
-    if (dst != ctx.snapshot->overlay.mac) return Drop::kVxlanNotOurMac;
-    return Drop::kNone;
+    if (is_tunnelled(ingress, packet)) return Drop::kVxlanBadInner;
+    const bool is_ours = dst_mac_word(packet.frame) == ingress.tunnel.inner_mac;
+    return is_ours ? Drop::kNone : Drop::kVxlanNotOurMac;
 }
 
-void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcept {
+void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
     const uint32_t vxlan_at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
     const auto head = packet.head();
     if (!fits<VxlanHeader>(head, vxlan_at) ||
@@ -46,7 +44,7 @@ void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcep
         packet.drop(Drop::kVxlanBadHeader);
         return;
     }
-    if (vxlan.vni() != ctx.snapshot->overlay.vni) {
+    if (vxlan.vni() != ingress.tunnel.vni) {
         packet.drop(Drop::kUnknownVni);
         return;
     }
@@ -59,7 +57,7 @@ void decapsulate(WorkerCtx& ctx, const Ingress& ingress, Packet& packet) noexcep
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.flags |= kFromOverlay;
     parse_packet(ingress, packet);
-    const Drop bad = judge_inner(ctx, packet);
+    const Drop bad = judge_inner(ingress, packet);
     if (bad != Drop::kNone) {
         packet.drop(bad);
     } else if (!take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) {
@@ -77,7 +75,7 @@ void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kLookUp || packet.is(kFromOverlay)) continue;
-        if (is_tunnelled(ctx, packet)) decapsulate(ctx, ingress, packet);
+        if (is_tunnelled(ingress, packet)) decapsulate(ingress, packet);
     }
 }
 

@@ -3,17 +3,13 @@
 #include <array>
 #include <span>
 
+#include "dataplane/stages/bridge.h"
 #include "dataplane/stages/parse.h"
+#include "lib/decide/decide.h"
 
 namespace podlane::dataplane {
 
 namespace {
-
-/// Tells SlowPath, too, that there is something for it in this burst.
-void leave_to_slow_path(WorkerCtx& ctx, Packet& packet, SlowReason why) noexcept {
-    packet.to_slow(why);
-    ctx.slow_waits = true;
-}
 
 /// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
 struct FlowValidity {
@@ -59,7 +55,7 @@ template <Family F>
     }
     if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
         return SlowReason::kTooBig;
-    if ((flags & kRewriteDecrementTtl) != 0 && ttl_of<F>(packet) <= 1) [[unlikely]] {
+    if (ttl_ends((flags & kRewriteDecrementTtl) != 0, ttl_of<F>(packet))) [[unlikely]] {
         return SlowReason::kTtl;
     }
     if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
@@ -137,54 +133,6 @@ SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexc
 
 template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;
 template SlowReason check_flow<V6>(WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept;
-
-namespace {
-
-/// Whether a frame on the bridge may have this source; dropped when it is another port's.
-[[gnu::noinline]] bool learn_source(WorkerCtx& ctx, Packet& packet, uint64_t src) noexcept {
-    const uint16_t known = ctx.snapshot->fdb->find(src);
-    if (known == Fdb::kMissing) {
-        const auto mac = load<EthernetHeader>(packet.frame).src;
-        if (!mac.is_multicast()) {
-            ctx.tell({EventKind::kMacLearned, false, packet.in_port, mac, {}});
-        }
-    } else if (known != index_of(packet.in_port)) {
-        packet.drop(Drop::kMacSpoofed);
-        return false;
-    }
-    return true;
-}
-
-/// bridge() for a frame from a port whose peer's MAC is `peer`, as MacAddress::as_u64() gives it.
-[[gnu::always_inline]] inline void bridge_from(WorkerCtx& ctx, uint64_t peer, const Fdb& fdb,
-                                               Packet& packet) noexcept {
-    const uint64_t src = src_mac_word(packet.frame);
-    if (src != peer && !learn_source(ctx, packet, src)) [[unlikely]]
-        return;
-    const uint16_t port = fdb.find(dst_mac_word(packet.frame));
-    if (port == Fdb::kMissing) [[unlikely]] {
-        leave_to_slow_path(ctx, packet, SlowReason::kMulticast);
-    } else if (port == index_of(packet.in_port)) [[unlikely]] {
-        packet.drop(Drop::kBridgeSamePort);
-    } else {
-        packet.send_to(PortId{port});
-    }
-}
-
-}  // namespace
-
-void bridge(WorkerCtx& ctx, Packet& packet) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
-    bridge_from(ctx, snapshot.port(packet.in_port).peer_mac.as_u64(), *snapshot.fdb, packet);
-}
-
-void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept {
-    const PortId meant = packet.adjacency->port;
-    bridge(ctx, packet);
-    if (is_isolated(ctx, packet) && packet.out_port != meant) {
-        packet.drop(policy_drop(ctx, packet));
-    }
-}
 
 namespace {
 

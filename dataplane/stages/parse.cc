@@ -2,6 +2,7 @@
 
 #include <rte_prefetch.h>
 
+#include "lib/decide/tunnel.h"
 #include "lib/proto/ecn.h"
 #include "lib/proto/nd.h"
 
@@ -104,15 +105,7 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     out.plain_bridge = view.kind == PortKind::kPod && !out.maybe_partial &&
                        !ctx.flow_targets->has(id) && !snapshot.polices(id);
     out.tunnel_end = view.kind == PortKind::kUplink && snapshot.overlay.enabled;
-    if (out.tunnel_end) {
-        out.tunnel = {snapshot.v4.has_vtep,
-                      snapshot.v6.has_vtep,
-                      snapshot.v4.vtep,
-                      snapshot.v6.vtep,
-                      snapshot.overlay.port,
-                      snapshot.overlay.vni,
-                      snapshot.overlay.mac.as_u64()};
-    }
+    if (out.tunnel_end) out.tunnel = tunnel_end(snapshot);
     return out;
 }
 

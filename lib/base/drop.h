@@ -116,7 +116,13 @@ namespace podlane {
       "an ICMP error about a connection that this node does not know")                            \
     X(kIcmpErrorBad, "icmp_error_bad", "an ICMP error whose inner packet is malformed")           \
     X(kHandoffFull, "handoff_full",                                                               \
-      "the ring to the worker that owns the output queue, or the packet's fragments, was full")
+      "the ring to the worker that owns the output queue, or the packet's fragments, was full")   \
+    X(kDeviceMissed, "device_missed",                                                             \
+      "lost by a port's device, which found no free descriptor: the workers are too slow")        \
+    X(kDeviceRxError, "device_rx_error", "a frame that a port's device received damaged")         \
+    X(kDeviceNoBuffer, "device_no_buffer",                                                        \
+      "lost by a port's device without a packet buffer; raise memory.mbufs")                      \
+    X(kDeviceTxError, "device_tx_error", "a frame that a port's device took and could not send")
 
 enum class Drop : uint8_t {
 #define PODLANE_DROP_ENUM(id, name, help) id,

@@ -19,9 +19,6 @@ struct MacAddress {
 
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return (bytes[0] & 1) != 0; }
     [[nodiscard]] constexpr bool is_zero() const noexcept { return *this == MacAddress{}; }
-    [[nodiscard]] constexpr bool is_broadcast() const noexcept {
-        return *this == MacAddress{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-    }
     /// The six bytes as a number, the first one lowest: for hashing, comparing and table keys.
     [[nodiscard]] constexpr uint64_t as_u64() const noexcept {
         // Two numbers, since six bytes written in pieces would have to be read back as eight.

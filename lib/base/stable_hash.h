@@ -8,12 +8,24 @@
 
 namespace podlane {
 
+/// FNV-1a, 64 bits. `hash`: of what stands before. Its upper bits depend little on the last bytes,
+/// see stable_hash(); for values that others know, such as MAC addresses made of names.
+[[nodiscard]] constexpr uint64_t fnv1a(std::span<const uint8_t> bytes,
+                                       uint64_t hash = 0xcbf29ce484222325u) noexcept {
+    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+    return hash;
+}
+
+[[nodiscard]] inline uint64_t fnv1a(std::string_view text,
+                                    uint64_t hash = 0xcbf29ce484222325u) noexcept {
+    return fnv1a(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()), hash);
+}
+
 /// FNV-1a over the bytes, its bits then mixed (MurmurHash3's finalizer), so that each of them
 /// depends on every byte. `seed`: the hash of what stands before.
 [[nodiscard]] constexpr uint64_t stable_hash(std::span<const uint8_t> bytes,
                                              uint64_t seed = 0) noexcept {
-    uint64_t hash = 0xcbf29ce484222325u ^ seed;
-    for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+    uint64_t hash = fnv1a(bytes, 0xcbf29ce484222325u ^ seed);
     hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
     hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
     return hash ^ (hash >> 33);

@@ -15,7 +15,9 @@
 #include "lib/base/result.h"
 #include "lib/border/events.h"
 #include "lib/border/flows.h"
+#include "lib/border/log_level.h"
 #include "lib/border/port_caps.h"
+#include "lib/border/port_state.h"
 #include "lib/model/ids.h"
 #include "lib/model/snapshot.h"
 #include "lib/telemetry/counters.h"
@@ -31,6 +33,7 @@ struct PortInfo {
     MacAddress mac{};    ///< the device's own; of a TAP, the far side's
     uint16_t mtu = 0;    ///< bytes
     PortCaps caps{};
+    bool is_tap = false;  ///< a TAP made by control, no DPDK device
 };
 
 /// A TAP made by control, for the workers to read and write. One queue for each worker.
@@ -77,6 +80,11 @@ class Dataplane {
     /// Closes the port. Call after a snapshot without it has been published.
     virtual void remove_port(PortId id) = 0;
     [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
+    /// Each port's link and its device's losses now, in the order of ports(). Some system calls for
+    /// a device, one for all TAPs.
+    [[nodiscard]] virtual std::vector<PortState> port_states() const = 0;
+    /// What the devices lost of all ports that there are, or were.
+    [[nodiscard]] virtual DeviceLosses device_losses() const = 0;
 
     /// Readable when events wait.
     [[nodiscard]] virtual int event_fd() const = 0;
@@ -84,6 +92,9 @@ class Dataplane {
     virtual size_t take_events(std::span<Event> out) = 0;
     /// Gives worker 0 something to do; false when its ring is full.
     virtual bool command(const Command& command) = 0;
+
+    /// How much of DPDK's own messages is logged from now on.
+    virtual void set_log_level(LogLevel level) = 0;
 
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;

@@ -8,14 +8,13 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/decide/policy.h"
+#include "lib/decide/tunnel.h"
 #include "lib/dns/wire.h"
 #include "lib/dns/zone.h"
 
 namespace podlane {
 
 namespace {
-
-constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
 
 /// Values of FamilyState::keep_source.
 constexpr uint8_t kKeepPodCidr = 1;
@@ -28,24 +27,10 @@ bool may_be_forwarded(const Ipv6Address& address) noexcept {
     return !address.is_link_local();
 }
 
-bool has_ports(uint8_t protocol) noexcept {
-    return protocol == kTcp || protocol == kUdp || protocol == kSctp;
-}
-
 /// Traffic of this node's pods and kernel takes a frontend's inside endpoints.
 template <Family F>
 bool is_inside(const PathQuery<F>& query) noexcept {
     return !query.overlay && query.from != PortKind::kUplink;
-}
-
-template <class Address>
-bool contains(const std::vector<Address>& addresses, const Address& address) noexcept {
-    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
-}
-
-template <Family F>
-bool is_node_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
-    return contains(state.node_addresses, address);
 }
 
 template <Family F>
@@ -69,7 +54,7 @@ std::string text(const typename F::Address& address, be16 port) {
 template <Family F, class Trace>
 bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& query,
                            PathDecision<F>& decision, Trace& trace) {
-    if (!state.frontends.has_address(query.key.dst) || is_node_address(state, query.key.dst)) {
+    if (!state.frontends.has_address(query.key.dst) || state.is_node_address(query.key.dst)) {
         return false;
     }
     decision.verdict = PathVerdict::kReject;
@@ -169,7 +154,7 @@ template <Family F>
 bool masquerade_source(const FamilyState<F>& state, const typename F::Address& destination,
                        typename F::Address& out) noexcept {
     const bool by_gateway =
-        is_pod_address(state, destination) || is_node_address(state, destination);
+        is_pod_address(state, destination) || state.is_node_address(destination);
     if (state.has_uplink_source && !(by_gateway && !state.gateways.empty())) {
         out = state.uplink_source;
         return true;
@@ -184,7 +169,7 @@ template <Family F>
 const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& query,
                               const Frontend<F>* frontend,
                               const PathDecision<F>& decision) noexcept {
-    if (decision.translated && is_node_address(state, decision.to.dst)) {
+    if (decision.translated && state.is_node_address(decision.to.dst)) {
         // Its answer comes back this way in any case; but it believes no packet from itself.
         return query.from == PortKind::kHost ? "hairpin: the node is its own endpoint" : nullptr;
     }
@@ -206,25 +191,103 @@ const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& q
     return nullptr;
 }
 
+template <Family F>
+bool leads_on(const PathDecision<F>& decision) noexcept {
+    return decision.verdict == PathVerdict::kForward || decision.verdict == PathVerdict::kResolve;
+}
+
 /// Asks the NetworkPolicies of the pods between which it would go.
 template <Family F, class Trace>
 void apply_policies(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
                     Trace& trace) {
-    const bool leads_on =
-        decision.verdict == PathVerdict::kForward || decision.verdict == PathVerdict::kResolve;
-    const bool is_pods = query.from == PortKind::kPod && !query.overlay;
-    PolicyQuery<F> asked{query.key, is_pods ? query.in_port : kNoPort, decision.port};
-    if (!leads_on || (!snapshot.polices(asked.from) && !snapshot.polices(asked.to))) return;
+    if (!leads_on(decision)) return;
+    FlowKey<F> key = query.key;
+    key.dst = decision.to.dst;
+    key.dst_port = decision.to.dst_port;
+    const PolicyQuery<F> asked = policy_query(snapshot, query.arrival(), key, decision.port);
+    if (!snapshot.polices(asked.from) && !snapshot.polices(asked.to)) return;
     decision.isolated = true;
-    asked.key.dst = decision.to.dst;
-    asked.key.dst_port = decision.to.dst_port;
-    asked.from_node = query.from == PortKind::kHost || query.from == PortKind::kDns;
-    asked.to_node = decision.port == snapshot.host_port;
-    asked.is_late = query.is_late;
     const Drop drop = judge_policies(snapshot, asked, trace);
     if (drop == Drop::kNone) return;
     decision.verdict = PathVerdict::kDrop;
     decision.reason = drop;
+}
+
+/// Whether it is forwarded, and whether it lives to be.
+template <Family F, class Trace>
+void apply_ttl(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
+               Trace& trace) {
+    if (!leads_on(decision)) return;
+    const PortKind out =
+        decision.port == kNoPort ? PortKind::kNone : snapshot.port(decision.port).kind;
+    decision.forwarded = is_forwarded(query.from, out);
+    if (!ttl_ends(decision.forwarded, query.ttl)) return;
+    decision.verdict = PathVerdict::kExpired;
+    decision.reason = Drop::kIpTtlExpired;
+    if constexpr (Trace::kEnabled) {
+        trace.step("ttl", "reject",
+                   fmt::format("it came in with {}, and each router takes one", query.ttl));
+    }
+}
+
+/// Whether the packet is for the cluster's DNS server, which this node is (lib/dns).
+template <Family F>
+bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
+    return key.dst_port.host() == kDnsPort &&
+           (key.protocol == kProtocolUdp || key.protocol == kProtocolTcp) &&
+           key.kind == static_cast<uint8_t>(FlowKind::kWhole) && snapshot.dns != nullptr &&
+           snapshot.dns->is_server<F>(key.dst);
+}
+
+/// Whether the DNS server listens to whom the packet is from: pods, nodes, this node's kernel.
+template <Family F>
+bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
+    return is_inside(query) || query.overlay ||
+           snapshot.family<F>().keep_source->find(query.key.src) != nullptr;
+}
+
+/// What the DNS server sends over UDP. The endpoints know each other by their own addresses, so
+/// that there is nothing that a flow would have to remember.
+template <Family F>
+bool is_from_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
+    return query.from == PortKind::kDns && query.key.protocol == kProtocolUdp &&
+           query.key.src_port.host() == kDnsPort && snapshot.dns != nullptr;
+}
+
+/// A query that may be asked. TCP's is a connection like others.
+template <Family F, class Trace>
+void decide_dns_query(const Snapshot& snapshot, const PathQuery<F>& query,
+                      PathDecision<F>& decision, Trace& trace) {
+    if (snapshot.has_policies()) {
+        decision.reason = judge_policies(
+            snapshot, policy_query(snapshot, query.arrival(), query.key, kNoPort), trace);
+        if (decision.reason != Drop::kNone) return;
+    }
+    decide_route(snapshot, query.key.dst, decision, trace);
+    decision.makes_flow = false;
+    if (decision.verdict != PathVerdict::kForward) {
+        // Without a server behind it; what the snapshot knows is answered all the same.
+        decision.adjacency = kNoAdjacency;
+        if (decision.reason == Drop::kNone) decision.reason = Drop::kNoRoute;
+    }
+    decision.verdict = PathVerdict::kDns;
+}
+
+/// Of a packet to our tunnel's end: whole ones are taken out of it before anything is decided, and
+/// fragments of one are refused (RFC 7348 section 4.3 lets the receiver drop them).
+template <Family F, class Trace>
+bool is_tunnelled(const Snapshot& snapshot, const PathQuery<F>& query, Trace& trace) {
+    if (query.from != PortKind::kUplink || query.overlay ||
+        !tunnel_end(snapshot).template takes<F>(query.key.protocol, query.key.dst,
+                                                query.key.dst_port)) {
+        return false;
+    }
+    if constexpr (Trace::kEnabled) {
+        trace.step("decap", "the frame inside goes on",
+                   fmt::format("{} is this node's end of the overlay; fragments are dropped",
+                               text<F>(query.key.dst, query.key.dst_port)));
+    }
+    return true;
 }
 
 template <Family F, class Trace>
@@ -245,54 +308,6 @@ bool apply_masquerade(const FamilyState<F>& state, const PathQuery<F>& query,
 }
 
 }  // namespace
-
-template <Family F>
-uint32_t service_hash(const FlowKey<F>& key) noexcept {
-    // Fixed multipliers and no seed: every node must come to the same endpoint.
-    uint64_t h = 0x9e3779b97f4a7c15u ^ key.protocol;
-    const auto mix = [&h](uint64_t word) {
-        h = (h ^ word) * 0xff51afd7ed558ccdu;
-        h ^= h >> 32;
-    };
-    const auto mix_address = [&mix](const typename F::Address& address) {
-        const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
-        for (size_t i = 0; i < sizeof(address); i += 4) {
-            uint32_t word = 0;
-            __builtin_memcpy(&word, bytes + i, 4);
-            mix(word);
-        }
-    };
-    mix_address(key.src);
-    mix_address(key.dst);
-    mix(uint64_t{key.src_port.raw} << 16 | key.dst_port.raw);
-    return static_cast<uint32_t>(h >> 16);
-}
-
-template <Family F>
-const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
-    if (!has_ports(key.protocol)) return nullptr;
-    const FamilyState<F>& state = snapshot.family<F>();
-    const Frontend<F>* exact = state.frontends.find({key.dst, key.dst_port, key.protocol});
-    if (exact != nullptr || !is_node_address(state, key.dst)) return exact;
-    const Frontend<F>* any =
-        state.frontends.find({typename F::Address{}, key.dst_port, key.protocol});
-    const bool refused = any != nullptr && any->kind == FrontendKind::kNodePort &&
-                         !contains(state.node_port_addresses, key.dst);
-    return refused ? nullptr : any;
-}
-
-template <Family F>
-bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
-    return key.dst_port.host() == kDnsPort && (key.protocol == kUdp || key.protocol == kTcp) &&
-           key.kind == static_cast<uint8_t>(FlowKind::kWhole) && snapshot.dns != nullptr &&
-           snapshot.dns->is_server<F>(key.dst);
-}
-
-template <Family F>
-bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
-    return is_inside(query) || query.overlay ||
-           snapshot.family<F>().keep_source->find(query.key.src) != nullptr;
-}
 
 template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,
@@ -365,6 +380,15 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         decision.reason = Drop::kIpBadAddress;
         return decision;
     }
+    if (is_tunnelled(snapshot, query, trace)) {
+        decision.reason = Drop::kVxlanFragment;
+        return decision;
+    }
+    if (is_from_dns(snapshot, query)) {
+        decide_route(snapshot, query.key.dst, decision, trace);
+        decision.makes_flow = false;
+        return decision;
+    }
     const bool for_dns = is_for_dns(snapshot, query.key);
     if (for_dns && !may_ask_dns(snapshot, query)) {
         decision.reason = Drop::kDnsStranger;
@@ -384,6 +408,10 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
                        "this node answers; over UDP the worker does, without a connection, what "
                        "it knows from the snapshot");
         }
+        if (query.key.protocol == kProtocolUdp) {
+            decide_dns_query(snapshot, query, decision, trace);
+            return decision;
+        }
     } else if (frontend != nullptr) {
         if (!apply_service(snapshot, query, *frontend, decision, trace)) return decision;
     } else {
@@ -395,26 +423,13 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
     }
     if (!apply_masquerade(state, query, frontend, decision, trace)) return decision;
     decide_route(snapshot, decision.to.dst, decision, trace);
+    apply_ttl(snapshot, query, decision, trace);
     decision.reply_adjacency = adjacency_towards<F>(snapshot, query.key.src);
     apply_policies(snapshot, query, decision, trace);
     return decision;
 }
 
-template <Family F>
-std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const FlowKey<F>& original,
-                                            ServiceId service,
-                                            const Endpoint<F>& endpoint) noexcept {
-    const Frontend<F>* frontend = find_frontend(snapshot, original);
-    const bool keeps = frontend != nullptr ? frontend->may_keep(endpoint) : service == kNoService;
-    if (!keeps) return std::nullopt;
-    return frontend != nullptr ? frontend->service : kNoService;
-}
-
 #define PODLANE_INSTANTIATE(F)                                                                     \
-    template uint32_t service_hash<F>(const FlowKey<F>&) noexcept;                                 \
-    template bool is_for_dns<F>(const Snapshot&, const FlowKey<F>&) noexcept;                      \
-    template bool may_ask_dns<F>(const Snapshot&, const PathQuery<F>&) noexcept;                   \
-    template const Frontend<F>* find_frontend<F>(const Snapshot&, const FlowKey<F>&) noexcept;     \
     template void decide_route<F, NoTrace>(const Snapshot&, const F::Address&, PathDecision<F>&,   \
                                            NoTrace&);                                              \
     template void decide_route<F, StepTrace>(const Snapshot&, const F::Address&, PathDecision<F>&, \
@@ -422,9 +437,7 @@ std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const Flow
     template PathDecision<F> decide<F, NoTrace>(const Snapshot&, const PathQuery<F>&, NoTrace&);   \
     template PathDecision<F> decide<F, StepTrace>(const Snapshot&, const PathQuery<F>&,            \
                                                   StepTrace&);                                     \
-    template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;        \
-    template std::optional<ServiceId> service_that_keeps<F>(                                       \
-        const Snapshot&, const FlowKey<F>&, ServiceId, const Endpoint<F>&) noexcept;
+    template AdjacencyId adjacency_towards<F>(const Snapshot&, const F::Address&) noexcept;
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)
 #undef PODLANE_INSTANTIATE

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "lib/base/drop.h"
+#include "lib/decide/policy.h"
 #include "lib/decide/trace.h"
 #include "lib/lb/affinity.h"
 #include "lib/model/snapshot.h"
@@ -29,8 +30,11 @@ struct PathQuery {
     uint32_t now_s = 0;        ///< the workers' clock, for `affinity`
     PortId in_port = kNoPort;  ///< of the pod that it comes from
     bool is_late = false;      ///< see PolicyQuery
+    uint8_t ttl = 64;          ///< TTL or hop limit, as it came in
     /// explain's question: the endpoint that `affinity` would have for this client.
     std::optional<Endpoint<F>> remembered = std::nullopt;
+
+    [[nodiscard]] Arrival arrival() const noexcept { return {from, overlay, in_port, is_late}; }
 };
 
 enum class PathVerdict : uint8_t {
@@ -40,6 +44,10 @@ enum class PathVerdict : uint8_t {
     kDrop,     ///< count `reason`
     kReject,   ///< count `reason` and tell the sender: RST for TCP, ICMP port unreachable otherwise
     kNoRoute,  ///< count `reason` and tell the sender: ICMP network unreachable
+    kExpired,  ///< count `reason` and tell the sender: ICMP time exceeded
+    /// A query over UDP to the cluster's DNS server: answered in place from the snapshot, or, if
+    /// that is not to be had, given to the server by `adjacency`. Makes no flow.
+    kDns,
 };
 
 [[nodiscard]] constexpr const char* to_string(PathVerdict verdict) noexcept {
@@ -56,6 +64,10 @@ enum class PathVerdict : uint8_t {
             return "reject";
         case PathVerdict::kNoRoute:
             return "no-route";
+        case PathVerdict::kExpired:
+            return "expired";
+        case PathVerdict::kDns:
+            return "dns";
     }
     return "";
 }
@@ -77,8 +89,23 @@ struct PathDecision {
     typename F::Address next_hop{};              ///< kResolve: whom to ask for
     ServiceId service = kNoService;
     uint32_t service_epoch = 0;
-    bool isolated = false;  ///< a NetworkPolicy selects one of its pods
+    bool isolated = false;   ///< a NetworkPolicy selects one of its pods
+    bool forwarded = false;  ///< its TTL is decremented: is_forwarded()
+    bool makes_flow = true;  ///< with kForward and kResolve; without, it goes as it is
 };
+
+/// Whether a packet that goes from a port of one kind to one of the other is forwarded, which costs
+/// it one of its TTL. What the node's own kernel sends and gets is not, so that its TTL stays:
+/// hosts must be able to speak with a TTL of 1 (eBGP) or to demand 255 (RFC 5082).
+[[nodiscard]] constexpr bool is_forwarded(PortKind in, PortKind out) noexcept {
+    return in != PortKind::kHost && out != PortKind::kHost;
+}
+
+/// RFC 1812 section 5.3.1, RFC 8200 section 3: whether a packet ends here, because it would be sent
+/// on with nothing left.
+[[nodiscard, gnu::always_inline]] constexpr bool ttl_ends(bool forwarded, uint8_t ttl) noexcept {
+    return forwarded && ttl <= 1;
+}
 
 /// Which endpoint a connection gets: the same on every node and after a restart.
 template <Family F>
@@ -88,13 +115,6 @@ template <Family F>
 template <Family F>
 [[nodiscard]] const Frontend<F>* find_frontend(const Snapshot& snapshot,
                                                const FlowKey<F>& key) noexcept;
-
-/// Whether the packet is for the cluster's DNS server, which this node is (lib/dns).
-template <Family F>
-[[nodiscard]] bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept;
-/// Whether the DNS server listens to whom the packet is from: pods, nodes, this node's kernel.
-template <Family F>
-[[nodiscard]] bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept;
 
 /// The next hop towards `destination`: fills verdict, reason, adjacency, port and next_hop.
 template <Family F, class Trace>

@@ -132,15 +132,31 @@ PortId pod_port_of(const Snapshot& snapshot, const typename F::Address& address)
 }
 
 template <Family F>
+PolicyQuery<F> policy_query(const Snapshot& snapshot, const Arrival& arrival, const FlowKey<F>& key,
+                            PortId to) noexcept {
+    const bool is_pods = arrival.from == PortKind::kPod && !arrival.overlay;
+    PolicyQuery<F> query{key, is_pods ? arrival.in_port : kNoPort, to};
+    query.from_node = is_nodes_own(arrival.from);
+    query.is_late = arrival.is_late;
+    if (to != kNoPort) {
+        query.to_node = to == snapshot.host_port;
+    } else {
+        const Route<F>* route = snapshot.family<F>().routes->find(key.dst);
+        query.to_node = route != nullptr && route->kind == RouteKind::kHost;
+    }
+    return query;
+}
+
+template <Family F>
 PolicyQuery<F> policy_query_of(const Snapshot& snapshot, const FlowKey<F>& key,
                                bool from_node) noexcept {
-    PolicyQuery<F> query{key};
-    query.from = from_node ? kNoPort : pod_port_of<F>(snapshot, key.src);
-    query.to = pod_port_of<F>(snapshot, key.dst);
-    query.from_node = from_node;
-    const Route<F>* route = snapshot.family<F>().routes->find(key.dst);
-    query.to_node = route != nullptr && route->kind == RouteKind::kHost;
-    return query;
+    Arrival arrival;
+    if (from_node) {
+        arrival.from = PortKind::kHost;
+    } else {
+        arrival.in_port = pod_port_of<F>(snapshot, key.src);
+    }
+    return policy_query(snapshot, arrival, key, pod_port_of<F>(snapshot, key.dst));
 }
 
 #define PODLANE_INSTANTIATE(F)                                                                  \
@@ -148,6 +164,8 @@ PolicyQuery<F> policy_query_of(const Snapshot& snapshot, const FlowKey<F>& key,
     template Drop judge_policies<F, StepTrace>(const Snapshot&, const PolicyQuery<F>&,          \
                                                StepTrace&);                                     \
     template PortId pod_port_of<F>(const Snapshot&, const F::Address&) noexcept;                \
+    template PolicyQuery<F> policy_query<F>(const Snapshot&, const Arrival&, const FlowKey<F>&, \
+                                            PortId) noexcept;                                   \
     template PolicyQuery<F> policy_query_of<F>(const Snapshot&, const FlowKey<F>&, bool) noexcept;
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)

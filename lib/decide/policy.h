@@ -12,6 +12,19 @@
 
 namespace podlane {
 
+/// How a packet came in.
+struct Arrival {
+    PortKind from = PortKind::kPod;  ///< kind of the port
+    bool overlay = false;            ///< out of our tunnel
+    PortId in_port = kNoPort;        ///< of the pod that it comes from
+    bool is_late = false;            ///< see PolicyQuery
+};
+
+/// Whether this node itself sends by such a port: its kernel, its DNS server.
+[[nodiscard]] constexpr bool is_nodes_own(PortKind kind) noexcept {
+    return kind == PortKind::kHost || kind == PortKind::kDns;
+}
+
 /// A connection as its two ends know it.
 template <Family F>
 struct PolicyQuery {
@@ -33,6 +46,14 @@ struct PolicyQuery {
 template <Family F, class Trace>
 [[nodiscard]] Drop judge_policies(const Snapshot& snapshot, const PolicyQuery<F>& query,
                                   Trace& trace);
+
+/// The question about a packet, or the connection that it begins, which came in as `arrival` says
+/// and goes to the port `to`. kNoPort: to no port that is known here, its address says whether it
+/// is the node's. Where a port is known the address has no say, for a frame on the bridge goes by
+/// MAC.
+template <Family F>
+[[nodiscard]] PolicyQuery<F> policy_query(const Snapshot& snapshot, const Arrival& arrival,
+                                          const FlowKey<F>& key, PortId to) noexcept;
 
 /// The port of this node's pod that has the address, else kNoPort.
 template <Family F>

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/base/cow_array.h"
+#include "lib/base/stable_hash.h"
 
 namespace podlane {
 
@@ -64,8 +65,7 @@ class DnsTable {
 
     /// FNV-1a, and a last step that brings all bits down to those that pick the shard.
     static uint64_t hash(std::string_view key) noexcept {
-        uint64_t h = 0xcbf29ce484222325u;
-        for (const char c : key) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+        const uint64_t h = fnv1a(key);
         return h ^ h >> 32;
     }
     const Entry* find_entry(std::string_view key, uint64_t h) const noexcept {

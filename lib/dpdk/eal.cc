@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -16,7 +18,62 @@
 
 namespace podlane {
 
+/// DPDK's log stream for as long as it lives.
+class EalLog {
+  public:
+    explicit EalLog(LogReceiver sink) : sink_(std::move(sink)) {
+        stream_ = ::fopencookie(this, "w", {nullptr, write, nullptr, nullptr});
+        if (stream_ != nullptr) rte_openlog_stream(stream_);
+    }
+    ~EalLog() {
+        if (stream_ == nullptr) return;
+        rte_openlog_stream(nullptr);
+        std::fclose(stream_);
+    }
+    EalLog(const EalLog&) = delete;
+    EalLog& operator=(const EalLog&) = delete;
+
+  private:
+    static LogLevel level_of(int dpdk) noexcept {
+        if (dpdk <= static_cast<int>(RTE_LOG_ERR)) return LogLevel::kError;
+        if (dpdk <= static_cast<int>(RTE_LOG_WARNING)) return LogLevel::kWarning;
+        return dpdk < static_cast<int>(RTE_LOG_DEBUG) ? LogLevel::kInfo : LogLevel::kDebug;
+    }
+    /// DPDK flushes after each message.
+    static ssize_t write(void* self, const char* text, size_t bytes) {
+        const std::string_view message(text, bytes);
+        const LogLevel level = level_of(rte_log_cur_msg_loglevel());
+        for (size_t at = 0; at < bytes;) {
+            const size_t end = std::min(message.find('\n', at), bytes);
+            if (end > at) static_cast<EalLog*>(self)->sink_(level, message.substr(at, end - at));
+            at = end + 1;
+        }
+        return static_cast<ssize_t>(bytes);
+    }
+
+    LogReceiver sink_;
+    FILE* stream_ = nullptr;
+};
+
 namespace {
+
+/// Notices and less of DPDK are for those who look for a fault.
+uint32_t dpdk_level(LogLevel level) noexcept {
+    switch (level) {
+        case LogLevel::kError:
+            return RTE_LOG_ERR;
+        case LogLevel::kWarning:
+        case LogLevel::kInfo:
+            return RTE_LOG_WARNING;
+        case LogLevel::kDebug:
+            return RTE_LOG_DEBUG;
+    }
+    return RTE_LOG_WARNING;
+}
+
+std::string_view dpdk_level_name(LogLevel level) noexcept {
+    return level == LogLevel::kInfo ? to_string(LogLevel::kWarning) : to_string(level);
+}
 
 constexpr uint64_t kMegabyte = uint64_t{1} << 20;
 
@@ -124,7 +181,7 @@ std::vector<std::string> eal_arguments(const EalRequest& request, uint64_t free_
     }
     if (!has_option(request, {"--file-prefix"})) out.push_back("--file-prefix=" + prefix);
     if (!has_option(request, {"--log-level"})) {
-        out.push_back(fmt::format("--log-level=*:{}", request.log_level));
+        out.push_back(fmt::format("--log-level=*:{}", dpdk_level_name(request.log_level)));
     }
     if (!has_option(request, {"--in-memory", "--no-huge", "-m", "--socket-mem", "--legacy-mem",
                               "--huge-dir", "--no-shconf"})) {
@@ -153,6 +210,7 @@ Result<Eal> start_eal(const EalRequest& request) {
         return Error{"memory.hugepages: " + memory_summary(request, now)};
     }
     Eal eal;
+    if (request.log) eal.log_ = std::make_unique<EalLog>(request.log);
     cpu_set_t before;
     CPU_ZERO(&before);
     if (::sched_getaffinity(0, sizeof(before), &before) != 0) return Error{"cannot read affinity"};
@@ -183,6 +241,21 @@ Result<Eal> start_eal(const EalRequest& request) {
     eal.notes_ = speed_notes(request, now, eal.hugepages_);
     return eal;
 }
+
+void set_eal_log_level(LogLevel level) noexcept {
+    rte_log_set_global_level(dpdk_level(level));
+    static_cast<void>(rte_log_set_level_pattern("*", dpdk_level(level)));
+}
+
+Eal::Eal() = default;
+
+Eal::Eal(Eal&& other) noexcept
+    : log_(std::move(other.log_)),
+      running_(std::exchange(other.running_, false)),
+      hugepages_(other.hugepages_),
+      arguments_(std::move(other.arguments_)),
+      notes_(std::move(other.notes_)),
+      runtime_dir_(std::move(other.runtime_dir_)) {}
 
 Eal::~Eal() {
     if (!running_) return;

@@ -10,11 +10,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/border/log_level.h"
 
 namespace podlane {
 
@@ -29,19 +32,17 @@ struct EalRequest {
     uint64_t memory_bytes = uint64_t{64} << 20;  ///< what pools and rings will need, room included
     uint64_t small_page_bytes = 0;  ///< the same without hugepages; 0: it makes no difference
     std::vector<std::string> pci_devices;  ///< "0000:3b:00.0"; only these are probed
-    std::string log_level = "warning";  ///< DPDK's own log: error, warning, notice, info or debug
+    LogLevel log_level = LogLevel::kInfo;
+    LogReceiver log;  ///< gets DPDK's lines, on whichever thread they arise; none: standard output
     std::vector<std::string> extra_arguments;  ///< appended, so that they win
 };
+
+class EalLog;
 
 /// The running EAL; stops it when it goes. Close all ports and pools before.
 class Eal {
   public:
-    Eal(Eal&& other) noexcept : running_(std::exchange(other.running_, false)) {
-        arguments_ = std::move(other.arguments_);
-        notes_ = std::move(other.notes_);
-        runtime_dir_ = std::move(other.runtime_dir_);
-        hugepages_ = other.hugepages_;
-    }
+    Eal(Eal&& other) noexcept;
     Eal& operator=(Eal&&) = delete;
     ~Eal();
 
@@ -52,8 +53,9 @@ class Eal {
 
   private:
     friend Result<Eal> start_eal(const EalRequest& request);
-    Eal() = default;
+    Eal();
 
+    std::unique_ptr<EalLog> log_;  ///< null: DPDK's own
     bool running_ = false;
     bool hugepages_ = false;
     std::vector<std::string> arguments_;
@@ -83,5 +85,8 @@ struct Hugepages {
 
 /// Starts the EAL. Several processes may do so on one machine at the same time.
 [[nodiscard]] Result<Eal> start_eal(const EalRequest& request);
+
+/// How much DPDK logs from now on. Any thread.
+void set_eal_log_level(LogLevel level) noexcept;
 
 }  // namespace podlane

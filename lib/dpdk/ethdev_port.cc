@@ -132,7 +132,9 @@ EthdevPort::EthdevPort(EthdevPort&& other) noexcept
       driver_(std::move(other.driver_)),
       notes_(std::move(other.notes_)),
       wakes_(std::exchange(other.wakes_, {})),
-      removal_(std::move(other.removal_)) {}
+      removal_(std::move(other.removal_)),
+      kernel_link_(other.kernel_link_),
+      losses_before_(other.losses_before_) {}
 
 EthdevPort::~EthdevPort() {
     close();
@@ -334,40 +336,27 @@ bool EthdevPort::disarm_wake(uint16_t queue, bool found) noexcept {
     return kept;
 }
 
-EthdevStats EthdevPort::stats() const noexcept {
-    rte_eth_stats raw{};
-    EthdevStats out;
-    if (rte_eth_stats_get(id_, &raw) != 0) return out;
-    out.rx_packets = raw.ipackets;
-    out.rx_bytes = raw.ibytes;
-    out.tx_packets = raw.opackets;
-    out.tx_bytes = raw.obytes;
-    out.rx_dropped = raw.imissed + raw.ierrors + raw.rx_nombuf;
-    out.tx_dropped = raw.oerrors;
-    return out;
-}
-
-std::vector<std::pair<std::string, uint64_t>> EthdevPort::extended_stats() const {
-    std::vector<std::pair<std::string, uint64_t>> out;
-    const int count = rte_eth_xstats_get_names(id_, nullptr, 0);
-    if (count <= 0) return out;
-    const auto size = static_cast<unsigned>(count);
-    std::vector<rte_eth_xstat_name> names(size);
-    std::vector<rte_eth_xstat> values(size);
-    if (rte_eth_xstats_get_names(id_, names.data(), size) != count) return out;
-    if (rte_eth_xstats_get(id_, values.data(), size) != count) return out;
-    for (const auto& value : values) {
-        if (value.value != 0) out.emplace_back(names[value.id].name, value.value);
-    }
-    return out;
-}
-
-LinkState EthdevPort::link() const noexcept {
+Link EthdevPort::link() const noexcept {
+    if (kernel_link_) return {kernel_link_->state(), 0};
+    if (rte_eth_dev_is_removed(id_) != 0) return {LinkState::kGone, 0};
     rte_eth_link raw{};
-    LinkState out;
-    if (rte_eth_link_get_nowait(id_, &raw) != 0) return out;
-    out.up = raw.link_status == RTE_ETH_LINK_UP;
-    out.mbit_per_second = raw.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : raw.link_speed;
+    if (rte_eth_link_get_nowait(id_, &raw) != 0 || raw.link_status != RTE_ETH_LINK_UP) {
+        return {LinkState::kDown, 0};
+    }
+    // Virtual drivers name a speed that nothing has.
+    const bool is_known = has_engines(device_) && raw.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+    return {LinkState::kUp, is_known ? raw.link_speed : 0};
+}
+
+DeviceLosses EthdevPort::device_losses() const noexcept {
+    rte_eth_stats raw{};
+    if (rte_eth_stats_get(id_, &raw) != 0) return {};
+    return {raw.imissed, raw.ierrors, raw.rx_nombuf, raw.oerrors};
+}
+
+DeviceLosses EthdevPort::losses() const noexcept {
+    DeviceLosses out = device_losses().since(losses_before_);
+    if (kernel_link_) out += kernel_link_->losses();
     return out;
 }
 
@@ -401,6 +390,8 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     if (request.on_removal) {
         port.removal_ = std::make_unique<RemovalWatch>(device->name, request.on_removal);
     }
+    if (is_on_socket(*device)) port.kernel_link_.emplace(*kernel_interface(*device));
+    port.losses_before_ = port.device_losses();
     return port;
 }
 

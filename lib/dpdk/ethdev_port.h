@@ -14,10 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/device.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/port_caps.h"
-#include "lib/dpdk/device.h"
+#include "lib/border/port_state.h"
+#include "lib/dpdk/kernel_link.h"
 #include "lib/dpdk/queue_wake.h"
 #include "lib/dpdk/removal_watch.h"
 
@@ -39,17 +41,6 @@ struct EthdevRequest {
     std::function<void()> on_removal{};
 };
 
-struct EthdevStats {
-    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
-    uint64_t rx_dropped = 0;  ///< lost by the device: no descriptor, no buffer, bad frame
-    uint64_t tx_dropped = 0;
-};
-
-struct LinkState {
-    bool up = false;
-    uint32_t mbit_per_second = 0;  ///< 0: unknown or without meaning
-};
-
 /// An open, started port. Closes and unplugs the device when it goes; no worker may use it then.
 class EthdevPort {
   public:
@@ -60,30 +51,12 @@ class EthdevPort {
     [[nodiscard]] uint16_t ethdev_id() const noexcept { return id_; }
     [[nodiscard]] const PortCaps& caps() const noexcept { return caps_; }
     [[nodiscard]] const MacAddress& mac() const noexcept { return mac_; }
-    [[nodiscard]] uint16_t mtu() const noexcept { return mtu_; }
-    [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
-    [[nodiscard]] const Device& device() const noexcept { return device_; }
     /// Lines for the log: what was asked and the device cannot do.
     [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
 
-    /// Takes up to `count` frames from `queue`; the caller owns them. One thread per queue.
-    [[nodiscard]] uint16_t receive(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_rx_burst(id_, queue, frames, count);
-    }
-    /// Sends up to `count` frames, in order; returns how many were taken, the caller keeps the
-    /// rest. One thread per queue.
-    [[nodiscard]] uint16_t send(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_tx_burst(id_, queue, frames, count);
-    }
-    /// Checks and finishes mbufs that ask for offloads, where the driver needs that before send()
-    /// (pseudo-header sums); returns how many from the start may be sent, rte_errno for the next.
-    [[nodiscard]] uint16_t prepare(uint16_t queue, rte_mbuf** frames, uint16_t count) noexcept {
-        return rte_eth_tx_prepare(id_, queue, frames, count);
-    }
-
     /// A descriptor that becomes readable when a frame waits in `queue`, for the epoll of its
-    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive() once more,
-    /// then sleep only if that gave nothing; after waking and the next receive(): disarm_wake().
+    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive once more,
+    /// then sleep only if that gave nothing; after waking and the next look: disarm_wake().
     /// Spurious wake-ups happen.
     [[nodiscard]] int wake_fd(uint16_t queue) const noexcept;
     /// Whether the queue's worker can rely on being woken: false from when it was found out that
@@ -96,10 +69,10 @@ class EthdevPort {
     /// is returned, once: the worker forgets the descriptor then.
     [[nodiscard]] bool disarm_wake(uint16_t queue, bool found) noexcept;
 
-    [[nodiscard]] EthdevStats stats() const noexcept;
-    /// The driver's own counters, by its names; those that are 0 are left out.
-    [[nodiscard]] std::vector<std::pair<std::string, uint64_t>> extended_stats() const;
-    [[nodiscard]] LinkState link() const noexcept;
+    /// Of the device, or of the kernel interface that it sits on.
+    [[nodiscard]] Link link() const noexcept;
+    /// What the device lost since it was opened, and the kernel interface that it sits on.
+    [[nodiscard]] DeviceLosses losses() const noexcept;
 
     /// Stops, closes and unplugs now. Nothing happens the second time.
     void close() noexcept;
@@ -111,6 +84,7 @@ class EthdevPort {
     [[nodiscard]] Result<void> set_mtu(uint16_t mtu);
     [[nodiscard]] Result<void> set_mac(const std::optional<MacAddress>& wanted);
     void set_up_wake(std::vector<int> bells);
+    [[nodiscard]] DeviceLosses device_losses() const noexcept;
 
     uint16_t id_ = RTE_MAX_ETHPORTS;
     uint16_t mtu_ = 0;
@@ -121,6 +95,8 @@ class EthdevPort {
     std::vector<std::string> notes_;
     std::vector<QueueWake> wakes_;  ///< by queue
     std::unique_ptr<RemovalWatch> removal_;
+    std::optional<KernelLink> kernel_link_;
+    DeviceLosses losses_before_;  ///< as the device counted when it was opened
 };
 
 /// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/base/device.h"
 #include "lib/base/result.h"
-#include "lib/dpdk/device.h"
 
 namespace podlane {
 

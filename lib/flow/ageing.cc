@@ -72,7 +72,7 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
             due[expired++] = block;
             for (const uint64_t hash : connection.state.hash) prefetch(hash);
         } else {
-            // Not if its state has changed meanwhile, or it was marked.
+            // Not if its state has changed meanwhile.
             deadlines_.replace(block, seen, next_check_s(connection, now_s));
         }
     }

@@ -23,11 +23,10 @@ template <Family F>
     return idle > 0 ? static_cast<uint32_t>(idle) : 0;
 }
 
-/// True when a connection is to be forgotten: silent for too long, or marked.
+/// True when a connection is to be forgotten: silent for too long.
 template <Family F>
 [[nodiscard]] bool is_expired(const Connection<F>& connection, uint32_t now_s) noexcept {
-    return connection.state.marked.load(std::memory_order_relaxed) != 0 ||
-           idle_s(connection, now_s) >= connection.timeout_seconds();
+    return idle_s(connection, now_s) >= connection.timeout_seconds();
 }
 
 /// The second at which a connection that is not expired is to be looked at again.

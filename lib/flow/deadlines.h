@@ -31,8 +31,6 @@ class Deadlines {
     void set(uint32_t block, uint32_t second) noexcept {
         second_[block].store(second, std::memory_order_relaxed);
     }
-    /// In the next pass.
-    void hasten(uint32_t block) noexcept { set(block, kAtOnce); }
     /// Not at all: nothing lives there.
     void clear(uint32_t block) noexcept { set(block, kNever); }
     /// Sets `second` unless somebody has changed what stands there from `seen`.

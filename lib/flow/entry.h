@@ -135,7 +135,6 @@ struct alignas(kCacheLine) ConnectionState {
     uint8_t owner;  ///< the worker that made it
     std::atomic<TcpState> tcp_state;
     std::atomic<uint8_t> seen;  ///< bit 0: a packet of the original direction, bit 1: of the reply
-    std::atomic<uint8_t> marked;  ///< nonzero: the next sweep removes it
 
     [[nodiscard]] static constexpr Life life_of(uint32_t word) noexcept {
         return static_cast<Life>(word & 3);

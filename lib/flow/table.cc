@@ -203,7 +203,6 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
                : TcpState::kNone,
         std::memory_order_relaxed);
     state.seen.store(1, std::memory_order_relaxed);
-    state.marked.store(0, std::memory_order_relaxed);
     reschedule(block, now_s);
 }
 

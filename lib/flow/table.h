@@ -128,11 +128,6 @@ class FlowTable {
     void reschedule(const Connection<F>& connection, uint32_t now_s) noexcept {
         deadlines_.set(blocks_.index_of(connection), next_check_s(connection, now_s));
     }
-    /// Asks for removal, also from a thread that is no worker; done within one pass of the sweep.
-    void mark_for_removal(Connection<F>& connection) noexcept {
-        connection.state.marked.store(1, std::memory_order_relaxed);
-        deadlines_.hasten(blocks_.index_of(connection));
-    }
 
     /// Once per loop turn, before quiescent(): takes back blocks whose grace period is over and,
     /// when few are free, evicts. Cost without work: a few loads of the worker's own line.

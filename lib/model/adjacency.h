@@ -41,7 +41,6 @@ struct alignas(kCacheLine) Adjacency {
     /// identification 0; over IPv6, of the pseudo-header and of UDP's and VXLAN's with UDP length,
     /// source port and checksum 0.
     uint32_t outer_partial_sum = 0;
-    uint32_t neighbour = 0;  ///< reserved
     /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.
     std::array<uint8_t, 96> outer{};
 

@@ -5,6 +5,7 @@
 // before. All fields are public data: who holds a `const Snapshot` can only read.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -117,6 +118,11 @@ struct FamilyState {
     typename F::Address uplink_source{};  ///< masquerading towards outside
     bool has_vtep = false;
     typename F::Address vtep{};  ///< outer destination that we decapsulate
+
+    [[nodiscard]] bool is_node_address(const typename F::Address& address) const noexcept {
+        return std::find(node_addresses.begin(), node_addresses.end(), address) !=
+               node_addresses.end();
+    }
 };
 
 /// The overlay as the workers need it.

@@ -24,7 +24,7 @@ struct FlowKey {
     be16 dst_port;
     uint8_t protocol;  ///< IANA protocol number of the upper layer
     uint8_t kind;      ///< FlowKind
-    uint16_t vnet;     ///< virtual network; 0 is the pod network
+    uint16_t zero;     ///< makes whole words of it
 
     /// By words and without branches: a look-up nearly always finds them equal.
     friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
@@ -41,7 +41,7 @@ struct FlowKey {
 
     /// The key of the opposite direction when nothing is translated.
     [[nodiscard]] constexpr FlowKey reversed() const noexcept {
-        return {dst, src, dst_port, src_port, protocol, kind, vnet};
+        return {dst, src, dst_port, src_port, protocol, kind, zero};
     }
 };
 

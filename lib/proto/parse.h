@@ -399,8 +399,7 @@ template <Family F>
 /// not know its ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family is
 /// F.
 template <Family F>
-[[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers,
-                                         uint16_t vnet = 0) noexcept {
+[[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers) noexcept {
     // By words, so that who hashes the key need not wait for stores of other widths.
     std::array<uint64_t, sizeof(FlowKey<F>) / 8> words;
     static_assert(std::endian::native == std::endian::little);
@@ -417,7 +416,7 @@ template <Family F>
     } else if (headers.has(Headers::kEchoReply)) {
         rest = uint64_t{load<uint16_t>(l4 + offsetof(IcmpHeader, id))} << 16;
     }
-    rest |= uint64_t{headers.protocol} << 32 | uint64_t{vnet} << 48;
+    rest |= uint64_t{headers.protocol} << 32;
     static_assert(static_cast<uint8_t>(FlowKind::kWhole) == 0);
     FlowKey<F> key;
     std::memcpy(&key, words.data(), sizeof(key));
@@ -428,14 +427,13 @@ template <Family F>
 /// identification stands where a flow has its ports. IPv4: RFC 791 section 3.2. IPv6: RFC 8200
 /// section 4.5, by which fragments of one packet may name different next headers.
 template <Family F>
-[[nodiscard]] inline FlowKey<F> fragment_key(const uint8_t* frame, const Headers& headers,
-                                             uint16_t vnet = 0) noexcept {
+[[nodiscard]] inline FlowKey<F> fragment_key(const uint8_t* frame,
+                                             const Headers& headers) noexcept {
     assert(headers.has(Headers::kFragment));
     FlowKey<F> key{};
     key.src = src_address<F>(frame, headers);
     key.dst = dst_address<F>(frame, headers);
     key.kind = static_cast<uint8_t>(FlowKind::kFragment);
-    key.vnet = vnet;
     if constexpr (std::same_as<F, V4>) {
         key.protocol = headers.protocol;
         key.src_port = load<be16>(frame + headers.l3_offset + offsetof(Ipv4Header, id));

@@ -28,6 +28,13 @@ struct TunnelEnd {
     uint32_t vni = 0;        ///< 24 bits, host order
     uint64_t inner_mac = 0;  ///< the inner frame's destination, as dst_mac_word() gives it
 
+    /// Whether a packet is for it, as far as its outer headers say.
+    template <Family F>
+    [[nodiscard, gnu::always_inline]] bool takes(uint8_t protocol, const typename F::Address& dst,
+                                                 be16 dst_port) const noexcept {
+        return protocol == kProtocolUdp && dst_port == port && is_at<F>(dst);
+    }
+
     template <Family F>
     [[nodiscard]] bool is_at(const typename F::Address& address) const noexcept {
         if constexpr (std::same_as<F, V4>) {
@@ -62,7 +69,7 @@ template <Family F>
     const auto port_of = [](const uint8_t* frame, const Headers& headers) {
         return load<be16>(frame + headers.l4_offset + offsetof(UdpHeader, dst_port));
     };
-    if (port_of(bytes, outer) != end.port || !end.is_at<F>(dst_address<F>(bytes, outer))) {
+    if (!end.takes<F>(outer.protocol, dst_address<F>(bytes, outer), port_of(bytes, outer))) {
         return false;
     }
     const auto vxlan = load<VxlanHeader>(bytes + kOuter - sizeof(VxlanHeader));

@@ -7,48 +7,15 @@ import subprocess
 import sys
 import tempfile
 
+from architecture import may_use
 from tree import ROOT, Tree
+from unused import unused
 
 MOST_LINES = 500
 MOST_COLUMNS = 100  # clang-format holds this for C++
 CODE = (".h", ".cc", ".py", ".sh")
-# The composition root joins the two sides and sees this header of the dataplane alone.
-COMPOSITION_ROOT = ("control/daemon/", "control/main.cc")
-DATAPLANE_DOOR = "dataplane/runtime.h"
 CONFORMANCE = "docs/conformance.md"
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
-
-
-def layering(tree):
-    """lib <- dataplane, lib <- control; neither of these two sees the other."""
-    for path in tree.under("lib", "dataplane", "control"):
-        top = path.split("/")[0]
-        allowed = {"lib": ("lib/",), "dataplane": ("lib/", "dataplane/"),
-                   "control": ("lib/", "control/")}[top]
-        for quoted, name in tree.includes(path):
-            if not quoted:
-                continue
-            door = name == DATAPLANE_DOOR and path.startswith(COMPOSITION_ROOT)
-            if not name.startswith(allowed) and not door:
-                yield f"{path}: includes {name}; {top} may include {', '.join(allowed)} alone"
-            elif not tree.exists(name):
-                yield f"{path}: includes {name}, which is not a path from the root"
-
-
-def folder_order(tree):
-    """A folder of lib or control uses those that its meson.build lists above it."""
-    for top in ("lib", "control"):
-        order = tree.subdirs(top)
-        for path in tree.under(top):
-            parts = path.split("/")
-            if len(parts) < 3 or parts[1] not in order:
-                continue
-            for quoted, name in tree.includes(path):
-                target = name.split("/")
-                if not quoted or target[0] != top or len(target) < 3 or target[1] not in order:
-                    continue
-                if order.index(target[1]) > order.index(parts[1]):
-                    yield f"{path}: includes {name}, of a folder above its own"
 
 
 def dpdk_borders(tree):
@@ -225,12 +192,12 @@ def configurations(tree):
 
 
 RULES = [
-    ("lib, dataplane and control include what their layer may", layering),
-    ("folders use only those below them", folder_order),
+    ("folders include what docs/architecture.md says they may use", may_use),
     ("DPDK stays in lib/dpdk and dataplane", dpdk_borders),
     (f"no code file has more than {MOST_LINES} lines", size),
     ("headers say what they are for", header_form),
     ("every header is included by a test", headers_tested),
+    ("the product uses every function that a header declares", unused),
     ("every drop reason is given somewhere", drops_raised),
     ("every drop reason is named in a test", drops_tested),
     ("no trailing white space, no tabs, no long lines", white_space),

@@ -47,8 +47,3 @@ class Tree:
 
     def exists(self, path):
         return os.path.exists(os.path.join(ROOT, path))
-
-    def subdirs(self, folder):
-        """The order of subdir() in a meson.build, which is the layering of that folder."""
-        return re.findall(r"^\s*subdir\('([^']+)'\)", self.text(f"{folder}/meson.build"),
-                          re.MULTILINE)

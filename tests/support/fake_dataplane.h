@@ -45,7 +45,9 @@ class FakeDataplane final : public Dataplane {
     std::vector<std::shared_ptr<const Snapshot>> published;
     std::vector<Command> commands;
     std::vector<PortId> removed;
-    std::vector<FlowInfo> connections;  ///< one page has two
+    std::vector<FlowInfo> connections;   ///< one page has two
+    std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
+    std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
     std::vector<FlowCursor> pages;  ///< the cursors that were asked with
@@ -67,6 +69,7 @@ class FakeDataplane final : public Dataplane {
     }
     Result<PortId> add_tap_port(TapPortSpec spec) override {
         PortInfo info{kNoPort, spec.name, spec.kind, spec.ifname, spec.mac, spec.mtu, {}};
+        info.is_tap = true;
         info.caps.rx_queues = static_cast<uint16_t>(spec.queue_fds.size());
         if (!refuse_ports_with.empty()) {
             for (const int fd : spec.queue_fds) close(fd);
@@ -91,6 +94,19 @@ class FakeDataplane final : public Dataplane {
         for (const auto& [id, port] : ports_) out.push_back(port.info);
         return out;
     }
+    std::vector<PortState> port_states() const override {
+        std::vector<PortState> out;
+        for (const auto& [id, port] : ports_) {
+            const auto at = states.find(id);
+            out.push_back(at != states.end() ? at->second : PortState{id, {}, {}});
+        }
+        return out;
+    }
+    DeviceLosses device_losses() const override {
+        DeviceLosses sum;
+        for (const auto& [id, state] : states) sum += state.losses;
+        return sum;
+    }
     int event_fd() const override { return event_fd_; }
     size_t take_events(std::span<Event> out) override {
         uint64_t count = 0;
@@ -106,6 +122,7 @@ class FakeDataplane final : public Dataplane {
         commands.push_back(command);
         return true;
     }
+    void set_log_level(LogLevel level) override { log_level = level; }
     std::vector<WorkerInfo> workers() const override { return workers_; }
     const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
     FlowTotals flow_totals() const override { return totals; }

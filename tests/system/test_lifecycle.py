@@ -151,6 +151,13 @@ def exit_codes(report, node):
             expect(done.returncode in allowed, f"{done.returncode}: {done.stderr}{done.stdout}")
             if wanted == 1:
                 expect(done.stderr.startswith("error: "), f"stderr {done.stderr!r}")
+    with report.check("the log's level is told, and changed while running"):
+        expect_equal(node.ctl("log-level").stdout, "info\n")
+        expect_equal(node.ctl("log-level", "debug").stdout, "debug\n")
+        done = node.ctl("log-level", "loud", check=False)
+        expect_equal(done.returncode, 1, "exit code")
+        expect("loud is none of error, warning, info, debug" in done.stderr, done.stderr)
+        expect_equal(node.ctl("log-level", "info").stdout, "info\n")
     with report.check("podlanectl without a daemon exits with 1 and names the socket"):
         done = run([program("podlanectl"), "--socket", "/run/lab/none.sock", "health"], check=False)
         expect_equal(done.returncode, 1)
@@ -337,6 +344,39 @@ def reply_shape(report, node):
         expect(node.stats()["generation"] >= seen[-1], "stats shows an older one")
 
 
+def links(report, node):
+    """A link that goes down, comes back, and goes for good."""
+    def state(port="uplink0"):
+        return next(each["state"] for each in node.json("get", "ports") if each["name"] == port)
+
+    pod = node.pods[-1]
+    with report.check("get ports tells up, and what a pod does to its own interface"):
+        expect_equal((state(), state("podlane0"), state(pod.name)), ("up", "up", "up"))
+        pod.namespace.ip("link", "set", "eth0", "down")
+        wait_until(lambda: state(pod.name) == "down", 5, "the pod's port is down")
+        expect_equal(node.ctl("health").returncode, 0, "health")
+        pod.namespace.ip("link", "set", "eth0", "up")
+        wait_until(lambda: state(pod.name) == "up", 5, "the pod's port is up")
+    with report.check("an uplink whose link goes down is told by get ports, health and the log"):
+        node.namespace.ip("link", "set", "eth1", "down")
+        wait_until(lambda: state() == "down", 5, "the uplink is down")
+        wait_until(lambda: "uplink0: its link is down" in node.ctl("health", check=False).stdout,
+                   5, "health names it")
+        expect("uplink0: its link is down" in node.daemon.output(), "not in the log")
+    with report.check("and so is its coming back, with which traffic comes back"):
+        node.namespace.ip("link", "set", "eth1", "up")
+        wait_until(lambda: "uplink0: its link is up again" in node.daemon.output(), 5, "the log")
+        expect_equal(state(), "up")
+        expect("its link" not in node.ctl("health", check=False).stdout, "health still says so")
+    with report.check("a deleted interface is gone, and stays so when another has its name"):
+        node.namespace.ip("link", "del", "eth1")
+        wait_until(lambda: state() == "gone", 5, "the uplink is gone")
+        wait_until(lambda: "device is gone" in node.ctl("health", check=False).stdout, 5, "health")
+        node.namespace.ip("link", "add", "eth1", "type", "dummy")
+        node.namespace.ip("link", "set", "eth1", "up")
+        expect_equal(state(), "gone")
+
+
 @lab.with_cluster(names=("a",), outside=False, start=False)
 def tests(report, _options, cluster):
     node = cluster.nodes["a"]
@@ -350,6 +390,7 @@ def tests(report, _options, cluster):
     documents(report, node)
     bad_messages(report, node)
     reply_shape(report, node)
+    links(report, node)
 
 
 if __name__ == "__main__":

@@ -5,30 +5,6 @@
 namespace podlane::control {
 namespace {
 
-TEST(Device, IsAPciAddressWithOrWithoutItsDomain) {
-    EXPECT_EQ(parse_device("0000:3b:00.0")->name, "0000:3b:00.0");
-    EXPECT_EQ(parse_device("3b:00.0")->text(), "0000:3b:00.0");
-    EXPECT_EQ(parse_device("0001:3B:00.7")->name, "0001:3b:00.7");
-    EXPECT_EQ(parse_device("3b:00.0")->kind, DeviceKind::kPci);
-    for (const char* text : {"3b:00.8", "3b:00", "3b-00.0", "003b:00.0", "0000:3b:00.0,x", ""}) {
-        EXPECT_FALSE(parse_device(text)) << text;
-    }
-}
-
-TEST(Device, IsAVdevWithOrWithoutArguments) {
-    const auto packet = parse_device("net_af_packet0,iface=eth1,qpairs=2");
-    ASSERT_TRUE(packet);
-    EXPECT_EQ(packet->kind, DeviceKind::kVdev);
-    EXPECT_EQ(packet->name, "net_af_packet0");
-    EXPECT_EQ(packet->arguments, "iface=eth1,qpairs=2");
-    EXPECT_EQ(packet->text(), "net_af_packet0,iface=eth1,qpairs=2");
-    EXPECT_EQ(parse_device("net_null0")->text(), "net_null0");
-    EXPECT_TRUE(parse_device("virtio_user0,path=/dev/vhost-net"));
-    for (const char* text : {"eth1", "net_", "Net_null0", "net_null 0", "crypto_null0"}) {
-        EXPECT_FALSE(parse_device(text)) << text;
-    }
-}
-
 TEST(UpstreamServer, IsAnAddressMaybeWithAPort) {
     const auto text = [](std::string_view given) {
         const auto server = parse_upstream_dns(given);

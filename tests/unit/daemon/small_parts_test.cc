@@ -25,7 +25,7 @@ TEST(Options, AFileIsEnough) {
     const auto options = parse({"--config", "a.yaml"});
     ASSERT_TRUE(options.ok());
     EXPECT_EQ(options->config, "a.yaml");
-    EXPECT_EQ(options->log_level, "info");
+    EXPECT_EQ(options->log_level, LogLevel::kInfo);
     EXPECT_FALSE(options->check);
     EXPECT_TRUE(options->eal_arguments.empty());
 }
@@ -34,7 +34,7 @@ TEST(Options, WhatStandsBehindTheDashesIsForDpdk) {
     const auto options = parse({"--config", "a.yaml", "--check", "--", "--log-level", "8", "--"});
     ASSERT_TRUE(options.ok());
     EXPECT_TRUE(options->check);
-    EXPECT_EQ(options->log_level, "info");
+    EXPECT_EQ(options->log_level, LogLevel::kInfo);
     EXPECT_EQ(options->eal_arguments, (std::vector<std::string>{"--log-level", "8", "--"}));
 }
 

@@ -14,10 +14,10 @@
 #include "dataplane/ports/tap_io.h"
 #include "dataplane/ports/tx_buffers.h"
 #include "dataplane/runtime.h"
-#include "dataplane/slowpath/answer.h"
 #include "dataplane/slowpath/hold.h"
 #include "dataplane/slowpath/purge.h"
 #include "dataplane/slowpath/slow_path.h"
+#include "dataplane/stages/bridge.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/forward.h"
@@ -27,6 +27,7 @@
 #include "dataplane/stages/stage.h"
 #include "dataplane/stages/tx.h"
 #include "dataplane/worker_ctx.h"
+#include "lib/decide/answer.h"
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
@@ -129,12 +130,24 @@ TEST(TxBuffers, ALaneIsAsOldAsTheOldestOfItsFrames) {
     EXPECT_EQ(lane.since_tsc, 200u) << "what follows came in with the last look";
 }
 
-TEST(Clock, TellsMillisecondsSinceTheStartAndNanosecondsOfIntervals) {
+TEST(Clock, TellsMillisecondsOfTheBootClockAndNanosecondsOfIntervals) {
+    const uint64_t before = boot_clock_ms();
     Clock clock;
-    EXPECT_EQ(clock.milliseconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 2500u);
-    EXPECT_EQ(clock.seconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 2u);
+    EXPECT_GE(clock.milliseconds(clock.start_tsc), before);
+    EXPECT_LE(clock.milliseconds(clock.start_tsc), boot_clock_ms());
+    clock.start_ms = 1000;
+    EXPECT_EQ(clock.milliseconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 3500u);
+    EXPECT_EQ(clock.seconds(clock.start_tsc + 2500 * clock.tsc_per_ms), 3u);
     EXPECT_NEAR(static_cast<double>(clock.nanoseconds(clock.tsc_per_ms)), 1e6, 10);
     EXPECT_NEAR(static_cast<double>(clock.nanoseconds(3'000'000 * clock.tsc_per_ms)), 3e12, 3e7);
+}
+
+TEST(Clock, AnotherProcessGoesOnWithTheSameTime) {
+    const Clock first;
+    const Clock second;
+    const uint64_t tsc = rte_rdtsc();
+    const auto apart = static_cast<int64_t>(first.milliseconds(tsc) - second.milliseconds(tsc));
+    EXPECT_LE(std::abs(apart), 20) << "they read two clocks one after the other";
 }
 
 TEST(Latency, IsCountedOfWhatLeftAndOfNothingElse) {
@@ -186,7 +199,7 @@ TEST(Answer, PodsUplinksAndTheHostAreToldDifferentThings) {
     ctx->snapshot = &rig.snapshot();
     using W = World<V4>;
     const auto ask = [&](Rig::Who who, const char* target) {
-        return answer_for<V4>(*ctx, rig.port(who), ip<V4>(target));
+        return answer_for<V4>(rig.snapshot(), rig.port(who), ip<V4>(target));
     };
     EXPECT_EQ(ask(Rig::kPodA, W::kPodB), Names::kPodBMac);
     EXPECT_EQ(ask(Rig::kPodA, W::kNode), Names::kGatewayMac);
@@ -194,6 +207,24 @@ TEST(Answer, PodsUplinksAndTheHostAreToldDifferentThings) {
     EXPECT_EQ(ask(Rig::kUplink, W::kNode), Names::kUplinkMac);
     EXPECT_EQ(ask(Rig::kUplink, W::kGateway), std::nullopt);
     EXPECT_EQ(ask(Rig::kHost, W::kOutside), Names::kGatewayMac);
+}
+
+TEST(OpenPorts, ATapsLinkIsKnownByItsDescriptor) {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    TapPortSpec spec;
+    spec.queue_fds = {ends[0]};
+    const auto port = open_tap_port(std::move(spec), 1).value();
+    const std::array<const OpenPort*, 1> ports{port.get()};
+    const auto state = [&] { return links_of(ports).at(0).state; };
+    EXPECT_EQ(state(), LinkState::kUp);
+    const std::array<char, 1024> frame{};
+    while (write(ends[0], frame.data(), frame.size()) > 0) {
+    }
+    EXPECT_EQ(state(), LinkState::kDown) << "takes nothing";
+    close(ends[1]);
+    EXPECT_EQ(state(), LinkState::kGone);
+    EXPECT_EQ(losses_of(*port), DeviceLosses{});
 }
 
 TEST(Runtime, RefusesANumberOfWorkersThatCannotBe) {

@@ -56,16 +56,46 @@ TYPED_TEST(DecideDns, StrangersAreDropped) {
     EXPECT_EQ(decision.verdict, PathVerdict::kDrop);
     EXPECT_EQ(decision.reason, Drop::kDnsStranger);
     EXPECT_THAT(this->net_.steps(), ElementsAre(HasSubstr("neither a pod's nor a node's")));
-    const auto query = this->net_.query(PortKind::kUplink, N::kRemotePod, N::kClusterIp, 53);
-    EXPECT_TRUE(may_ask_dns(*this->net_.snapshot, query)) << "a pod of another node";
+    const auto pod = this->net_.ask(PortKind::kUplink, N::kRemotePod, N::kClusterIp, 53);
+    EXPECT_EQ(pod.verdict, PathVerdict::kForward) << "a pod of another node";
 }
 
 TYPED_TEST(DecideDns, WithoutAZoneItIsAnAddressLikeOthers) {
     using N = Names<TypeParam>;
-    const auto query = this->net_.query(PortKind::kPod, N::kPod, N::kClusterIp, 53);
-    EXPECT_TRUE(is_for_dns(*this->net_.snapshot, query.key));
+    const auto ask = [&] {
+        return this->net_.ask(PortKind::kPod, N::kPod, N::kClusterIp, 53, kProtocolUdp).verdict;
+    };
+    EXPECT_EQ(ask(), PathVerdict::kDns);
     this->net_.snapshot->dns = nullptr;
-    EXPECT_FALSE(is_for_dns(*this->net_.snapshot, query.key));
+    EXPECT_EQ(ask(), PathVerdict::kForward);
+}
+
+TYPED_TEST(DecideDns, AQueryOverUdpMakesNoFlowAndLosesNoTtl) {
+    using N = Names<TypeParam>;
+    auto query = this->net_.query(PortKind::kPod, N::kPod, N::kClusterIp, 53, kProtocolUdp);
+    query.ttl = 1;
+    const auto decision = this->net_.ask(query);
+    EXPECT_EQ(decision.verdict, PathVerdict::kDns);
+    EXPECT_EQ(decision.port, this->kDnsServer);
+    EXPECT_FALSE(decision.makes_flow || decision.masquerade || decision.forwarded);
+    // Without a server the worker answers what it knows.
+    this->net_.routes.pop_back();
+    this->net_.install_routes();
+    const auto alone = this->net_.ask(query);
+    EXPECT_EQ(alone.verdict, PathVerdict::kDns);
+    EXPECT_EQ(alone.adjacency, kNoAdjacency);
+    EXPECT_NE(alone.reason, Drop::kNone);
+}
+
+TYPED_TEST(DecideDns, WhatTheServerAnswersOverUdpIsRoutedAsItIs) {
+    using N = Names<TypeParam>;
+    auto query = this->net_.query(PortKind::kDns, N::kClusterIp, N::kOtherPod, 40000, kProtocolUdp);
+    query.key.src_port = be16(53);
+    const auto answer = this->net_.ask(query);
+    EXPECT_EQ(answer.verdict, PathVerdict::kForward);
+    EXPECT_FALSE(answer.makes_flow);
+    query.key.src_port = be16(54);
+    EXPECT_TRUE(this->net_.ask(query).makes_flow);
 }
 
 }  // namespace

@@ -437,7 +437,7 @@ TEST(ServiceHash, IsTheSameEverywhereAndForever) {
     other.src_port = be16(40001);
     EXPECT_NE(service_hash(key), service_hash(other));
     other = key;
-    other.vnet = 5;
+    other.kind = static_cast<uint8_t>(FlowKind::kFragment);
     EXPECT_EQ(service_hash(key), service_hash(other)) << "only the five-tuple counts";
 }
 

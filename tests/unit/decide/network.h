@@ -50,7 +50,8 @@ struct Names<V6> {
 
 inline constexpr PortId kUplink{0}, kHost{1}, kPodPort{2};
 inline constexpr AdjacencyId kToPod{1}, kToRemote{2}, kToHost{3}, kToOtherPod{4};
-inline constexpr uint8_t kTcp = 6, kUdp = 17, kSctp = 132, kIcmp = 1;
+inline constexpr uint8_t kTcp = kProtocolTcp, kUdp = kProtocolUdp, kSctp = kProtocolSctp,
+                         kIcmp = kProtocolIcmp;
 
 /// A node with two pods, a remote node behind a tunnel, a link and a default gateway.
 template <Family F>
@@ -158,6 +159,9 @@ class Network {
         EXPECT_EQ(silent.verdict, told.verdict);
         EXPECT_EQ(silent.to, told.to);
         EXPECT_EQ(silent.adjacency, told.adjacency);
+        EXPECT_EQ(silent.reason, told.reason);
+        EXPECT_EQ(silent.forwarded, told.forwarded);
+        EXPECT_EQ(silent.makes_flow, told.makes_flow);
         return told;
     }
     PathDecision<F> ask(PortKind from, const char* src, const char* dst, uint16_t port,

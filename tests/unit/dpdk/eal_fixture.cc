@@ -5,7 +5,9 @@
 
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace podlane {
 
@@ -18,6 +20,14 @@ struct Process {
     std::optional<Eal> eal;
     std::optional<PacketPool> pool;  // goes before the EAL
 };
+
+std::mutex log_mutex;
+LogLines lines;
+
+void note(LogLevel level, std::string_view line) {
+    const std::lock_guard lock(log_mutex);
+    lines.emplace_back(level, line);
+}
 
 std::unique_ptr<Process> start() {
     auto process = std::make_unique<Process>();
@@ -33,7 +43,8 @@ std::unique_ptr<Process> start() {
     auto eal = start_eal({.hugepages = HugepageUse::kOff,
                           .memory_bytes = uint64_t{96} << 20,
                           .pci_devices = {},
-                          .log_level = "critical",
+                          .log_level = LogLevel::kError,
+                          .log = note,
                           .extra_arguments = {}});
     if (!eal.ok()) {
         process->error = eal.error().message;
@@ -55,6 +66,11 @@ const Process& process() {
 }
 
 }  // namespace
+
+LogLines EalTest::take_log() {
+    const std::lock_guard lock(log_mutex);
+    return std::exchange(lines, {});
+}
 
 void EalTest::SetUp() {
     ASSERT_EQ(process().error, "");

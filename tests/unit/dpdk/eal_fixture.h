@@ -5,10 +5,16 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "lib/dpdk/eal.h"
 #include "lib/dpdk/mempool.h"
 
 namespace podlane {
+
+using LogLines = std::vector<std::pair<LogLevel, std::string>>;
 
 /// If the EAL does not start, all its tests fail with its message.
 class EalTest : public ::testing::Test {
@@ -23,6 +29,8 @@ class EalTest : public ::testing::Test {
     /// Root, and in a network namespace where interfaces can be made: "wire0" and "wire1", up, are
     /// the two ends of a veth on which the kernel says nothing.
     [[nodiscard]] static bool has_network();
+    /// What DPDK has logged since the last call.
+    [[nodiscard]] static LogLines take_log();
 };
 
 }  // namespace podlane

@@ -1,6 +1,7 @@
 #include "lib/dpdk/eal.h"
 
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <sched.h>
@@ -149,6 +150,31 @@ TEST_F(EalRunning, ASecondStartIsAnErrorAndHarmless) {
         start_eal({.hugepages = HugepageUse::kOff, .pci_devices = {}, .extra_arguments = {}});
     ASSERT_FALSE(again.ok());
     EXPECT_NE(again.error().message.find("DPDK does not start"), std::string::npos);
+}
+
+TEST_F(EalRunning, DpdksLinesComeWithTheirLevelAndAsManyAsAreWanted) {
+    (void)take_log();
+    const auto log_all = [] {
+        rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "EAL: broken\n");
+        rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "EAL: odd\nEAL: indeed\n");
+        rte_log(RTE_LOG_INFO, RTE_LOGTYPE_EAL, "EAL: so it is\n");
+        rte_log(RTE_LOG_DEBUG, RTE_LOGTYPE_EAL, "EAL: inside\n");
+        return take_log();
+    };
+    const LogLines errors{{LogLevel::kError, "EAL: broken"}};
+    EXPECT_EQ(log_all(), errors) << "as it was started";
+    LogLines warnings = errors;
+    warnings.emplace_back(LogLevel::kWarning, "EAL: odd");
+    warnings.emplace_back(LogLevel::kWarning, "EAL: indeed");
+    set_eal_log_level(LogLevel::kInfo);
+    EXPECT_EQ(log_all(), warnings);
+    LogLines all = warnings;
+    all.emplace_back(LogLevel::kInfo, "EAL: so it is");
+    all.emplace_back(LogLevel::kDebug, "EAL: inside");
+    set_eal_log_level(LogLevel::kDebug);
+    EXPECT_EQ(log_all(), all);
+    set_eal_log_level(LogLevel::kError);
+    EXPECT_EQ(log_all(), errors);
 }
 
 using Pool = EalTest;

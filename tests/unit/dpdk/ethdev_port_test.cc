@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "lib/dpdk/device_limits.h"
+#include "lib/dpdk/kernel_link.h"
 #include "lib/dpdk/plug.h"
 #include "lib/dpdk/wake_socket.h"
 #include "tests/unit/dpdk/device_leaves.h"
@@ -52,18 +53,15 @@ TEST_F(EthdevPortTest, AFrameSentToARingIsReceivedFromIt) {
     EXPECT_EQ(port->caps().max_frame_bytes, 1514U);
     EXPECT_FALSE(port->caps().rx_wake);
     EXPECT_EQ(port->wake_fd(0), -1);
-    EXPECT_TRUE(port->link().up);
+    EXPECT_EQ(port->link().state, LinkState::kUp);
 
     rte_mbuf* sent = frame(0x5a, 60);
-    ASSERT_EQ(port->prepare(0, &sent, 1), 1);
-    ASSERT_EQ(port->send(0, &sent, 1), 1);
+    ASSERT_EQ(rte_eth_tx_burst(port->ethdev_id(), 0, &sent, 1), 1);
     rte_mbuf* received = nullptr;
-    ASSERT_EQ(port->receive(0, &received, 1), 1);
+    ASSERT_EQ(rte_eth_rx_burst(port->ethdev_id(), 0, &received, 1), 1);
     EXPECT_EQ(received->pkt_len, 60U);
     rte_pktmbuf_free(received);
-    EXPECT_EQ(port->stats().rx_packets, 1U);
-    EXPECT_EQ(port->stats().tx_packets, 1U);
-    EXPECT_FALSE(port->extended_stats().empty());
+    EXPECT_EQ(port->losses(), DeviceLosses{});
 }
 
 TEST_F(EthdevPortTest, WorkersGetQueuesAsFarAsTheDeviceHasThem) {
@@ -96,12 +94,12 @@ TEST_F(EthdevPortTest, MovingAPortMovesTheDevice) {
     EXPECT_NE(first->ethdev_id(), second.ethdev_id());
     first->close();
     rte_mbuf* received = nullptr;
-    EXPECT_EQ(second.receive(0, &received, 1), 1);  // net_null always has one
+    EXPECT_EQ(rte_eth_rx_burst(second.ethdev_id(), 0, &received, 1), 1);  // net_null always has one
     rte_pktmbuf_free(received);
 }
 
 TEST_F(EthdevPortTest, ErrorsNamePortDeviceAndCause) {
-    EXPECT_NE(error_of("eth1").find("port uplink0: device \"eth1\" is neither"), std::string::npos);
+    EXPECT_NE(error_of("eth1").find("port uplink0: \"eth1\" is not a device"), std::string::npos);
     EXPECT_EQ(error_of("net_af_packet0,iface=nothing0"),
               "port uplink0: device net_af_packet0,iface=nothing0: packet socket on nothing0: "
               "No such device");
@@ -171,7 +169,7 @@ unsigned drain(EthdevPort& port) {
     unsigned count = 0;
     for (uint16_t queue = 0; queue < port.caps().rx_queues; ++queue) {
         rte_mbuf* received = nullptr;
-        while (port.receive(queue, &received, 1) == 1) {
+        while (rte_eth_rx_burst(port.ethdev_id(), queue, &received, 1) == 1) {
             rte_pktmbuf_free(received);
             ++count;
         }
@@ -222,9 +220,8 @@ TEST_F(EthdevPortTest, WhatAPacketSocketSendsDoesNotWakeIt) {
     ASSERT_TRUE(port.ok()) << port.error().message;
     EXPECT_TRUE(port->arm_wake(0));
     rte_mbuf* sent = frame(0xff, 60);
-    ASSERT_EQ(port->send(0, &sent, 1), 1);
+    ASSERT_EQ(rte_eth_tx_burst(port->ethdev_id(), 0, &sent, 1), 1);
     EXPECT_FALSE(is_readable(port->wake_fd(0), 20));
-    EXPECT_EQ(port->stats().tx_packets, 1U);
 }
 
 TEST_F(EthdevPortTest, APacketSocketHoldsAWholeFrame) {
@@ -236,7 +233,7 @@ TEST_F(EthdevPortTest, APacketSocketHoldsAWholeFrame) {
     ASSERT_TRUE(is_readable(port->wake_fd(0), 2000));
     rte_mbuf* received = nullptr;
     uint32_t largest = 0;
-    while (port->receive(0, &received, 1) == 1) {
+    while (rte_eth_rx_burst(port->ethdev_id(), 0, &received, 1) == 1) {
         largest = std::max(largest, received->pkt_len);
         rte_pktmbuf_free(received);
     }
@@ -286,7 +283,7 @@ TEST_F(EthdevPortTest, AJumboFrameComesWholeThroughAPacketSocket) {
     send_on_wire(9014);
     ASSERT_TRUE(is_readable(port->wake_fd(0), 2000));
     rte_mbuf* received = nullptr;
-    ASSERT_EQ(port->receive(0, &received, 1), 1);
+    ASSERT_EQ(rte_eth_rx_burst(port->ethdev_id(), 0, &received, 1), 1);
     EXPECT_EQ(received->pkt_len, 9014U);
     rte_pktmbuf_free(received);
     EXPECT_EQ(std::system("ip link set wire0 mtu 1500 && ip link set wire1 mtu 1500"), 0);
@@ -348,6 +345,46 @@ TEST(DeviceLimits, Vmxnet3IsNotTrustedToChainBuffers) {
     info.rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
     EXPECT_TRUE(chains_buffers(info, "net_e1000_em"));
     EXPECT_FALSE(chains_buffers(info, "net_vmxnet3"));
+}
+
+void command(const std::string& line) {
+    ASSERT_EQ(std::system(line.c_str()), 0) << line;
+}
+
+TEST_F(EthdevPortTest, APacketSocketsLinkIsItsInterfaces) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    command("ip link add link0 type veth peer name link1 && ip link set link0 up");
+    command("ip link set link1 up");
+    const auto port = open("net_af_packet3,iface=link1");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->link().state, LinkState::kUp);
+    command("ip link set link1 down");
+    EXPECT_EQ(port->link().state, LinkState::kDown);
+    command("ip link set link1 up && ip link set link0 down");
+    EXPECT_EQ(port->link().state, LinkState::kDown) << "without a carrier";
+    command("ip link set link0 up");
+    EXPECT_EQ(port->link().state, LinkState::kUp);
+    command("ip link del link0 && ip link add link1 type dummy && ip link set link1 up");
+    EXPECT_EQ(port->link().state, LinkState::kGone) << "another one of that name";
+    command("ip link del link1");
+}
+
+TEST_F(EthdevPortTest, WhatTheInterfaceLosesIsTheDevicesLoss) {
+    if (!has_network()) GTEST_SKIP() << "needs root";
+    // veth drops what is longer than its peer takes.
+    command("ip link add loss0 type veth peer name loss1 && ip link set loss0 mtu 1000 up");
+    command("ip link set loss1 up");
+    auto port = open("net_af_packet4,iface=loss1");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    EXPECT_EQ(port->losses(), DeviceLosses{});
+    rte_mbuf* sent = frame(0xff, 1400);
+    ASSERT_EQ(rte_eth_tx_burst(port->ethdev_id(), 0, &sent, 1), 1);
+    for (int tries = 0; tries < 200 && port->losses().tx_errors == 0; ++tries) ::usleep(10'000);
+    EXPECT_EQ(port->losses(), (DeviceLosses{0, 0, 0, 1}));
+    const auto again = KernelLink("loss1");
+    EXPECT_EQ(again.losses(), DeviceLosses{}) << "what was before does not count";
+    command("ip link del loss0");
+    EXPECT_EQ(again.state(), LinkState::kGone);
 }
 
 TEST_F(EthdevPortTest, AnotherMacIsTaken) {

@@ -72,15 +72,6 @@ TYPED_TEST(AgeingTest, AResetThatIsContradictedShortensNothing) {
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
 }
 
-TYPED_TEST(AgeingTest, AMarkedConnectionGoesWithTheNextSweep) {
-    OneWorker<TypeParam> worker(64);
-    auto* entry = worker.insert(client_connection<TypeParam>(1), 100).entry;
-    worker.sweep(101);
-    worker.table().mark_for_removal(connection_of(*entry));
-    worker.sweep(102);
-    EXPECT_EQ(worker.find(client_key<TypeParam>(1)), nullptr);
-}
-
 TYPED_TEST(AgeingTest, APacketFromAClockALittleAheadDoesNotAgeAFlow) {
     OneWorker<TypeParam> worker(64);
     auto* entry = worker.insert(client_connection<TypeParam>(1), 100).entry;

@@ -15,7 +15,7 @@ TEST(Deadlines, NewOnesAreDueAtOnce) {
 TEST(Deadlines, AreSetHastenedAndClearedBlockByBlock) {
     Deadlines deadlines({}, 3);
     for (uint32_t block = 0; block < 3; ++block) deadlines.set(block, 70 + block);
-    deadlines.hasten(0);
+    deadlines.set(0, Deadlines::kAtOnce);
     deadlines.clear(2);
     EXPECT_EQ(deadlines.at(0), Deadlines::kAtOnce);
     EXPECT_EQ(deadlines.at(1), 71u);
@@ -25,7 +25,7 @@ TEST(Deadlines, AreSetHastenedAndClearedBlockByBlock) {
 TEST(Deadlines, AStaleReplacementChangesNothing) {
     Deadlines deadlines({}, 1);
     deadlines.set(0, 70);
-    deadlines.hasten(0);
+    deadlines.set(0, Deadlines::kAtOnce);
     deadlines.replace(0, 70, 130);
     EXPECT_EQ(deadlines.at(0), Deadlines::kAtOnce);
     deadlines.replace(0, Deadlines::kAtOnce, 130);

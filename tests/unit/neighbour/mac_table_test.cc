@@ -32,7 +32,7 @@ TEST(MacTable, StaticAddressesCannotBeLearned) {
     table.add_static(mac(1), kDb);
     EXPECT_TRUE(table.learned().empty());
     EXPECT_FALSE(table.learn(mac(1), kWeb, 1));
-    table.remove_static(mac(1));
+    table.remove_port(kDb);
     EXPECT_TRUE(table.learn(mac(1), kWeb, 2));
 }
 

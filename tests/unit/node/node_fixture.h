@@ -107,7 +107,7 @@ inline NodeConfig node_a() {
     config.node = "node-a";
     UplinkConfig uplink;
     uplink.name = "uplink0";
-    uplink.device = {DeviceKind::kVdev, "net_null0", ""};
+    uplink.device = *parse_device("net_null0");
     uplink.addresses = {interface_address("192.168.50.1/24"), interface_address("fd50::1/64")};
     uplink.gateways = {address("192.168.50.254")};
     config.uplinks.push_back(uplink);

@@ -2,10 +2,12 @@
 
 #include <set>
 
+#include "control/node/log_level.h"
 #include "control/show/counters_json.h"
 #include "control/show/listings.h"
 #include "control/show/live_view.h"
 #include "control/show/routes_json.h"
+#include "lib/border/log_level.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -256,6 +258,20 @@ TEST_F(Queries, ANameAmongManyFlowsIsLookedForPageByPage) {
     EXPECT_EQ(items("flows", "10.244.1.10").size(), 1u);
     EXPECT_EQ(dataplane_.pages, (std::vector<FlowCursor>{0, 2, 4}));
     EXPECT_EQ(items("flows", "default/web").size(), 1u) << "the pod's";
+}
+
+TEST_F(Queries, TheLogsLevelIsToldAndChangedOnBothSides) {
+    EXPECT_EQ(ok(node_->log_level(std::nullopt)).at("level"), "error") << "the tests' own";
+    EXPECT_EQ(dataplane_.log_level, std::nullopt);
+    for (const std::string_view name : kLogLevelNames) {
+        EXPECT_EQ(ok(node_->log_level(name)).at("level"), name);
+        EXPECT_EQ(dataplane_.log_level, parse_log_level(name));
+        EXPECT_EQ(ok(node_->log_level(std::nullopt)).at("level"), name);
+    }
+    EXPECT_EQ(spdlog::get_level(), spdlog_level(LogLevel::kDebug));
+    spdlog::set_level(spdlog::level::off);
+    EXPECT_EQ(failure(node_->log_level("loud")).message,
+              "level: loud is none of error, warning, info, debug");
 }
 
 TEST_F(Queries, WorkersTellTheirQueues) {

@@ -46,7 +46,7 @@ TEST(PodNames, MacsAreLocalUnicastStableAndDifferent) {
 
 TEST(UplinkDevice, SharedInterfacesAreFound) {
     const auto shared = [](const char* name, const char* arguments) {
-        return shared_kernel_interface({DeviceKind::kVdev, name, arguments});
+        return shared_kernel_interface(*parse_device(std::string(name) + "," + arguments));
     };
     const auto packet = shared("net_af_packet0", "qpairs=2,iface=eth1");
     ASSERT_TRUE(packet);
@@ -54,8 +54,10 @@ TEST(UplinkDevice, SharedInterfacesAreFound) {
     EXPECT_EQ(packet->use, KernelInterfaceUse::kPacketSocket);
     EXPECT_EQ(shared("net_af_xdp0", "iface=eth1")->use, KernelInterfaceUse::kXdpSocket);
     EXPECT_FALSE(shared("net_tap0", "iface=tap0"));
+    EXPECT_FALSE(shared("net_tap0", "iface=tap0,remote=eth1"));
+    EXPECT_EQ(shared("eth_af_packet0", "iface=eth1")->ifname, "eth1");
     EXPECT_FALSE(shared("net_af_packet0", "qpairs=2"));
-    EXPECT_FALSE(shared_kernel_interface({DeviceKind::kPci, "0000:3b:00.0", "iface=eth1"}));
+    EXPECT_FALSE(shared_kernel_interface(*parse_device("0000:3b:00.0")));
 }
 
 TEST(ObjectFiles, AMissingFileIsNamed) {

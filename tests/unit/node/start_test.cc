@@ -69,7 +69,7 @@ TEST_F(Start, StaticPodPortsAreOpened) {
     PodPortConfig port;
     port.name_space = "default";
     port.name = "gen";
-    port.device = {DeviceKind::kVdev, "net_pcap0", "rx_pcap=a.pcap"};
+    port.device = *parse_device("net_pcap0,rx_pcap=a.pcap");
     port.addresses = {address("10.244.1.9")};
     port.mac = {{2, 0, 0, 0, 0, 9}};
     config_.pods.ports.push_back(port);

@@ -136,16 +136,16 @@ TYPED_TEST(ParseTest, AnUnknownProtocolIsAllPayload) {
     EXPECT_EQ(flow_key<TypeParam>(bytes.data(), headers).src_port.host(), 0);
 }
 
-TYPED_TEST(ParseTest, TheKeyHoldsAddressesPortsAndNetwork) {
+TYPED_TEST(ParseTest, TheKeyHoldsAddressesAndPorts) {
     const auto bytes = this->ip().tcp(40000, 443, kTcpAck).build();
-    const auto key = flow_key<TypeParam>(bytes.data(), parse(bytes).headers, 7);
+    const auto key = flow_key<TypeParam>(bytes.data(), parse(bytes).headers);
     EXPECT_EQ(key.src, pod_address<TypeParam>(1));
     EXPECT_EQ(key.dst, pod_address<TypeParam>(2));
     EXPECT_EQ(key.src_port.host(), 40000);
     EXPECT_EQ(key.dst_port.host(), 443);
     EXPECT_EQ(key.protocol, kProtocolTcp);
     EXPECT_EQ(key.kind, static_cast<uint8_t>(FlowKind::kWhole));
-    EXPECT_EQ(key.vnet, 7);
+    EXPECT_EQ(key.zero, 0);
 }
 
 TYPED_TEST(ParseTest, AnEchoReplysKeyIsTheRequestsReversed) {

@@ -1,6 +1,7 @@
 // Device strings as the configuration has them: a PCI address, or DPDK vdev arguments.
 //
-// Plain text work, no DPDK: control uses it to find the kernel interface behind an uplink.
+// Plain text work, no DPDK: the configuration is read with it, ports are opened with it. Any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct Device {
     [[nodiscard]] std::string text() const;
 };
 
-/// Parses "0000:3b:00.0", "3b:00.0" or "net_NAME[NUMBER][,ARGUMENTS]" ("virtio_user0,..." too).
+/// Parses "0000:3b:00.0", "3b:00.0" or "net_NAME[NUMBER][,ARGUMENTS]" ("virtio_user0,..." too). An
+/// Error says what is allowed.
 [[nodiscard]] Result<Device> parse_device(std::string_view text);
 
 /// The kernel interface that the device sits on and takes frames from: `iface` of net_af_packet

@@ -1,4 +1,4 @@
-#include "lib/dpdk/device.h"
+#include "lib/base/device.h"
 
 #include <fmt/format.h>
 
@@ -28,8 +28,20 @@ std::string pci_address(std::string_view text) {
 }
 
 /// Driver names of the EAL's virtual network devices all begin in one of these ways.
-constexpr std::array<std::string_view, 4> kVirtualPrefixes = {"net_", "eth_", "virtio_user",
-                                                              "iavf"};
+constexpr std::array<std::string_view, 3> kVirtualPrefixes = {"net_", "eth_", "virtio_user"};
+
+/// "net_null0", as the EAL's names are written.
+bool is_virtual_name(std::string_view name) {
+    const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    return is_plain && name.size() < 64 &&
+           std::any_of(kVirtualPrefixes.begin(), kVirtualPrefixes.end(),
+                       [name](std::string_view prefix) {
+                           return name.starts_with(prefix) &&
+                                  (name.size() > prefix.size() || !prefix.ends_with('_'));
+                       });
+}
 
 }  // namespace
 
@@ -55,18 +67,17 @@ Result<Device> parse_device(std::string_view text) {
     const std::string_view name = text.substr(0, comma);
     if (comma != text.npos) device.arguments = text.substr(comma + 1);
 
-    device.name = pci_address(name);
+    device.name = pci_address(text);
     if (!device.name.empty()) {
         device.kind = DeviceKind::kPci;
         return device;
     }
-    const auto begins = [&](std::string_view prefix) { return name.starts_with(prefix); };
-    const bool is_plain = name.find_first_of(" \t\n=") == name.npos && name.size() < 64;
-    if (!is_plain || std::none_of(kVirtualPrefixes.begin(), kVirtualPrefixes.end(), begins)) {
-        return Error{fmt::format(
-            "device \"{}\" is neither a PCI address (0000:3b:00.0) nor a DPDK virtual device "
-            "(net_af_packet0,iface=eth1)",
-            text)};
+    if (!is_virtual_name(name)) {
+        return Error{
+            fmt::format("\"{}\" is not a device: a PCI address such as 0000:3b:00.0, or DPDK vdev "
+                        "arguments such as "
+                        "net_af_packet0,iface=eth1",
+                        text)};
     }
     device.kind = DeviceKind::kVirtual;
     device.name = name;

@@ -1,25 +1,25 @@
 // For which addresses this node answers ARP and neighbour discovery, and with which MAC address.
+//
+// A worker's answer, and what `explain` takes for the MAC address that a pod sends to.
 #pragma once
 
 #include <algorithm>
 #include <optional>
 
-#include "dataplane/worker_ctx.h"
+#include "lib/model/snapshot.h"
 
-namespace podlane::dataplane {
+namespace podlane {
 
 /// The MAC address that the asker on `in_port` gets for `target`; nothing: another's business.
 ///   pods      the gateway's and remote pods' addresses: the gateway's MAC; a local pod: its own
 ///   uplinks   this node's addresses, and load balancer addresses that it is to answer for
 ///   host      everything but the node's own addresses: all its traffic is routed here
 template <Family F>
-[[nodiscard]] std::optional<MacAddress> answer_for(const WorkerCtx& ctx, PortId in_port,
+[[nodiscard]] std::optional<MacAddress> answer_for(const Snapshot& snapshot, PortId in_port,
                                                    const typename F::Address& target) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
     const FamilyState<F>& state = snapshot.family<F>();
     const PortView& view = snapshot.port(in_port);
-    const bool is_node = std::find(state.node_addresses.begin(), state.node_addresses.end(),
-                                   target) != state.node_addresses.end();
+    const bool is_node = state.is_node_address(target);
     if (view.kind == PortKind::kUplink) {
         const bool is_announced =
             state.announced != nullptr &&
@@ -39,4 +39,4 @@ template <Family F>
     return state.keep_source->find(target) != nullptr ? std::optional(view.mac) : std::nullopt;
 }
 
-}  // namespace podlane::dataplane
+}  // namespace podlane

@@ -1,0 +1,83 @@
+#include "control/node/link_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace podlane::control {
+
+namespace {
+
+constexpr uint64_t kLookMs = 1000;
+/// News of one port's losses come at most so often, and they count as a problem for so long.
+constexpr uint64_t kLossesMs = 60'000;
+
+/// "12 device_missed, 3 device_rx_error"; empty without any.
+std::string text_of(const DeviceLosses& losses) {
+    std::string text;
+    losses.for_each([&text](Drop reason, uint64_t frames) {
+        if (frames == 0) return;
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", frames, drop_info(reason).name);
+    });
+    return text;
+}
+
+/// A static pod's port is a device's; what a pod does to its own interface is its own business.
+bool is_watched(const PortInfo& port) {
+    return port.kind != PortKind::kPod || !port.is_tap;
+}
+
+}  // namespace
+
+void LinkWatch::look_at(Watched& port, const PortState& now, uint64_t now_ms,
+                        std::vector<News>& news) {
+    if (const LinkState before = std::exchange(port.link, now.link.state); before != port.link) {
+        const char* what = port.link == LinkState::kUp     ? "its link is up again"
+                           : port.link == LinkState::kDown ? "its link is down"
+                                                           : "its device is gone";
+        news.push_back({now.id, fmt::format("{}: {}", port.name, what), port.link == LinkState::kUp,
+                        port.link == LinkState::kGone});
+    }
+    if (!(now.losses == port.losses)) port.lost_ms = now_ms;
+    port.losses = now.losses;
+    const std::string lost = text_of(port.losses.since(port.told_losses));
+    if (lost.empty() || (port.told_ms != 0 && now_ms - port.told_ms < kLossesMs)) return;
+    port.told_losses = port.losses;
+    port.told_ms = now_ms;
+    news.push_back({now.id, fmt::format("{}: its device lost frames: {}", port.name, lost)});
+}
+
+std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_t now_ms) {
+    std::vector<News> news;
+    if (now_ms < look_again_ms_) return news;
+    look_again_ms_ = now_ms + kLookMs;
+    const std::vector<PortInfo> ports = dataplane.ports();
+    const std::vector<PortState> states = dataplane.port_states();
+    std::erase_if(watched_, [&ports](const auto& entry) {
+        return std::none_of(ports.begin(), ports.end(), [&entry](const PortInfo& port) {
+            return port.id == entry.first && port.name == entry.second.name;
+        });
+    });
+    for (size_t i = 0; i < std::min(ports.size(), states.size()); ++i) {
+        if (!is_watched(ports[i])) continue;
+        Watched& watched = watched_[ports[i].id];
+        watched.name = ports[i].name;
+        look_at(watched, states[i], now_ms, news);
+    }
+    return news;
+}
+
+std::vector<std::string> LinkWatch::problems(uint64_t now_ms) const {
+    std::vector<std::string> lines;
+    for (const auto& [id, port] : watched_) {
+        if (port.link == LinkState::kDown) lines.push_back(port.name + ": its link is down");
+        if (port.lost_ms != 0 && now_ms - port.lost_ms < kLossesMs) {
+            lines.push_back(fmt::format("{}: its device loses frames: {} in all", port.name,
+                                        text_of(port.losses)));
+        }
+    }
+    return lines;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,47 @@
+// Links that go down and come back, and devices that lose frames: noticed, told, and remembered as
+// a problem while they last.
+//
+// The controller asks it; control thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lib/border/dataplane.h"
+
+namespace podlane::control {
+
+class LinkWatch {
+  public:
+    /// What has happened to a port since the last look.
+    struct News {
+        PortId port = kNoPort;
+        std::string text;   ///< "uplink0: its link is down"
+        bool good = false;  ///< nothing to worry about
+        bool gone = false;  ///< its device does not exist any more
+    };
+
+    /// Looks once a second, however often it is called. Pods' TAPs are left out: a pod may set its
+    /// interface down as it likes.
+    [[nodiscard]] std::vector<News> look(const Dataplane& dataplane, uint64_t now_ms);
+    /// A line for each port whose link is down, or whose device lost frames in the last minute.
+    [[nodiscard]] std::vector<std::string> problems(uint64_t now_ms) const;
+
+  private:
+    struct Watched {
+        std::string name;
+        LinkState link = LinkState::kUp;
+        DeviceLosses losses;       ///< as of the last look
+        DeviceLosses told_losses;  ///< as of the last news of them
+        uint64_t told_ms = 0;      ///< 0: never
+        uint64_t lost_ms = 0;      ///< when they grew last; 0: never
+    };
+    void look_at(Watched& port, const PortState& now, uint64_t now_ms, std::vector<News>& news);
+
+    uint64_t look_again_ms_ = 0;
+    std::map<PortId, Watched> watched_;
+};
+
+}  // namespace podlane::control

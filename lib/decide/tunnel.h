@@ -1,0 +1,22 @@
+// Which packets are for this node's end of the tunnel: one question, asked by the parser's short
+// way with the headers of a burst at hand, by decapsulation, and by decide() about what is left.
+#pragma once
+
+#include "lib/model/snapshot.h"
+#include "lib/proto/parse_tunnelled.h"
+
+namespace podlane {
+
+/// This node's end as the snapshot has it; at no address without an overlay.
+[[nodiscard]] inline TunnelEnd tunnel_end(const Snapshot& snapshot) noexcept {
+    if (!snapshot.overlay.enabled) return {};
+    return {snapshot.v4.has_vtep,
+            snapshot.v6.has_vtep,
+            snapshot.v4.vtep,
+            snapshot.v6.vtep,
+            snapshot.overlay.port,
+            snapshot.overlay.vni,
+            snapshot.overlay.mac.as_u64()};
+}
+
+}  // namespace podlane

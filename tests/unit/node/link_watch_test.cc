@@ -1,0 +1,123 @@
+#include "control/node/link_watch.h"
+
+#include "lib/border/port_state.h"
+#include "tests/support/fake_dataplane.h"
+#include "tests/unit/node/node_fixture.h"
+
+namespace podlane::control {
+namespace {
+
+class LinkWatchTest : public testing::Test {
+  protected:
+    void set(LinkState link, DeviceLosses losses = {}) {
+        dataplane.states[uplink] = {uplink, {link, 0}, losses};
+    }
+    std::vector<std::string> look(uint64_t now_ms) {
+        std::vector<std::string> texts;
+        for (const auto& news : watch.look(dataplane, now_ms)) texts.push_back(news.text);
+        return texts;
+    }
+    using Texts = std::vector<std::string>;
+
+    FakeDataplane dataplane;
+    PortId uplink = dataplane.add_uplink("uplink0", MacAddress{{2, 0, 0, 0, 0, 1}});
+    LinkWatch watch;
+};
+
+TEST_F(LinkWatchTest, ALinkThatGoesDownAndComesBackIsToldOnceEach) {
+    EXPECT_EQ(look(1000), Texts{}) << "up from the start is no news";
+    set(LinkState::kDown);
+    EXPECT_EQ(look(1500), Texts{}) << "a look a second";
+    EXPECT_EQ(look(2000), Texts{"uplink0: its link is down"});
+    EXPECT_EQ(look(3000), Texts{});
+    EXPECT_EQ(watch.problems(3000), Texts{"uplink0: its link is down"});
+    set(LinkState::kUp);
+    const auto news = watch.look(dataplane, 4000);
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text, "uplink0: its link is up again");
+    EXPECT_TRUE(news[0].good);
+    EXPECT_EQ(watch.problems(4000), Texts{});
+}
+
+TEST_F(LinkWatchTest, ALinkThatIsDownFromTheStartIsNews) {
+    set(LinkState::kDown);
+    EXPECT_EQ(look(1000), Texts{"uplink0: its link is down"});
+}
+
+TEST_F(LinkWatchTest, ADeviceThatIsGoneIsSaidToBe) {
+    (void)look(1000);
+    set(LinkState::kGone);
+    const auto news = watch.look(dataplane, 2000);
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_TRUE(news[0].gone);
+    EXPECT_EQ(news[0].port, uplink);
+}
+
+TEST_F(LinkWatchTest, LossesAreToldAtMostOnceAMinuteAndAreAProblemForOne) {
+    (void)look(1000);
+    set(LinkState::kUp, {5, 0, 0, 1});
+    EXPECT_EQ(look(2000),
+              Texts{"uplink0: its device lost frames: 5 device_missed, 1 device_tx_error"});
+    set(LinkState::kUp, {7, 2, 3, 1});
+    EXPECT_EQ(look(30'000), Texts{});
+    EXPECT_EQ(watch.problems(30'000),
+              Texts{"uplink0: its device loses frames: 7 device_missed, 2 device_rx_error, 3 "
+                    "device_no_buffer, 1 device_tx_error in all"});
+    EXPECT_EQ(look(62'000), Texts{"uplink0: its device lost frames: 2 device_missed, 2 "
+                                  "device_rx_error, 3 device_no_buffer"});
+    EXPECT_EQ(watch.problems(90'001), Texts{});
+}
+
+TEST_F(LinkWatchTest, APodsTapIsItsOwnBusinessAndADeviceOfAPodIsNot) {
+    TapPortSpec spec;
+    spec.name = "default/web";
+    const PortId tap = dataplane.add_tap_port(std::move(spec)).value();
+    const PortId gen =
+        dataplane.add_device_port("default/gen", PortKind::kPod, "net_null1", 1500).value();
+    for (const PortId port : {tap, gen}) {
+        dataplane.states[port] = {port, {LinkState::kDown, 0}, {}};
+    }
+    EXPECT_EQ(look(1000), Texts{"default/gen: its link is down"});
+    // Another port has the id now, and has had no news.
+    dataplane.remove_port(gen);
+    dataplane.states.erase(gen);
+    ASSERT_EQ(dataplane.add_device_port("default/new", PortKind::kPod, "net_null2", 1500).value(),
+              gen);
+    EXPECT_EQ(look(2000), Texts{});
+}
+
+class Links : public NodeFixture {};
+
+TEST_F(Links, PortsHealthStatsAndDropsTellTheLinkAndWhatTheDeviceLost) {
+    start();
+    dataplane_.states[uplink_] = {uplink_, {LinkState::kDown, 10'000}, {5, 6, 7, 8}};
+    pass(2000);
+    const Json port = ok(node_->get("ports", "uplink0", std::nullopt)).at("items")[0];
+    EXPECT_EQ(port.at("state"), "down");
+    EXPECT_EQ(port.at("mbitPerSecond"), 10'000);
+    EXPECT_NE(ok(node_->health()).at("problems").dump().find("uplink0: its link is down"),
+              std::string::npos);
+    const Json stats = ok(node_->stats());
+    const Json& counted = stats.at("ports")[0];
+    EXPECT_EQ(counted.at("rxDropped"), 5 + 6 + 7);
+    EXPECT_EQ(counted.at("txDropped"), 8);
+    EXPECT_EQ(counted.at("deviceLosses"),
+              (Json{{"rxMissed", 5}, {"rxErrors", 6}, {"rxNoBuffer", 7}, {"txErrors", 8}}));
+    EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceMissed).name), 5);
+    EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceRxError).name), 6);
+    EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceNoBuffer).name), 7);
+    EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceTxError).name), 8);
+}
+
+TEST_F(Links, AnUplinkWhoseDeviceIsGoneIsAProblemForGood) {
+    start();
+    pass(2000);
+    dataplane_.states[uplink_] = {uplink_, {LinkState::kGone, 0}, {}};
+    pass(2000);
+    const auto problems = [this] { return ok(node_->health()).at("problems").dump(); };
+    EXPECT_NE(problems().find("uplink uplink0: its device is gone"), std::string::npos);
+    EXPECT_FALSE(node_->is_serving());
+}
+
+}  // namespace
+}  // namespace podlane::control
