@@ -156,7 +156,6 @@ Json Call::port_params(const GivenAddresses& given) const {
                    {"addresses", std::move(addresses)}};
     if (request_.mac) params["mac"] = to_string(*request_.mac);
     if (!request_.port_mappings.empty()) params["portMappings"] = request_.port_mappings;
-    if (!request_.bandwidth.empty()) params["bandwidth"] = request_.bandwidth;
     return params;
 }
 
@@ -266,7 +265,7 @@ void Call::check_port(const ListedInterface& wanted) {
         return each.value("container", request_.attachment.container) ==
                    request_.attachment.container &&
                each.value("ifname", "") == request_.attachment.ifname &&
-               each.value("name", "") == request_.pod;
+               each.value("pod", "") == request_.pod;
     });
     if (port == ports.end()) {
         fail(fmt::format("podlaned has no port {} of container {}", request_.attachment.ifname,

@@ -224,15 +224,13 @@ void read_port_mappings(const Json& list, Request& out) {
     }
 }
 
-void read_bandwidth(const Json& limits, Request& out) {
-    if (limits.is_null()) return;
-    for (const char* key : {"ingressRate", "ingressBurst", "egressRate", "egressBurst"}) {
+/// A limit that nobody keeps would be worse than a pod that does not start.
+void refuse_bandwidth(const Json& limits) {
+    for (const char* key : {"ingressRate", "egressRate"}) {
         const Json& value = member(limits, key);
         if (value.is_null() || value == 0) continue;
-        if (!value.is_number_integer() || value < 0) {
-            wrong("runtimeConfig.bandwidth", limits, "of whole numbers, in bits");
-        }
-        out.bandwidth[key] = value;
+        throw Failure(code::kUnsupportedField, "podlaned does not limit a pod's bandwidth",
+                      fmt::format("runtimeConfig.bandwidth.{} is {}", key, value.dump()));
     }
 }
 
@@ -274,7 +272,7 @@ void read_wishes(const Json& config, const std::map<std::string, std::string>& a
         read_mac(at->second, out);
     }
     read_port_mappings(member(runtime, "portMappings"), out);
-    read_bandwidth(member(runtime, "bandwidth"), out);
+    refuse_bandwidth(member(runtime, "bandwidth"));
     out.dns = read_dns(config, runtime);
 }
 

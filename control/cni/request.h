@@ -56,7 +56,6 @@ struct Request {
     std::vector<IpAddress> ips;  ///< asked for
     std::optional<MacAddress> mac;
     Json port_mappings = Json::array();  ///< {hostPort, containerPort, protocol, [hostIP]}
-    Json bandwidth = Json::object();     ///< numbers that are not zero
     Json dns = Json::object();           ///< keys of a result's `dns`
     std::vector<Attachment> valid;       ///< GC: what is to stay
 };

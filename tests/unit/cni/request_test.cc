@@ -117,7 +117,6 @@ TEST(CniRequest, WrongInputIsCode6AndWrongConfigurationCode7) {
              {"runtimeConfig", {{"ips", {"10.0.0.256"}}}},
              {"runtimeConfig", {{"mac", "01:00:5e:00:00:01"}}},
              {"runtimeConfig", {{"dns", {{"servers", "10.96.0.10"}}}}},
-             {"runtimeConfig", {{"bandwidth", {{"ingressRate", -5}}}}},
              {"runtimeConfig", {{"portMappings", {{{"hostPort", 70000}, {"containerPort", 1}}}}}},
              {"runtimeConfig", {{"portMappings", {{{"hostPort", 80}}}}}}}) {
         Json json = config();
@@ -134,8 +133,7 @@ TEST(CniRequest, ReadsTheCapabilitiesOfTheConventions) {
                          {"hostPort": 8000, "containerPort": 8001, "protocol": "udp",
                           "hostIP": "192.0.2.1"},
                          {"hostPort": 0, "containerPort": 9000, "protocol": "tcp"}],
-        "bandwidth": {"ingressRate": 2048, "ingressBurst": 1600, "egressRate": 4096,
-                      "egressBurst": 1600},
+        "bandwidth": {"ingressRate": 0, "ingressBurst": 0},
         "ips": ["192.168.0.1", "3ffe:ffff:0:01ff::1/64"],
         "mac": "c2:11:22:33:44:55",
         "dns": {"searches": ["internal.yoyodyne.net", "corp.tyrell.net"],
@@ -146,12 +144,23 @@ TEST(CniRequest, ReadsTheCapabilitiesOfTheConventions) {
               Json::parse(R"([{"hostPort": 8080, "containerPort": 80, "protocol": "TCP"},
                               {"hostPort": 8000, "containerPort": 8001, "protocol": "UDP",
                                "hostIP": "192.0.2.1"}])"));
-    EXPECT_EQ(request.bandwidth["egressRate"], 4096);
     ASSERT_EQ(request.ips.size(), 2U);
     EXPECT_EQ(to_string(request.ips[1]), "3ffe:ffff:0:1ff::1");
     EXPECT_EQ(to_string(*request.mac), "c2:11:22:33:44:55");
     EXPECT_EQ(request.dns, Json::parse(R"({"nameservers": ["8.8.8.8", "10.0.0.10"],
         "search": ["internal.yoyodyne.net", "corp.tyrell.net"], "options": ["ndots:2"]})"));
+}
+
+TEST(CniRequest, ALimitThatNobodyWouldKeepIsAnUnsupportedFieldWithKeyAndValue) {
+    Json json = config();
+    json["runtimeConfig"]["bandwidth"] = {{"egressRate", 4096}, {"egressBurst", 1600}};
+    try {
+        (void)read(json);
+        FAIL();
+    } catch (const Failure& failure) {
+        EXPECT_EQ(failure.code(), code::kUnsupportedField);
+        EXPECT_EQ(failure.details(), "runtimeConfig.bandwidth.egressRate is 4096");
+    }
 }
 
 TEST(CniRequest, TheCapabilityGoesBeforeArgsAndThoseBeforeCniArgs) {
