@@ -84,6 +84,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.mbufs = config.memory.mbufs;
     runtime.mbuf_bytes = config.memory.mbuf_bytes;
     runtime.flow_capacity = config.flows.capacity;
+    runtime.flow_timeouts = config.flows.timeouts;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
     }

@@ -166,6 +166,8 @@ class NodeModel {
     void solicit(const Solicitation& ask);
     void announce_addresses();
     void announce(PortId port, const IpAddress& address);
+    /// Tells the other pods of this node which MAC address its addresses have.
+    void announce_pod(const AttachedPod& pod);
 
     // announcements.cc
     /// After a generation: tells the links and the kernel which load balancer addresses are here.

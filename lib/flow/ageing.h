@@ -25,15 +25,17 @@ template <Family F>
 
 /// True when a connection is to be forgotten: silent for too long, or marked.
 template <Family F>
-[[nodiscard]] bool is_expired(const Connection<F>& connection, uint32_t now_s) noexcept {
+[[nodiscard]] bool is_expired(const Connection<F>& connection, const FlowTimeouts& timeouts,
+                              uint32_t now_s) noexcept {
     return connection.state.marked.load(std::memory_order_relaxed) != 0 ||
-           idle_s(connection, now_s) >= connection.timeout_seconds();
+           idle_s(connection, now_s) >= connection.timeout_seconds(timeouts);
 }
 
 /// The second at which a connection that is not expired is to be looked at again.
 template <Family F>
-[[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, uint32_t now_s) noexcept {
-    const uint32_t timeout = connection.timeout_seconds();
+[[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, const FlowTimeouts& timeouts,
+                                    uint32_t now_s) noexcept {
+    const uint32_t timeout = connection.timeout_seconds(timeouts);
     const uint32_t idle = idle_s(connection, now_s);
     // The state may have changed since is_expired().
     const uint32_t left = timeout > idle ? timeout - idle : 0;
