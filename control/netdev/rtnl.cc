@@ -200,7 +200,7 @@ NlRoute make_route(int ifindex, const KernelRoute& route) {
     Owned<rtnl_nexthop, rtnl_route_nh_free> hop(rtnl_route_nh_alloc());
     if (!entry || !destination || !hop) return nullptr;
     rtnl_route_set_family(entry.get(), static_cast<uint8_t>(family_of(route.destination.address)));
-    rtnl_route_set_table(entry.get(), RT_TABLE_MAIN);
+    rtnl_route_set_table(entry.get(), route.table);
     rtnl_route_set_protocol(entry.get(), route.protocol);
     rtnl_route_set_type(entry.get(), RTN_UNICAST);
     rtnl_route_set_scope(entry.get(), route.via || route.destination.address.is_v6()

@@ -37,7 +37,7 @@ struct LinkChange {
     std::optional<int> netns_fd;  ///< move it into this namespace
 };
 
-/// A route on one interface, in the main table.
+/// A route on one interface.
 struct KernelRoute {
     IpPrefix destination;
     std::optional<IpAddress> via;
@@ -45,6 +45,7 @@ struct KernelRoute {
     std::optional<IpAddress> preferred_source;
     uint32_t metric = 0;   ///< 0: the family's default
     uint8_t protocol = 4;  ///< who has made it, as rtnetlink(7) numbers them: "static"
+    uint32_t table = 254;  ///< the main one
 };
 
 class Rtnl {
