@@ -58,6 +58,8 @@ class Rtnl {
     [[nodiscard]] Result<void> delete_link(int ifindex);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
+    /// One that is not there is no error.
+    [[nodiscard]] Result<void> delete_address(int ifindex, const InterfaceAddress& address);
     [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(int ifindex);
     /// False if the table has such a route already.
     [[nodiscard]] Result<bool> add_route(int ifindex, const KernelRoute& route);
