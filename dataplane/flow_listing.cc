@@ -16,7 +16,7 @@ constexpr uint32_t kBlocksOfPage = 1u << 16;
 constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 
 template <Family F>
-FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
+FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts, uint32_t now_s) {
     FlowInfo info;
     const FlowKey<F>& original = connection.original().key;
     const FlowKey<F>& reply = connection.reply().key;
@@ -34,7 +34,7 @@ FlowInfo describe(const Connection<F>& connection, uint32_t now_s) {
                      : (connection.state.replied() ? "REPLIED" : "UNREPLIED");
     const auto idle = static_cast<int32_t>(now_s - connection.last_seen_s());
     info.idle_seconds = idle > 0 ? static_cast<uint32_t>(idle) : 0;
-    const uint32_t timeout = connection.timeout_seconds();
+    const uint32_t timeout = connection.timeout_seconds(timeouts);
     info.timeout_seconds = timeout > info.idle_seconds ? timeout - info.idle_seconds : 0;
     info.service = ServiceId{connection.original().service_id.load(std::memory_order_relaxed)};
     info.worker = connection.state.owner;
@@ -53,7 +53,7 @@ std::optional<FlowInfo> FlowReader::find_in(FlowTable<F>& table, const FlowTuple
     key.protocol = first.protocol;
     FlowEntry<F>* const entry = table.lookup(key, table.hash(key));
     if (entry == nullptr || entry->direction() != FlowDirection::kOriginal) return std::nullopt;
-    return describe(connection_of(*entry), now_s_);
+    return describe(connection_of(*entry), table.timeouts(), now_s_);
 }
 
 std::optional<FlowInfo> FlowReader::find(const FlowTuple& first) const {
@@ -65,7 +65,7 @@ template <Family F>
 void FlowReader::read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
                       uint32_t& budget, FlowPage& page) {
     const auto take = [&](Connection<F>& connection) {
-        const FlowInfo info = describe(connection, now_s_);
+        const FlowInfo info = describe(connection, table.timeouts(), now_s_);
         if (filter.matches(info)) page.flows.push_back(info);
         return page.flows.size() < limit;
     };

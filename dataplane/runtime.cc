@@ -184,6 +184,7 @@ class Runtime final : public Dataplane {
 Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     FlowTableOptions options;
     options.capacity = config.flow_capacity;
+    options.timeouts = config.flow_timeouts;
     options.workers = shared_->workers;
     auto v4 = FlowTable<V4>::create(options, shared_->domain);
     if (!v4) return v4.error();

@@ -14,6 +14,7 @@
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 #include "lib/border/log_level.h"
+#include "lib/flow/timeouts.h"
 
 namespace podlane::dataplane {
 
@@ -40,6 +41,7 @@ struct RuntimeConfig {
     uint32_t mbufs = 65536;
     uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
     uint32_t flow_capacity = 1u << 20;  ///< connections
+    FlowTimeouts flow_timeouts;
     std::vector<UplinkRequest> uplinks;
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
     LogLevel log_level = LogLevel::kInfo;

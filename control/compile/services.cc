@@ -155,6 +155,14 @@ void ServiceCompiler::mark_addresses(const Owner& owner,
 }
 
 template <Family F>
+void ServiceCompiler::note_external(const FrontendKey<F>& key, const Frontend<F>* winner) {
+    auto& keys = external_.get<F>();
+    const bool is_there = winner != nullptr && winner->kind != FrontendKind::kClusterIp;
+    const bool changed = is_there ? keys.insert(key).second : keys.erase(key) > 0;
+    if (changed) ++external_epoch_;
+}
+
+template <Family F>
 void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
     auto& claims = books_.get<F>().claims;
     auto& table = next.family<F>().frontends;
@@ -186,6 +194,7 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
         const Frontend<F>* any = table.find({typename F::Address{}, key.port, key.protocol});
         if (any != nullptr) ++next.service_epochs.mutable_at(index_of(any->service));
     }
+    note_external<F>(key, winner.get());
     if (winner) {
         table.set(key, std::move(winner));
     } else {

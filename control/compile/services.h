@@ -93,6 +93,13 @@ class ServiceCompiler {
     [[nodiscard]] const std::map<uint32_t, ServicePortName>& service_ports() const noexcept {
         return names_;
     }
+    /// Where others than ClusterIPs are served; zero stands for all node addresses.
+    template <Family F>
+    [[nodiscard]] const std::set<FrontendKey<F>>& external_keys() const noexcept {
+        return external_.get<F>();
+    }
+    /// Rises when external_keys() changes.
+    [[nodiscard]] uint64_t external_epoch() const noexcept { return external_epoch_; }
     /// Of all Services that have one.
     [[nodiscard]] const HealthChecks& health_checks() const noexcept { return health_checks_; }
     /// Rises when health_checks() changes.
@@ -234,6 +241,8 @@ class ServiceCompiler {
                         std::vector<typename F::Address>& before, Snapshot& next);
     template <Family F>
     void settle(const FrontendKey<F>& key, Snapshot& next);
+    template <Family F>
+    void note_external(const FrontendKey<F>& key, const Frontend<F>* winner);
     void assign_ids(const Plan& plan, Record& record);
     [[nodiscard]] ServiceId take_id(const ServicePortName& name);
     void note_health(const Plan& plan);
@@ -250,6 +259,10 @@ class ServiceCompiler {
     std::map<std::string, std::map<std::string, Labels>> from_pods_;
     std::map<IpAddress, std::set<Owner>> unplaced_;
     std::set<NamespacedName> by_zone_;  // Services; see Interests
+    template <Family F>
+    using Keys = std::set<FrontendKey<F>>;
+    BothFamilies<Keys> external_;
+    uint64_t external_epoch_ = 0;
     HealthChecks health_checks_;
     uint64_t health_epoch_ = 0;
 };

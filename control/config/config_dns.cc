@@ -39,22 +39,42 @@ bool has_family_of(const List& list, const IpAddress& address) {
 
 }  // namespace
 
+std::string to_string(const UpstreamDns& server) {
+    if (server.interface.empty()) return to_string(server.address, server.port);
+    return fmt::format("[{}%{}]:{}", to_string(server.address), server.interface, server.port);
+}
+
+std::optional<UpstreamDns> parse_scoped_address(std::string_view text) {
+    const size_t percent = text.find('%');
+    const auto address = parse_ip(text.substr(0, percent));
+    if (!address) return std::nullopt;
+    UpstreamDns server{*address};
+    if (percent == std::string_view::npos) return server;
+    server.interface = text.substr(percent + 1);
+    const bool is_link_local = address->is_v6() && address->as<V6>().is_link_local();
+    // Linux's dev_valid_name(), and no brackets around it.
+    const bool is_name = !server.interface.empty() && server.interface.size() <= 15 &&
+                         server.interface.find_first_of("/:[] %") == std::string::npos;
+    if (!is_link_local || !is_name) return std::nullopt;
+    return server;
+}
+
 std::optional<UpstreamDns> parse_upstream_dns(std::string_view text) {
-    if (const auto address = parse_ip(text)) return UpstreamDns{*address};
+    if (auto whole = parse_scoped_address(text)) return whole;
     const size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     std::string_view host = text.substr(0, colon);
     const bool in_brackets = host.starts_with('[') && host.ends_with(']');
     if (in_brackets) host = host.substr(1, host.size() - 2);
-    const auto address = parse_ip(host);
-    if (!address || address->is_v6() != in_brackets) return std::nullopt;
+    auto server = parse_scoped_address(host);
+    if (!server || server->address.is_v6() != in_brackets) return std::nullopt;
     const std::string_view digits = text.substr(colon + 1);
-    uint16_t port = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (error != std::errc{} || end != digits.data() + digits.size() || port == 0) {
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), server->port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || server->port == 0) {
         return std::nullopt;
     }
-    return UpstreamDns{*address, port};
+    return server;
 }
 
 std::vector<IpAddress> ConfigReader::usual_dns_addresses() const {
@@ -120,6 +140,11 @@ void ConfigReader::read_upstream_dns(const Value* value) {
                                                  : !server->address.as<V6>().is_multicast())) {
             problems_.add(item, fmt::format("{} is not a server's address such as 192.0.2.1 or "
                                             "[2001:db8::1]:53",
+                                            shown(item)));
+        } else if (server->interface.empty() && server->address.is_v6() &&
+                   server->address.as<V6>().is_link_local()) {
+            problems_.add(item, fmt::format("{} is link-local; its interface is needed, as in "
+                                            "fe80::1%eth0",
                                             shown(item)));
         } else if (std::ranges::find(config_.cluster.dns, server->address) !=
                    config_.cluster.dns.end()) {

@@ -22,6 +22,21 @@ bool is_link_local(const IpAddress& address) {
     return address.is_v6() && address.as<V6>().is_link_local();
 }
 
+IpPrefix host_prefix(const IpAddress& address) {
+    return {address, static_cast<uint8_t>(address.is_v4() ? 32 : 128)};
+}
+
+/// Whether the uplink has addresses of the family, and none of them says what is on the link.
+bool has_host_addresses_alone(const UplinkConfig& uplink, bool v4) {
+    bool found = false;
+    for (const InterfaceAddress& own : uplink.addresses) {
+        if (own.address.is_v4() != v4 || is_link_local(own.address)) continue;
+        if (own.length != (v4 ? 32 : 128)) return false;
+        found = true;
+    }
+    return found;
+}
+
 template <class T>
 bool has(const std::vector<T>& list, const T& value) {
     return std::ranges::find(list, value) != list.end();
@@ -178,11 +193,17 @@ void ConfigReader::read_gateway(const Value& item, UplinkConfig& uplink) {
                                         shown(item)));
     } else if (has(own_addresses_, *gateway)) {
         problems_.add(item, fmt::format("{} is this node's own address", shown(item)));
-    } else if (!is_link_local(*gateway) && std::ranges::none_of(uplink.addresses, covers)) {
-        problems_.add(item,
-                      fmt::format("{} is in no subnet of this uplink's addresses", shown(item)));
-    } else {
+    } else if (is_link_local(*gateway) || std::ranges::any_of(uplink.addresses, covers)) {
         uplink.gateways.push_back(*gateway);
+    } else if (has_host_addresses_alone(uplink, gateway->is_v4())) {
+        // As hosters give it: an address without a subnet, and a gateway that is on the link.
+        claim(item, host_prefix(*gateway), "uplink " + uplink.name);
+        uplink.gateways.push_back(*gateway);
+    } else {
+        problems_.add(item,
+                      fmt::format("{} is in no subnet of this uplink's addresses (one outside "
+                                  "of them may be next to a /32 or /128)",
+                                  shown(item)));
     }
 }
 
@@ -196,9 +217,11 @@ void ConfigReader::read_neighbor(const Value& item, UplinkConfig& uplink) {
     if (!ip || !parsed_mac) return;
     const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*ip); };
     const auto is_same = [&](const NeighborConfig& o) { return o.address == *ip; };
+    const bool is_on_link = is_link_local(*ip) || has(uplink.gateways, *ip) ||
+                            std::ranges::any_of(uplink.addresses, covers);
     if (has(own_addresses_, *ip)) {
         problems_.add(*address, fmt::format("{} is this node's own address", shown(*address)));
-    } else if (!is_link_local(*ip) && std::ranges::none_of(uplink.addresses, covers)) {
+    } else if (!is_on_link) {
         problems_.add(*address, fmt::format("{} is in no subnet of this uplink's addresses",
                                             shown(*address)));
     } else if (std::ranges::any_of(uplink.neighbors, is_same)) {

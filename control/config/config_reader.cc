@@ -52,10 +52,7 @@ NodeConfig ConfigReader::read() {
     if (const Value* workers = fields.get("workers")) read_workers(*workers);
     config_.idle = fields.word("idle", kIdleModes, config_.idle);
     read_memory(fields.fields("memory"));
-    Fields flows = fields.fields("flows");
-    config_.flows.capacity = flows.integer<uint32_t>(
-        "capacity", {1024, 1 << 28, "a number of connections"}, config_.flows.capacity);
-    flows.finish();
+    read_flows(fields.fields("flows"));
     if (const Value* host = fields.get("host")) {
         Fields host_fields(host, problems_, Keys::kStrict);
         config_.host = HostConfig{};

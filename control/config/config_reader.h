@@ -27,6 +27,7 @@ class ConfigReader {
 
     void read_workers(const Value& value);
     void read_memory(Fields memory);
+    void read_flows(Fields flows);
     void read_cluster(Fields cluster);
     void read_node_port_addresses(const Value& value);
     void read_pods(Fields pods);
@@ -67,6 +68,8 @@ class ConfigReader {
     std::vector<std::string> device_names_;
 };
 
+/// "90s", "1h", "1h30m" as seconds: 1 to a year of them.
+[[nodiscard]] std::optional<uint32_t> parse_seconds(std::string_view text);
 /// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353".
 [[nodiscard]] std::optional<UpstreamDns> parse_upstream_dns(std::string_view text);
 /// Inclusive: "30000-32767".

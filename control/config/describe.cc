@@ -1,6 +1,7 @@
 // What `podlaned --check` prints.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "control/config/node_config.h"
@@ -9,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kBytesPerConnection = 232;  // of the flow table, see lib/flow/table.h
+constexpr uint64_t kBytesPerConnection = 244;  // of the flow table, see lib/flow/table.h
 
 class Text {
   public:
@@ -53,8 +54,15 @@ void describe_workers(const NodeConfig& config, Text& text) {
 void describe_memory(const NodeConfig& config, std::string_view packets, Text& text) {
     text.line("buffers", "{} of {} bytes", config.memory.mbufs, config.memory.mbuf_bytes);
     if (!packets.empty()) text.line("memory", "{}", packets);
-    text.line("flows", "{} connections, {}", config.flows.capacity,
-              megabytes(config.flows.capacity * kBytesPerConnection));
+    text.line("flows", "{} connections of each family, {} when all are used", config.flows.capacity,
+              megabytes(config.flows.capacity * kBytesPerConnection * 2));
+    std::string given;
+    for (const FlowTimeoutKey& key : flow_timeout_keys()) {
+        const uint32_t seconds = config.flows.timeouts.*key.member;
+        if (seconds == FlowTimeouts{}.*key.member) continue;
+        given += fmt::format("{}{} {} s", given.empty() ? "" : ", ", key.name, seconds);
+    }
+    text.line("", "timeouts as with kube-proxy{}{}", given.empty() ? "" : ", but ", given);
 }
 
 void describe_uplink(const UplinkConfig& uplink, Text& text) {
@@ -86,14 +94,30 @@ void describe_pods(const NodeConfig& config, Text& text) {
     }
 }
 
-void describe_overlay(const OverlayConfig& overlay, Text& text) {
+void describe_overlay(const NodeConfig& config, Text& text) {
+    const OverlayConfig& overlay = config.overlay;
     if (overlay.type == OverlayType::kDirect) {
         text.line("overlay", "none: routes to other nodes over the same L2");
+        return;
+    }
+    const auto has_address = [](const UplinkConfig& uplink) { return !uplink.addresses.empty(); };
+    if (std::ranges::none_of(config.uplinks, has_address)) {
+        text.line("overlay", "none: no uplink has an address for it");
         return;
     }
     text.line("overlay", "VXLAN, VNI {}, UDP port {}, over IPv{}, {} bytes a packet, MAC {}",
               overlay.vni, overlay.port, overlay.over_v6 ? 6 : 4, overlay.overhead_bytes,
               overlay.mac ? to_string(*overlay.mac) : "derived from the node's address");
+}
+
+std::string upstream_text(const ClusterConfig& cluster) {
+    if (!cluster.upstream_dns) return "asks the servers of /etc/resolv.conf for other names";
+    if (cluster.upstream_dns->empty()) return "refuses other names";
+    std::string servers;
+    for (const UpstreamDns& server : *cluster.upstream_dns) {
+        servers += (servers.empty() ? "" : ", ") + to_string(server);
+    }
+    return "asks " + servers + " for other names";
 }
 
 void describe_cluster(const ClusterConfig& cluster, Text& text) {
@@ -109,12 +133,7 @@ void describe_cluster(const ClusterConfig& cluster, Text& text) {
         text.line("dns", "off: the cluster's DNS Service is just a Service");
         return;
     }
-    std::string upstream;
-    for (const UpstreamDns& server : cluster.upstream_dns.value_or(std::vector<UpstreamDns>{})) {
-        upstream += (upstream.empty() ? "" : ", ") + to_string(server.address, server.port);
-    }
-    text.line("dns", "answers at {}, asks {} for other names", joined(cluster.dns),
-              upstream.empty() ? "the servers of /etc/resolv.conf" : upstream);
+    text.line("dns", "answers at {}, {}", joined(cluster.dns), upstream_text(cluster));
 }
 
 void describe_load_balancer(const LoadBalancerConfig& load_balancer, Text& text) {
@@ -135,7 +154,7 @@ std::string describe(const NodeConfig& config, std::string_view memory) {
     if (config.uplinks.empty()) text.line("uplink", "none: this node talks to no other");
     text.line("host", "{}", config.host ? config.host->interface : "none: no way to the kernel");
     describe_pods(config, text);
-    describe_overlay(config.overlay, text);
+    describe_overlay(config, text);
     describe_cluster(config.cluster, text);
     describe_load_balancer(config.load_balancer, text);
     for (const std::string& path : config.objects) text.line("objects", "{}", path);

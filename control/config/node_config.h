@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/flow/timeouts.h"
 
 namespace podlane::control {
 
@@ -38,8 +40,17 @@ struct MemoryConfig {
     uint32_t mbuf_bytes = 2176;  ///< data room of one buffer, its 128-byte headroom included
 };
 
+/// One of `flows.timeouts`.
+struct FlowTimeoutKey {
+    std::string_view name;
+    uint32_t FlowTimeouts::*member;
+};
+/// All of them, in the order of docs/config.md.
+[[nodiscard]] std::span<const FlowTimeoutKey> flow_timeout_keys() noexcept;
+
 struct FlowsConfig {
     uint32_t capacity = 1U << 20;  ///< connections (not table entries), 1024-268435456
+    FlowTimeouts timeouts;         ///< 1 s to a year each
 };
 
 /// A static neighbour: never resolved, never aged.
@@ -114,10 +125,16 @@ struct PortRange {
 /// A resolver for names outside of the cluster.
 struct UpstreamDns {
     IpAddress address;
-    uint16_t port = 53;  ///< host order
+    uint16_t port = 53;     ///< host order
+    std::string interface;  ///< by which a link-local one is asked; else empty
 
     friend auto operator<=>(const UpstreamDns&, const UpstreamDns&) = default;
 };
+
+/// "192.0.2.1:53", "[fe80::1%eth0]:53".
+[[nodiscard]] std::string to_string(const UpstreamDns& server);
+/// "192.0.2.1", "2001:db8::1" or, as in resolv.conf(5), "fe80::1%eth0".
+[[nodiscard]] std::optional<UpstreamDns> parse_scoped_address(std::string_view text);
 
 struct ClusterConfig {
     std::vector<IpPrefix> pod_cidrs;      ///< never masqueraded; include pods.cidrs

@@ -15,6 +15,7 @@ namespace podlane::control {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr unsigned kTicksPerSecond = 10;
 constexpr std::chrono::microseconds kGather{200};
 
 uint64_t monotonic_ms() {
@@ -94,6 +95,7 @@ void Daemon::wait_for_tick() {
     tick_.async_wait([this](const boost::system::error_code& failed) {
         if (failed || ending_) return;
         node_.tick();
+        if (++ticks_ % kTicksPerSecond == 0 && each_second_) each_second_();
         schedule_publish();
         wait_for_tick();
     });

@@ -32,6 +32,8 @@ class Daemon {
     /// Runs until SIGTERM or SIGINT, then ends cleanly; a second signal ends the process at once.
     /// `ready` is called when the loop answers.
     void run(const std::function<void()>& ready);
+    /// Called about once a second while it runs. Before run().
+    void each_second(std::function<void()> work) { each_second_ = std::move(work); }
     /// Makes run() return; from its own thread only.
     void stop();
 
@@ -46,6 +48,8 @@ class Daemon {
     boost::asio::signal_set signals_;
     boost::asio::posix::stream_descriptor events_;
     boost::asio::steady_timer tick_;
+    std::function<void()> each_second_;
+    unsigned ticks_ = 0;
     boost::asio::steady_timer publish_;
     bool publish_scheduled_ = false;
     bool ending_ = false;

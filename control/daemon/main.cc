@@ -85,6 +85,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.mbufs = config.memory.mbufs;
     runtime.mbuf_bytes = config.memory.mbuf_bytes;
     runtime.flow_capacity = config.flows.capacity;
+    runtime.flow_timeouts = config.flows.timeouts;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
     }
@@ -96,19 +97,24 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     return runtime;
 }
 
+void log_of(control::KernelInterfaceGuard& guard) {
+    for (const std::string& note : guard.take_notes()) spdlog::info("{}", note);
+    for (const std::string& warning : guard.take_warnings()) spdlog::warn("{}", warning);
+}
+
 /// The kernel must not answer beside us on an interface that we share with it.
 Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeConfig& config) {
     std::vector<control::KernelInterfaceGuard> guards;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
-        auto guard = control::guard_kernel_interface(shared->ifname, shared->use);
+        auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses);
         if (!guard.ok()) {
             const std::string path = control::uplink_device_path(config, uplink.name);
             return Error{fmt::format("{}: {}", control::config_place(config.document, path),
                                      guard.error().message)};
         }
-        for (const std::string& warning : guard->warnings()) spdlog::warn("{}", warning);
+        log_of(*guard);
         guards.push_back(std::move(guard).value());
     }
     return guards;
@@ -151,6 +157,12 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server);
+    daemon.each_second([&guards = *guards] {
+        for (control::KernelInterfaceGuard& guard : guards) {
+            guard.look();
+            log_of(guard);
+        }
+    });
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
     daemon.run([] {
         spdlog::info("ready");

@@ -2,6 +2,8 @@
 
 #include "control/dns/exchange.h"
 
+#include <net/if.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
@@ -23,32 +25,44 @@ uint16_t random_id() {
     return static_cast<uint16_t>(device());
 }
 
+template <class Endpoint>
+Endpoint endpoint_of(const UpstreamDns& server) {
+    // An interface that is not there (yet) is number 0: the kernel refuses to connect.
+    const unsigned scope =
+        server.interface.empty() ? 0 : ::if_nametoindex(server.interface.c_str());
+    return asio_endpoint<Endpoint>(server.address, server.port, scope);
+}
+
 }  // namespace
 
 void DnsExchange::start(boost::asio::io_context& io, const UpstreamDns& server,
-                        const DnsQuestion& question, std::chrono::milliseconds timeout, Done done) {
-    std::make_shared<DnsExchange>(io, server, question, timeout, std::move(done))->ask_by_udp();
+                        const DnsQuestion& question, const Way& way, Done done) {
+    std::make_shared<DnsExchange>(io, server, question, way, std::move(done))->ask_by_udp();
 }
 
 DnsExchange::DnsExchange(boost::asio::io_context& io, const UpstreamDns& server,
-                         const DnsQuestion& question, std::chrono::milliseconds timeout, Done done)
+                         const DnsQuestion& question, const Way& way, Done done)
     : io_(io),
       server_(server),
       question_(question),
-      timeout_(timeout),
+      way_(way),
       done_(std::move(done)),
       id_(random_id()),
-      query_(make_upstream_query(id_, question)),
+      query_(make_upstream_query(id_, question, way.edns)),
       udp_(io),
       tcp_(io),
       timer_(io) {}
 
-void DnsExchange::ask_by_udp() {
-    timer_.expires_after(timeout_);
+void DnsExchange::wait() {
+    timer_.expires_after(way_.timeout);
     timer_.async_wait([self = shared_from_this()](const error_code& failed) {
         if (!failed) self->finish(std::nullopt);
     });
-    const auto endpoint = asio_endpoint<udp::endpoint>(server_.address, server_.port);
+}
+
+void DnsExchange::ask_by_udp() {
+    wait();
+    const auto endpoint = endpoint_of<udp::endpoint>(server_);
     error_code failed;
     udp_.open(endpoint.protocol(), failed);
     if (!failed) udp_.connect(endpoint, failed);
@@ -66,28 +80,47 @@ void DnsExchange::receive() {
                        [self = shared_from_this()](const error_code& failed, size_t bytes) {
                            if (failed) {
                                self->finish(std::nullopt);
-                               return;
-                           }
-                           auto message = DnsMessage::parse(std::span(self->answer_).first(bytes));
-                           if (!message || !message->answers(self->id_, self->question_)) {
-                               self->receive();  // somebody else's, or a late one's
-                           } else if (message->is_truncated()) {
-                               self->ask_by_tcp();
                            } else {
-                               self->finish(std::move(message));
+                               self->take(std::span(self->answer_).first(bytes));
                            }
                        });
 }
 
+void DnsExchange::take(std::span<const uint8_t> bytes) {
+    if (way_.edns && refuses_edns(bytes, id_)) {
+        ask_without_edns();
+        return;
+    }
+    auto message = DnsMessage::parse(bytes);
+    if (!message || !message->answers(id_, question_)) {
+        receive();  // somebody else's, or a late one's
+    } else if (message->is_truncated()) {
+        ask_by_tcp();
+    } else {
+        finish(std::move(message));
+    }
+}
+
+void DnsExchange::ask_without_edns() {
+    way_.edns = false;
+    was_refused_ = true;
+    id_ = random_id();
+    query_ = make_upstream_query(id_, question_, false);
+    wait();
+    error_code failed;
+    udp_.send(boost::asio::buffer(query_), 0, failed);
+    if (failed) {
+        finish(std::nullopt);
+    } else {
+        receive();
+    }
+}
+
 void DnsExchange::ask_by_tcp() {
-    timer_.expires_after(timeout_);
-    timer_.async_wait([self = shared_from_this()](const error_code& failed) {
-        if (!failed) self->finish(std::nullopt);
-    });
+    wait();
     length_ = {static_cast<uint8_t>(query_.size() >> 8), static_cast<uint8_t>(query_.size())};
     tcp_.async_connect(
-        asio_endpoint<tcp::endpoint>(server_.address, server_.port),
-        [self = shared_from_this()](const error_code& failed) {
+        endpoint_of<tcp::endpoint>(server_), [self = shared_from_this()](const error_code& failed) {
             if (failed) {
                 self->finish(std::nullopt);
                 return;
@@ -130,7 +163,11 @@ void DnsExchange::finish(std::optional<DnsMessage> answer) {
     udp_.close(ignored);
     tcp_.close(ignored);
     timer_.cancel();
-    done(std::move(answer));
+    // Only a server that took the same question without EDNS is known to lack it.
+    const bool lacks_edns = was_refused_ && answer &&
+                            answer->rcode() != static_cast<int>(DnsRcode::kFormErr) &&
+                            answer->rcode() != static_cast<int>(DnsRcode::kNotImp);
+    done({std::move(answer), lacks_edns});
 }
 
 void DnsExchange::finish_later() {

@@ -22,20 +22,31 @@ namespace podlane::control {
 /// Lives as long as an operation of its is pending.
 class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
   public:
-    /// None: no answer in time, or nobody there.
-    using Done = std::function<void(std::optional<DnsMessage>)>;
+    struct Outcome {
+        std::optional<DnsMessage> answer;  ///< none: no answer in time, or nobody there
+        bool lacks_edns = false;           ///< the server refused EDNS, and answered without
+    };
+    using Done = std::function<void(Outcome)>;
 
-    /// Asks, and waits so long for each of UDP and TCP; `done` is called once, but not from within
-    /// this call.
+    /// How to ask.
+    struct Way {
+        std::chrono::milliseconds timeout;  ///< for each query, by UDP and by TCP
+        bool edns = true;  ///< with an OPT record; if the server refuses that, again without
+    };
+
+    /// Asks, and waits; `done` is called once, but not from within this call.
     static void start(boost::asio::io_context& io, const UpstreamDns& server,
-                      const DnsQuestion& question, std::chrono::milliseconds timeout, Done done);
+                      const DnsQuestion& question, const Way& way, Done done);
 
     DnsExchange(boost::asio::io_context& io, const UpstreamDns& server, const DnsQuestion& question,
-                std::chrono::milliseconds timeout, Done done);
+                const Way& way, Done done);
 
   private:
     void ask_by_udp();
     void receive();
+    void take(std::span<const uint8_t> bytes);
+    void ask_without_edns();
+    void wait();
     void ask_by_tcp();
     void read_answer();
     void finish(std::optional<DnsMessage> answer);
@@ -44,7 +55,8 @@ class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
     boost::asio::io_context& io_;
     UpstreamDns server_;
     DnsQuestion question_;
-    std::chrono::milliseconds timeout_;
+    Way way_;
+    bool was_refused_ = false;  ///< as it had EDNS
     Done done_;
     uint16_t id_;
     DnsBytes query_;
@@ -55,13 +67,13 @@ class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
     boost::asio::steady_timer timer_;
 };
 
-/// The address and port as Boost has them.
+/// The address and port as Boost has them; `scope` is a link-local one's interface.
 template <class Endpoint>
-[[nodiscard]] Endpoint asio_endpoint(const IpAddress& address, uint16_t port) {
+[[nodiscard]] Endpoint asio_endpoint(const IpAddress& address, uint16_t port, unsigned scope = 0) {
     if (address.is_v4()) {
         return {boost::asio::ip::address_v4(address.as<V4>().value.host()), port};
     }
-    return {boost::asio::ip::address_v6(address.as<V6>().bytes), port};
+    return {boost::asio::ip::address_v6(address.as<V6>().bytes, scope), port};
 }
 
 }  // namespace podlane::control

@@ -53,22 +53,32 @@ void DnsForwarder::ask(const DnsQuestion& question, Done done) {
 
 void DnsForwarder::try_next(const DnsQuestion& question) {
     InFlight& flight = in_flight_.at(question);
+    // What was silent may have been so because of EDNS, or a firewall before it.
+    const bool is_first_round = flight.next < flight.order.size();
     const UpstreamDns server = flight.order[flight.next++ % flight.order.size()];
     const uint64_t asked_us = now_us_();
-    DnsExchange::start(io_, server, question, timeout_,
-                       [this, question, server, asked_us](std::optional<DnsMessage> answer) {
-                           take(question, server, asked_us, std::move(answer));
+    DnsExchange::start(io_, server, question,
+                       {timeout_, is_first_round && upstreams_.has_edns(server, now_ms())},
+                       [this, question, server, asked_us](DnsExchange::Outcome outcome) {
+                           take(question, server, asked_us, std::move(outcome));
                        });
 }
 
-void DnsForwarder::take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
-                        std::optional<DnsMessage> answer) {
-    InFlight& flight = in_flight_.at(question);
-    if (answer) {
+void DnsForwarder::note(const UpstreamDns& server, uint64_t asked_us,
+                        const DnsExchange::Outcome& outcome) {
+    if (outcome.answer) {
         upstreams_.answered(server, now_us_() - asked_us);
     } else {
         upstreams_.failed(server, now_ms());
     }
+    if (outcome.lacks_edns) upstreams_.lacks_edns(server, now_ms());
+}
+
+void DnsForwarder::take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
+                        DnsExchange::Outcome outcome) {
+    InFlight& flight = in_flight_.at(question);
+    note(server, asked_us, outcome);
+    std::optional<DnsMessage>& answer = outcome.answer;
     if (answer && !is_failure(*answer)) {
         const auto kept = std::make_shared<const DnsMessage>(std::move(*answer));
         cache_.insert(question, kept, kept->seconds_to_keep(), now_ms());
@@ -97,13 +107,9 @@ void DnsForwarder::finish(const DnsQuestion& question,
 void DnsForwarder::tick() {
     for (const UpstreamDns& server : upstreams_.due(now_ms())) {
         const uint64_t asked_us = now_us_();
-        DnsExchange::start(io_, server, probe(), timeout_,
-                           [this, server, asked_us](const std::optional<DnsMessage>& answer) {
-                               if (answer) {
-                                   upstreams_.answered(server, now_us_() - asked_us);
-                               } else {
-                                   upstreams_.failed(server, now_ms());
-                               }
+        DnsExchange::start(io_, server, probe(), {timeout_, upstreams_.has_edns(server, now_ms())},
+                           [this, server, asked_us](const DnsExchange::Outcome& outcome) {
+                               note(server, asked_us, outcome);
                            });
     }
 }

@@ -64,7 +64,8 @@ class DnsForwarder {
     [[nodiscard]] uint64_t now_ms() const { return now_us_() / 1000; }
     void try_next(const DnsQuestion& question);
     void take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
-              std::optional<DnsMessage> answer);
+              DnsExchange::Outcome outcome);
+    void note(const UpstreamDns& server, uint64_t asked_us, const DnsExchange::Outcome& outcome);
     void finish(const DnsQuestion& question, const std::shared_ptr<const DnsMessage>& answer);
 
     boost::asio::io_context& io_;

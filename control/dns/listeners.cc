@@ -85,7 +85,7 @@ void DnsTcpSession::read() {
         socket_, boost::asio::buffer(length_),
         [self = shared_from_this()](const error_code& failed, size_t) {
             if (failed) {
-                self->close();
+                self->stop_reading(failed);
                 return;
             }
             self->message_.resize(size_t{self->length_[0]} << 8 | self->length_[1]);
@@ -98,6 +98,12 @@ void DnsTcpSession::read() {
                                         }
                                     });
         });
+}
+
+void DnsTcpSession::stop_reading(const error_code& why) {
+    has_ended_ = true;
+    // RFC 7766 section 6.2.3: what was asked before the FIN is answered.
+    if (why != boost::asio::error::eof || pending_ == 0) close();
 }
 
 void DnsTcpSession::take() {
@@ -123,19 +129,21 @@ void DnsTcpSession::reply(DnsBytes answer) {
 
 void DnsTcpSession::write() {
     wait_for_next();
-    boost::asio::async_write(socket_, boost::asio::buffer(answers_.front()),
-                             [self = shared_from_this()](const error_code& failed, size_t) {
-                                 if (failed) {
-                                     self->close();
-                                     return;
-                                 }
-                                 --self->pending_;
-                                 self->answers_.pop_front();
-                                 if (!self->answers_.empty()) self->write();
-                                 if (!self->is_reading_ && self->pending_ < kMostPending) {
-                                     self->read();
-                                 }
-                             });
+    boost::asio::async_write(
+        socket_, boost::asio::buffer(answers_.front()),
+        [self = shared_from_this()](const error_code& failed, size_t) {
+            if (failed) {
+                self->close();
+                return;
+            }
+            --self->pending_;
+            self->answers_.pop_front();
+            if (!self->answers_.empty()) self->write();
+            if (self->has_ended_ && self->pending_ == 0) self->close();
+            if (!self->is_reading_ && !self->has_ended_ && self->pending_ < kMostPending) {
+                self->read();
+            }
+        });
 }
 
 void DnsTcpSession::wait_for_next() {

@@ -64,6 +64,7 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
 
   private:
     void read();
+    void stop_reading(const boost::system::error_code& why);
     void take();
     void reply(DnsBytes answer);
     void write();
@@ -79,6 +80,7 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
     std::deque<DnsBytes> answers_;  ///< with their lengths; the first is being written
     size_t pending_ = 0;
     bool is_reading_ = false;
+    bool has_ended_ = false;  ///< the client has closed its half: it gets what is pending, no more
 };
 
 }  // namespace podlane::control

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "lib/proto/wire.h"
+
 namespace podlane::control {
 
 namespace {
@@ -166,15 +168,27 @@ std::vector<std::string> DnsMessage::lines() const {
     return out;
 }
 
-DnsBytes make_upstream_query(uint16_t id, const DnsQuestion& question) {
+DnsBytes make_upstream_query(uint16_t id, const DnsQuestion& question, bool edns) {
     const PacketPtr packet = new_packet();
     ldns_pkt_set_id(packet.get(), id);
     ldns_pkt_set_rd(packet.get(), true);
     ldns_pkt_set_cd(packet.get(), question.checking_disabled);
     push_question(*packet, question.name, question.type);
-    ldns_pkt_set_edns_udp_size(packet.get(), kMaxDnsUdpBytes);
-    ldns_pkt_set_edns_do(packet.get(), question.dnssec_ok);
+    if (edns) {
+        ldns_pkt_set_edns_udp_size(packet.get(), kMaxDnsUdpBytes);
+        ldns_pkt_set_edns_do(packet.get(), question.dnssec_ok);
+    }
     return to_wire(*packet);
+}
+
+bool refuses_edns(std::span<const uint8_t> bytes, uint16_t id) noexcept {
+    // The header alone is looked at: some such servers say that a question follows, and none does.
+    if (bytes.size() < sizeof(DnsHeader)) return false;
+    const auto header = load<DnsHeader>(bytes.data());
+    const uint16_t flags = header.flags.host();
+    const int rcode = flags & 0xf;
+    return header.id.host() == id && (flags & 0x8000) != 0 &&
+           (rcode == LDNS_RCODE_FORMERR || rcode == LDNS_RCODE_NOTIMPL);
 }
 
 DnsBytes make_client_answer(const DnsQuery& query, const DnsMessage* aliases,

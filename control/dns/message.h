@@ -60,8 +60,12 @@ class DnsMessage {
     std::unique_ptr<ldns_struct_pkt, Free> packet_;
 };
 
-/// A query for an upstream resolver.
-[[nodiscard]] DnsBytes make_upstream_query(uint16_t id, const DnsQuestion& question);
+/// A query for an upstream resolver, with or without an OPT record.
+[[nodiscard]] DnsBytes make_upstream_query(uint16_t id, const DnsQuestion& question, bool edns);
+
+/// Whether these bytes are how a server without EDNS answers query `id`, which had an OPT record:
+/// FORMERR (RFC 6891 section 7) or NOTIMP, with the question or nothing but a header.
+[[nodiscard]] bool refuses_edns(std::span<const uint8_t> bytes, uint16_t id) noexcept;
 
 /// What the client gets for `query`: the records of `upstream`, which is `age_s` old, behind those
 /// of `aliases` (may be null). At most `limit` bytes; what does not fit is cut, with TC.

@@ -49,6 +49,20 @@ void Upstreams::failed(const UpstreamDns& server, uint64_t now_ms) {
     one->is_healthy = false;
 }
 
+bool Upstreams::has_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
+    Upstream* one = find(server);
+    if (one == nullptr) return true;
+    if (!one->has_edns && now_ms >= one->edns_again_ms) one->has_edns = true;
+    return one->has_edns;
+}
+
+void Upstreams::lacks_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
+    Upstream* one = find(server);
+    if (one == nullptr) return;
+    one->has_edns = false;
+    one->edns_again_ms = now_ms + kPlainMs;
+}
+
 std::vector<UpstreamDns> Upstreams::due(uint64_t now_ms) {
     std::vector<UpstreamDns> out;
     for (Upstream& one : all_) {
@@ -72,10 +86,9 @@ std::vector<UpstreamDns> parse_resolv_conf(std::string_view text) {
         const size_t begin = line.find_first_not_of(kBlanks);
         if (begin == 0 || begin == std::string_view::npos) continue;
         line.remove_prefix(begin);
-        const auto address = parse_ip(line.substr(0, line.find_first_of(kBlanks)));
-        if (!address) continue;
-        const UpstreamDns server{*address};
-        if (std::find(out.begin(), out.end(), server) == out.end()) out.push_back(server);
+        const auto server = parse_scoped_address(line.substr(0, line.find_first_of(kBlanks)));
+        if (!server) continue;
+        if (std::find(out.begin(), out.end(), *server) == out.end()) out.push_back(*server);
     }
     return out;
 }

@@ -16,10 +16,12 @@ struct Upstream {
     UpstreamDns server;
     bool is_healthy = true;
     unsigned failures_in_row = 0;
-    uint64_t probe_ms = 0;   ///< an unhealthy one is probed at this time
-    uint64_t asked = 0;      ///< queries, probes included
-    uint64_t failed = 0;     ///< of them, those that it did not answer
-    uint64_t answer_us = 0;  ///< how long its last answer took
+    bool has_edns = true;        ///< false: it has refused it, and is asked without (RFC 6891)
+    uint64_t edns_again_ms = 0;  ///< then it is tried with it once more
+    uint64_t probe_ms = 0;       ///< an unhealthy one is probed at this time
+    uint64_t asked = 0;          ///< queries, probes included
+    uint64_t failed = 0;         ///< of them, those that it did not answer
+    uint64_t answer_us = 0;      ///< how long its last answer took
 };
 
 class Upstreams {
@@ -27,6 +29,8 @@ class Upstreams {
     /// So many failures in a row make a server unhealthy.
     static constexpr unsigned kFailures = 2;
     static constexpr uint64_t kProbeIntervalMs = 1000;
+    /// How long a server counts as one without EDNS: it may get another program.
+    static constexpr uint64_t kPlainMs = 3600 * 1000;
 
     /// What is known of servers that stay is kept.
     void set(const std::vector<UpstreamDns>& servers);
@@ -38,6 +42,10 @@ class Upstreams {
     void answered(const UpstreamDns& server, uint64_t took_us);
     /// No answer in time, or nobody there.
     void failed(const UpstreamDns& server, uint64_t now_ms);
+    /// Whether it is to be asked with EDNS.
+    [[nodiscard]] bool has_edns(const UpstreamDns& server, uint64_t now_ms) noexcept;
+    /// It refused a query with EDNS and took the same one without.
+    void lacks_edns(const UpstreamDns& server, uint64_t now_ms) noexcept;
     /// Unhealthy ones whose time has come; they are due again after another interval.
     [[nodiscard]] std::vector<UpstreamDns> due(uint64_t now_ms);
 

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -67,6 +69,107 @@ void KernelInterfaceGuard::stop_merging() {
     }
 }
 
+Result<void> KernelInterfaceGuard::guard_family(bool v4) {
+    bool& is_guarded = v4 ? is_guarded_v4_ : is_guarded_v6_;
+    if (is_guarded) return {};
+    if (v4) {
+        for (const auto& [key, value] :
+             {std::pair("rp_filter", "1"), std::pair("arp_ignore", "8")}) {
+            auto done = set(interface_sysctl("ipv4", ifname_, key), value);
+            if (!done.ok()) return done;
+        }
+    } else {
+        const std::string disable_ipv6 = interface_sysctl("ipv6", ifname_, "disable_ipv6");
+        const bool has_ipv6 = read_sysctl(disable_ipv6).ok();
+        if (auto done = has_ipv6 ? set(disable_ipv6, "1") : Result<void>(); !done.ok()) return done;
+    }
+    is_guarded = true;
+    return {};
+}
+
+Result<void> KernelInterfaceGuard::take_over(Rtnl& rtnl, int ifindex,
+                                             const std::vector<InterfaceAddress>& addresses) {
+    auto routes = rtnl.routes(ifindex);
+    if (!routes.ok()) return routes.error();
+    for (const KernelRoute& route : *routes) {
+        // The kernel's own come with the address, those of router advertisements by themselves.
+        if (route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA) {
+            routes_.push_back(route);
+        }
+    }
+    for (const InterfaceAddress& address : addresses) {
+        if (auto done = rtnl.delete_address(ifindex, address); !done.ok()) return done;
+        if (std::find(taken_.begin(), taken_.end(), address) == taken_.end()) {
+            taken_.push_back(address);
+        }
+    }
+    notes_.push_back(fmt::format("interface {}: {} is taken over, and given back at the end",
+                                 ifname_, join(addresses)));
+    return {};
+}
+
+Result<void> KernelInterfaceGuard::guard_addresses(Rtnl& rtnl, int ifindex) {
+    auto addresses = rtnl.addresses(ifindex);
+    if (!addresses.ok()) return addresses.error();
+    std::vector<InterfaceAddress> ours;
+    std::vector<InterfaceAddress> foreign;
+    for (const InterfaceAddress& each : *addresses) {
+        const bool is_own = std::any_of(
+            own_.begin(), own_.end(), [&](const auto& own) { return own.address == each.address; });
+        if (is_own) {
+            ours.push_back(each);
+        } else if (each.address.is_v4() || !each.address.as<V6>().is_link_local()) {
+            foreign.push_back(each);
+        }
+    }
+    if (!ours.empty()) {
+        if (auto done = take_over(rtnl, ifindex, ours); !done.ok()) return done;
+    }
+    for (const bool v4 : {true, false}) {
+        std::vector<InterfaceAddress> others;
+        for (const InterfaceAddress& each : foreign) {
+            if (each.address.is_v4() == v4) others.push_back(each);
+        }
+        if (others.empty()) {
+            if (auto done = guard_family(v4); !done.ok()) return done;
+        } else if (foreign != foreign_) {
+            warnings_.push_back(fmt::format(
+                "interface {}: the kernel has {} here and answers beside podlane; remove the "
+                "address, or give it to the uplink",
+                ifname_, join(others)));
+        }
+    }
+    foreign_ = std::move(foreign);
+    return {};
+}
+
+void KernelInterfaceGuard::look() noexcept {
+    // One that cannot be looked at is gone: its port says so.
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return;
+    const auto link = rtnl->find_link(ifname_);
+    if (!link.ok() || !link->has_value()) return;
+    if (auto done = guard_addresses(*rtnl, (*link)->ifindex); !done.ok()) {
+        warnings_.push_back(fmt::format("interface {}: {}", ifname_, done.error().message));
+    }
+}
+
+void KernelInterfaceGuard::give_back() noexcept {
+    if (taken_.empty()) return;
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return;
+    const auto link = rtnl->find_link(ifname_);
+    if (!link.ok() || !link->has_value()) return;
+    for (const InterfaceAddress& address : taken_) {
+        static_cast<void>(rtnl->add_address((*link)->ifindex, address));
+    }
+    for (const KernelRoute& route : routes_) {
+        static_cast<void>(rtnl->add_route((*link)->ifindex, route));
+    }
+    taken_.clear();
+    routes_.clear();
+}
+
 void KernelInterfaceGuard::restore() noexcept {
     xdp_.reset();
     for (const auto& [command, value] : old_features_) ethtool(ifname_, command, value);
@@ -76,6 +179,7 @@ void KernelInterfaceGuard::restore() noexcept {
         static_cast<void>(write_sysctl(it->first, it->second));
     }
     old_sysctls_.clear();
+    give_back();
     if (set_up_) {
         if (auto rtnl = Rtnl::open(); rtnl.ok()) {
             static_cast<void>(rtnl->change_link(ifname_, {.up = false}));
@@ -85,7 +189,8 @@ void KernelInterfaceGuard::restore() noexcept {
 }
 
 Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
-                                                    KernelInterfaceUse use) {
+                                                    KernelInterfaceUse use,
+                                                    const std::vector<InterfaceAddress>& own) {
     const auto failed = [&](const Error& error) {
         return Error{fmt::format("interface {}: {}", ifname, error.message)};
     };
@@ -96,40 +201,11 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
     if (!link->has_value()) return failed({"there is no such network interface"});
     const LinkInfo& info = **link;
 
-    auto addresses = rtnl->addresses(info.ifindex);
-    if (!addresses.ok()) return failed(addresses.error());
-    std::vector<InterfaceAddress> v4;
-    std::vector<InterfaceAddress> v6;
-    for (const auto& address : *addresses) {
-        if (address.address.is_v4()) {
-            v4.push_back(address);
-        } else if (!address.address.as<V6>().is_link_local()) {
-            v6.push_back(address);
-        }
-    }
-
     KernelInterfaceGuard guard;
     guard.ifname_ = ifname;
-    const auto warn_of = [&](const std::vector<InterfaceAddress>& own) {
-        guard.warnings_.push_back(fmt::format(
-            "interface {}: the kernel has {} here and answers beside podlane; remove the address",
-            ifname, join(own)));
-    };
-    if (!v4.empty()) {
-        warn_of(v4);
-    } else {
-        for (const auto& [key, value] :
-             {std::pair("rp_filter", "1"), std::pair("arp_ignore", "8")}) {
-            if (auto done = guard.set(interface_sysctl("ipv4", ifname, key), value); !done.ok()) {
-                return failed(done.error());
-            }
-        }
-    }
-    const std::string disable_ipv6 = interface_sysctl("ipv6", ifname, "disable_ipv6");
-    if (!v6.empty()) {
-        warn_of(v6);
-    } else if (read_sysctl(disable_ipv6).ok()) {  // else this kernel has no IPv6
-        if (auto done = guard.set(disable_ipv6, "1"); !done.ok()) return failed(done.error());
+    guard.own_ = own;
+    if (auto done = guard.guard_addresses(*rtnl, info.ifindex); !done.ok()) {
+        return failed(done.error());
     }
 
     if (use == KernelInterfaceUse::kPacketSocket) {

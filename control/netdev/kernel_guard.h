@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "control/netdev/rtnl.h"
 #include "control/netdev/unique_fd.h"
+#include "lib/base/ip_address.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -30,20 +32,39 @@ class KernelInterfaceGuard {
     KernelInterfaceGuard& operator=(KernelInterfaceGuard&&) = delete;
     ~KernelInterfaceGuard() { restore(); }
 
-    /// Lines for the log, such as the addresses that the kernel still has on the interface.
-    [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+    /// Lines for the log since the last call: what was taken over, and addresses that the kernel
+    /// has on the interface beside us.
+    [[nodiscard]] std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+    [[nodiscard]] std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
     [[nodiscard]] const std::string& ifname() const noexcept { return ifname_; }
-    /// Puts the old settings back now; what was changed by others meanwhile is overwritten.
+    /// Looks at the interface's addresses again: a DHCP client may have set one meanwhile, or the
+    /// operator may have removed one. About once a second.
+    void look() noexcept;
+    /// Puts the old settings and addresses back now; what was changed by others meanwhile is
+    /// overwritten.
     void restore() noexcept;
 
   private:
-    friend Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
-                                                               KernelInterfaceUse use);
+    friend Result<KernelInterfaceGuard> guard_kernel_interface(
+        const std::string& ifname, KernelInterfaceUse use,
+        const std::vector<InterfaceAddress>& own);
     KernelInterfaceGuard() = default;
     [[nodiscard]] Result<void> set(const std::string& sysctl, const std::string& value);
+    [[nodiscard]] Result<void> guard_addresses(Rtnl& rtnl, int ifindex);
+    [[nodiscard]] Result<void> take_over(Rtnl& rtnl, int ifindex,
+                                         const std::vector<InterfaceAddress>& addresses);
+    [[nodiscard]] Result<void> guard_family(bool v4);
+    void give_back() noexcept;
     void stop_merging();
 
     std::string ifname_;
+    std::vector<InterfaceAddress> own_;    ///< podlane's: the kernel has them on the host TAP
+    std::vector<InterfaceAddress> taken_;  ///< those that the interface had, in their order
+    std::vector<KernelRoute> routes_;      ///< and what led out of it
+    std::vector<InterfaceAddress> foreign_;
+    bool is_guarded_v4_ = false;
+    bool is_guarded_v6_ = false;
+    std::vector<std::string> notes_;
     std::vector<std::string> warnings_;
     std::vector<std::pair<std::string, std::string>> old_sysctls_;  ///< path, value
     std::vector<std::pair<uint32_t, uint32_t>> old_features_;       ///< ETHTOOL_S* command, value
@@ -53,10 +74,12 @@ class KernelInterfaceGuard {
 
 /// Makes the kernel deaf on `ifname`, an interface of our own namespace, and sets it up: IPv4 by
 /// rp_filter=1 and arp_ignore=8 (sources are routed elsewhere, no ARP is answered), IPv6 by
-/// disable_ipv6=1. A family of which the interface has addresses (other than link-local IPv6) is
-/// left alone, with a warning that lists them. For a packet socket also turns off GRO and LRO, and
-/// makes the far end of a veth segment its TCP.
-[[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
-                                                                  KernelInterfaceUse use);
+/// disable_ipv6=1. The addresses in `own`, the uplink's, are taken off it with their routes, and
+/// given back at the end. A family of which it has others (than link-local IPv6) is left alone
+/// while it has, with a warning that lists them. For a packet socket also turns off GRO and LRO,
+/// and makes the far end of a veth segment its TCP.
+[[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(
+    const std::string& ifname, KernelInterfaceUse use,
+    const std::vector<InterfaceAddress>& own = {});
 
 }  // namespace podlane::control

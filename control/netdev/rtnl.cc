@@ -173,6 +173,18 @@ Result<void> Rtnl::add_address(int ifindex, const InterfaceAddress& address) {
     return {};
 }
 
+Result<void> Rtnl::delete_address(int ifindex, const InterfaceAddress& address) {
+    const std::string what = fmt::format("delete address {}", to_string(address));
+    const Owned<rtnl_addr, rtnl_addr_put> entry(rtnl_addr_alloc());
+    const NlAddress local = make_address(address.address, address.length);
+    if (!entry || !local) return out_of_memory(what);
+    rtnl_addr_set_ifindex(entry.get(), ifindex);
+    rtnl_addr_set_local(entry.get(), local.get());
+    const int rc = rtnl_addr_delete(socket_.get(), entry.get(), 0);
+    if (rc < 0 && rc != -NLE_NOADDR && rc != -NLE_OBJ_NOTFOUND) return failure(what, rc);
+    return {};
+}
+
 Result<std::vector<InterfaceAddress>> Rtnl::addresses(int ifindex) {
     nl_cache* raw = nullptr;
     const int rc = rtnl_addr_alloc_cache(socket_.get(), &raw);
@@ -200,7 +212,7 @@ NlRoute make_route(int ifindex, const KernelRoute& route) {
     Owned<rtnl_nexthop, rtnl_route_nh_free> hop(rtnl_route_nh_alloc());
     if (!entry || !destination || !hop) return nullptr;
     rtnl_route_set_family(entry.get(), static_cast<uint8_t>(family_of(route.destination.address)));
-    rtnl_route_set_table(entry.get(), RT_TABLE_MAIN);
+    rtnl_route_set_table(entry.get(), route.table);
     rtnl_route_set_protocol(entry.get(), route.protocol);
     rtnl_route_set_type(entry.get(), RTN_UNICAST);
     rtnl_route_set_scope(entry.get(), route.via || route.destination.address.is_v6()

@@ -37,7 +37,7 @@ struct LinkChange {
     std::optional<int> netns_fd;  ///< move it into this namespace
 };
 
-/// A route on one interface, in the main table.
+/// A route on one interface.
 struct KernelRoute {
     IpPrefix destination;
     std::optional<IpAddress> via;
@@ -45,6 +45,7 @@ struct KernelRoute {
     std::optional<IpAddress> preferred_source;
     uint32_t metric = 0;   ///< 0: the family's default
     uint8_t protocol = 4;  ///< who has made it, as rtnetlink(7) numbers them: "static"
+    uint32_t table = 254;  ///< the main one
 };
 
 class Rtnl {
@@ -57,6 +58,8 @@ class Rtnl {
     [[nodiscard]] Result<void> delete_link(int ifindex);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
+    /// One that is not there is no error.
+    [[nodiscard]] Result<void> delete_address(int ifindex, const InterfaceAddress& address);
     [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(int ifindex);
     /// False if the table has such a route already.
     [[nodiscard]] Result<bool> add_route(int ifindex, const KernelRoute& route);

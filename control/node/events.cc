@@ -167,14 +167,34 @@ void NodeModel::announce_addresses() {
     }
 }
 
-void NodeModel::announce(PortId port, const IpAddress& address) {
+namespace {
+
+Command announcement(CommandKind kind, PortId port, const MacAddress& mac,
+                     const IpAddress& address) {
     Command command;
-    command.kind = CommandKind::kAnnounce;
+    command.kind = kind;
     command.port = port;
-    command.our_mac = compiler_.current()->port(port).mac;
+    command.our_mac = mac;
     command.address = RawAddress::from(address);
     command.source = command.address;
-    (void)dataplane_.command(command);
+    return command;
+}
+
+}  // namespace
+
+void NodeModel::announce(PortId port, const IpAddress& address) {
+    const MacAddress& mac = compiler_.current()->port(port).mac;
+    (void)dataplane_.command(announcement(CommandKind::kAnnounce, port, mac, address));
+}
+
+void NodeModel::announce_pod(const AttachedPod& pod) {
+    for (const IpAddress& address : pod.addresses) {
+        const auto command = announcement(CommandKind::kAnnouncePod, pod.id, pod.mac, address);
+        if (!dataplane_.command(command)) {
+            spdlog::warn("pod {}: who knew {} by another MAC address may take a minute to find it",
+                         pod.pod, to_string(address));
+        }
+    }
 }
 
 void NodeModel::refresh_wanted() {

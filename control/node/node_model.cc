@@ -127,6 +127,7 @@ Result<void> NodeModel::add_host_port() {
     host_port_ = *port;
     tap_removers_[host_port_] = std::move(tap->remove);
     set_route_ = std::move(tap->set_route);
+    set_rules_ = std::move(tap->set_rules);
     return {};
 }
 
@@ -242,6 +243,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     follow_announcements();
+    follow_own_frontends();
     refresh_wanted();
     tell_health_checks();
     return std::move(compiled->notices);

@@ -170,6 +170,8 @@ class NodeModel {
     void solicit(const Solicitation& ask);
     void announce_addresses();
     void announce(PortId port, const IpAddress& address);
+    /// Tells the other pods of this node which MAC address its addresses have.
+    void announce_pod(const AttachedPod& pod);
 
     // announcements.cc
     /// After a generation: tells the links and the kernel which load balancer addresses are here.
@@ -177,6 +179,12 @@ class NodeModel {
     void announce_load_balancer(const IpAddress& address);
     void repeat_announcements(uint64_t now_ms);
     void follow_routes(const std::set<IpAddress>& wanted);
+
+    // own_frontends.cc
+    /// After a generation: tells the kernel at which of its own addresses podlane serves.
+    void follow_own_frontends();
+
+    // events.cc
     void refresh_wanted();
     [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
 
@@ -201,7 +209,9 @@ class NodeModel {
     PortId host_port_ = kNoPort;
     std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
     std::set<PortId> unwoken_;             ///< ports whose devices were found not to wake workers
-    std::function<Result<void>(const IpAddress&, bool)> set_route_;  ///< none without host TAP
+    std::function<Result<void>(const IpAddress&, bool)> set_route_;     ///< none without host TAP
+    std::function<Result<void>(const std::set<HostRule>&)> set_rules_;  ///< likewise
+    uint64_t external_epoch_ = 0;  ///< of the rules that are set
     uint64_t announcer_version_ = 0;
     std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
     std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms

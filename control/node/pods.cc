@@ -213,6 +213,8 @@ RpcResult NodeModel::add_pod(const PodAddRequest& request) {
         tap_removers_.erase(*port);
         return rpc_failure(published.error(), rpc_code::kRefused);
     }
+    // The address may have been another pod's a moment ago, and its neighbours remember that.
+    announce_pod(at->second);
     spdlog::info("pod {}: port {} with {}", plan.pod.pod, index_of(*port), join(request.addresses));
     return pod_json(at->second);
 }

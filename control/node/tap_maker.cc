@@ -30,6 +30,11 @@ Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
         return set_host_route(ifname, address, there);
     };
+    if (request.routers.empty()) return made;
+    // What gateways of any family have is the workers' MAC.
+    const auto rules =
+        std::make_shared<HostRules>(request.ifname, request.addresses, request.routers.front().mac);
+    made.set_rules = [rules](const std::set<HostRule>& wanted) { return rules->set(wanted); };
     return made;
 }
 

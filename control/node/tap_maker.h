@@ -4,9 +4,11 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "control/netdev/host_rules.h"
 #include "control/netdev/tap.h"
 #include "lib/base/result.h"
 
@@ -18,6 +20,8 @@ struct MadeTap {
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
     std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
+    /// Of a host TAP: makes the kernel send these packets of its own by it, and no others.
+    std::function<Result<void>(const std::set<HostRule>& wanted)> set_rules = {};
 };
 
 /// A TAP for a server of podlaned's own, in a network namespace that nobody else has.

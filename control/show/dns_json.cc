@@ -22,10 +22,11 @@ Json outcomes_json(const std::array<uint64_t, kDnsOutcomes>& counts) {
 Json upstreams_json(const std::vector<Upstream>& upstreams) {
     Json out = Json::array();
     for (const Upstream& one : upstreams) {
-        out.push_back({{"server", to_string(one.server.address, one.server.port)},
+        out.push_back({{"server", to_string(one.server)},
                        {"healthy", one.is_healthy},
                        {"asked", one.asked},
                        {"failed", one.failed},
+                       {"edns", one.has_edns},
                        {"lastAnswerMicroseconds", one.answer_us}});
     }
     return out;

@@ -60,10 +60,30 @@ void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
+namespace {
+
+/// To the pods but the one in whose name it is.
+void send_to_pods(WorkerCtx& ctx, PortId from, std::span<const uint8_t> frame) noexcept {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
+    if (mbuf == nullptr) {
+        ctx.counters->drop(Drop::kNoMbuf);
+        return;
+    }
+    char* const room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
+    std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(room));
+    Packet packet = make_packet(mbuf, from);
+    packet.to_slow(SlowReason::kArp);
+    flood(ctx, packet);
+    // A node's first pod has nobody to tell.
+    if (packet.verdict == Verdict::kDrop) consume(packet);
+}
+
+}  // namespace
+
 void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept {
     std::array<uint8_t, 128> frame;
     size_t bytes = 0;
-    const bool announce = command.kind == CommandKind::kAnnounce;
+    const bool announce = command.kind != CommandKind::kSolicit;
     if (command.address.is_v6) {
         const auto target = command.address.to_ip().as<V6>();
         NdMessage message =
@@ -80,7 +100,12 @@ void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept 
         bytes = announce || command.mac.is_zero() ? build_arp_frame(frame, message)
                                                   : build_arp_frame(frame, message, command.mac);
     }
-    if (bytes > 0) send_bytes(ctx, command.port, std::span(frame).first(bytes));
+    if (bytes == 0) return;
+    if (command.kind == CommandKind::kAnnouncePod) {
+        send_to_pods(ctx, command.port, std::span(frame).first(bytes));
+    } else {
+        send_bytes(ctx, command.port, std::span(frame).first(bytes));
+    }
 }
 
 }  // namespace podlane::dataplane

@@ -60,7 +60,8 @@ template <Family F>
     }
     if (entry.needs_state(packet.headers.tcp_flags)) [[unlikely]] {
         const auto direction = entry.direction();
-        const Noted noted = connection_of(entry).note_packet(direction, packet.headers.tcp_flags);
+        const Noted noted =
+            connection_of(entry).note_packet(direction, packet.headers.tcp_flags, table.timeouts());
         if (noted == Noted::kReplaced) return SlowReason::kReplace;
         if (noted == Noted::kShorterTimeout) {
             table.reschedule(connection_of(entry), validity.now_s);

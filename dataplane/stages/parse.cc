@@ -165,7 +165,12 @@ namespace {
 
 /// Frames that parse_plain_frame() leaves, right and wrong.
 [[gnu::noinline]] void parse_other(const Ingress& ingress, Packet& packet) noexcept {
-    const Drop bad = parse_frame(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf), packet.headers);
+    const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
+    Drop bad = parse_frame(packet.head(), frame_bytes, packet.headers);
+    // Only a host port there has a use for it (decide()).
+    if (bad == Drop::kIpBadAddress && ingress.kind == PortKind::kHost) {
+        bad = parse_to_loopback(packet.head(), frame_bytes, packet.headers);
+    }
     if (bad != Drop::kNone) {
         packet.drop(bad);
         return;

@@ -34,7 +34,9 @@ static_assert(std::is_trivially_copyable_v<Event>);
 enum class CommandKind : uint8_t {
     kSolicit,   ///< send an ARP request or neighbour solicitation for `address` on `port`
     kAnnounce,  ///< send a gratuitous ARP or unsolicited advertisement for `address`
-    kPurge,     ///< remove all connections in which `address` takes part
+    /// The same to the pods of the bridge, in the name of the one at `port`, which does not get it.
+    kAnnouncePod,
+    kPurge,  ///< remove all connections in which `address` takes part
 };
 
 /// From control to worker 0.

@@ -375,7 +375,11 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         decision.reason = Drop::kMulticastUnrouted;
         return decision;
     }
-    if (query.key.dst.is_zero() || query.key.dst.is_loopback() || query.key.src.is_zero() ||
+    // The node's own kernel may ask for a host port at 127.0.0.1; nobody else can.
+    const bool is_loopback =
+        query.key.dst.is_loopback() &&
+        (query.from != PortKind::kHost || find_frontend(snapshot, query.key) == nullptr);
+    if (query.key.dst.is_zero() || is_loopback || query.key.src.is_zero() ||
         !may_be_forwarded(query.key.dst) || !may_be_forwarded(query.key.src)) {
         decision.reason = Drop::kIpBadAddress;
         return decision;

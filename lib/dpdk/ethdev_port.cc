@@ -279,7 +279,9 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
         const bool joins = device_.driver == "net_af_packet";
         notes_.push_back(fmt::format(
             "{} copies each frame through the kernel{}; better with a PCI device", device_.driver,
-            joins ? ", which joins IPv4 fragments and cuts off what its ring does not hold" : ""));
+            joins ? ", which joins IPv4 fragments and cuts off what its ring does not hold "
+                    "(net_af_xdp does not)"
+                  : ""));
     }
     return {};
 }

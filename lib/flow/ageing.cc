@@ -68,12 +68,12 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
         const Connection<F>& connection = blocks_.at(block);
         if (!connection.state.is_live()) {
             deadlines_.replace(block, seen, Deadlines::kNever);
-        } else if (is_expired(connection, now_s)) {
+        } else if (is_expired(connection, timeouts_, now_s)) {
             due[expired++] = block;
             for (const uint64_t hash : connection.state.hash) prefetch(hash);
         } else {
             // Not if its state has changed meanwhile.
-            deadlines_.replace(block, seen, next_check_s(connection, now_s));
+            deadlines_.replace(block, seen, next_check_s(connection, timeouts_, now_s));
         }
     }
     for (unsigned n = 0; n < expired; ++n) {

@@ -25,14 +25,16 @@ template <Family F>
 
 /// True when a connection is to be forgotten: silent for too long.
 template <Family F>
-[[nodiscard]] bool is_expired(const Connection<F>& connection, uint32_t now_s) noexcept {
-    return idle_s(connection, now_s) >= connection.timeout_seconds();
+[[nodiscard]] bool is_expired(const Connection<F>& connection, const FlowTimeouts& timeouts,
+                              uint32_t now_s) noexcept {
+    return idle_s(connection, now_s) >= connection.timeout_seconds(timeouts);
 }
 
 /// The second at which a connection that is not expired is to be looked at again.
 template <Family F>
-[[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, uint32_t now_s) noexcept {
-    const uint32_t timeout = connection.timeout_seconds();
+[[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, const FlowTimeouts& timeouts,
+                                    uint32_t now_s) noexcept {
+    const uint32_t timeout = connection.timeout_seconds(timeouts);
     const uint32_t idle = idle_s(connection, now_s);
     // The state may have changed since is_expired().
     const uint32_t left = timeout > idle ? timeout - idle : 0;

@@ -3,7 +3,8 @@
 namespace podlane {
 
 template <Family F>
-Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept {
+Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags,
+                                 const FlowTimeouts& timeouts) noexcept {
     Noted noted = Noted::kNothing;
     TcpState before = state.tcp_state.load(std::memory_order_relaxed);
     const bool is_tcp = before != TcpState::kNone;
@@ -18,8 +19,8 @@ Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noe
         } while (after != before &&
                  !state.tcp_state.compare_exchange_weak(before, after, std::memory_order_relaxed));
         const bool replied = state.replied();
-        if (timeout_s(state.protocol, after, replied) <
-            timeout_s(state.protocol, before, replied)) {
+        if (timeouts.of(state.protocol, after, replied) <
+            timeouts.of(state.protocol, before, replied)) {
             noted = Noted::kShorterTimeout;
         }
     }
@@ -45,7 +46,7 @@ Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags) noe
     return noted;
 }
 
-template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
-template Noted Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+template Noted Connection<V4>::note_packet(FlowDirection, uint8_t, const FlowTimeouts&) noexcept;
+template Noted Connection<V6>::note_packet(FlowDirection, uint8_t, const FlowTimeouts&) noexcept;
 
 }  // namespace podlane

@@ -15,6 +15,7 @@
 #include "lib/base/family.h"
 #include "lib/flow/rewrite.h"
 #include "lib/flow/tcp_state.h"
+#include "lib/flow/timeouts.h"
 #include "lib/proto/flow_key.h"
 
 namespace podlane {
@@ -179,14 +180,15 @@ struct alignas(kCacheLine) Connection {
         return static_cast<int32_t>(a - b) > 0 ? a : b;
     }
     /// Seconds of silence after which it is forgotten.
-    [[nodiscard]] uint32_t timeout_seconds() const noexcept {
-        return timeout_s(state.protocol, state.tcp_state.load(std::memory_order_relaxed),
-                         state.replied());
+    [[nodiscard]] uint32_t timeout_seconds(const FlowTimeouts& timeouts) const noexcept {
+        return timeouts.of(state.protocol, state.tcp_state.load(std::memory_order_relaxed),
+                           state.replied());
     }
 
     /// Tracks a packet for which FlowEntry::needs_state() holds. `tcp_flags` is 0 for what is not
     /// TCP.
-    [[nodiscard]] Noted note_packet(FlowDirection direction, uint8_t tcp_flags) noexcept;
+    [[nodiscard]] Noted note_packet(FlowDirection direction, uint8_t tcp_flags,
+                                    const FlowTimeouts& timeouts) noexcept;
 };
 static_assert(sizeof(Connection<V4>) == 192 && sizeof(Connection<V6>) == 192);
 
@@ -253,7 +255,9 @@ template <Family F>
     detail::apply_any_rewrite_of<F>(frame, headers, entry, csum);
 }
 
-extern template Noted Connection<V4>::note_packet(FlowDirection, uint8_t) noexcept;
-extern template Noted Connection<V6>::note_packet(FlowDirection, uint8_t) noexcept;
+extern template Noted Connection<V4>::note_packet(FlowDirection, uint8_t,
+                                                  const FlowTimeouts&) noexcept;
+extern template Noted Connection<V6>::note_packet(FlowDirection, uint8_t,
+                                                  const FlowTimeouts&) noexcept;
 
 }  // namespace podlane

@@ -108,6 +108,7 @@ FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain
       deadlines_(options.memory, blocks_.total()),
       domain_(domain),
       workers_(options.workers),
+      timeouts_(options.timeouts),
       per_worker_(std::make_unique<PerWorker[]>(options.workers)) {}
 
 template <Family F>

@@ -28,6 +28,7 @@
 #include "lib/flow/deadlines.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
+#include "lib/flow/timeouts.h"
 #include "lib/proto/flow_key.h"
 
 namespace podlane {
@@ -37,6 +38,7 @@ struct FlowTableOptions {
     uint32_t capacity = 1048576;  ///< connections that it can hold at once; 1 .. 2^28
     unsigned workers = 1;         ///< ids 0 .. workers-1, which are also their reader ids
     uint64_t seed = 0;            ///< of the hash; 0: random
+    FlowTimeouts timeouts = {};
     FlowMemory memory = {};  ///< where memory comes from; default: anonymous, huge pages if free
 };
 
@@ -126,7 +128,7 @@ class FlowTable {
 
     /// For Noted::kShorterTimeout: the sweep will look in time.
     void reschedule(const Connection<F>& connection, uint32_t now_s) noexcept {
-        deadlines_.set(blocks_.index_of(connection), next_check_s(connection, now_s));
+        deadlines_.set(blocks_.index_of(connection), next_check_s(connection, timeouts_, now_s));
     }
 
     /// Once per loop turn, before quiescent(): takes back blocks whose grace period is over and,
@@ -140,6 +142,7 @@ class FlowTable {
 
     [[nodiscard]] FlowCounters counters() const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] const FlowTimeouts& timeouts() const noexcept { return timeouts_; }
 
     /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on,
     /// or until it returns false, if it returns something; returns the block to continue at, or 0
@@ -205,6 +208,7 @@ class FlowTable {
     Deadlines deadlines_;
     QuiescentDomain& domain_;
     unsigned workers_;
+    FlowTimeouts timeouts_;
     std::unique_ptr<PerWorker[]> per_worker_;
     alignas(kCacheLine) std::atomic<uint64_t> pass_{0};  ///< the sweep's second and next block
 };

@@ -4,31 +4,6 @@ namespace podlane {
 
 namespace {
 
-// nf_conntrack's defaults in seconds, Linux Documentation/networking/nf_conntrack-sysctl.rst.
-constexpr uint32_t kTcpTimeouts[kTcpStates] = {
-    600,     // kNone
-    120,     // kSynSent
-    120,     // kSynSentBoth
-    60,      // kSynReceived
-    432000,  // kEstablished: five days
-    120,     // kFinWait
-    60,      // kCloseWait
-    30,      // kLastAck
-    120,     // kTimeWait
-    10,      // kClose
-    120,     // kResetByOriginal: what the end that is said to be gone has to prove that it is not
-    120,     // kResetByReply
-};
-// An established connection of which one end alone was seen (nf_conntrack's "unacknowledged").
-constexpr uint32_t kTcpUnreplied = 300;
-constexpr uint32_t kUdpUnreplied = 30;
-constexpr uint32_t kUdpReplied = 120;
-constexpr uint32_t kIcmp = 30;
-constexpr uint32_t kSctpUnreplied = 30;
-// Heartbeats come every 30 s (RFC 9260 section 15), unless an application turned them off.
-constexpr uint32_t kSctpReplied = 3600;
-constexpr uint32_t kGeneric = 600;
-
 constexpr TcpState reset_by(FlowDirection direction) noexcept {
     return direction == FlowDirection::kOriginal ? TcpState::kResetByOriginal
                                                  : TcpState::kResetByReply;
@@ -130,23 +105,6 @@ TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noex
     }
     if ((flags & kTcpFin) != 0) return after_fin(state, direction);
     return after_ack(state, direction);
-}
-
-uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept {
-    switch (protocol) {
-        case kProtocolTcp:
-            if (state == TcpState::kEstablished && !replied) return kTcpUnreplied;
-            return kTcpTimeouts[static_cast<unsigned>(state)];
-        case kProtocolUdp:
-            return replied ? kUdpReplied : kUdpUnreplied;
-        case kProtocolIcmp:
-        case kProtocolIcmpv6:
-            return kIcmp;
-        case kProtocolSctp:
-            return replied ? kSctpReplied : kSctpUnreplied;
-        default:
-            return kGeneric;
-    }
 }
 
 const char* to_string(TcpState state) noexcept {

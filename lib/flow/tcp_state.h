@@ -1,13 +1,10 @@
-// Connection states and how long each may be silent: nf_conntrack's model and default timeouts, so
-// that a node behaves towards idle connections as one with kube-proxy does.
+// Connection states: nf_conntrack's model. How long each may be silent is in timeouts.h.
 //
-// Pure functions; workers call next_state() for the segments that can change a state and the ageing
-// sweep calls timeout_s().
+// Pure functions; workers call next_state() for the segments that can change a state.
 #pragma once
 
 #include <cstdint>
 
-#include "lib/proto/ip_protocol.h"
 #include "lib/proto/tcp.h"
 
 namespace podlane {
@@ -39,10 +36,6 @@ enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
 /// originator onto a state for which may_be_replaced() holds gives kSynSent; the caller makes a new
 /// connection then.
 [[nodiscard]] TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noexcept;
-
-/// Seconds of silence after which a connection is forgotten. `replied`: packets of both directions
-/// have been seen.
-[[nodiscard]] uint32_t timeout_s(uint8_t protocol, TcpState state, bool replied) noexcept;
 
 /// True when an RST came and the connection may live all the same.
 [[nodiscard]] constexpr bool is_doubtful_reset(TcpState state) noexcept {

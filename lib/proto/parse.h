@@ -114,6 +114,7 @@ template <Family F, bool kQuoted>
 
 /// RFC 1812 section 5.3.7 and RFC 1122 section 3.2.1.3. An unspecified source is the beginning of
 /// an address configuration (DHCP) and speaks to groups only.
+template <bool kToLoopback = false>
 [[nodiscard]] inline bool bad_addresses(const Ipv4Header& ip, Headers& out) noexcept {
     const uint32_t src = ip.src.value.host();
     const uint32_t dst = ip.dst.value.host();
@@ -121,7 +122,7 @@ template <Family F, bool kQuoted>
     if (src == 0) [[unlikely]]
         add_flag(out, Headers::kUnspecifiedSource);
     return ((src >> 28) == 0xe) | (src == 0xffffffff) | ((src >> 24) == 127) |
-           ((dst >> 24) == 127) | (dst == 0) | ((src == 0) & !group);
+           (((dst >> 24) == 127) != kToLoopback) | (dst == 0) | ((src == 0) & !group);
 }
 
 /// RFC 4291 sections 2.5.2, 2.5.3 and 2.7.
@@ -144,7 +145,7 @@ template <Family F, bool kQuoted>
 
 /// The IPv4 header at out.l3_offset and what follows. `head_bytes` are readable, `frame_bytes` are
 /// in the whole frame.
-template <bool kQuoted>
+template <bool kQuoted, bool kToLoopback = false>
 [[nodiscard]] inline Drop parse_ipv4(const uint8_t* bytes, uint32_t head_bytes,
                                      uint32_t frame_bytes, Headers& out) noexcept {
     const uint32_t l3 = out.l3_offset;
@@ -178,7 +179,7 @@ template <bool kQuoted>
         } else if (!ipv4_header_checksum_ok({bytes + l3, header_bytes})) {
             return Drop::kIpBadChecksum;
         }
-        if (bad_addresses(ip, out)) [[unlikely]]
+        if (bad_addresses<kToLoopback>(ip, out)) [[unlikely]]
             return Drop::kIpBadAddress;
     }
     out.ip_version = 4;
@@ -325,6 +326,24 @@ template <bool kQuoted>
     out.ether_type = is_v6 ? V6::kEtherType : V4::kEtherType;
     return is_v6 ? detail::parse_ipv6<false>(head.data(), head_bytes, frame_bytes, out)
                  : detail::parse_ipv4<false>(head.data(), head_bytes, frame_bytes, out);
+}
+
+/// parse_frame() for an untagged IPv4 frame to 127.0.0.0/8, which that refuses: from the node's own
+/// kernel it may be for a host port there. Refuses all others, and what has no ports.
+[[nodiscard]] inline Drop parse_to_loopback(std::span<const uint8_t> head, uint32_t frame_bytes,
+                                            Headers& out) noexcept {
+    assert(head.size() <= frame_bytes);
+    out = Headers{};
+    const auto head_bytes = static_cast<uint32_t>(head.size());
+    if (head_bytes < sizeof(EthernetHeader)) return Drop::kFrameTooShort;
+    const auto ether_type = load<be16>(head.data() + offsetof(EthernetHeader, ether_type)).host();
+    if (ether_type != V4::kEtherType || (head[0] & 1u) != 0) return Drop::kIpBadAddress;
+    out.l3_offset = sizeof(EthernetHeader);
+    out.ether_type = V4::kEtherType;
+    const Drop bad = detail::parse_ipv4<false, true>(head.data(), head_bytes, frame_bytes, out);
+    if (bad != Drop::kNone) return bad;
+    const bool has_ports = out.has(Headers::kPorts) && !out.has(Headers::kFragment);
+    return has_ports ? Drop::kNone : Drop::kIpBadAddress;
 }
 
 /// Parses the packet that an ICMP error of family F quotes at `l3_offset`. It may be cut off after

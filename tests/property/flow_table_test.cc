@@ -90,7 +90,7 @@ class FlowOracleTest : public ::testing::Test {
         entry->touch(now);
         connection.last_seen = now;
         if (entry->needs_state(0)) {
-            (void)connection_of(*entry).note_packet(entry->direction(), 0);
+            (void)connection_of(*entry).note_packet(entry->direction(), 0, {});
         }
         if (entry->direction() == FlowDirection::kReply) connection.replied = true;
     }

@@ -143,6 +143,55 @@ TEST(NodeConfig, SaysWhichAddressesServeNodePorts) {
     EXPECT_NE(text(config).find("node ports on the first address"), std::string::npos);
 }
 
+TEST(NodeConfig, AnAddressWithoutASubnetHasAGatewayOnTheLink) {
+    const NodeConfig config =
+        load(std::string(kSmall) +
+             "uplinks:\n"
+             "  - {name: u, device: net_null0, addresses: [198.51.100.7/32, \"2001:db8::7/128\"],\n"
+             "     gateway: [192.0.2.1, \"2001:db8:ffff::1\"],\n"
+             "     neighbors: [{address: 192.0.2.1, mac: \"02:00:00:00:00:01\"}]}\n");
+    ASSERT_EQ(config.uplinks.at(0).gateways.size(), 2U);
+    EXPECT_EQ(to_string(config.uplinks[0].gateways[0]), "192.0.2.1");
+    EXPECT_EQ(to_string(config.uplinks[0].gateways[1]), "2001:db8:ffff::1");
+    EXPECT_EQ(config.uplinks[0].neighbors.size(), 1U);
+}
+
+TEST(NodeConfig, HasTheTimeoutsOfANodeWithKubeProxyUnlessOthersAreGiven) {
+    EXPECT_EQ(load(kSmall).flows.timeouts, FlowTimeouts{});
+    uint32_t seconds = 100;
+    for (const FlowTimeoutKey& key : flow_timeout_keys()) {
+        ++seconds;
+        const NodeConfig config =
+            load(std::string(kSmall) + "flows: {timeouts: {" + std::string(key.name) + ": " +
+                 std::to_string(seconds) + "}}\n");
+        EXPECT_EQ(config.flows.timeouts.*key.member, seconds) << key.name;
+        EXPECT_NE(
+            describe(config).find(std::string(key.name) + " " + std::to_string(seconds) + " s"),
+            std::string::npos);
+    }
+    static_assert(sizeof(FlowTimeouts) == 16 * sizeof(uint32_t));
+    EXPECT_EQ(flow_timeout_keys().size(), 16U) << "each has its key";
+    EXPECT_EQ(load(std::string(kSmall) + "flows: {timeouts: {tcpCloseWait: 1h30m}}\n")
+                  .flows.timeouts.tcp_close_wait,
+              5400U);
+}
+
+TEST(NodeConfig, SaysWhoIsAskedForOtherNames) {
+    const auto dns = [](std::string_view upstream) {
+        const std::string text = describe(
+            load(std::string(kSmall) + "cluster: {upstreamDns: " + std::string(upstream) + "}\n"));
+        const size_t at = text.find("dns ");
+        return text.substr(at, text.find('\n', at) - at);
+    };
+    EXPECT_EQ(dns("[]"), "dns        answers at 10.96.0.10, refuses other names");
+    EXPECT_EQ(
+        dns("host"),
+        "dns        answers at 10.96.0.10, asks the servers of /etc/resolv.conf for other names");
+    EXPECT_EQ(
+        dns("[192.0.2.1, \"[2001:db8::1]:5353\"]"),
+        "dns        answers at 10.96.0.10, asks 192.0.2.1:53, [2001:db8::1]:5353 for other names");
+}
+
 TEST(NodeConfig, LeavesRoomForTheOverlayInThePodsMtu) {
     const auto mtu = [](std::string_view rest) {
         const NodeConfig config = load(std::string(kSmall) + std::string(rest));

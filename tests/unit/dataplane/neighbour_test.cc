@@ -186,6 +186,38 @@ TYPED_TEST(NeighbourTest, AskingAndAnnouncingGoOutAsCommanded) {
     EXPECT_EQ(this->rig.take(Rig::kUplink).size(), 1u);
 }
 
+TYPED_TEST(NeighbourTest, APodIsAnnouncedToTheOtherPodsInItsName) {
+    using F = TypeParam;
+    Command command;
+    command.kind = CommandKind::kAnnouncePod;
+    command.port = this->rig.port(Rig::kPodB);
+    command.our_mac = Names::kPodBMac;
+    command.address = ip<F>(World<F>::kPodB);
+    this->rig.command(command);
+    const Frame told = this->rig.take_one(Rig::kPodA);
+    EXPECT_TRUE((told[0] & 1) != 0) << "to a group";
+    Headers headers;
+    ASSERT_EQ(parse_frame(told, static_cast<uint32_t>(told.size()), headers), Drop::kNone);
+    if constexpr (std::same_as<F, V4>) {
+        ArpMessage message{};
+        ASSERT_EQ(parse_arp(told, headers.l3_offset, message), Drop::kNone);
+        EXPECT_TRUE(message.is_gratuitous());
+        EXPECT_EQ(message.sender, ip<V4>(World<V4>::kPodB));
+        EXPECT_EQ(message.sender_mac, Names::kPodBMac);
+    } else {
+        EXPECT_EQ(headers.icmp_type, kNdNeighbourAdvertisement);
+        // RFC 4861 section 4.4: the override flag, then the target and its link-layer address.
+        const uint8_t* const icmp = told.data() + headers.l4_offset;
+        EXPECT_EQ(icmp[4] & 0x20, 0x20);
+        EXPECT_EQ(load<Ipv6Address>(icmp + 8), ip<V6>(World<V6>::kPodB));
+        EXPECT_EQ(load<MacAddress>(icmp + 26), Names::kPodBMac);
+    }
+    for (const auto who : {Rig::kPodB, Rig::kUplink, Rig::kHost}) {
+        EXPECT_TRUE(this->rig.take(who).empty());
+    }
+    EXPECT_EQ(this->rig.all_drops(), 0u);
+}
+
 TYPED_TEST(NeighbourTest, APurgedAddressLeavesNoConnection) {
     using F = TypeParam;
     using W = World<F>;

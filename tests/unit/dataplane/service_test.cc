@@ -329,5 +329,41 @@ TYPED_TEST(ServiceTest, AFullTableRefusesByNameAndKeepsWhatItHas) {
     EXPECT_EQ(totals.refused, this->rig.drops(Drop::kFlowTableFull));
 }
 
+TEST(HostPorts, OneAtLoopbackIsTheNodesOwnKernelsAlone) {
+    using W = World<V4>;
+    Rig rig;
+    rig.change([](Snapshot& next) {
+        auto& frontends = next.family<V4>().frontends;
+        Frontend<V4> host_port = *frontends.find({ip<V4>(W::kService), be16(80), kProtocolTcp});
+        host_port.kind = FrontendKind::kHostPort;
+        host_port.address = ip<V4>("127.0.0.1");
+        host_port.port = be16(8089);
+        frontends.set({host_port.address, host_port.port, kProtocolTcp},
+                      std::make_shared<Frontend<V4>>(host_port));
+    });
+    const auto ask = [](uint16_t port) {
+        return tcp<V4>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 4000, "127.0.0.1", port,
+                       kTcpSyn);
+    };
+    rig.send(Rig::kHost, ask(8089));
+    const auto out = look<V4>(rig.take_one(Rig::kPodB));
+    EXPECT_EQ(text(out.key), text(key_of<V4>(W::kNode, 4000, W::kPodB, 8080, kProtocolTcp)));
+    EXPECT_TRUE(out.checksums_ok);
+    rig.send(Rig::kPodB, tcp<V4>(Names::kPodBMac, Names::kGatewayMac, W::kPodB, 8080, W::kNode,
+                                 4000, kTcpSyn | kTcpAck));
+    const Frame answer = rig.take_one(Rig::kHost);
+    EXPECT_EQ(load<Ipv4Address>(answer.data() + 26), ip<V4>("127.0.0.1"));
+    EXPECT_EQ(load<be16>(answer.data() + 34), be16(8089));
+    EXPECT_EQ(rig.all_drops(), 0u);
+
+    rig.send(Rig::kHost, ask(8090));
+    EXPECT_EQ(rig.drops(Drop::kIpBadAddress), 1u) << "another port there";
+    rig.send(Rig::kPodA, tcp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, "127.0.0.1",
+                                 8089, kTcpSyn));
+    rig.send(Rig::kUplink, tcp<V4>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 4000, "127.0.0.1",
+                                   8089, kTcpSyn));
+    EXPECT_EQ(rig.drops(Drop::kIpBadAddress), 3u);
+}
+
 }  // namespace
 }  // namespace podlane::dataplane

@@ -36,17 +36,50 @@ TYPED_TEST(AgeingTest, AReplyGivesAUdpFlowTwoMinutesFromItsLastPacket) {
     EXPECT_EQ(worker.find(client_key<TypeParam>(1)), nullptr);
 }
 
-TYPED_TEST(AgeingTest, AnEstablishedTcpConnectionOutlivesDaysOfSilence) {
+TYPED_TEST(AgeingTest, AnEstablishedTcpConnectionOutlivesADayOfSilence) {
     OneWorker<TypeParam> worker(64);
     auto* entry =
         worker.insert(client_connection<TypeParam>(1, 1, kProtocolTcp, kTcpSyn), 100).entry;
     auto& connection = connection_of(*entry);
     worker.note(connection.original(), FlowDirection::kReply, kTcpSyn | kTcpAck);
     worker.note(connection.original(), FlowDirection::kOriginal, kTcpAck);
-    for (uint32_t now = 101; now < 100 + 432000; now += 3600) worker.sweep(now);
+    for (uint32_t now = 101; now < 100 + 86400; now += 3600) worker.sweep(now);
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
-    worker.sweep(100 + 432000);
+    worker.sweep(100 + 86400);
     EXPECT_EQ(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+}
+
+/// A connection whose client has sent its FIN, which the server has acknowledged.
+template <class F>
+void half_close(OneWorker<F>& worker) {
+    auto* entry = worker.insert(client_connection<F>(1, 1, kProtocolTcp, kTcpSyn), 100).entry;
+    auto& connection = connection_of(*entry);
+    worker.note(connection.original(), FlowDirection::kReply, kTcpSyn | kTcpAck);
+    worker.note(connection.original(), FlowDirection::kOriginal, kTcpAck);
+    worker.note(connection.original(), FlowDirection::kOriginal, kTcpFin | kTcpAck);
+    worker.note(connection.original(), FlowDirection::kReply, kTcpAck);
+}
+
+TYPED_TEST(AgeingTest, AHalfClosedConnectionWaitsAnHourForItsAnswer) {
+    OneWorker<TypeParam> worker(64);
+    half_close(worker);
+    for (uint32_t now = 101; now < 100 + 3600; now += 7) worker.sweep(now);
+    EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+    worker.sweep(100 + 3600);
+    EXPECT_EQ(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+}
+
+TYPED_TEST(AgeingTest, TheOperatorsTimeoutsHold) {
+    OneWorker<TypeParam> worker(64, {.tcp_close_wait = 5, .udp = 7, .udp_stream = 3});
+    half_close(worker);
+    (void)worker.insert(client_connection<TypeParam>(2), 100);
+    worker.sweep(104);
+    EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+    worker.sweep(106);
+    EXPECT_EQ(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
+    EXPECT_NE(worker.find(client_key<TypeParam>(2)), nullptr);
+    worker.sweep(107);
+    EXPECT_EQ(worker.find(client_key<TypeParam>(2)), nullptr);
 }
 
 TYPED_TEST(AgeingTest, AResetShortensTheTimeoutAtOnce) {
@@ -68,7 +101,7 @@ TYPED_TEST(AgeingTest, AResetThatIsContradictedShortensNothing) {
     worker.note(*entry, FlowDirection::kReply, kTcpRst);
     worker.sweep(150);
     worker.note(*entry, FlowDirection::kReply, kTcpAck, 150);
-    worker.sweep(100'000);
+    worker.sweep(80'000);
     EXPECT_NE(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
 }
 
@@ -163,10 +196,10 @@ TEST(Ageing, TheNextLookIsAtTheEndOfTheTimeoutOrAfterAMinute) {
     connection.state.protocol = kProtocolUdp;
     connection.entry[0].last_seen = 100;
     connection.entry[1].last_seen = 90;
-    EXPECT_EQ(next_check_s(connection, 110), 130u);
+    EXPECT_EQ(next_check_s(connection, {}, 110), 130u);
     connection.state.protocol = kProtocolTcp;
     connection.state.tcp_state = TcpState::kEstablished;
-    EXPECT_EQ(next_check_s(connection, 110), 170u);
+    EXPECT_EQ(next_check_s(connection, {}, 110), 170u);
     EXPECT_EQ(connection.last_seen_s(), 100u);
 }
 

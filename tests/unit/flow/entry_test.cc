@@ -65,26 +65,26 @@ TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kSynSent;
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
-    EXPECT_NE(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
-    EXPECT_NE(c.note_packet(kBack, kSynAck), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, kSynAck, {}), Noted::kReplaced);
     EXPECT_TRUE(c.reply().needs_state(kTcpAck));
-    EXPECT_NE(c.note_packet(kOut, kTcpAck), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOut, kTcpAck, {}), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
-    EXPECT_NE(c.note_packet(kBack, kTcpAck), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, kTcpAck, {}), Noted::kReplaced);
     EXPECT_FALSE(c.reply().needs_state(kTcpAck));
     EXPECT_TRUE(c.reply().needs_state(kFinAck));
-    EXPECT_NE(c.note_packet(kBack, kFinAck), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, kFinAck, {}), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kFinWait);
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
 }
 
 TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
     Connection<V6> c{};
-    EXPECT_NE(c.note_packet(kOut, 0), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOut, 0, {}), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_TRUE(c.reply().needs_state(0));
     EXPECT_FALSE(c.state.replied());
-    EXPECT_NE(c.note_packet(kBack, 0), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, 0, {}), Noted::kReplaced);
     EXPECT_TRUE(c.state.replied());
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_FALSE(c.reply().needs_state(0));
@@ -93,22 +93,22 @@ TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
 TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kTimeWait;
-    EXPECT_EQ(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
+    EXPECT_EQ(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kTimeWait);
-    EXPECT_NE(c.note_packet(kBack, kTcpSyn | kTcpAck), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kBack, kTcpSyn | kTcpAck, {}), Noted::kReplaced);
     c.state.tcp_state = TcpState::kEstablished;
-    EXPECT_NE(c.note_packet(kOut, kTcpSyn), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
 }
 
 TEST(NotePacket, ShorterTimeoutsAreTold) {
     Connection<V4> c{};
     c.state.protocol = kProtocolTcp;
     c.state.tcp_state = TcpState::kSynSent;
-    EXPECT_EQ(c.note_packet(kBack, kTcpSyn | kTcpAck), Noted::kShorterTimeout);
-    EXPECT_EQ(c.note_packet(kOut, kTcpAck), Noted::kNothing);
+    EXPECT_EQ(c.note_packet(kBack, kTcpSyn | kTcpAck, {}), Noted::kShorterTimeout);
+    EXPECT_EQ(c.note_packet(kOut, kTcpAck, {}), Noted::kNothing);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kEstablished);
-    EXPECT_EQ(c.note_packet(kOut, kTcpAck), Noted::kNothing);
-    EXPECT_EQ(c.note_packet(kOut, kTcpRst), Noted::kShorterTimeout);
+    EXPECT_EQ(c.note_packet(kOut, kTcpAck, {}), Noted::kNothing);
+    EXPECT_EQ(c.note_packet(kOut, kTcpRst, {}), Noted::kShorterTimeout);
 }
 
 }  // namespace

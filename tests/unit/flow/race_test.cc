@@ -190,7 +190,7 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
                 entry->touch(now);
                 entry->set_hop({static_cast<uint32_t>(turn), n});
                 if (entry->needs_state(0)) {
-                    (void)connection_of(*entry).note_packet(entry->direction(), 0);
+                    (void)connection_of(*entry).note_packet(entry->direction(), 0, {});
                 }
             }
             switch (random() % 4) {

@@ -65,11 +65,13 @@ template <Family F>
 
 template <Family F>
 [[nodiscard]] std::unique_ptr<FlowTable<F>> make_table(QuiescentDomain& domain, uint32_t capacity,
-                                                       unsigned workers = 1, uint64_t seed = 1) {
+                                                       unsigned workers = 1, uint64_t seed = 1,
+                                                       const FlowTimeouts& timeouts = {}) {
     FlowTableOptions options;
     options.capacity = capacity;
     options.workers = workers;
     options.seed = seed;
+    options.timeouts = timeouts;
     auto table = FlowTable<F>::create(options, domain);
     EXPECT_TRUE(table.ok());
     return std::move(table).value();
@@ -84,7 +86,8 @@ template <Family F>
 template <Family F>
 class OneWorker {
   public:
-    explicit OneWorker(uint32_t capacity) : table_(make_table<F>(domain_, capacity)) {
+    explicit OneWorker(uint32_t capacity, const FlowTimeouts& timeouts = {})
+        : table_(make_table<F>(domain_, capacity, 1, 1, timeouts)) {
         domain_.online(0);
     }
 
@@ -99,7 +102,8 @@ class OneWorker {
     void note(FlowEntry<F>& entry, FlowDirection direction, uint8_t tcp_flags,
               uint32_t now_s = 100) {
         Connection<F>& connection = connection_of(entry);
-        if (connection.note_packet(direction, tcp_flags) == Noted::kShorterTimeout) {
+        if (connection.note_packet(direction, tcp_flags, table_->timeouts()) ==
+            Noted::kShorterTimeout) {
             table_->reschedule(connection, now_s);
         }
     }

@@ -150,30 +150,11 @@ TEST(TcpState, SteadyMeansThatNoSegmentWithoutSynFinRstChangesIt) {
     }
 }
 
-TEST(Timeouts, AResetThatMayBeForgedIsKeptAsLongAsTimeWait) {
+TEST(TcpState, HasNfConntracksNames) {
+    EXPECT_STREQ(to_string(TcpState::kTimeWait), "TIME_WAIT");
     for (const TcpState reset : {TcpState::kResetByOriginal, TcpState::kResetByReply}) {
-        EXPECT_EQ(timeout_s(kProtocolTcp, reset, true), 120u);
         EXPECT_STREQ(to_string(reset), "CLOSE");
     }
-}
-
-TEST(Timeouts, AreThoseOfNfConntrack) {
-    const auto tcp = [](TcpState state) { return timeout_s(kProtocolTcp, state, true); };
-    EXPECT_EQ(tcp(TcpState::kSynSent), 120u);
-    EXPECT_EQ(tcp(TcpState::kSynReceived), 60u);
-    EXPECT_EQ(tcp(TcpState::kEstablished), 432000u);
-    EXPECT_EQ(tcp(TcpState::kFinWait), 120u);
-    EXPECT_EQ(tcp(TcpState::kCloseWait), 60u);
-    EXPECT_EQ(tcp(TcpState::kLastAck), 30u);
-    EXPECT_EQ(tcp(TcpState::kTimeWait), 120u);
-    EXPECT_EQ(tcp(TcpState::kClose), 10u);
-    EXPECT_EQ(timeout_s(kProtocolTcp, TcpState::kEstablished, false), 300u);
-    EXPECT_EQ(timeout_s(kProtocolUdp, TcpState::kNone, false), 30u);
-    EXPECT_EQ(timeout_s(kProtocolUdp, TcpState::kNone, true), 120u);
-    EXPECT_EQ(timeout_s(kProtocolIcmp, TcpState::kNone, true), 30u);
-    EXPECT_EQ(timeout_s(kProtocolIcmpv6, TcpState::kNone, true), 30u);
-    EXPECT_EQ(timeout_s(kProtocolEsp, TcpState::kNone, true), 600u);
-    EXPECT_STREQ(to_string(TcpState::kTimeWait), "TIME_WAIT");
 }
 
 }  // namespace

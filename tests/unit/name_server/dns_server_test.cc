@@ -153,6 +153,29 @@ TEST_F(Server, OtherNamesComeFromUpstreamAndAliasesAreFollowed) {
     }));
 }
 
+TEST_F(Server, AClientThatHasClosedItsHalfGetsWhatItAsked) {
+    TestUpstream slow([](std::span<const uint8_t> query, bool) {
+        ::usleep(300'000);
+        return answer_to(query, 1);
+    });
+    open(std::vector<UpstreamDns>{slow.server()});
+    const UniqueFd fd(connected(SOCK_STREAM));
+    DnsBytes both = framed(dns_query("www.example.org", "A"));
+    const DnsBytes own = framed(dns_query(kWeb, "A"));
+    both.insert(both.end(), own.begin(), own.end());
+    (void)::send(fd.get(), both.data(), both.size(), 0);
+    EXPECT_EQ(::shutdown(fd.get(), SHUT_WR), 0);
+    std::set<std::string> asked;
+    for (int i = 0; i < 2; ++i) {
+        const DnsReply reply = read_tcp(fd.get());
+        ASSERT_THAT(reply.answer, SizeIs(1));
+        asked.insert(reply.question.at(0));
+    }
+    EXPECT_THAT(asked, SizeIs(2));
+    uint8_t more = 0;
+    EXPECT_EQ(::recv(fd.get(), &more, 1, 0), 0) << "then the server closes, too";
+}
+
 TEST_F(Server, WithoutUpstreamOtherNamesAreRefusedAndAliasesStandAlone) {
     open(std::vector<UpstreamDns>{});
     EXPECT_EQ(ask_udp(dns_query("www.example.org", "A")).rcode, 5);

@@ -97,6 +97,55 @@ TEST_F(Forwarder, ACutAnswerIsFetchedByTcp) {
     EXPECT_EQ(upstream.asked(), 2u);
 }
 
+/// A server without EDNS: `refuse` answers what has an OPT record, or more than one question's.
+TestUpstream::Answer plain_server(std::function<DnsBytes(std::span<const uint8_t>)> refuse) {
+    return [refuse = std::move(refuse)](std::span<const uint8_t> query, bool) {
+        const bool has_opt = query[11] != 0;
+        return has_opt ? refuse(query) : answer_to(query, 1);
+    };
+}
+
+TEST_F(Forwarder, AServerWithoutEdnsIsAskedAgainWithoutAndFromThenOn) {
+    for (const unsigned flags : {0x8181u, 0x8184u}) {
+        for (const bool with_question : {true, false}) {
+            TestUpstream old(plain_server([=](std::span<const uint8_t> query) {
+                DnsBytes refusal = answer_to(query, 0, 0, flags);
+                if (!with_question) {
+                    refusal.resize(sizeof(DnsHeader));
+                    refusal[5] = 0;
+                }
+                return refusal;
+            }));
+            forwarder_.set_servers({old.server()});
+            const std::string name = std::to_string(flags) + (with_question ? "a" : "b");
+            const Answer first = ask(question(name));
+            ASSERT_NE(first.message, nullptr);
+            EXPECT_EQ(first.message->lines().size(), 1u);
+            EXPECT_EQ(old.asked(), 2u);
+            EXPECT_NE(ask(question(name + "2")).message, nullptr);
+            EXPECT_EQ(old.asked(), 3u) << "remembered";
+            EXPECT_FALSE(forwarder_.upstreams().all()[0].has_edns);
+            EXPECT_EQ(forwarder_.upstreams().all()[0].failed, 0u);
+        }
+    }
+}
+
+TEST_F(Forwarder, AServerThatIsSilentToEdnsIsAskedWithoutInTheNextRound) {
+    TestUpstream old(plain_server([](std::span<const uint8_t>) { return DnsBytes{}; }));
+    forwarder_.set_servers({old.server()});
+    EXPECT_NE(ask(question("a")).message, nullptr);
+    EXPECT_TRUE(forwarder_.upstreams().all()[0].has_edns) << "a loss looks the same";
+}
+
+TEST_F(Forwarder, AServerThatFindsEveryQueryMalformedIsNotTakenForOneWithoutEdns) {
+    TestUpstream bad(failing(0x8181));
+    forwarder_.set_servers({bad.server()});
+    const Answer answer = ask(question("a"));
+    ASSERT_NE(answer.message, nullptr);
+    EXPECT_EQ(answer.message->rcode(), 1);
+    EXPECT_TRUE(forwarder_.upstreams().all()[0].has_edns);
+}
+
 TEST_F(Forwarder, ASilentServerIsFollowedByTheNext) {
     TestUpstream quiet(silent()), good(addresses(1));
     forwarder_.set_servers({quiet.server(), good.server()});

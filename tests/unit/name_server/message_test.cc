@@ -80,13 +80,36 @@ TEST(UpstreamQuery, AsksWhatTheClientAsks) {
     DnsQuestion asked = question("www.example.com", kDnsAaaa);
     asked.dnssec_ok = true;
     asked.checking_disabled = true;
-    const DnsReply query = read_dns(make_upstream_query(0xabcd, asked));
+    const DnsReply query = read_dns(make_upstream_query(0xabcd, asked, true));
     EXPECT_EQ(query.id, 0xabcd);
     EXPECT_THAT(query.question, ElementsAre("www.example.com. IN AAAA"));
     EXPECT_TRUE(query.recursion_desired);
     EXPECT_TRUE(query.checking_disabled);
     EXPECT_TRUE(query.dnssec_ok);
     EXPECT_EQ(query.edns_bytes, kMaxDnsUdpBytes);
+}
+
+TEST(UpstreamQuery, WithoutEdnsHasNoRecordBehindItsQuestion) {
+    const DnsQuestion asked = question("www.example.com", kDnsAaaa);
+    const DnsBytes query = make_upstream_query(0xabcd, asked, false);
+    EXPECT_THAT(read_dns(query).question, ElementsAre("www.example.com. IN AAAA"));
+    EXPECT_EQ(query.size(), sizeof(DnsHeader) + asked.name.size() + 4);
+}
+
+TEST(UpstreamQuery, IsRefusedForItsEdnsByFormerrOrNotimpWithOrWithoutQuestion) {
+    const DnsBytes query = make_upstream_query(0xabcd, question("a"), true);
+    for (const unsigned flags : {0x8181u, 0x8184u, 0x8001u, 0x8004u}) {
+        DnsBytes answer = answer_to(query, 0, 0, flags);
+        EXPECT_TRUE(refuses_edns(answer, 0xabcd));
+        EXPECT_FALSE(refuses_edns(answer, 0xabce)) << "an answer to another query";
+        answer.resize(sizeof(DnsHeader));
+        EXPECT_TRUE(refuses_edns(answer, 0xabcd)) << "a header, whatever its counts";
+        answer.pop_back();
+        EXPECT_FALSE(refuses_edns(answer, 0xabcd));
+    }
+    for (const unsigned flags : {0x8180u, 0x8182u, 0x8183u, 0x8185u, 0x0181u}) {
+        EXPECT_FALSE(refuses_edns(answer_to(query, 0, 0, flags), 0xabcd)) << flags;
+    }
 }
 
 TEST(ClientAnswer, HasTheClientsIdAndCaseAndOlderRecords) {

@@ -63,6 +63,26 @@ TEST(Upstreams, OnesThatStayKeepWhatIsKnownOfThem) {
     EXPECT_EQ(upstreams.all().size(), 1u) << "one that is gone is forgotten";
 }
 
+TEST(Upstreams, OneWithoutEdnsIsRememberedForAnHour) {
+    Upstreams upstreams = both();
+    EXPECT_TRUE(upstreams.has_edns(kFirst, 0));
+    upstreams.lacks_edns(kFirst, 1000);
+    EXPECT_FALSE(upstreams.has_edns(kFirst, 1000));
+    EXPECT_TRUE(upstreams.has_edns(kSecond, 1000)) << "each by itself";
+    upstreams.set({kFirst});
+    EXPECT_FALSE(upstreams.has_edns(kFirst, 1000 + Upstreams::kPlainMs - 1));
+    EXPECT_TRUE(upstreams.has_edns(kFirst, 1000 + Upstreams::kPlainMs));
+}
+
+TEST(ResolvConf, ALinkLocalServerHasItsInterface) {
+    EXPECT_THAT(parse_resolv_conf("nameserver fe80::1%eth0\n"
+                                  "nameserver fe80::1%eth1\n"
+                                  "nameserver fe80::2%\n"
+                                  "nameserver 192.0.2.1%eth0\n"),
+                ElementsAre(UpstreamDns{*parse_ip("fe80::1"), 53, "eth0"},
+                            UpstreamDns{*parse_ip("fe80::1"), 53, "eth1"}));
+}
+
 TEST(ResolvConf, NamesServersAmongOtherThings) {
     EXPECT_THAT(
         parse_resolv_conf("# nameserver 192.0.2.9\n"

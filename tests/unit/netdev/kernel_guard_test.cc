@@ -124,9 +124,9 @@ TEST_F(KernelGuard, TheKernelDoesNotProcessWhatArrivesOnTheUplink) {
         ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "all", "rp_filter"), "0").ok());
         ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "uplink0", "rp_filter"), "0").ok());
         EXPECT_TRUE(kernel_receives_datagram());
-        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
         ASSERT_TRUE(guard.ok()) << guard.error().message;
-        EXPECT_TRUE(guard->warnings().empty());
+        EXPECT_TRUE(guard->take_warnings().empty());
         EXPECT_FALSE(kernel_receives_datagram());
     });
 }
@@ -145,7 +145,7 @@ TEST_F(KernelGuard, TheKernelAnswersNoArpOnTheUplink) {
     };
     EXPECT_TRUE(is_answered());
     node_.run([&] {
-        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
         ASSERT_TRUE(guard.ok()) << guard.error().message;
         EXPECT_FALSE(is_answered());
     });
@@ -155,9 +155,9 @@ TEST_F(KernelGuard, LargeFramesOfAVethArriveSegmented) {
     const auto before = frame_sizes();
     EXPECT_EQ(before.size(), 1U);  // one frame of 10 kB: what a packet ring cuts off
     node_.run([&] {
-        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
         ASSERT_TRUE(guard.ok()) << guard.error().message;
-        EXPECT_TRUE(guard->warnings().empty());
+        EXPECT_TRUE(guard->take_warnings().empty());
         const auto during = frame_sizes();
         EXPECT_EQ(during.size(), 10U);
         for (const size_t size : during) EXPECT_LE(size, 1514U);
@@ -169,9 +169,9 @@ TEST_F(KernelGuard, AVethOfJumboFramesIsGuardedToo) {
     ASSERT_TRUE(peer_.shell("ip link set wire0 mtu 9000"));
     ASSERT_TRUE(node_.shell("ip link set uplink0 mtu 9000"));
     node_.run([&] {
-        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
         ASSERT_TRUE(guard.ok()) << guard.error().message;
-        EXPECT_TRUE(guard->warnings().empty()) << guard->warnings()[0];
+        EXPECT_TRUE(guard->take_warnings().empty());
     });
 }
 
@@ -197,7 +197,7 @@ TEST_F(KernelGuard, OldSettingsComeBack) {
         ASSERT_TRUE(write_sysctl(interface_sysctl("ipv4", "uplink0", "rp_filter"), "2").ok());
         ASSERT_EQ(std::system("ip link set uplink0 down"), 0);
         {
-            const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kXdpSocket);
+            auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kXdpSocket);
             ASSERT_TRUE(guard.ok()) << guard.error().message;
             EXPECT_EQ(value("ipv4", "rp_filter"), "1");
             EXPECT_EQ(value("ipv4", "arp_ignore"), "8");
@@ -214,12 +214,66 @@ TEST_F(KernelGuard, OldSettingsComeBack) {
 TEST_F(KernelGuard, AddressesOfTheKernelAreLeftAloneAndListed) {
     node_.run([&] {
         ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0"), 0);
-        const auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
         ASSERT_TRUE(guard.ok()) << guard.error().message;
-        ASSERT_EQ(guard->warnings().size(), 1U);
-        EXPECT_NE(guard->warnings()[0].find("192.168.50.1/24"), std::string::npos);
+        const auto warnings = guard->take_warnings();
+        ASSERT_EQ(warnings.size(), 1U);
+        EXPECT_NE(warnings[0].find("192.168.50.1/24"), std::string::npos);
         EXPECT_EQ(*read_sysctl(interface_sysctl("ipv4", "uplink0", "arp_ignore")), "0");
         EXPECT_EQ(*read_sysctl(interface_sysctl("ipv6", "uplink0", "disable_ipv6")), "1");
+    });
+}
+
+TEST_F(KernelGuard, TheUplinksOwnAddressesAreTakenOverAndGivenBackWithTheirRoutes) {
+    const auto has = [&](const char* what) { return node_.shell(what); };
+    const char* v4 = "ip -4 addr show uplink0 | grep -q '192.168.50.1/24'";
+    const char* v6 = "ip -6 addr show uplink0 | grep -q 'fd50::1/64'";
+    const char* route =
+        "ip route show default | grep -q 'via 192.168.50.9 dev uplink0 .*metric 100'";
+    node_.run([&] {
+        ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0 && "
+                              "ip addr add fd50::1/64 dev uplink0 nodad && "
+                              "ip route add default via 192.168.50.9 metric 100"),
+                  0);
+        {
+            auto guard =
+                guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket,
+                                       {address("192.168.50.1/24"), address("fd50::1/64")});
+            ASSERT_TRUE(guard.ok()) << guard.error().message;
+            EXPECT_TRUE(guard->take_warnings().empty());
+            const auto notes = guard->take_notes();
+            ASSERT_EQ(notes.size(), 1U);
+            EXPECT_NE(notes[0].find("192.168.50.1/24"), std::string::npos);
+            EXPECT_FALSE(has(v4) || has(v6) || has(route));
+            EXPECT_EQ(*read_sysctl(interface_sysctl("ipv4", "uplink0", "arp_ignore")), "8");
+            EXPECT_EQ(*read_sysctl(interface_sysctl("ipv6", "uplink0", "disable_ipv6")), "1");
+        }
+        EXPECT_TRUE(has(v4));
+        EXPECT_TRUE(has(v6));
+        EXPECT_TRUE(has(route));
+        EXPECT_EQ(*read_sysctl(interface_sysctl("ipv4", "uplink0", "arp_ignore")), "0");
+    });
+}
+
+TEST_F(KernelGuard, AnAddressThatComesOrGoesLaterIsHandledAtTheNextLook) {
+    node_.run([&] {
+        ASSERT_EQ(std::system("ip addr add 192.168.50.7/24 dev uplink0"), 0);
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket,
+                                            {address("192.168.50.1/24")});
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        EXPECT_EQ(guard->take_warnings().size(), 1U) << "another address of the kernel's";
+        guard->look();
+        EXPECT_TRUE(guard->take_warnings().empty()) << "said once";
+        const std::string arp_ignore = interface_sysctl("ipv4", "uplink0", "arp_ignore");
+        EXPECT_EQ(*read_sysctl(arp_ignore), "0");
+        ASSERT_EQ(std::system("ip addr del 192.168.50.7/24 dev uplink0"), 0);
+        guard->look();
+        EXPECT_EQ(*read_sysctl(arp_ignore), "8") << "the operator has removed it as told";
+        ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0"), 0);
+        guard->look();
+        EXPECT_EQ(guard->take_notes().size(), 1U);
+        EXPECT_TRUE(
+            Rtnl::open()->addresses(static_cast<int>(::if_nametoindex("uplink0")))->empty());
     });
 }
 

@@ -26,7 +26,9 @@ class FakeTaps final : public TapMaker {
     std::vector<ServerTapRequest> servers;
     std::vector<std::string> removed;  ///< interface names
     std::set<IpAddress> routed;        ///< by the host interface
-    std::string refuse_with;           ///< not empty: the next TAPs cannot be made
+    std::set<HostRule> rules;          ///< what leaves by it though it is for the node itself
+    unsigned rule_changes = 0;
+    std::string refuse_with;  ///< not empty: the next TAPs cannot be made
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override {
         pods.push_back(request);
@@ -44,6 +46,11 @@ class FakeTaps final : public TapMaker {
             } else {
                 routed.erase(address);
             }
+            return {};
+        };
+        tap->set_rules = [this](const std::set<HostRule>& wanted) -> Result<void> {
+            rules = wanted;
+            ++rule_changes;
             return {};
         };
         return tap;

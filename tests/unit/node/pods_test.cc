@@ -40,6 +40,23 @@ TEST_F(Pods, AddMakesATapAPortAndARoute) {
     EXPECT_EQ(live().fdb->find(tap.mac), index_of(port_of("default/web")));
 }
 
+TEST_F(Pods, ANewPodsAddressesAreAnnouncedToTheOthers) {
+    add_pod("default/b", {"10.244.1.10", "fd00:10:244:1::a"});
+    const MacAddress former = taps_.pods.back().mac;
+    ASSERT_TRUE(std::holds_alternative<Json>(node_->remove_pod("default/b")));
+    const size_t before = dataplane_.commands_of(CommandKind::kAnnouncePod).size();
+    add_pod("default/c", {"10.244.1.10", "fd00:10:244:1::a"});
+    const auto told = dataplane_.commands_of(CommandKind::kAnnouncePod);
+    ASSERT_EQ(told.size(), before + 2) << "each of its addresses";
+    for (size_t i = before; i < told.size(); ++i) {
+        EXPECT_EQ(told[i].port, port_of("default/c"));
+        EXPECT_EQ(told[i].our_mac, taps_.pods.back().mac);
+        EXPECT_NE(told[i].our_mac, former);
+    }
+    EXPECT_EQ(to_string(told[before].address.to_ip()), "10.244.1.10");
+    EXPECT_EQ(to_string(told[before + 1].address.to_ip()), "fd00:10:244:1::a");
+}
+
 TEST_F(Pods, TheSameAgainAnswersWithThePortThatExists) {
     const Json first = add_pod("default/web", {"10.244.1.10"});
     const size_t published = dataplane_.published.size();

@@ -360,6 +360,19 @@ TEST(ParseIpv4, AddressesThatCannotBeForwardedAreDropped) {
     EXPECT_EQ(between("240.0.0.1", "10.0.0.2"), Drop::kNone);
 }
 
+TEST(ParseIpv4, WhatTheNodesKernelSendsToLoopbackIsReadWhereItHasPorts) {
+    const auto verdict = [](const Frame& made) {
+        const Bytes bytes = made.build();
+        Headers out;
+        return parse_to_loopback(bytes, static_cast<uint32_t>(bytes.size()), out);
+    };
+    const auto to = [](std::string_view dst) { return frame().eth().ip("10.0.0.1", dst); };
+    EXPECT_EQ(verdict(to("127.0.0.1").tcp(1, 2, kTcpSyn)), Drop::kNone);
+    EXPECT_EQ(verdict(to("127.0.0.1").icmp_echo(1, 1)), Drop::kIpBadAddress);
+    EXPECT_EQ(verdict(to("127.0.0.1").frag(8, true).payload(8)), Drop::kIpBadAddress);
+    EXPECT_EQ(verdict(frame().eth().ip("127.0.0.1", "127.0.0.1").udp(1, 2)), Drop::kIpBadAddress);
+}
+
 TEST(ParseIpv6, AddressesThatCannotBeForwardedAreDropped) {
     const auto between = [](std::string_view src, std::string_view dst) {
         return drop_of(frame().eth().ip(src, dst).udp(1, 2));

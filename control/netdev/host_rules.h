@@ -1,0 +1,76 @@
+// Which connections of the node's own kernel to the node's own addresses are podlane's: routing
+// rules ahead of the kernel's `local` table, which would deliver them by `lo`.
+//
+// kube-proxy catches such packets in netfilter's OUTPUT chain. Here a rule for each address,
+// protocol and range of ports sends them by the host interface, and the workers do the rest. The
+// node model sets them with each change of frontends; control thread, root is needed.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+
+struct nl_sock;
+
+namespace podlane::control {
+
+/// Packets of this node's own to `address`, of an IP protocol with ports, to first..last.
+struct HostRule {
+    IpAddress address;
+    uint8_t protocol = 0;
+    uint16_t first = 0;  ///< port, host order
+    uint16_t last = 0;
+    friend auto operator<=>(const HostRule&, const HostRule&) = default;
+};
+
+/// Joins neighbouring ports to ranges. Above `most` rules, those of one address and protocol become
+/// one that spans them: what is not served there comes back to the kernel by way of the workers.
+[[nodiscard]] std::vector<HostRule> merge_rules(const std::set<HostRule>& rules, size_t most);
+
+/// The rules, and the routes that they lead to. Both are known by kHostRuleTable, so that those of
+/// a podlaned that was killed are found; without its interface they lead nowhere and do no harm.
+class HostRules {
+  public:
+    /// More are spanned (merge_rules()): the kernel goes through them one by one.
+    static constexpr size_t kMostRules = 128;
+
+    /// `ifname`: the host interface, with `addresses`; packets go to `mac` on it, the workers'.
+    HostRules(std::string ifname, std::vector<InterfaceAddress> addresses, MacAddress mac);
+    HostRules(HostRules&&) noexcept = default;
+    ~HostRules();
+
+    /// Makes the rules be these, and no others of ours. Nothing of the kernel's is changed before
+    /// there is one.
+    [[nodiscard]] Result<void> set(const std::set<HostRule>& wanted);
+
+  private:
+    struct Close {
+        void operator()(nl_sock* socket) const noexcept;
+    };
+    [[nodiscard]] Result<void> prepare();
+    [[nodiscard]] Result<void> change(const HostRule& rule, bool there);
+    [[nodiscard]] Result<void> move_local_behind(int family);
+    /// Undoes all of the family, also what a podlaned that was killed has left.
+    void remove_all(int family) noexcept;
+
+    std::string ifname_;
+    std::vector<InterfaceAddress> addresses_;
+    MacAddress mac_;
+    std::unique_ptr<nl_sock, Close> socket_;  ///< null: nothing done yet
+    std::set<HostRule> set_;
+};
+
+/// The routing table to which our rules lead, and the rules' preference: just ahead of where the
+/// rule for `local` is put (others who do the same use 100 as well).
+inline constexpr uint32_t kHostRuleTable = 9600;
+inline constexpr uint32_t kHostRulePreference = 96;
+inline constexpr uint32_t kLocalPreference = 100;
+
+}  // namespace podlane::control
