@@ -38,10 +38,6 @@ bool is_dns_label(std::string_view text) noexcept {
     return text.size() <= 63 && is_label_text(text);
 }
 
-bool is_dns1035_label(std::string_view text) noexcept {
-    return is_dns_label(text) && is_lower(text.front());
-}
-
 bool is_dns_subdomain(std::string_view text) noexcept {
     if (text.size() > 253) return false;
     while (true) {

@@ -8,8 +8,6 @@ namespace podlane::control {
 
 /// RFC 1123 label: at most 63 of a-z 0-9 -, neither beginning nor ending with -.
 [[nodiscard]] bool is_dns_label(std::string_view text) noexcept;
-/// RFC 1035 label: the same, beginning with a letter; names of Services.
-[[nodiscard]] bool is_dns1035_label(std::string_view text) noexcept;
 /// RFC 1123 subdomain: labels of any length joined by dots, at most 253 characters in all.
 [[nodiscard]] bool is_dns_subdomain(std::string_view text) noexcept;
 /// A subdomain that may begin with "*.", for hosts of an Ingress.

@@ -14,8 +14,6 @@ TEST(Names, KnowDnsLabels) {
         EXPECT_FALSE(is_dns_label(text)) << text;
     }
     EXPECT_FALSE(is_dns_label(std::string(64, 'a')));
-    EXPECT_TRUE(is_dns1035_label("web-1"));
-    EXPECT_FALSE(is_dns1035_label("1web"));
 }
 
 TEST(Names, KnowSubdomains) {
