@@ -150,47 +150,47 @@ TYPED_TEST(Bridged, PoliciesAreAskedForThePortNotForTheAddress) {
 
 TYPED_TEST(Bridged, APodIsToldItsNeighboursMacAndForOthersTheRouters) {
     using Net = Network<TypeParam>;
-    using N = Names<TypeParam>;
+    using Of = Names<TypeParam>;
     const auto mac = [&](const char* target) {
         return answer_for<TypeParam>(*this->net.snapshot, kPodPort, Net::address(target));
     };
-    EXPECT_EQ(mac(N::kOtherPod), kOtherMac);
-    EXPECT_EQ(mac(N::kGateway), (MacAddress{{2, 0, 0, 0, 0, 1}}));
-    EXPECT_EQ(mac(N::kNoPod), std::nullopt);
+    EXPECT_EQ(mac(Of::kOtherPod), kOtherMac);
+    EXPECT_EQ(mac(Of::kGateway), (MacAddress{{2, 0, 0, 0, 0, 1}}));
+    EXPECT_EQ(mac(Of::kNoPod), std::nullopt);
 }
 
 TYPED_TEST(Bridged, AForwardedPacketEndsWithItsTtlAndTheNodesOwnDoesNot) {
-    using N = Names<TypeParam>;
+    using Of = Names<TypeParam>;
     const auto ask = [&](PortKind from, const char* dst, uint8_t ttl) {
-        auto query = this->net.query(from, N::kPod, dst, 80);
+        auto query = this->net.query(from, Of::kPod, dst, 80);
         query.ttl = ttl;
         return this->net.ask(query);
     };
-    for (const char* dst : {N::kOtherPod, N::kRemotePod, N::kNeighbour}) {
+    for (const char* dst : {Of::kOtherPod, Of::kRemotePod, Of::kNeighbour}) {
         EXPECT_EQ(ask(PortKind::kPod, dst, 1).verdict, PathVerdict::kExpired) << dst;
         EXPECT_EQ(ask(PortKind::kPod, dst, 0).reason, Drop::kIpTtlExpired) << dst;
         EXPECT_TRUE(ask(PortKind::kPod, dst, 2).forwarded) << dst;
         EXPECT_NE(ask(PortKind::kPod, dst, 2).verdict, PathVerdict::kExpired) << dst;
         EXPECT_FALSE(ask(PortKind::kHost, dst, 1).forwarded) << dst;
     }
-    const auto to_node = ask(PortKind::kPod, N::kNode, 1);
+    const auto to_node = ask(PortKind::kPod, Of::kNode, 1);
     EXPECT_EQ(to_node.verdict, PathVerdict::kForward);
     EXPECT_FALSE(to_node.forwarded);
-    EXPECT_EQ(ask(PortKind::kPod, N::kGateway, 1).verdict, PathVerdict::kLocal);
-    (void)ask(PortKind::kPod, N::kRemotePod, 1);
+    EXPECT_EQ(ask(PortKind::kPod, Of::kGateway, 1).verdict, PathVerdict::kLocal);
+    (void)ask(PortKind::kPod, Of::kRemotePod, 1);
     EXPECT_THAT(this->net.steps().back(), HasSubstr("ttl: reject (it came in with 1"));
     static_assert(ttl_ends(true, 1) && !ttl_ends(true, 2) && !ttl_ends(false, 0));
 }
 
 TYPED_TEST(Bridged, APacketForOurTunnelIsNeverRouted) {
-    using N = Names<TypeParam>;
+    using Of = Names<TypeParam>;
     Snapshot& snapshot = *this->net.snapshot;
     snapshot.overlay.port = be16(8472);
     auto& state = snapshot.template family<TypeParam>();
     state.has_vtep = true;
-    state.vtep = Network<TypeParam>::address(N::kNode);
+    state.vtep = Network<TypeParam>::address(Of::kNode);
     const auto reason = [&](PortKind from, uint16_t port, uint8_t protocol) {
-        return this->net.ask(from, N::kNeighbour, N::kNode, port, protocol).reason;
+        return this->net.ask(from, Of::kNeighbour, Of::kNode, port, protocol).reason;
     };
     EXPECT_EQ(reason(PortKind::kUplink, 8472, kUdp), Drop::kNone) << "no overlay";
     EXPECT_FALSE(tunnel_end(snapshot).template is_at<TypeParam>(state.vtep));

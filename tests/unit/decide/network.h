@@ -11,6 +11,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/decide/decide.h"
+#include "lib/proto/ip_protocol.h"
 
 namespace podlane::test {
 

@@ -89,7 +89,7 @@ struct FakePages {
     std::string root = "/tmp/podlane-unit-pages-" + std::to_string(::getpid());
 };
 
-constexpr EalRequest needs(HugepageUse use, uint64_t megabytes) {
+EalRequest needs(HugepageUse use, uint64_t megabytes) {
     EalRequest request;
     request.hugepages = use;
     request.memory_bytes = megabytes * kMegabyte;
