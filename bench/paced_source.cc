@@ -117,7 +117,7 @@ int main(int argc, char** argv) {
     request.pool = pool->get();
     auto port = open_ethdev(request);
     if (!port) return fail(port.error().message);
-    for (int tries = 0; !port->link().up; ++tries) {
+    for (int tries = 0; port->link().state != LinkState::kUp; ++tries) {
         if (tries > 500) return fail("the link does not come up");
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }

@@ -18,13 +18,14 @@ class SourcePortsTest : public testing::Test {
     /// Connections of one client through the NodePort have all source ports towards pod B.
     void take_all_ports() {
         FlowTable<F>& flows = rig.shared().template flows_of<F>();
+        const auto now_s = static_cast<uint32_t>(now_ms() / 1000);
         for (unsigned port = kFirstPort; port < 65536; ++port) {
             NewConnection<F> spec{};
             const auto number = static_cast<uint16_t>(port);
             spec.original = key_of<F>(Here::kOutside, number, Here::kNode, 30080, kProtocolTcp);
             spec.reply = key_of<F>(Here::kPodB, 8080, Here::kGateway, number, kProtocolTcp);
             spec.tcp_flags = kTcpAck;
-            ASSERT_EQ(flows.insert(0, spec, 0).status, InsertStatus::kInserted) << port;
+            ASSERT_EQ(flows.insert(0, spec, now_s).status, InsertStatus::kInserted) << port;
         }
     }
     /// Another client asks for a connection; whether it came to pod B.

@@ -364,7 +364,8 @@ TEST_F(EthdevPortTest, APacketSocketsLinkIsItsInterfaces) {
     EXPECT_EQ(port->link().state, LinkState::kDown) << "without a carrier";
     command("ip link set link0 up");
     EXPECT_EQ(port->link().state, LinkState::kUp);
-    command("ip link del link0 && ip link add link1 type dummy && ip link set link1 up");
+    command("ip link del link0 && ip link add link1 type veth peer name link2");
+    command("ip link set link1 up && ip link set link2 up");
     EXPECT_EQ(port->link().state, LinkState::kGone) << "another one of that name";
     command("ip link del link1");
 }
