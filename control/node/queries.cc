@@ -105,7 +105,8 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
                          std::optional<size_t> limit, FlowCursor from) {
     if (kind == "flows") return get_flows(name, limit, from);
     const size_t shown = limit.value_or(0);
-    auto items = list_live(live(), kind);
+    const LiveView view = live();
+    auto items = list_live(view, kind);
     if (!items) {
         const auto object_kind = kind_from_word(kind);
         if (!object_kind) {

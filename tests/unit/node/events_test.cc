@@ -136,7 +136,7 @@ TEST_F(Events, ADeviceThatDoesNotWakeWorkersIsSaidOnceAndHarmsNobody) {
     const size_t first = log.find("port uplink0: its device does not wake an idle worker");
     ASSERT_NE(first, log.npos) << log;
     EXPECT_EQ(log.find("does not wake", first + 30), log.npos) << log;
-    EXPECT_EQ(ok(controller_->health()).at("status"), "ok");
+    EXPECT_EQ(ok(node_->health()).at("status"), "ok");
 }
 
 TEST_F(Events, ATickWithoutNewsPublishesNothing) {

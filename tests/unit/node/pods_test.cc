@@ -44,7 +44,7 @@ TEST_F(Pods, AddMakesATapAPortAndARoute) {
 TEST_F(Pods, ANewPodsAddressesAreAnnouncedToTheOthers) {
     add_pod("default/b", {"10.244.1.10", "fd00:10:244:1::a"});
     const MacAddress former = taps_.pods.back().mac;
-    ASSERT_TRUE(std::holds_alternative<Json>(node_->remove_pod("default/b")));
+    EXPECT_EQ(ok(node_->remove_pod({.pod = "default/b"})), (Json{{"removed", true}}));
     const size_t before = dataplane_.commands_of(CommandKind::kAnnouncePod).size();
     add_pod("default/c", {"10.244.1.10", "fd00:10:244:1::a"});
     const auto told = dataplane_.commands_of(CommandKind::kAnnouncePod);

@@ -53,15 +53,18 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
                                      "affinity", "snat", "loadBalancer"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 250}, {"full", 6}}));
     EXPECT_EQ(stats.at("generation"), generation());
-    EXPECT_EQ(stats.at("ports")[0], (Json{{"name", "uplink0"},
-                                          {"kind", "uplink"},
-                                          {"device", "net_null0"},
-                                          {"rxPackets", 9},
-                                          {"rxBytes", 0},
-                                          {"txPackets", 0},
-                                          {"txBytes", 0},
-                                          {"rxDropped", 0},
-                                          {"txDropped", 4}}));
+    EXPECT_EQ(stats.at("ports")[0],
+              (Json{{"name", "uplink0"},
+                    {"kind", "uplink"},
+                    {"device", "net_null0"},
+                    {"rxPackets", 9},
+                    {"rxBytes", 0},
+                    {"txPackets", 0},
+                    {"txBytes", 0},
+                    {"rxDropped", 0},
+                    {"txDropped", 4},
+                    {"deviceLosses",
+                     {{"rxMissed", 0}, {"rxErrors", 0}, {"rxNoBuffer", 0}, {"txErrors", 0}}}}));
     ASSERT_EQ(stats.at("workers").size(), 2u);
     EXPECT_EQ(stats.at("workers")[1], (Json{{"id", 1},
                                             {"cpu", 1},
