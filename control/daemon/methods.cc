@@ -1,37 +1,62 @@
 // The config socket's methods: parameters out of the message, the node's answer back.
 #include "control/daemon/methods.h"
 
+#include <chrono>
 #include <utility>
 
 #include "control/daemon/version.h"
 #include "control/node/flannel.h"
+#include "control/show/render.h"
 
 namespace podlane::control {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-using DocumentsMember = RpcResult (NodeModel::*)(const std::vector<NamedText>&);
+using DocumentsMember = Outcome<ChangeReport> (NodeModel::*)(const std::vector<NamedText>&,
+                                                             const ChangeScope&);
+
+/// Whose change it is.
+ChangeScope owner_scope(RpcParams& params) {
+    ChangeScope scope;
+    if (const auto owner = params.text_if_any("owner")) scope.owner = *owner;
+    return scope;
+}
 
 void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name,
                           DocumentsMember member) {
     methods.add(name, [&node, member](RpcRequest& request) -> RpcResult {
         const auto documents = request.params.documents();
+        const ChangeScope scope = owner_scope(request.params);
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return (node.*member)(documents);
+        return to_reply((node.*member)(documents, scope));
     });
 }
 
+RpcResult call_replace(NodeModel& node, RpcRequest& request) {
+    const auto documents = request.params.documents();
+    ChangeScope scope = owner_scope(request.params);
+    if (request.params.has("kinds")) {
+        for (const std::string_view kind : request.params.texts("kinds")) {
+            scope.kinds.emplace_back(kind);
+        }
+    }
+    scope.allow_empty = request.params.flag("allowEmpty");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return to_reply(node.replace(documents, scope));
+}
+
 RpcResult call_delete(NodeModel& node, RpcRequest& request) {
+    const ChangeScope scope = owner_scope(request.params);
     if (request.params.has("kind")) {
         const auto kind = request.params.text("kind");
         const auto name = request.params.text("name");
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return node.remove(kind, name);
+        return to_reply(node.remove(kind, name, scope));
     }
     const auto documents = request.params.documents();
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.remove(documents);
+    return to_reply(node.remove(documents, scope));
 }
 
 RpcResult call_get(NodeModel& node, RpcRequest& request) {
@@ -53,14 +78,18 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     }
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
+    if (const auto container = request.params.text_if_any("container")) pod.container = *container;
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.add_pod(pod);
+    return to_reply(node.add_pod(pod));
 }
 
 RpcResult call_pod_del(NodeModel& node, RpcRequest& request) {
-    const auto pod = request.params.text("pod");
+    PodDelRequest pod;
+    pod.pod = request.params.text_if_any("pod").value_or("");
+    pod.container = request.params.text_if_any("container").value_or("");
+    pod.ifname = request.params.text_if_any("ifname").value_or("");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.remove_pod(pod);
+    return to_reply(node.remove_pod(pod));
 }
 
 RpcResult call_explain(NodeModel& node, RpcRequest& request) {
@@ -95,6 +124,24 @@ RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     return node.log_level(level);
 }
 
+void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
+    constexpr int64_t kLongestWait = 300, kUsualWait = 30;
+    WatchRequest watch;
+    for (const std::string_view kind : request.params.texts("kinds")) {
+        watch.kinds.emplace_back(kind);
+    }
+    if (const auto since = request.params.number_if_any("since", 0, INT64_MAX)) {
+        watch.since = static_cast<uint64_t>(*since);
+    }
+    const auto wait = request.params.number_if_any("waitSeconds", 0, kLongestWait);
+    if (auto failure = request.params.failure()) {
+        done(std::move(*failure));
+        return;
+    }
+    watchers.add(std::move(watch), std::chrono::seconds(wait.value_or(kUsualWait)),
+                 std::move(done));
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -106,15 +153,19 @@ void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
 
 }  // namespace
 
-void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk) {
+void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                      const std::string& dpdk) {
+    methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
+        call_watch(watchers, request, std::move(done));
+    });
     add_documents_method(methods, node, "apply", &NodeModel::apply);
-    add_documents_method(methods, node, "replace", &NodeModel::replace);
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);
     using Call = RpcResult (*)(NodeModel&, RpcRequest&);
     const auto add = [&methods, &node](const char* name, Call call) {
         methods.add(name, [&node, call](RpcRequest& r) { return call(node, r); });
     };
+    add("replace", call_replace);
     add("delete", call_delete);
     add("get", call_get);
     add("pod.add", call_pod_add);

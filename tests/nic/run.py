@@ -93,7 +93,8 @@ for pod in web:10 two:11; do
         --address fd00:10:244:1::$host
 done
 mkdir -p /run/www; head -c 1048576 /dev/urandom > /run/www/big
-ip netns exec web setsid python3 -m http.server -d /run/www 8080 > /run/http.log 2>&1 < /dev/null &
+ip netns exec web setsid python3 -m http.server --bind :: -d /run/www 8080 \
+    > /run/http.log 2>&1 < /dev/null &
 for i in $(seq 60); do
     ip netns exec web curl -s -o /dev/null 127.0.0.1:8080 && break
     sleep 0.5
