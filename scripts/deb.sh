@@ -11,7 +11,7 @@ work=$build/deb-work
 rm -rf "$work" "$out"
 mkdir -p "$work" "$out"
 cp -r debian configs docs README.md CHANGELOG.md "$work"
-ninja -C "$build" podlaned podlanectl podlane-cni manuals
+ninja -C "$build" podlaned podlanectl podlane-cni podlane-kube manuals
 cd "$work"
 DEB_BUILD_OPTIONS="nocheck noautodbgsym" fakeroot debian/rules binary BUILD="$build" OUT="$out"
 cd "$out"

@@ -157,6 +157,12 @@ Result<std::string> RpcClient::receive_line() {
     return receive(Clock::now() + options_.call_timeout);
 }
 
+bool RpcClient::is_closed() const noexcept {
+    char byte = 0;
+    const ssize_t got = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
 void RpcClient::finish_sending() {
     ::shutdown(fd_, SHUT_WR);
 }

@@ -44,6 +44,8 @@ class RpcClient {
     [[nodiscard]] Result<void> send_bytes(std::string_view bytes);
     /// The next line from the server.
     [[nodiscard]] Result<std::string> receive_line();
+    /// The server has closed the connection; never waits.
+    [[nodiscard]] bool is_closed() const noexcept;
     /// Tells the server that nothing more comes; replies can still be received.
     void finish_sending();
 

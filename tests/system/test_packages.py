@@ -14,6 +14,7 @@ from lab.node import BUILD, program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNIT = f"{ROOT}/configs/systemd/podlaned.service"
+PROGRAMS = ("podlaned", "podlane-kube")  # with a unit
 MANIFEST = f"{ROOT}/configs/kubernetes/podlane.yaml"
 MOST_EXPOSURE = 39  # tenths, of systemd-analyze security
 
@@ -28,16 +29,19 @@ def unit(report):
         report.skip("the unit is right and keeps podlaned in", "there is no systemd-analyze")
         return
     os.makedirs("/run/lab/unit")
-    path = "/run/lab/unit/podlaned.service"
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text_of(UNIT).replace("/usr/sbin/podlaned", program("podlaned")))
-    with report.check("systemd-analyze verify has nothing to say of the unit"):
-        done = run(["systemd-analyze", "verify", path], check=False)
-        expect_equal((done.returncode, done.stderr), (0, ""))
-    with report.check("systemd-analyze security: exposure below 4.0"):
-        done = run(["systemd-analyze", "security", "--offline=true",
-                    f"--threshold={MOST_EXPOSURE}", path], check=False)
-        expect(done.returncode == 0, done.stdout.splitlines()[-1:])
+    paths = {name: f"/run/lab/unit/{name}.service" for name in PROGRAMS}
+    for name, path in paths.items():
+        text = text_of(f"{ROOT}/configs/systemd/{name}.service")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(f"/usr/sbin/{name}", program(name)))
+    for name, path in paths.items():
+        with report.check(f"systemd-analyze verify has nothing to say of {name}'s unit"):
+            done = run(["systemd-analyze", "verify", path], check=False)
+            expect_equal((done.returncode, done.stderr), (0, ""))
+        with report.check(f"systemd-analyze security of {name}: exposure below 4.0"):
+            done = run(["systemd-analyze", "security", "--offline=true",
+                        f"--threshold={MOST_EXPOSURE}", path], check=False)
+            expect(done.returncode == 0, done.stdout.splitlines()[-1:])
 
 
 def within_the_unit(report, node):
@@ -88,9 +92,10 @@ def manifests(report):
         mounted = {mount["name"] for each in pod["containers"] + pod["initContainers"]
                    for mount in each["volumeMounts"]}
         expect_equal(mounted, volumes)
-    with report.check("the service account may read, and no more"):
-        verbs = {verb for rule in objects["ClusterRole"]["rules"] for verb in rule["verbs"]}
-        expect_equal(verbs, {"get", "list", "watch"})
+    with report.check("the service account may read, write Events and its nodes' conditions"):
+        writes = [(rule["resources"], rule["verbs"]) for rule in objects["ClusterRole"]["rules"]
+                  if rule["verbs"] != ["get", "list", "watch"]]
+        expect_equal(writes, [(["events"], ["create"]), (["nodes/status"], ["patch"])])
 
 
 def packages(report):
@@ -105,6 +110,8 @@ def packages(report):
         "podlaned": ["./usr/sbin/podlaned", "./lib/systemd/system/podlaned.service",
                      "./etc/podlane/", "./usr/share/doc/podlaned/examples/kubernetes/podlane.yaml"],
         "podlanectl": ["./usr/bin/podlanectl"],
+        "podlane-kube": ["./usr/sbin/podlane-kube",
+                         "./lib/systemd/system/podlane-kube.service"],
         "podlane-cni": ["./usr/lib/cni/podlane-cni",
                         "./usr/share/doc/podlane-cni/examples/10-podlane.conflist"],
     }

@@ -1,0 +1,89 @@
+// What podlane-kube knows of the cluster, and what of it podlaned has not been told yet.
+//
+// Watchers put in what the API server says, the feeder takes out batches. Nothing is lost in
+// between: a batch that could not be delivered is part of the whole that the feeder sends to the
+// next podlaned.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/watch/resource.h"
+#include "control/watch/watched_object.h"
+
+namespace podlane::control {
+
+/// Objects to remove and to apply, as the texts of two `kind: List`s; empty texts: nothing. The
+/// removals go first: what comes may need what goes (an address, a node port).
+struct Batch {
+    std::string removals, changes;
+    size_t removed = 0, changed = 0;
+    std::chrono::steady_clock::time_point first_news{};  ///< of the oldest event in it
+    [[nodiscard]] bool is_empty() const noexcept { return removed == 0 && changed == 0; }
+};
+
+/// Threads: any; one mutex.
+class Cluster {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    explicit Cluster(std::span<const Resource> resources);
+
+    /// The whole set of one resource: what is not in it is gone.
+    void replace(const Resource& resource, std::vector<WatchedObject> objects);
+    void change(const Resource& resource, WatchedObject object);
+    void remove(const Resource& resource, const std::string& name);
+
+    /// Every resource was listed at least once.
+    [[nodiscard]] bool is_complete() const;
+    /// Waits until there is news, all resources are complete if `for_all`, or `until` has come.
+    void wait(Clock::time_point until, bool for_all);
+    /// Ends a wait().
+    void wake();
+
+    /// Takes what is new since the last call.
+    [[nodiscard]] Batch take_news();
+    /// Everything, as one List; what was new is in it.
+    [[nodiscard]] std::string take_all();
+
+    [[nodiscard]] size_t objects() const;
+    [[nodiscard]] size_t text_bytes() const;
+
+    /// The uid of an object, for events about it; empty if there is none.
+    [[nodiscard]] std::string uid_of(std::string_view kind, const std::string& name) const;
+
+  private:
+    struct Entry {
+        std::string uid;
+        std::string text;
+    };
+    struct Kind {
+        const Resource* resource = nullptr;
+        std::map<std::string, Entry, std::less<>> objects;
+        std::set<std::string, std::less<>> removed, changed;  ///< not told yet; may be in both
+        bool has_synced = false;
+    };
+
+    Kind& kind_of(const Resource& resource);
+    void change_locked(Kind& kind, WatchedObject object);
+    void remove_locked(Kind& kind, const std::string& name);
+    void note_news();
+
+    mutable std::mutex mutex_;
+    std::condition_variable news_;
+    std::vector<Kind> kinds_;  // guarded by mutex_, as all below
+    bool has_news_ = false;
+    bool is_woken_ = false;
+    size_t text_bytes_ = 0;
+    Clock::time_point first_news_{};
+};
+
+}  // namespace podlane::control

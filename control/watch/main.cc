@@ -1,0 +1,182 @@
+// podlane-kube: watches the API server and keeps podlaned equal to it.
+//
+// Threads: one for each resource, one that feeds podlaned, one that writes to the API server, one
+// for /healthz; this one waits for a signal.
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "control/watch/api_client.h"
+#include "control/watch/api_server.h"
+#include "control/watch/cluster.h"
+#include "control/watch/feeder.h"
+#include "control/watch/healthz.h"
+#include "control/watch/install_file.h"
+#include "control/watch/options.h"
+#include "control/watch/resource.h"
+#include "control/watch/watcher.h"
+#include "control/watch/writer.h"
+
+namespace {
+
+using namespace podlane;
+using namespace podlane::control;
+
+/// Objects that were refused, on their way to the thread that writes Events. Bounded: Events are
+/// hints, the log has them all.
+class RefusalQueue {
+  public:
+    void put(const RefusedObject& object) {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.size() < kMost) waiting_.push_back(object);
+        changed_.notify_one();
+    }
+    void node_is_ready() {
+        const std::lock_guard lock(mutex_);
+        is_node_ready_ = true;
+        changed_.notify_one();
+    }
+    struct Work {
+        std::optional<RefusedObject> refusal;
+        bool is_node_ready = false;
+    };
+    Work take() {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, std::chrono::milliseconds(200),
+                          [&] { return !waiting_.empty() || is_node_ready_; });
+        Work work;
+        work.is_node_ready = std::exchange(is_node_ready_, false);
+        if (!waiting_.empty()) {
+            work.refusal = std::move(waiting_.front());
+            waiting_.pop_front();
+        }
+        return work;
+    }
+
+  private:
+    static constexpr size_t kMost = 1000;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<RefusedObject> waiting_;
+    bool is_node_ready_ = false;
+};
+
+void write_to_server(const KubeOptions& options, const ApiServer& server, const Cluster& cluster,
+                     RefusalQueue& queue, const std::atomic<bool>& stop) {
+    ApiClient client(server, stop);
+    Writer writer(client, cluster, options.node);
+    const auto log = [](const Result<void>& done) {
+        if (!done) spdlog::warn("{}", done.error().message);
+    };
+    while (!stop) {
+        const RefusalQueue::Work work = queue.take();
+        if (!options.writes) continue;
+        if (work.is_node_ready) log(writer.tell_node({}));
+        if (work.refusal) log(writer.tell_refusal(*work.refusal));
+    }
+}
+
+int run(const KubeOptions& options, const ApiServer& server) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    // Before any thread: they all inherit it, and sigwait() below is the one that hears.
+    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+
+    std::atomic<bool> stop{false};
+    Cluster cluster(watched_resources());
+    RefusalQueue refusals;
+    FeederHandlers handlers;
+    handlers.on_log = [](const std::string& text) { spdlog::info("{}", text); };
+    handlers.on_refused = [&](const RefusedObject& object) {
+        spdlog::warn("{} {} is not served: {}", object.kind, object.name, object.why);
+        refusals.put(object);
+    };
+    handlers.on_ready = [&] {
+        if (!options.cni_source.empty()) {
+            auto done = install_file(options.cni_source, options.cni_target);
+            if (done)
+                spdlog::info("CNI configuration {} is in place", options.cni_target);
+            else
+                spdlog::error("CNI configuration: {}", done.error().message);
+        }
+        refusals.node_is_ready();
+    };
+    Feeder feeder(cluster, {.socket = options.socket}, std::move(handlers), stop);
+
+    std::unique_ptr<HealthServer> health;
+    if (!options.healthz.empty()) {
+        auto started = HealthServer::start(options.healthz, [&feeder] {
+            const auto now = std::chrono::system_clock::now().time_since_epoch();
+            return ProxyHealth{feeder.status().is_ready, feeder.status().last_reply_s,
+                               std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+        });
+        if (!started) {
+            fmt::print(stderr, "podlane-kube: {}\n", started.error().message);
+            return 1;
+        }
+        health = std::move(*started);
+    }
+
+    std::thread feeding([&] { feeder.run(); });
+    std::thread writing([&] { write_to_server(options, server, cluster, refusals, stop); });
+    std::list<Watcher> watchers;
+    for (const Resource& each : watched_resources())
+        watchers.emplace_back(
+            each, server, cluster, [](const std::string& text) { spdlog::warn("{}", text); }, stop);
+    spdlog::info("watching {} for node {}", server.url, options.node);
+
+    int signal_number = 0;
+    sigwait(&ends, &signal_number);
+    spdlog::info("signal {}: ending", signal_number);
+    stop = true;
+    cluster.wake();
+    watchers.clear();
+    feeding.join();
+    writing.join();
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto options = parse_kube_options(argc, argv);
+    if (!options) {
+        fmt::print(stderr, "podlane-kube: {}\n", options.error().message);
+        return 2;
+    }
+    if (options->help) {
+        fmt::print("{}", kube_usage());
+        return 0;
+    }
+    if (options->version) {
+        fmt::print("podlane-kube {}\n", PODLANE_VERSION);
+        return 0;
+    }
+    const auto server = options->kubeconfig.empty() ? in_cluster_server(options->service_account)
+                                                    : read_kubeconfig(options->kubeconfig);
+    if (!server) {
+        fmt::print(stderr, "podlane-kube: {}\n", server.error().message);
+        return 1;
+    }
+    auto log = spdlog::stdout_logger_mt("podlane-kube");
+    log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    log->set_level(spdlog::level::from_str(options->log_level));
+    log->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(std::move(log));
+    return run(*options, *server);
+}

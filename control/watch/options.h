@@ -1,0 +1,28 @@
+// podlane-kube's command line.
+#pragma once
+
+#include <string>
+
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+struct KubeOptions {
+    std::string node;        ///< this node's name, as in Kubernetes
+    std::string kubeconfig;  ///< empty: the pod's service account
+    std::string service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
+    std::string socket = "/run/podlane/podlane.sock";
+    std::string healthz = "0.0.0.0:10256";  ///< empty: not served
+    std::string cni_source, cni_target;     ///< both or none
+    std::string log_level = "info";
+    bool writes = true;  ///< the Node's condition, Events about refused objects
+    bool help = false;
+    bool version = false;
+};
+
+/// Errors are one line without the program's name. $NODE_NAME, $KUBECONFIG and $PODLANE_SOCKET
+/// stand in for options that are not given.
+[[nodiscard]] Result<KubeOptions> parse_kube_options(int argc, const char* const* argv);
+[[nodiscard]] std::string kube_usage();
+
+}  // namespace podlane::control

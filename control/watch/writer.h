@@ -1,0 +1,55 @@
+// What podlane-kube writes into the API server: why an object is not served, as an Event on it, and
+// that the node's network is there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "control/watch/api_client.h"
+#include "control/watch/cluster.h"
+#include "control/watch/feeder.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// The Event's JSON for a refused object (v1 Event; the reason is "NotServed"). `now`: RFC 3339 in
+/// UTC. `uid` may be empty.
+[[nodiscard]] std::string refusal_event(const RefusedObject& object, const std::string& uid,
+                                        const std::string& node, const std::string& now,
+                                        uint64_t serial);
+
+/// A strategic merge patch of a Node's status: NetworkUnavailable is False, said by Podlane.
+[[nodiscard]] std::string network_condition_patch(const std::string& now);
+
+/// A merge patch of a Node's annotations.
+[[nodiscard]] std::string annotation_patch(const std::map<std::string, std::string>& annotations);
+
+/// Now as RFC 3339 in UTC, whole seconds.
+[[nodiscard]] std::string rfc3339_now();
+
+/// Threads: one. Failures are returned for the log; nothing is written twice that the server has.
+class Writer {
+  public:
+    /// All of it must outlive the writer.
+    Writer(ApiClient& client, const Cluster& cluster, std::string node);
+
+    /// Once for each object and reason.
+    Result<void> tell_refusal(const RefusedObject& object);
+    /// The condition and the annotations of this node.
+    Result<void> tell_node(const std::map<std::string, std::string>& annotations);
+
+  private:
+    Result<void> patch(const std::string& target, const char* content_type,
+                       const std::string& body);
+
+    ApiClient& client_;
+    const Cluster& cluster_;
+    const std::string node_;
+    std::set<std::pair<std::string, std::string>> told_;  ///< object and reason
+    uint64_t serial_ = 0;
+};
+
+}  // namespace podlane::control

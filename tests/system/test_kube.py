@@ -1,0 +1,179 @@
+"""podlane-kube against a misbehaving API server of recordings: podlaned ends up with its state."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+
+import cluster as lab
+from checks import expect, expect_equal
+from kube_api import ApiServer
+from lab.net import Process, run, wait_until
+from lab.node import program
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIXTURES = os.environ.get("PODLANE_FIXTURES") or os.path.join(
+    os.path.dirname(ROOT), "shared", "fixtures", "kubernetes")
+KINDS = ("namespaces", "nodes", "pods", "services", "endpointslices", "networkpolicies")
+FAULTS = ("cut", "slow", "gone", "garbage", "busy", "broken", "twice", "swapped", "old")
+HEALTHZ = "127.0.0.1:10256"
+
+
+def names(items):
+    return sorted((i["metadata"].get("namespace", ""), i["metadata"]["name"]) for i in items)
+
+
+class Feeder:
+    """A running podlane-kube."""
+
+    def __init__(self, node, kubeconfig, *words):
+        self.node = node
+        self.log = "/run/lab/kube.log"
+        self.process = Process(
+            [program("podlane-kube"), "--node", "node-1", "--kubeconfig", kubeconfig, "--socket",
+             node.socket, "--healthz", HEALTHZ, *words], self.log)
+
+    def stop(self):
+        return self.process.stop()
+
+    def says(self):
+        return self.process.output()
+
+
+def objects_of(node, kind):
+    client = node.rpc()
+    try:
+        return client.call("get", kind=kind)["items"]
+    finally:
+        client.close()
+
+
+def fed(items):
+    """Those that podlane-kube gave, without the operator's."""
+    return [i for i in items if i["metadata"]["annotations"]["podlane.io/owner"] == "kube"]
+
+
+def missing(node, api):
+    """What podlaned has not, and what it has too many, of the API server's objects."""
+    found = []
+    for kind in KINDS:
+        have, want = names(fed(objects_of(node, kind))), names(api.final(kind))
+        found += [f"lacks {kind} {name}" for name in want if name not in have]
+        found += [f"still has {kind} {name}" for name in have if name not in want]
+    return found
+
+
+def same_state(node, api):
+    return not missing(node, api)
+
+
+def expect_same_state(node, api, feeder, timeout):
+    try:
+        wait_until(lambda: same_state(node, api), timeout, "the server's objects")
+    except TimeoutError:
+        expect(False, f"{missing(node, api)} {feeder.says()[-1500:]}")
+
+
+def difference(node, api):
+    items = [item for kind in KINDS for item in api.final(kind)]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    client = node.rpc()
+    try:
+        return client.call("diff", documents=text, owner="kube")
+    finally:
+        client.close()
+
+
+def converges(report, what, node, api, feeder):
+    with report.check(f"{what}: podlaned has the server's objects, and no others"):
+        expect_same_state(node, api, feeder, 40)
+    with report.check(f"{what}: each object is as the server has it"):
+        wait_until(lambda: not difference(node, api)["changed"], 10, "no difference")
+        left = difference(node, api)
+        expect(not left["changed"] and not left["added"], f"{left} {feeder.says()[-2000:]}")
+
+
+def health():
+    try:
+        with urllib.request.urlopen(f"http://{HEALTHZ}/healthz", timeout=3) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+@lab.with_cluster(names=("a",), outside=False)
+def tests(report, _options, cluster):
+    node = cluster.nodes["a"]
+    work = "/run/lab/api"
+    os.makedirs(work, exist_ok=True)
+    source = os.path.join(work, "10-podlane.conflist")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("{}")
+    target = os.path.join(work, "net.d.conflist")
+    run(["ip", "link", "set", "lo", "up"])
+    with ApiServer(FIXTURES, work) as api:
+        kubeconfig = api.write_kubeconfig(os.path.join(work, "kubeconfig"))
+        api.advance(20)
+        node.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace",
+                               "metadata": {"name": "of-the-operator"}}))
+        feeder = Feeder(node, kubeconfig, "--cni-source", source, "--cni-target", target)
+        try:
+            story(report, node, api, feeder, target)
+        finally:
+            feeder.stop()
+
+
+def story(report, node, api, feeder, target):
+    with report.check("the first list arrives; the CNI configuration follows it"):
+        wait_until(lambda: os.path.exists(target), 20, f"{target}; {feeder.says()[-1500:]}")
+        expect_equal(health(), 200, "/healthz")
+    with report.check("the Node's network is said to be available"):
+        wait_until(lambda: any("nodes/node-1/status" in path for _, path, _ in api.written), 5,
+                   "a patch of the Node's status")
+    with report.check("what the operator applied is left alone"):
+        have = names(objects_of(node, "namespaces"))
+        expect(("", "of-the-operator") in have, have)
+        node.ctl("delete", "namespace", "of-the-operator")
+    with report.check("a change is podlaned's within 100 ms of its event"):
+        api.advance(1)
+        before = time.monotonic()
+        wait_until(lambda: same_state(node, api), 5, "the change")
+        expect(time.monotonic() - before < 2, "took longer than it may on a busy machine")
+    for fault in FAULTS:
+        api.faults = {fault}
+        for _ in range(4):
+            api.advance(4)
+            time.sleep(0.05)
+        api.faults = set()
+        with report.check(f"after a server that is {fault}, podlaned has its objects"):
+            expect_same_state(node, api, feeder, 40)
+    api.faults = set(FAULTS)
+    while api.advance(5):
+        time.sleep(0.03)
+    api.faults = set()
+    converges(report, "after all faults at once", node, api, feeder)
+    with report.check("a server with an expired certificate is not believed, and asked again"):
+        api.stop()
+        api.start("expired.crt")
+        wait_until(lambda: "expired" in feeder.says(), 20, "the log says so")
+        api.stop()
+        api.streams_lists = True
+        api.start()
+    with report.check("podlaned that was started anew gets everything again"):
+        node.stop()
+        wait_until(lambda: health() == 503, 10, "/healthz says so")
+        node.start()
+        wait_until(lambda: health() == 200, 20, "/healthz says so")
+    converges(report, "after a restart of podlaned", node, api, feeder)
+    with report.check("podlane-kube ends on SIGTERM, exit 0"):
+        expect_equal(feeder.stop(), 0, "exit code")
+
+
+if __name__ == "__main__":
+    if not os.path.isdir(FIXTURES):
+        print("1..0 # SKIP no recordings of an API server")
+    else:
+        lab.main(tests, workers=1)
