@@ -49,7 +49,6 @@ class Call {
     void release_addresses(const Attachment& attachment);
     Json add_port(GivenAddresses& given);
     bool make_way(const std::vector<GivenAddress>& ips, std::set<IpAddress>& taken);
-    Answer call_port(const std::string& method, Json params);
     void remove_port(const Attachment& attachment);
     void give_up_port();
     void pay_removals();
@@ -104,29 +103,9 @@ void Call::release_addresses(const Attachment& attachment) {
     }
 }
 
-/// A podlaned that does not know containers yet knows its ports by their pods.
-Answer Call::call_port(const std::string& method, Json params) {
-    Answer answer = node_.call(method, params);
-    const auto* refusal = std::get_if<Refusal>(&answer);
-    if (refusal == nullptr || refusal->code != rpc_code::kBadParams ||
-        refusal->message.find("container") == std::string::npos) {
-        return answer;
-    }
-    params.erase("container");
-    if (method == "pod.del") params.erase("ifname");
-    return node_.call(method, params);
-}
-
 void Call::remove_port(const Attachment& attachment) {
-    const auto record = attachments_.find(attachment);
-    const std::string pod = record ? record->pod : request_.pod;
-    for (const Attachment& other : attachments_.all()) {
-        if (other == attachment) continue;
-        if (const auto its = attachments_.find(other); its && its->pod == pod) return;
-    }
-    Answer answer = call_port(
-        "pod.del",
-        {{"pod", pod}, {"container", attachment.container}, {"ifname", attachment.ifname}});
+    Answer answer =
+        node_.call("pod.del", {{"container", attachment.container}, {"ifname", attachment.ifname}});
     if (const auto* refusal = std::get_if<Refusal>(&answer)) refuse("pod.del", *refusal);
 }
 
@@ -196,7 +175,7 @@ bool Call::make_way(const std::vector<GivenAddress>& ips, std::set<IpAddress>& t
 
 Json Call::add_port(GivenAddresses& given) {
     for (unsigned attempt = 1;; ++attempt) {
-        Answer answer = call_port("pod.add", port_params(given));
+        Answer answer = node_.call("pod.add", port_params(given));
         if (auto* json = std::get_if<Json>(&answer)) return json->at("port");
         const Refusal& refusal = std::get<Refusal>(answer);
         std::set<IpAddress> taken;

@@ -48,11 +48,12 @@ void PolicyCompiler::note(const ChangeSet& changes, Touched& touched) const {
 
 void PolicyCompiler::note(const std::vector<PodPort>& pods, Touched& touched) {
     LocalAddresses addresses;
-    std::map<NamespacedName, PortId> ports;
+    std::multimap<NamespacedName, PortId> ports;
     for (const PodPort& pod : pods) {
         const NamespacedName name = pod_name(pod.name);
-        addresses[name] = pod.addresses;
-        ports[name] = pod.port;
+        auto& all = addresses[name];
+        all.insert(all.end(), pod.addresses.begin(), pod.addresses.end());
+        ports.emplace(name, pod.port);
     }
     if (addresses == local_ && ports == ports_) return;
     touched.local = true;
@@ -148,7 +149,9 @@ void PolicyCompiler::select(const ObjectStore& store, Snapshot& next) {
     std::map<NamespacedName, std::vector<NamespacedName>> policies_of;
     std::map<NamespacedName, size_t> selected;
     const auto& policies = store.all<NetworkPolicy>();
-    for (const auto& [pod, port] : ports_) {
+    for (auto at_pod = ports_.begin(); at_pod != ports_.end();
+         at_pod = ports_.upper_bound(at_pod->first)) {
+        const NamespacedName& pod = at_pod->first;
         const auto object = store.find<Pod>(pod);
         for (auto at = policies.lower_bound({pod.name_space, ""});
              at != policies.end() && at->first.name_space == pod.name_space; ++at) {
@@ -181,8 +184,11 @@ void PolicyCompiler::select(const ObjectStore& store, Snapshot& next) {
 
     std::map<PortId, NamespacedName> isolated;
     for (const auto& [pod, names] : policies_of) {
-        install(pod, ports_.at(pod), names, next);
-        isolated.emplace(ports_.at(pod), pod);
+        const auto [first, end] = ports_.equal_range(pod);
+        for (auto at = first; at != end; ++at) {
+            install(pod, at->second, names, next);
+            isolated.emplace(at->second, pod);
+        }
     }
     for (const auto& [port, pod] : isolated_) {
         if (!isolated.contains(port)) next.pod_policies.set(index_of(port), nullptr);

@@ -68,7 +68,8 @@ class PolicyCompiler {
 
     PolicyPeers peers_;
     LocalAddresses local_;
-    std::map<NamespacedName, PortId> ports_;
+    /// A pod has more than one while its next sandbox is made before the last one's end.
+    std::multimap<NamespacedName, PortId> ports_;
     std::map<NamespacedName, Active> active_;
     /// Ports whose pods have policies now, and pods that were there in the last generation.
     std::map<PortId, NamespacedName> isolated_;

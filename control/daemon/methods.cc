@@ -5,33 +5,57 @@
 
 #include "control/daemon/version.h"
 #include "control/node/flannel.h"
+#include "control/show/render.h"
 
 namespace podlane::control {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-using DocumentsMember = RpcResult (NodeModel::*)(const std::vector<NamedText>&);
+using DocumentsMember = Outcome<ChangeReport> (NodeModel::*)(const std::vector<NamedText>&,
+                                                             const ChangeScope&);
+
+/// Whose change it is.
+ChangeScope owner_scope(RpcParams& params) {
+    ChangeScope scope;
+    if (const auto owner = params.text_if_any("owner")) scope.owner = *owner;
+    return scope;
+}
 
 void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name,
                           DocumentsMember member) {
     methods.add(name, [&node, member](RpcRequest& request) -> RpcResult {
         const auto documents = request.params.documents();
+        const ChangeScope scope = owner_scope(request.params);
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return (node.*member)(documents);
+        return to_reply((node.*member)(documents, scope));
     });
 }
 
+RpcResult call_replace(NodeModel& node, RpcRequest& request) {
+    const auto documents = request.params.documents();
+    ChangeScope scope = owner_scope(request.params);
+    if (request.params.has("kinds")) {
+        for (const std::string_view kind : request.params.texts("kinds")) {
+            scope.kinds.emplace_back(kind);
+        }
+    }
+    scope.allow_empty = request.params.flag("allowEmpty");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return to_reply(node.replace(documents, scope));
+}
+
 RpcResult call_delete(NodeModel& node, RpcRequest& request) {
+    const ChangeScope scope = owner_scope(request.params);
     if (request.params.has("kind")) {
         const auto kind = request.params.text("kind");
         const auto name = request.params.text("name");
         if (auto failure = request.params.failure()) return std::move(*failure);
-        return node.remove(kind, name);
+        return to_reply(node.remove(kind, name, scope));
     }
     const auto documents = request.params.documents();
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.remove(documents);
+    return to_reply(node.remove(documents, scope));
 }
 
 RpcResult call_get(NodeModel& node, RpcRequest& request) {
@@ -53,14 +77,18 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     }
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
+    if (const auto container = request.params.text_if_any("container")) pod.container = *container;
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.add_pod(pod);
+    return to_reply(node.add_pod(pod));
 }
 
 RpcResult call_pod_del(NodeModel& node, RpcRequest& request) {
-    const auto pod = request.params.text("pod");
+    PodDelRequest pod;
+    pod.pod = request.params.text_if_any("pod").value_or("");
+    pod.container = request.params.text_if_any("container").value_or("");
+    pod.ifname = request.params.text_if_any("ifname").value_or("");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.remove_pod(pod);
+    return to_reply(node.remove_pod(pod));
 }
 
 RpcResult call_explain(NodeModel& node, RpcRequest& request) {
@@ -108,13 +136,13 @@ void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
 
 void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk) {
     add_documents_method(methods, node, "apply", &NodeModel::apply);
-    add_documents_method(methods, node, "replace", &NodeModel::replace);
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);
     using Call = RpcResult (*)(NodeModel&, RpcRequest&);
     const auto add = [&methods, &node](const char* name, Call call) {
         methods.add(name, [&node, call](RpcRequest& r) { return call(node, r); });
     };
+    add("replace", call_replace);
     add("delete", call_delete);
     add("get", call_get);
     add("pod.add", call_pod_add);

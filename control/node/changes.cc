@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -11,23 +12,27 @@ namespace podlane::control {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json keys_json(const std::vector<Change>& changes) {
-    Json list = Json::array();
-    for (const Change& change : changes) {
-        Json item = {{"kind", std::string(kind_name(change.key.kind))}};
-        if (is_namespaced(change.key.kind)) item["namespace"] = change.key.name_space;
-        item["name"] = change.key.name;
-        list.push_back(std::move(item));
-    }
-    return list;
+std::vector<ObjectKey> keys_of(const std::vector<Change>& changes) {
+    std::vector<ObjectKey> keys;
+    for (const Change& change : changes) keys.push_back(change.key);
+    return keys;
 }
 
-Json change_json(const ChangeSet& plan, uint64_t generation, std::vector<std::string> notices) {
-    return {{"generation", generation},           {"added", keys_json(plan.added)},
-            {"changed", keys_json(plan.changed)}, {"removed", keys_json(plan.removed)},
-            {"unchanged", plan.unchanged},        {"notices", std::move(notices)}};
+ChangeReport report_of(const ChangeSet& plan, uint64_t generation,
+                       std::vector<std::string> notices) {
+    return {generation,     keys_of(plan.added), keys_of(plan.changed), keys_of(plan.removed),
+            plan.unchanged, std::move(notices)};
+}
+
+Refusal bad(std::string message) {
+    return refusal(RefusalKind::kBadRequest, std::move(message));
+}
+
+std::vector<ObjectKey> keys_of(const std::vector<Object>& objects) {
+    std::vector<ObjectKey> keys;
+    keys.reserve(objects.size());
+    for (const Object& object : objects) keys.push_back(key_of(object));
+    return keys;
 }
 
 void append(std::vector<std::string>& to, std::vector<std::string> more) {
@@ -69,7 +74,8 @@ void NodeModel::accept(AddressAllocator::Outcome outcome) {
     if (!saved.ok()) spdlog::error("loadBalancer.state: {}", saved.error().message);
 }
 
-RpcResult NodeModel::commit(ChangeSet plan, std::vector<std::string> notices) {
+Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, std::vector<std::string> notices,
+                                        std::string_view owner) {
     auto addresses = addresses_.complete(store_, plan);
     if (addresses) append(notices, addresses->notices);
     if (!plan.empty()) {
@@ -77,84 +83,164 @@ RpcResult NodeModel::commit(ChangeSet plan, std::vector<std::string> notices) {
         auto compiled = publish(&plan, false);
         if (!compiled.ok()) {
             store_.revert(plan);
-            return rpc_failure(compiled.error(), rpc_code::kRefused);
+            return Refusal{RefusalKind::kInvalid, compiled.error()};
         }
+        owners_.follow(plan, owner);
         append(notices, std::move(compiled).value());
         spdlog::debug("generation {}: {} added, {} changed, {} removed",
                       compiler_.current()->generation, plan.added.size(), plan.changed.size(),
                       plan.removed.size());
     }
     if (addresses) accept(std::move(*addresses));
-    return change_json(plan, compiler_.current()->generation, std::move(notices));
+    return report_of(plan, compiler_.current()->generation, std::move(notices));
 }
 
-RpcResult NodeModel::change(const std::vector<NamedText>& documents, ObjectChange how) {
+std::optional<Refusal> NodeModel::check_owner(const ChangeScope& scope) {
+    if (is_owner_name(scope.owner)) return std::nullopt;
+    return bad(
+        fmt::format("owner: {} is no name (1-63 letters, digits, and after the first also "
+                    "_ . -)",
+                    scope.owner));
+}
+
+std::optional<Refusal> NodeModel::check_keys(const std::vector<ObjectKey>& keys,
+                                             const ChangeScope& scope) const {
+    for (const ObjectKey& key : keys) {
+        const std::string_view owner = owners_.owner_of(key);
+        if (owner == scope.owner || !store_.find(key)) continue;
+        return refusal(RefusalKind::kConflict,
+                       fmt::format("{} belongs to {}, and this change is {}'s", to_string(key),
+                                   owner, scope.owner));
+    }
+    return std::nullopt;
+}
+
+Outcome<ChangeReport> NodeModel::apply(const std::vector<NamedText>& documents,
+                                       const ChangeScope& scope) {
+    if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents);
-    if (!parsed.ok()) return rpc_failure(parsed.error(), rpc_code::kRefused);
-    return commit(how == ObjectChange::kApply ? store_.plan_apply(parsed->objects)
-                                              : store_.plan_replace(parsed->objects),
-                  std::move(parsed->notices));
+    if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
+    if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
+    return commit(store_.plan_apply(parsed->objects), std::move(parsed->notices), scope.owner);
 }
 
-RpcResult NodeModel::apply(const std::vector<NamedText>& documents) {
-    return change(documents, ObjectChange::kApply);
+Outcome<std::set<Kind>> NodeModel::kinds_of(const ChangeScope& scope) {
+    std::set<Kind> kinds;
+    for (const std::string& word : scope.kinds) {
+        const auto kind = kind_from_word(word);
+        if (!kind) {
+            return bad(fmt::format("kinds: {} is no kind of object that podlane keeps", word));
+        }
+        kinds.insert(*kind);
+    }
+    return kinds;
 }
 
-RpcResult NodeModel::replace(const std::vector<NamedText>& documents) {
-    return change(documents, ObjectChange::kReplace);
+std::optional<Refusal> NodeModel::check_replacement(const std::vector<ObjectKey>& wanted,
+                                                    const ChangeSet& plan) {
+    const auto is_node = [](const ObjectKey& key) { return key.kind == Kind::kNode; };
+    if (wanted.empty()) {
+        return refusal(RefusalKind::kInvalid,
+                       "replace: the set has no object at all; allowEmpty (--allow-empty) says "
+                       "that this is meant");
+    }
+    const bool had_one = std::ranges::any_of(plan.removed, is_node, &Change::key);
+    if (had_one && std::ranges::none_of(wanted, is_node)) {
+        return refusal(
+            RefusalKind::kInvalid,
+            "replace: the set has no Node, and there are some now; allowEmpty "
+            "(--allow-empty) says that this is meant, kinds (--kinds) leaves them alone");
+    }
+    return std::nullopt;
 }
 
-RpcResult NodeModel::remove(const std::vector<NamedText>& documents) {
+Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents,
+                                         const ChangeScope& scope) {
+    if (auto refused = check_owner(scope)) return std::move(*refused);
+    auto kinds = kinds_of(scope);
+    if (!kinds.ok()) return kinds.refusal();
+    auto parsed = parse(documents);
+    if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
+    const std::vector<ObjectKey> wanted = keys_of(parsed->objects);
+    const auto in_scope = [&](const ObjectKey& key) {
+        return kinds->empty() || kinds->contains(key.kind);
+    };
+    for (const ObjectKey& key : wanted) {
+        if (in_scope(key)) continue;
+        return bad(
+            fmt::format("documents: {} is of none of the kinds that are replaced", to_string(key)));
+    }
+    if (auto refused = check_keys(wanted, scope)) return std::move(*refused);
+    ChangeSet plan = store_.plan_replace(parsed->objects);
+    std::erase_if(plan.removed, [&](const Change& change) {
+        return !in_scope(change.key) || owners_.owner_of(change.key) != scope.owner;
+    });
+    if (!scope.allow_empty) {
+        if (auto refused = check_replacement(wanted, plan)) return std::move(*refused);
+    }
+    return commit(std::move(plan), std::move(parsed->notices), scope.owner);
+}
+
+Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
+                                        const ChangeScope& scope) {
+    if (auto refused = check_owner(scope)) return std::move(*refused);
     std::vector<ObjectKey> keys;
     for (const NamedText& document : documents) {
         auto parsed = parse_object_keys(document.text, std::string(document.name));
-        if (!parsed.ok()) return rpc_failure(parsed.error(), rpc_code::kRefused);
+        if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
         std::move(parsed->begin(), parsed->end(), std::back_inserter(keys));
     }
-    return commit(store_.plan_delete(keys), {});
+    if (auto refused = check_keys(keys, scope)) return std::move(*refused);
+    return commit(store_.plan_delete(keys), {}, scope.owner);
 }
 
-RpcResult NodeModel::remove(std::string_view kind, std::string_view name) {
+Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view name,
+                                        const ChangeScope& scope) {
+    if (auto refused = check_owner(scope)) return std::move(*refused);
     const auto known = kind_from_word(kind);
     if (!known) {
-        return RpcFailure{rpc_code::kBadParams,
-                          fmt::format("kind: {} is no kind of object that podlane keeps", kind)};
+        return bad(fmt::format("kind: {} is no kind of object that podlane keeps", kind));
     }
     const auto key = parse_key(*known, name);
     if (!key) {
-        return RpcFailure{rpc_code::kBadParams,
-                          fmt::format("name: {} is not {}", name,
-                                      is_namespaced(*known) ? "NAMESPACE/NAME" : "a name")};
+        return bad(fmt::format("name: {} is not {}", name,
+                               is_namespaced(*known) ? "NAMESPACE/NAME" : "a name"));
     }
+    if (auto refused = check_keys({*key}, scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_delete({*key});
     if (plan.empty()) {
-        return RpcFailure{rpc_code::kNotFound, fmt::format("{} does not exist", to_string(*key))};
+        return refusal(RefusalKind::kNotFound, fmt::format("{} does not exist", to_string(*key)));
     }
-    return commit(std::move(plan), {});
+    return commit(std::move(plan), {}, scope.owner);
 }
 
-RpcResult NodeModel::dry_run(const std::vector<NamedText>& documents) {
+Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents,
+                                         const ChangeScope& scope) {
+    if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents);
-    if (!parsed.ok()) return rpc_failure(parsed.error(), rpc_code::kRefused);
+    if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
+    if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_apply(parsed->objects);
     const auto addresses = addresses_.complete(store_, plan);
     // The compiler wants to see the store as it would be; nobody else sees it meanwhile.
     store_.commit(plan);
     auto checked = compiler_.check(store_, plan);
     store_.revert(plan);
-    if (!checked.ok()) return rpc_failure(checked.error(), rpc_code::kRefused);
+    if (!checked.ok()) return Refusal{RefusalKind::kInvalid, checked.error()};
     std::vector<std::string> notices = std::move(parsed->notices);
     append(notices, std::move(checked).value());
     if (addresses) append(notices, addresses->notices);
-    return change_json(plan, compiler_.current()->generation, std::move(notices));
+    return report_of(plan, compiler_.current()->generation, std::move(notices));
 }
 
-RpcResult NodeModel::validate(const std::vector<NamedText>& documents) {
-    return dry_run(documents);
+Outcome<ChangeReport> NodeModel::validate(const std::vector<NamedText>& documents,
+                                          const ChangeScope& scope) {
+    return dry_run(documents, scope);
 }
 
-RpcResult NodeModel::diff(const std::vector<NamedText>& documents) {
-    return dry_run(documents);
+Outcome<ChangeReport> NodeModel::diff(const std::vector<NamedText>& documents,
+                                      const ChangeScope& scope) {
+    return dry_run(documents, scope);
 }
 
 }  // namespace podlane::control

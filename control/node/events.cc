@@ -57,7 +57,7 @@ void NodeModel::handle(const Event& event) {
             return;
         case EventKind::kMacLearned:
             // An uplink is routed, not bridged.
-            if (uplink_at(event.port) != nullptr || event.port == host_port_) return;
+            if (uplink_at(event.port) != nullptr || event.port == ports_.host()) return;
             if (macs_.learn(event.mac, event.port, now_ms_())) pending_ = true;
             return;
         case EventKind::kPortLost:
@@ -70,14 +70,13 @@ void NodeModel::handle(const Event& event) {
 }
 
 void NodeModel::port_lost(PortId port) {
-    const auto at = std::find_if(pods_.begin(), pods_.end(),
-                                 [port](const auto& entry) { return entry.second.id == port; });
-    if (at != pods_.end()) {
-        const std::string pod = at->first;
-        const bool is_static = at->second.is_static;
+    if (const AttachedPod* attached = ports_.at(port)) {
+        const std::string pod = attached->name;
+        const bool is_static = attached->is_static;
+        const PodPortKey key = attached->key();
         spdlog::info("pod {}: its {} is gone, port removed", pod,
                      is_static ? "device" : "network namespace");
-        if (auto done = detach(pod); !done.ok()) {
+        if (auto done = detach(key); !done.ok()) {
             spdlog::error("pod {}: the port could not be removed: {}", pod, done.error().message);
         }
         return;
@@ -85,7 +84,7 @@ void NodeModel::port_lost(PortId port) {
     std::string name;
     if (const UplinkConfig* uplink = uplink_at(port)) {
         name = "uplink " + uplink->name;
-    } else if (port == host_port_) {
+    } else if (port == ports_.host()) {
         name = "host interface " + config_.host->interface;
     } else {
         return;  // removed meanwhile
@@ -189,7 +188,8 @@ void NodeModel::announce(PortId port, const IpAddress& address) {
 
 void NodeModel::announce_pod(const AttachedPod& pod) {
     for (const IpAddress& address : pod.addresses) {
-        const auto command = announcement(CommandKind::kAnnouncePod, pod.id, pod.mac, address);
+        const auto command =
+            announcement(CommandKind::kAnnouncePod, pod.port.id(), pod.mac, address);
         if (!dataplane_.command(command)) {
             spdlog::warn("pod {}: who knew {} by another MAC address may take a minute to find it",
                          pod.pod, to_string(address));

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {

@@ -64,9 +64,9 @@ Result<void> from_local_pod(const AttachedPod& pod, ExplainQuestion& question) {
     const auto address = of_family(pod.addresses, question.dst.is_v4());
     if (!address) return no_address("pod " + pod.pod, question.dst.is_v4());
     question.src = *address;
-    question.port = pod.id;
+    question.port = pod.port.id();
     question.from = PortKind::kPod;
-    question.where = "port " + pod.pod;
+    question.where = "port " + pod.name;
     question.why = fmt::format("{} is pod {} of this node", to_string(*address), pod.pod);
     return {};
 }
@@ -138,9 +138,10 @@ void from_address(const LiveView& live, const PortNames& names, ExplainQuestion&
     for (const auto& [name, pod] : live.pods) {
         if (std::find(pod.addresses.begin(), pod.addresses.end(), question.src) !=
             pod.addresses.end()) {
-            question.port = pod.id;
+            question.port = pod.port.id();
             question.where = "port " + name;
-            question.why = fmt::format("{} is pod {} of this node", to_string(question.src), name);
+            question.why =
+                fmt::format("{} is pod {} of this node", to_string(question.src), pod.pod);
             return;
         }
     }
@@ -156,9 +157,7 @@ void from_address(const LiveView& live, const PortNames& names, ExplainQuestion&
 
 Result<void> from_port(const LiveView& live, const PortNames& names, std::string_view name,
                        ExplainQuestion& question) {
-    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
-        return from_local_pod(pod->second, question);
-    }
+    if (const AttachedPod* pod = live.ports.find(name)) return from_local_pod(*pod, question);
     const PortInfo* port = names.find(name);
     if (port == nullptr) return Error{fmt::format("from: there is no port {}", name)};
     const bool is_v4 = question.dst.is_v4();
@@ -182,9 +181,7 @@ Result<void> from_port(const LiveView& live, const PortNames& names, std::string
 
 Result<void> from_pod_name(const LiveView& live, const PortNames& names, std::string_view name,
                            ExplainQuestion& question) {
-    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
-        return from_local_pod(pod->second, question);
-    }
+    if (const AttachedPod* pod = live.ports.find(name)) return from_local_pod(*pod, question);
     const size_t slash = name.find('/');
     const auto object = live.store.find<Pod>(
         {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))});

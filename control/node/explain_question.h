@@ -7,7 +7,7 @@
 #include <string>
 
 #include "control/node/explain.h"
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 #include "lib/base/result.h"
 #include "lib/proto/ip_protocol.h"
 

@@ -8,7 +8,6 @@
 
 #include "control/config/config_place.h"
 #include "control/node/object_files.h"
-#include "control/show/counters_json.h"
 
 namespace podlane::control {
 
@@ -49,14 +48,9 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
 }
 
 NodeModel::~NodeModel() {
-    remove_all_ports();
-}
-
-void NodeModel::remove_all_ports() noexcept {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
     // generation that is still live are left to it.
-    for (const auto& [port, remove] : tap_removers_) remove();
-    tap_removers_.clear();
+    ports_.clear();
 }
 
 Result<void> NodeModel::start() {
@@ -65,7 +59,7 @@ Result<void> NodeModel::start() {
     if (made.ok()) made = add_static_ports();
     if (made.ok()) made = load_objects();
     if (!made.ok()) {
-        remove_all_ports();
+        ports_.clear();
         return made;
     }
     announce_addresses();
@@ -112,22 +106,20 @@ Result<void> NodeModel::add_host_port() {
         return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
                                  tap.error().message)};
     }
-    auto port = dataplane_.add_tap_port({.name = request.ifname,
-                                         .kind = PortKind::kHost,
-                                         .ifname = request.ifname,
-                                         .mac = request.mac,
-                                         .mtu = request.mtu,
-                                         .vnet_header_bytes = kTapHeaderBytes,
-                                         .queue_fds = std::move(tap->queue_fds)});
+    set_route_ = std::move(tap->set_route);
+    set_rules_ = std::move(tap->set_rules);
+    auto port = LocalPort::open(dataplane_,
+                                {.name = request.ifname,
+                                 .kind = PortKind::kHost,
+                                 .ifname = request.ifname,
+                                 .mac = request.mac,
+                                 .mtu = request.mtu},
+                                std::move(tap).value());
     if (!port.ok()) {
-        tap->remove();
         return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
                                  port.error().message)};
     }
-    host_port_ = *port;
-    tap_removers_[host_port_] = std::move(tap->remove);
-    set_route_ = std::move(tap->set_route);
-    set_rules_ = std::move(tap->set_rules);
+    ports_.set_host(std::move(port).value());
     return {};
 }
 
@@ -147,18 +139,15 @@ Result<void> NodeModel::add_dns_port() {
     request.router = gateway_mac_of(config_);
     auto made = taps_.make_server_tap(request);
     if (!made.ok()) return failed(made.error());
-    auto port = dataplane_.add_tap_port({.name = kDnsPortName,
-                                         .kind = PortKind::kDns,
-                                         .ifname = request.ifname,
-                                         .mac = request.mac,
-                                         .mtu = request.mtu,
-                                         .vnet_header_bytes = kTapHeaderBytes,
-                                         .queue_fds = std::move(made->tap.queue_fds)});
-    if (!port.ok()) {
-        made->tap.remove();
-        return failed(port.error());
-    }
-    tap_removers_[*port] = std::move(made->tap.remove);
+    auto port = LocalPort::open(dataplane_,
+                                {.name = kDnsPortName,
+                                 .kind = PortKind::kDns,
+                                 .ifname = request.ifname,
+                                 .mac = request.mac,
+                                 .mtu = request.mtu},
+                                std::move(made->tap));
+    if (!port.ok()) return failed(port.error());
+    ports_.set_dns(std::move(port).value());
     if (auto opened = name_server_->open(made->netns_path, request.addresses); !opened.ok()) {
         return failed(opened.error());
     }
@@ -167,23 +156,22 @@ Result<void> NodeModel::add_dns_port() {
 
 Result<void> NodeModel::add_static_ports() {
     for (const PodPortConfig& wanted : config_.pods.ports) {
-        auto port = dataplane_.add_device_port(wanted.key(), PortKind::kPod, wanted.device.text(),
-                                               config_.pods.mtu);
+        auto port = LocalPort::open_device(dataplane_, wanted.key(), wanted.device.text(),
+                                           config_.pods.mtu);
         if (!port.ok()) {
             const auto index = &wanted - config_.pods.ports.data();
             const std::string path = fmt::format("pods.ports[{}].device", index);
             return Error{fmt::format("{}: {}: {}", config_place(config_.document, path),
                                      wanted.key(), port.error().message)};
         }
-        AttachedPod pod;
-        pod.id = *port;
-        pod.pod = wanted.key();
-        pod.mac = wanted.mac;
-        pod.addresses = wanted.addresses;
-        pod.mtu = config_.pods.mtu;
-        pod.is_static = true;
-        macs_.add_static(pod.mac, pod.id);
-        pods_[pod.pod] = std::move(pod);
+        macs_.add_static(wanted.mac, port->id());
+        ports_.add({.port = std::move(port).value(),
+                    .name = wanted.key(),
+                    .pod = wanted.key(),
+                    .mac = wanted.mac,
+                    .addresses = wanted.addresses,
+                    .mtu = config_.pods.mtu,
+                    .is_static = true});
     }
     return {};
 }
@@ -219,8 +207,8 @@ Result<void> NodeModel::load_objects() {
 TopologyInput NodeModel::topology() const {
     TopologyInput input;
     input.ports = dataplane_.ports();
-    for (const auto& [name, pod] : pods_) {
-        input.pods.push_back({pod.pod, pod.id, pod.mac, pod.addresses, pod.mtu});
+    for (const auto& [name, pod] : ports_.pods()) {
+        input.pods.push_back({pod.pod, pod.port.id(), pod.mac, pod.addresses, pod.mtu});
     }
     for (const auto& [key, neighbour] : neighbours_.all()) {
         input.neighbours.push_back({key.port, key.address, neighbour.mac, status_of(neighbour)});
@@ -240,6 +228,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     auto compiled = compiler_.next(store_, changes);
     if (!compiled.ok()) return compiled.error();
     dataplane_.publish(compiled->snapshot);
+    ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     follow_announcements();
@@ -263,13 +252,9 @@ void NodeModel::tell_health_checks() {
     health_checks_changed_(services.health_checks(), addresses);
 }
 
-void NodeModel::remember_baseline(PortId port) {
-    baselines_[port] = port_totals(dataplane_, port);
-}
-
 LiveView NodeModel::live() const {
-    return {config_, store_,     dataplane_, *compiler_.current(),  neighbours_, macs_,
-            pods_,   baselines_, addresses_, compiler_.announcer(), now_ms_()};
+    return {config_, store_,  dataplane_, *compiler_.current(),  neighbours_, macs_, ports_.pods(),
+            ports_,  owners_, addresses_, compiler_.announcer(), now_ms_()};
 }
 
 }  // namespace podlane::control

@@ -24,10 +24,14 @@
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/explain.h"
 #include "control/node/link_watch.h"
+#include "control/node/live_view.h"
+#include "control/node/local_ports.h"
+#include "control/node/object_owners.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
-#include "control/show/live_view.h"
+#include "control/show/outcome.h"
+#include "control/show/views.h"
 #include "lib/border/dataplane.h"
 
 namespace podlane::control {
@@ -39,6 +43,24 @@ struct PodAddRequest {
     std::vector<std::string> addresses;
     std::string ifname = "eth0";
     std::string mac = {};  ///< empty: one is made
+    /// The sandbox's id, by which the port is known then, together with `ifname`; empty: it is
+    /// known by the pod's name.
+    std::string container = {};
+};
+
+/// What `pod.del` asks for: the port of a container (of one interface in it, or all), or the one
+/// that is known by its pod's name.
+struct PodDelRequest {
+    std::string pod = {};
+    std::string container = {};
+    std::string ifname = {};
+};
+
+/// Whose change of objects it is, and how far it may go.
+struct ChangeScope {
+    std::string owner = std::string(kOperator);
+    std::vector<std::string> kinds = {};  ///< of `replace`: which it is about; empty: all
+    bool allow_empty = false;             ///< `replace` by nothing, or without a Node, is meant
 };
 
 using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
@@ -68,16 +90,24 @@ class NodeModel {
     [[nodiscard]] Result<void> start();
 
     // changes.cc
-    RpcResult apply(const std::vector<NamedText>& documents);
-    RpcResult replace(const std::vector<NamedText>& documents);
-    RpcResult remove(const std::vector<NamedText>& documents);
-    RpcResult remove(std::string_view kind, std::string_view name);
-    RpcResult validate(const std::vector<NamedText>& documents);
-    RpcResult diff(const std::vector<NamedText>& documents);
+    // What another owner has given is a conflict; so is it when it would stay as it is.
+    Outcome<ChangeReport> apply(const std::vector<NamedText>& documents,
+                                const ChangeScope& scope = {});
+    /// Makes the owner's objects, of the kinds in scope, exactly these.
+    Outcome<ChangeReport> replace(const std::vector<NamedText>& documents,
+                                  const ChangeScope& scope = {});
+    Outcome<ChangeReport> remove(const std::vector<NamedText>& documents,
+                                 const ChangeScope& scope = {});
+    Outcome<ChangeReport> remove(std::string_view kind, std::string_view name,
+                                 const ChangeScope& scope = {});
+    Outcome<ChangeReport> validate(const std::vector<NamedText>& documents,
+                                   const ChangeScope& scope = {});
+    Outcome<ChangeReport> diff(const std::vector<NamedText>& documents,
+                               const ChangeScope& scope = {});
 
     // pods.cc
-    RpcResult add_pod(const PodAddRequest& request);
-    RpcResult remove_pod(std::string_view pod);
+    Outcome<PodPortView> add_pod(const PodAddRequest& request);
+    Outcome<PodRemoval> remove_pod(const PodDelRequest& request);
 
     // queries.cc
     /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
@@ -117,8 +147,6 @@ class NodeModel {
     [[nodiscard]] const NodeConfig& config() const noexcept { return config_; }
 
   private:
-    enum class ObjectChange : uint8_t { kApply, kReplace };
-
     // node_model.cc
     Result<void> add_host_port();
     Result<void> add_dns_port();
@@ -129,10 +157,8 @@ class NodeModel {
     Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
     [[nodiscard]] TopologyInput topology() const;
     void tell_health_checks();
-    void remember_baseline(PortId port);
     [[nodiscard]] unsigned tap_queues() const;
     [[nodiscard]] LiveView live() const;
-    void remove_all_ports() noexcept;
 
     // queries.cc
     RpcResult get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
@@ -140,26 +166,38 @@ class NodeModel {
 
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;
-    RpcResult change(const std::vector<NamedText>& documents, ObjectChange how);
-    RpcResult commit(ChangeSet plan, std::vector<std::string> notices);
+    [[nodiscard]] static std::optional<Refusal> check_owner(const ChangeScope& scope);
+    [[nodiscard]] static Outcome<std::set<Kind>> kinds_of(const ChangeScope& scope);
+    /// Whether all that is there of `keys` is the owner's.
+    [[nodiscard]] std::optional<Refusal> check_keys(const std::vector<ObjectKey>& keys,
+                                                    const ChangeScope& scope) const;
+    /// Whether a set may be meant that removes everything, or every Node.
+    [[nodiscard]] static std::optional<Refusal> check_replacement(
+        const std::vector<ObjectKey>& wanted, const ChangeSet& plan);
+    Outcome<ChangeReport> commit(ChangeSet plan, std::vector<std::string> notices,
+                                 std::string_view owner);
     /// The plan is live: the addresses that it brought are remembered.
     void accept(AddressAllocator::Outcome outcome);
-    RpcResult dry_run(const std::vector<NamedText>& documents);
+    Outcome<ChangeReport> dry_run(const std::vector<NamedText>& documents,
+                                  const ChangeScope& scope);
 
     // pods.cc
     struct PodPlan {
-        AttachedPod pod;
+        MacAddress mac{};                  ///< zero: one is made
+        std::vector<IpAddress> addresses;  ///< sorted
         std::vector<InterfaceAddress> interface_addresses;
         std::vector<IpAddress> gateways;
     };
-    [[nodiscard]] std::variant<PodPlan, RpcFailure> plan_pod(const PodAddRequest& request) const;
-    /// Whether a port has it, or the pods' gateway.
+    [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
+    [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
+        const PodDelRequest& request) const;
+    /// Whether a pod's port has it, or the pods' gateway.
     [[nodiscard]] bool is_mac_taken(const MacAddress& mac) const;
     [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
-    [[nodiscard]] nlohmann::ordered_json pod_json(const AttachedPod& pod) const;
-    [[nodiscard]] std::vector<IpAddress> gateways_of(const AttachedPod& pod) const;
+    [[nodiscard]] PodPortView view_of(const AttachedPod& pod) const;
+    [[nodiscard]] std::vector<IpAddress> gateways_of(const std::vector<IpAddress>& addresses) const;
     /// Out of the tables, a generation without it, its connections purged, the port closed.
-    Result<void> detach(const std::string& pod);
+    Result<void> detach(const PodPortKey& key);
 
     // events.cc
     void handle(const Event& event);
@@ -198,15 +236,13 @@ class NodeModel {
     uint64_t health_epoch_ = 0;  ///< that was told
 
     ObjectStore store_;
+    ObjectOwners owners_;
     AddressAllocator addresses_;
     Compiler compiler_;
     NeighbourTable neighbours_;
     MacTable macs_;
-    AttachedPods pods_;
-    PortBaselines baselines_;
-    std::map<PortId, std::function<void()>> tap_removers_;
+    LocalPorts ports_;
     std::map<PortId, const UplinkConfig*> uplinks_;
-    PortId host_port_ = kNoPort;
     std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
     std::set<PortId> unwoken_;             ///< ports whose devices were found not to wake workers
     std::function<Result<void>(const IpAddress&, bool)> set_route_;     ///< none without host TAP

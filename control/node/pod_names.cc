@@ -13,18 +13,22 @@ bool is_alphanumeric(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+/// A part of a subdomain: as a label, but of any length.
+bool is_part(std::string_view text) noexcept {
+    return !text.empty() && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
+           std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
 bool is_label(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 63 && is_alphanumeric(text.front()) &&
-           is_alphanumeric(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
-               return is_alphanumeric(c) || c == '-';
-           });
+    return text.size() <= 63 && is_part(text);
 }
 
 bool is_subdomain(std::string_view text) noexcept {
     if (text.size() > 253) return false;
     for (;;) {
         const size_t dot = text.find('.');
-        if (!is_label(text.substr(0, dot))) return false;
+        if (!is_part(text.substr(0, dot))) return false;
         if (dot == std::string_view::npos) return true;
         text.remove_prefix(dot + 1);
     }
@@ -36,6 +40,13 @@ bool is_pod_name(std::string_view text) noexcept {
     const size_t slash = text.find('/');
     return slash != std::string_view::npos && is_label(text.substr(0, slash)) &&
            is_subdomain(text.substr(slash + 1));
+}
+
+bool is_container_id(std::string_view text) noexcept {
+    const auto is_letter = [](char c) { return is_alphanumeric(c) || (c >= 'A' && c <= 'Z'); };
+    return !text.empty() && text.size() <= 253 && is_letter(text.front()) &&
+           std::all_of(text.begin(), text.end(),
+                       [&](char c) { return is_letter(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 bool is_interface_name(std::string_view text) noexcept {

@@ -10,9 +10,14 @@
 
 namespace podlane::control {
 
-/// NAMESPACE/NAME: an RFC 1123 label (63 characters) and an RFC 1123 subdomain (253), as the API
-/// server demands of namespaces and pods.
+/// NAMESPACE/NAME: an RFC 1123 label (63 characters) and an RFC 1123 subdomain, as the API server
+/// demands of namespaces and pods: 253 characters in all, the parts between dots as long as they
+/// like.
 [[nodiscard]] bool is_pod_name(std::string_view text) noexcept;
+
+/// What CNI (1.1.0, section 2, CNI_CONTAINERID) lets a container be called: letters, digits, and
+/// after the first also '_', '.' and '-'. At most 253 here.
+[[nodiscard]] bool is_container_id(std::string_view text) noexcept;
 
 /// What the kernel takes as an interface's name: 1-15 bytes, no white space, no '/', not "." and
 /// "..".

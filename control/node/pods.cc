@@ -13,10 +13,8 @@ namespace podlane::control {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-RpcFailure bad(std::string message) {
-    return {rpc_code::kBadParams, std::move(message)};
+Refusal bad(std::string message) {
+    return refusal(RefusalKind::kBadRequest, std::move(message));
 }
 
 const IpPrefix* cidr_of(const NodeConfig& config, const IpAddress& address) {
@@ -26,16 +24,12 @@ const IpPrefix* cidr_of(const NodeConfig& config, const IpAddress& address) {
     return nullptr;
 }
 
-/// What belongs into the pod's resolv.conf: kubelet's lines for dnsPolicy ClusterFirst, with the
-/// field names of a CNI result.
-Json pod_dns_json(const NodeConfig& config, const std::string& pod) {
+/// Kubelet's lines for dnsPolicy ClusterFirst.
+PodDns dns_of(const NodeConfig& config, const std::string& pod) {
     const std::string name_space = pod.substr(0, pod.find('/'));
     const std::string& domain = config.cluster.domain;
-    Json servers = Json::array();
-    for (const IpAddress& address : config.cluster.dns) servers.push_back(to_string(address));
-    return {{"nameservers", std::move(servers)},
-            {"search", {name_space + ".svc." + domain, "svc." + domain, domain}},
-            {"options", {"ndots:5"}}};
+    return {
+        config.cluster.dns, {name_space + ".svc." + domain, "svc." + domain, domain}, {"ndots:5"}};
 }
 
 std::string cidrs_text(const NodeConfig& config) {
@@ -53,12 +47,16 @@ bool is_edge_of(const IpPrefix& cidr, const IpAddress& address) {
     return address == address_plus(cidr.address, (uint64_t{1} << (32 - cidr.length)) - 1);
 }
 
+/// What a port is called in a message: its pod, and the container where there is one.
+std::string words_of(const AttachedPod& pod) {
+    if (pod.container.empty()) return "pod " + pod.pod;
+    return fmt::format("pod {} (container {}, {})", pod.pod, pod.container, pod.ifname);
+}
+
 }  // namespace
 
 bool NodeModel::is_mac_taken(const MacAddress& mac) const {
-    return mac == gateway_mac_of(config_) ||
-           std::any_of(pods_.begin(), pods_.end(),
-                       [&](const auto& entry) { return entry.second.mac == mac; });
+    return mac == gateway_mac_of(config_) || ports_.has_mac(mac);
 }
 
 MacAddress NodeModel::pick_pod_mac(const std::string& pod) const {
@@ -68,9 +66,9 @@ MacAddress NodeModel::pick_pod_mac(const std::string& pod) const {
     }
 }
 
-std::vector<IpAddress> NodeModel::gateways_of(const AttachedPod& pod) const {
+std::vector<IpAddress> NodeModel::gateways_of(const std::vector<IpAddress>& addresses) const {
     std::vector<IpAddress> gateways;
-    for (const IpAddress& address : pod.addresses) {
+    for (const IpAddress& address : addresses) {
         const IpPrefix* cidr = cidr_of(config_, address);
         if (cidr == nullptr) continue;
         const bool has_one =
@@ -81,29 +79,24 @@ std::vector<IpAddress> NodeModel::gateways_of(const AttachedPod& pod) const {
     return gateways;
 }
 
-Json NodeModel::pod_json(const AttachedPod& pod) const {
-    Json addresses = Json::array(), gateways = Json::array();
-    for (const IpAddress& address : pod.addresses) addresses.push_back(to_string(address));
-    for (const IpAddress& gateway : gateways_of(pod)) gateways.push_back(to_string(gateway));
-    Json port = {{"name", pod.pod},
-                 {"id", index_of(pod.id)},
-                 {"mac", to_string(pod.mac)},
-                 {"addresses", std::move(addresses)},
-                 {"gateways", std::move(gateways)},
-                 {"mtu", pod.mtu},
-                 {"netns", pod.netns},
-                 {"ifname", pod.ifname}};
-    if (!config_.cluster.dns.empty()) port["dns"] = pod_dns_json(config_, pod.pod);
-    return {{"port", std::move(port)}};
+PodPortView NodeModel::view_of(const AttachedPod& pod) const {
+    PodPortView view;
+    view.name = pod.name;
+    view.id = static_cast<unsigned>(index_of(pod.port.id()));
+    view.pod = pod.pod;
+    view.container = pod.container;
+    view.mac = pod.mac;
+    view.addresses = pod.addresses;
+    view.gateways = gateways_of(pod.addresses);
+    view.mtu = pod.mtu;
+    view.netns = pod.netns;
+    view.ifname = pod.ifname;
+    if (!config_.cluster.dns.empty()) view.dns = dns_of(config_, pod.pod);
+    return view;
 }
 
-std::variant<NodeModel::PodPlan, RpcFailure> NodeModel::plan_pod(
-    const PodAddRequest& request) const {
+Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) const {
     PodPlan plan;
-    plan.pod.pod = request.pod;
-    plan.pod.netns = request.netns;
-    plan.pod.ifname = request.ifname;
-    plan.pod.mtu = config_.pods.mtu;
     if (!is_pod_name(request.pod)) {
         return bad(
             fmt::format("pod: {} is not NAMESPACE/NAME in Kubernetes' spelling", request.pod));
@@ -114,13 +107,19 @@ std::variant<NodeModel::PodPlan, RpcFailure> NodeModel::plan_pod(
                         "white space)",
                         request.ifname));
     }
+    if (!request.container.empty() && !is_container_id(request.container)) {
+        return bad(
+            fmt::format("container: {} is no container id (letters, digits, and after the first "
+                        "also _ . -, 253 at most)",
+                        request.container));
+    }
     if (request.netns.empty()) return bad("netns: the path is empty");
     if (!request.mac.empty()) {
         const auto mac = parse_mac(request.mac);
         if (!mac || mac->is_multicast() || mac->is_zero()) {
             return bad(fmt::format("mac: {} is no MAC address of one interface", request.mac));
         }
-        plan.pod.mac = *mac;
+        plan.mac = *mac;
     }
     if (request.addresses.empty()) return bad("addresses: a pod needs at least one");
     const std::vector<IpAddress> bridge = config_.pods.gateways();
@@ -139,124 +138,148 @@ std::variant<NodeModel::PodPlan, RpcFailure> NodeModel::plan_pod(
             return bad(fmt::format("addresses: {} is the network or broadcast address of {}", text,
                                    to_string(*cidr)));
         }
-        plan.pod.addresses.push_back(*address);
+        plan.addresses.push_back(*address);
         plan.interface_addresses.push_back({*address, cidr->length});
     }
-    std::sort(plan.pod.addresses.begin(), plan.pod.addresses.end());
-    if (std::adjacent_find(plan.pod.addresses.begin(), plan.pod.addresses.end()) !=
-        plan.pod.addresses.end()) {
+    std::sort(plan.addresses.begin(), plan.addresses.end());
+    if (std::adjacent_find(plan.addresses.begin(), plan.addresses.end()) != plan.addresses.end()) {
         return bad("addresses: one is given twice");
     }
-    plan.gateways = gateways_of(plan.pod);
+    plan.gateways = gateways_of(plan.addresses);
     return plan;
 }
 
-RpcResult NodeModel::add_pod(const PodAddRequest& request) {
+Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     auto planned = plan_pod(request);
-    if (auto* failure = std::get_if<RpcFailure>(&planned)) return std::move(*failure);
-    PodPlan& plan = std::get<PodPlan>(planned);
-    if (const auto at = pods_.find(request.pod); at != pods_.end()) {
-        const AttachedPod& there = at->second;
-        if (there.netns == plan.pod.netns && there.ifname == plan.pod.ifname &&
-            there.addresses == plan.pod.addresses &&
-            (plan.pod.mac.is_zero() || there.mac == plan.pod.mac)) {
-            return pod_json(there);
+    if (!planned.ok()) return planned.refusal();
+    PodPlan& plan = planned.value();
+    const PodPortKey key = request.container.empty()
+                               ? PodPortKey{request.pod, ""}
+                               : PodPortKey{request.container, request.ifname};
+    if (const AttachedPod* there = ports_.find(key)) {
+        if (there->pod == request.pod && there->netns == request.netns &&
+            there->ifname == request.ifname && there->addresses == plan.addresses &&
+            (plan.mac.is_zero() || there->mac == plan.mac)) {
+            return view_of(*there);
         }
-        return RpcFailure{
-            rpc_code::kConflict,
-            fmt::format("pod {} has a port already, with other arguments", request.pod)};
+        return refusal(
+            RefusalKind::kConflict,
+            fmt::format("{} has a port already, with other arguments", words_of(*there)));
     }
-    for (const auto& [name, other] : pods_) {
-        for (const IpAddress& address : plan.pod.addresses) {
-            if (std::binary_search(other.addresses.begin(), other.addresses.end(), address)) {
-                return RpcFailure{rpc_code::kConflict, fmt::format("{} is the address of pod {}",
-                                                                   to_string(address), name)};
-            }
+    for (const IpAddress& address : plan.addresses) {
+        if (const AttachedPod* other = ports_.owner_of(address)) {
+            return refusal(
+                RefusalKind::kConflict,
+                fmt::format("{} is the address of {}", to_string(address), words_of(*other)));
         }
     }
-    if (plan.pod.mac.is_zero()) {
-        plan.pod.mac = pick_pod_mac(request.pod);
-    } else if (is_mac_taken(plan.pod.mac)) {
-        return RpcFailure{rpc_code::kConflict,
-                          fmt::format("{} is another port's MAC address", request.mac)};
+    if (is_mac_taken(plan.mac)) {
+        return refusal(RefusalKind::kConflict,
+                       fmt::format("{} is another port's MAC address", request.mac));
     }
-    auto tap = taps_.make_pod_tap({.netns_path = plan.pod.netns,
-                                   .ifname = plan.pod.ifname,
-                                   .mac = plan.pod.mac,
-                                   .mtu = plan.pod.mtu,
+    const MacAddress mac = plan.mac.is_zero() ? pick_pod_mac(request.pod) : plan.mac;
+    const uint16_t mtu = config_.pods.mtu;
+    auto tap = taps_.make_pod_tap({.netns_path = request.netns,
+                                   .ifname = request.ifname,
+                                   .mac = mac,
+                                   .mtu = mtu,
                                    .queues = tap_queues(),
                                    .addresses = plan.interface_addresses,
                                    .gateways = plan.gateways});
-    if (!tap.ok()) return rpc_failure(tap.error(), rpc_code::kFailed);
-    auto port = dataplane_.add_tap_port({.name = plan.pod.pod,
-                                         .kind = PortKind::kPod,
-                                         .ifname = plan.pod.ifname,
-                                         .mac = plan.pod.mac,
-                                         .mtu = plan.pod.mtu,
-                                         .vnet_header_bytes = kTapHeaderBytes,
-                                         .queue_fds = std::move(tap->queue_fds)});
-    if (!port.ok()) {
-        tap->remove();
-        return rpc_failure(port.error(), rpc_code::kFailed);
-    }
-    plan.pod.id = *port;
-    remember_baseline(*port);
-    macs_.add_static(plan.pod.mac, *port);
-    const auto at = pods_.emplace(plan.pod.pod, plan.pod).first;
-    tap_removers_[*port] = std::move(tap->remove);
+    if (!tap.ok()) return Refusal{RefusalKind::kFailed, tap.error()};
+    const std::string name = ports_.free_name(request.pod, request.ifname, request.container);
+    auto port = LocalPort::open(
+        dataplane_,
+        {.name = name, .kind = PortKind::kPod, .ifname = request.ifname, .mac = mac, .mtu = mtu},
+        std::move(tap).value());
+    if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
+    const PortId id = port->id();
+    macs_.add_static(mac, id);
+    const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
+                                         .name = name,
+                                         .pod = request.pod,
+                                         .container = request.container,
+                                         .mac = mac,
+                                         .addresses = std::move(plan.addresses),
+                                         .netns = request.netns,
+                                         .ifname = request.ifname,
+                                         .mtu = mtu});
     if (auto published = publish(nullptr, true); !published.ok()) {
-        pods_.erase(at);
-        macs_.remove_port(*port);
-        baselines_.erase(*port);
-        dataplane_.remove_port(*port);
-        tap_removers_[*port]();
-        tap_removers_.erase(*port);
-        return rpc_failure(published.error(), rpc_code::kRefused);
+        macs_.remove_port(id);
+        (void)ports_.take(key);
+        return Refusal{RefusalKind::kInvalid, published.error()};
     }
     // The address may have been another pod's a moment ago, and its neighbours remember that.
-    announce_pod(at->second);
-    spdlog::info("pod {}: port {} with {}", plan.pod.pod, index_of(*port), join(request.addresses));
-    return pod_json(at->second);
+    announce_pod(pod);
+    spdlog::info("{}: port {} with {}", words_of(pod), index_of(id), join(request.addresses));
+    return view_of(pod);
 }
 
-Result<void> NodeModel::detach(const std::string& name) {
-    auto node = pods_.extract(name);
-    const AttachedPod& pod = node.mapped();
+Result<void> NodeModel::detach(const PodPortKey& key) {
+    AttachedPod pod = ports_.take(key);
     if (auto published = publish(nullptr, true); !published.ok()) {
-        pods_.insert(std::move(node));
+        ports_.add(std::move(pod));
         return published.error();
     }
+    pod.port.set_published(false);
     for (const IpAddress& address : pod.addresses) {
         Command purge;
         purge.kind = CommandKind::kPurge;
         purge.address = RawAddress::from(address);
         if (!dataplane_.command(purge)) {
-            spdlog::warn("pod {}: the connections of {} stay until they age out", name,
+            spdlog::warn("{}: the connections of {} stay until they age out", words_of(pod),
                          to_string(address));
         }
     }
-    macs_.remove_port(pod.id);
-    baselines_.erase(pod.id);
-    dataplane_.remove_port(pod.id);
-    if (const auto tap = tap_removers_.find(pod.id); tap != tap_removers_.end()) {
-        tap->second();
-        tap_removers_.erase(tap);
-    }
+    macs_.remove_port(pod.port.id());
     return {};
 }
 
-RpcResult NodeModel::remove_pod(std::string_view pod) {
-    const auto at = pods_.find(pod);
-    if (at == pods_.end()) return Json{{"removed", false}};
-    if (at->second.is_static) {
-        return RpcFailure{rpc_code::kConflict,
-                          fmt::format("pod {} is a static port of the configuration", pod)};
+Outcome<std::vector<PodPortKey>> NodeModel::keys_to_remove(const PodDelRequest& request) const {
+    if (request.pod.empty() && request.container.empty()) {
+        return bad("pod: missing; pod or container says whose port it is");
     }
-    if (auto done = detach(std::string(pod)); !done.ok()) {
-        return rpc_failure(done.error(), rpc_code::kFailed);
+    if (!request.container.empty()) {
+        std::vector<PodPortKey> keys = ports_.of_container(request.container, request.ifname);
+        for (const PodPortKey& key : keys) {
+            const AttachedPod& pod = *ports_.find(key);
+            if (request.pod.empty() || pod.pod == request.pod) continue;
+            return refusal(RefusalKind::kConflict,
+                           fmt::format("container {} is of pod {}, not of {}", request.container,
+                                       pod.pod, request.pod));
+        }
+        return keys;
     }
-    spdlog::info("pod {}: port removed", pod);
-    return Json{{"removed", true}};
+    if (const AttachedPod* pod = ports_.find(PodPortKey{request.pod, ""})) {
+        if (pod->is_static) {
+            return refusal(
+                RefusalKind::kConflict,
+                fmt::format("pod {} is a static port of the configuration", request.pod));
+        }
+        if (!request.ifname.empty() && pod->ifname != request.ifname) {
+            return std::vector<PodPortKey>{};
+        }
+        return std::vector<PodPortKey>{pod->key()};
+    }
+    if (const AttachedPod* pod = ports_.find(request.pod); pod != nullptr) {
+        return refusal(RefusalKind::kConflict,
+                       fmt::format("the port of pod {} is a container's: name container {}",
+                                   request.pod, pod->container));
+    }
+    return std::vector<PodPortKey>{};
+}
+
+Outcome<PodRemoval> NodeModel::remove_pod(const PodDelRequest& request) {
+    auto keys = keys_to_remove(request);
+    if (!keys.ok()) return keys.refusal();
+    for (const PodPortKey& key : keys.value()) {
+        const std::string words = words_of(*ports_.find(key));
+        if (auto done = detach(key); !done.ok()) {
+            return Refusal{RefusalKind::kFailed, done.error()};
+        }
+        spdlog::info("{}: port removed", words);
+    }
+    return PodRemoval{!keys->empty()};
 }
 
 }  // namespace podlane::control

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "control/kube/json.h"
+#include "control/node/counters_json.h"
+#include "control/node/dns_json.h"
+#include "control/node/listings.h"
 #include "control/node/log_level.h"
 #include "control/node/node_model.h"
-#include "control/show/counters_json.h"
-#include "control/show/dns_json.h"
-#include "control/show/listings.h"
 #include "lib/base/join.h"
 
 namespace podlane::control {
@@ -47,7 +47,15 @@ Json answer(std::string_view kind, Json items, size_t limit) {
     return out;
 }
 
-RpcResult get_objects(const ObjectStore& store, std::string_view word, Kind kind,
+/// An object with its owner.
+Json owned_json(const Object& object, const ObjectOwners& owners) {
+    Json item = to_json(object);
+    item["metadata"]["annotations"]["podlane.io/owner"] =
+        std::string(owners.owner_of(key_of(object)));
+    return item;
+}
+
+RpcResult get_objects(const LiveView& live, std::string_view word, Kind kind,
                       std::optional<std::string_view> name, size_t limit) {
     Json items = Json::array();
     const bool whole_namespace = name && is_namespaced(kind) && name->ends_with('/');
@@ -58,16 +66,16 @@ RpcResult get_objects(const ObjectStore& store, std::string_view word, Kind kind
             key.name_space = std::string(name->substr(0, slash));
             key.name = std::string(name->substr(slash + 1));
         }
-        const auto object = store.find(key);
+        const auto object = live.store.find(key);
         if (!object) return not_found(word, *name);
-        items.push_back(to_json(*object));
+        items.push_back(owned_json(*object, live.owners));
         return answer(word, std::move(items), limit);
     }
-    for (const Object& object : store.list(kind)) {
+    for (const Object& object : live.store.list(kind)) {
         if (whole_namespace && meta_of(object).name_space != name->substr(0, name->size() - 1)) {
             continue;
         }
-        items.push_back(to_json(object));
+        items.push_back(owned_json(object, live.owners));
     }
     return answer(word, std::move(items), limit);
 }
@@ -104,7 +112,7 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
             return RpcFailure{rpc_code::kBadParams,
                               fmt::format("kind: {} is none of {}", kind, kKinds)};
         }
-        RpcResult found = get_objects(store_, kind, *object_kind, name, shown);
+        RpcResult found = get_objects(view, kind, *object_kind, name, shown);
         if (auto* listed = std::get_if<Json>(&found);
             listed != nullptr && *object_kind == Kind::kNetworkPolicy) {
             add_selected(compiler_.policies(), listed->at("items"));

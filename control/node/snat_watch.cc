@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "control/show/counters_json.h"
-#include "control/show/live_view.h"
+#include "control/node/counters_json.h"
+#include "control/node/live_view.h"
 
 namespace podlane::control {
 

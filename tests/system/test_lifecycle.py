@@ -285,7 +285,14 @@ def documents(report, node):
         name = "/".join(path.split("/")[-2:])
         with report.check(f"apply of the recorded {name}"):
             node.ctl("apply", "-f", path)
-    node.ctl("replace", "-f", "-", stdin=objects.document())
+    with report.check("replace by nothing is refused unless it is meant"):
+        generation = node.stats()["generation"]
+        done = node.ctl("replace", "-f", "-", stdin=objects.document(), check=False)
+        expect_equal(done.returncode, 1, "exit code")
+        expect("--allow-empty" in done.stderr, done.stderr)
+        expect_equal(node.stats()["generation"], generation, "generation")
+        node.rpc().call("replace", documents=objects.document(), allowEmpty=True)
+        expect_equal(node.json("get", "frontends"), [], "frontends")
 
 
 def bad_messages(report, node):

@@ -1,3 +1,4 @@
+#include "control/node/object_owners.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -151,6 +152,108 @@ TEST_F(Changes, ALimitCutsAndTellsTheTotal) {
     const Json reply = ok(node_->get("frontends", std::nullopt, 1));
     EXPECT_EQ(reply.at("items").size(), 1u);
     EXPECT_EQ(reply.at("total"), 2);
+}
+
+ChangeScope of(const char* owner) {
+    ChangeScope scope;
+    scope.owner = owner;
+    return scope;
+}
+
+TEST_F(Changes, OneFeedersReListLeavesAnothersObjects) {
+    apply(kWebService);
+    ok(node_->apply({{"nodes.yml", kNodeB}}, of("podlane-kube")));
+    ChangeScope mine = of("podlane-kube");
+    const Json reply = ok(node_->replace({{"list.yml", R"(
+apiVersion: v1
+kind: Node
+metadata: {name: node-c}
+spec: {podCIDRs: [10.244.3.0/24]}
+)"}},
+                                         mine));
+    EXPECT_EQ(names(reply.at("removed")), (Json{"node-b"}));
+    EXPECT_EQ(names(reply.at("added")), (Json{"node-c"}));
+    EXPECT_EQ(ok(node_->get("services", std::nullopt, std::nullopt)).at("items").size(), 1u);
+}
+
+TEST_F(Changes, AnothersObjectIsAConflictThatNamesItsOwner) {
+    ok(node_->apply({{"web.yml", kWebService}}, of("podlane-kube")));
+    const size_t published = dataplane_.published.size();
+    const std::vector<NamedText> texts{{"web.yml", kWebService}};
+    for (const RpcFailure& why :
+         {failure(node_->apply(texts)), failure(node_->replace(texts)), failure(node_->diff(texts)),
+          failure(node_->remove(texts)), failure(node_->remove("service", "default/web"))}) {
+        EXPECT_EQ(why.code, rpc_code::kConflict);
+        EXPECT_EQ(why.message,
+                  "Service default/web belongs to podlane-kube, and this change is operator's");
+    }
+    EXPECT_EQ(dataplane_.published.size(), published);
+    ok(node_->remove("service", "default/web", of("podlane-kube")));
+    // Nobody's now.
+    EXPECT_EQ(failure(node_->apply(texts)).code, rpc_code::kConflict) << "its slice is still";
+    ok(node_->remove("endpointslice", "default/web-1", of("podlane-kube")));
+    ok(node_->apply(texts));
+}
+
+TEST_F(Changes, ObjectsTellTheirOwner) {
+    apply(kWebService);
+    ok(node_->apply({{"nodes.yml", kNodeB}}, of("podlane-kube")));
+    const auto owner = [&](const char* kind) {
+        return ok(node_->get(kind, std::nullopt, std::nullopt))
+            .at("items")[0]
+            .at("metadata")
+            .at("annotations")
+            .at("podlane.io/owner");
+    };
+    EXPECT_EQ(owner("services"), "operator");
+    EXPECT_EQ(owner("nodes"), "podlane-kube");
+    EXPECT_EQ(failure(node_->apply({{"nodes.yml", kNodeB}}, of("no name"))).code,
+              rpc_code::kBadParams);
+}
+
+TEST_F(Changes, ARefusedChangeLeavesOwnersAsTheyWere) {
+    const std::string twins = std::string(kWebService) + R"(
+---
+apiVersion: v1
+kind: Service
+metadata: {name: twin, namespace: default}
+spec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}
+)";
+    EXPECT_EQ(failure(node_->apply({{"twins.yml", twins}}, of("podlane-kube"))).code,
+              rpc_code::kRefused);
+    apply(kWebService);
+}
+
+TEST_F(Changes, ReplaceByNothingMustBeMeant) {
+    apply(kWebService);
+    apply(kNodeB);
+    const auto refused = [&](const char* text, const ChangeScope& scope) {
+        const RpcFailure why = failure(node_->replace({{"-", text}}, scope));
+        EXPECT_EQ(why.code, rpc_code::kRefused);
+        EXPECT_NE(why.message.find("--allow-empty"), std::string::npos) << why.message;
+    };
+    refused("", {});
+    refused(R"({"apiVersion": "v1", "kind": "List", "items": []})", {});
+    refused("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n", {});
+    refused(kWebService, {});  // no Node
+    ChangeScope services;
+    services.kinds = {"services", "endpointslices"};
+    refused("", services);
+    EXPECT_EQ(ok(node_->replace({{"-", kWebService}}, services)).at("unchanged"), 2);
+    services.allow_empty = true;
+    EXPECT_EQ(names(ok(node_->replace({{"-", ""}}, services)).at("removed")),
+              (Json{"web", "web-1"}));
+    ChangeScope all;
+    all.allow_empty = true;
+    EXPECT_EQ(names(ok(node_->replace({{"-", ""}}, all)).at("removed")), (Json{"node-b"}));
+}
+
+TEST_F(Changes, ReplaceKeepsToItsKinds) {
+    ChangeScope nodes;
+    nodes.kinds = {"node"};
+    EXPECT_EQ(failure(node_->replace({{"-", kWebService}}, nodes)).code, rpc_code::kBadParams);
+    nodes.kinds = {"spoons"};
+    EXPECT_EQ(failure(node_->replace({{"-", kNodeB}}, nodes)).code, rpc_code::kBadParams);
 }
 
 }  // namespace

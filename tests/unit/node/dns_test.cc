@@ -1,6 +1,6 @@
 // The node's part in the cluster's DNS.
 #include "control/dns/name_server.h"
-#include "control/show/dns_json.h"
+#include "control/node/dns_json.h"
 #include "lib/dns/name.h"
 #include "tests/unit/node/node_fixture.h"
 

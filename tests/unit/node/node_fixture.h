@@ -14,6 +14,9 @@
 
 #include "control/node/node_model.h"
 #include "control/node/tap_maker.h"
+#include "control/show/outcome.h"
+#include "control/show/render.h"
+#include "control/show/views.h"
 #include "tests/support/fake_dataplane.h"
 
 namespace podlane::control {
@@ -159,6 +162,14 @@ class NodeFixture : public testing::Test {
             return nullptr;
         }
         return std::get<Json>(std::move(result));
+    }
+    template <class T>
+    static Json ok(const Outcome<T>& outcome) {
+        return ok(to_reply(outcome));
+    }
+    template <class T>
+    static RpcFailure failure(const Outcome<T>& outcome) {
+        return failure(to_reply(outcome));
     }
     static RpcFailure failure(const RpcResult& result) {
         if (const auto* value = std::get_if<Json>(&result)) {

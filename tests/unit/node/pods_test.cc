@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "control/node/local_ports.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -152,7 +153,7 @@ TEST_F(Pods, APortThatCannotBeOpenedTakesItsTapAlong) {
 TEST_F(Pods, DelPublishesWithoutItBeforeThePortCloses) {
     add_pod("default/web", {"10.244.1.10", "fd00:10:244:1::a"});
     const PortId port = port_of("default/web");
-    EXPECT_EQ(ok(node_->remove_pod("default/web")), (Json{{"removed", true}}));
+    EXPECT_EQ(ok(node_->remove_pod({.pod = "default/web"})), (Json{{"removed", true}}));
     EXPECT_FALSE(has_route_to("10.244.1.10"));
     EXPECT_EQ(dataplane_.removed, std::vector<PortId>{port});
     EXPECT_EQ(taps_.removed, (std::vector<std::string>{"eth0"}));
@@ -163,7 +164,7 @@ TEST_F(Pods, DelPublishesWithoutItBeforeThePortCloses) {
 }
 
 TEST_F(Pods, DelOfNothingIsNoError) {
-    EXPECT_EQ(ok(node_->remove_pod("default/web")), (Json{{"removed", false}}));
+    EXPECT_EQ(ok(node_->remove_pod({.pod = "default/web"})), (Json{{"removed", false}}));
 }
 
 TEST_F(Pods, APodWhoseNamespaceDiedIsRemoved) {
@@ -179,7 +180,7 @@ TEST_F(Pods, APodWhoseNamespaceDiedIsRemoved) {
 
 TEST_F(Pods, ARetryAfterARestartGetsTheSameMac) {
     const Json first = add_pod("default/web", {"10.244.1.10"});
-    ok(node_->remove_pod("default/web"));
+    ok(node_->remove_pod({.pod = "default/web"}));
     EXPECT_EQ(add_pod("default/web", {"10.244.1.10"}).at("port").at("mac"),
               first.at("port").at("mac"));
     EXPECT_NE(add_pod("default/db", {"10.244.1.11"}).at("port").at("mac"),
@@ -190,7 +191,7 @@ TEST_F(Pods, CountersOfAPortBeginAtZero) {
     add_pod("default/web", {"10.244.1.10"});
     const PortId port = port_of("default/web");
     dataplane_.mutable_counters(0).ports[index_of(port)].rx_packets.add(7);
-    ok(node_->remove_pod("default/web"));
+    ok(node_->remove_pod({.pod = "default/web"}));
     add_pod("default/db", {"10.244.1.11"});
     ASSERT_EQ(port_of("default/db"), port);
     dataplane_.mutable_counters(1).ports[index_of(port)].rx_packets.add(2);
@@ -199,6 +200,80 @@ TEST_F(Pods, CountersOfAPortBeginAtZero) {
                                  [](const Json& p) { return p.at("name") == "default/db"; });
     ASSERT_NE(at, stats.at("ports").end());
     EXPECT_EQ(at->at("rxPackets"), 2);
+}
+
+/// The same pod's sandbox `container`, at another address.
+PodAddRequest sandbox(const std::string& container, const std::string& pod_address) {
+    PodAddRequest request{"default/web", "/run/netns/" + container, {pod_address}, "eth0"};
+    request.container = container;
+    return request;
+}
+
+TEST_F(Pods, ALateEndOfAnOldSandboxLeavesTheNewOnesPort) {
+    const Json old_port = ok(node_->add_pod(sandbox("c0ffee01", "10.244.1.10"))).at("port");
+    const Json new_port = ok(node_->add_pod(sandbox("c0ffee02", "10.244.1.11"))).at("port");
+    EXPECT_EQ(old_port.at("name"), "default/web");
+    EXPECT_EQ(old_port.at("container"), "c0ffee01");
+    EXPECT_EQ(new_port.at("name"), "default/web:eth0");
+    EXPECT_EQ(new_port.at("pod"), "default/web");
+    EXPECT_NE(new_port.at("mac"), old_port.at("mac"));
+
+    const PodDelRequest late{.pod = "default/web", .container = "c0ffee01"};
+    EXPECT_EQ(ok(node_->remove_pod(late)), (Json{{"removed", true}}));
+    EXPECT_EQ(ok(node_->remove_pod(late)), (Json{{"removed", false}}));
+    EXPECT_FALSE(has_route_to("10.244.1.10"));
+    EXPECT_TRUE(has_route_to("10.244.1.11"));
+    EXPECT_EQ(taps_.removed.size(), 1u);
+    // The pod is found by its name, whatever its port is called.
+    const Json listed = ok(node_->get("ports", "default/web", std::nullopt)).at("items");
+    ASSERT_EQ(listed.size(), 1u);
+    EXPECT_EQ(listed[0].at("container"), "c0ffee02");
+    EXPECT_EQ(
+        ok(node_->explain({"default/web", "203.0.113.9:80", "", {}})).at("steps")[0].at("what"),
+        "port default/web:eth0");
+}
+
+TEST_F(Pods, OnlyItsContainerEndsAContainersPort) {
+    ok(node_->add_pod(sandbox("c0ffee01", "10.244.1.10")));
+    const RpcFailure why = failure(node_->remove_pod({.pod = "default/web"}));
+    EXPECT_EQ(why.code, rpc_code::kConflict);
+    EXPECT_NE(why.message.find("c0ffee01"), std::string::npos) << why.message;
+    EXPECT_EQ(failure(node_->remove_pod({.pod = "default/db", .container = "c0ffee01"})).code,
+              rpc_code::kConflict);
+    EXPECT_EQ(failure(node_->remove_pod({})).code, rpc_code::kBadParams);
+    EXPECT_TRUE(has_route_to("10.244.1.10"));
+}
+
+TEST_F(Pods, AContainerHasAPortForEachInterface) {
+    PodAddRequest second = sandbox("c0ffee01", "10.244.1.11");
+    second.ifname = "net1";
+    ok(node_->add_pod(sandbox("c0ffee01", "10.244.1.10")));
+    EXPECT_EQ(ok(node_->add_pod(second)).at("port").at("name"), "default/web:net1");
+    EXPECT_EQ(ok(node_->add_pod(second)).at("port").at("name"), "default/web:net1") << "a retry";
+    second.addresses = {"10.244.1.12"};
+    EXPECT_EQ(failure(node_->add_pod(second)).code, rpc_code::kConflict);
+    const PodDelRequest one{.container = "c0ffee01", .ifname = "net1"};
+    EXPECT_EQ(ok(node_->remove_pod(one)), (Json{{"removed", true}}));
+    EXPECT_TRUE(has_route_to("10.244.1.10"));
+    EXPECT_FALSE(has_route_to("10.244.1.11"));
+    EXPECT_EQ(ok(node_->remove_pod({.container = "c0ffee01"})), (Json{{"removed", true}}));
+    EXPECT_FALSE(has_route_to("10.244.1.10"));
+}
+
+TEST_F(Pods, PoliciesHoldForEverySandboxOfAPod) {
+    apply(R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: none, namespace: default}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+)");
+    ok(node_->add_pod(sandbox("c0ffee01", "10.244.1.10")));
+    ok(node_->add_pod(sandbox("c0ffee02", "10.244.1.11")));
+    for (const char* port : {"default/web", "default/web:eth0"}) {
+        EXPECT_NE(live().pod_policies[index_of(port_of(port))], nullptr) << port;
+    }
+    ok(node_->remove_pod({.container = "c0ffee01"}));
+    EXPECT_NE(live().pod_policies[index_of(port_of("default/web:eth0"))], nullptr);
 }
 
 }  // namespace

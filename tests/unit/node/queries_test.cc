@@ -2,11 +2,11 @@
 
 #include <set>
 
+#include "control/node/counters_json.h"
+#include "control/node/listings.h"
+#include "control/node/live_view.h"
 #include "control/node/log_level.h"
-#include "control/show/counters_json.h"
-#include "control/show/listings.h"
-#include "control/show/live_view.h"
-#include "control/show/routes_json.h"
+#include "control/node/routes_json.h"
 #include "lib/border/log_level.h"
 #include "tests/unit/node/node_fixture.h"
 

@@ -18,8 +18,21 @@ TEST(PodNames, FollowKubernetesSpelling) {
                               "default/-web", "default/web-", "default/we b", "default/a..b"}) {
         EXPECT_FALSE(is_pod_name(wrong)) << wrong;
     }
+    // A Job's pod: no part of a pod's name has a limit of its own, but for the whole.
+    EXPECT_TRUE(is_pod_name("default/" + std::string(253, 'a')));
+    EXPECT_TRUE(is_pod_name("default/" + std::string(64, 'a') + ".b"));
     EXPECT_FALSE(is_pod_name("default/" + std::string(254, 'a')));
     EXPECT_FALSE(is_pod_name(std::string(64, 'a') + "/web"));
+}
+
+TEST(PodNames, ContainerIdsAreCnis) {
+    EXPECT_TRUE(
+        is_container_id("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"));
+    EXPECT_TRUE(is_container_id("A_b.c-1"));
+    for (const char* wrong : {"", "-a", ".a", "_a", "a/b", "a b", "a:b"}) {
+        EXPECT_FALSE(is_container_id(wrong)) << wrong;
+    }
+    EXPECT_FALSE(is_container_id(std::string(254, 'a')));
 }
 
 TEST(PodNames, InterfaceNamesAreTheKernels) {

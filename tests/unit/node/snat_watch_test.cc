@@ -1,6 +1,6 @@
 #include "control/node/snat_watch.h"
 
-#include "control/show/counters_json.h"
+#include "control/node/counters_json.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {

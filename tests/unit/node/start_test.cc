@@ -80,7 +80,7 @@ TEST_F(Start, StaticPodPortsAreOpened) {
     EXPECT_EQ(item.at("device"), "net_pcap0,rx_pcap=a.pcap");
     EXPECT_EQ(item.at("pod"), "default/gen");
     EXPECT_FALSE(item.contains("netns"));
-    EXPECT_EQ(failure(node_->remove_pod("default/gen")).code, rpc_code::kConflict);
+    EXPECT_EQ(failure(node_->remove_pod({.pod = "default/gen"})).code, rpc_code::kConflict);
 }
 
 TEST_F(Start, AHostInterfaceThatCannotBeMadeIsNamed) {

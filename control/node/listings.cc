@@ -1,4 +1,4 @@
-#include "control/show/listings.h"
+#include "control/node/listings.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "control/show/routes_json.h"
+#include "control/node/routes_json.h"
 
 namespace podlane::control {
 
@@ -66,6 +66,7 @@ Json list_ports(const LiveView& live) {
                      {"queues", port.caps.rx_queues}};
         if (link.mbit_per_second != 0) item["mbitPerSecond"] = link.mbit_per_second;
         if (pod != nullptr) item["pod"] = pod->pod;
+        if (pod != nullptr && !pod->container.empty()) item["container"] = pod->container;
         if (pod != nullptr && !pod->is_static) {
             item["netns"] = pod->netns;
             item["ifname"] = pod->ifname;
@@ -175,9 +176,7 @@ std::optional<FlowFilter> flow_filter(const LiveView& live,
     for (const auto& [id, service] : services) {
         if (service == name) filter.services.push_back(id);
     }
-    if (const auto pod = live.pods.find(name); pod != live.pods.end()) {
-        filter.addresses = pod->second.addresses;
-    }
+    if (const AttachedPod* pod = live.ports.find(name)) filter.addresses = pod->addresses;
     if (filter.services.empty() && filter.addresses.empty()) return std::nullopt;
     return filter;
 }
@@ -340,6 +339,7 @@ std::optional<Json> list_live(const LiveView& live, std::string_view kind) {
 
 bool is_named(std::string_view kind, const Json& item, std::string_view name) {
     if (kind == "workers") return std::to_string(item.at("id").get<unsigned>()) == name;
+    if (kind == "ports" && item.contains("pod") && item.at("pod") == name) return true;
     const char* key = kind == "ports"       ? "name"
                       : kind == "neighbors" ? "address"
                       : kind == "addresses" ? "address"

@@ -1,4 +1,4 @@
-// The counters of all workers as JSON: `stats`, `drops`, and the sums of one port.
+// The counters of all workers as JSON: `stats`, `drops`.
 //
 // Called by the node, control thread; reads what workers write, without disturbing them.
 #pragma once
@@ -7,7 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 
 namespace podlane::control {
 
@@ -17,8 +17,6 @@ namespace podlane::control {
 [[nodiscard]] nlohmann::ordered_json snat_json(const Dataplane& dataplane);
 /// What `drops` answers: every reason in the order of the code, with its help.
 [[nodiscard]] nlohmann::ordered_json drops_json(const Dataplane& dataplane);
-/// The sums over all workers since the process began.
-[[nodiscard]] PortTotals port_totals(const Dataplane& dataplane, PortId port);
 /// What each destination was refused for want of a source port, by all workers.
 [[nodiscard]] std::map<SnatTarget, uint64_t> snat_refusals(const Dataplane& dataplane);
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 
 namespace podlane::control {
 

@@ -15,31 +15,11 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
+#include "control/node/local_ports.h"
+#include "control/node/object_owners.h"
 #include "lib/border/dataplane.h"
 
 namespace podlane::control {
-
-/// A pod with a port on this node.
-struct AttachedPod {
-    PortId id = kNoPort;
-    std::string pod;  ///< "namespace/name", the port's name too
-    MacAddress mac{};
-    std::vector<IpAddress> addresses;  ///< sorted
-    std::string netns;                 ///< path; empty for a static port
-    std::string ifname;                ///< inside the pod; empty for a static port
-    uint16_t mtu = 0;
-    bool is_static = false;  ///< of the configuration, on a DPDK device
-};
-
-/// By pod.
-using AttachedPods = std::map<std::string, AttachedPod, std::less<>>;
-
-/// What a port had counted before it got its present name: ids are used again, counters go on.
-struct PortTotals {
-    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
-    uint64_t rx_dropped = 0, tx_dropped = 0;
-};
-using PortBaselines = std::map<PortId, PortTotals>;
 
 struct LiveView {
     const NodeConfig& config;
@@ -49,7 +29,8 @@ struct LiveView {
     const NeighbourTable& neighbours;
     const MacTable& macs;
     const AttachedPods& pods;
-    const PortBaselines& baselines;
+    const LocalPorts& ports;
+    const ObjectOwners& owners;
     const AddressAllocator& addresses;
     const Announcer& announcer;
     uint64_t now_ms = 0;

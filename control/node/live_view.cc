@@ -1,4 +1,4 @@
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 
 #include <fmt/format.h>
 

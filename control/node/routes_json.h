@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "control/show/live_view.h"
+#include "control/node/live_view.h"
 
 namespace podlane::control {
 

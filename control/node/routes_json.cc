@@ -1,4 +1,4 @@
-#include "control/show/routes_json.h"
+#include "control/node/routes_json.h"
 
 #include <string>
 #include <string_view>

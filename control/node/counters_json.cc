@@ -1,4 +1,4 @@
-#include "control/show/counters_json.h"
+#include "control/node/counters_json.h"
 
 #include <algorithm>
 #include <array>
@@ -29,15 +29,13 @@ Json ports_json(const LiveView& live) {
     for (const PortState& state : live.dataplane.port_states()) lost[state.id] = state.losses;
     for (const PortInfo& port : live.dataplane.ports()) {
         PortTotals sum = port_totals(live.dataplane, port.id);
-        if (const auto at = live.baselines.find(port.id); at != live.baselines.end()) {
-            const PortTotals& before = at->second;
-            sum.rx_packets -= before.rx_packets;
-            sum.rx_bytes -= before.rx_bytes;
-            sum.tx_packets -= before.tx_packets;
-            sum.tx_bytes -= before.tx_bytes;
-            sum.rx_dropped -= before.rx_dropped;
-            sum.tx_dropped -= before.tx_dropped;
-        }
+        const PortTotals before = live.ports.baseline(port.id);
+        sum.rx_packets -= before.rx_packets;
+        sum.rx_bytes -= before.rx_bytes;
+        sum.tx_packets -= before.tx_packets;
+        sum.tx_bytes -= before.tx_bytes;
+        sum.rx_dropped -= before.rx_dropped;
+        sum.tx_dropped -= before.tx_dropped;
         const DeviceLosses& device = lost[port.id];
         sum.rx_dropped += device.rx_missed + device.rx_errors + device.rx_no_buffer;
         sum.tx_dropped += device.tx_errors;
@@ -114,20 +112,6 @@ Json services_json(const LiveView& live) {
 }
 
 }  // namespace
-
-PortTotals port_totals(const Dataplane& dataplane, PortId port) {
-    PortTotals sum;
-    for (const WorkerInfo& worker : dataplane.workers()) {
-        const PortCounters& counters = dataplane.counters(worker.id).ports[index_of(port)];
-        sum.rx_packets += counters.rx_packets.get();
-        sum.rx_bytes += counters.rx_bytes.get();
-        sum.tx_packets += counters.tx_packets.get();
-        sum.tx_bytes += counters.tx_bytes.get();
-        sum.rx_dropped += counters.rx_dropped.get();
-        sum.tx_dropped += counters.tx_dropped.get();
-    }
-    return sum;
-}
 
 std::map<SnatTarget, uint64_t> snat_refusals(const Dataplane& dataplane) {
     std::map<SnatTarget, uint64_t> sums;

@@ -1,4 +1,4 @@
-#include "control/show/dns_json.h"
+#include "control/node/dns_json.h"
 
 #include <array>
 #include <string>

@@ -1,0 +1,78 @@
+#include "control/show/render.h"
+
+#include <string>
+#include <utility>
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json keys_json(const std::vector<ObjectKey>& keys) {
+    Json list = Json::array();
+    for (const ObjectKey& key : keys) {
+        Json item = {{"kind", std::string(kind_name(key.kind))}};
+        if (is_namespaced(key.kind)) item["namespace"] = key.name_space;
+        item["name"] = key.name;
+        list.push_back(std::move(item));
+    }
+    return list;
+}
+
+Json texts(const std::vector<IpAddress>& addresses) {
+    Json list = Json::array();
+    for (const IpAddress& address : addresses) list.push_back(to_string(address));
+    return list;
+}
+
+int code_of(RefusalKind kind) {
+    switch (kind) {
+        case RefusalKind::kBadRequest:
+            return rpc_code::kBadParams;
+        case RefusalKind::kInvalid:
+            return rpc_code::kRefused;
+        case RefusalKind::kNotFound:
+            return rpc_code::kNotFound;
+        case RefusalKind::kConflict:
+            return rpc_code::kConflict;
+        case RefusalKind::kFailed:
+            break;
+    }
+    return rpc_code::kFailed;
+}
+
+}  // namespace
+
+Json to_json(const ChangeReport& report) {
+    return {{"generation", report.generation},      {"added", keys_json(report.added)},
+            {"changed", keys_json(report.changed)}, {"removed", keys_json(report.removed)},
+            {"unchanged", report.unchanged},        {"notices", report.notices}};
+}
+
+Json to_json(const PodPortView& port) {
+    Json out = {{"name", port.name}, {"id", port.id}, {"pod", port.pod}};
+    if (!port.container.empty()) out["container"] = port.container;
+    out["mac"] = to_string(port.mac);
+    out["addresses"] = texts(port.addresses);
+    out["gateways"] = texts(port.gateways);
+    out["mtu"] = port.mtu;
+    out["netns"] = port.netns;
+    out["ifname"] = port.ifname;
+    if (port.dns) {
+        out["dns"] = {{"nameservers", texts(port.dns->servers)},
+                      {"search", port.dns->search},
+                      {"options", port.dns->options}};
+    }
+    return {{"port", std::move(out)}};
+}
+
+Json to_json(const PodRemoval& removal) {
+    return {{"removed", removal.removed}};
+}
+
+RpcFailure to_failure(const Refusal& refusal) {
+    return rpc_failure(refusal.error, code_of(refusal.kind));
+}
+
+}  // namespace podlane::control

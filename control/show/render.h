@@ -1,0 +1,27 @@
+// The views as JSON, for the config socket (docs/rpc.md).
+//
+// The socket's bindings call it, on the control thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "control/rpc/request.h"
+#include "control/show/outcome.h"
+#include "control/show/views.h"
+
+namespace podlane::control {
+
+[[nodiscard]] nlohmann::ordered_json to_json(const ChangeReport& report);
+[[nodiscard]] nlohmann::ordered_json to_json(const PodPortView& port);
+[[nodiscard]] nlohmann::ordered_json to_json(const PodRemoval& removal);
+
+/// With the code of docs/rpc.md, and its place where it has one.
+[[nodiscard]] RpcFailure to_failure(const Refusal& refusal);
+
+template <class T>
+[[nodiscard]] RpcResult to_reply(const Outcome<T>& outcome) {
+    if (!outcome.ok()) return to_failure(outcome.refusal());
+    return to_json(outcome.value());
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,51 @@
+// Views: what the node model tells of itself and of changes, as plain typed values.
+//
+// The node model fills them; render.h makes JSON of them, and other faces may make something else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/kube/meta.h"
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+
+namespace podlane::control {
+
+/// What a change of objects did, or would do.
+struct ChangeReport {
+    uint64_t generation = 0;  ///< the live one after it
+    std::vector<ObjectKey> added, changed, removed;
+    size_t unchanged = 0;
+    std::vector<std::string> notices;  ///< one line each
+};
+
+/// What belongs into a pod's resolv.conf, as kubelet writes it for dnsPolicy ClusterFirst.
+struct PodDns {
+    std::vector<IpAddress> servers;
+    std::vector<std::string> search;
+    std::vector<std::string> options;
+};
+
+/// A pod's port, as `pod.add` answers.
+struct PodPortView {
+    std::string name;  ///< the port's
+    unsigned id = 0;
+    std::string pod;        ///< "namespace/name"
+    std::string container;  ///< empty where the runtime named none
+    MacAddress mac{};
+    std::vector<IpAddress> addresses, gateways;
+    uint16_t mtu = 0;
+    std::string netns, ifname;
+    std::optional<PodDns> dns;  ///< none where the node serves no names
+};
+
+/// What `pod.del` did.
+struct PodRemoval {
+    bool removed = false;
+};
+
+}  // namespace podlane::control
