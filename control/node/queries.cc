@@ -25,7 +25,8 @@ constexpr size_t kFlowLimit = 10'000;
 
 constexpr std::string_view kKinds =
     "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
-    "ingressclasses, secrets, ports, neighbors, fdb, routes, flows, workers, frontends, addresses";
+    "ingressclasses, secrets, servicecidrs, ports, neighbors, fdb, routes, flows, workers, "
+    "frontends, addresses";
 
 bool is_alive(const WorkerInfo& worker) {
     return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
