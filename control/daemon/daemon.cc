@@ -40,8 +40,10 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
                  service_health_.sync(checks, addresses);
              },
              name_server}),
+      watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}) {
-    register_methods(methods_, node_, dpdk);
+    node_.on_news([this] { watchers_.wake(); });
+    register_methods(methods_, node_, watchers_, dpdk);
 }
 
 Result<void> Daemon::start() {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "control/config/node_config.h"
+#include "control/daemon/watchers.h"
 #include "control/health/service_health.h"
 #include "control/node/node_model.h"
 #include "control/node/tap_maker.h"
@@ -55,6 +56,7 @@ class Daemon {
     bool ending_ = false;
     ServiceHealth service_health_;
     NodeModel node_;
+    Watchers watchers_;
     RpcMethods methods_;
     RpcServer server_;
 };

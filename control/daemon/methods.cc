@@ -1,6 +1,7 @@
 // The config socket's methods: parameters out of the message, the node's answer back.
 #include "control/daemon/methods.h"
 
+#include <chrono>
 #include <utility>
 
 #include "control/daemon/version.h"
@@ -123,6 +124,24 @@ RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     return node.log_level(level);
 }
 
+void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
+    constexpr int64_t kLongestWait = 300, kUsualWait = 30;
+    WatchRequest watch;
+    for (const std::string_view kind : request.params.texts("kinds")) {
+        watch.kinds.emplace_back(kind);
+    }
+    if (const auto since = request.params.number_if_any("since", 0, INT64_MAX)) {
+        watch.since = static_cast<uint64_t>(*since);
+    }
+    const auto wait = request.params.number_if_any("waitSeconds", 0, kLongestWait);
+    if (auto failure = request.params.failure()) {
+        done(std::move(*failure));
+        return;
+    }
+    watchers.add(std::move(watch), std::chrono::seconds(wait.value_or(kUsualWait)),
+                 std::move(done));
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -134,7 +153,11 @@ void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
 
 }  // namespace
 
-void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk) {
+void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                      const std::string& dpdk) {
+    methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
+        call_watch(watchers, request, std::move(done));
+    });
     add_documents_method(methods, node, "apply", &NodeModel::apply);
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);

@@ -5,13 +5,16 @@
 
 #include <string>
 
+#include "control/daemon/watchers.h"
 #include "control/node/node_model.h"
 #include "control/rpc/methods.h"
 
 namespace podlane::control {
 
-/// Puts the node's answers behind the methods of docs/rpc.md. `node` must outlive `methods`.
+/// Puts the node's answers behind the methods of docs/rpc.md. `node` and `watchers` must outlive
+/// `methods`.
 /// `dpdk`: what `version` says of DPDK.
-void register_methods(RpcMethods& methods, NodeModel& node, const std::string& dpdk);
+void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                      const std::string& dpdk);
 
 }  // namespace podlane::control

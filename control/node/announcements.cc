@@ -27,6 +27,7 @@ void NodeModel::follow_announcements() {
         if (announced.can_be) possible.insert(address);
         if (announced.is_here) here.insert(address);
         if (announced.is_here == announced_.contains(address)) continue;
+        tell("addresses", NewsType::kModified, to_string(address));
         spdlog::info("address {} of Service {}: {} answers for it now", to_string(address),
                      to_string(announced.service),
                      announced.is_here        ? "this node"

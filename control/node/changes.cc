@@ -66,7 +66,10 @@ Result<ParsedObjects> NodeModel::parse(const std::vector<NamedText>& documents) 
 }
 
 void NodeModel::accept(AddressAllocator::Outcome outcome) {
-    for (const std::string& notice : outcome.notices) spdlog::warn("{}", notice);
+    for (const std::string& notice : outcome.notices) {
+        spdlog::warn("{}", notice);
+        tell_event(notice);
+    }
     const bool is_news = outcome.memory != addresses_.memory();
     addresses_.accept(std::move(outcome));
     if (!is_news) return;

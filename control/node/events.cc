@@ -74,8 +74,10 @@ void NodeModel::port_lost(PortId port) {
         const std::string pod = attached->name;
         const bool is_static = attached->is_static;
         const PodPortKey key = attached->key();
-        spdlog::info("pod {}: its {} is gone, port removed", pod,
-                     is_static ? "device" : "network namespace");
+        const std::string line = fmt::format("pod {}: its {} is gone, port removed", pod,
+                                             is_static ? "device" : "network namespace");
+        spdlog::info("{}", line);
+        tell_event(line);
         if (auto done = detach(key); !done.ok()) {
             spdlog::error("pod {}: the port could not be removed: {}", pod, done.error().message);
         }
@@ -90,7 +92,10 @@ void NodeModel::port_lost(PortId port) {
         return;  // removed meanwhile
     }
     if (std::find(lost_ports_.begin(), lost_ports_.end(), name) != lost_ports_.end()) return;
-    spdlog::error("{}: its device is gone; restart podlaned when it is back", name);
+    const std::string line =
+        fmt::format("{}: its device is gone; restart podlaned when it is back", name);
+    spdlog::error("{}", line);
+    tell_event(line);
     lost_ports_.push_back(std::move(name));
 }
 
@@ -111,6 +116,8 @@ void NodeModel::look_at_links(uint64_t now_ms) {
             port_lost(news.port);
         } else {
             spdlog::log(news.good ? spdlog::level::info : spdlog::level::warn, news.text);
+            tell_event(news.text);
+            tell("ports", NewsType::kModified, "");
         }
     }
 }
@@ -125,7 +132,10 @@ void NodeModel::tick() {
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
     look_at_links(now);
-    for (const std::string& line : snat_watch_.look(dataplane_, now)) spdlog::warn("{}", line);
+    for (const std::string& line : snat_watch_.look(dataplane_, now)) {
+        spdlog::warn("{}", line);
+        tell_event(line);
+    }
 }
 
 void NodeModel::publish_pending() {

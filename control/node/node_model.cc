@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "control/config/config_place.h"
@@ -16,6 +17,12 @@ namespace {
 /// Every answer over UDP passes it whole, and IPv6 needs it.
 constexpr uint16_t kLeastServerMtu = 1280;
 constexpr const char* kDnsPortName = "dns";
+
+uint64_t microseconds_since_1970() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
 
 NeighbourStatus status_of(const Neighbour& neighbour) {
     if (neighbour.is_resolved()) return NeighbourStatus::kResolved;
@@ -34,7 +41,8 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       health_checks_changed_(std::move(parts.health_checks_changed)),
       started_ms_(now_ms_()),
       addresses_(config_),
-      compiler_(config_) {
+      compiler_(config_),
+      journal_(microseconds_since_1970()) {
     for (const PortInfo& port : dataplane_.ports()) {
         for (const UplinkConfig& uplink : config_.uplinks) {
             if (uplink.name != port.name) continue;
@@ -63,6 +71,7 @@ Result<void> NodeModel::start() {
         return made;
     }
     announce_addresses();
+    is_started_ = true;
     return {};
 }
 
@@ -234,6 +243,8 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     follow_announcements();
     follow_own_frontends();
     refresh_wanted();
+    if (objects != nullptr) tell_objects(*objects);
+    if (changes.topology != nullptr) tell_topology();
     tell_health_checks();
     return std::move(compiled->notices);
 }

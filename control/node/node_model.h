@@ -23,6 +23,7 @@
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/explain.h"
+#include "control/node/journal.h"
 #include "control/node/link_watch.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
@@ -61,6 +62,21 @@ struct ChangeScope {
     std::string owner = std::string(kOperator);
     std::vector<std::string> kinds = {};  ///< of `replace`: which it is about; empty: all
     bool allow_empty = false;             ///< `replace` by nothing, or without a Node, is meant
+};
+
+/// What `watch` asks for.
+struct WatchRequest {
+    std::vector<std::string> kinds;  ///< words as for `get`, and "events"
+    /// The cursor of the last answer; none: only the present one is asked for.
+    std::optional<uint64_t> since;
+};
+
+/// What has changed for a watcher.
+struct WatchReport {
+    uint64_t cursor = 0;  ///< for the next call
+    uint64_t generation = 0;
+    bool relist = false;  ///< some news are not kept any more: list again
+    std::vector<News> news;
 };
 
 using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
@@ -124,6 +140,11 @@ class NodeModel {
     RpcResult log_level(std::optional<std::string_view> level);
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
+
+    // watch.cc
+    [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
+    /// `told` is called for each piece of news, within the call that causes it.
+    void on_news(std::function<void()> told) { news_ = std::move(told); }
 
     // ingress_objects.cc
     /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name, these
@@ -199,6 +220,14 @@ class NodeModel {
     /// Out of the tables, a generation without it, its connections purged, the port closed.
     Result<void> detach(const PodPortKey& key);
 
+    // watch.cc
+    void tell(std::string_view kind, NewsType type, std::string_view name,
+              std::string_view text = {});
+    void tell_event(std::string_view text) { tell("events", NewsType::kAdded, "", text); }
+    void tell_objects(const ChangeSet& objects);
+    /// After a generation with other ports, neighbours or learned addresses.
+    void tell_topology();
+
     // events.cc
     void handle(const Event& event);
     void port_lost(PortId port);
@@ -254,6 +283,10 @@ class NodeModel {
     std::set<IpAddress> routed_;                    ///< have a route of the kernel
     LinkWatch link_watch_;
     SnatWatch snat_watch_;
+    Journal journal_;
+    std::function<void()> news_;
+    std::map<IpAddress, NeighbourState> told_neighbours_;
+    bool is_started_ = false;  ///< what the start brings is no news
     bool pending_ = false;
     unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };

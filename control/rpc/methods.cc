@@ -71,6 +71,10 @@ void RpcMethods::add(std::string name, Method method) {
     methods_.insert_or_assign(std::move(name), std::move(method));
 }
 
+void RpcMethods::add_waiting(std::string name, WaitingMethod method) {
+    waiting_.insert_or_assign(std::move(name), std::move(method));
+}
+
 RpcResult RpcMethods::call(std::string_view method, const nlohmann::ordered_json& params,
                            const RpcPeer& peer) const {
     std::string text = text_of(params);
@@ -82,6 +86,9 @@ RpcResult RpcMethods::call(std::string_view method, const nlohmann::ordered_json
 RpcResult RpcMethods::invoke(std::string_view method, const rapidjson::Value* params,
                              const RpcPeer& peer) const {
     const auto found = methods_.find(method);
+    if (found == methods_.end() && waiting_.contains(method)) {
+        return invalid(fmt::format("{} cannot stand in a batch", method));
+    }
     if (found == methods_.end()) {
         return RpcFailure{rpc_code::kUnknownMethod,
                           fmt::format("no method {:?}", std::string(method.substr(0, 64))),
@@ -103,6 +110,41 @@ RpcResult RpcMethods::invoke(std::string_view method, const rapidjson::Value* pa
 std::optional<std::string> RpcMethods::answer(std::string& message, const RpcPeer& peer) const {
     rapidjson::Document document;
     if (auto failure = parse_in_place(message, document)) return rpc_failure_text(*failure);
+    return answer_all(document, peer);
+}
+
+void RpcMethods::answer(std::string& message, const RpcPeer& peer,
+                        std::function<void(std::optional<std::string>)> reply) const {
+    rapidjson::Document document;
+    if (auto failure = parse_in_place(message, document)) {
+        reply(rpc_failure_text(*failure));
+        return;
+    }
+    const bool is_request = document.IsObject() && fault_of(document).empty();
+    const auto found = is_request ? waiting_.find(document["method"].GetString()) : waiting_.end();
+    const rapidjson::Value* params = is_request ? member(document, "params") : nullptr;
+    if (params != nullptr && params->IsNull()) params = nullptr;
+    if (found == waiting_.end() || (params != nullptr && !params->IsObject())) {
+        reply(answer_all(document, peer));
+        return;
+    }
+    const rapidjson::Value* id = member(document, "id");
+    const auto done = [reply = std::move(reply),
+                       id = id != nullptr ? id_text(*id) : std::string()](const RpcResult& result) {
+        reply(id.empty() ? std::nullopt : std::optional(reply_text(id, result)));
+    };
+    RpcRequest request{found->first, RpcParams(params), peer};
+    try {
+        found->second(request, done);
+    } catch (const std::exception& error) {
+        done(RpcFailure{rpc_code::kInternal,
+                        fmt::format("{}: internal error: {}", found->first, error.what()),
+                        nullptr});
+    }
+}
+
+std::optional<std::string> RpcMethods::answer_all(const rapidjson::Document& document,
+                                                  const RpcPeer& peer) const {
     const auto answer_one = [&](const rapidjson::Value& request) -> std::optional<std::string> {
         if (std::string fault = fault_of(request); !fault.empty()) {
             return rpc_failure_text(invalid(std::move(fault)));

@@ -10,9 +10,14 @@
 #include <string>
 #include <string_view>
 
+#include <rapidjson/document.h>
+
 #include "control/rpc/request.h"
 
 namespace podlane::control {
+
+/// Takes the outcome of a call that had to wait; once, on the control thread.
+using RpcDone = std::function<void(RpcResult)>;
 
 /// Methods by name. Not safe for several threads at once.
 class RpcMethods {
@@ -21,6 +26,11 @@ class RpcMethods {
 
     /// Adds or replaces a method. A method that throws answers kInternal with the exception's text.
     void add(std::string name, Method method);
+
+    /// A method whose outcome may come later than it returns. What it needs of the request it
+    /// copies. It cannot stand in a batch.
+    using WaitingMethod = std::function<void(RpcRequest&, RpcDone)>;
+    void add_waiting(std::string name, WaitingMethod method);
 
     /// Calls one method with `params` (an object, or null for none): for callers within the
     /// process.
@@ -32,12 +42,18 @@ class RpcMethods {
     /// spoiled.
     [[nodiscard]] std::optional<std::string> answer(std::string& message,
                                                     const RpcPeer& peer) const;
+    /// The same for who can wait: `reply` is called once, now or later.
+    void answer(std::string& message, const RpcPeer& peer,
+                std::function<void(std::optional<std::string>)> reply) const;
 
   private:
+    [[nodiscard]] std::optional<std::string> answer_all(const rapidjson::Document& document,
+                                                        const RpcPeer& peer) const;
     [[nodiscard]] RpcResult invoke(std::string_view method, const rapidjson::Value* params,
                                    const RpcPeer& peer) const;
 
     std::map<std::string, Method, std::less<>> methods_;
+    std::map<std::string, WaitingMethod, std::less<>> waiting_;
 };
 
 /// The text of a reply without `result`, for failures that concern no request: `id` is null.

@@ -45,7 +45,7 @@ void RpcSession::refuse(const RpcFailure& failure) {
 // Does one step: answers one message if there is one and its reply has room, else reads on. One
 // step a turn, so that a client with many requests does not keep the others waiting.
 void RpcSession::pump() {
-    if (is_closed_ || is_refused_ || unread_bytes() > max_unread_bytes_) return;
+    if (is_closed_ || is_refused_ || is_answering_ || unread_bytes() > max_unread_bytes_) return;
     std::optional<std::string> message = framing_.next();
     if (framing_.is_over_limit()) {
         refuse(
@@ -55,8 +55,15 @@ void RpcSession::pump() {
     if (!message && has_ended_) message = framing_.rest();
     if (message) {
         last_active_ = std::chrono::steady_clock::now();
-        if (auto text = methods_.answer(*message, peer_)) reply(std::move(*text));
-        pump_later();
+        is_answering_ = true;
+        methods_.answer(*message, peer_,
+                        [weak = weak_from_this()](std::optional<std::string> text) {
+                            const auto self = weak.lock();
+                            if (!self) return;
+                            self->is_answering_ = false;
+                            if (text) self->reply(std::move(*text));
+                            self->pump_later();
+                        });
     } else if (!has_ended_) {
         read();
     } else if (in_flight_.empty()) {

@@ -31,7 +31,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
 
     /// Nothing was asked and nothing is owed: the client only holds its place.
     [[nodiscard]] bool is_idle() const noexcept {
-        return !is_pump_due_ && in_flight_.empty() && queued_.empty();
+        return !is_pump_due_ && !is_answering_ && in_flight_.empty() && queued_.empty();
     }
     /// When the last message was answered, or the client came.
     [[nodiscard]] std::chrono::steady_clock::time_point last_active() const noexcept {
@@ -63,6 +63,7 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
     std::string in_flight_;  // being written; not empty while a write is pending
     std::chrono::steady_clock::time_point last_active_ = std::chrono::steady_clock::now();
     bool is_reading_ = false;
+    bool is_answering_ = false;  // a method waits before it answers
     bool is_pump_due_ = false;
     bool has_ended_ = false;   // the client sends nothing more
     bool is_refused_ = false;  // we take nothing more

@@ -291,8 +291,14 @@ def documents(report, node):
         expect_equal(done.returncode, 1, "exit code")
         expect("--allow-empty" in done.stderr, done.stderr)
         expect_equal(node.stats()["generation"], generation, "generation")
-        node.rpc().call("replace", documents=objects.document(), allowEmpty=True)
+        client = node.rpc()
+        cursor = client.call("watch", kinds=["services"])["cursor"]
+        client.call("replace", documents=objects.document(), allowEmpty=True)
         expect_equal(node.json("get", "frontends"), [], "frontends")
+        news = client.call("watch", kinds=["services"], since=cursor)
+        expect_equal([(event["type"], event["name"]) for event in news["events"]
+                      if event["name"] == "default/other"], [("DELETED", "default/other")], "news")
+        client.close()
 
 
 def bad_messages(report, node):

@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <future>
 #include <thread>
 
 #include "control/daemon/methods.h"
 #include "control/daemon/version.h"
+#include "control/daemon/watchers.h"
 #include "control/rpc/client.h"
 #include "tests/unit/node/node_fixture.h"
 
@@ -152,6 +154,33 @@ TEST_F(DaemonTest, ASocketInUseEndsTheStart) {
     ASSERT_FALSE(started.ok());
     EXPECT_NE(started.error().message.find(config_.socket), std::string::npos);
     EXPECT_TRUE(socket_exists());
+}
+
+TEST_F(DaemonTest, AWatchWaitsForNewsAndTellsTheItem) {
+    start();
+    const Json now = call("watch", {{"kinds", {"services"}}});
+    EXPECT_EQ(now.at("relist"), false);
+    EXPECT_TRUE(now.at("events").empty());
+    const Json none =
+        call("watch", {{"kinds", {"services"}}, {"since", now.at("cursor")}, {"waitSeconds", 0}});
+    EXPECT_TRUE(none.at("events").empty());
+
+    auto watched = std::async(std::launch::async, [&] {
+        return call("watch", {{"kinds", {"services", "frontends"}}, {"since", now.at("cursor")}});
+    });
+    // Whether it waits already or comes after the change, it hears of it.
+    call("apply", {{"documents", kWebService}});
+    ASSERT_EQ(watched.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    const Json news = watched.get();
+    ASSERT_FALSE(news.at("events").empty()) << news.dump();
+    const Json& event = news.at("events")[0];
+    EXPECT_EQ(event.at("kind"), "services");
+    EXPECT_EQ(event.at("type"), "ADDED");
+    EXPECT_EQ(event.at("name"), "default/web");
+    EXPECT_EQ(event.at("item").at("metadata").at("name"), "web");
+    EXPECT_GT(news.at("cursor"), now.at("cursor"));
+    const Json old = call("watch", {{"kinds", {"services"}}, {"since", 1}});
+    EXPECT_EQ(old.at("relist"), true);
 }
 
 }  // namespace

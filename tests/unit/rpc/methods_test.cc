@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "control/rpc/json_text.h"
 
@@ -172,6 +174,38 @@ TEST_F(RpcMethodsTest, CallsFromWithinGoTheSameWay) {
 TEST_F(RpcMethodsTest, TheLaterOfTwoMethodsOfANameIsUsed) {
     methods_.add("count", [](RpcRequest&) -> RpcResult { return "other"; });
     EXPECT_EQ(std::get<ordered_json>(methods_.call("count", nullptr)), "other");
+}
+
+TEST_F(RpcMethodsTest, AMethodMayAnswerLaterButNotInABatch) {
+    RpcDone done;
+    methods_.add_waiting("watch", [&done](RpcRequest& request, RpcDone whom) {
+        const auto text = request.params.text("text");
+        if (auto failure = request.params.failure()) {
+            whom(std::move(*failure));
+            return;
+        }
+        EXPECT_EQ(text, "x");
+        done = std::move(whom);
+    });
+    std::vector<std::optional<std::string>> replies;
+    const auto ask = [&](std::string message) {
+        methods_.answer(message, {}, [&](std::optional<std::string> text) {
+            replies.push_back(std::move(text));
+        });
+    };
+    ask(R"({"jsonrpc":"2.0","id":5,"method":"watch","params":{"text":"x"}})");
+    EXPECT_TRUE(replies.empty());
+    done(ordered_json("news"));
+    ASSERT_EQ(replies.size(), 1u);
+    EXPECT_EQ(replies[0], R"({"jsonrpc":"2.0","id":5,"result":"news"})");
+    ask(R"({"jsonrpc":"2.0","id":6,"method":"watch"})");
+    EXPECT_NE(replies.at(1)->find("-32602"), std::string::npos) << *replies.at(1);
+    ask(R"({"jsonrpc":"2.0","id":7,"method":"count"})");
+    EXPECT_EQ(replies.at(2), R"({"jsonrpc":"2.0","id":7,"result":1})");
+    ask("{");
+    EXPECT_NE(replies.at(3)->find("-32700"), std::string::npos) << *replies.at(3);
+    ask(R"([{"jsonrpc":"2.0","id":8,"method":"watch","params":{"text":"x"}}])");
+    EXPECT_NE(replies.at(4)->find("batch"), std::string::npos) << *replies.at(4);
 }
 
 }  // namespace
