@@ -34,7 +34,7 @@ class RpcMethods {
                                                     const RpcPeer& peer) const;
 
   private:
-    [[nodiscard]] RpcResult invoke(std::string_view method, const rapidjson::Value* params,
+    [[nodiscard]] RpcResult invoke(std::string_view method, const Value* params,
                                    const RpcPeer& peer) const;
 
     std::map<std::string, Method, std::less<>> methods_;
