@@ -364,12 +364,12 @@ def links(report, node):
 
     pod = node.pods[-1]
     with report.check("get ports tells up, and what a pod does to its own interface"):
-        expect_equal((state(), state("podlane0"), state(pod.name)), ("up", "up", "up"))
+        expect_equal((state(), state("podlane0"), state(f"default/{pod.name}")), ("up", "up", "up"))
         pod.namespace.ip("link", "set", "eth0", "down")
-        wait_until(lambda: state(pod.name) == "down", 5, "the pod's port is down")
+        wait_until(lambda: state(f"default/{pod.name}") == "down", 5, "the pod's port is down")
         expect_equal(node.ctl("health").returncode, 0, "health")
         pod.namespace.ip("link", "set", "eth0", "up")
-        wait_until(lambda: state(pod.name) == "up", 5, "the pod's port is up")
+        wait_until(lambda: state(f"default/{pod.name}") == "up", 5, "the pod's port is up")
     with report.check("an uplink whose link goes down is told by get ports, health and the log"):
         node.namespace.ip("link", "set", "eth1", "down")
         wait_until(lambda: state() == "down", 5, "the uplink is down")
@@ -385,8 +385,9 @@ def links(report, node):
         node.namespace.ip("link", "del", "eth1")
         wait_until(lambda: state() == "gone", 5, "the uplink is gone")
         wait_until(lambda: "device is gone" in node.ctl("health", check=False).stdout, 5, "health")
-        node.namespace.ip("link", "add", "eth1", "type", "dummy")
-        node.namespace.ip("link", "set", "eth1", "up")
+        node.namespace.ip("link", "add", "eth1", "type", "veth", "peer", "name", "eth9")
+        for link in ("eth1", "eth9"):
+            node.namespace.ip("link", "set", link, "up")
         expect_equal(state(), "gone")
 
 
