@@ -243,8 +243,9 @@ Result<Eal> start_eal(const EalRequest& request) {
 }
 
 void set_eal_log_level(LogLevel level) noexcept {
-    rte_log_set_global_level(dpdk_level(level));
+    // In this order: DPDK tells of each type that changes, at debug.
     static_cast<void>(rte_log_set_level_pattern("*", dpdk_level(level)));
+    rte_log_set_global_level(dpdk_level(level));
 }
 
 Eal::Eal() = default;
