@@ -27,10 +27,8 @@ struct Listed {
 /// One look at podlaned: everything that a command line names.
 class Getter {
   public:
-    Getter(const Invocation& call, CliEnvironment& environment)
-        : call_(call),
-          environment_(environment),
-          targets_(std::get<std::vector<Target>>(targets_of(call, false))) {
+    explicit Getter(const Invocation& call)
+        : call_(call), targets_(std::get<std::vector<Target>>(targets_of(call, false))) {
         if (call.has("selector")) selector_ = parse_selector(call.text("selector")).value();
     }
 
@@ -74,7 +72,6 @@ class Getter {
     }
 
     const Invocation& call_;
-    CliEnvironment& environment_;
     std::vector<Target> targets_;
     std::optional<LabelSelector> selector_;
 };
@@ -328,7 +325,7 @@ std::string describe_fault(Invocation& call) {
 }
 
 int run_get(const Invocation& call, CliEnvironment& environment) {
-    const Getter getter(call, environment);
+    const Getter getter(call);
     auto client = connect(call);
     if (!client) return fail(environment, client.error());
     return call.has("watch") ? watch(call, getter, client.value(), environment)
@@ -336,7 +333,7 @@ int run_get(const Invocation& call, CliEnvironment& environment) {
 }
 
 int run_describe(const Invocation& call, CliEnvironment& environment) {
-    const Getter getter(call, environment);
+    const Getter getter(call);
     auto client = connect(call);
     if (!client) return fail(environment, client.error());
     for (const Target& target : getter.targets()) {

@@ -37,7 +37,11 @@ DeviceLosses losses_in(const nlmsghdr& message) noexcept {
     DeviceLosses out;
     const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
     auto left = static_cast<int>(message.nlmsg_len - NLMSG_LENGTH(sizeof(ifinfomsg)));
+    // The kernel aligns attributes; its macros say so to no compiler.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-align"
     for (const rtattr* at = IFLA_RTA(link); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+#pragma GCC diagnostic pop
         if (at->rta_type != IFLA_STATS64) continue;
         rtnl_link_stats64 stats{};
         std::memcpy(&stats, RTA_DATA(at), std::min<size_t>(RTA_PAYLOAD(at), sizeof(stats)));
