@@ -38,7 +38,7 @@ bool is_on_socket(const Device& device) {
 
 uint32_t interface_mtu(const std::string& ifname) {
     ifreq request{};
-    std::strncpy(request.ifr_name, ifname.c_str(), IFNAMSIZ - 1);
+    ifname.copy(request.ifr_name, IFNAMSIZ - 1);
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const bool known = fd >= 0 && ::ioctl(fd, SIOCGIFMTU, &request) == 0;
     if (fd >= 0) ::close(fd);
