@@ -22,6 +22,8 @@ CODE_SUITES = ["unit", "property", "fuzz-smoke"]
 FUZZ_RUNS = {"fuzz_dns": 1_000_000, "fuzz_object": 90_000, "fuzz_parse": 1_200_000,
              "fuzz_rpc": 60_000}
 FUZZ_SECONDS_AT_MOST = 120
+# Lines of a compiler's errors that the summary repeats, for each file.
+ERRORS_SHOWN = 6
 # Line numbers for a sanitizer's report, without the time that full debug information takes.
 LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]
 # The other compiler that we promise, and the quicker one for this. RapidJSON adds to null pointers,
@@ -57,6 +59,27 @@ class Totals:
             self.failed.append(f"{name}: {' '.join(command)} exits with {done.returncode}")
         return done.returncode == 0
 
+    def build(self, name, build, programs):
+        """Builds all that can be built; each error is told once more at the end, and counts."""
+        command = ["ninja", "-C", build, "-k", "0", *programs]
+        self.progress(f"{name}: {' '.join(command)}")
+        errors, block = [], None
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace") as ninja:
+            for line in ninja.stdout:
+                print(line, end="", flush=True)
+                if line.startswith(("FAILED:", "ninja: error:")):
+                    block = [line.rstrip()]
+                    errors.append(block)
+                elif line.startswith("["):
+                    block = None
+                elif block is not None and "error" in line and len(block) < ERRORS_SHOWN:
+                    block.append(line.rstrip())
+        self.failed += [f"{name}: " + "\n    ".join(each) for each in errors]
+        if ninja.returncode != 0 and not errors:
+            self.failed.append(f"{name}: ninja exits with {ninja.returncode}")
+        return ninja.returncode == 0
+
     def read_junit(self, build, name):
         """Adds the cases of the build's last `meson test`."""
         path = os.path.join(build, "meson-logs", "testlog.junit.xml")
@@ -90,7 +113,7 @@ class Totals:
         """Builds the programs of some suites alone and runs them, `slower` times as patient."""
         programs = [each for prefix in prefixes for each in programs_of(build, prefix)]
         words = [word for suite in suites for word in ("--suite", suite)]
-        if self.step(name, ["ninja", "-C", build, *programs]):
+        if self.build(name, build, programs):
             self.meson_test(name, build, "--no-rebuild", *words,
                             "--timeout-multiplier", str(slower))
 
@@ -139,7 +162,7 @@ def fuzzers(totals):
     if not totals.configure("fuzz", fuzz, options, **CLANG):
         return
     targets = programs_of(fuzz, "fuzz_")
-    if not totals.step("fuzz", ["ninja", "-C", fuzz, *targets]):
+    if not totals.build("fuzz", fuzz, targets):
         return
     for target in targets:
         name = os.path.basename(target)
