@@ -226,9 +226,11 @@ TopologyInput NodeModel::topology() const {
     return input;
 }
 
-Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bool topology_too) {
+Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bool topology_too,
+                                                    OnConflict on_conflict) {
     Changes changes;
     changes.objects = objects;
+    changes.on_conflict = on_conflict;
     std::optional<TopologyInput> input;
     if (topology_too || pending_) {
         input = topology();
@@ -240,6 +242,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
+    refused_.follow(compiler_.refused());
     follow_announcements();
     follow_own_frontends();
     refresh_wanted();
