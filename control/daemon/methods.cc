@@ -56,7 +56,7 @@ RpcResult call_replace(NodeModel& node, RpcRequest& request) {
 }
 
 RpcResult call_delete(NodeModel& node, RpcRequest& request) {
-    const ChangeScope scope = owner_scope(request.params);
+    ChangeScope scope = owner_scope(request.params);
     if (request.params.has("kind")) {
         const auto kind = request.params.text("kind");
         const auto name = request.params.text("name");
@@ -64,6 +64,7 @@ RpcResult call_delete(NodeModel& node, RpcRequest& request) {
         return to_reply(node.remove(kind, name, scope));
     }
     const auto documents = request.params.documents();
+    scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.remove(documents, scope));
 }

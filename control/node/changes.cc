@@ -250,10 +250,14 @@ Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
         if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
         std::move(parsed->begin(), parsed->end(), std::back_inserter(keys));
     }
+    const std::vector<ObjectKey> named = keys;
+    if (scope.each) {
+        std::erase_if(keys, [&](const ObjectKey& key) { return check_keys({key}, scope); });
+    }
     if (auto refused = check_keys(keys, scope)) return std::move(*refused);
     auto done = commit(store_.plan_delete(keys), std::vector<std::string>{}, scope);
     if (done.ok()) {
-        for (const ObjectKey& key : keys) refused_.forget(key);
+        for (const ObjectKey& key : named) refused_.forget(key);
     }
     return done;
 }

@@ -64,7 +64,8 @@ struct ChangeScope {
     std::vector<std::string> kinds = {};  ///< of `replace`: which it is about; empty: all
     bool allow_empty = false;             ///< `replace` by nothing, or without a Node, is meant
     /// A feeder's: an object that cannot be taken is refused alone, not the whole change with it,
-    /// and of two that want one address or port the older is served.
+    /// and of two that want one address or port the older is served. A removal passes over what is
+    /// another owner's.
     bool each = false;
 };
 

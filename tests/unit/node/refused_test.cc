@@ -125,6 +125,19 @@ TEST_F(Refused, AnotherOwnersObjectIsRefusedAlone) {
     EXPECT_NE(reply.at("refused").dump().find("belongs to operator"), std::string::npos);
 }
 
+TEST_F(Refused, ADeletionPassesOverAnotherOwnersObject) {
+    apply(kGood);
+    apply_each(std::string(kGood) + kTwin);
+    const std::vector<NamedText> both{{"t.yml", std::string(kGood) + kTwin}};
+    const Json reply = to_json(node_->remove(both, feeder_).value());
+    ASSERT_EQ(reply.at("removed").size(), 1u);
+    EXPECT_EQ(reply["removed"][0]["name"], "a-twin");
+    EXPECT_TRUE(refused().empty()) << "the feeder does not want it any more";
+    EXPECT_EQ(frontends("shop/good"), 2u);
+    feeder_.each = false;
+    EXPECT_FALSE(node_->remove(both, feeder_).ok());
+}
+
 TEST_F(Refused, AnOperatorsChangeStaysAllOrNothing) {
     EXPECT_FALSE(node_->apply({{"t.yml", std::string(kBad) + kGood}}).ok());
     EXPECT_FALSE(node_->apply({{"t.yml", std::string(kTwin) + kGood}}).ok());
