@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -81,7 +82,7 @@ Result<void> Feeder::tell_all(RpcClient& client) {
     const auto begin = Clock::now();
     std::string all = cluster_.take_all();
     const size_t bytes = all.size();
-    if (auto done = call(client, "replace", std::move(all), true); !done) return done;
+    if (auto done = call(client, "replace", std::move(all)); !done) return done;
     handlers_.on_log(fmt::format(
         "podlaned has all {} objects ({} KiB), after {} ms", cluster_.objects(), bytes >> 10,
         std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count()));
@@ -90,11 +91,11 @@ Result<void> Feeder::tell_all(RpcClient& client) {
 
 Result<void> Feeder::tell(RpcClient& client, Batch batch) {
     if (batch.removed != 0) {
-        auto done = call(client, "delete", std::move(batch.removals), false);
+        auto done = call(client, "delete", std::move(batch.removals));
         if (!done) return done;
     }
     if (batch.changed != 0) {
-        auto done = call(client, "apply", std::move(batch.changes), false);
+        auto done = call(client, "apply", std::move(batch.changes));
         if (!done) return done;
     }
     const auto took =
@@ -105,14 +106,15 @@ Result<void> Feeder::tell(RpcClient& client, Batch batch) {
     return {};
 }
 
-Result<void> Feeder::call(RpcClient& client, const char* method, std::string documents,
-                          bool is_whole) {
+Result<void> Feeder::call(RpcClient& client, const char* method, std::string documents) {
     nlohmann::ordered_json params;
     params["documents"] = std::move(documents);
     params["name"] = kDocumentName;
     params["owner"] = options_.owner;
+    // One object that podlaned does not take keeps none of the others out.
+    params["each"] = true;
     // An API server's empty answer is an answer: the list was complete.
-    if (is_whole) params["allowEmpty"] = true;
+    if (std::string_view(method) == "replace") params["allowEmpty"] = true;
     auto reply = client.call(method, params);
     if (!reply) return reply.error();
     take_reply(*reply);

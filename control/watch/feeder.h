@@ -65,7 +65,7 @@ class Feeder {
     Error feed(RpcClient& client);
     Result<void> tell_all(RpcClient& client);
     Result<void> tell(RpcClient& client, Batch batch);
-    Result<void> call(RpcClient& client, const char* method, std::string documents, bool is_whole);
+    Result<void> call(RpcClient& client, const char* method, std::string documents);
     void take_reply(const nlohmann::ordered_json& reply);
     [[nodiscard]] bool stops() const noexcept { return stop_.load(std::memory_order_relaxed); }
     void pause(std::chrono::milliseconds time);

@@ -182,6 +182,16 @@ class ApiServer:
             self.changed.notify_all()
             return any(kind.happened < len(kind.events) for kind in self.kinds.values())
 
+    def happen(self, name, what, item):
+        """An event that no recording has; once all of those have happened."""
+        with self.changed:
+            kind = self.kinds[name]
+            newest = version(kind.events[-1]["object"])
+            item["metadata"]["resourceVersion"] = str(newest + 1)
+            kind.events.append({"type": what, "object": item})
+            kind.happened = len(kind.events)
+            self.changed.notify_all()
+
     def final(self, name):
         return self.kinds[name].state()[0]
 

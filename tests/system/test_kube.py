@@ -104,6 +104,39 @@ def health():
         return 0
 
 
+def service(name, number):
+    return {"kind": "Service", "apiVersion": "v1",
+            "metadata": {"name": name, "namespace": "default", "uid": f"uid-of-{name}"},
+            "spec": {"clusterIP": f"10.96.200.{number}", "ports": [{"port": 80}]}}
+
+
+def refused(report, node, api):
+    """One object that podlaned does not take, beside one that it does."""
+    wrong, right = service("wrong", 1), service("right", 2)
+    wrong["spec"]["ports"][0]["port"] = 70000
+    with report.check("an object that podlaned refuses keeps no other out"):
+        api.happen("services", "ADDED", wrong)
+        api.happen("services", "ADDED", right)
+        wait_until(lambda: ("default", "right") in names(objects_of(node, "services")), 5, "it")
+        client = node.rpc()
+        items = client.call("get", kind="services", refused=True)["items"]
+        client.close()
+        expect_equal([(i["name"], i["message"]) for i in items],
+                     [("wrong", "spec.ports[0].port: 70000 is not a port (1-65535)")], "refused")
+        expect_equal(health(), 200, "/healthz")
+    with report.check("an Event on it says why"):
+        def told():
+            return [body for _, path, body in api.written
+                    if path == "/api/v1/namespaces/default/events"
+                    and body["involvedObject"]["name"] == "wrong"]
+        wait_until(told, 5, "the Event")
+        expect_equal((told()[0]["reason"], told()[0]["involvedObject"]["uid"]),
+                     ("NotServed", "uid-of-wrong"), "Event")
+        expect("70000 is not a port" in told()[0]["message"], told()[0])
+    api.happen("services", "DELETED", wrong)
+    api.happen("services", "DELETED", right)
+
+
 @lab.with_cluster(names=("a",), outside=False)
 def tests(report, _options, cluster):
     node = cluster.nodes["a"]
@@ -155,6 +188,7 @@ def story(report, node, api, feeder, target):
         time.sleep(0.03)
     api.faults = set()
     converges(report, "after all faults at once", node, api, feeder)
+    refused(report, node, api)
     with report.check("a server with an expired certificate is not believed, and asked again"):
         api.stop()
         api.start("expired.crt")
