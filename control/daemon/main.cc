@@ -42,6 +42,10 @@ int fail(const std::string& message) {
     return 1;
 }
 
+std::string workers_failure(const NodeConfig& config, const std::string& message) {
+    return fmt::format("{}: {}", control::config_place(config.document, "workers"), message);
+}
+
 void set_up_log(LogLevel level) {
     // A log or a client that went away is an error of a call, no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
@@ -138,8 +142,7 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     }
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
     if (!cpus.ok()) {
-        return fail(fmt::format("{}: {}", control::config_place(config.document, "workers"),
-                                cpus.error().message));
+        return fail(workers_failure(config, cpus.error().message));
     }
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
@@ -174,13 +177,16 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
 
 /// Says what would be done; the objects that would be applied are read, too.
 int check(const NodeConfig& config, const control::DaemonOptions& options) {
-    const auto objects = control::parse_object_files(config.objects);
+    const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
+    if (!cpus.ok()) return fail(workers_failure(config, cpus.error().message));
+    const auto objects = control::check_object_files(config);
     if (!objects.ok()) return fail(objects.error().message);
     fmt::print("{}", control::describe(
                          config, dataplane::memory_summary(runtime_config(config, {}, options))));
     if (!config.objects.empty()) {
-        fmt::print("           {} objects that concern the dataplane\n", objects->objects.size());
+        fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
+    for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
     return 0;
 }
 

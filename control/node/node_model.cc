@@ -208,7 +208,7 @@ Result<void> NodeModel::load_objects() {
         store_.revert(plan);
         return notices.error();
     }
-    for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    for (const std::string& notice : *notices) spdlog::warn("{}", notice);
     if (addresses) accept(std::move(*addresses));
     return {};
 }
