@@ -31,6 +31,16 @@ std::string text_at(const nlohmann::ordered_json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+NodeAnnotations annotations_of(RpcClient& client) {
+    NodeAnnotations out;
+    const auto facts = client.call("flannel");
+    if (!facts || !facts->contains("annotations")) return out;
+    for (const auto& [key, value] : facts->at("annotations").items()) {
+        if (value.is_string()) out.emplace(key, value.get<std::string>());
+    }
+    return out;
+}
+
 }  // namespace
 
 Feeder::Feeder(Cluster& cluster, FeederOptions options, FeederHandlers handlers,
@@ -66,7 +76,7 @@ void Feeder::run() {
 Error Feeder::feed(RpcClient& client) {
     if (auto done = tell_all(client); !done) return done.error();
     status_.is_ready = true;
-    handlers_.on_ready();
+    handlers_.on_ready(annotations_of(client));
     while (!stops()) {
         cluster_.wait(Clock::now() + kLook, false);
         if (client.is_closed()) return Error{"podlaned closed the connection"};

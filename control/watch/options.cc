@@ -33,8 +33,12 @@ po::options_description described(KubeOptions& options, bool& read_only) {
         "CNI configuration to install once podlaned serves the cluster");
     add("cni-target", po::value(&options.cni_target)->value_name("FILE"),
         "where to install it, such as /etc/cni/net.d/10-podlane.conflist");
+    add("ingress-service", po::value(&options.ingress_service)->value_name("NAMESPACE/NAME"),
+        "the Service before the Ingress proxy, whose addresses are the Ingresses' status");
+    add("ingress-class", po::value(&options.ingress_class)->value_name("NAME"),
+        "the class of these Ingresses; default podlane");
     add("read-only", po::bool_switch(&read_only),
-        "write nothing to the API server: no Events, no condition of the Node");
+        "write nothing to the API server: no Events, no status, no annotations");
     add("log-level", po::value(&options.log_level)->value_name("LEVEL"),
         "error, warning, info (default) or debug");
     add("version", po::bool_switch(&options.version), "print the version");
@@ -76,6 +80,10 @@ Result<KubeOptions> parse_kube_options(int argc, const char* const* argv) {
     if (options.node.empty()) return Error{"--node NAME is missing, and $NODE_NAME is not set"};
     if (options.cni_source.empty() != options.cni_target.empty())
         return Error{"--cni-source and --cni-target go together"};
+    const size_t slash = options.ingress_service.find('/');
+    if (!options.ingress_service.empty() && (slash == std::string::npos || slash == 0))
+        return Error{
+            fmt::format("--ingress-service: {} is not NAMESPACE/NAME", options.ingress_service)};
     for (const std::string_view level : kLogLevels)
         if (options.log_level == level) return options;
     return Error{

@@ -14,8 +14,10 @@ struct KubeOptions {
     std::string socket = "/run/podlane/podlane.sock";
     std::string healthz = "0.0.0.0:10256";  ///< empty: not served
     std::string cni_source, cni_target;     ///< both or none
+    std::string ingress_service;            ///< "ns/name" before the proxy; empty: none
+    std::string ingress_class = "podlane";
     std::string log_level = "info";
-    bool writes = true;  ///< the Node's condition, Events about refused objects
+    bool writes = true;  ///< conditions, annotations, status of Services and Ingresses, Events
     bool help = false;
     bool version = false;
 };

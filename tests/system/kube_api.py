@@ -95,15 +95,17 @@ class ApiServer:
             subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.work)
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out",
                 "ca.crt", "-days", "2", "-subj", "/CN=test-ca")
-        with open(os.path.join(self.work, "san"), "w", encoding="utf-8") as file:
-            file.write("subjectAltName=IP:127.0.0.1\n")
+        for name, what in (("san", "IP:127.0.0.1"), ("name", "DNS:api.lab.example")):
+            with open(os.path.join(self.work, name), "w", encoding="utf-8") as file:
+                file.write(f"subjectAltName={what}\n")
         openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "api.key", "-out", "api.csr",
                 "-subj", "/CN=kube-apiserver")
         sign = ["x509", "-req", "-in", "api.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-                "-CAcreateserial", "-extfile", "san"]
-        openssl(*sign, "-out", "good.crt", "-days", "2")
+                "-CAcreateserial", "-extfile"]
+        openssl(*sign, "san", "-out", "good.crt", "-days", "2")
         # Valid until yesterday.
-        openssl(*sign, "-out", "expired.crt", "-days", "-1")
+        openssl(*sign, "san", "-out", "expired.crt", "-days", "-1")
+        openssl(*sign, "name", "-out", "named.crt", "-days", "2")
 
     def start(self, certificate="good.crt"):
         api = self
@@ -162,12 +164,13 @@ class ApiServer:
                 pass  # it has ended already
         self.connections.clear()
 
-    def write_kubeconfig(self, path):
+    def write_kubeconfig(self, path, **cluster):
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "node"}}],
             "clusters": [{"name": "lab", "cluster": {"server": f"https://127.0.0.1:{self.port}",
-                                                     "certificate-authority": "ca.crt"}}],
+                                                     "certificate-authority": "ca.crt",
+                                                     **cluster}}],
             "users": [{"name": "node", "user": {"token": "secret"}}],
         }
         with open(path, "w", encoding="utf-8") as file:

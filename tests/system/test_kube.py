@@ -166,6 +166,13 @@ def story(report, node, api, feeder, target):
     with report.check("the Node's network is said to be available"):
         wait_until(lambda: any("nodes/node-1/status" in path for _, path, _ in api.written), 5,
                    "a patch of the Node's status")
+        patch = next(body for _, path, body in api.written if "nodes/node-1/status" in path)
+        condition, = patch["status"]["conditions"]
+        expect_equal((condition["type"], condition["status"]), ("NetworkUnavailable", "False"))
+    with report.check("flannel's nodes can learn of this one by its annotations"):
+        wanted = node.rpc().call("flannel")["annotations"]
+        expect_equal(patch["metadata"]["annotations"], wanted, "annotations")
+        expect_equal(wanted["flannel.alpha.coreos.com/backend-type"], "vxlan", "backend")
     with report.check("what the operator applied is left alone"):
         have = names(objects_of(node, "namespaces"))
         expect(("", "of-the-operator") in have, have)
@@ -204,6 +211,17 @@ def story(report, node, api, feeder, target):
     converges(report, "after a restart of podlaned", node, api, feeder)
     with report.check("podlane-kube ends on SIGTERM, exit 0"):
         expect_equal(feeder.stop(), 0, "exit code")
+    api.stop()
+    api.start("named.crt")
+    with report.check("tls-server-name of the kubeconfig is the name in the certificate"):
+        for name, is_right in (("other.lab.example", False), ("api.lab.example", True)):
+            path = api.write_kubeconfig("/run/lab/api/named", **{"tls-server-name": name})
+            named = Feeder(node, path)
+            try:
+                word = "podlaned has all" if is_right else "subject name"
+                wait_until(lambda w=word, n=named: w in n.says(), 20, f"{word}: {named.says()}")
+            finally:
+                named.stop()
 
 
 if __name__ == "__main__":

@@ -92,10 +92,12 @@ def manifests(report):
         mounted = {mount["name"] for each in pod["containers"] + pod["initContainers"]
                    for mount in each["volumeMounts"]}
         expect_equal(mounted, volumes)
-    with report.check("the service account may read, write Events and its nodes' conditions"):
+    with report.check("the service account may read, write Events and status alone"):
         writes = [(rule["resources"], rule["verbs"]) for rule in objects["ClusterRole"]["rules"]
                   if rule["verbs"] != ["get", "list", "watch"]]
-        expect_equal(writes, [(["events"], ["create"]), (["nodes/status"], ["patch"])])
+        expect_equal(writes, [(["events"], ["create"]), 
+                              (["nodes/status", "services/status"], ["patch"]),
+                              (["ingresses/status"], ["patch"])])
 
 
 def packages(report):
