@@ -1,8 +1,8 @@
 """One cluster of a Podlane node and a node of bridge, kernel VXLAN and nftables Service rules.
 
-The kernel node is what flannel and kube-proxy (nftables mode) make of one. It learns of the Podlane
-node from the annotations that podlaned tells, as flannel does from the Node object; the Podlane node
-learns of it from its Node object.
+The kernel node is what flannel and kube-proxy (nftables mode) make of one. It learns of the
+Podlane node from the annotations that podlaned tells, as flannel does from the Node object; the
+Podlane node learns of it from its Node object.
 """
 
 import json

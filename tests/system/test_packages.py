@@ -95,7 +95,7 @@ def manifests(report):
     with report.check("the service account may read, write Events and status alone"):
         writes = [(rule["resources"], rule["verbs"]) for rule in objects["ClusterRole"]["rules"]
                   if rule["verbs"] != ["get", "list", "watch"]]
-        expect_equal(writes, [(["events"], ["create"]), 
+        expect_equal(writes, [(["events"], ["create"]),
                               (["nodes/status", "services/status"], ["patch"]),
                               (["ingresses/status"], ["patch"])])
 
