@@ -1,8 +1,10 @@
 // podlane-kube's command line.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "control/options/table.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -21,6 +23,9 @@ struct KubeOptions {
     bool help = false;
     bool version = false;
 };
+
+/// The table: help, man page and parsing are made from it.
+[[nodiscard]] std::span<const OptionRow> kube_options() noexcept;
 
 /// Errors are one line without the program's name. $NODE_NAME, $KUBECONFIG and $PODLANE_SOCKET
 /// stand in for options that are not given.
