@@ -11,6 +11,7 @@ words; while it is not empty, requests meet them at random:
   old      a list as it was some events ago (a replica that lags)
 """
 
+import copy
 import http.server
 import json
 import os
@@ -190,6 +191,7 @@ class ApiServer:
         with self.changed:
             kind = self.kinds[name]
             newest = version(kind.events[-1]["object"])
+            item = copy.deepcopy(item)
             item["metadata"]["resourceVersion"] = str(newest + 1)
             kind.events.append({"type": what, "object": item})
             kind.happened = len(kind.events)

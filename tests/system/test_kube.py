@@ -1,5 +1,6 @@
 """podlane-kube against a misbehaving API server of recordings: podlaned ends up with its state."""
 
+import copy
 import json
 import os
 import time
@@ -137,9 +138,33 @@ def refused(report, node, api):
     api.happen("services", "DELETED", right)
 
 
-@lab.with_cluster(names=("a",), outside=False)
+def load_balancer_status(report, api):
+    """The first node that is ready and where Podlane is up writes addresses out of the pools."""
+    with report.check("a Service of type LoadBalancer gets its address in its status"):
+        node = copy.deepcopy(next(item for item in api.final("nodes")
+                                  if item["metadata"]["name"] == "node-1"))
+        node["status"]["conditions"] = [
+            {"type": "Ready", "status": "True"},
+            {"type": "NetworkUnavailable", "status": "False", "reason": "PodlaneIsUp"}]
+        api.happen("nodes", "MODIFIED", node)
+        balanced = service("balanced", 3)
+        balanced["spec"]["type"] = "LoadBalancer"
+        api.happen("services", "ADDED", balanced)
+
+        def written():
+            return [body for method, path, body in api.written if method == "PATCH"
+                    and path == "/api/v1/namespaces/default/services/balanced/status"]
+        wait_until(written, 10, "a patch of its status")
+        expect_equal(written()[0], {"status": {"loadBalancer": {"ingress": [
+            {"ip": "192.168.50.200"}]}}}, "status")
+    api.happen("services", "DELETED", balanced)
+
+
+@lab.with_cluster(names=("a",), outside=False, start=False)
 def tests(report, _options, cluster):
     node = cluster.nodes["a"]
+    node.config["loadBalancer"] = {"pools": ["192.168.50.200"], "state": "/run/lab/balancers"}
+    cluster.start()
     work = "/run/lab/api"
     os.makedirs(work, exist_ok=True)
     source = os.path.join(work, "10-podlane.conflist")
@@ -196,6 +221,7 @@ def story(report, node, api, feeder, target):
     api.faults = set()
     converges(report, "after all faults at once", node, api, feeder)
     refused(report, node, api)
+    load_balancer_status(report, api)
     with report.check("a server with an expired certificate is not believed, and asked again"):
         api.stop()
         api.start("expired.crt")
