@@ -12,6 +12,7 @@ import cluster as lab
 from checks import expect, expect_equal
 from flannel import FlannelNode
 from lab import objects
+from lab.node import Node
 
 FAMILIES = (4, 6)
 PREFIX = "flannel.alpha.coreos.com/"
@@ -102,6 +103,35 @@ def sources(report, kernel, ours, theirs):
                        == {one.address(family)}, str(seen))
 
 
+def reach_each_other(report, when, one, other):
+    for family in FAMILIES:
+        with report.check(f"IPv{family}, {when}: pods of both nodes reach each other"):
+            lab.expect_ping(one.namespace, other.address(family))
+            lab.expect_ping(other.namespace, one.address(family))
+            seen = lab.call(one.namespace, "ask", address=other.address(family), port=lab.LINES)
+            expect_equal(seen, [[other.name, one.address(family)]], "server and source")
+
+
+def migration(report, cluster, kernel, client):
+    """The kernel node, drained, becomes a Podlane node with what addresses it had; and back."""
+    node = cluster.nodes["a"]
+    cluster.others.remove(kernel)
+    kernel.close()
+    moved = cluster.nodes["k"] = Node(kernel.name, kernel.number, cluster.wire)
+    moved.start()
+    cluster.apply(*cluster.node_objects())
+    reach_each_other(report, "moved to Podlane", client, cluster.pod("k", "moved"))
+    del cluster.nodes["k"]
+    moved.close()
+    again = FlannelNode(kernel.name, kernel.number, cluster.wire)
+    cluster.others.append(again)
+    again.add_peer(Learned(node.number, node.json("flannel")["annotations"]))
+    cluster.apply(*cluster.node_objects())
+    back = again.add_pod("back")
+    lab.serve(back.namespace, back.name)
+    reach_each_other(report, "back with flannel", client, back)
+
+
 @lab.with_cluster(names=("a",), overlay="vxlan", start=False, outside=False)
 def tests(report, _options, cluster):
     node = cluster.nodes["a"]
@@ -115,13 +145,11 @@ def tests(report, _options, cluster):
     ours, client = cluster.pod("a", "ours"), cluster.pod("a", "client", servers=False)
     theirs, neighbour = kernel.add_pod("theirs"), kernel.add_pod("neighbour")
     lab.serve(theirs.namespace, theirs.name)
-    for family in FAMILIES:
-        with report.check(f"IPv{family}: pods of both nodes reach each other"):
-            lab.expect_ping(client.namespace, neighbour.address(family))
-            lab.expect_ping(neighbour.namespace, client.address(family))
+    reach_each_other(report, "at first", client, theirs)
     make_services(cluster, kernel, ours, theirs)
     services(report, node, kernel, client, neighbour)
     sources(report, kernel, ours, theirs)
+    migration(report, cluster, kernel, client)
 
 
 if __name__ == "__main__":
