@@ -16,5 +16,5 @@ cd "$work"
 DEB_BUILD_OPTIONS="nocheck noautodbgsym" fakeroot debian/rules binary BUILD="$build" OUT="$out"
 cd "$out"
 rm -rf "$work"
-lintian --allow-root --suppress-tags no-manual-page --fail-on error,warning "$out"/*.deb
+lintian --allow-root --fail-on error,warning "$out"/*.deb
 ls -l "$out"

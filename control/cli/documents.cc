@@ -74,6 +74,9 @@ Result<ReadDocuments> read_documents(const std::vector<std::string>& paths, std:
         }
         const auto names = manifests_in(path);
         if (!names) return names.error();
+        if (names->empty()) {
+            return Error{fmt::format("{}: has no *.yaml, *.yml or *.json", path), path};
+        }
         for (const std::string& name : names.value()) {
             auto read = read_file(name);
             if (!read) return read.error();

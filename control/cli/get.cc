@@ -8,7 +8,9 @@
 
 #include "control/cli/cell.h"
 #include "control/cli/listing.h"
+#include "control/cli/report.h"
 #include "control/cli/selector.h"
+#include "control/cli/table.h"
 #include "control/cli/target.h"
 #include "control/cli/yaml.h"
 
@@ -40,6 +42,7 @@ class Getter {
         if (!target.name.empty()) params["name"] = target.name;
         const auto limit = call_.options.number("limit");
         if (limit && !selector_) params["limit"] = *limit;
+        if (call_.has("refused")) params["refused"] = true;
         auto reply = client.call("get", params);
         if (!reply) return reply.error();
         Listed listed{target, std::move((*reply)["items"]), 0};
@@ -77,8 +80,8 @@ class Getter {
 };
 
 // Objects come as kubectl's List, so that they can be applied again; live state as a bare list.
-Json data_of(std::vector<Listed>& lists) {
-    if (lists.size() == 1 && lists[0].target.kind->live != nullptr) {
+Json data_of(std::vector<Listed>& lists, bool is_bare) {
+    if (lists.size() == 1 && (is_bare || lists[0].target.kind->live != nullptr)) {
         return std::move(lists[0].items);
     }
     if (lists.size() == 1 && lists[0].target.is_one() && lists[0].items.size() == 1) {
@@ -104,7 +107,18 @@ void join_kinds(std::vector<Listed>& lists) {
     lists = std::move(joined);
 }
 
+void show_refused(const Invocation& call, const std::vector<Listed>& lists,
+                  CliEnvironment& environment) {
+    Table table({{"REFUSED"}, {"WHY"}});
+    for (const Listed& listed : lists) {
+        for (const Json& item : listed.items)
+            table.add({change_name(item), cell(item, "/message")});
+    }
+    if (!table.empty()) environment.out << table.text(screen_of(call, environment));
+}
+
 void show_tables(const Invocation& call, std::vector<Listed>& lists, CliEnvironment& environment) {
+    if (call.has("refused")) return show_refused(call, lists, environment);
     join_kinds(lists);
     const char* gap = "";
     for (const Listed& listed : lists) {
@@ -127,7 +141,8 @@ void show_remarks(const Invocation& call, const std::vector<Listed>& lists,
                             << " shown; --limit N for more\n";
         }
         if (!listed.items.empty()) continue;
-        environment.err << "no " << listed.target.kind->plural;
+        environment.err << "no " << (call.has("refused") ? "refused " : "")
+                        << listed.target.kind->plural;
         if (listed.target.is_one()) environment.err << " of " << printable(listed.target.name);
         if (call.has("namespace")) {
             environment.err << " in namespace " << printable(call.text("namespace"));
@@ -153,7 +168,7 @@ void show(const Invocation& call, bool with_namespace, std::vector<Listed> lists
             break;
         case OutputFormat::kJson:
         case OutputFormat::kYaml:
-            environment.out << data_text(call.format, data_of(lists));
+            environment.out << data_text(call.format, data_of(lists, call.has("refused")));
             break;
     }
 }
@@ -305,7 +320,15 @@ std::string get_fault(Invocation& call) {
     if (auto* wrong = std::get_if<std::string>(&targets)) return std::move(*wrong);
     const auto& all = std::get<std::vector<Target>>(targets);
     const bool is_data = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
+    if (call.has("refused") &&
+        (call.has("watch") || call.has("selector") || call.format == OutputFormat::kName ||
+         (is_data && all.size() > 1))) {
+        return "--refused goes with a table, or json and yaml of one kind; not with -w and -l";
+    }
     for (const Target& target : all) {
+        if (call.has("refused") && target.kind->live != nullptr) {
+            return fmt::format("--refused: {} are no objects", target.kind->plural);
+        }
         if (call.has("selector") && target.kind->live != nullptr) {
             return fmt::format("-l: {} have no labels", target.kind->plural);
         }

@@ -20,6 +20,7 @@ constexpr auto kGetOptions = std::to_array<OptionRow>({
     {"watch", 'w', OptionType::kFlag, "", "go on with what is new or changes"},
     {"count", 0, OptionType::kNumber, "N", "with --watch: end after N looks, one a second"},
     {"no-headers", 0, OptionType::kFlag, "", "no headings"},
+    {"refused", 0, OptionType::kFlag, "", "the objects that are refused, and why"},
     {"limit", 0, OptionType::kNumber, "N", "at most so many; 0: all (flows: 10000 unless given)"},
 });
 

@@ -6,9 +6,7 @@
 #include "control/cli/ingress.h"
 #include "control/cli/table.h"
 #include "control/cli/yaml.h"
-#include "control/ingress/plan.h"
-#include "control/kube/json.h"
-#include "control/kube/parse.h"
+#include "control/ingress/status.h"
 #include "control/rpc/client.h"
 
 namespace podlane::control {
@@ -16,21 +14,6 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The addresses at which a Service is reached from outside, as an Ingress's status has them: those
-/// of its load balancer, else its externalIPs.
-Json addresses_of(const Json& service) {
-    Json out = Json::array();
-    for (const Json& each : at(service, "/status/loadBalancer/ingress")) {
-        const char* key = each.contains("ip") ? "ip" : "hostname";
-        if (each.contains(key)) out.push_back(Json{{key, each.at(key)}});
-    }
-    if (!out.empty()) return out;
-    for (const Json& address : at(service, "/spec/externalIPs")) {
-        out.push_back(Json{{"ip", address}});
-    }
-    return out;
-}
 
 Result<Json> statuses(const Invocation& call) {
     auto client = connect(call);
@@ -40,13 +23,12 @@ Result<Json> statuses(const Invocation& call) {
     if (!services.ok()) return services.error();
     const auto objects = client->call("ingress.objects", Json::object());
     if (!objects.ok()) return objects.error();
-    Json list{{"apiVersion", "v1"}, {"kind", "List"}, {"items", objects->at("items")}};
-    const auto parsed = parse_objects(list.dump(), "podlaned");
-    if (!parsed.ok()) return parsed.error();
-    const Json addresses = addresses_of(services->at("items").at(0));
-    Json& items = list["items"] = Json::array();
-    const IngressPlan plan = plan_ingresses(parsed->objects, ingress_class(call));
-    for (const NamespacedName& name : plan.ingresses) {
+    const auto ingresses = ingresses_of_class(objects->at("items"), ingress_class(call));
+    if (!ingresses.ok()) return ingresses.error();
+    const Json addresses = outside_addresses(services->at("items").at(0));
+    Json list{{"apiVersion", "v1"}, {"kind", "List"}, {"items", Json::array()}};
+    Json& items = list["items"];
+    for (const NamespacedName& name : *ingresses) {
         items.push_back({{"apiVersion", "networking.k8s.io/v1"},
                          {"kind", "Ingress"},
                          {"metadata", {{"name", name.name}, {"namespace", name.name_space}}},

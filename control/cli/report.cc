@@ -135,10 +135,13 @@ std::string health_text(const Json& reply, const Screen& screen) {
 }
 
 std::string flannel_text(const Json& reply) {
-    std::string text =
-        printable(fmt::format("# node {}: VTEP {}, VNI {}, UDP port {}, pods {}",
-                              cell(reply, "/node"), cell(reply, "/vtepMac"), cell(reply, "/vni"),
-                              cell(reply, "/port"), cell(reply, "/podCidrs")));
+    const std::string way =
+        at(reply, "/vtepMac").is_null()
+            ? std::string("no tunnel")
+            : fmt::format("VTEP {}, VNI {}, UDP port {}", cell(reply, "/vtepMac"),
+                          cell(reply, "/vni"), cell(reply, "/port"));
+    std::string text = printable(
+        fmt::format("# node {}: {}, pods {}", cell(reply, "/node"), way, cell(reply, "/podCidrs")));
     text +=
         '\n' + printable(fmt::format("kubectl annotate --overwrite node {}", cell(reply, "/node")));
     for (const auto& [key, value] : at(reply, "/annotations").items()) {

@@ -159,11 +159,7 @@ bool Call::make_way(const std::vector<GivenAddress>& ips, std::set<IpAddress>& t
         const std::string netns = port.value("netns", "");
         const bool is_dead =
             !netns.empty() && ::stat(netns.c_str(), &there) != 0 && errno == ENOENT;
-        if (owner.container.empty() && port.value("name", "") == request_.pod) {
-            (void)node_.ask("pod.del", {{"pod", request_.pod}});
-            made = true;
-        } else if (owner == request_.attachment ||
-                   (collides && is_dead && !owner.container.empty())) {
+        if (owner == request_.attachment || (collides && is_dead && !owner.container.empty())) {
             remove_port(owner);
             made = true;
         } else {
@@ -241,10 +237,8 @@ void Call::check_port(const ListedInterface& wanted) {
     const Json answer = node_.ask("get", {{"kind", "ports"}});
     const Json& ports = answer.at("items");
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const Json& each) {
-        return each.value("container", request_.attachment.container) ==
-                   request_.attachment.container &&
-               each.value("ifname", "") == request_.attachment.ifname &&
-               each.value("pod", "") == request_.pod;
+        return each.value("container", "") == request_.attachment.container &&
+               each.value("ifname", "") == request_.attachment.ifname;
     });
     if (port == ports.end()) {
         fail(fmt::format("podlaned has no port {} of container {}", request_.attachment.ifname,

@@ -42,6 +42,10 @@ int fail(const std::string& message) {
     return 1;
 }
 
+std::string workers_failure(const NodeConfig& config, const std::string& message) {
+    return fmt::format("{}: {}", control::config_place(config.document, "workers"), message);
+}
+
 void set_up_log(LogLevel level) {
     // A log or a client that went away is an error of a call, no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
@@ -102,13 +106,19 @@ void log_of(control::KernelInterfaceGuard& guard) {
     for (const std::string& warning : guard.take_warnings()) spdlog::warn("{}", warning);
 }
 
+/// Where a guard keeps what it has to put back: beside the socket, which is this podlaned's alone.
+std::string guard_memory_of(const NodeConfig& config, const std::string& ifname) {
+    return config.socket + "." + ifname + ".json";
+}
+
 /// The kernel must not answer beside us on an interface that we share with it.
 Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeConfig& config) {
     std::vector<control::KernelInterfaceGuard> guards;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
-        auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses);
+        auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
+                                                     guard_memory_of(config, shared->ifname));
         if (!guard.ok()) {
             const std::string path = control::uplink_device_path(config, uplink.name);
             return Error{fmt::format("{}: {}", control::config_place(config.document, path),
@@ -130,16 +140,36 @@ std::string start_failure(const NodeConfig& config, const std::string& message) 
     return fmt::format("{}: {}", config.document, message);
 }
 
+bool is_running(const NodeConfig& config) {
+    return control::RpcClient::connect(config.socket).ok();
+}
+
+/// For a service manager, behind a podlaned that may have been killed.
+int give_back(const NodeConfig& config) {
+    if (is_running(config)) {
+        return fail(fmt::format("--give-back: a podlaned is running at {}", config.socket));
+    }
+    int exit_code = 0;
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        const auto shared = control::shared_kernel_interface(uplink.device);
+        if (!shared) continue;
+        const auto done = control::give_back_kernel_interface(
+            shared->ifname, guard_memory_of(config, shared->ifname));
+        if (!done.ok()) exit_code = fail(done.error().message);
+        if (done.ok() && *done) fmt::print("interface {}: given back\n", shared->ifname);
+    }
+    return exit_code;
+}
+
 int run(NodeConfig config, const control::DaemonOptions& options) {
     // Before anything is touched that the other one uses.
-    if (control::RpcClient::connect(config.socket).ok()) {
+    if (is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
                                 control::config_place(config.document, "socket"), config.socket));
     }
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
     if (!cpus.ok()) {
-        return fail(fmt::format("{}: {}", control::config_place(config.document, "workers"),
-                                cpus.error().message));
+        return fail(workers_failure(config, cpus.error().message));
     }
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
@@ -174,13 +204,16 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
 
 /// Says what would be done; the objects that would be applied are read, too.
 int check(const NodeConfig& config, const control::DaemonOptions& options) {
-    const auto objects = control::parse_object_files(config.objects);
+    const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
+    if (!cpus.ok()) return fail(workers_failure(config, cpus.error().message));
+    const auto objects = control::check_object_files(config);
     if (!objects.ok()) return fail(objects.error().message);
     fmt::print("{}", control::describe(
                          config, dataplane::memory_summary(runtime_config(config, {}, options))));
     if (!config.objects.empty()) {
-        fmt::print("           {} objects that concern the dataplane\n", objects->objects.size());
+        fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
+    for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
     return 0;
 }
 
@@ -203,6 +236,7 @@ int main(int argc, char** argv) try {
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
     if (options->check) return check(*config, *options);
+    if (options->give_back) return give_back(*config);
     set_up_log(options->log_level);
     allow_open_files();
     return run(std::move(config).value(), *options);

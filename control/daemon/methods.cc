@@ -23,6 +23,14 @@ ChangeScope owner_scope(RpcParams& params) {
     return scope;
 }
 
+RpcResult call_apply(NodeModel& node, RpcRequest& request) {
+    const auto documents = request.params.documents();
+    ChangeScope scope = owner_scope(request.params);
+    scope.each = request.params.flag("each");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return to_reply(node.apply(documents, scope));
+}
+
 void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name,
                           DocumentsMember member) {
     methods.add(name, [&node, member](RpcRequest& request) -> RpcResult {
@@ -42,12 +50,13 @@ RpcResult call_replace(NodeModel& node, RpcRequest& request) {
         }
     }
     scope.allow_empty = request.params.flag("allowEmpty");
+    scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.replace(documents, scope));
 }
 
 RpcResult call_delete(NodeModel& node, RpcRequest& request) {
-    const ChangeScope scope = owner_scope(request.params);
+    ChangeScope scope = owner_scope(request.params);
     if (request.params.has("kind")) {
         const auto kind = request.params.text("kind");
         const auto name = request.params.text("name");
@@ -55,6 +64,7 @@ RpcResult call_delete(NodeModel& node, RpcRequest& request) {
         return to_reply(node.remove(kind, name, scope));
     }
     const auto documents = request.params.documents();
+    scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.remove(documents, scope));
 }
@@ -64,7 +74,9 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto name = request.params.text_if_any("name");
     const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
     const auto from = request.params.number_if_any("from", 0, INT64_MAX);
+    const bool refused = request.params.flag("refused");
     if (auto failure = request.params.failure()) return std::move(*failure);
+    if (refused) return node.get_refused(kind, name);
     return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
                     static_cast<FlowCursor>(from.value_or(0)));
 }
@@ -158,13 +170,13 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
         call_watch(watchers, request, std::move(done));
     });
-    add_documents_method(methods, node, "apply", &NodeModel::apply);
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);
     using Call = RpcResult (*)(NodeModel&, RpcRequest&);
     const auto add = [&methods, &node](const char* name, Call call) {
         methods.add(name, [&node, call](RpcRequest& r) { return call(node, r); });
     };
+    add("apply", call_apply);
     add("replace", call_replace);
     add("delete", call_delete);
     add("get", call_get);

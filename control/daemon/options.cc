@@ -16,6 +16,8 @@ namespace {
 constexpr auto kOptions = std::to_array<OptionRow>({
     {"config", 0, OptionType::kText, "FILE", "the node's configuration", "", "", true},
     {"check", 0, OptionType::kFlag, "", "check FILE, print what would be done, touch no device"},
+    {"give-back", 0, OptionType::kFlag, "",
+     "put back what a podlaned that was killed has left on the uplinks' interfaces, and end"},
     {"log-level", 0, OptionType::kWord, "LEVEL",
      "error, warning, info (default) or debug; of podlaned and DPDK", "error warning info debug"},
     {"version", 0, OptionType::kFlag, "", "print the version"},
@@ -44,6 +46,7 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     }
     options.config = values->text("config");
     options.check = values->has("check");
+    options.give_back = values->has("give-back");
     options.version = values->has("version");
     options.help = values->has("help");
     if (values->has("log-level")) {
@@ -58,7 +61,8 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
 }
 
 std::string daemon_usage() {
-    return "Usage: podlaned --config FILE [--check] [--log-level LEVEL] [-- EAL-ARGUMENT...]\n\n"
+    return "Usage: podlaned --config FILE [--check|--give-back] [--log-level LEVEL] [-- "
+           "EAL-ARGUMENT...]\n\n"
            "Options:\n" +
            options_help(kOptions) +
            "\nWhat stands behind -- is added to the arguments of DPDK's EAL.\n";

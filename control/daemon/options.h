@@ -14,7 +14,8 @@ namespace podlane::control {
 struct DaemonOptions {
     std::string config;  ///< path of the node's configuration
     LogLevel log_level = LogLevel::kInfo;
-    bool check = false;  ///< print what would be done, touch nothing
+    bool check = false;      ///< print what would be done, touch nothing
+    bool give_back = false;  ///< put back what a killed one has left, and end
     bool version = false;
     bool help = false;
     std::vector<std::string> eal_arguments;  ///< what stood behind `--`

@@ -24,9 +24,6 @@ Result<std::vector<std::string>> manifests_in(const std::string& folder) {
         }
     }
     if (error) return Error{fmt::format("{}: {}", folder, error.message()), folder};
-    if (names.empty()) {
-        return Error{fmt::format("{}: has no *.yaml, *.yml or *.json", folder), folder};
-    }
     std::ranges::sort(names);
     return names;
 }

@@ -12,7 +12,7 @@
 namespace podlane::control {
 
 /// The folder's *.yaml, *.yml and *.json files in the order of their names, without its own
-/// folders. An Error names the folder, also where it has no such file.
+/// folders; empty where it has none. An Error names the folder.
 [[nodiscard]] Result<std::vector<std::string>> manifests_in(const std::string& folder);
 
 /// False where not one document of `text` has an apiVersion or a kind: some program's configuration

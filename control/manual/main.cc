@@ -12,10 +12,15 @@ int main(int argc, char** argv) {
     std::string text;
     if (what == "podlanectl.1") text = podlanectl_manual(PODLANE_VERSION);
     if (what == "podlaned.8") text = podlaned_manual(PODLANE_VERSION);
+    if (what == "podlane-kube.8") text = podlane_kube_manual(PODLANE_VERSION);
+    if (what == "podlane-cni.8") text = podlane_cni_manual(PODLANE_VERSION);
     if (what == "bash") text = bash_completion();
     if (what == "zsh") text = zsh_completion();
     if (text.empty()) {
-        std::fputs("one of podlanectl.1, podlaned.8, bash, zsh is needed\n", stderr);
+        std::fputs(
+            "one of podlanectl.1, podlaned.8, podlane-kube.8, podlane-cni.8, bash, zsh is "
+            "needed\n",
+            stderr);
         return 2;
     }
     return std::fputs(text.c_str(), stdout) < 0 ? 1 : 0;

@@ -6,6 +6,7 @@
 #include "control/cli/kinds.h"
 #include "control/daemon/options.h"
 #include "control/options/help.h"
+#include "control/watch/options.h"
 
 namespace podlane::control {
 namespace {
@@ -96,6 +97,58 @@ std::string podlaned_manual(std::string_view version) {
               "and "
               "why.\n.TP\n.B 2\nWrong usage.\n"},
              {"SEE ALSO", ".BR podlanectl (1)\n"}}});
+}
+
+std::string podlane_kube_manual(std::string_view version) {
+    return manual_text(
+        {.program = "podlane-kube",
+         .section = 8,
+         .version = version,
+         .summary = "keeps podlaned equal to the Kubernetes API server",
+         .sections = {
+             {"SYNOPSIS",
+              ".B podlane\\-kube\n\\-\\-node \\fINAME\\fR [\\-\\-kubeconfig \\fIFILE\\fR] "
+              "[\\fIOPTION\\fR...]\n"},
+             {"DESCRIPTION",
+              "Lists and watches the objects that concern a node's network and gives them to "
+              "podlaned on the same node. It keeps no state of its own and may be started and "
+              "ended at any time. SIGTERM and SIGINT end it.\n"},
+             {"OPTIONS", manual_options(kube_options())},
+             {"ENVIRONMENT",
+              ".TP\n.B NODE_NAME\nThe node, where \\-\\-node is not given.\n.TP\n.B "
+              "KUBECONFIG\nThe "
+              "kubeconfig, likewise.\n.TP\n.B PODLANE_SOCKET\nThe socket, likewise.\n"},
+             {"EXIT STATUS",
+              ".TP\n.B 0\nEnded as it was told.\n.TP\n.B 1\nDid not start; one line on stderr says "
+              "why.\n.TP\n.B 2\nWrong usage.\n"},
+             {"SEE ALSO", ".BR podlaned (8),\n.BR podlanectl (1)\n"}}});
+}
+
+std::string podlane_cni_manual(std::string_view version) {
+    return manual_text(
+        {.program = "podlane-cni",
+         .section = 8,
+         .version = version,
+         .summary = "CNI plugin that gives pods a port of podlaned",
+         .sections = {
+             {"SYNOPSIS", ".B podlane\\-cni\n"},
+             {"DESCRIPTION",
+              "Run by a container runtime, as the CNI specification 1.1.0 (and back to 0.3.0) "
+              "says: "
+              "the command is in CNI_COMMAND, the network's configuration on standard input, the "
+              "result on standard output. ADD, DEL, CHECK, GC, STATUS and VERSION are known. "
+              "Addresses come from an IPAM plugin or from the node's pod CIDRs. The keys of its "
+              "configuration are those of cni.md in the package's documentation.\n"},
+             {"ENVIRONMENT",
+              ".TP\n.B CNI_COMMAND\n.TQ\n.B CNI_CONTAINERID\n.TQ\n.B CNI_NETNS\n.TQ\n.B "
+              "CNI_IFNAME\n.TQ\n.B CNI_ARGS\n.TQ\n.B CNI_PATH\nAs the specification has them.\n"},
+             {"FILES",
+              ".TP\n.I /etc/cni/net.d/10\\-podlane.conflist\nThe network's configuration.\n.TP\n"
+              ".I /run/podlane\\-cni\nWhat it has given.\n"},
+             {"EXIT STATUS",
+              ".TP\n.B 0\nDone.\n.TP\n.B 1\nFailed; standard output has the error as JSON, with "
+              "CNI's code and the cause.\n"},
+             {"SEE ALSO", ".BR podlaned (8)\n"}}});
 }
 
 }  // namespace podlane::control

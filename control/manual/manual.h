@@ -1,4 +1,4 @@
-// The man pages of podlanectl and podlaned, made from the same tables as their command lines.
+// The man pages of the programs, made from the same tables as their command lines.
 //
 // A program of the build prints them, so that the installed pages cannot say anything else than
 // the programs do.
@@ -13,5 +13,9 @@ namespace podlane::control {
 [[nodiscard]] std::string podlanectl_manual(std::string_view version);
 /// podlaned(8).
 [[nodiscard]] std::string podlaned_manual(std::string_view version);
+/// podlane-kube(8).
+[[nodiscard]] std::string podlane_kube_manual(std::string_view version);
+/// podlane-cni(8).
+[[nodiscard]] std::string podlane_cni_manual(std::string_view version);
 
 }  // namespace podlane::control

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -47,25 +48,55 @@ Result<void> KernelInterfaceGuard::set(const std::string& sysctl, const std::str
     auto old = read_sysctl(sysctl);
     if (!old.ok()) return old.error();
     if (*old == value) return {};
-    if (auto written = write_sysctl(sysctl, value); !written.ok()) return written;
-    old_sysctls_.emplace_back(sysctl, *old);
+    const bool is_known =
+        std::ranges::any_of(old_.sysctls, [&](const auto& each) { return each.first == sysctl; });
+    if (!is_known) {
+        old_.sysctls.emplace_back(sysctl, *old);
+        if (auto done = remember(); !done.ok()) return done;
+    }
+    return write_sysctl(sysctl, value);
+}
+
+Result<void> KernelInterfaceGuard::remember() const {
+    return memory_path_.empty() ? Result<void>{} : save_guard_memory(memory_path_, old_);
+}
+
+Result<bool> KernelInterfaceGuard::recall(int ifindex) {
+    old_.ifindex = ifindex;
+    if (memory_path_.empty()) return false;
+    auto left = load_guard_memory(memory_path_);
+    if (!left.ok()) return left.error();
+    if (!left->has_value() || (*left)->ifindex != ifindex) return false;
+    old_ = std::move(**left);
+    return true;
+}
+
+Result<void> KernelInterfaceGuard::turn_off(uint32_t command, uint32_t old_value,
+                                            uint32_t new_value) {
+    const bool is_known =
+        std::ranges::any_of(old_.features, [&](const auto& each) { return each.first == command; });
+    if (!is_known) {
+        old_.features.emplace_back(command, old_value);
+        if (auto done = remember(); !done.ok()) return done;
+    }
+    if (!ethtool(ifname_, command, new_value)) return Error{std::strerror(errno)};
     return {};
 }
 
 void KernelInterfaceGuard::stop_merging() {
     if (const auto gro = ethtool(ifname_, ETHTOOL_GGRO, 0); gro.value_or(0) != 0) {
-        if (ethtool(ifname_, ETHTOOL_SGRO, 0)) {
-            old_features_.emplace_back(ETHTOOL_SGRO, *gro);
-        } else {
+        if (auto done = turn_off(ETHTOOL_SGRO, *gro, 0); !done.ok()) {
             warnings_.push_back(
                 fmt::format("interface {}: cannot turn off GRO: {}; merged frames will be cut off",
-                            ifname_, std::strerror(errno)));
+                            ifname_, done.error().message));
         }
     }
     const auto flags = ethtool(ifname_, ETHTOOL_GFLAGS, 0);
-    if ((flags.value_or(0) & ETH_FLAG_LRO) != 0 &&
-        ethtool(ifname_, ETHTOOL_SFLAGS, *flags & ~uint32_t{ETH_FLAG_LRO})) {
-        old_features_.emplace_back(ETHTOOL_SFLAGS, *flags);
+    if ((flags.value_or(0) & ETH_FLAG_LRO) == 0) return;
+    const uint32_t without = *flags & ~uint32_t{ETH_FLAG_LRO};
+    if (auto done = turn_off(ETHTOOL_SFLAGS, *flags, without); !done.ok()) {
+        warnings_.push_back(
+            fmt::format("interface {}: cannot turn off LRO: {}", ifname_, done.error().message));
     }
 }
 
@@ -93,15 +124,19 @@ Result<void> KernelInterfaceGuard::take_over(Rtnl& rtnl, int ifindex,
     if (!routes.ok()) return routes.error();
     for (const KernelRoute& route : *routes) {
         // The kernel's own come with the address, those of router advertisements by themselves.
-        if (route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA) {
-            routes_.push_back(route);
+        const bool is_news = std::ranges::find(old_.routes, route) == old_.routes.end();
+        if (is_news && route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA) {
+            old_.routes.push_back(route);
         }
     }
     for (const InterfaceAddress& address : addresses) {
-        if (auto done = rtnl.delete_address(ifindex, address); !done.ok()) return done;
-        if (std::find(taken_.begin(), taken_.end(), address) == taken_.end()) {
-            taken_.push_back(address);
+        if (std::ranges::find(old_.addresses, address) == old_.addresses.end()) {
+            old_.addresses.push_back(address);
         }
+    }
+    if (auto done = remember(); !done.ok()) return done;
+    for (const InterfaceAddress& address : addresses) {
+        if (auto done = rtnl.delete_address(ifindex, address); !done.ok()) return done;
     }
     notes_.push_back(fmt::format("interface {}: {} is taken over, and given back at the end",
                                  ifname_, join(addresses)));
@@ -155,42 +190,45 @@ void KernelInterfaceGuard::look() noexcept {
 }
 
 void KernelInterfaceGuard::give_back() noexcept {
-    if (taken_.empty()) return;
+    if (old_.addresses.empty()) return;
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return;
     const auto link = rtnl->find_link(ifname_);
     if (!link.ok() || !link->has_value()) return;
-    for (const InterfaceAddress& address : taken_) {
+    for (const InterfaceAddress& address : old_.addresses) {
         static_cast<void>(rtnl->add_address((*link)->ifindex, address));
     }
-    for (const KernelRoute& route : routes_) {
+    for (const KernelRoute& route : old_.routes) {
         static_cast<void>(rtnl->add_route((*link)->ifindex, route));
     }
-    taken_.clear();
-    routes_.clear();
+    old_.addresses.clear();
+    old_.routes.clear();
 }
 
 void KernelInterfaceGuard::restore() noexcept {
     xdp_.reset();
-    for (const auto& [command, value] : old_features_) ethtool(ifname_, command, value);
-    old_features_.clear();
+    for (const auto& [command, value] : old_.features) ethtool(ifname_, command, value);
+    old_.features.clear();
     // The interface may be gone by now; then there is nothing to put back.
-    for (auto it = old_sysctls_.rbegin(); it != old_sysctls_.rend(); ++it) {
+    for (auto it = old_.sysctls.rbegin(); it != old_.sysctls.rend(); ++it) {
         static_cast<void>(write_sysctl(it->first, it->second));
     }
-    old_sysctls_.clear();
+    old_.sysctls.clear();
     give_back();
-    if (set_up_) {
+    if (old_.set_up) {
         if (auto rtnl = Rtnl::open(); rtnl.ok()) {
             static_cast<void>(rtnl->change_link(ifname_, {.up = false}));
         }
-        set_up_ = false;
+        old_.set_up = false;
     }
+    if (!memory_path_.empty()) ::unlink(memory_path_.c_str());
+    memory_path_.clear();
 }
 
 Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
                                                     KernelInterfaceUse use,
-                                                    const std::vector<InterfaceAddress>& own) {
+                                                    const std::vector<InterfaceAddress>& own,
+                                                    const std::string& memory) {
     const auto failed = [&](const Error& error) {
         return Error{fmt::format("interface {}: {}", ifname, error.message)};
     };
@@ -204,6 +242,14 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
     KernelInterfaceGuard guard;
     guard.ifname_ = ifname;
     guard.own_ = own;
+    guard.memory_path_ = memory;
+    const auto left = guard.recall(info.ifindex);
+    if (!left.ok()) guard.warnings_.push_back(left.error().message);
+    if (left.ok() && *left) {
+        guard.notes_.push_back(fmt::format(
+            "interface {}: what a podlaned that was killed has left is put back at the end",
+            ifname));
+    }
     if (auto done = guard.guard_addresses(*rtnl, info.ifindex); !done.ok()) {
         return failed(done.error());
     }
@@ -222,10 +268,23 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
         guard.stop_merging();  // after the program, whose presence turns GRO on
     }
     if (!info.up) {
+        guard.old_.set_up = true;
+        if (auto done = guard.remember(); !done.ok()) return failed(done.error());
         if (auto up = rtnl->change_link(ifname, {.up = true}); !up.ok()) return failed(up.error());
-        guard.set_up_ = true;
     }
     return guard;
+}
+
+Result<bool> give_back_kernel_interface(const std::string& ifname, const std::string& memory) {
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return rtnl.error();
+    const auto link = rtnl->find_link(ifname);
+    if (!link.ok()) return link.error();
+    if (!link->has_value()) return false;
+    KernelInterfaceGuard left;
+    left.ifname_ = ifname;
+    left.memory_path_ = memory;
+    return left.recall((*link)->ifindex);  // and its end puts it back
 }
 
 }  // namespace podlane::control

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/netdev/guard_memory.h"
 #include "control/netdev/rtnl.h"
 #include "control/netdev/unique_fd.h"
 #include "lib/base/ip_address.h"
@@ -46,9 +47,15 @@ class KernelInterfaceGuard {
 
   private:
     friend Result<KernelInterfaceGuard> guard_kernel_interface(
-        const std::string& ifname, KernelInterfaceUse use,
-        const std::vector<InterfaceAddress>& own);
+        const std::string& ifname, KernelInterfaceUse use, const std::vector<InterfaceAddress>& own,
+        const std::string& memory);
+    friend Result<bool> give_back_kernel_interface(const std::string& ifname,
+                                                   const std::string& memory);
     KernelInterfaceGuard() = default;
+    /// What one that was killed has left; false where there is nothing of this interface.
+    [[nodiscard]] Result<bool> recall(int ifindex);
+    /// Before each change, so that the file never knows less than was changed.
+    [[nodiscard]] Result<void> remember() const;
     [[nodiscard]] Result<void> set(const std::string& sysctl, const std::string& value);
     [[nodiscard]] Result<void> guard_addresses(Rtnl& rtnl, int ifindex);
     [[nodiscard]] Result<void> take_over(Rtnl& rtnl, int ifindex,
@@ -56,20 +63,18 @@ class KernelInterfaceGuard {
     [[nodiscard]] Result<void> guard_family(bool v4);
     void give_back() noexcept;
     void stop_merging();
+    [[nodiscard]] Result<void> turn_off(uint32_t command, uint32_t old_value, uint32_t new_value);
 
     std::string ifname_;
-    std::vector<InterfaceAddress> own_;    ///< podlane's: the kernel has them on the host TAP
-    std::vector<InterfaceAddress> taken_;  ///< those that the interface had, in their order
-    std::vector<KernelRoute> routes_;      ///< and what led out of it
+    std::string memory_path_;            ///< "": nothing is kept
+    GuardMemory old_;                    ///< what is to be put back
+    std::vector<InterfaceAddress> own_;  ///< podlane's: the kernel has them on the host TAP
     std::vector<InterfaceAddress> foreign_;
     bool is_guarded_v4_ = false;
     bool is_guarded_v6_ = false;
     std::vector<std::string> notes_;
     std::vector<std::string> warnings_;
-    std::vector<std::pair<std::string, std::string>> old_sysctls_;  ///< path, value
-    std::vector<std::pair<uint32_t, uint32_t>> old_features_;       ///< ETHTOOL_S* command, value
     UniqueFd xdp_;
-    bool set_up_ = false;  ///< it was down before
 };
 
 /// Makes the kernel deaf on `ifname`, an interface of our own namespace, and sets it up: IPv4 by
@@ -77,9 +82,16 @@ class KernelInterfaceGuard {
 /// disable_ipv6=1. The addresses in `own`, the uplink's, are taken off it with their routes, and
 /// given back at the end. A family of which it has others (than link-local IPv6) is left alone
 /// while it has, with a warning that lists them. For a packet socket also turns off GRO and LRO,
-/// and makes the far end of a veth segment its TCP.
+/// and makes the far end of a veth segment its TCP. `memory`, if not empty, is a file that holds
+/// what is to be put back for as long as the guard does; what a guard that was killed has left
+/// there is put back as well.
 [[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(
     const std::string& ifname, KernelInterfaceUse use,
-    const std::vector<InterfaceAddress>& own = {});
+    const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {});
+
+/// Puts back what a guard that was killed has left in `memory`, and removes the file. False where
+/// it left nothing, or another interface has the name by now.
+[[nodiscard]] Result<bool> give_back_kernel_interface(const std::string& ifname,
+                                                      const std::string& memory);
 
 }  // namespace podlane::control

@@ -46,6 +46,8 @@ struct KernelRoute {
     uint32_t metric = 0;   ///< 0: the family's default
     uint8_t protocol = 4;  ///< who has made it, as rtnetlink(7) numbers them: "static"
     uint32_t table = 254;  ///< the main one
+
+    friend bool operator==(const KernelRoute&, const KernelRoute&) = default;
 };
 
 class Rtnl {

@@ -39,6 +39,14 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
     std::move(more.begin(), more.end(), std::back_inserter(to));
 }
 
+/// What is wrong, without where it stood and whose it is: the same in every re-list.
+std::string reason_of(const UnreadObject& object) {
+    const std::string& message = object.error.message;
+    const std::string subject = to_string(*object.key) + ": ";
+    const size_t at = message.find(subject);
+    return at == std::string::npos ? message : message.substr(at + subject.size());
+}
+
 /// "namespace/name", or "name" for a cluster's own kinds; nothing when it is neither.
 std::optional<ObjectKey> parse_key(Kind kind, std::string_view name) {
     const size_t slash = name.find('/');
@@ -54,11 +62,13 @@ std::optional<ObjectKey> parse_key(Kind kind, std::string_view name) {
 
 }  // namespace
 
-Result<ParsedObjects> NodeModel::parse(const std::vector<NamedText>& documents) const {
+Result<ParsedObjects> NodeModel::parse(const std::vector<NamedText>& documents, bool each) const {
     ParsedObjects all;
     for (const NamedText& document : documents) {
-        auto parsed = parse_objects(document.text, std::string(document.name));
+        auto parsed = parse_objects(document.text, std::string(document.name), nullptr,
+                                    each ? ParseMode::kEach : ParseMode::kAll);
         if (!parsed.ok()) return parsed.error();
+        std::move(parsed->refused.begin(), parsed->refused.end(), std::back_inserter(all.refused));
         std::move(parsed->objects.begin(), parsed->objects.end(), std::back_inserter(all.objects));
         append(all.notices, std::move(parsed->notices));
     }
@@ -77,24 +87,59 @@ void NodeModel::accept(AddressAllocator::Outcome outcome) {
     if (!saved.ok()) spdlog::error("loadBalancer.state: {}", saved.error().message);
 }
 
+void NodeModel::refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const {
+    std::erase_if(parsed.objects, [&](const Object& object) {
+        const ObjectKey key = key_of(object);
+        const auto other = check_keys({key}, scope);
+        if (other) parsed.refused.push_back({key, other->error});
+        return other.has_value();
+    });
+}
+
+void NodeModel::follow_refused(const ParsedObjects& parsed, const ChangeScope& scope) {
+    for (const Object& object : parsed.objects) refused_.forget(key_of(object));
+    for (const UnreadObject& object : parsed.refused) {
+        if (object.key) refused_.refuse(*object.key, reason_of(object), scope.owner);
+        if (!object.key) spdlog::warn("refused: {}", object.error.message);
+    }
+}
+
+Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, ParsedObjects parsed,
+                                        const ChangeScope& scope) {
+    const std::vector<RefusedObject> before = compiler_.refused();
+    auto done = commit(std::move(plan), std::move(parsed.notices), scope);
+    if (!done.ok()) return done;
+    follow_refused(parsed, scope);
+    for (const UnreadObject& object : parsed.refused) {
+        done.value().refused.push_back({object.key, object.error.message});
+    }
+    for (const RefusedObject& object : compiler_.refused()) {
+        if (std::ranges::find(before, object) != before.end()) continue;
+        done.value().refused.push_back({object.key, object.message});
+    }
+    return done;
+}
+
 Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, std::vector<std::string> notices,
-                                        std::string_view owner) {
+                                        const ChangeScope& scope) {
     auto addresses = addresses_.complete(store_, plan);
     if (addresses) append(notices, addresses->notices);
     if (!plan.empty()) {
         store_.commit(plan);
-        auto compiled = publish(&plan, false);
+        auto compiled =
+            publish(&plan, false, scope.each ? OnConflict::kOlder : OnConflict::kRefuse);
         if (!compiled.ok()) {
             store_.revert(plan);
             return Refusal{RefusalKind::kInvalid, compiled.error()};
         }
-        owners_.follow(plan, owner);
+        owners_.follow(plan, scope.owner);
         append(notices, std::move(compiled).value());
         spdlog::debug("generation {}: {} added, {} changed, {} removed",
                       compiler_.current()->generation, plan.added.size(), plan.changed.size(),
                       plan.removed.size());
     }
     if (addresses) accept(std::move(*addresses));
+    for (const Change& change : plan.removed) refused_.forget(change.key);
     return report_of(plan, compiler_.current()->generation, std::move(notices));
 }
 
@@ -121,10 +166,12 @@ std::optional<Refusal> NodeModel::check_keys(const std::vector<ObjectKey>& keys,
 Outcome<ChangeReport> NodeModel::apply(const std::vector<NamedText>& documents,
                                        const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
-    auto parsed = parse(documents);
+    auto parsed = parse(documents, scope.each);
     if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
+    if (scope.each) refuse_others(*parsed, scope);
     if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
-    return commit(store_.plan_apply(parsed->objects), std::move(parsed->notices), scope.owner);
+    ChangeSet plan = store_.plan_apply(parsed->objects);
+    return commit(std::move(plan), std::move(parsed).value(), scope);
 }
 
 Outcome<std::set<Kind>> NodeModel::kinds_of(const ChangeScope& scope) {
@@ -162,9 +209,15 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto kinds = kinds_of(scope);
     if (!kinds.ok()) return kinds.refusal();
-    auto parsed = parse(documents);
+    auto parsed = parse(documents, scope.each);
     if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
-    const std::vector<ObjectKey> wanted = keys_of(parsed->objects);
+    if (scope.each) refuse_others(*parsed, scope);
+    // What is refused keeps the form that was there before.
+    std::vector<ObjectKey> wanted = keys_of(parsed->objects);
+    std::set<ObjectKey> refused_keys;
+    for (const UnreadObject& object : parsed->refused) {
+        if (object.key) refused_keys.insert(*object.key);
+    }
     const auto in_scope = [&](const ObjectKey& key) {
         return kinds->empty() || kinds->contains(key.kind);
     };
@@ -176,12 +229,16 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents
     if (auto refused = check_keys(wanted, scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_replace(parsed->objects);
     std::erase_if(plan.removed, [&](const Change& change) {
-        return !in_scope(change.key) || owners_.owner_of(change.key) != scope.owner;
+        return !in_scope(change.key) || owners_.owner_of(change.key) != scope.owner ||
+               refused_keys.contains(change.key);
     });
+    wanted.insert(wanted.end(), refused_keys.begin(), refused_keys.end());
     if (!scope.allow_empty) {
         if (auto refused = check_replacement(wanted, plan)) return std::move(*refused);
     }
-    return commit(std::move(plan), std::move(parsed->notices), scope.owner);
+    auto done = commit(std::move(plan), std::move(parsed).value(), scope);
+    if (done.ok()) refused_.keep_only(scope.owner, kinds.value(), refused_keys);
+    return done;
 }
 
 Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
@@ -193,8 +250,16 @@ Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
         if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
         std::move(parsed->begin(), parsed->end(), std::back_inserter(keys));
     }
+    const std::vector<ObjectKey> named = keys;
+    if (scope.each) {
+        std::erase_if(keys, [&](const ObjectKey& key) { return check_keys({key}, scope); });
+    }
     if (auto refused = check_keys(keys, scope)) return std::move(*refused);
-    return commit(store_.plan_delete(keys), {}, scope.owner);
+    auto done = commit(store_.plan_delete(keys), std::vector<std::string>{}, scope);
+    if (done.ok()) {
+        for (const ObjectKey& key : named) refused_.forget(key);
+    }
+    return done;
 }
 
 Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view name,
@@ -211,10 +276,10 @@ Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view 
     }
     if (auto refused = check_keys({*key}, scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_delete({*key});
-    if (plan.empty()) {
+    if (plan.empty() && !refused_.forget(*key)) {
         return refusal(RefusalKind::kNotFound, fmt::format("{} does not exist", to_string(*key)));
     }
-    return commit(std::move(plan), {}, scope.owner);
+    return commit(std::move(plan), std::vector<std::string>{}, scope);
 }
 
 Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents,

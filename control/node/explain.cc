@@ -65,7 +65,8 @@ bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
         to_string(question.dst));
     if (!mac) {
         answer.reason = question.dst.is_v4() ? Drop::kArpHandled : Drop::kNdHandled;
-        answer.trace.step("bridge", "nobody answers for the address",
+        answer.trace.step("bridge",
+                          question.dst.is_v4() ? "no answer to ARP" : "no neighbor advertisement",
                           why + "; no pod has this address");
         return true;
     }

@@ -23,27 +23,33 @@ std::optional<IpAddress> first_address(const NodeConfig& config, bool is_v6) {
 
 RpcResult flannel_facts(const NodeConfig& config) {
     const Vtep vtep = vtep_of(config);
-    if (!vtep.enabled) {
-        return RpcFailure{
-            rpc_code::kFailed,
-            "overlay.type: is not vxlan, so that flannel's nodes cannot reach this one", nullptr};
-    }
     // Of each family that an uplink has an address of; the VTEP's MAC is one for both.
-    FlannelData data{.backend_type = "vxlan", .vni = config.overlay.vni};
+    FlannelData data{.backend_type = vtep.enabled ? "vxlan" : "host-gw"};
     data.public_ip = first_address(config, false);
     data.public_ipv6 = first_address(config, true);
-    if (data.public_ip) data.vtep_mac = vtep.mac;
-    if (data.public_ipv6) data.vtep_mac_v6 = vtep.mac;
+    if (vtep.enabled) {
+        data.vni = config.overlay.vni;
+        if (data.public_ip) data.vtep_mac = vtep.mac;
+        if (data.public_ipv6) data.vtep_mac_v6 = vtep.mac;
+    }
     Node node{.flannel = data};
     node.meta.name = config.node;
     Json annotations = to_json(node).at("metadata").at("annotations");
+    // What flannel's own host-gw nodes have there.
+    if (!vtep.enabled) annotations["flannel.alpha.coreos.com/backend-data"] = "null";
     // flannel's nodes pass over Node objects without it.
     annotations["flannel.alpha.coreos.com/kube-subnet-manager"] = "true";
     Json cidrs = Json::array();
     for (const IpPrefix& cidr : config.pods.cidrs) cidrs.push_back(to_string(cidr));
-    return Json{{"node", config.node},          {"vtepMac", to_string(vtep.mac)},
-                {"vni", config.overlay.vni},    {"port", config.overlay.port},
-                {"podCidrs", std::move(cidrs)}, {"annotations", std::move(annotations)}};
+    Json facts{{"node", config.node}, {"backend", data.backend_type}};
+    if (vtep.enabled) {
+        facts["vtepMac"] = to_string(vtep.mac);
+        facts["vni"] = config.overlay.vni;
+        facts["port"] = config.overlay.port;
+    }
+    facts["podCidrs"] = std::move(cidrs);
+    facts["annotations"] = std::move(annotations);
+    return facts;
 }
 
 }  // namespace podlane::control

@@ -208,7 +208,7 @@ Result<void> NodeModel::load_objects() {
         store_.revert(plan);
         return notices.error();
     }
-    for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    for (const std::string& notice : *notices) spdlog::warn("{}", notice);
     if (addresses) accept(std::move(*addresses));
     return {};
 }
@@ -226,9 +226,11 @@ TopologyInput NodeModel::topology() const {
     return input;
 }
 
-Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bool topology_too) {
+Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bool topology_too,
+                                                    OnConflict on_conflict) {
     Changes changes;
     changes.objects = objects;
+    changes.on_conflict = on_conflict;
     std::optional<TopologyInput> input;
     if (topology_too || pending_) {
         input = topology();
@@ -240,6 +242,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
+    refused_.follow(compiler_.refused());
     follow_announcements();
     follow_own_frontends();
     refresh_wanted();

@@ -28,6 +28,7 @@
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
+#include "control/node/refused_objects.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
@@ -62,6 +63,10 @@ struct ChangeScope {
     std::string owner = std::string(kOperator);
     std::vector<std::string> kinds = {};  ///< of `replace`: which it is about; empty: all
     bool allow_empty = false;             ///< `replace` by nothing, or without a Node, is meant
+    /// A feeder's: an object that cannot be taken is refused alone, not the whole change with it,
+    /// and of two that want one address or port the older is served. A removal passes over what is
+    /// another owner's.
+    bool each = false;
 };
 
 /// What `watch` asks for.
@@ -130,6 +135,8 @@ class NodeModel {
     /// answer before this one said that there are more.
     RpcResult get(std::string_view kind, std::optional<std::string_view> name,
                   std::optional<size_t> limit, FlowCursor from = 0);
+    /// Those of the kind that are refused, and why; of one name, of a namespace ("ns/"), or all.
+    RpcResult get_refused(std::string_view kind, std::optional<std::string_view> name) const;
     RpcResult stats();
     RpcResult drops();
     RpcResult explain(const ExplainRequest& request);
@@ -175,7 +182,8 @@ class NodeModel {
     Result<void> load_objects();
     void restore_addresses();
     /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
-    Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology);
+    Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology,
+                                             OnConflict on_conflict = OnConflict::kRefuse);
     [[nodiscard]] TopologyInput topology() const;
     void tell_health_checks();
     [[nodiscard]] unsigned tap_queues() const;
@@ -186,7 +194,12 @@ class NodeModel {
                         FlowCursor from);
 
     // changes.cc
-    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;
+    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents,
+                                              bool each = false) const;
+    /// With `each`: what is another owner's goes from the objects to the refused ones.
+    void refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const;
+    /// After a change: what was refused of it is remembered, what was taken is not any more.
+    void follow_refused(const ParsedObjects& parsed, const ChangeScope& scope);
     [[nodiscard]] static std::optional<Refusal> check_owner(const ChangeScope& scope);
     [[nodiscard]] static Outcome<std::set<Kind>> kinds_of(const ChangeScope& scope);
     /// Whether all that is there of `keys` is the owner's.
@@ -196,7 +209,9 @@ class NodeModel {
     [[nodiscard]] static std::optional<Refusal> check_replacement(
         const std::vector<ObjectKey>& wanted, const ChangeSet& plan);
     Outcome<ChangeReport> commit(ChangeSet plan, std::vector<std::string> notices,
-                                 std::string_view owner);
+                                 const ChangeScope& scope);
+    /// commit(), with what was refused before it came to a plan.
+    Outcome<ChangeReport> commit(ChangeSet plan, ParsedObjects parsed, const ChangeScope& scope);
     /// The plan is live: the addresses that it brought are remembered.
     void accept(AddressAllocator::Outcome outcome);
     Outcome<ChangeReport> dry_run(const std::vector<NamedText>& documents,
@@ -266,6 +281,7 @@ class NodeModel {
 
     ObjectStore store_;
     ObjectOwners owners_;
+    RefusedObjects refused_;
     AddressAllocator addresses_;
     Compiler compiler_;
     NeighbourTable neighbours_;

@@ -12,6 +12,7 @@
 #include "control/node/listings.h"
 #include "control/node/log_level.h"
 #include "control/node/node_model.h"
+#include "control/show/render.h"
 #include "lib/base/join.h"
 
 namespace podlane::control {
@@ -131,8 +132,28 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
     return answer(kind, std::move(*items), shown);
 }
 
+RpcResult NodeModel::get_refused(std::string_view kind,
+                                 std::optional<std::string_view> name) const {
+    const auto known = kind_from_word(kind);
+    if (!known) {
+        return RpcFailure{rpc_code::kBadParams,
+                          fmt::format("kind: {} is no kind of object that podlane keeps", kind)};
+    }
+    Json items = Json::array();
+    for (const RefusedObject& object : refused_.list()) {
+        if (object.key.kind != *known) continue;
+        const std::string own =
+            is_namespaced(*known) ? object.key.name_space + "/" + object.key.name : object.key.name;
+        const bool whole_namespace = name && name->ends_with('/') && own.starts_with(*name);
+        if (name && own != *name && !whole_namespace) continue;
+        items.push_back(to_json(RefusedView{object.key, object.message}));
+    }
+    return answer(kind, std::move(items), 0);
+}
+
 RpcResult NodeModel::stats() {
     Json stats = stats_json(live());
+    stats["objects"] = {{"refused", refused_.size()}, {"refusedTotal", refused_.total()}};
     if (!config_.cluster.dns.empty()) {
         stats["dns"] = dns_stats_json(dataplane_, name_server_);
     }
@@ -199,6 +220,13 @@ RpcResult NodeModel::health() {
             fmt::format("{} LoadBalancer Service{} without the address it asks for; "
                         "podlanectl -o wide get services says why",
                         pending, pending == 1 ? "" : "s"));
+    }
+    if (const size_t count = refused_.size(); count != 0) {
+        const RefusedObject first = refused_.list().front();
+        problems.push_back(
+            fmt::format("{} object{} refused, the first: {}: {}; podlanectl get KIND "
+                        "--refused names all of a kind",
+                        count, count == 1 ? " is" : "s are", to_string(first.key), first.message));
     }
     Json workers = Json::array();
     const uint64_t generation = compiler_.current()->generation;

@@ -9,14 +9,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json key_json(const ObjectKey& key) {
+    Json item = {{"kind", std::string(kind_name(key.kind))}};
+    if (is_namespaced(key.kind)) item["namespace"] = key.name_space;
+    item["name"] = key.name;
+    return item;
+}
+
 Json keys_json(const std::vector<ObjectKey>& keys) {
     Json list = Json::array();
-    for (const ObjectKey& key : keys) {
-        Json item = {{"kind", std::string(kind_name(key.kind))}};
-        if (is_namespaced(key.kind)) item["namespace"] = key.name_space;
-        item["name"] = key.name;
-        list.push_back(std::move(item));
-    }
+    for (const ObjectKey& key : keys) list.push_back(key_json(key));
     return list;
 }
 
@@ -44,10 +46,19 @@ int code_of(RefusalKind kind) {
 
 }  // namespace
 
+Json to_json(const RefusedView& refused) {
+    Json out = refused.key ? key_json(*refused.key) : Json::object();
+    out["message"] = refused.message;
+    return out;
+}
+
 Json to_json(const ChangeReport& report) {
+    Json refused = Json::array();
+    for (const RefusedView& each : report.refused) refused.push_back(to_json(each));
     return {{"generation", report.generation},      {"added", keys_json(report.added)},
             {"changed", keys_json(report.changed)}, {"removed", keys_json(report.removed)},
-            {"unchanged", report.unchanged},        {"notices", report.notices}};
+            {"unchanged", report.unchanged},        {"notices", report.notices},
+            {"refused", std::move(refused)}};
 }
 
 Json to_json(const PodPortView& port) {

@@ -12,6 +12,7 @@
 namespace podlane::control {
 
 [[nodiscard]] nlohmann::ordered_json to_json(const ChangeReport& report);
+[[nodiscard]] nlohmann::ordered_json to_json(const RefusedView& refused);
 [[nodiscard]] nlohmann::ordered_json to_json(const PodPortView& port);
 [[nodiscard]] nlohmann::ordered_json to_json(const PodRemoval& removal);
 

@@ -15,12 +15,20 @@
 
 namespace podlane::control {
 
+/// An object that is not served, or not whole.
+struct RefusedView {
+    std::optional<ObjectKey> key;  ///< none where its text does not even say that
+    std::string message;           ///< one line
+    friend bool operator==(const RefusedView&, const RefusedView&) = default;
+};
+
 /// What a change of objects did, or would do.
 struct ChangeReport {
     uint64_t generation = 0;  ///< the live one after it
     std::vector<ObjectKey> added, changed, removed;
     size_t unchanged = 0;
     std::vector<std::string> notices;  ///< one line each
+    std::vector<RefusedView> refused;  ///< by this change
 };
 
 /// What belongs into a pod's resolv.conf, as kubelet writes it for dnsPolicy ClusterFirst.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -35,11 +36,35 @@ void set_pem(CURL* curl, CURLoption file_option, CURLoption blob_option, const P
     }
 }
 
+/// The URL with another host, and that the connection goes to the first one: libcurl takes the name
+/// that it expects in the certificate, and sends as SNI, from the URL.
+struct NamedUrl {
+    std::string url;
+    std::string connect_to;  ///< "::HOST:PORT"
+};
+
+NamedUrl with_name(const std::string& url, const std::string& name) {
+    const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parts(curl_url(), &curl_url_cleanup);
+    const auto part = [&](CURLUPart which, unsigned flags) {
+        char* text = nullptr;
+        if (curl_url_get(parts.get(), which, &text, flags) != CURLUE_OK) return std::string();
+        std::string out(text);
+        curl_free(text);
+        return out;
+    };
+    if (curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {url, ""};
+    const std::string place =
+        "::" + part(CURLUPART_HOST, 0) + ":" + part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    if (curl_url_set(parts.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) return {url, ""};
+    return {part(CURLUPART_URL, 0), place};
+}
+
 }  // namespace
 
 struct ApiClient::Handle {
     CURL* curl = curl_easy_init();
     curl_slist* headers = nullptr;
+    curl_slist* connect_to = nullptr;
     const OnData* on_data = nullptr;
     const std::atomic<bool>* stop = nullptr;
     bool was_ended_by_us = false;
@@ -50,7 +75,20 @@ struct ApiClient::Handle {
     Handle& operator=(const Handle&) = delete;
     ~Handle() {
         curl_slist_free_all(headers);
+        curl_slist_free_all(connect_to);
         curl_easy_cleanup(curl);
+    }
+
+    void set_url(const ApiServer& server, const std::string& target) {
+        NamedUrl named{server.url, ""};
+        if (!server.tls_server_name.empty()) named = with_name(server.url, server.tls_server_name);
+        // A URL that is parsed and put together again may end with the path "/".
+        while (named.url.ends_with('/')) named.url.pop_back();
+        curl_slist_free_all(std::exchange(connect_to, nullptr));
+        if (!named.connect_to.empty())
+            connect_to = curl_slist_append(nullptr, named.connect_to.c_str());
+        curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
+        curl_easy_setopt(curl, CURLOPT_URL, (named.url + target).c_str());
     }
 
     void set_headers(const ApiServer& server, const char* content_type) {
@@ -99,8 +137,7 @@ ResponseEnd ApiClient::perform(const std::string& target, const OnData& on_data)
     handle_->on_data = &on_data;
     handle_->was_ended_by_us = false;
     handle_->error[0] = '\0';
-    const std::string url = server_.url + target;
-    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    handle_->set_url(server_, target);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, kUserAgent);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, handle_->error);

@@ -172,14 +172,39 @@ size_t Cluster::text_bytes() const {
     return text_bytes_;
 }
 
+const Cluster::Kind* Cluster::find_kind(std::string_view kind) const {
+    const auto found =
+        std::ranges::find_if(kinds_, [&](const Kind& each) { return each.resource->kind == kind; });
+    return found == kinds_.end() ? nullptr : &*found;
+}
+
+const Cluster::Entry* Cluster::find(std::string_view kind, const std::string& name) const {
+    const Kind* const of_kind = find_kind(kind);
+    if (of_kind == nullptr) return nullptr;
+    const auto found = of_kind->objects.find(name);
+    return found == of_kind->objects.end() ? nullptr : &found->second;
+}
+
+std::string Cluster::text_of(std::string_view kind, const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const Entry* const entry = find(kind, name);
+    return entry == nullptr ? std::string() : entry->text;
+}
+
 std::string Cluster::uid_of(std::string_view kind, const std::string& name) const {
     const std::lock_guard lock(mutex_);
-    for (const Kind& each : kinds_) {
-        if (each.resource->kind != kind) continue;
-        const auto found = each.objects.find(name);
-        return found == each.objects.end() ? std::string() : found->second.uid;
-    }
-    return {};
+    const Entry* const entry = find(kind, name);
+    return entry == nullptr ? std::string() : entry->uid;
+}
+
+std::string Cluster::first_of(std::string_view kind,
+                              const std::function<bool(const std::string&)>& is_it) const {
+    const std::lock_guard lock(mutex_);
+    const Kind* const of_kind = find_kind(kind);
+    if (of_kind == nullptr) return {};
+    const auto found = std::ranges::find_if(
+        of_kind->objects, [&](const auto& each) { return is_it(each.second.text); });
+    return found == of_kind->objects.end() ? std::string() : found->first;
 }
 
 }  // namespace podlane::control

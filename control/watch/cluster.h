@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -57,6 +58,11 @@ class Cluster {
     [[nodiscard]] size_t objects() const;
     [[nodiscard]] size_t text_bytes() const;
 
+    /// An object as it was kept, as JSON; empty if there is none.
+    [[nodiscard]] std::string text_of(std::string_view kind, const std::string& name) const;
+    /// The first object by name whose JSON `is_it` likes; empty for none.
+    [[nodiscard]] std::string first_of(std::string_view kind,
+                                       const std::function<bool(const std::string&)>& is_it) const;
     /// The uid of an object, for events about it; empty if there is none.
     [[nodiscard]] std::string uid_of(std::string_view kind, const std::string& name) const;
 
@@ -73,6 +79,8 @@ class Cluster {
     };
 
     Kind& kind_of(const Resource& resource);
+    [[nodiscard]] const Kind* find_kind(std::string_view kind) const;
+    [[nodiscard]] const Entry* find(std::string_view kind, const std::string& name) const;
     void change_locked(Kind& kind, WatchedObject object);
     void remove_locked(Kind& kind, const std::string& name);
     void note_news();

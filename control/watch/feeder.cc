@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -28,6 +29,16 @@ int64_t wall_seconds() {
 std::string text_at(const nlohmann::ordered_json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+NodeAnnotations annotations_of(RpcClient& client) {
+    NodeAnnotations out;
+    const auto facts = client.call("flannel");
+    if (!facts || !facts->contains("annotations")) return out;
+    for (const auto& [key, value] : facts->at("annotations").items()) {
+        if (value.is_string()) out.emplace(key, value.get<std::string>());
+    }
+    return out;
 }
 
 }  // namespace
@@ -65,7 +76,7 @@ void Feeder::run() {
 Error Feeder::feed(RpcClient& client) {
     if (auto done = tell_all(client); !done) return done.error();
     status_.is_ready = true;
-    handlers_.on_ready();
+    handlers_.on_ready(annotations_of(client));
     while (!stops()) {
         cluster_.wait(Clock::now() + kLook, false);
         if (client.is_closed()) return Error{"podlaned closed the connection"};
@@ -81,7 +92,7 @@ Result<void> Feeder::tell_all(RpcClient& client) {
     const auto begin = Clock::now();
     std::string all = cluster_.take_all();
     const size_t bytes = all.size();
-    if (auto done = call(client, "replace", std::move(all), true); !done) return done;
+    if (auto done = call(client, "replace", std::move(all)); !done) return done;
     handlers_.on_log(fmt::format(
         "podlaned has all {} objects ({} KiB), after {} ms", cluster_.objects(), bytes >> 10,
         std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count()));
@@ -90,11 +101,11 @@ Result<void> Feeder::tell_all(RpcClient& client) {
 
 Result<void> Feeder::tell(RpcClient& client, Batch batch) {
     if (batch.removed != 0) {
-        auto done = call(client, "delete", std::move(batch.removals), false);
+        auto done = call(client, "delete", std::move(batch.removals));
         if (!done) return done;
     }
     if (batch.changed != 0) {
-        auto done = call(client, "apply", std::move(batch.changes), false);
+        auto done = call(client, "apply", std::move(batch.changes));
         if (!done) return done;
     }
     const auto took =
@@ -105,14 +116,15 @@ Result<void> Feeder::tell(RpcClient& client, Batch batch) {
     return {};
 }
 
-Result<void> Feeder::call(RpcClient& client, const char* method, std::string documents,
-                          bool is_whole) {
+Result<void> Feeder::call(RpcClient& client, const char* method, std::string documents) {
     nlohmann::ordered_json params;
     params["documents"] = std::move(documents);
     params["name"] = kDocumentName;
     params["owner"] = options_.owner;
+    // One object that podlaned does not take keeps none of the others out.
+    params["each"] = true;
     // An API server's empty answer is an answer: the list was complete.
-    if (is_whole) params["allowEmpty"] = true;
+    if (std::string_view(method) == "replace") params["allowEmpty"] = true;
     auto reply = client.call(method, params);
     if (!reply) return reply.error();
     take_reply(*reply);

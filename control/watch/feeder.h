@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -25,6 +26,8 @@ struct RefusedObject {
     std::string why;
 };
 
+using NodeAnnotations = std::map<std::string, std::string>;
+
 struct FeederOptions {
     std::string socket;
     std::string owner = "kube";
@@ -34,7 +37,9 @@ struct FeederOptions {
 
 /// All on the feeder's thread.
 struct FeederHandlers {
-    std::function<void()> on_ready;  ///< podlaned has everything, after each connection
+    /// podlaned has everything, after each connection; with the annotations that its Node is to
+    /// have for flannel's nodes.
+    std::function<void(const NodeAnnotations&)> on_ready;
     std::function<void(const RefusedObject&)> on_refused;
     std::function<void(const std::string&)> on_log;
 };
@@ -65,7 +70,7 @@ class Feeder {
     Error feed(RpcClient& client);
     Result<void> tell_all(RpcClient& client);
     Result<void> tell(RpcClient& client, Batch batch);
-    Result<void> call(RpcClient& client, const char* method, std::string documents, bool is_whole);
+    Result<void> call(RpcClient& client, const char* method, std::string documents);
     void take_reply(const nlohmann::ordered_json& reply);
     [[nodiscard]] bool stops() const noexcept { return stop_.load(std::memory_order_relaxed); }
     void pause(std::chrono::milliseconds time);

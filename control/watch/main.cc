@@ -24,6 +24,7 @@
 #include "control/watch/feeder.h"
 #include "control/watch/healthz.h"
 #include "control/watch/install_file.h"
+#include "control/watch/load_balancers.h"
 #include "control/watch/options.h"
 #include "control/watch/resource.h"
 #include "control/watch/watcher.h"
@@ -34,6 +35,10 @@ namespace {
 using namespace podlane;
 using namespace podlane::control;
 
+/// How often what the server has is compared with what it should have, and after a failure.
+constexpr std::chrono::seconds kLook{1};
+constexpr std::chrono::seconds kRetry{10};
+
 /// Objects that were refused, on their way to the thread that writes Events. Bounded: Events are
 /// hints, the log has them all.
 class RefusalQueue {
@@ -43,21 +48,21 @@ class RefusalQueue {
         if (waiting_.size() < kMost) waiting_.push_back(object);
         changed_.notify_one();
     }
-    void node_is_ready() {
+    void node_is_ready(const NodeAnnotations& annotations) {
         const std::lock_guard lock(mutex_);
-        is_node_ready_ = true;
+        node_ = annotations;
         changed_.notify_one();
     }
     struct Work {
         std::optional<RefusedObject> refusal;
-        bool is_node_ready = false;
+        std::optional<NodeAnnotations> node;  ///< that it is to have from now on
     };
     Work take() {
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, std::chrono::milliseconds(200),
-                          [&] { return !waiting_.empty() || is_node_ready_; });
+                          [&] { return !waiting_.empty() || node_; });
         Work work;
-        work.is_node_ready = std::exchange(is_node_ready_, false);
+        work.node = std::exchange(node_, std::nullopt);
         if (!waiting_.empty()) {
             work.refusal = std::move(waiting_.front());
             waiting_.pop_front();
@@ -70,21 +75,57 @@ class RefusalQueue {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<RefusedObject> waiting_;
-    bool is_node_ready_ = false;
+    std::optional<NodeAnnotations> node_;
 };
 
+/// Once podlaned has everything: before that it knows no address.
+Result<void> write_statuses(const KubeOptions& options, LoadBalancerStatus& load_balancers,
+                            Writer& writer, const FeederStatus& feeder) {
+    if (!feeder.is_ready) return {};
+    auto podlaned = RpcClient::connect(options.socket);
+    if (!podlaned) return podlaned.error();
+    const auto due = load_balancers.due(*podlaned);
+    if (!due || !feeder.is_ready) return due ? Result<void>{} : due.error();
+    for (const StatusPatch& each : *due) {
+        if (auto done = writer.tell_status(each); !done) return done;
+        spdlog::info("{}: {}", each.target, each.body);
+    }
+    return {};
+}
+
 void write_to_server(const KubeOptions& options, const ApiServer& server, const Cluster& cluster,
-                     RefusalQueue& queue, const std::atomic<bool>& stop) {
+                     RefusalQueue& queue, const FeederStatus& feeder,
+                     const std::atomic<bool>& stop) {
     ApiClient client(server, stop);
     Writer writer(client, cluster, options.node);
+    LoadBalancerStatus load_balancers(cluster, options.node, options.ingress_service,
+                                      options.ingress_class);
     const auto log = [](const Result<void>& done) {
         if (!done) spdlog::warn("{}", done.error().message);
     };
+    using Clock = std::chrono::steady_clock;
+    std::optional<NodeAnnotations> wanted;
+    Clock::time_point next_look{};
+    Clock::time_point next_statuses{};
     while (!stop) {
-        const RefusalQueue::Work work = queue.take();
+        RefusalQueue::Work work = queue.take();
         if (!options.writes) continue;
-        if (work.is_node_ready) log(writer.tell_node({}));
+        if (work.node) {
+            wanted = std::move(work.node);
+            next_look = Clock::now();
+        }
         if (work.refusal) log(writer.tell_refusal(*work.refusal));
+        // Somebody else may take it away, or make the Node anew.
+        if (wanted && Clock::now() >= next_look) {
+            const auto told = writer.tell_node(*wanted);
+            log(told);
+            next_look = Clock::now() + (told ? kLook : kRetry);
+        }
+        if (Clock::now() >= next_statuses) {
+            const auto told = write_statuses(options, load_balancers, writer, feeder);
+            log(told);
+            next_statuses = Clock::now() + (told ? kLook : kRetry);
+        }
     }
 }
 
@@ -106,7 +147,7 @@ int run(const KubeOptions& options, const ApiServer& server) {
         spdlog::warn("{} {} is not served: {}", object.kind, object.name, object.why);
         refusals.put(object);
     };
-    handlers.on_ready = [&] {
+    handlers.on_ready = [&](const NodeAnnotations& annotations) {
         if (!options.cni_source.empty()) {
             auto done = install_file(options.cni_source, options.cni_target);
             if (done)
@@ -114,7 +155,7 @@ int run(const KubeOptions& options, const ApiServer& server) {
             else
                 spdlog::error("CNI configuration: {}", done.error().message);
         }
-        refusals.node_is_ready();
+        refusals.node_is_ready(annotations);
     };
     Feeder feeder(cluster, {.socket = options.socket}, std::move(handlers), stop);
 
@@ -133,7 +174,8 @@ int run(const KubeOptions& options, const ApiServer& server) {
     }
 
     std::thread feeding([&] { feeder.run(); });
-    std::thread writing([&] { write_to_server(options, server, cluster, refusals, stop); });
+    std::thread writing(
+        [&] { write_to_server(options, server, cluster, refusals, feeder.status(), stop); });
     std::list<Watcher> watchers;
     for (const Resource& each : watched_resources())
         watchers.emplace_back(

@@ -1,8 +1,10 @@
 // podlane-kube's command line.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "control/options/table.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -14,11 +16,16 @@ struct KubeOptions {
     std::string socket = "/run/podlane/podlane.sock";
     std::string healthz = "0.0.0.0:10256";  ///< empty: not served
     std::string cni_source, cni_target;     ///< both or none
+    std::string ingress_service;            ///< "ns/name" before the proxy; empty: none
+    std::string ingress_class = "podlane";
     std::string log_level = "info";
-    bool writes = true;  ///< the Node's condition, Events about refused objects
+    bool writes = true;  ///< conditions, annotations, status of Services and Ingresses, Events
     bool help = false;
     bool version = false;
 };
+
+/// The table: help, man page and parsing are made from it.
+[[nodiscard]] std::span<const OptionRow> kube_options() noexcept;
 
 /// Errors are one line without the program's name. $NODE_NAME, $KUBECONFIG and $PODLANE_SOCKET
 /// stand in for options that are not given.

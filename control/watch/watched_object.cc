@@ -50,8 +50,25 @@ void cut_down_pod(Json& pod) {
     }
 }
 
+/// Whether the node is ready, and its network; a heartbeat is no change.
+void cut_down_conditions(Json& conditions) {
+    Json kept = Json::array();
+    for (Json& each : conditions) {
+        const Json* const type = member(each, "type");
+        if (type == nullptr || (*type != "Ready" && *type != "NetworkUnavailable")) continue;
+        keep_only(each, {"type", "status", "reason"});
+        if (each["type"] == "Ready") each.erase("reason");
+        kept.push_back(std::move(each));
+    }
+    conditions = std::move(kept);
+}
+
 void cut_down_node(Json& node) {
-    if (Json* status = member(node, "status")) keep_only(*status, {"addresses"});
+    if (Json* status = member(node, "status")) {
+        keep_only(*status, {"addresses", "conditions"});
+        Json* const conditions = member(*status, "conditions");
+        if (conditions != nullptr && conditions->is_array()) cut_down_conditions(*conditions);
+    }
     if (Json* spec = member(node, "spec")) keep_only(*spec, {"podCIDR", "podCIDRs"});
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -56,8 +57,9 @@ std::string refusal_event(const RefusedObject& object, const std::string& uid,
         .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string network_condition_patch(const std::string& now) {
-    return Json{{"status",
+std::string node_patch(const NodeAnnotations& annotations, const std::string& now) {
+    return Json{{"metadata", {{"annotations", annotations}}},
+                {"status",
                  {{"conditions", Json::array({{{"type", "NetworkUnavailable"},
                                                {"status", "False"},
                                                {"reason", "PodlaneIsUp"},
@@ -67,8 +69,24 @@ std::string network_condition_patch(const std::string& now) {
         .dump();
 }
 
-std::string annotation_patch(const std::map<std::string, std::string>& annotations) {
-    return Json{{"metadata", {{"annotations", annotations}}}}.dump();
+bool node_lacks(const std::string& node, const NodeAnnotations& annotations) {
+    const Json object = Json::parse(node, nullptr, /*allow_exceptions=*/false);
+    if (!object.is_object()) return false;
+    static const Json kNone = Json::object();
+    const auto at = [&](const char* pointer) -> const Json& {
+        const Json::json_pointer place(pointer);
+        return object.contains(place) ? object.at(place) : kNone;
+    };
+    const Json& have = at("/metadata/annotations");
+    for (const auto& [key, value] : annotations) {
+        const auto found = have.find(key);
+        if (found == have.end() || *found != value) return true;
+    }
+    const Json& conditions = at("/status/conditions");
+    return std::ranges::none_of(conditions, [](const Json& each) {
+        return each.is_object() && each.value("type", "") == "NetworkUnavailable" &&
+               each.value("status", "") == "False";
+    });
 }
 
 Writer::Writer(ApiClient& client, const Cluster& cluster, std::string node)
@@ -98,14 +116,15 @@ Result<void> Writer::patch(const std::string& target, const char* content_type,
     return Error{fmt::format("PATCH {}: HTTP {} {}", target, reply.end.status, reply.end.error)};
 }
 
-Result<void> Writer::tell_node(const std::map<std::string, std::string>& annotations) {
-    const std::string path = "/api/v1/nodes/" + node_;
-    if (!annotations.empty()) {
-        auto done = patch(path, "application/merge-patch+json", annotation_patch(annotations));
-        if (!done) return done;
-    }
-    return patch(path + "/status", "application/strategic-merge-patch+json",
-                 network_condition_patch(rfc3339_now()));
+Result<void> Writer::tell_node(const NodeAnnotations& annotations) {
+    if (!node_lacks(cluster_.text_of("Node", node_), annotations)) return {};
+    // By its status, as flannel does: the right to patch nodes/status is enough for both.
+    return patch("/api/v1/nodes/" + node_ + "/status", "application/strategic-merge-patch+json",
+                 node_patch(annotations, rfc3339_now()));
+}
+
+Result<void> Writer::tell_status(const StatusPatch& status) {
+    return patch(status.target, "application/merge-patch+json", status.body);
 }
 
 }  // namespace podlane::control

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "control/watch/api_client.h"
 #include "control/watch/cluster.h"
 #include "control/watch/feeder.h"
+#include "control/watch/load_balancers.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -21,11 +21,13 @@ namespace podlane::control {
                                         const std::string& node, const std::string& now,
                                         uint64_t serial);
 
-/// A strategic merge patch of a Node's status: NetworkUnavailable is False, said by Podlane.
-[[nodiscard]] std::string network_condition_patch(const std::string& now);
+/// A strategic merge patch of a Node by its status: NetworkUnavailable is False, said by Podlane,
+/// and it has these annotations.
+[[nodiscard]] std::string node_patch(const NodeAnnotations& annotations, const std::string& now);
 
-/// A merge patch of a Node's annotations.
-[[nodiscard]] std::string annotation_patch(const std::map<std::string, std::string>& annotations);
+/// Whether the Node, as the API server's JSON, lacks something of that patch. False for one that is
+/// not known.
+[[nodiscard]] bool node_lacks(const std::string& node, const NodeAnnotations& annotations);
 
 /// Now as RFC 3339 in UTC, whole seconds.
 [[nodiscard]] std::string rfc3339_now();
@@ -38,8 +40,10 @@ class Writer {
 
     /// Once for each object and reason.
     Result<void> tell_refusal(const RefusedObject& object);
-    /// The condition and the annotations of this node.
-    Result<void> tell_node(const std::map<std::string, std::string>& annotations);
+    /// This node's condition and annotations, if the server has them otherwise.
+    Result<void> tell_node(const NodeAnnotations& annotations);
+    /// The status of a Service or Ingress.
+    Result<void> tell_status(const StatusPatch& status);
 
   private:
     Result<void> patch(const std::string& target, const char* content_type,

@@ -134,10 +134,12 @@ bool apply_service(const Snapshot& snapshot, const PathQuery<F>& query, const Fr
     if constexpr (Trace::kEnabled) {
         trace.step(
             "service", fmt::format("to endpoint {}", text<F>(endpoint.address, endpoint.port)),
-            fmt::format(
-                "{} of Service {}{}, 1 of {} endpoints{}", to_string(frontend.kind),
-                frontend.service_name, frontend.port_name.empty() ? "" : ":" + frontend.port_name,
-                set.endpoints.size(), remembered ? ", the client's by sessionAffinity" : ""));
+            fmt::format("{} of Service {}{}, {}{}", to_string(frontend.kind), frontend.service_name,
+                        frontend.port_name.empty() ? "" : ":" + frontend.port_name,
+                        set.endpoints.size() == 1
+                            ? "its only endpoint"
+                            : fmt::format("picked among {} endpoints", set.endpoints.size()),
+                        remembered ? ", the client's by sessionAffinity" : ""));
     }
     return true;
 }

@@ -11,6 +11,7 @@ words; while it is not empty, requests meet them at random:
   old      a list as it was some events ago (a replica that lags)
 """
 
+import copy
 import http.server
 import json
 import os
@@ -95,15 +96,17 @@ class ApiServer:
             subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.work)
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out",
                 "ca.crt", "-days", "2", "-subj", "/CN=test-ca")
-        with open(os.path.join(self.work, "san"), "w", encoding="utf-8") as file:
-            file.write("subjectAltName=IP:127.0.0.1\n")
+        for name, what in (("san", "IP:127.0.0.1"), ("name", "DNS:api.lab.example")):
+            with open(os.path.join(self.work, name), "w", encoding="utf-8") as file:
+                file.write(f"subjectAltName={what}\n")
         openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "api.key", "-out", "api.csr",
                 "-subj", "/CN=kube-apiserver")
         sign = ["x509", "-req", "-in", "api.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-                "-CAcreateserial", "-extfile", "san"]
-        openssl(*sign, "-out", "good.crt", "-days", "2")
+                "-CAcreateserial", "-extfile"]
+        openssl(*sign, "san", "-out", "good.crt", "-days", "2")
         # Valid until yesterday.
-        openssl(*sign, "-out", "expired.crt", "-days", "-1")
+        openssl(*sign, "san", "-out", "expired.crt", "-days", "-1")
+        openssl(*sign, "name", "-out", "named.crt", "-days", "2")
 
     def start(self, certificate="good.crt"):
         api = self
@@ -162,12 +165,13 @@ class ApiServer:
                 pass  # it has ended already
         self.connections.clear()
 
-    def write_kubeconfig(self, path):
+    def write_kubeconfig(self, path, **cluster):
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "node"}}],
             "clusters": [{"name": "lab", "cluster": {"server": f"https://127.0.0.1:{self.port}",
-                                                     "certificate-authority": "ca.crt"}}],
+                                                     "certificate-authority": "ca.crt",
+                                                     **cluster}}],
             "users": [{"name": "node", "user": {"token": "secret"}}],
         }
         with open(path, "w", encoding="utf-8") as file:
@@ -181,6 +185,17 @@ class ApiServer:
                 kind.happened = min(len(kind.events), kind.happened + count)
             self.changed.notify_all()
             return any(kind.happened < len(kind.events) for kind in self.kinds.values())
+
+    def happen(self, name, what, item):
+        """An event that no recording has; once all of those have happened."""
+        with self.changed:
+            kind = self.kinds[name]
+            newest = version(kind.events[-1]["object"])
+            item = copy.deepcopy(item)
+            item["metadata"]["resourceVersion"] = str(newest + 1)
+            kind.events.append({"type": what, "object": item})
+            kind.happened = len(kind.events)
+            self.changed.notify_all()
 
     def final(self, name):
         return self.kinds[name].state()[0]

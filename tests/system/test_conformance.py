@@ -151,6 +151,57 @@ def host_ports(report, cluster, here, there, third):
             expect_equal({server for server, _ in answers}, {third.name})
 
 
+def feeder(report, cluster, family, here):
+    """What a watcher of an API server hands in, legal and not, with `each`."""
+    name, address = f"1legal{family}", cluster_ip(family, 44)
+    node_port = 30194 + family
+
+    def made_at(day, name, spec):
+        service = objects.service(name, [address], spec)
+        service["metadata"]["creationTimestamp"] = f"2026-01-0{day}T00:00:00Z"
+        return service
+
+    sloppy = address.replace("10.96.0.", "010.96.00.0") if family == 4 else f"0{address}"
+    legal = made_at(1, name, ports(node_port))
+    legal["spec"].update(clusterIP=sloppy, clusterIPs=[sloppy], trafficDistribution="PreferMoon")
+    twin = made_at(2, f"a-twin{family}", ports(node_port))
+    twin["spec"].update(clusterIP=sloppy, clusterIPs=[sloppy])
+    wrong = objects.service(f"wrong{family}", [cluster_ip(family, 45)],
+                            [objects.port(70000, lab.LINES)])
+    ends = slice_of(name, family, [{**at(here, family), "conditions": {
+        "ready": False, "serving": None, "terminating": True}}])
+    if family == 4:
+        ends["endpoints"][0]["addresses"] = ["::ffff:" + here.address(4)]
+    twin_ends = slice_of(twin["metadata"]["name"], family, [at(here, family)])
+    text = objects.document(twin, wrong, legal, ends, twin_ends)
+    rpc = cluster.nodes["a"].rpc()
+
+    def refused():
+        return {item["name"] for item in rpc.call("get", kind="services", refused=True)["items"]}
+
+    try:
+        with report.check(f"IPv{family}: of a feeder's objects the wrong one and the younger of "
+                          "two are refused"):
+            reply = rpc.call("apply", documents=text, each=True, owner="feeder")
+            expect_equal(len(reply["added"]), 4)
+            expect_equal(refused(), {f"a-twin{family}", f"wrong{family}"})
+            expect_equal(rpc.call("health")["status"], "degraded")
+        with report.check(f"IPv{family}: the others are served, as kube-proxy reads them"):
+            expect_equal(set(servers(here.namespace, address)), {here.name})
+            outside = cluster.nodes["a"].address(family)
+            expect_equal(set(servers(cluster.outside, outside, node_port, 5)), {here.name})
+        with report.check(f"IPv{family}: the younger takes over when the older goes"):
+            rpc.call("delete", kind="service", name=f"default/{name}", owner="feeder")
+            expect_equal(refused(), {f"wrong{family}"})
+            expect_equal(set(servers(here.namespace, address)), {here.name})
+    finally:
+        rpc.call("delete", documents=text, owner="feeder")
+        rpc.close()
+    with report.check(f"IPv{family}: what was refused is forgotten with its objects"):
+        problems = cluster.nodes["a"].json("health")["problems"]
+        expect_equal([problem for problem in problems if "refused" in problem], [])
+
+
 @lab.with_cluster()
 def tests(report, _options, cluster):
     here, there = cluster.pod("a", "here"), cluster.pod("b", "there")
@@ -162,6 +213,7 @@ def tests(report, _options, cluster):
         labels_and_life(report, cluster, family, here, there)
         distribution(report, cluster, family, here, there)
         datagrams(report, cluster, family, here, there)
+        feeder(report, cluster, family, here)
     host_ports(report, cluster, here, there, third)
 
 

@@ -1,5 +1,6 @@
 """podlane-kube against a misbehaving API server of recordings: podlaned ends up with its state."""
 
+import copy
 import json
 import os
 import time
@@ -104,9 +105,66 @@ def health():
         return 0
 
 
-@lab.with_cluster(names=("a",), outside=False)
+def service(name, number):
+    return {"kind": "Service", "apiVersion": "v1",
+            "metadata": {"name": name, "namespace": "default", "uid": f"uid-of-{name}"},
+            "spec": {"clusterIP": f"10.96.200.{number}", "ports": [{"port": 80}]}}
+
+
+def refused(report, node, api):
+    """One object that podlaned does not take, beside one that it does."""
+    wrong, right = service("wrong", 1), service("right", 2)
+    wrong["spec"]["ports"][0]["port"] = 70000
+    with report.check("an object that podlaned refuses keeps no other out"):
+        api.happen("services", "ADDED", wrong)
+        api.happen("services", "ADDED", right)
+        wait_until(lambda: ("default", "right") in names(objects_of(node, "services")), 5, "it")
+        client = node.rpc()
+        items = client.call("get", kind="services", refused=True)["items"]
+        client.close()
+        expect_equal([(i["name"], i["message"]) for i in items],
+                     [("wrong", "spec.ports[0].port: 70000 is not a port (1-65535)")], "refused")
+        expect_equal(health(), 200, "/healthz")
+    with report.check("an Event on it says why"):
+        def told():
+            return [body for _, path, body in api.written
+                    if path == "/api/v1/namespaces/default/events"
+                    and body["involvedObject"]["name"] == "wrong"]
+        wait_until(told, 5, "the Event")
+        expect_equal((told()[0]["reason"], told()[0]["involvedObject"]["uid"]),
+                     ("NotServed", "uid-of-wrong"), "Event")
+        expect("70000 is not a port" in told()[0]["message"], told()[0])
+    api.happen("services", "DELETED", wrong)
+    api.happen("services", "DELETED", right)
+
+
+def load_balancer_status(report, api):
+    """The first node that is ready and where Podlane is up writes addresses out of the pools."""
+    with report.check("a Service of type LoadBalancer gets its address in its status"):
+        node = copy.deepcopy(next(item for item in api.final("nodes")
+                                  if item["metadata"]["name"] == "node-1"))
+        node["status"]["conditions"] = [
+            {"type": "Ready", "status": "True"},
+            {"type": "NetworkUnavailable", "status": "False", "reason": "PodlaneIsUp"}]
+        api.happen("nodes", "MODIFIED", node)
+        balanced = service("balanced", 3)
+        balanced["spec"]["type"] = "LoadBalancer"
+        api.happen("services", "ADDED", balanced)
+
+        def written():
+            return [body for method, path, body in api.written if method == "PATCH"
+                    and path == "/api/v1/namespaces/default/services/balanced/status"]
+        wait_until(written, 10, "a patch of its status")
+        expect_equal(written()[0], {"status": {"loadBalancer": {"ingress": [
+            {"ip": "192.168.50.200"}]}}}, "status")
+    api.happen("services", "DELETED", balanced)
+
+
+@lab.with_cluster(names=("a",), outside=False, start=False)
 def tests(report, _options, cluster):
     node = cluster.nodes["a"]
+    node.config["loadBalancer"] = {"pools": ["192.168.50.200"], "state": "/run/lab/balancers"}
+    cluster.start()
     work = "/run/lab/api"
     os.makedirs(work, exist_ok=True)
     source = os.path.join(work, "10-podlane.conflist")
@@ -133,6 +191,13 @@ def story(report, node, api, feeder, target):
     with report.check("the Node's network is said to be available"):
         wait_until(lambda: any("nodes/node-1/status" in path for _, path, _ in api.written), 5,
                    "a patch of the Node's status")
+        patch = next(body for _, path, body in api.written if "nodes/node-1/status" in path)
+        condition, = patch["status"]["conditions"]
+        expect_equal((condition["type"], condition["status"]), ("NetworkUnavailable", "False"))
+    with report.check("flannel's nodes can learn of this one by its annotations"):
+        wanted = node.rpc().call("flannel")["annotations"]
+        expect_equal(patch["metadata"]["annotations"], wanted, "annotations")
+        expect_equal(wanted["flannel.alpha.coreos.com/backend-type"], "vxlan", "backend")
     with report.check("what the operator applied is left alone"):
         have = names(objects_of(node, "namespaces"))
         expect(("", "of-the-operator") in have, have)
@@ -155,6 +220,8 @@ def story(report, node, api, feeder, target):
         time.sleep(0.03)
     api.faults = set()
     converges(report, "after all faults at once", node, api, feeder)
+    refused(report, node, api)
+    load_balancer_status(report, api)
     with report.check("a server with an expired certificate is not believed, and asked again"):
         api.stop()
         api.start("expired.crt")
@@ -170,6 +237,17 @@ def story(report, node, api, feeder, target):
     converges(report, "after a restart of podlaned", node, api, feeder)
     with report.check("podlane-kube ends on SIGTERM, exit 0"):
         expect_equal(feeder.stop(), 0, "exit code")
+    api.stop()
+    api.start("named.crt")
+    with report.check("tls-server-name of the kubeconfig is the name in the certificate"):
+        for name, is_right in (("other.lab.example", False), ("api.lab.example", True)):
+            path = api.write_kubeconfig("/run/lab/api/named", **{"tls-server-name": name})
+            named = Feeder(node, path)
+            try:
+                word = "podlaned has all" if is_right else "subject name"
+                wait_until(lambda w=word, n=named: w in n.says(), 20, f"{word}: {named.says()}")
+            finally:
+                named.stop()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from lab.node import BUILD, program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNIT = f"{ROOT}/configs/systemd/podlaned.service"
-PROGRAMS = ("podlaned", "podlane-kube")  # with a unit
+UNITS = {"podlaned": "podlaned", "podlaned-give-back": "podlaned", "podlane-kube": "podlane-kube"}
 MANIFEST = f"{ROOT}/configs/kubernetes/podlane.yaml"
 MOST_EXPOSURE = 39  # tenths, of systemd-analyze security
 
@@ -29,11 +29,11 @@ def unit(report):
         report.skip("the unit is right and keeps podlaned in", "there is no systemd-analyze")
         return
     os.makedirs("/run/lab/unit")
-    paths = {name: f"/run/lab/unit/{name}.service" for name in PROGRAMS}
+    paths = {name: f"/run/lab/unit/{name}.service" for name in UNITS}
     for name, path in paths.items():
         text = text_of(f"{ROOT}/configs/systemd/{name}.service")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(f"/usr/sbin/{name}", program(name)))
+            file.write(text.replace(f"/usr/sbin/{UNITS[name]}", program(UNITS[name])))
     for name, path in paths.items():
         with report.check(f"systemd-analyze verify has nothing to say of {name}'s unit"):
             done = run(["systemd-analyze", "verify", path], check=False)
@@ -92,10 +92,12 @@ def manifests(report):
         mounted = {mount["name"] for each in pod["containers"] + pod["initContainers"]
                    for mount in each["volumeMounts"]}
         expect_equal(mounted, volumes)
-    with report.check("the service account may read, write Events and its nodes' conditions"):
+    with report.check("the service account may read, write Events and status alone"):
         writes = [(rule["resources"], rule["verbs"]) for rule in objects["ClusterRole"]["rules"]
                   if rule["verbs"] != ["get", "list", "watch"]]
-        expect_equal(writes, [(["events"], ["create"]), (["nodes/status"], ["patch"])])
+        expect_equal(writes, [(["events"], ["create"]),
+                              (["nodes/status", "services/status"], ["patch"]),
+                              (["ingresses/status"], ["patch"])])
 
 
 def packages(report):
@@ -108,12 +110,15 @@ def packages(report):
         expect_equal(done.returncode, 0, done.stdout[-1500:] + done.stderr[-500:])
     wanted = {
         "podlaned": ["./usr/sbin/podlaned", "./lib/systemd/system/podlaned.service",
+                     "./lib/systemd/system/podlaned-give-back.service",
                      "./etc/podlane/", "./usr/share/doc/podlaned/examples/kubernetes/podlane.yaml"],
         "podlanectl": ["./usr/bin/podlanectl"],
         "podlane-kube": ["./usr/sbin/podlane-kube",
-                         "./lib/systemd/system/podlane-kube.service"],
+                         "./lib/systemd/system/podlane-kube.service",
+                         "./usr/share/man/man8/podlane-kube.8.gz"],
         "podlane-cni": ["./usr/lib/cni/podlane-cni",
-                        "./usr/share/doc/podlane-cni/examples/10-podlane.conflist"],
+                        "./usr/share/doc/podlane-cni/examples/10-podlane.conflist",
+                        "./usr/share/man/man8/podlane-cni.8.gz"],
     }
     for name, paths in wanted.items():
         with report.check(f"package {name} has what docs/install.md says"):

@@ -1,8 +1,11 @@
 """Uplinks as machines have them: an address of DHCP's on the NIC, and a /32 with a gateway."""
 
+import signal
+
 import cluster as lab
 from checks import expect, expect_equal
 from lab.net import wait_until
+from lab.node import program
 
 _COUNT = """
 import socket, sys
@@ -46,6 +49,13 @@ def dhcp_like(report, cluster, node):
         expect_equal(received_once(cluster, node), 1)
     with report.check("SIGTERM gives the address back, with its default route"):
         expect_equal(node.stop(), 0, "exit code")
+        expect(has_address(), "it is not there")
+        expect("eth1" in str(node.namespace.ip_json("route", "show", "default")), "no route")
+    node.start()
+    with report.check("after kill -9 --give-back gives it back, with its route"):
+        node.stop(signal.SIGKILL)
+        expect(not has_address(), "it came back by itself")
+        node.namespace.run([program("podlaned"), "--config", node.config_path, "--give-back"])
         expect(has_address(), "it is not there")
         expect("eth1" in str(node.namespace.ip_json("route", "show", "default")), "no route")
     node.namespace.ip("addr", "flush", "dev", "eth1")

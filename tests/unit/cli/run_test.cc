@@ -33,6 +33,7 @@ class RunTest : public ServerFixture {
             const std::string kind(request.params.text("kind"));
             const std::string name(request.params.text_if_any("name").value_or(""));
             const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
+            const bool refused = request.params.flag("refused");
             if (auto failure = request.params.failure()) return *failure;
             asked_ = {{"kind", kind}, {"name", name}};
             if (limit) asked_["limit"] = *limit;
@@ -40,6 +41,13 @@ class RunTest : public ServerFixture {
             ordered_json reply{{"kind", kind}};
             reply["items"] = ordered_json::array();
             if (kind == "addresses") return reply;
+            if (refused) {
+                reply["items"].push_back({{"kind", "Service"},
+                                          {"namespace", "shop"},
+                                          {"name", "b"},
+                                          {"message", "spec.clusterIP: it is another's"}});
+                return reply;
+            }
             if (kind == "services") {
                 reply["items"] = services_;
                 return reply;
@@ -309,6 +317,17 @@ TEST_F(RunTest, AnEmptyListSaysSoOnStandardErrorAsKubectl) {
     EXPECT_EQ(err_.str(), "no addresses\n");
     EXPECT_EQ(run({"get", "addresses", "-o", "json"}), 0);
     EXPECT_EQ(out_.str(), "[]\n");
+}
+
+TEST_F(RunTest, RefusedObjectsAreListedWithTheReason) {
+    start();
+    EXPECT_EQ(run({"get", "svc", "--refused"}), 0);
+    EXPECT_NE(out_.str().find("Service shop/b"), std::string::npos) << out_.str();
+    EXPECT_NE(out_.str().find("it is another's"), std::string::npos) << out_.str();
+    EXPECT_EQ(run({"get", "svc", "--refused", "-o", "json"}), 0);
+    EXPECT_EQ(ordered_json::parse(out_.str()).at(0).at("name"), "b");
+    EXPECT_EQ(run({"get", "ports", "--refused"}), 2);
+    EXPECT_EQ(run({"get", "svc", "--refused", "-w"}), 2);
 }
 
 TEST_F(RunTest, KubectlsWaysToNameThings) {

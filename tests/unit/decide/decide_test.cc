@@ -143,7 +143,7 @@ TYPED_TEST(Decide, AClusterIpIsTranslatedToItsEndpoint) {
     EXPECT_THAT(
         net.steps(),
         Contains("service: to endpoint " + to_string(IpAddress(net.address(N::kRemotePod)), 8080) +
-                 " (ClusterIP of Service default/web:http, 1 of 1 endpoints)"));
+                 " (ClusterIP of Service default/web:http, its only endpoint)"));
 }
 
 TYPED_TEST(Decide, TheServicesEpochComesWithTheDecision) {

@@ -27,8 +27,7 @@ TEST(Manifests, WhatCannotBeReadIsLeftToItsReader) {
 TEST(Manifests, AFolderGivesItsFilesByName) {
     std::string pattern = std::filesystem::temp_directory_path() / "podlane-kube-XXXXXX";
     const std::filesystem::path folder = ::mkdtemp(pattern.data());
-    EXPECT_EQ(manifests_in(folder).error().message,
-              folder.string() + ": has no *.yaml, *.yml or *.json");
+    EXPECT_TRUE(manifests_in(folder).value().empty());
     for (const char* name : {"b.yml", "a.json", "c.yaml", "README.md"}) {
         std::ofstream(folder / name) << "x";
     }

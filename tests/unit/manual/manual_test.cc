@@ -10,6 +10,7 @@
 #include "control/cli/program.h"
 #include "control/daemon/options.h"
 #include "control/options/help.h"
+#include "control/watch/options.h"
 
 namespace podlane::control {
 namespace {
@@ -48,7 +49,15 @@ TEST(Manual, OfPodlanedHasEachOption) {
     }
 }
 
-TEST(Manual, GroffReadsBothWithoutAWarning) {
+TEST(Manual, OfPodlaneKubeHasEachOption) {
+    const std::string page = podlane_kube_manual("1.2");
+    EXPECT_EQ(page.find(".TH PODLANE-KUBE 8 "), 0U) << page.substr(0, 40);
+    for (const OptionRow& row : kube_options()) {
+        EXPECT_NE(page.find(manual_escaped(option_usage(row))), std::string::npos) << row.name;
+    }
+}
+
+TEST(Manual, GroffReadsEachWithoutAWarning) {
     const std::string ctl = shown(podlanectl_manual("1.2"));
     EXPECT_EQ(ctl.find("warning:"), std::string::npos) << ctl;
     EXPECT_NE(ctl.find("podlanectl pod add shop/web-0"), std::string::npos) << ctl;
@@ -56,6 +65,12 @@ TEST(Manual, GroffReadsBothWithoutAWarning) {
     const std::string daemon = shown(podlaned_manual("1.2"));
     EXPECT_EQ(daemon.find("warning:"), std::string::npos) << daemon;
     EXPECT_NE(daemon.find("--log-level LEVEL"), std::string::npos) << daemon;
+    const std::string kube = shown(podlane_kube_manual("1.2"));
+    EXPECT_EQ(kube.find("warning:"), std::string::npos) << kube;
+    EXPECT_NE(kube.find("podlane-kube --node NAME"), std::string::npos) << kube;
+    const std::string cni = shown(podlane_cni_manual("1.2"));
+    EXPECT_EQ(cni.find("warning:"), std::string::npos) << cni;
+    EXPECT_NE(cni.find("CNI_CONTAINERID"), std::string::npos) << cni;
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -253,6 +256,59 @@ TEST_F(KernelGuard, TheUplinksOwnAddressesAreTakenOverAndGivenBackWithTheirRoute
         EXPECT_TRUE(has(route));
         EXPECT_EQ(*read_sysctl(interface_sysctl("ipv4", "uplink0", "arp_ignore")), "0");
     });
+}
+
+TEST_F(KernelGuard, WhatAKilledOneHasLeftIsPutBackByTheNextOrOnDemand) {
+    const std::string memory = std::string(::testing::TempDir()) + "podlane-guard.json";
+    const std::vector<InterfaceAddress> own{address("192.168.50.1/24")};
+    const std::string arp_ignore = interface_sysctl("ipv4", "uplink0", "arp_ignore");
+    const auto is_back = [&] {
+        return node_.shell(
+                   "ip addr show uplink0 | grep -q '192.168.50.1/24' && ip route show default | "
+                   "grep -q 'via 192.168.50.9 dev uplink0 .*metric 100'") &&
+               *read_sysctl(arp_ignore) == "0";
+    };
+    const auto guard_and_be_killed = [&] {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            auto guard =
+                guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket, own, memory);
+            if (!guard.ok()) ::_exit(1);
+            ::raise(SIGKILL);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFSIGNALED(status) && !is_back();
+    };
+    node_.run([&] {
+        ::unlink(memory.c_str());
+        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory)) << "nothing is there";
+        ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0 && "
+                              "ip route add default via 192.168.50.9 metric 100"),
+                  0);
+        ASSERT_TRUE(guard_and_be_killed());
+        {
+            auto next =
+                guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket, own, memory);
+            ASSERT_TRUE(next.ok()) << next.error().message;
+            EXPECT_EQ(next->take_notes().size(), 1U);
+            EXPECT_FALSE(is_back());
+        }
+        EXPECT_TRUE(is_back());
+        EXPECT_NE(::access(memory.c_str(), F_OK), 0) << "the file is of no use any more";
+
+        ASSERT_TRUE(guard_and_be_killed());
+        EXPECT_TRUE(*give_back_kernel_interface("uplink0", memory));
+        EXPECT_TRUE(is_back());
+        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory));
+
+        ASSERT_TRUE(guard_and_be_killed());
+        ASSERT_EQ(std::system("ip link add other type veth peer name far && ip link del uplink0 && "
+                              "ip link set other name uplink0"),
+                  0);
+        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory)) << "another interface";
+    });
+    ::unlink(memory.c_str());
 }
 
 TEST_F(KernelGuard, AnAddressThatComesOrGoesLaterIsHandledAtTheNextLook) {

@@ -24,7 +24,8 @@ NodeConfig config() {
 // backend writes (pkg/backend/vxlan, vxlanLeaseAttrs).
 TEST(Flannel, TheVtepIsSaidAsAnnotations) {
     const auto facts = std::get<ordered_json>(flannel_facts(config()));
-    EXPECT_EQ(facts.dump(), R"({"node":"node-a","vtepMac":"02:6d:2b:2f:c3:2f","vni":1,"port":8472,)"
+    EXPECT_EQ(facts.dump(), R"({"node":"node-a","backend":"vxlan","vtepMac":"02:6d:2b:2f:c3:2f",)"
+                            R"("vni":1,"port":8472,)"
                             R"("podCidrs":["10.244.1.0/24"],"annotations":{)"
                             R"("flannel.alpha.coreos.com/backend-type":"vxlan",)"
                             R"("flannel.alpha.coreos.com/backend-data":)"
@@ -53,10 +54,17 @@ TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
     EXPECT_EQ(node.flannel->vni, 1U);
 }
 
-TEST(Flannel, WithoutATunnelThereIsNoVtep) {
+// As flannel's pkg/subnet/kube/kube.go writes a lease without backend data.
+TEST(Flannel, WithoutATunnelItIsAHostGwNode) {
     NodeConfig direct = config();
     direct.overlay.type = OverlayType::kDirect;
-    EXPECT_EQ(std::get<RpcFailure>(flannel_facts(direct)).code, rpc_code::kFailed);
+    const auto facts = std::get<ordered_json>(flannel_facts(direct));
+    EXPECT_FALSE(facts.contains("vtepMac"));
+    EXPECT_EQ(facts.at("annotations").dump(),
+              R"({"flannel.alpha.coreos.com/backend-type":"host-gw",)"
+              R"("flannel.alpha.coreos.com/public-ip":"192.168.50.1",)"
+              R"("flannel.alpha.coreos.com/backend-data":"null",)"
+              R"("flannel.alpha.coreos.com/kube-subnet-manager":"true"})");
 }
 
 }  // namespace

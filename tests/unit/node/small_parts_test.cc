@@ -1,9 +1,14 @@
 // The parts that stand alone: names of pods, devices of uplinks, files of objects.
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "control/kube/manifests.h"
 #include "control/node/object_files.h"
 #include "control/node/pod_names.h"
 #include "control/node/uplink_device.h"
@@ -78,6 +83,55 @@ TEST(ObjectFiles, AMissingFileIsNamed) {
     ASSERT_FALSE(parsed.ok());
     EXPECT_NE(parsed.error().message.find("/no/such.yml"), std::string::npos);
     EXPECT_TRUE(parse_object_files({}).ok());
+}
+
+class ObjectFolder : public ::testing::Test {
+  protected:
+    ObjectFolder() {
+        std::string pattern = std::filesystem::temp_directory_path() / "podlane-objects-XXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+    }
+    ~ObjectFolder() override { std::filesystem::remove_all(folder_); }
+    std::string write(const char* name, const char* text) const {
+        std::ofstream(folder_ / name) << text;
+        return folder_ / name;
+    }
+
+    std::filesystem::path folder_;
+};
+
+TEST_F(ObjectFolder, AFileOfItThatHoldsNoObjectIsPassedOver) {
+    EXPECT_TRUE(parse_object_files({folder_}).ok()) << "an empty folder";
+    const std::string config = write("a.yaml", "node: node-a\nuplinks: []\n");
+    write("b.yaml", "kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n");
+    const auto parsed = parse_object_files({folder_});
+    ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+    EXPECT_EQ(parsed->objects.size(), 1u);
+    EXPECT_EQ(parsed->notices, std::vector<std::string>{no_objects_notice(config)});
+    EXPECT_FALSE(parse_object_files({config}).ok()) << "a file that is named must hold objects";
+}
+
+TEST_F(ObjectFolder, CheckSaysWhatAStartWould) {
+    NodeConfig config;
+    config.node = "node-a";
+    config.cluster.service_cidrs = {*parse_prefix("10.96.0.0/12")};
+    config.objects = {folder_};
+    write("a.yaml", "kind: Servce\napiVersion: v1\nmetadata: {name: web}\n");
+    const auto misspelt = check_object_files(config);
+    ASSERT_FALSE(misspelt.ok());
+    EXPECT_NE(misspelt.error().message.find("Servce"), std::string::npos);
+    write("a.yaml",
+          "kind: Service\napiVersion: v1\nmetadata: {name: web, namespace: shop}\n"
+          "spec: {clusterIP: 192.168.77.1, ports: [{port: 80}]}\n");
+    const auto outside = check_object_files(config);
+    ASSERT_TRUE(outside.ok()) << outside.error().message;
+    EXPECT_EQ(outside->count, 1u);
+    ASSERT_EQ(outside->notices.size(), 1u);
+    EXPECT_NE(outside->notices[0].find("outside cluster.serviceCidrs"), std::string::npos);
+    write("b.yaml",
+          "kind: Service\napiVersion: v1\nmetadata: {name: twin, namespace: shop}\n"
+          "spec: {clusterIP: 192.168.77.1, ports: [{port: 80}]}\n");
+    EXPECT_FALSE(check_object_files(config).ok()) << "two Services want one clusterIP";
 }
 
 }  // namespace

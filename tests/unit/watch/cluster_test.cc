@@ -109,6 +109,20 @@ TEST(Cluster, IsCompleteWhenEachResourceWasListed) {
     EXPECT_TRUE(cluster.is_complete());
 }
 
+TEST(Cluster, ObjectsAreFoundByNameAndByWhatTheyHold) {
+    Cluster cluster(watched_resources());
+    cluster.change(services(), service("a", "1", 80));
+    cluster.change(services(), service("b", "2", 81));
+    const auto has_81 = [](const std::string& text) {
+        return Json::parse(text)["spec"]["ports"][0]["port"] == 81;
+    };
+    EXPECT_EQ(cluster.first_of("Service", has_81), "d/b");
+    EXPECT_EQ(cluster.first_of("Pod", has_81), "");
+    EXPECT_TRUE(has_81(cluster.text_of("Service", "d/b")));
+    EXPECT_EQ(cluster.text_of("Service", "d/c"), "");
+    EXPECT_EQ(cluster.uid_of("Service", "d/a"), "1");
+}
+
 TEST(WatchedObject, APodKeepsWhatTheDataplaneReads) {
     const std::string text = R"({"metadata": {"name": "web-0", "namespace": "d", "uid": "u",
         "resourceVersion": "7", "labels": {"app": "web"}, "managedFields": [{"manager": "kubelet"}],
@@ -133,6 +147,30 @@ TEST(WatchedObject, APodKeepsWhatTheDataplaneReads) {
     EXPECT_FALSE(pod["spec"].contains("volumes"));
     EXPECT_EQ(pod["status"]["conditions"][0], (Json{{"type", "Ready"}, {"status", "True"}}));
     EXPECT_FALSE(pod["status"].contains("containerStatuses"));
+}
+
+TEST(WatchedObject, ANodeKeepsWhetherItIsReadyAndItsHeartbeatIsNoChange) {
+    const auto read = [](const char* heartbeat) {
+        const Json node{{"metadata", {{"name", "node-1"}}},
+                        {"spec", {{"podCIDRs", {"10.244.1.0/24"}}, {"taints", {{{"key", "k"}}}}}},
+                        {"status",
+                         {{"addresses", {{{"type", "InternalIP"}, {"address", "192.0.2.1"}}}},
+                          {"images", {{{"sizeBytes", 1}}}},
+                          {"conditions",
+                           {{{"type", "MemoryPressure"}, {"status", "False"}},
+                            {{"type", "Ready"},
+                             {"status", "Unknown"},
+                             {"reason", heartbeat},
+                             {"lastHeartbeatTime", heartbeat}}}}}}};
+        return read_watched_object(watched_resources()[1], node.dump()).value().text;
+    };
+    const Json node = Json::parse(read("a"));
+    EXPECT_EQ(node["status"]["conditions"],
+              (Json::array({{{"type", "Ready"}, {"status", "Unknown"}}})));
+    EXPECT_EQ(node["status"]["addresses"][0]["address"], "192.0.2.1");
+    EXPECT_FALSE(node["status"].contains("images"));
+    EXPECT_EQ(node["spec"], (Json{{"podCIDRs", {"10.244.1.0/24"}}}));
+    EXPECT_EQ(read("a"), read("b"));
 }
 
 TEST(WatchedObject, WithoutANameThereIsNone) {

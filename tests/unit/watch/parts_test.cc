@@ -113,6 +113,7 @@ TEST_F(KubePartsTest, OptionsHaveDefaultsFromTheEnvironment) {
     EXPECT_FALSE(options->writes);
     EXPECT_EQ(parse({"--node", "other"})->node, "other") << "an option goes before";
     EXPECT_FALSE(parse({"--cni-source", "x"}).ok());
+    EXPECT_FALSE(parse({"--ingress-service", "proxy"}).ok());
     EXPECT_FALSE(parse({"--log-level", "loud"}).ok());
     EXPECT_FALSE(parse({"--nod", "x"}).ok()) << "no guesses";
     EXPECT_NE(kube_usage().find("--kubeconfig FILE"), std::string::npos);
@@ -147,12 +148,22 @@ TEST_F(KubePartsTest, ARefusalIsAnEventOnTheObject) {
     EXPECT_LE(of_node["message"].get<std::string>().size(), 1024u) << "the API server's bound";
 }
 
-TEST_F(KubePartsTest, TheNodesConditionSaysThatItsNetworkIsThere) {
-    const Json patch = Json::parse(network_condition_patch("2026-01-01T00:00:00Z"));
+TEST_F(KubePartsTest, TheNodesConditionAndAnnotationsAreWrittenWhereTheyLack) {
+    const NodeAnnotations wanted{{"flannel.alpha.coreos.com/backend-type", "vxlan"}};
+    const Json patch = Json::parse(node_patch(wanted, "2026-01-01T00:00:00Z"));
     const Json& condition = patch["status"]["conditions"][0];
     EXPECT_EQ(condition["type"], "NetworkUnavailable");
     EXPECT_EQ(condition["status"], "False");
-    EXPECT_EQ(Json::parse(annotation_patch({{"a/b", "c"}}))["metadata"]["annotations"]["a/b"], "c");
+    EXPECT_EQ(patch["metadata"]["annotations"], Json(wanted));
+    EXPECT_FALSE(node_lacks(patch.dump(), wanted)) << "what was written lacks nothing";
+    EXPECT_FALSE(node_lacks("", wanted)) << "a Node that is not known";
+    EXPECT_TRUE(node_lacks("{}", {}));
+    Json other = patch;
+    other["metadata"]["annotations"] = {{"flannel.alpha.coreos.com/backend-type", "host-gw"}};
+    EXPECT_TRUE(node_lacks(other.dump(), wanted));
+    other = patch;
+    other["status"]["conditions"][0]["status"] = "True";
+    EXPECT_TRUE(node_lacks(other.dump(), wanted));
     EXPECT_EQ(rfc3339_now().size(), std::string("2026-01-01T00:00:00Z").size());
 }
 

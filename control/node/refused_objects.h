@@ -1,0 +1,50 @@
+// Objects that are not served, or not whole, and why: those that a feeder handed in (`each`) and
+// nobody can read, and those that have lost an address or port to an older one.
+//
+// The node model keeps it in step with each change and generation; `get KIND` with `refused`,
+// health, stats and the log tell of it. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/compile/refused.h"
+#include "control/kube/parse.h"
+
+namespace podlane::control {
+
+class RefusedObjects {
+  public:
+    /// The owner handed in an object that cannot be taken. What was there of its key stays.
+    void refuse(const ObjectKey& key, std::string message, std::string_view owner);
+    /// An object of that key was taken, or is not wanted any more; true if it was refused before.
+    bool forget(const ObjectKey& key);
+    /// After a re-list of the owner, about `kinds` (empty: all): only those of `keys` are refused.
+    void keep_only(std::string_view owner, const std::set<Kind>& kinds,
+                   const std::set<ObjectKey>& keys);
+    /// After a generation: those that lost something to another one. Logs each once.
+    void follow(const std::vector<RefusedObject>& unserved);
+
+    /// Sorted by key; an object may be there for several reasons.
+    [[nodiscard]] std::vector<RefusedObject> list() const;
+    [[nodiscard]] size_t size() const noexcept { return unread_.size() + unserved_.size(); }
+    /// How often an object came to be refused; only grows.
+    [[nodiscard]] uint64_t total() const noexcept { return total_; }
+
+  private:
+    struct Unread {
+        std::string message;
+        std::string owner;
+    };
+    void tell(const RefusedObject& object);
+
+    std::map<ObjectKey, Unread> unread_;
+    std::set<RefusedObject> unserved_;
+    uint64_t total_ = 0;
+};
+
+}  // namespace podlane::control
