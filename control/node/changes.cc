@@ -54,9 +54,9 @@ std::optional<ObjectKey> parse_key(Kind kind, std::string_view name) {
 
 }  // namespace
 
-Result<ParsedObjects> NodeModel::parse(const std::vector<NamedText>& documents) const {
+Result<ParsedObjects> NodeModel::parse(const std::vector<ObjectsText>& documents) const {
     ParsedObjects all;
-    for (const NamedText& document : documents) {
+    for (const ObjectsText& document : documents) {
         auto parsed = parse_objects(document.text, std::string(document.name));
         if (!parsed.ok()) return parsed.error();
         std::move(parsed->objects.begin(), parsed->objects.end(), std::back_inserter(all.objects));
@@ -118,7 +118,7 @@ std::optional<Refusal> NodeModel::check_keys(const std::vector<ObjectKey>& keys,
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::apply(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents,
                                        const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents);
@@ -157,7 +157,7 @@ std::optional<Refusal> NodeModel::check_replacement(const std::vector<ObjectKey>
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documents,
                                          const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto kinds = kinds_of(scope);
@@ -184,11 +184,11 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents
     return commit(std::move(plan), std::move(parsed->notices), scope.owner);
 }
 
-Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& documents,
                                         const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     std::vector<ObjectKey> keys;
-    for (const NamedText& document : documents) {
+    for (const ObjectsText& document : documents) {
         auto parsed = parse_object_keys(document.text, std::string(document.name));
         if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
         std::move(parsed->begin(), parsed->end(), std::back_inserter(keys));
@@ -217,7 +217,7 @@ Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view 
     return commit(std::move(plan), {}, scope.owner);
 }
 
-Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::dry_run(const std::vector<ObjectsText>& documents,
                                          const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents);
@@ -236,12 +236,12 @@ Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents
     return report_of(plan, compiler_.current()->generation, std::move(notices));
 }
 
-Outcome<ChangeReport> NodeModel::validate(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::validate(const std::vector<ObjectsText>& documents,
                                           const ChangeScope& scope) {
     return dry_run(documents, scope);
 }
 
-Outcome<ChangeReport> NodeModel::diff(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::diff(const std::vector<ObjectsText>& documents,
                                       const ChangeScope& scope) {
     return dry_run(documents, scope);
 }
