@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 from architecture import may_use
+from documents import fields_of_lists, readme_kinds, single
 from tree import ROOT, Tree
 from typed import without_json
 from unused import unused
@@ -206,6 +207,9 @@ RULES = [
     ("nothing is left for later", unfinished),
     ("the sources are formatted", formatting),
     ("links in the documents lead somewhere", links),
+    ("rpc.md names the fields that lists have", fields_of_lists),
+    ("README's replace leaves no kind out", readme_kinds),
+    ("what there may be one of stands once", single),
     ("scenarios of Kubernetes' own tests name tests that are there", conformance),
     ("the configuration examples load", configurations),
 ]

@@ -2,6 +2,7 @@
 
 import sys
 
+import documents
 from architecture import DOCUMENT, may_use
 from lint import MOST_LINES, size
 from typed import without_json
@@ -62,6 +63,33 @@ def long_files(lines, path="lib/base/long.cc"):
     return list(size(Made({path: "// a line\n" * lines})))
 
 
+LIST = "Live state\n| `fdb` | a name | `name`, `kind` (`pod`, `dns`), [`vtep`: of `far`] |\n"
+
+
+def documented(text=LIST, code='"name" "kind" "vtep"', columns='    {"NAME", "/name"},'):
+    """What the rule says of such a table, such code and such columns."""
+    return list(documents.fields_of_lists(Made({
+        documents.RPC: text, documents.ROWS: code, documents.LIVE_KINDS: columns})))
+
+
+def handed_over(kinds):
+    """What the rule says of a README that hands over these kinds."""
+    return list(documents.readme_kinds(Made({
+        documents.README: f"kubectl get {kinds} \\\n -o json && podlanectl replace -f -\n",
+        documents.KINDS[1]: '{"Node", "v1", false, "nodes", {}}, {"Pod", "v1", true, "pods", {}}'})))
+
+
+def homes(**more):
+    """What the rule says when all stands at its home, and these texts beside it."""
+    texts = {"lib/base/stable_hash.h": "0x100000001b3",
+             "control/document/fields.cc": "size_t edit_distance(a, b) {",
+             "lib/proto/ip_protocol.h": "uint8_t kProtocolTcp = 6;",
+             "lib/base/device.cc": "Result<Device> parse_device(text) {",
+             "scripts/lab/resolver.py": "class Resolver:"}
+    texts.update({f"tests/{name}.cc": text for name, text in more.items()})
+    return list(documents.single(Made(texts)))
+
+
 def functions(header, source=""):
     return [fault.split()[-1] for fault in unused(Made({"lib/a.h": header, "lib/a.cc": source}))
             if "nothing of the product" in fault]
@@ -99,6 +127,16 @@ CHECKS = [
     ("a name in a comment or a text", functions("int f();", '// f()\nchar* t = "f()";'), 1),
     ("one that overrides a library's", functions("struct S { void f() override; };"), 0),
     ("its address", functions("int f();", "auto p = &f;"), 0),
+    ("fields as they are made", documented(), 0),
+    ("a field that is not made", documented(code='"name" "kind"'), 1),
+    ("a column of no field", documented(columns='    {"PACKETS", "/packets"},'), 1),
+    ("no table of fields", documented(text=""), 2),
+    ("a README with every kind", handed_over("nodes,pods"), 0),
+    ("one that leaves a kind out", handed_over("nodes"), 1),
+    ("each at its home", homes(), 0),
+    ("a second hash", homes(second="hash *= 1099511628211;"), 1),
+    ("a second distance", homes(second="int edit_distance(string a) {"), 1),
+    ("a second parser of devices", homes(second="Device parse_device(string a) {"), 1),
     ("a file of the most lines", long_files(MOST_LINES), 0),
     ("one of more", long_files(MOST_LINES + 1), 1),
     ("a test of more", long_files(MOST_LINES + 1, "tests/unit/long_test.cc"), 1),
