@@ -76,7 +76,7 @@ def handed_over(kinds):
     """What the rule says of a README that hands over these kinds."""
     return list(documents.readme_kinds(Made({
         documents.README: f"kubectl get {kinds} \\\n -o json && podlanectl replace -f -\n",
-        documents.KINDS[1]: '{"Node", "v1", false, "nodes", {}}, {"Pod", "v1", true, "pods", {}}'})))
+        documents.KINDS[1]: '{"Node", "v1", false, "nodes"}, {"Pod", "v1", true, "pods"}'})))
 
 
 def homes(**more):
