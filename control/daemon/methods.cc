@@ -13,8 +13,16 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using DocumentsMember = Outcome<ChangeReport> (NodeModel::*)(const std::vector<NamedText>&,
+using DocumentsMember = Outcome<ChangeReport> (NodeModel::*)(const std::vector<ObjectsText>&,
                                                              const ChangeScope&);
+
+std::vector<ObjectsText> documents_of(RpcParams& params) {
+    std::vector<ObjectsText> texts;
+    for (const NamedText& document : params.documents()) {
+        texts.push_back({document.name, document.text});
+    }
+    return texts;
+}
 
 /// Whose change it is.
 ChangeScope owner_scope(RpcParams& params) {
@@ -34,7 +42,7 @@ RpcResult call_apply(NodeModel& node, RpcRequest& request) {
 void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name,
                           DocumentsMember member) {
     methods.add(name, [&node, member](RpcRequest& request) -> RpcResult {
-        const auto documents = request.params.documents();
+        const auto documents = documents_of(request.params);
         const ChangeScope scope = owner_scope(request.params);
         if (auto failure = request.params.failure()) return std::move(*failure);
         return to_reply((node.*member)(documents, scope));
@@ -42,7 +50,7 @@ void add_documents_method(RpcMethods& methods, NodeModel& node, const char* name
 }
 
 RpcResult call_replace(NodeModel& node, RpcRequest& request) {
-    const auto documents = request.params.documents();
+    const auto documents = documents_of(request.params);
     ChangeScope scope = owner_scope(request.params);
     if (request.params.has("kinds")) {
         for (const std::string_view kind : request.params.texts("kinds")) {
@@ -63,7 +71,7 @@ RpcResult call_delete(NodeModel& node, RpcRequest& request) {
         if (auto failure = request.params.failure()) return std::move(*failure);
         return to_reply(node.remove(kind, name, scope));
     }
-    const auto documents = request.params.documents();
+    const auto documents = documents_of(request.params);
     scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.remove(documents, scope));
@@ -76,9 +84,10 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto from = request.params.number_if_any("from", 0, INT64_MAX);
     const bool refused = request.params.flag("refused");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    if (refused) return node.get_refused(kind, name);
-    return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
-                    static_cast<FlowCursor>(from.value_or(0)));
+    if (refused) return to_reply(node.get_refused(kind, name));
+    return to_reply(node.get(kind, name,
+                             limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
+                             static_cast<FlowCursor>(from.value_or(0))));
 }
 
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
@@ -113,27 +122,27 @@ RpcResult call_explain(NodeModel& node, RpcRequest& request) {
         question.source_port = static_cast<uint16_t>(*port);
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.explain(question);
+    return to_reply(node.explain(question));
 }
 
 RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request) {
     const auto since = request.params.number_if_any("since", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since))
-                                      : std::nullopt);
+    return to_reply(
+        node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since)) : std::nullopt));
 }
 
 RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
     const auto name = request.params.text("name");
     const auto type = request.params.text_if_any("type").value_or("A");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.resolve(name, type);
+    return to_reply(node.resolve(name, type));
 }
 
 RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     const auto level = request.params.text_if_any("level");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.log_level(level);
+    return to_reply(node.log_level(level));
 }
 
 void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
@@ -186,11 +195,12 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
     add("log.level", call_log_level);
-    add_plain_method(methods, "stats", [&node] { return node.stats(); });
-    add_plain_method(methods, "drops", [&node] { return node.drops(); });
-    add_plain_method(methods, "health", [&node] { return node.health(); });
-    add_plain_method(methods, "flannel", [&node] { return flannel_facts(node.config()); });
-    add_plain_method(methods, "node", [&node] { return node.node(); });
+    add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
+    add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
+    add_plain_method(methods, "health", [&node] { return to_reply(node.health()); });
+    add_plain_method(methods, "flannel",
+                     [&node] { return to_reply(flannel_facts(node.config())); });
+    add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
     });

@@ -62,9 +62,9 @@ std::optional<ObjectKey> parse_key(Kind kind, std::string_view name) {
 
 }  // namespace
 
-Result<ParsedObjects> NodeModel::parse(const std::vector<NamedText>& documents, bool each) const {
+Result<ParsedObjects> NodeModel::parse(const std::vector<ObjectsText>& documents, bool each) const {
     ParsedObjects all;
-    for (const NamedText& document : documents) {
+    for (const ObjectsText& document : documents) {
         auto parsed = parse_objects(document.text, std::string(document.name), nullptr,
                                     each ? ParseMode::kEach : ParseMode::kAll);
         if (!parsed.ok()) return parsed.error();
@@ -163,7 +163,7 @@ std::optional<Refusal> NodeModel::check_keys(const std::vector<ObjectKey>& keys,
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::apply(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents,
                                        const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents, scope.each);
@@ -204,7 +204,7 @@ std::optional<Refusal> NodeModel::check_replacement(const std::vector<ObjectKey>
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documents,
                                          const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto kinds = kinds_of(scope);
@@ -241,11 +241,11 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<NamedText>& documents
     return done;
 }
 
-Outcome<ChangeReport> NodeModel::remove(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& documents,
                                         const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     std::vector<ObjectKey> keys;
-    for (const NamedText& document : documents) {
+    for (const ObjectsText& document : documents) {
         auto parsed = parse_object_keys(document.text, std::string(document.name));
         if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
         std::move(parsed->begin(), parsed->end(), std::back_inserter(keys));
@@ -282,7 +282,7 @@ Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view 
     return commit(std::move(plan), std::vector<std::string>{}, scope);
 }
 
-Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::dry_run(const std::vector<ObjectsText>& documents,
                                          const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents);
@@ -301,12 +301,12 @@ Outcome<ChangeReport> NodeModel::dry_run(const std::vector<NamedText>& documents
     return report_of(plan, compiler_.current()->generation, std::move(notices));
 }
 
-Outcome<ChangeReport> NodeModel::validate(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::validate(const std::vector<ObjectsText>& documents,
                                           const ChangeScope& scope) {
     return dry_run(documents, scope);
 }
 
-Outcome<ChangeReport> NodeModel::diff(const std::vector<NamedText>& documents,
+Outcome<ChangeReport> NodeModel::diff(const std::vector<ObjectsText>& documents,
                                       const ChangeScope& scope) {
     return dry_run(documents, scope);
 }

@@ -1,14 +1,14 @@
-// What flannel's nodes must know of this one: its VTEP, as the annotations that flannel reads.
+// What flannel's nodes must know of this one: its backend, and its VTEP
+// where it has one, as the annotations that flannel reads.
 //
 // The socket's method `flannel` answers with it; a pure function of the configuration.
 #pragma once
 
 #include "control/config/node_config.h"
-#include "control/rpc/request.h"
+#include "control/show/answers.h"
 
 namespace podlane::control {
 
-/// {node, vtepMac, vni, port, podCidrs, annotations}; a failure where the overlay is no VXLAN.
-[[nodiscard]] RpcResult flannel_facts(const NodeConfig& config);
+[[nodiscard]] FlannelFacts flannel_facts(const NodeConfig& config);
 
 }  // namespace podlane::control

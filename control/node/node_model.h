@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,19 +19,21 @@
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
-#include "control/neighbour/mac_table.h"
-#include "control/neighbour/neighbour_table.h"
+#include "control/node/announcements.h"
 #include "control/node/explain.h"
 #include "control/node/journal.h"
-#include "control/node/link_watch.h"
+#include "control/node/links.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
+#include "control/node/objects_text.h"
 #include "control/node/refused_objects.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
-#include "control/rpc/request.h"
+#include "control/show/answers.h"
+#include "control/show/node_stats.h"
 #include "control/show/outcome.h"
+#include "control/show/rows.h"
 #include "control/show/views.h"
 #include "lib/border/dataplane.h"
 
@@ -97,7 +98,7 @@ struct NodeParts {
     NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
 };
 
-/// Threads: one. Answers are those of docs/rpc.md.
+/// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
 class NodeModel {
   public:
     NodeModel(NodeConfig config, NodeParts parts);
@@ -112,18 +113,18 @@ class NodeModel {
 
     // changes.cc
     // What another owner has given is a conflict; so is it when it would stay as it is.
-    Outcome<ChangeReport> apply(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> apply(const std::vector<ObjectsText>& documents,
                                 const ChangeScope& scope = {});
     /// Makes the owner's objects, of the kinds in scope, exactly these.
-    Outcome<ChangeReport> replace(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> replace(const std::vector<ObjectsText>& documents,
                                   const ChangeScope& scope = {});
-    Outcome<ChangeReport> remove(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> remove(const std::vector<ObjectsText>& documents,
                                  const ChangeScope& scope = {});
     Outcome<ChangeReport> remove(std::string_view kind, std::string_view name,
                                  const ChangeScope& scope = {});
-    Outcome<ChangeReport> validate(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> validate(const std::vector<ObjectsText>& documents,
                                    const ChangeScope& scope = {});
-    Outcome<ChangeReport> diff(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> diff(const std::vector<ObjectsText>& documents,
                                const ChangeScope& scope = {});
 
     // pods.cc
@@ -133,18 +134,18 @@ class NodeModel {
     // queries.cc
     /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
     /// answer before this one said that there are more.
-    RpcResult get(std::string_view kind, std::optional<std::string_view> name,
-                  std::optional<size_t> limit, FlowCursor from = 0);
+    [[nodiscard]] Outcome<Listing> get(std::string_view kind, std::optional<std::string_view> name,
+                                       std::optional<size_t> limit, FlowCursor from = 0) const;
     /// Those of the kind that are refused, and why; of one name, of a namespace ("ns/"), or all.
-    RpcResult get_refused(std::string_view kind, std::optional<std::string_view> name) const;
-    RpcResult stats();
-    RpcResult drops();
-    RpcResult explain(const ExplainRequest& request);
-    RpcResult health();
-    /// What an attacher of pods has to know of this node.
-    RpcResult node() const;
+    [[nodiscard]] Outcome<Listing> get_refused(std::string_view kind,
+                                               std::optional<std::string_view> name) const;
+    [[nodiscard]] NodeStats stats() const;
+    [[nodiscard]] DropStats drops() const;
+    [[nodiscard]] Outcome<Explanation> explain(const ExplainRequest& request) const;
+    [[nodiscard]] HealthReport health() const;
+    [[nodiscard]] AttachFacts node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
-    RpcResult log_level(std::optional<std::string_view> level);
+    Outcome<LogLevelView> log_level(std::optional<std::string_view> level);
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 
@@ -154,13 +155,13 @@ class NodeModel {
     void on_news(std::function<void()> told) { news_ = std::move(told); }
 
     // ingress_objects.cc
-    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name, these
-    /// with their contents; without any of it while the generation is still `since`.
-    RpcResult ingress_objects(std::optional<uint64_t> since);
+    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name; without
+    /// any of it while the generation is still `since`.
+    [[nodiscard]] IngressObjects ingress_objects(std::optional<uint64_t> since) const;
 
     // resolve.cc
     /// What the cluster's DNS server answers to this question, as far as the snapshot says.
-    RpcResult resolve(std::string_view name, std::string_view type);
+    [[nodiscard]] Outcome<Resolution> resolve(std::string_view name, std::string_view type) const;
 
     // events.cc
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
@@ -190,11 +191,11 @@ class NodeModel {
     [[nodiscard]] LiveView live() const;
 
     // queries.cc
-    RpcResult get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
-                        FlowCursor from);
+    [[nodiscard]] Listing get_flows(std::optional<std::string_view> name,
+                                    std::optional<size_t> limit, FlowCursor from) const;
 
     // changes.cc
-    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents,
+    [[nodiscard]] Result<ParsedObjects> parse(const std::vector<ObjectsText>& documents,
                                               bool each = false) const;
     /// With `each`: what is another owner's goes from the objects to the refused ones.
     void refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const;
@@ -214,7 +215,7 @@ class NodeModel {
     Outcome<ChangeReport> commit(ChangeSet plan, ParsedObjects parsed, const ChangeScope& scope);
     /// The plan is live: the addresses that it brought are remembered.
     void accept(AddressAllocator::Outcome outcome);
-    Outcome<ChangeReport> dry_run(const std::vector<NamedText>& documents,
+    Outcome<ChangeReport> dry_run(const std::vector<ObjectsText>& documents,
                                   const ChangeScope& scope);
 
     // pods.cc
@@ -248,27 +249,6 @@ class NodeModel {
     void port_lost(PortId port);
     void wake_missed(PortId port);
     void look_at_links(uint64_t now_ms);
-    void carry_out(const NeighbourOutcome& outcome);
-    void solicit(const Solicitation& ask);
-    void announce_addresses();
-    void announce(PortId port, const IpAddress& address);
-    /// Tells the other pods of this node which MAC address its addresses have.
-    void announce_pod(const AttachedPod& pod);
-
-    // announcements.cc
-    /// After a generation: tells the links and the kernel which load balancer addresses are here.
-    void follow_announcements();
-    void announce_load_balancer(const IpAddress& address);
-    void repeat_announcements(uint64_t now_ms);
-    void follow_routes(const std::set<IpAddress>& wanted);
-
-    // own_frontends.cc
-    /// After a generation: tells the kernel at which of its own addresses podlane serves.
-    void follow_own_frontends();
-
-    // events.cc
-    void refresh_wanted();
-    [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
 
     const NodeConfig config_;
     Dataplane& dataplane_;
@@ -284,27 +264,14 @@ class NodeModel {
     RefusedObjects refused_;
     AddressAllocator addresses_;
     Compiler compiler_;
-    NeighbourTable neighbours_;
-    MacTable macs_;
     LocalPorts ports_;
-    std::map<PortId, const UplinkConfig*> uplinks_;
-    std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
-    std::set<PortId> unwoken_;             ///< ports whose devices were found not to wake workers
-    std::function<Result<void>(const IpAddress&, bool)> set_route_;     ///< none without host TAP
-    std::function<Result<void>(const std::set<HostRule>&)> set_rules_;  ///< likewise
-    uint64_t external_epoch_ = 0;  ///< of the rules that are set
-    uint64_t announcer_version_ = 0;
-    std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
-    std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
-    std::set<IpAddress> routed_;                    ///< have a route of the kernel
-    LinkWatch link_watch_;
+    Links links_;
+    Announcements announcements_;
     SnatWatch snat_watch_;
     Journal journal_;
     std::function<void()> news_;
-    std::map<IpAddress, NeighbourState> told_neighbours_;
     bool is_started_ = false;  ///< what the start brings is no news
     bool pending_ = false;
-    unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };
 
 }  // namespace podlane::control

@@ -5,60 +5,64 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
+#include <vector>
 
-#include "control/kube/json.h"
-#include "control/node/counters_json.h"
-#include "control/node/dns_json.h"
+#include "control/kube/kind_words.h"
+#include "control/node/counters.h"
 #include "control/node/listings.h"
 #include "control/node/log_level.h"
 #include "control/node/node_model.h"
-#include "control/show/render.h"
+#include "control/rpc/live_kinds.h"
 #include "lib/base/join.h"
 
 namespace podlane::control {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr size_t kFlowLimit = 10'000;
-
-constexpr std::string_view kKinds =
-    "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
-    "ingressclasses, secrets, ports, neighbors, fdb, routes, flows, workers, frontends, addresses";
+/// Every kind that `get` knows: "nodes, pods, ... ports, ...".
+std::string all_kinds() {
+    std::vector<std::string_view> kinds;
+    for (size_t i = 0; i < kKindCount; ++i) kinds.push_back(kind_plural(static_cast<Kind>(i)));
+    for (const LiveKind& kind : live_kinds()) kinds.push_back(kind.plural);
+    return fmt::format("{}", fmt::join(kinds, ", "));
+}
 
 bool is_alive(const WorkerInfo& worker) {
     return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
 }
 
-RpcFailure not_found(std::string_view kind, std::string_view name) {
-    return {rpc_code::kNotFound, fmt::format("{}: there is no {}", kind, name)};
+Refusal not_found(std::string_view kind, std::string_view name) {
+    return refusal(RefusalKind::kNotFound, fmt::format("{} \"{}\" not found", kind, name));
 }
 
-/// {kind, items[, total]}, with at most `limit` items.
-Json answer(std::string_view kind, Json items, size_t limit) {
-    Json out = {{"kind", kind}};
-    const size_t total = items.size();
-    if (limit != 0 && total > limit) {
-        items.erase(items.begin() + static_cast<std::ptrdiff_t>(limit), items.end());
-    }
-    const bool cut = items.size() != total;
-    out["items"] = std::move(items);
-    if (cut) out["total"] = total;
+/// With at most `limit` rows.
+Listing listing(std::string_view kind, Rows rows, size_t limit) {
+    Listing out{.kind = std::string(kind), .rows = std::move(rows), .total = {}, .next = 0};
+    std::visit(
+        [&out, limit](auto& all) {
+            if (limit == 0 || all.size() <= limit) return;
+            out.total = all.size();
+            all.erase(all.begin() + static_cast<std::ptrdiff_t>(limit), all.end());
+        },
+        out.rows);
     return out;
 }
 
-/// An object with its owner.
-Json owned_json(const Object& object, const ObjectOwners& owners) {
-    Json item = to_json(object);
-    item["metadata"]["annotations"]["podlane.io/owner"] =
-        std::string(owners.owner_of(key_of(object)));
-    return item;
+ObjectRow row_of(const LiveView& live, const PolicyCompiler& policies, const Object& object) {
+    ObjectRow row{object, std::string(live.owners.owner_of(key_of(object))), {}};
+    if (kind_of(object) == Kind::kNetworkPolicy) {
+        const Meta& meta = meta_of(object);
+        row.pods_here = policies.selected({meta.name_space, meta.name});
+    }
+    return row;
 }
 
-RpcResult get_objects(const LiveView& live, std::string_view word, Kind kind,
-                      std::optional<std::string_view> name, size_t limit) {
-    Json items = Json::array();
+/// The object of that name, or all of its namespace with "namespace/", or all of the kind.
+Outcome<std::vector<ObjectRow>> list_objects(const LiveView& live, const PolicyCompiler& policies,
+                                             Kind kind, std::string_view word,
+                                             std::optional<std::string_view> name) {
+    std::vector<ObjectRow> rows;
     const bool whole_namespace = name && is_namespaced(kind) && name->ends_with('/');
     if (name && !whole_namespace) {
         const size_t slash = name->find('/');
@@ -69,151 +73,127 @@ RpcResult get_objects(const LiveView& live, std::string_view word, Kind kind,
         }
         const auto object = live.store.find(key);
         if (!object) return not_found(word, *name);
-        items.push_back(owned_json(*object, live.owners));
-        return answer(word, std::move(items), limit);
+        rows.push_back(row_of(live, policies, *object));
+        return rows;
     }
     for (const Object& object : live.store.list(kind)) {
         if (whole_namespace && meta_of(object).name_space != name->substr(0, name->size() - 1)) {
             continue;
         }
-        items.push_back(owned_json(object, live.owners));
+        rows.push_back(row_of(live, policies, object));
     }
-    return answer(word, std::move(items), limit);
+    return rows;
 }
 
-/// Says of each policy how many pods of this node it selects.
-void add_selected(const PolicyCompiler& policies, Json& items) {
-    for (Json& item : items) {
-        const Json& meta = item.at("metadata");
-        const NamespacedName name{meta.at("namespace"), meta.at("name")};
-        item["status"] = {{"podsHere", policies.selected(name)}};
-    }
+bool is_empty(const Rows& rows) {
+    return std::visit([](const auto& all) { return all.empty(); }, rows);
 }
 
 }  // namespace
 
-RpcResult NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
-                               FlowCursor from) {
-    FlowList list = list_flows(live(), name, limit.value_or(kFlowLimit), from);
-    Json out = {{"kind", "flows"}, {"items", std::move(list.items)}};
-    if (list.next == 0) return out;
-    out["next"] = list.next;
-    if (!name) out["total"] = dataplane_.flow_totals().active;
+Listing NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
+                             FlowCursor from) const {
+    FlowList list = list_flows(live(), name, limit.value_or(find_live_kind("flows")->limit), from);
+    Listing out{.kind = "flows", .rows = std::move(list.rows), .total = {}, .next = list.next};
+    if (list.next != 0 && !name) out.total = dataplane_.flow_totals().active;
     return out;
 }
 
-RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
-                         std::optional<size_t> limit, FlowCursor from) {
+Outcome<Listing> NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
+                                std::optional<size_t> limit, FlowCursor from) const {
     if (kind == "flows") return get_flows(name, limit, from);
-    const size_t shown = limit.value_or(0);
-    const LiveView view = live();
-    auto items = list_live(view, kind);
-    if (!items) {
+    const LiveKind* const live_kind = find_live_kind(kind);
+    if (live_kind == nullptr) {
         const auto object_kind = kind_from_word(kind);
         if (!object_kind) {
-            return RpcFailure{rpc_code::kBadParams,
-                              fmt::format("kind: {} is none of {}", kind, kKinds)};
+            return refusal(RefusalKind::kBadRequest,
+                           fmt::format("kind: {} is none of {}", kind, all_kinds()));
         }
-        RpcResult found = get_objects(view, kind, *object_kind, name, shown);
-        if (auto* listed = std::get_if<Json>(&found);
-            listed != nullptr && *object_kind == Kind::kNetworkPolicy) {
-            add_selected(compiler_.policies(), listed->at("items"));
-        }
-        return found;
+        auto rows = list_objects(live(), compiler_.policies(), *object_kind, kind, name);
+        if (!rows.ok()) return rows.refusal();
+        return listing(kind, std::move(rows).value(), limit.value_or(0));
     }
     if (name) {
-        Json named = Json::array();
-        for (Json& item : *items) {
-            if (is_named(kind, item, *name)) named.push_back(std::move(item));
+        if (const auto fault = live_name_fault(*live_kind, *name); !fault.empty()) {
+            return refusal(RefusalKind::kBadRequest, "name: " + fault);
         }
-        if (named.empty() && has_unique_names(kind)) return not_found(kind, *name);
-        return answer(kind, std::move(named), shown);
     }
-    return answer(kind, std::move(*items), shown);
+    Rows rows = list_live(live(), kind, name).value();
+    if (name && live_kind->has_unique_names && is_empty(rows)) return not_found(kind, *name);
+    return listing(kind, std::move(rows), limit.value_or(0));
 }
 
-RpcResult NodeModel::get_refused(std::string_view kind,
-                                 std::optional<std::string_view> name) const {
+Outcome<Listing> NodeModel::get_refused(std::string_view kind,
+                                        std::optional<std::string_view> name) const {
     const auto known = kind_from_word(kind);
     if (!known) {
-        return RpcFailure{rpc_code::kBadParams,
-                          fmt::format("kind: {} is no kind of object that podlane keeps", kind)};
+        return refusal(RefusalKind::kBadRequest,
+                       fmt::format("kind: {} is no kind of object that podlane keeps", kind));
     }
-    Json items = Json::array();
+    std::vector<RefusedView> rows;
     for (const RefusedObject& object : refused_.list()) {
         if (object.key.kind != *known) continue;
         const std::string own =
             is_namespaced(*known) ? object.key.name_space + "/" + object.key.name : object.key.name;
         const bool whole_namespace = name && name->ends_with('/') && own.starts_with(*name);
         if (name && own != *name && !whole_namespace) continue;
-        items.push_back(to_json(RefusedView{object.key, object.message}));
+        rows.push_back({object.key, object.message});
     }
-    return answer(kind, std::move(items), 0);
+    return listing(kind, std::move(rows), 0);
 }
 
-RpcResult NodeModel::stats() {
-    Json stats = stats_json(live());
-    stats["objects"] = {{"refused", refused_.size()}, {"refusedTotal", refused_.total()}};
-    if (!config_.cluster.dns.empty()) {
-        stats["dns"] = dns_stats_json(dataplane_, name_server_);
-    }
+NodeStats NodeModel::stats() const {
+    NodeStats stats = node_stats(live());
+    stats.objects = {refused_.size(), refused_.total()};
+    if (!config_.cluster.dns.empty()) stats.dns = dns_stats(dataplane_, name_server_);
     return stats;
 }
 
-RpcResult NodeModel::drops() {
-    return drops_json(dataplane_);
+DropStats NodeModel::drops() const {
+    return drop_stats(dataplane_);
 }
 
-RpcResult NodeModel::explain(const ExplainRequest& request) {
+Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
     auto answered = control::explain(live(), request);
-    if (!answered.ok()) return rpc_failure(answered.error(), rpc_code::kBadParams);
+    if (!answered.ok()) return Refusal{RefusalKind::kBadRequest, answered.error()};
     return std::move(answered).value();
 }
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+    return !links_.has_lost() && std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
-RpcResult NodeModel::node() const {
-    Json cidrs = Json::array(), gateways = Json::array();
-    for (const IpPrefix& cidr : config_.pods.cidrs) cidrs.push_back(to_string(cidr));
-    for (const IpAddress& gateway : config_.pods.gateways()) gateways.push_back(to_string(gateway));
-    return Json{{"node", config_.node},
-                {"podCidrs", std::move(cidrs)},
-                {"gateways", std::move(gateways)},
-                {"mtu", config_.pods.mtu}};
+AttachFacts NodeModel::node() const {
+    return {config_.node, config_.pods.cidrs, config_.pods.gateways(), config_.pods.mtu};
 }
 
-RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
+Outcome<LogLevelView> NodeModel::log_level(std::optional<std::string_view> level) {
     if (level) {
         const auto parsed = parse_log_level(*level);
         if (!parsed) {
-            return RpcFailure{rpc_code::kBadParams,
-                              fmt::format("level: {} is none of {}", *level, join(kLogLevelNames))};
+            return refusal(RefusalKind::kBadRequest,
+                           fmt::format("level: {} is none of {}", *level, join(kLogLevelNames)));
         }
         spdlog::set_level(spdlog_level(*parsed));
         dataplane_.set_log_level(*parsed);
     }
-    return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
+    return LogLevelView{log_level_of(spdlog::get_level())};
 }
 
-RpcResult NodeModel::health() {
-    Json problems = Json::array();
-    for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
-    const PortNames names(dataplane_);
-    for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
-        const Neighbour* neighbour = neighbours_.find({wanted.port, wanted.address});
-        if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
-        problems.push_back(fmt::format("{}: next hop {} does not answer", names.name(wanted.port),
-                                       to_string(wanted.address)));
-    }
+HealthReport NodeModel::health() const {
+    HealthReport report{.generation = compiler_.current()->generation,
+                        .uptime_seconds = (now_ms_() - started_ms_) / 1000,
+                        .node = config_.node,
+                        .workers = {},
+                        .problems = {}};
+    std::vector<std::string>& problems = report.problems;
+    problems = links_.problems(compiler_.wanted_neighbours(), now_ms_());
     const FlowTotals flows = dataplane_.flow_totals();
     if (flows.capacity != 0 && flows.active >= flows.capacity / 100 * 95) {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
                                        flows.active, flows.capacity));
     }
-    for (const std::string& line : link_watch_.problems(now_ms_())) problems.push_back(line);
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
     if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
         problems.push_back(
@@ -228,19 +208,13 @@ RpcResult NodeModel::health() {
                         "--refused names all of a kind",
                         count, count == 1 ? " is" : "s are", to_string(first.key), first.message));
     }
-    Json workers = Json::array();
-    const uint64_t generation = compiler_.current()->generation;
     for (const WorkerInfo& worker : dataplane_.workers()) {
-        const bool alive = is_alive(worker);
-        if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
-        workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
+        report.workers.push_back({worker.id, is_alive(worker)});
+        if (!report.workers.back().is_alive) {
+            problems.push_back(fmt::format("worker {} does not run", worker.id));
+        }
     }
-    return Json{{"status", problems.empty() ? "ok" : "degraded"},
-                {"generation", generation},
-                {"uptimeSeconds", (now_ms_() - started_ms_) / 1000},
-                {"node", config_.node},
-                {"workers", std::move(workers)},
-                {"problems", std::move(problems)}};
+    return report;
 }
 
 }  // namespace podlane::control

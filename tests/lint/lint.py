@@ -8,7 +8,9 @@ import sys
 import tempfile
 
 from architecture import may_use
+from documents import fields_of_lists, readme_kinds, single
 from tree import ROOT, Tree
+from typed import without_json
 from unused import unused
 
 MOST_LINES = 500
@@ -194,6 +196,7 @@ def configurations(tree):
 RULES = [
     ("folders include what docs/architecture.md says they may use", may_use),
     ("DPDK stays in lib/dpdk and dataplane", dpdk_borders),
+    ("the node model is without JSON", without_json),
     (f"no code file has more than {MOST_LINES} lines", size),
     ("headers say what they are for", header_form),
     ("every header is included by a test", headers_tested),
@@ -204,6 +207,9 @@ RULES = [
     ("nothing is left for later", unfinished),
     ("the sources are formatted", formatting),
     ("links in the documents lead somewhere", links),
+    ("rpc.md names the fields that lists have", fields_of_lists),
+    ("README's replace leaves no kind out", readme_kinds),
+    ("what there may be one of stands once", single),
     ("scenarios of Kubernetes' own tests name tests that are there", conformance),
     ("the configuration examples load", configurations),
 ]

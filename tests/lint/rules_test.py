@@ -2,7 +2,10 @@
 
 import sys
 
+import documents
 from architecture import DOCUMENT, may_use
+from lint import MOST_LINES, size
+from typed import without_json
 from unused import unused
 
 TABLE = """
@@ -35,8 +38,8 @@ class Made:
                 and path.endswith(tuple(endings))]
 
     def includes(self, path):
-        return [(True, line.split('"')[1]) for line in self.text(path).split("\n")
-                if line.startswith("#include")]
+        return [('"' in line, line.split()[1].strip('<">'))
+                for line in self.text(path).split("\n") if line.startswith("#include")]
 
     def exists(self, path):
         return path in self._texts
@@ -48,6 +51,43 @@ def included(includer, name, table=TABLE):
     texts.update({"dataplane/runtime.h": "", "control/daemon/main.cc": "", DOCUMENT: table})
     texts[includer] = f'#include "{name}"\n'
     return list(may_use(Made(texts)))
+
+
+def json_seen(by_model, by_header=""):
+    """What the rule says when a file of the node model and a header have these lines."""
+    return list(without_json(Made({"control/node/model.cc": by_model + "\n",
+                                   "control/kube/it.h": by_header + "\n"})))
+
+
+def long_files(lines, path="lib/base/long.cc"):
+    return list(size(Made({path: "// a line\n" * lines})))
+
+
+LIST = "Live state\n| `fdb` | a name | `name`, `kind` (`pod`, `dns`), [`vtep`: of `far`] |\n"
+
+
+def documented(text=LIST, code='"name" "kind" "vtep"', columns='    {"NAME", "/name"},'):
+    """What the rule says of such a table, such code and such columns."""
+    return list(documents.fields_of_lists(Made({
+        documents.RPC: text, documents.ROWS: code, documents.LIVE_KINDS: columns})))
+
+
+def handed_over(kinds):
+    """What the rule says of a README that hands over these kinds."""
+    return list(documents.readme_kinds(Made({
+        documents.README: f"kubectl get {kinds} \\\n -o json && podlanectl replace -f -\n",
+        documents.KINDS[1]: '{"Node", "v1", false, "nodes"}, {"Pod", "v1", true, "pods"}'})))
+
+
+def homes(**more):
+    """What the rule says when all stands at its home, and these texts beside it."""
+    texts = {"lib/base/stable_hash.h": "0x100000001b3",
+             "control/document/fields.cc": "size_t edit_distance(a, b) {",
+             "lib/proto/ip_protocol.h": "uint8_t kProtocolTcp = 6;",
+             "lib/base/device.cc": "Result<Device> parse_device(text) {",
+             "scripts/lab/resolver.py": "class Resolver:"}
+    texts.update({f"tests/{name}.cc": text for name, text in more.items()})
+    return list(documents.single(Made(texts)))
 
 
 def functions(header, source=""):
@@ -87,6 +127,26 @@ CHECKS = [
     ("a name in a comment or a text", functions("int f();", '// f()\nchar* t = "f()";'), 1),
     ("one that overrides a library's", functions("struct S { void f() override; };"), 0),
     ("its address", functions("int f();", "auto p = &f;"), 0),
+    ("fields as they are made", documented(), 0),
+    ("a field that is not made", documented(code='"name" "kind"'), 1),
+    ("a column of no field", documented(columns='    {"PACKETS", "/packets"},'), 1),
+    ("no table of fields", documented(text=""), 2),
+    ("a README with every kind", handed_over("nodes,pods"), 0),
+    ("one that leaves a kind out", handed_over("nodes"), 1),
+    ("each at its home", homes(), 0),
+    ("a second hash", homes(second="hash *= 1099511628211;"), 1),
+    ("a second distance", homes(second="int edit_distance(string a) {"), 1),
+    ("a second parser of devices", homes(second="Device parse_device(string a) {"), 1),
+    ("a file of the most lines", long_files(MOST_LINES), 0),
+    ("one of more", long_files(MOST_LINES + 1), 1),
+    ("a test of more", long_files(MOST_LINES + 1, "tests/unit/long_test.cc"), 1),
+    ("a script of more", long_files(MOST_LINES + 1, "scripts/long.py"), 1),
+    ("a document of more", long_files(MOST_LINES + 1, "docs/long.md"), 0),
+    ("a node model without JSON", json_seen('#include "control/kube/it.h"'), 0),
+    ("one with JSON", json_seen("#include <nlohmann/json.hpp>"), 1),
+    ("one that includes what has JSON", json_seen('#include "control/kube/it.h"',
+                                                  "#include <rapidjson/document.h>"), 1),
+    ("JSON elsewhere", json_seen("", "#include <nlohmann/json.hpp>"), 0),
 ]
 
 

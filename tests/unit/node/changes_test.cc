@@ -1,4 +1,5 @@
 #include "control/node/object_owners.h"
+#include "control/node/objects_text.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -179,7 +180,7 @@ spec: {podCIDRs: [10.244.3.0/24]}
 TEST_F(Changes, AnothersObjectIsAConflictThatNamesItsOwner) {
     ok(node_->apply({{"web.yml", kWebService}}, of("podlane-kube")));
     const size_t published = dataplane_.published.size();
-    const std::vector<NamedText> texts{{"web.yml", kWebService}};
+    const std::vector<ObjectsText> texts{{"web.yml", kWebService}};
     for (const RpcFailure& why :
          {failure(node_->apply(texts)), failure(node_->replace(texts)), failure(node_->diff(texts)),
           failure(node_->remove(texts)), failure(node_->remove("service", "default/web"))}) {

@@ -1,5 +1,9 @@
 #include "control/node/explain.h"
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
 #include "control/node/explain_question.h"
 #include "lib/decide/decide.h"
 #include "tests/unit/node/node_fixture.h"
@@ -37,6 +41,41 @@ class Explain : public NodeFixture {
         return text.get<std::string>().find(part) != std::string::npos;
     }
 };
+
+/// The first block of JSON below a heading of docs/rpc.md.
+nlohmann::ordered_json sample_of(const std::string& heading) {
+    const char* root = std::getenv("PODLANE_SOURCE");
+    std::ifstream file(std::string(root != nullptr ? root : ".") + "/docs/rpc.md");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const size_t section = text.find("\n### " + heading + "\n");
+    const size_t begin = text.find("```json\n", section);
+    const size_t end = text.find("```", begin + 8);
+    if (section == text.npos || end == text.npos) {
+        ADD_FAILURE() << "no sample of " << heading << " in docs/rpc.md";
+        return nullptr;
+    }
+    return nlohmann::ordered_json::parse(text.substr(begin + 8, end - begin - 8));
+}
+
+TEST_F(Explain, TheDocumentsSampleIsWhatIsAnswered) {
+    ok(node_->remove_pod({.pod = "default/web"}));
+    add_pod("shop/web-0", {"10.244.1.10"});
+    apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.10, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080, protocol: TCP}]
+endpoints: [{addresses: [10.244.1.10], conditions: {ready: true}, nodeName: node-a}]
+)");
+    const Json answer = explain("shop/web-0", "10.96.0.10:80", "tcp", 40000);
+    EXPECT_EQ(answer, sample_of("explain")) << answer.dump(1);
+}
 
 TEST_F(Explain, PodsOfOneSubnetAreBridged) {
     const Json answer = explain("default/client", "10.244.1.10:8080");

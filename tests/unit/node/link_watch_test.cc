@@ -86,9 +86,9 @@ TEST_F(LinkWatchTest, APodsTapIsItsOwnBusinessAndADeviceOfAPodIsNot) {
     EXPECT_EQ(look(2000), Texts{});
 }
 
-class Links : public NodeFixture {};
+class LinksOfANode : public NodeFixture {};
 
-TEST_F(Links, PortsHealthStatsAndDropsTellTheLinkAndWhatTheDeviceLost) {
+TEST_F(LinksOfANode, PortsHealthStatsAndDropsTellTheLinkAndWhatTheDeviceLost) {
     start();
     dataplane_.states[uplink_] = {uplink_, {LinkState::kDown, 10'000}, {5, 6, 7, 8}};
     pass(2000);
@@ -109,7 +109,7 @@ TEST_F(Links, PortsHealthStatsAndDropsTellTheLinkAndWhatTheDeviceLost) {
     EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceTxError).name), 8);
 }
 
-TEST_F(Links, AnUplinkWhoseDeviceIsGoneIsAProblemForGood) {
+TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsGoneIsAProblemForGood) {
     start();
     pass(2000);
     dataplane_.states[uplink_] = {uplink_, {LinkState::kGone, 0}, {}};

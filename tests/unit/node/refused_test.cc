@@ -128,7 +128,8 @@ TEST_F(Refused, AnotherOwnersObjectIsRefusedAlone) {
 TEST_F(Refused, ADeletionPassesOverAnotherOwnersObject) {
     apply(kGood);
     apply_each(std::string(kGood) + kTwin);
-    const std::vector<NamedText> both{{"t.yml", std::string(kGood) + kTwin}};
+    const std::string text = std::string(kGood) + kTwin;
+    const std::vector<ObjectsText> both{{"t.yml", text}};
     const Json reply = to_json(node_->remove(both, feeder_).value());
     ASSERT_EQ(reply.at("removed").size(), 1u);
     EXPECT_EQ(reply["removed"][0]["name"], "a-twin");
