@@ -1,4 +1,5 @@
 // The first packet of a connection: the decision is compiled into both directions' rewrites.
+#include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 #include "lib/decide/bridge.h"
@@ -69,8 +70,11 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     spec.reply = decision.to.reversed();
     const uint32_t epoch =
         decision.isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch;
-    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency))};
-    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
+    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency)),
+                         packet.ingress};
+    const Adjacency& towards = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency)),
+                      ingress_behind<F>(*ctx.snapshot, towards, decision.to.dst)};
     spec.service_id = static_cast<uint32_t>(index_of(decision.service));
     spec.service_epoch = decision.service_epoch;
     // Also one that is no Service's yet.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dataplane/guard.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/tx.h"
@@ -63,6 +64,15 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
+/// Whether nobody has asked yet if the packet may have come from where it says: what the look-up
+/// has seen it has judged, and errors out of the tunnel are judged with the flow that they quote.
+bool is_unjudged(const Packet& packet) noexcept {
+    const SlowReason slow = packet.slow;
+    if (slow == SlowReason::kIcmpError) return !packet.is(kFromOverlay);
+    return slow == SlowReason::kArp || slow == SlowReason::kNd || slow == SlowReason::kMulticast ||
+           slow == SlowReason::kNotIp || slow == SlowReason::kFragment;
+}
+
 /// Whether this packet will open a flow, as far as can be said.
 bool opens_flow(const Packet& packet) noexcept {
     return packet.slow == SlowReason::kMiss && packet.is(kToRouter);
@@ -85,6 +95,11 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
     for (Packet& packet : burst) {
         if (!waits(packet)) continue;
         ctx.counters->slow_path.add(1);
+        const Drop drop = is_unjudged(packet) ? judge_sender(ctx, packet) : Drop::kNone;
+        if (drop != Drop::kNone) {
+            packet.drop(drop);
+            continue;
+        }
         handle(ctx, packet);
     }
     ctx.plans<V4>().clear();
