@@ -110,17 +110,49 @@ Drop judge_pod(const Packet& packet, const PortSources& sources) noexcept {
                                                       : Drop::kNone;
 }
 
-/// Whether an address is this node's, of its pods, or of pods that only the tunnel leads to.
+template <Family F>
+bool is_node_address(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    const auto& own = state.node_addresses;
+    return std::find(own.begin(), own.end(), address) != own.end();
+}
+
+/// Whether an address is this node's or of its pods.
+template <Family F>
+bool is_of_this_node(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    return is_node_address<F>(state, address) ||
+           std::any_of(state.pod_cidrs.begin(), state.pod_cidrs.end(),
+                       [&](const Prefix<F>& cidr) { return cidr.contains(address); });
+}
+
+/// Whether it is of a pod that the tunnel leads to. A Node's own addresses are on the wire.
+template <Family F>
+bool is_behind_tunnel(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    return state.tunnel_sources->find(address) != nullptr &&
+           state.tunnel_peers->find(address) == nullptr;
+}
+
+/// What pods of other nodes send to this node itself comes as it is, past the tunnel.
+template <Family F>
+bool is_for_this_node(const FamilyState<F>& state, const typename F::Address& address) noexcept {
+    return is_node_address<F>(state, address) ||
+           (state.announced != nullptr &&
+            std::binary_search(state.announced->begin(), state.announced->end(), address));
+}
+
+/// Whether nobody on an uplink's link can have, or resolve to, this address.
 template <Family F>
 bool is_behind_us(const Snapshot& snapshot, const typename F::Address& address) noexcept {
     const FamilyState<F>& state = snapshot.family<F>();
-    const auto& own = state.node_addresses;
-    if (std::find(own.begin(), own.end(), address) != own.end()) return true;
-    const auto is_in = [&](const Prefix<F>& cidr) { return cidr.contains(address); };
-    if (std::any_of(state.pod_cidrs.begin(), state.pod_cidrs.end(), is_in)) return true;
-    // A Node's own addresses are on the wire; its pods' are not.
-    return state.tunnel_sources->find(address) != nullptr &&
-           state.tunnel_peers->find(address) == nullptr;
+    return is_of_this_node<F>(state, address) || is_behind_tunnel<F>(state, address);
+}
+
+template <Family F>
+bool is_uplink_forged(const Snapshot& snapshot, const Packet& packet) noexcept {
+    const FamilyState<F>& state = snapshot.family<F>();
+    const auto src = src_address<F>(packet.frame, packet.headers);
+    if (is_of_this_node<F>(state, src)) return true;
+    return is_behind_tunnel<F>(state, src) &&
+           !is_for_this_node<F>(state, dst_address<F>(packet.frame, packet.headers));
 }
 
 Drop judge_uplink(const WorkerCtx& ctx, const Packet& packet) noexcept {
@@ -142,12 +174,10 @@ Drop judge_uplink(const WorkerCtx& ctx, const Packet& packet) noexcept {
             headers.icmp_type == kNdNeighbourAdvertisement ? message.target : message.src;
         return is_behind_us<V6>(snapshot, who) ? Drop::kNdSpoofed : Drop::kNone;
     }
-    const bool is_ours =
-        headers.ip_version == 4
-            ? is_behind_us<V4>(snapshot, src_address<V4>(packet.frame, headers))
-            : headers.ip_version == 6 &&
-                  is_behind_us<V6>(snapshot, src_address<V6>(packet.frame, headers));
-    return is_ours ? Drop::kUplinkSourceSpoofed : Drop::kNone;
+    const bool is_forged = headers.ip_version == 4
+                               ? is_uplink_forged<V4>(snapshot, packet)
+                               : headers.ip_version == 6 && is_uplink_forged<V6>(snapshot, packet);
+    return is_forged ? Drop::kUplinkSourceSpoofed : Drop::kNone;
 }
 
 template <Family F>

@@ -186,6 +186,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
     options.workers = shared_->workers;
+    options.shares = true;
     auto v4 = FlowTable<V4>::create(options, shared_->domain);
     if (!v4) return v4.error();
     auto v6 = FlowTable<V6>::create(options, shared_->domain);

@@ -73,18 +73,11 @@ bool TopologyBuilder::may_be_allowed(const PodPort& pod, const IpPrefix& more) {
 void TopologyBuilder::add_pod_sources(const PodPort& pod) {
     auto sources = std::make_shared<PortSources>();
     sources->mac = pod.mac;
-    const auto add = [&]<Family F>(FamilySources<F>& family, const Prefix<F>& prefix) {
-        if (prefix.length == F::kAddressBits && family.first.is_zero()) {
-            family.first = prefix.address;
-        } else {
-            family.more.push_back(prefix);
-        }
-    };
     const auto allow = [&](const IpPrefix& prefix) {
         if (prefix.address.is_v4()) {
-            add(sources->v4, prefix.as<V4>());
+            sources->v4.add(prefix.as<V4>());
         } else {
-            add(sources->v6, prefix.as<V6>());
+            sources->v6.add(prefix.as<V6>());
         }
     };
     for (const IpAddress& address : pod.addresses) allow(host_prefix(address));

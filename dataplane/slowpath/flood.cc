@@ -44,6 +44,11 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     // No policy concerns how pods find each other.
     const bool is_free = packet.slow == SlowReason::kArp || packet.slow == SlowReason::kNd;
+    const auto others = static_cast<uint32_t>(snapshot.bridge_ports.size());
+    if (!ctx.budgets.of(packet.in_port).flood.take(ctx.now_ms, others, PortBudgets::kFlood)) {
+        packet.drop(Drop::kFloodShareFull);
+        return;
+    }
     // Split horizon: never back to where it came from.
     unsigned copies = 0;
     Drop refused = Drop::kBridgeNoPort;

@@ -141,7 +141,7 @@ enum class Life : uint32_t {
 
 /// What a connection's directions share and established packets do not touch.
 ///
-/// Threads: protocol, created_s, owner and the hashes as FlowEntry's plain members.
+/// Threads: protocol, created_s, owner, holders and the hashes as FlowEntry's plain members.
 /// `life` goes kLive -> kDead by compare-and-swap: whoever wins removes the connection. Its upper
 /// 30 bits count the block's uses, so that a reference from outside can be told from a later
 /// tenant.
@@ -156,6 +156,7 @@ struct alignas(kCacheLine) ConnectionState {
     uint8_t owner;  ///< the worker that made it
     std::atomic<TcpState> tcp_state;
     std::atomic<uint8_t> seen;  ///< bit 0: a packet of the original direction, bit 1: of the reply
+    uint16_t holders[2];        ///< whose share it takes: lib/flow/shares.h
 
     [[nodiscard]] static constexpr Life life_of(uint32_t word) noexcept {
         return static_cast<Life>(word & 3);

@@ -3,31 +3,47 @@
 // Compiled by control, shared between snapshots, asked by workers for packets of no known flow.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "lib/base/family.h"
 #include "lib/base/mac.h"
+#include "lib/fib/lpm.h"
 
 namespace podlane {
 
 /// The addresses of one family that a port may send from.
 template <Family F>
-struct FamilySources {
-    typename F::Address first{};  ///< asked first; zero: none
-    std::vector<Prefix<F>> more;
-
-    [[nodiscard]] bool allows(const typename F::Address& address) const noexcept {
-        if (address == first) [[likely]]
-            return !address.is_zero();
-        return std::any_of(more.begin(), more.end(),
-                           [&](const Prefix<F>& prefix) { return prefix.contains(address); });
+class FamilySources {
+  public:
+    /// Allows addresses; before the port's sources are published.
+    void add(const Prefix<F>& prefix) {
+        if (prefix.length == F::kAddressBits && first_.is_zero()) {
+            first_ = prefix.address;
+            return;
+        }
+        more_.emplace_back(prefix, uint8_t{1});
+        table_ = Lpm<F, uint8_t>(more_);
     }
-    friend bool operator==(const FamilySources&, const FamilySources&) = default;
+    /// Cost: one compare for most pods, which have one address; else one look-up.
+    [[nodiscard]] bool allows(const typename F::Address& address) const noexcept {
+        if (address == first_) [[likely]]
+            return !address.is_zero();
+        return table_.find(address) != nullptr;
+    }
+    friend bool operator==(const FamilySources& a, const FamilySources& b) {
+        return a.first_ == b.first_ && a.more_ == b.more_;
+    }
+
+  private:
+    typename F::Address first_{};  // asked first; zero: none
+    std::vector<std::pair<Prefix<F>, uint8_t>> more_;
+    Lpm<F, uint8_t> table_;  // of more_
 };
 
-/// A pod port's. Immutable.
+/// A pod port's. Immutable once published.
 struct PortSources {
     MacAddress mac{};  ///< zero: not known, and any is taken
     FamilySources<V4> v4;

@@ -1,7 +1,5 @@
 """Sources are who they say: a pod, a neighbour on the wire and the tunnel in others' names."""
 
-import json
-
 import cluster as lab
 import frames
 from checks import expect, expect_equal
@@ -128,7 +126,7 @@ def tests(report, options, cluster):
 
     forge("an address that the pod gave itself", p1.namespace,
           frames.ethernet(mine, theirs, 0x0800, send_as(shared)), "pod_source_spoofed")
-    pod = json.loads(json.dumps(objects.pod("p1", node=a.name, ips=[p1.address(4)])))
+    pod = objects.pod("p1", [p1.address(4)], a.name)
     pod["metadata"]["annotations"] = {"podlane.io/allowed-addresses": f"{shared}, {taken}"}
     cluster.apply(pod)
     lab.call(p1.namespace, "send_frames", interface="eth0",

@@ -1,6 +1,7 @@
 // Sources are who they say: pods by their ports, the wire, the tunnel.
 #include "dataplane/guard.h"
 
+#include "lib/base/guard_drops.h"
 #include "lib/model/ingress.h"
 #include "lib/model/port_sources.h"
 #include "lib/proto/arp_build.h"
@@ -20,9 +21,9 @@ void guard(Rig& rig) {
         const auto sources = [](const MacAddress& mac, const char* v4, const char* v6) {
             auto out = std::make_shared<PortSources>();
             out->mac = mac;
-            out->v4.first = ip<V4>(v4);
-            out->v6.first = ip<V6>(v6);
-            out->v6.more.push_back({link_local_of(mac), 128});
+            out->v4.add({ip<V4>(v4), 32});
+            out->v6.add({ip<V6>(v6), 128});
+            out->v6.add({link_local_of(mac), 128});
             return out;
         };
         (*views)[index_of(rig.port(Rig::kPodA))].sources =
@@ -102,8 +103,8 @@ TYPED_TEST(GuardTest, MoreAddressesAreAllowedWhereTheSnapshotSaysSo) {
         auto& view = (*views)[index_of(this->rig.port(Rig::kPodA))];
         auto more = std::make_shared<PortSources>(*view.sources);
         const Prefix<F> allowed{ip<F>(this->kOther), F::kAddressBits};
-        if constexpr (std::same_as<F, V4>) more->v4.more.push_back(allowed);
-        if constexpr (std::same_as<F, V6>) more->v6.more.push_back(allowed);
+        if constexpr (std::same_as<F, V4>) more->v4.add(allowed);
+        if constexpr (std::same_as<F, V6>) more->v6.add(allowed);
         view.sources = more;
         next.ports = views;
     });
@@ -146,6 +147,10 @@ TYPED_TEST(GuardTest, AnUplinkBringsNobodysAddressWhoIsNotThere) {
     this->rig.send(Rig::kUplink,
                    udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 1, W::kPodB, 2));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
+    // What a pod of another node sends to this node itself is not routed through the tunnel.
+    this->rig.send(Rig::kUplink,
+                   udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kRemotePod, 1, W::kNode, 2));
+    EXPECT_EQ(this->rig.take(Rig::kHost).size(), 1u);
 }
 
 TYPED_TEST(GuardTest, MartiansAreDropped) {

@@ -24,7 +24,7 @@ using Frame = std::vector<uint8_t>;
 /// Workers, as a rule one, in the world of make_world(), with their ports.
 class Rig {
   public:
-    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024);
+    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024, bool shares = false);
     ~Rig();
 
     enum Who { kPodA, kPodB, kUplink, kHost };
