@@ -4,6 +4,9 @@
 // see what each of them does to a packet.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/forward.h"
@@ -32,7 +35,13 @@ struct NoObserver {
 /// Runs a burst through the stages, one after the other.
 template <Stage... Stages>
 struct PipelineOf {
-    static void run(WorkerCtx& ctx, Burst burst) noexcept { (Stages::run(ctx, burst), ...); }
+    static void run(WorkerCtx& ctx, Burst burst) noexcept {
+        const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
+        unsigned stage = 0;
+        ((ctx.place.at_stage(stage++, port), Stages::run(ctx, burst)), ...);
+    }
+    /// By Place::at_stage()'s number.
+    static constexpr std::array<std::string_view, sizeof...(Stages)> kNames{Stages::kName...};
 
     /// The same, observed.
     template <StageObserver Observer>

@@ -35,6 +35,28 @@ constexpr uint64_t kNoMark = index_of(kNoPort);
 
 }  // namespace
 
+std::string_view step_name(uint8_t step) noexcept {
+    if (step >= kFirstStage) {
+        const size_t stage = step - kFirstStage;
+        return stage < Pipeline::kNames.size() ? Pipeline::kNames[stage] : "";
+    }
+    switch (static_cast<Step>(step)) {
+        case Step::kTurn:
+            return "turn";
+        case Step::kReceive:
+            return "receive";
+        case Step::kSend:
+            return "send";
+        case Step::kCommands:
+            return "commands";
+        case Step::kAgeing:
+            return "ageing";
+        case Step::kAsleep:
+            return "sleep";
+    }
+    return "";
+}
+
 void Doorbell::ring() noexcept {
     if (sleeping.load(std::memory_order_seq_cst) &&
         sleeping.exchange(false, std::memory_order_seq_cst)) {
@@ -102,6 +124,7 @@ void Worker::run() noexcept {
         if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
     }
     shared_.domain.offline(ctx_.id);
+    shared_.running.fetch_sub(1, std::memory_order_release);  // pairs with wait_for_end()
 }
 
 unsigned Worker::turn() noexcept {
@@ -112,12 +135,14 @@ unsigned Worker::turn() noexcept {
         moved += poll_taps();
     }
     if (shared_.workers > 1) moved += drain_handoff();
+    ctx_.place.at(Step::kCommands);
     if (ctx_.id == 0) moved += run_commands();
     if (fragments_->holds_any()) serve_fragments();
     if (!ctx_.hold.empty() && (snapshot_changed_ || ctx_.hold.overdue(ctx_.now_ms))) {
         release_held();
     }
     flush(ctx_);
+    ctx_.place.at(Step::kAgeing);
     ctx_.flows_v4->maintain(ctx_.id, ctx_.now_s);
     ctx_.flows_v6->maintain(ctx_.id, ctx_.now_s);
     const unsigned aged = ctx_.flows_v4->sweep(ctx_.id, ctx_.now_s, kSweepBudget) +
@@ -128,11 +153,12 @@ unsigned Worker::turn() noexcept {
 }
 
 void Worker::begin_turn() noexcept {
+    ctx_.place.begin_turn();
     shared_.domain.quiescent(ctx_.id);
-    // Pairs with the release in publish().
+    // Pairs with the store in publish().
     const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
     snapshot_changed_ = snapshot != ctx_.snapshot;
-    ctx_.snapshot = snapshot;
+    if (snapshot_changed_) ctx_.snapshot = ctx_.place.hold(shared_.snapshot);
     turn_tsc_ = ctx_.tsc = rte_rdtsc();
     ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
@@ -164,6 +190,7 @@ unsigned Worker::poll_devices() noexcept {
     for (unsigned i = 0; i < polled_count_; ++i) {
         PolledQueue& queue = polled_[i];
         ctx_.tx.receive_at(ctx_.tsc);
+        ctx_.place.at(Step::kReceive, queue.id);
         const unsigned count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
         if (count == 0) continue;
         queue.found = true;
@@ -193,6 +220,7 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     if (port == nullptr || port->backend != PortBackend::kTap) return 0;
     std::array<rte_mbuf*, kBurst> frames;
     ctx_.tx.receive_at(ctx_.tsc);
+    ctx_.place.at(Step::kReceive, id);
     const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
     if (got.no_mbuf) ctx_.counters->drop(Drop::kNoMbuf);
     if (got.lost) {
@@ -352,6 +380,7 @@ void Worker::sleep() noexcept {
         for (unsigned i = 0; i < polled_count_; ++i) polled_[i].found = false;
         // Asleep, this worker holds nothing shared and no grace period waits for it.
         shared_.domain.offline(ctx_.id);
+        ctx_.place.at(Step::kAsleep);
         epoll_pwait2(epoll_fd_, ready.data(), 1, &timeout, nullptr);
         shared_.domain.online(ctx_.id);
         slept_ = true;

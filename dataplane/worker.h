@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "dataplane/shared.h"
 #include "dataplane/slowpath/fragments.h"
@@ -11,6 +12,9 @@
 #include "dataplane/worker_ctx.h"
 
 namespace podlane::dataplane {
+
+/// What Place::step() is called: "receive", or a stage's name.
+[[nodiscard]] std::string_view step_name(uint8_t step) noexcept;
 
 /// Threads: constructed and destroyed by control; run() on the worker's own thread; watch() and
 /// unwatch() by control at any time.
@@ -30,6 +34,9 @@ class Worker {
     /// Adds a descriptor to what the worker polls or sleeps on; `port` comes back with readiness.
     [[nodiscard]] bool watch(int fd, PortId port) noexcept;
     void unwatch(int fd) noexcept;
+
+    /// Where the worker is now; any thread.
+    [[nodiscard]] const Place& place() const noexcept { return ctx_.place; }
 
   private:
     struct PolledQueue {

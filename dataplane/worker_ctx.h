@@ -12,6 +12,7 @@
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
+#include "dataplane/place.h"
 #include "dataplane/port_budgets.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/ports/tx_buffers.h"
@@ -86,6 +87,8 @@ struct alignas(kCacheLine) WorkerCtx {
     static constexpr uint32_t kNoticeBurst = 100;
 
     PortBudgets budgets{};
+
+    Place place{};  ///< any thread reads it
 
     std::array<Packet, kBurst> packets{};
     FlowPlans<V4> plans_v4{};

@@ -124,6 +124,12 @@ RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     return node.log_level(level);
 }
 
+RpcResult call_health(NodeModel& node, RpcRequest& request) {
+    const auto probe = request.params.text_if_any("probe");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return node.health(probe);
+}
+
 void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
     constexpr int64_t kLongestWait = 300, kUsualWait = 30;
     WatchRequest watch;
@@ -174,9 +180,9 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
     add("log.level", call_log_level);
+    add("health", call_health);
     add_plain_method(methods, "stats", [&node] { return node.stats(); });
     add_plain_method(methods, "drops", [&node] { return node.drops(); });
-    add_plain_method(methods, "health", [&node] { return node.health(); });
     add_plain_method(methods, "flannel", [&node] { return flannel_facts(node.config()); });
     add_plain_method(methods, "node", [&node] { return node.node(); });
     add_plain_method(methods, "version", [dpdk] {

@@ -29,6 +29,7 @@
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
 #include "control/node/snat_watch.h"
+#include "control/node/standstill.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
 #include "control/show/outcome.h"
@@ -133,13 +134,16 @@ class NodeModel {
     RpcResult stats();
     RpcResult drops();
     RpcResult explain(const ExplainRequest& request);
-    RpcResult health();
+    /// `probe`: "live" or "ready", the one thing that `status` is about; none: all of it.
+    RpcResult health(std::optional<std::string_view> probe = {});
     /// What an attacher of pods has to know of this node.
     RpcResult node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
     RpcResult log_level(std::optional<std::string_view> level);
-    /// Whether all workers run and no uplink or host interface is lost.
+    /// Readiness: all workers run and turn, and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
+    /// Liveness: nothing is wrong that only a restart can mend. A node may be unready and live.
+    [[nodiscard]] bool is_live() const noexcept { return !standstill_.is_hopeless(); }
 
     // watch.cc
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
@@ -233,6 +237,7 @@ class NodeModel {
     void port_lost(PortId port);
     void wake_missed(PortId port);
     void look_at_links(uint64_t now_ms);
+    void look_at_workers();
     void carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
     void announce_addresses();
@@ -283,6 +288,7 @@ class NodeModel {
     std::set<IpAddress> routed_;                    ///< have a route of the kernel
     LinkWatch link_watch_;
     SnatWatch snat_watch_;
+    Standstill standstill_;
     Journal journal_;
     std::function<void()> news_;
     std::map<IpAddress, NeighbourState> told_neighbours_;

@@ -151,7 +151,8 @@ RpcResult NodeModel::explain(const ExplainRequest& request) {
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+    return lost_ports_.empty() && !standstill_.any() &&
+           std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
 RpcResult NodeModel::node() const {
@@ -177,8 +178,12 @@ RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
     return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
 }
 
-RpcResult NodeModel::health() {
-    Json problems = Json::array();
+RpcResult NodeModel::health(std::optional<std::string_view> probe) {
+    if (probe && *probe != "live" && *probe != "ready") {
+        return RpcFailure{rpc_code::kBadParams,
+                          fmt::format("probe: {} is not live or ready", *probe)};
+    }
+    Json problems = standstill_.problems();
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
     const PortNames names(dataplane_);
     for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
@@ -205,9 +210,16 @@ RpcResult NodeModel::health() {
     for (const WorkerInfo& worker : dataplane_.workers()) {
         const bool alive = is_alive(worker);
         if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
-        workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
+        workers.push_back({{"id", worker.id},
+                           {"alive", alive},
+                           {"generation", generation},
+                           {"stillSeconds", standstill_.still_ms(worker.id) / 1000}});
     }
-    return Json{{"status", problems.empty() ? "ok" : "degraded"},
+    const bool ready = is_serving();
+    const bool well = !probe ? problems.empty() : *probe == "live" ? is_live() : ready;
+    return Json{{"status", well ? "ok" : "degraded"},
+                {"live", is_live()},
+                {"ready", ready},
                 {"generation", generation},
                 {"uptimeSeconds", (now_ms_() - started_ms_) / 1000},
                 {"node", config_.node},

@@ -50,6 +50,7 @@ class FakeDataplane final : public Dataplane {
     std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
+    std::vector<StuckWorker> stuck;
     std::vector<FlowCursor> pages;  ///< the cursors that were asked with
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
@@ -61,9 +62,11 @@ class FakeDataplane final : public Dataplane {
         return out;
     }
 
-    void publish(std::shared_ptr<const Snapshot> next) override {
+    bool publish(std::shared_ptr<const Snapshot> next) override {
         published.push_back(std::move(next));
+        return stuck.empty();
     }
+    std::vector<StuckWorker> stuck_workers() override { return stuck; }
     std::shared_ptr<const Snapshot> current() const override {
         return published.empty() ? make_empty_snapshot() : published.back();
     }

@@ -66,6 +66,7 @@ class Rig {
     }
     [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
     [[nodiscard]] Shared& shared() { return *shared_; }
+    [[nodiscard]] const Worker& worker(unsigned id) const { return *workers_[id]; }
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
     /// Worker 0 polls this DPDK device as well, and sleeps on `bell`. The snapshot knows no port of
