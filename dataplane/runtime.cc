@@ -154,6 +154,7 @@ class Runtime final : public Dataplane {
     const WorkerCounters& counters(unsigned worker) const override {
         return *shared_->counters[worker];
     }
+    BufferUse buffer_use() const override;
     FlowTotals flow_totals() const override;
     std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
         return flow_reader().find(first);
@@ -446,6 +447,16 @@ size_t Runtime::take_events(std::span<Event> out) {
 
 std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId service) const {
     return client.is_v4() ? affinity_in<V4>(client, service) : affinity_in<V6>(client, service);
+}
+
+BufferUse Runtime::buffer_use() const {
+    BufferUse out{pool_.mbufs(), pool_.available(), 0};
+    for (unsigned from = 0; from < shared_->workers; ++from) {
+        for (unsigned to = 0; to < shared_->workers; ++to) {
+            out.between_workers += shared_->handoff.ring(from, to).size();
+        }
+    }
+    return out;
 }
 
 FlowTotals Runtime::flow_totals() const {

@@ -147,6 +147,7 @@ unsigned Worker::turn() noexcept {
     ctx_.flows_v6->maintain(ctx_.id, ctx_.now_s);
     const unsigned aged = ctx_.flows_v4->sweep(ctx_.id, ctx_.now_s, kSweepBudget) +
                           ctx_.flows_v6->sweep(ctx_.id, ctx_.now_s, kSweepBudget);
+    ctx_.counters->holds.set(ctx_.hold.size() + fragments_->held());
     account(turn_tsc_, moved);
     idle_turns_ = moved + aged > 0 ? 0 : idle_turns_ + 1;
     return moved;
@@ -222,7 +223,7 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     ctx_.tx.receive_at(ctx_.tsc);
     ctx_.place.at(Step::kReceive, id);
     const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
-    if (got.no_mbuf) ctx_.counters->drop(Drop::kNoMbuf);
+    if (got.no_mbuf) lose_unmade(ctx_);  // the frame waits in the TAP
     if (got.lost) {
         unwatch(port->tap_fds[ctx_.id]);
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});

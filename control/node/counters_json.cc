@@ -70,6 +70,33 @@ Json latency_json(const LatencyHistogram& latency) {
             {"buckets", std::move(buckets)}};
 }
 
+/// Where every frame has gone: received + made = sent + dropped + taken + held, to the frame while
+/// nothing moves. What devices lost comes before `received` or after `sent`.
+Json frames_json(const Dataplane& dataplane) {
+    uint64_t received = 0, made = 0, sent = 0, dropped = 0, taken = 0;
+    const BufferUse use = dataplane.buffer_use();
+    uint64_t held = use.between_workers;
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        const WorkerCounters& counters = dataplane.counters(worker.id);
+        received += counters.rx_packets.get();
+        made += counters.made.get();
+        sent += counters.tx_packets.get();
+        taken += counters.taken.get();
+        held += counters.holds.get();
+        for (const Counter& reason : counters.drops) dropped += reason.get();
+    }
+    const DeviceLosses lost = dataplane.device_losses();
+    return {{"received", received},
+            {"made", made},
+            {"sent", sent},
+            {"dropped", dropped},
+            {"taken", taken},
+            {"held", held},
+            {"lostBefore", lost.rx_missed + lost.rx_errors + lost.rx_no_buffer},
+            {"lostAfter", lost.tx_errors},
+            {"buffers", {{"total", use.total}, {"inUse", use.total - use.free}}}};
+}
+
 Json workers_json(const Dataplane& dataplane) {
     Json workers = Json::array();
     for (const WorkerInfo& worker : dataplane.workers()) {
@@ -153,6 +180,7 @@ Json stats_json(const LiveView& live) {
     return {{"generation", live.snapshot.generation},
             {"ports", ports_json(live)},
             {"workers", workers_json(live.dataplane)},
+            {"frames", frames_json(live.dataplane)},
             {"drops", std::move(drops)},
             {"flows",
              {{"active", flows.active},

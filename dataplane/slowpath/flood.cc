@@ -10,7 +10,7 @@ namespace {
 void send_copy(WorkerCtx& ctx, const Packet& packet, PortId port) noexcept {
     rte_mbuf* mbuf = rte_pktmbuf_copy(packet.mbuf, ctx.pool, 0, UINT32_MAX);
     if (mbuf == nullptr) {
-        ctx.counters->drop(Drop::kNoMbuf);
+        lose_unmade(ctx);
         return;
     }
     Packet copy = packet;
@@ -66,8 +66,7 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(refused);
         return;
     }
-    rte_pktmbuf_free(packet.mbuf);
-    packet.verdict = Verdict::kConsumed;
+    consume(ctx, packet);
 }
 
 }  // namespace podlane::dataplane

@@ -135,6 +135,7 @@ Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
 }
 
 void emit(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.counters->made.add(1);
     const Burst one(&packet, 1);
     Forward::run(ctx, one);
     Tx::run(ctx, one);
@@ -146,7 +147,7 @@ bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noe
         mbuf == nullptr ? nullptr : rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
     if (room == nullptr) {
         rte_pktmbuf_free(mbuf);
-        ctx.counters->drop(Drop::kNoMbuf);
+        lose_unmade(ctx);
         return false;
     }
     std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(room));
@@ -156,7 +157,13 @@ bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noe
     return true;
 }
 
-void consume(Packet& packet) noexcept {
+void lose_unmade(WorkerCtx& ctx) noexcept {
+    ctx.counters->made.add(1);
+    ctx.counters->drop(Drop::kNoMbuf);
+}
+
+void consume(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.counters->taken.add(1);
     rte_pktmbuf_free(packet.mbuf);
     packet.verdict = Verdict::kConsumed;
 }

@@ -60,6 +60,7 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     for (unsigned i = sent; i < count; ++i) bytes -= frames[i]->pkt_len;
     PortCounters& counters = ctx.counters->ports[index_of(id)];
     counters.tx_packets.add(sent);
+    ctx.counters->tx_packets.add(sent);
     counters.tx_bytes.add(bytes);
     drop_all(ctx, id, frames + sent, count - sent, Drop::kTxFull);
     return sent;

@@ -68,6 +68,13 @@ struct AffinityInfo {
     uint16_t port = 0;  ///< host order
 };
 
+/// Packet buffers, and frames on their way between workers, now.
+struct BufferUse {
+    uint32_t total = 0;
+    uint32_t free = 0;
+    uint64_t between_workers = 0;  ///< frames that one worker has handed to another
+};
+
 struct FlowTotals {
     uint64_t active = 0, capacity = 0, created = 0, expired = 0, evicted = 0, refused = 0;
 };
@@ -116,6 +123,8 @@ class Dataplane {
     /// it is known, and that what waited for such a worker is closed and freed.
     [[nodiscard]] virtual std::vector<StuckWorker> stuck_workers() = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
+    /// Cost: a look at each thread's cache of buffers.
+    [[nodiscard]] virtual BufferUse buffer_use() const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
     /// The connection whose first packet was this. Cost: a look-up.
     [[nodiscard]] virtual std::optional<FlowInfo> find_flow(const FlowTuple& first) = 0;
