@@ -62,9 +62,8 @@ uint64_t Standstill::still_ms(unsigned worker) const {
 }
 
 bool Standstill::is_hopeless() const noexcept {
-    return std::any_of(stuck_.begin(), stuck_.end(), [](const auto& entry) {
-        return entry.second.still_ms >= kHopelessMs;
-    });
+    return std::any_of(stuck_.begin(), stuck_.end(),
+                       [](const auto& entry) { return entry.second.still_ms >= kHopelessMs; });
 }
 
 }  // namespace podlane::control
