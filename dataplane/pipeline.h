@@ -4,11 +4,9 @@
 // see what each of them does to a packet.
 #pragma once
 
-#include <array>
-#include <string_view>
-
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
+#include "dataplane/stages/defer.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
@@ -37,11 +35,8 @@ template <Stage... Stages>
 struct PipelineOf {
     static void run(WorkerCtx& ctx, Burst burst) noexcept {
         const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
-        unsigned stage = 0;
-        ((ctx.place.at_stage(stage++, port), Stages::run(ctx, burst)), ...);
+        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst)), ...);
     }
-    /// By Place::at_stage()'s number.
-    static constexpr std::array<std::string_view, sizeof...(Stages)> kNames{Stages::kName...};
 
     /// The same, observed.
     template <StageObserver Observer>
@@ -52,5 +47,7 @@ struct PipelineOf {
 };
 
 using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Forward, Tx>;
+/// Of a worker that gets more than it can look at.
+using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Forward, Tx>;
 
 }  // namespace podlane::dataplane

@@ -13,19 +13,16 @@
 
 namespace podlane::dataplane {
 
-/// What a worker does outside of the pipeline's stages. A stage is kFirstStage and its number.
-enum class Step : uint8_t { kTurn, kReceive, kSend, kCommands, kAgeing, kAsleep };
-inline constexpr uint8_t kFirstStage = 16;
-
 /// Threads: the worker writes, anybody reads. Relaxed: each value stands for itself.
 class alignas(kCacheLine) Place {
   public:
     void begin_turn() noexcept {
         turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
-    void at(Step step, PortId port = kNoPort) noexcept { set(static_cast<uint8_t>(step), port); }
-    void at_stage(unsigned stage, PortId port) noexcept {
-        set(static_cast<uint8_t>(kFirstStage + stage), port);
+    /// `step`: "receive", or a stage's name; of static storage.
+    void at(const char* step, PortId port = kNoPort) noexcept {
+        step_.store(step, std::memory_order_relaxed);
+        port_.store(port, std::memory_order_relaxed);
     }
     /// Takes the snapshot of now for the worker's turns to come. What a worker holds is not freed,
     /// though everybody else has gone on.
@@ -42,24 +39,18 @@ class alignas(kCacheLine) Place {
 
     /// Grows with each turn. A worker with nothing to do sleeps for a quarter of a second at most.
     [[nodiscard]] uint64_t turns() const noexcept { return turns_.load(std::memory_order_relaxed); }
-    /// A Step, or kFirstStage and a stage's number.
-    [[nodiscard]] uint8_t step() const noexcept {
-        return static_cast<uint8_t>(word_.load(std::memory_order_relaxed));
+    [[nodiscard]] const char* step() const noexcept {
+        return step_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool holds(const Snapshot* snapshot) const noexcept {
         return held_.load(std::memory_order_seq_cst) == snapshot;
     }
     /// kNoPort: it is about no port.
-    [[nodiscard]] PortId port() const noexcept {
-        return PortId{static_cast<uint16_t>(word_.load(std::memory_order_relaxed) >> 8)};
-    }
+    [[nodiscard]] PortId port() const noexcept { return port_.load(std::memory_order_relaxed); }
 
   private:
-    void set(uint8_t step, PortId port) noexcept {
-        word_.store(static_cast<uint32_t>(index_of(port)) << 8 | step, std::memory_order_relaxed);
-    }
-
-    std::atomic<uint32_t> word_{static_cast<uint32_t>(index_of(kNoPort)) << 8};
+    std::atomic<const char*> step_{"start"};
+    std::atomic<PortId> port_{kNoPort};
     std::atomic<uint64_t> turns_{0};
     std::atomic<const Snapshot*> held_{nullptr};
 };

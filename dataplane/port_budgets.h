@@ -44,6 +44,7 @@ struct PortBudgets {
 
     struct OfPort {
         Budget flood, notices, questions;
+        uint16_t deferred = 0;  ///< first packets that wait: stages/defer.h
     };
     std::array<OfPort, kMaxPorts> ports{};
 

@@ -357,7 +357,7 @@ std::vector<StuckWorker> Runtime::stuck_workers() {
         if (still_ms == 0) continue;
         const Place& place = workers_[i]->place();
         const Port* const port = shared_->ports.get(place.port());
-        out.push_back({i, port == nullptr ? "" : port->name, step_name(place.step()), still_ms});
+        out.push_back({i, port == nullptr ? "" : port->name, place.step(), still_ms});
     }
     return out;
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "dataplane/shared.h"
 #include "dataplane/slowpath/fragments.h"
@@ -12,9 +11,6 @@
 #include "dataplane/worker_ctx.h"
 
 namespace podlane::dataplane {
-
-/// What Place::step() is called: "receive", or a stage's name.
-[[nodiscard]] std::string_view step_name(uint8_t step) noexcept;
 
 /// Threads: constructed and destroyed by control; run() on the worker's own thread; watch() and
 /// unwatch() by control at any time.
@@ -59,6 +55,8 @@ class Worker {
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// A burst of what Defer has put aside; returns the number of packets.
+    unsigned run_deferred() noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
     void sleep() noexcept;
     void arm_wakes() noexcept;

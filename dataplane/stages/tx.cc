@@ -67,7 +67,7 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
 }
 
 void send_lane(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
-    ctx.place.at(Step::kSend, id);
+    ctx.place.at("send", id);
     const unsigned sent = send_burst(ctx, id, lane);
     ctx.tsc = rte_rdtsc();
     ctx.counters->latency.add(ctx.clock.nanoseconds(ctx.tsc - lane.since_tsc), sent);

@@ -34,6 +34,9 @@
       "share of it; raise flows.capacity")                                                         \
     X(kFloodShareFull, "flood_share_full",                                                         \
       "a pod sent more broadcasts or frames to unknown MAC addresses than its share")              \
+    X(kNewFlowOverload, "new_flow_overload",                                                       \
+      "the first packet of a connection, lost because more came in than the worker can look at: "  \
+      "known flows go first")                                                                      \
     X(kTunnelPortForbidden, "tunnel_port_forbidden",                                               \
       "UDP to a node's VTEP port that this node would send in its own name: tunnel packets "       \
       "are for nodes to make")

@@ -49,12 +49,13 @@ TEST_F(WorkerWatchTest, AProcessThatStoodStillItselfBlamesNoWorker) {
 TEST(Place, SaysThePortAndTheStageOfABurst) {
     Place place;
     EXPECT_EQ(place.port(), kNoPort);
-    place.at(Step::kSend, PortId{300});
+    EXPECT_STREQ(place.step(), "start");
+    place.at("send", PortId{300});
     EXPECT_EQ(place.port(), PortId{300});
-    EXPECT_EQ(step_name(place.step()), "send");
-    place.at_stage(2, PortId{1});
-    EXPECT_EQ(step_name(place.step()), "lookup");
-    EXPECT_EQ(step_name(200), "");
+    EXPECT_STREQ(place.step(), "send");
+    Rig rig;
+    rig.turn();
+    EXPECT_STREQ(rig.worker(0).place().step(), "ageing");
 }
 
 TEST(Place, AWorkerTurnsAndHoldsTheSnapshotOfItsTurn) {
