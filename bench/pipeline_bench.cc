@@ -61,8 +61,10 @@ struct Bench {
             ports.push_back(std::move(port));
         }
         snapshot = make_world({PortId{0}, PortId{1}, PortId{2}, PortId{3}});
+        guard_pod_a();
         FlowTableOptions options;
         options.capacity = kFlowCapacity;
+        options.shares = true;
         shared->flows_v4 = take(FlowTable<V4>::create(options, shared->domain));
         shared->flows_v6 = take(FlowTable<V6>::create(options, shared->domain));
         shared->domain.online(0);
@@ -81,6 +83,18 @@ struct Bench {
         ctx->snapshot = snapshot.get();
         ctx->now_ms = 1000;
         ctx->now_s = 1;
+    }
+    /// Its port may send from what templates() sends from.
+    void guard_pod_a() {
+        auto views = std::make_shared<PortViews>(*snapshot->ports);
+        auto sources = std::make_shared<PortSources>();
+        sources->mac = RigNames::kPodAMac;
+        sources->v4.add({ip<V4>(World<V4>::kPodA), 32});
+        sources->v4.add({ip<V4>("10.244.1.0"), 24});
+        sources->v6.add({ip<V6>(World<V6>::kPodA), 128});
+        sources->v6.add({ip<V6>("fd00:1::"), 64});
+        (*views)[0].sources = std::move(sources);
+        snapshot->ports = std::move(views);
     }
 };
 

@@ -71,7 +71,8 @@ struct Packet {
     const Adjacency* adjacency;  ///< with kForward and kRouted
     uint64_t hash;               ///< of the flow key
     PortId in_port;
-    PortId out_port;  ///< with kSend
+    uint16_t ingress;  ///< lib/model/ingress.h: in_port or, out of the tunnel, the sending Node
+    PortId out_port;   ///< with kSend
     Verdict verdict;
     SlowReason slow;
     Drop reason;

@@ -6,6 +6,7 @@
 
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
+#include "dataplane/stages/defer.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
@@ -32,7 +33,10 @@ struct NoObserver {
 /// Runs a burst through the stages, one after the other.
 template <Stage... Stages>
 struct PipelineOf {
-    static void run(WorkerCtx& ctx, Burst burst) noexcept { (Stages::run(ctx, burst), ...); }
+    static void run(WorkerCtx& ctx, Burst burst) noexcept {
+        const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
+        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst)), ...);
+    }
 
     /// The same, observed.
     template <StageObserver Observer>
@@ -43,5 +47,7 @@ struct PipelineOf {
 };
 
 using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Forward, Tx>;
+/// Of a worker that gets more than it can look at.
+using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Forward, Tx>;
 
 }  // namespace podlane::dataplane

@@ -4,15 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "dataplane/flow_listing.h"
+#include "dataplane/leaving_ports.h"
 #include "dataplane/ports/open_ports.h"
 #include "dataplane/shared.h"
 #include "dataplane/worker.h"
+#include "dataplane/worker_watch.h"
 #include "lib/dpdk/eal.h"
 #include "lib/dpdk/mempool.h"
 #include "lib/dpdk/pci_device.h"
@@ -25,6 +29,8 @@ namespace {
 
 /// The control side's place in the quiescent domain, behind the workers.
 constexpr unsigned kControlReader = kMaxWorkers;
+/// At the end a worker gets so long to come to its loop's head.
+constexpr std::chrono::seconds kEndWait{2};
 /// Session affinity has room for a client for so many connections.
 constexpr uint32_t kFlowsPerClient = 4;
 /// Descriptors rings and the like, beside the packet pool.
@@ -72,7 +78,11 @@ EalRequest eal_request(const RuntimeConfig& config) {
 class Runtime final : public Dataplane {
   public:
     explicit Runtime(Eal eal, PacketPool pool, unsigned workers)
-        : eal_(std::move(eal)), pool_(std::move(pool)), shared_(std::make_unique<Shared>(workers)) {
+        : eal_(std::move(eal)),
+          pool_(std::move(pool)),
+          shared_(std::make_unique<Shared>(workers)),
+          watch_(workers),
+          leaving_(std::make_unique<LeavingPorts>(shared_->domain)) {
         shared_->pool = pool_.get();
         shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
@@ -82,10 +92,15 @@ class Runtime final : public Dataplane {
 
     ~Runtime() override {
         shared_->stop.store(true, std::memory_order_relaxed);
-        for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
+        wake_workers();
+        if (!wait_for_end()) {
+            abandon();
+            return;
+        }
         threads_.clear();  // joins
         for (auto& [id, port] : ports_) shared_->ports.set(id, nullptr);
         workers_.clear();
+        leaving_.reset();
         ports_.clear();
         shared_->flows_v4.reset();
         shared_->flows_v6.reset();
@@ -97,12 +112,16 @@ class Runtime final : public Dataplane {
     Result<void> open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints);
     Result<void> run_workers(const RuntimeConfig& config);
 
-    void publish(std::shared_ptr<const Snapshot> next) override {
-        const std::shared_ptr<const Snapshot> old = std::exchange(current_, std::move(next));
-        // Pairs with the acquire in Worker::begin_turn().
-        shared_->snapshot.store(current_.get(), std::memory_order_release);
+    bool publish(std::shared_ptr<const Snapshot> next) override {
+        std::shared_ptr<const Snapshot> old = std::exchange(current_, std::move(next));
+        // Pairs with the loads in Worker::begin_turn() and Place::hold().
+        shared_->snapshot.store(current_.get(), std::memory_order_seq_cst);
         wake_workers();
-        wait_for_workers();
+        const uint64_t token = shared_->domain.start_grace();
+        const bool in_use = wait_for_workers(token);
+        if (!in_use) retired_.push_back({token, std::move(old)});
+        let_go();
+        return in_use;
     }
     std::shared_ptr<const Snapshot> current() const override { return current_; }
 
@@ -124,6 +143,7 @@ class Runtime final : public Dataplane {
 
     void set_log_level(LogLevel level) override { set_eal_log_level(level); }
 
+    std::vector<StuckWorker> stuck_workers() override;
     std::vector<WorkerInfo> workers() const override {
         std::vector<WorkerInfo> out;
         for (unsigned i = 0; i < threads_.size(); ++i) {
@@ -134,6 +154,7 @@ class Runtime final : public Dataplane {
     const WorkerCounters& counters(unsigned worker) const override {
         return *shared_->counters[worker];
     }
+    BufferUse buffer_use() const override;
     FlowTotals flow_totals() const override;
     std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
         return flow_reader().find(first);
@@ -159,13 +180,26 @@ class Runtime final : public Dataplane {
     }
     [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
     [[nodiscard]] PortId free_id() const noexcept;
-    /// No worker uses the port from here on.
+    /// Workers do not find the port from here on.
     void take_out_of_service(const OpenPort& port);
     /// For DPDK's interrupt thread: control looks at once.
     [[nodiscard]] std::function<void()> on_leave() const {
         return [&bell = shared_->control_doorbell] { bell.ring(); };
     }
-    void wait_for_workers() { shared_->domain.wait(shared_->domain.start_grace()); }
+    /// False: a worker is behind, and is waited for only a little from now on.
+    bool wait_for_workers(uint64_t token) {
+        const bool short_wait = is_late_ || watch_.any_still();
+        const std::chrono::milliseconds most{short_wait ? kStuckWaitMs : kMostWaitMs};
+        is_late_ = !shared_->domain.wait_for(token, most);
+        return !is_late_;
+    }
+    /// Waits for the ports that leave, and closes those that no worker uses any more.
+    void close_leaving();
+    /// Frees and closes what only waited for workers to go on.
+    void let_go();
+    [[nodiscard]] bool wait_for_end() const;
+    /// Leaves all that a worker may be using to the end of the process.
+    void abandon();
     void wake_workers() noexcept {
         for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
     }
@@ -175,6 +209,14 @@ class Runtime final : public Dataplane {
     PacketPool pool_;
     std::unique_ptr<Shared> shared_;
     std::shared_ptr<const Snapshot> current_;
+    struct Retired {
+        uint64_t token;
+        std::shared_ptr<const Snapshot> snapshot;
+    };
+    std::vector<Retired> retired_;  ///< that a worker behind may hold
+    bool is_late_ = false;          ///< a worker was, at the last wait
+    WorkerWatch watch_;
+    std::unique_ptr<LeavingPorts> leaving_;
     std::map<PortId, std::unique_ptr<OpenPort>> ports_;
     DeviceLosses closed_losses_;  ///< of ports that were removed
     std::vector<std::unique_ptr<Worker>> workers_;
@@ -186,6 +228,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
     options.workers = shared_->workers;
+    options.shares = true;
     auto v4 = FlowTable<V4>::create(options, shared_->domain);
     if (!v4) return v4.error();
     auto v6 = FlowTable<V6>::create(options, shared_->domain);
@@ -224,9 +267,13 @@ Result<void> Runtime::run_workers(const RuntimeConfig& config) {
     for (auto& [id, port] : ports_) watch_port(*port, workers_);
     for (unsigned i = 0; i < shared_->workers; ++i) {
         Worker* worker = workers_[i].get();
+        shared_->running.fetch_add(1, std::memory_order_relaxed);
         auto thread = start_worker_thread({"podlane-w" + std::to_string(i), config.worker_cpus[i]},
                                           [worker] { worker->run(); });
-        if (!thread) return thread.error();
+        if (!thread) {
+            shared_->running.fetch_sub(1, std::memory_order_relaxed);
+            return thread.error();
+        }
         threads_.push_back(std::move(thread).value());
     }
     return {};
@@ -234,7 +281,8 @@ Result<void> Runtime::run_workers(const RuntimeConfig& config) {
 
 PortId Runtime::free_id() const noexcept {
     for (uint16_t i = 0; i < kMaxPorts; ++i) {
-        if (!ports_.contains(PortId{i})) return PortId{i};
+        const PortId id{i};
+        if (!ports_.contains(id) && !leaving_->has(id)) return id;
     }
     return kNoPort;
 }
@@ -277,17 +325,76 @@ void Runtime::take_out_of_service(const OpenPort& port) {
     shared_->ports.set(port.port.id, nullptr);
     unwatch_port(port, workers_);
     wake_workers();
-    // Twice: a frame that was gathered for the port in the first is sent or dropped by the second.
-    wait_for_workers();
-    wait_for_workers();
+}
+
+void Runtime::close_leaving() {
+    // A grace period each time; two for a port.
+    while (const auto token = leaving_->token()) {
+        if (!wait_for_workers(*token)) return;
+        closed_losses_ += leaving_->close_free();
+    }
+}
+
+void Runtime::let_go() {
+    closed_losses_ += leaving_->close_free();
+    std::erase_if(retired_, [this](const Retired& old) {
+        // Of many that were published meanwhile a worker behind holds one.
+        return shared_->domain.passed(old.token) ||
+               std::none_of(workers_.begin(), workers_.end(), [&old](const auto& worker) {
+                   return worker->place().holds(old.snapshot.get());
+               });
+    });
+}
+
+std::vector<StuckWorker> Runtime::stuck_workers() {
+    std::vector<uint64_t> turns;
+    for (const auto& worker : workers_) turns.push_back(worker->place().turns());
+    watch_.look(turns, WorkerWatch::Clock::now());
+    let_go();
+    std::vector<StuckWorker> out;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        const uint64_t still_ms = watch_.still_ms(i);
+        if (still_ms == 0) continue;
+        const Place& place = workers_[i]->place();
+        const Port* const port = shared_->ports.get(place.port());
+        out.push_back({i, port == nullptr ? "" : port->name, place.step(), still_ms});
+    }
+    return out;
+}
+
+bool Runtime::wait_for_end() const {
+    const auto deadline = std::chrono::steady_clock::now() + kEndWait;
+    while (shared_->running.load(std::memory_order_acquire) != 0) {  // pairs with Worker::run()
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+}
+
+void Runtime::abandon() {
+    struct Left {
+        Eal eal;
+        PacketPool pool;
+        std::unique_ptr<Shared> shared;
+        std::shared_ptr<const Snapshot> current;
+        std::vector<Retired> retired;
+        std::unique_ptr<LeavingPorts> leaving;
+        std::map<PortId, std::unique_ptr<OpenPort>> ports;
+        std::vector<std::unique_ptr<Worker>> workers;
+        std::vector<WorkerThread> threads;
+    };
+    static_cast<void>(new Left{std::move(eal_), std::move(pool_), std::move(shared_),
+                               std::move(current_), std::move(retired_), std::move(leaving_),
+                               std::move(ports_), std::move(workers_), std::move(threads_)});
 }
 
 void Runtime::remove_port(PortId id) {
     const auto found = ports_.find(id);
     if (found == ports_.end()) return;
     take_out_of_service(*found->second);
-    closed_losses_ += losses_of(*found->second);
+    leaving_->add(std::move(found->second));
     ports_.erase(found);
+    close_leaving();
 }
 
 std::vector<PortInfo> Runtime::ports() const {
@@ -327,7 +434,8 @@ size_t Runtime::take_events(std::span<Event> out) {
         if (count == out.size() || !port->device_leaves.exchange(false, std::memory_order_acquire))
             continue;
         take_out_of_service(*port);
-        port->ethdev->close();
+        leaving_->add(*port);
+        close_leaving();
         out[count++] = {EventKind::kPortLost, false, id, {}, {}};
     }
     for (auto& ring : shared_->events) {
@@ -339,6 +447,16 @@ size_t Runtime::take_events(std::span<Event> out) {
 
 std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId service) const {
     return client.is_v4() ? affinity_in<V4>(client, service) : affinity_in<V6>(client, service);
+}
+
+BufferUse Runtime::buffer_use() const {
+    BufferUse out{pool_.mbufs(), pool_.available(), 0};
+    for (unsigned from = 0; from < shared_->workers; ++from) {
+        for (unsigned to = 0; to < shared_->workers; ++to) {
+            out.between_workers += shared_->handoff.ring(from, to).size();
+        }
+    }
+    return out;
 }
 
 FlowTotals Runtime::flow_totals() const {

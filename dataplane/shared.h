@@ -58,6 +58,7 @@ struct Shared {
     /// Release by control in publish(), acquire by each worker once a turn.
     std::atomic<const Snapshot*> snapshot{nullptr};
     std::atomic<bool> stop{false};
+    std::atomic<unsigned> running{0};  ///< workers whose threads have not ended
 };
 
 }  // namespace podlane::dataplane

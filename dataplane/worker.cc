@@ -20,6 +20,8 @@ namespace {
 constexpr unsigned kTurnsBeforeSleep = 64;
 /// With traffic on the devices, TAPs are looked at so often: one system call for all of them.
 constexpr uint64_t kTapIntervalsPerMs = 50;
+/// Full bursts that are taken of one queue before the next one's turn.
+constexpr unsigned kCrowdedRounds = 8;
 /// Blocks of the flow table aged in one turn: many times what a burst of new connections adds, so
 /// that a pass ends however many come.
 constexpr unsigned kSweepBudget = 16 * kBurst;
@@ -76,6 +78,8 @@ Worker::Worker(Shared& shared, unsigned id)
 
 Worker::~Worker() {
     // The thread has ended: what it still held goes back to the pool.
+    Handoff item;
+    while (deferred(ctx_).pop(item)) rte_pktmbuf_free(item.mbuf);
     const auto held = std::make_unique<std::array<HeldPacket, HoldQueue::kSlots>>();
     const unsigned count = ctx_.hold.take_all(held->data());
     for (unsigned i = 0; i < count; ++i) rte_pktmbuf_free((*held)[i].mbuf);
@@ -102,6 +106,7 @@ void Worker::run() noexcept {
         if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
     }
     shared_.domain.offline(ctx_.id);
+    shared_.running.fetch_sub(1, std::memory_order_release);  // pairs with wait_for_end()
 }
 
 unsigned Worker::turn() noexcept {
@@ -111,28 +116,33 @@ unsigned Worker::turn() noexcept {
         taps_tsc_ = turn_tsc_;
         moved += poll_taps();
     }
+    moved += run_deferred();
     if (shared_.workers > 1) moved += drain_handoff();
+    ctx_.place.at("commands");
     if (ctx_.id == 0) moved += run_commands();
     if (fragments_->holds_any()) serve_fragments();
     if (!ctx_.hold.empty() && (snapshot_changed_ || ctx_.hold.overdue(ctx_.now_ms))) {
         release_held();
     }
     flush(ctx_);
+    ctx_.place.at("ageing");
     ctx_.flows_v4->maintain(ctx_.id, ctx_.now_s);
     ctx_.flows_v6->maintain(ctx_.id, ctx_.now_s);
     const unsigned aged = ctx_.flows_v4->sweep(ctx_.id, ctx_.now_s, kSweepBudget) +
                           ctx_.flows_v6->sweep(ctx_.id, ctx_.now_s, kSweepBudget);
+    ctx_.counters->holds.set(ctx_.hold.size() + fragments_->held());
     account(turn_tsc_, moved);
     idle_turns_ = moved + aged > 0 ? 0 : idle_turns_ + 1;
     return moved;
 }
 
 void Worker::begin_turn() noexcept {
+    ctx_.place.begin_turn();
     shared_.domain.quiescent(ctx_.id);
-    // Pairs with the release in publish().
+    // Pairs with the store in publish().
     const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
     snapshot_changed_ = snapshot != ctx_.snapshot;
-    ctx_.snapshot = snapshot;
+    if (snapshot_changed_) ctx_.snapshot = ctx_.place.hold(shared_.snapshot);
     turn_tsc_ = ctx_.tsc = rte_rdtsc();
     ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
@@ -164,11 +174,16 @@ unsigned Worker::poll_devices() noexcept {
     for (unsigned i = 0; i < polled_count_; ++i) {
         PolledQueue& queue = polled_[i];
         ctx_.tx.receive_at(ctx_.tsc);
-        const unsigned count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
-        if (count == 0) continue;
-        queue.found = true;
-        moved += count;
-        process(frames.data(), count, queue.id);
+        ctx_.place.at("receive", queue.id);
+        // While bursts are full the ring is emptied first: new flows wait in memory, not there.
+        unsigned count = kBurst;
+        for (unsigned round = 0; round < kCrowdedRounds && count == kBurst; ++round) {
+            count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
+            if (count == 0) break;
+            queue.found = true;
+            moved += count;
+            process(frames.data(), count, queue.id);
+        }
     }
     return moved;
 }
@@ -193,8 +208,9 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     if (port == nullptr || port->backend != PortBackend::kTap) return 0;
     std::array<rte_mbuf*, kBurst> frames;
     ctx_.tx.receive_at(ctx_.tsc);
+    ctx_.place.at("receive", id);
     const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
-    if (got.no_mbuf) ctx_.counters->drop(Drop::kNoMbuf);
+    if (got.no_mbuf) lose_unmade(ctx_);  // the frame waits in the TAP
     if (got.lost) {
         unwatch(port->tap_fds[ctx_.id]);
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
@@ -216,7 +232,35 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     ctx_.counters->rx_packets.add(count);
-    Pipeline::run(ctx_, {ctx_.packets.data(), count});
+    // A full burst says that more waits; what is put aside must not be overtaken by its own flow.
+    if (count == kBurst || ctx_.budgets.of(port).deferred > 0) {
+        CrowdedPipeline::run(ctx_, {ctx_.packets.data(), count});
+    } else {
+        Pipeline::run(ctx_, {ctx_.packets.data(), count});
+    }
+}
+
+unsigned Worker::run_deferred() noexcept {
+    HandoffRing& queue = deferred(ctx_);
+    unsigned done = 0;
+    unsigned count = 0;
+    Handoff item;
+    const auto run = [&] {
+        if (count > 0) Pipeline::run(ctx_, {ctx_.packets.data(), count});
+        done += count;
+        count = 0;
+    };
+    while (done + count < kBurst && queue.pop(item)) {
+        --ctx_.budgets.of(item.port).deferred;
+        // A burst is of one port.
+        if (count > 0 && ctx_.packets[count - 1].in_port != item.port) run();
+        Packet& packet = ctx_.packets[count++];
+        packet.mbuf = item.mbuf;
+        packet.in_port = item.port;
+        packet.flags = 0;
+    }
+    run();
+    return done;
 }
 
 unsigned Worker::run_commands() noexcept {
@@ -304,7 +348,8 @@ bool Worker::work_waits() noexcept {
     if (shared_.snapshot.load(std::memory_order_acquire) != ctx_.snapshot) return true;
     if (shared_.ports.version() != ports_version_) return true;
     for (unsigned from = 0; from < shared_.workers; ++from) {
-        if (from != ctx_.id && shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
+        // Its own included: what Defer has put aside.
+        if (shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
     }
     return shared_.stop.load(std::memory_order_relaxed);
 }
@@ -352,6 +397,7 @@ void Worker::sleep() noexcept {
         for (unsigned i = 0; i < polled_count_; ++i) polled_[i].found = false;
         // Asleep, this worker holds nothing shared and no grace period waits for it.
         shared_.domain.offline(ctx_.id);
+        ctx_.place.at("sleep");
         epoll_pwait2(epoll_fd_, ready.data(), 1, &timeout, nullptr);
         shared_.domain.online(ctx_.id);
         slept_ = true;

@@ -31,6 +31,9 @@ class Worker {
     [[nodiscard]] bool watch(int fd, PortId port) noexcept;
     void unwatch(int fd) noexcept;
 
+    /// Where the worker is now; any thread.
+    [[nodiscard]] const Place& place() const noexcept { return ctx_.place; }
+
   private:
     struct PolledQueue {
         PortId id;
@@ -52,6 +55,8 @@ class Worker {
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// A burst of what Defer has put aside; returns the number of packets.
+    unsigned run_deferred() noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
     void sleep() noexcept;
     void arm_wakes() noexcept;

@@ -12,6 +12,8 @@
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
+#include "dataplane/place.h"
+#include "dataplane/port_budgets.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/ports/tx_buffers.h"
 #include "dataplane/slowpath/flow_plans.h"
@@ -84,6 +86,10 @@ struct alignas(kCacheLine) WorkerCtx {
     uint64_t notice_ms = 0;
     static constexpr uint32_t kNoticeBurst = 100;
 
+    PortBudgets budgets{};
+
+    Place place{};  ///< any thread reads it
+
     std::array<Packet, kBurst> packets{};
     FlowPlans<V4> plans_v4{};
     FlowPlans<V6> plans_v6{};
@@ -113,8 +119,10 @@ struct alignas(kCacheLine) WorkerCtx {
         random ^= random >> 27;
         return static_cast<uint32_t>((random * 0x2545f4914f6cdd1du) >> 32);
     }
-    /// At most one ICMP error a millisecond in the long run, and kNoticeBurst at once.
-    [[nodiscard]] bool may_notify() noexcept {
+    /// At most one ICMP error a millisecond in the long run, and kNoticeBurst at once; of these at
+    /// most half for one port's packets.
+    [[nodiscard]] bool may_notify(PortId port) noexcept {
+        if (!budgets.of(port).notices.take(now_ms, 1, PortBudgets::kNotices)) return false;
         const uint64_t fresh = notice_tokens + (now_ms - notice_ms);
         notice_ms = now_ms;
         notice_tokens = static_cast<uint32_t>(fresh < kNoticeBurst ? fresh : kNoticeBurst);

@@ -20,8 +20,18 @@ constexpr auto kVersionOptions = std::to_array<OptionRow>({
     {"client", 0, OptionType::kFlag, "", "podlanectl's own alone; asks nobody"},
 });
 
+constexpr auto kHealthOptions = std::to_array<OptionRow>({
+    {"live", 0, OptionType::kFlag, "", "only whether it need not be restarted"},
+    {"ready", 0, OptionType::kFlag, "", "only whether it can carry traffic"},
+});
+
 std::string health_defaults(Invocation& call) {
     if (!call.has("timeout")) call.timeout = kHealthTimeout;
+    return call.has("live") && call.has("ready") ? "--live and --ready exclude each other" : "";
+}
+Result<void> health_probe(const Invocation& call, CliEnvironment&, Json& params) {
+    if (call.has("live")) params["probe"] = "live";
+    if (call.has("ready")) params["probe"] = "ready";
     return {};
 }
 std::string show_health(const Invocation&, const Json& reply, const Screen& screen) {
@@ -81,10 +91,14 @@ constexpr std::array kCommands{
                .synopsis = "",
                .summary = "whether podlaned works, and what is wrong if not",
                .details = "Exit code 0: ok; 3: degraded, with the reasons; 1: no answer within "
-                          "--timeout (5 seconds unless given).",
-               .examples = "  podlanectl health --timeout 2",
+                          "--timeout (5 seconds unless given). --live and --ready ask one thing "
+                          "each, as a kubelet's probes do.",
+               .examples = "  podlanectl health --timeout 2\n"
+                           "  podlanectl health --ready",
+               .options = kHealthOptions,
                .method = "health",
                .check = health_defaults,
+               .add_params = health_probe,
                .render = show_health,
                .exit_code = health_code},
     CliCommand{.name = "flannel",

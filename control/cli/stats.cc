@@ -142,6 +142,25 @@ std::string workers_text(const Json& workers, const std::optional<StatsBefore>& 
     return table.text(screen);
 }
 
+// What came in and was made is what went out, was dropped, was taken, or waits.
+std::string frames_text(const Json& frames, const Screen& screen) {
+    Table table({{"FRAMES-IN", true},
+                 {"OWN", true},
+                 {"OUT", true},
+                 {"DROPPED", true},
+                 {"TAKEN", true},
+                 {"HELD", true},
+                 {"LOST-BEFORE", true},
+                 {"LOST-AFTER", true},
+                 {"BUFFERS-USED", true}});
+    table.add(
+        {cell(frames, "/received"), cell(frames, "/made"), cell(frames, "/sent"),
+         cell(frames, "/dropped"), cell(frames, "/taken"), cell(frames, "/held"),
+         cell(frames, "/lostBefore"), cell(frames, "/lostAfter"),
+         fmt::format("{}/{}", cell(frames, "/buffers/inUse"), cell(frames, "/buffers/total"))});
+    return table.text(screen);
+}
+
 std::string flows_text(const Json& flows, const std::optional<StatsBefore>& before,
                        const Screen& screen) {
     std::vector<Table::Column> columns{{"FLOWS-ACTIVE", true}, {"CAPACITY", true},
@@ -251,6 +270,8 @@ std::string stats_text(const Json& reply, const std::optional<StatsBefore>& befo
     std::string text = fmt::format("generation {}\n\n", cell(reply, "/generation"));
     text += ports_text(at(reply, "/ports"), before, screen) + '\n';
     text += workers_text(at(reply, "/workers"), before, screen) + '\n';
+    const Json& frames = at(reply, "/frames");
+    if (frames.is_object()) text += frames_text(frames, screen) + '\n';
     text += flows_text(at(reply, "/flows"), before, screen) + '\n';
     text += exhausted_text(at(reply, "/snat/exhausted"), screen);
     if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns"), screen) + '\n';

@@ -15,6 +15,21 @@ bool touches_nodes(const ChangeSet& changes) {
     return false;
 }
 
+/// Whether Pods are among the changes that have a port here: they say what it may send from.
+bool touches_ports(const ChangeSet& changes, const std::vector<PodPort>& ports) {
+    for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
+        for (const Change& change : *list) {
+            if (change.key.kind != Kind::kPod) continue;
+            const std::string name = change.key.name_space + "/" + change.key.name;
+            if (std::any_of(ports.begin(), ports.end(),
+                            [&](const PodPort& port) { return port.name == name; })) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 AddressFamily default_family(const NodeConfig& config) noexcept {
@@ -70,7 +85,8 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     }
     next->dns = names_.zone();
     if (changes.topology != nullptr) input_ = *changes.topology;
-    if (changes.topology != nullptr || generation_is_first() || nodes) {
+    const bool sources = changes.objects != nullptr && touches_ports(*changes.objects, input_.pods);
+    if (changes.topology != nullptr || generation_is_first() || nodes || sources) {
         topology_.compile(input_, store, *next, out.notices);
     }
     policies_.update(changes.objects, changes.topology != nullptr ? &input_.pods : nullptr, store,

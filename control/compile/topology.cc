@@ -37,7 +37,10 @@ bool same_way(const Route<F>& a, const Route<F>& b) noexcept {
 }
 
 bool same_view(const PortView& a, const PortView& b) noexcept {
-    return std::tie(a.kind, a.mac, a.peer_mac, a.mtu) == std::tie(b.kind, b.mac, b.peer_mac, b.mtu);
+    const bool same_sources =
+        a.sources == b.sources || (a.sources && b.sources && *a.sources == *b.sources);
+    return same_sources &&
+           std::tie(a.kind, a.mac, a.peer_mac, a.mtu) == std::tie(b.kind, b.mac, b.peer_mac, b.mtu);
 }
 
 template <Family F>
@@ -96,6 +99,14 @@ void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyS
     if (tables.keep_source != last.keep_source) {
         state.keep_source = std::make_shared<const Lpm<F, uint8_t>>(as_list(tables.keep_source));
     }
+    if (tables.tunnel_peers != last.tunnel_peers) {
+        state.tunnel_peers =
+            std::make_shared<const Lpm<F, NodeNumber>>(as_list(tables.tunnel_peers));
+    }
+    if (tables.tunnel_sources != last.tunnel_sources) {
+        state.tunnel_sources =
+            std::make_shared<const Lpm<F, NodeNumber>>(as_list(tables.tunnel_sources));
+    }
     state.pod_cidrs = tables.pod_cidrs;
     state.gateways = tables.gateways;
     state.node_addresses = tables.node_addresses;
@@ -141,6 +152,23 @@ AdjacencyId TopologyCompiler::id_of(const AdjacencyKey& key) {
     return ids_.emplace(key, AdjacencyId{id}).first->second;
 }
 
+NodeNumber TopologyCompiler::number_of(const std::string& node) {
+    if (const auto at = node_numbers_.find(node); at != node_numbers_.end()) return at->second;
+    const auto is_taken = [this](NodeNumber number) {
+        return std::any_of(node_numbers_.begin(), node_numbers_.end(),
+                           [&](const auto& entry) { return entry.second == number; });
+    };
+    // One after the other, so that what a Node left behind in flows is long forgotten before
+    // another one gets its number. Kubernetes has at most 5000 Nodes.
+    NodeNumber number{next_node_};
+    for (unsigned tries = 0; is_taken(number) && tries < kMaxNodeNumbers; ++tries) {
+        next_node_ = static_cast<uint16_t>((next_node_ + 1) % kMaxNodeNumbers);
+        number = NodeNumber{next_node_};
+    }
+    next_node_ = static_cast<uint16_t>((next_node_ + 1) % kMaxNodeNumbers);
+    return node_numbers_.emplace(node, number).first->second;
+}
+
 void TopologyCompiler::retire_unused_ids(const std::map<AdjacencyId, Adjacency>& used) {
     std::erase_if(ids_, [&](const auto& entry) {
         if (used.contains(entry.second)) return false;
@@ -156,7 +184,8 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
     TopologyBuilder builder(
         config_, input, store,
         {.id_of = [this](const AdjacencyKey& key) { return id_of(key); },
-         .known = [&](const AdjacencyKey& key) { return known_before.contains(key); }},
+         .known = [&](const AdjacencyKey& key) { return known_before.contains(key); },
+         .number_of = [this](const std::string& node) { return number_of(node); }},
         said);
     TopologyTables tables = builder.build();
     for (const std::string& notice : said) {
@@ -173,6 +202,9 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
         if (!tables.adjacencies.contains(id)) next.adjacencies.mutable_at(index_of(id)) = {};
     }
     retire_unused_ids(tables.adjacencies);
+    std::erase_if(node_numbers_, [&](const auto& entry) {
+        return store.find<Node>(NamespacedName{"", entry.first}) == nullptr;
+    });
     if (retired_ids_.size() > kMostRetired ||
         misleads_flows<V4>(last_.v4.routes, tables.v4.routes, tables.adjacencies) ||
         misleads_flows<V6>(last_.v6.routes, tables.v6.routes, tables.adjacencies)) {

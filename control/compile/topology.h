@@ -102,6 +102,7 @@ class TopologyCompiler {
 
   private:
     [[nodiscard]] AdjacencyId id_of(const AdjacencyKey& key);
+    [[nodiscard]] NodeNumber number_of(const std::string& node);
     void retire_unused_ids(const std::map<AdjacencyId, Adjacency>& used);
 
     const NodeConfig& config_;
@@ -109,6 +110,8 @@ class TopologyCompiler {
     std::vector<uint32_t> free_ids_;
     std::vector<uint32_t> retired_ids_;  // flows of this epoch may still name them
     uint32_t next_id_ = 1;               // 0 is kNoAdjacency
+    std::map<std::string, NodeNumber> node_numbers_;
+    uint16_t next_node_ = 0;
     TopologyTables last_;
     std::set<std::string> last_notices_;
 };

@@ -177,6 +177,9 @@ void TopologyBuilder::add_pods() {
         }
     }
     std::sort(out_.bridge_ports.begin(), out_.bridge_ports.end());
+    for (const PodPort& pod : input_.pods) {
+        if (is_port(pod.port)) add_pod_sources(pod);
+    }
 }
 
 void TopologyBuilder::add_neighbours() {

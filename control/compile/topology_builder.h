@@ -20,6 +20,7 @@ class TopologyBuilder {
     struct Ids {
         std::function<AdjacencyId(const AdjacencyKey&)> id_of;
         std::function<bool(const AdjacencyKey&)> known;
+        std::function<NodeNumber(const std::string&)> number_of;
     };
 
     TopologyBuilder(const NodeConfig& config, const TopologyInput& input, const ObjectStore& store,
@@ -52,6 +53,9 @@ class TopologyBuilder {
     void check_own_node(const Node& node);
     void add_own_pod_cidrs();
     void add_pods();
+    void add_pod_sources(const PodPort& pod);
+    [[nodiscard]] bool may_be_allowed(const PodPort& pod, const IpPrefix& more);
+    void trust(const Node& node);
     void add_neighbours();
     void add_own_addresses();
     void add_dns();

@@ -64,6 +64,7 @@ void TopologyBuilder::add_node(const Node& node) {
     for (const IpAddress& address : node.internal_ips) {
         keep_source(host_prefix(address), KeepSource::kNode);
     }
+    if (out_.overlay.enabled) trust(node);
     if (node.pod_cidrs.empty()) {
         note(fmt::format("Node {}: no podCIDRs; no route to its pods", node.meta.name));
         return;
@@ -88,6 +89,11 @@ void TopologyBuilder::add_node(const Node& node) {
         }
         node_cidrs_.emplace(cidr, node.meta.name);
         keep_source(cidr, KeepSource::kPodCidr);
+        if (out_.overlay.enabled) {
+            with_prefix(cidr, [&](auto& tables, const auto& prefix) {
+                tables.tunnel_sources.emplace(prefix, ids_.number_of(node.meta.name));
+            });
+        }
         add_node_route(node, cidr);
     }
 }

@@ -46,6 +46,8 @@ struct FamilyTables {
     typename F::Address uplink_source{};
     bool has_vtep = false;
     typename F::Address vtep{};
+    std::map<Prefix<F>, NodeNumber> tunnel_peers;
+    std::map<Prefix<F>, NodeNumber> tunnel_sources;
 };
 
 struct TopologyTables {

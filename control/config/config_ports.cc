@@ -262,8 +262,20 @@ PodPortConfig ConfigReader::read_pod_port(const Value& item) {
         }
         if (parsed) port.mac = *parsed;
     }
+    for (const Value& more : fields.list("allowedAddresses")) {
+        if (const auto prefix = read_allowed(more)) port.allowed_addresses.push_back(*prefix);
+    }
     fields.finish();
     return port;
+}
+
+std::optional<IpPrefix> ConfigReader::read_allowed(const Value& item) {
+    if (item.is(ValueType::kString)) {
+        if (const auto ip = parse_ip(item.text())) {
+            return IpPrefix{*ip, static_cast<uint8_t>(ip->is_v4() ? 32 : 128)};
+        }
+    }
+    return as_prefix(item, problems_);
 }
 
 void ConfigReader::read_pod_address(const Value& item, PodPortConfig& port) {

@@ -80,8 +80,9 @@ struct PodPortConfig {
     std::string name_space;  ///< of the pod
     std::string name;        ///< of the pod
     Device device;
-    std::vector<IpAddress> addresses;  ///< each inside pods.cidrs and not the gateway
-    MacAddress mac{};                  ///< unicast, unique on the node
+    std::vector<IpAddress> addresses;         ///< each inside pods.cidrs and not the gateway
+    MacAddress mac{};                         ///< unicast, unique on the node
+    std::vector<IpPrefix> allowed_addresses;  ///< what it may send from beside `addresses`
 
     /// "NAMESPACE/NAME", as in the file.
     [[nodiscard]] std::string key() const { return name_space + "/" + name; }

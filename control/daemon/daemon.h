@@ -35,6 +35,8 @@ class Daemon {
     void run(const std::function<void()>& ready);
     /// Called about once a second while it runs. Before run().
     void each_second(std::function<void()> work) { each_second_ = std::move(work); }
+    /// Nothing is wrong that only a restart can mend.
+    [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Makes run() return; from its own thread only.
     void stop();
 

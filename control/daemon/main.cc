@@ -187,7 +187,8 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server);
-    daemon.each_second([&guards = *guards] {
+    daemon.each_second([&guards = *guards, &daemon] {
+        if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {
             guard.look();
             log_of(guard);

@@ -145,6 +145,12 @@ RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     return to_reply(node.log_level(level));
 }
 
+RpcResult call_health(NodeModel& node, RpcRequest& request) {
+    const auto probe = request.params.text_if_any("probe");
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return to_reply(node.health(probe));
+}
+
 void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
     constexpr int64_t kLongestWait = 300, kUsualWait = 30;
     WatchRequest watch;
@@ -195,9 +201,9 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
     add("log.level", call_log_level);
+    add("health", call_health);
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
     add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
-    add_plain_method(methods, "health", [&node] { return to_reply(node.health()); });
     add_plain_method(methods, "flannel",
                      [&node] { return to_reply(flannel_facts(node.config())); });
     add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });

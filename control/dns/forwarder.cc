@@ -22,19 +22,22 @@ DnsQuestion probe() {
 
 }  // namespace
 
-void DnsForwarder::ask(const DnsQuestion& question, Done done) {
+void DnsForwarder::ask(const DnsQuestion& question, const IpAddress& client, Done done) {
     if (const auto found = cache_.find(question, now_ms()); found.message) {
         ++counters_.cache_hits;
         done(found.message, found.age_s);
         return;
     }
-    if (waiting_ >= kMostWaiting) {
+    const auto own = waiting_of_.find(client);
+    const bool has_its_share = own != waiting_of_.end() && own->second >= kMostOfClient;
+    if (waiting_ >= kMostWaiting || has_its_share) {
         done(nullptr, 0);
         return;
     }
     if (const auto at = in_flight_.find(question); at != in_flight_.end()) {
-        at->second.waiting.push_back(std::move(done));
+        at->second.waiting.push_back({client, std::move(done)});
         ++waiting_;
+        ++waiting_of_[client];
         return;
     }
     if (!has_servers() || in_flight_.size() >= kMostInFlight) {
@@ -43,8 +46,9 @@ void DnsForwarder::ask(const DnsQuestion& question, Done done) {
     }
     ++counters_.asked;
     ++waiting_;
+    ++waiting_of_[client];
     InFlight flight;
-    flight.waiting.push_back(std::move(done));
+    flight.waiting.push_back({client, std::move(done)});
     flight.order = upstreams_.order();
     flight.give_up_ms = now_ms() + kGiveUpMs;
     in_flight_.emplace(question, std::move(flight));
@@ -101,7 +105,11 @@ void DnsForwarder::finish(const DnsQuestion& question,
     auto node = in_flight_.extract(question);
     if (!answer) ++counters_.failed;
     waiting_ -= node.mapped().waiting.size();
-    for (const Done& done : node.mapped().waiting) done(answer, 0);
+    for (const Waiting& each : node.mapped().waiting) {
+        const auto own = waiting_of_.find(each.client);
+        if (--own->second == 0) waiting_of_.erase(own);
+    }
+    for (const Waiting& each : node.mapped().waiting) each.done(answer, 0);
 }
 
 void DnsForwarder::tick() {

@@ -28,6 +28,8 @@ class DnsForwarder {
     static constexpr size_t kMostInFlight = 2048;
     /// Clients that wait for their answers; more are refused, whatever they ask.
     static constexpr size_t kMostWaiting = 8192;
+    /// Of them, those of one client: its names that nobody answers leave the others' alone.
+    static constexpr size_t kMostOfClient = 256;
     /// After this no other server is tried: clients give up at 5 s.
     static constexpr uint64_t kGiveUpMs = 3500;
     /// Times that a silent server is asked the same, while the others are silent too.
@@ -43,8 +45,9 @@ class DnsForwarder {
 
     void set_servers(const std::vector<UpstreamDns>& servers) { upstreams_.set(servers); }
     [[nodiscard]] bool has_servers() const noexcept { return !upstreams_.all().empty(); }
-    /// `done` may be called from within this call.
-    void ask(const DnsQuestion& question, Done done);
+    /// `client`: who asks, whose share of what waits it takes. `done` may be called from within
+    /// this call.
+    void ask(const DnsQuestion& question, const IpAddress& client, Done done);
     /// Probes unhealthy servers; some times a second.
     void tick();
 
@@ -53,8 +56,12 @@ class DnsForwarder {
     [[nodiscard]] size_t cached() const noexcept { return cache_.size(); }
 
   private:
+    struct Waiting {
+        IpAddress client;
+        Done done;
+    };
     struct InFlight {
-        std::vector<Done> waiting;
+        std::vector<Waiting> waiting;
         std::vector<UpstreamDns> order;
         size_t next = 0;  ///< in `order`, which is gone through more than once
         uint64_t give_up_ms = 0;
@@ -76,6 +83,7 @@ class DnsForwarder {
     ForwarderCounters counters_;
     std::map<DnsQuestion, InFlight> in_flight_;
     size_t waiting_ = 0;  ///< over all of them
+    std::map<IpAddress, size_t> waiting_of_;
 };
 
 }  // namespace podlane::control

@@ -13,6 +13,11 @@ using boost::asio::ip::tcp;
 using boost::asio::ip::udp;
 using boost::system::error_code;
 
+IpAddress address_of(const boost::asio::ip::address& address) {
+    if (address.is_v4()) return Ipv4Address{be32(address.to_v4().to_uint())};
+    return Ipv6Address{address.to_v6().to_bytes()};
+}
+
 constexpr auto kAcceptRetry = std::chrono::milliseconds(100);  // after EMFILE and the like
 
 }  // namespace
@@ -36,7 +41,7 @@ void DnsUdpListener::receive() {
 
 void DnsUdpListener::take(size_t bytes) {
     responder_.handle(std::span(buffer_).first(bytes), DnsTransport::kUdp,
-                      [this, to = from_](const DnsBytes& answer) {
+                      address_of(from_.address()), [this, to = from_](const DnsBytes& answer) {
                           if (answer.empty()) return;
                           // A full socket loses it, as the wire might; the client asks again.
                           error_code ignored;
@@ -109,9 +114,15 @@ void DnsTcpSession::stop_reading(const error_code& why) {
 void DnsTcpSession::take() {
     is_reading_ = false;
     ++pending_;
-    responder_.handle(message_, DnsTransport::kTcp, [self = shared_from_this()](DnsBytes answer) {
-        self->reply(std::move(answer));
-    });
+    error_code gone;
+    const auto peer = socket_.remote_endpoint(gone);
+    if (gone) {
+        close();
+        return;
+    }
+    responder_.handle(
+        message_, DnsTransport::kTcp, address_of(peer.address()),
+        [self = shared_from_this()](DnsBytes answer) { self->reply(std::move(answer)); });
     if (!is_reading_ && socket_.is_open() && pending_ < kMostPending) read();
 }
 

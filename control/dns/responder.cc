@@ -35,7 +35,8 @@ DnsBytes DnsResponder::error(const DnsQuery& query, DnsOutcome outcome, DnsRcode
     return bytes;
 }
 
-void DnsResponder::handle(std::span<const uint8_t> message, DnsTransport transport, Reply reply) {
+void DnsResponder::handle(std::span<const uint8_t> message, DnsTransport transport,
+                          const IpAddress& client, Reply reply) {
     ++(transport == DnsTransport::kUdp ? counted_.udp_queries : counted_.tcp_queries);
     DnsQuery query;
     const DnsParse parsed = parse_dns_query(message, query);
@@ -52,12 +53,12 @@ void DnsResponder::handle(std::span<const uint8_t> message, DnsTransport transpo
         count(own.outcome);
         reply(std::move(own.bytes));
     } else {
-        forward(query, own.target, limit, std::move(reply));
+        forward(query, own.target, limit, client, std::move(reply));
     }
 }
 
 void DnsResponder::forward(const DnsQuery& query, const std::string& target, size_t limit,
-                           Reply reply) {
+                           const IpAddress& client, Reply reply) {
     // An alias of the cluster with a target elsewhere: its records stand before the target's.
     OwnAnswer alias;
     if (!target.empty()) {
@@ -76,7 +77,7 @@ void DnsResponder::forward(const DnsQuery& query, const std::string& target, siz
     count(DnsOutcome::kForward);
     const DnsQuestion own = DnsQuestion::of(query);
     forwarder_.ask(
-        target.empty() ? own : own.about(target),
+        target.empty() ? own : own.about(target), client,
         [this, query, limit, aliases = std::move(alias.bytes), reply = std::move(reply)](
             const std::shared_ptr<const DnsMessage>& answer, uint32_t age_s) {
             if (!answer) {

@@ -22,14 +22,16 @@ class DnsResponder {
         : zone_(zone), forwarder_(forwarder) {}
 
     /// Calls `reply` once, maybe from within this call.
-    void handle(std::span<const uint8_t> message, DnsTransport transport, Reply reply);
+    void handle(std::span<const uint8_t> message, DnsTransport transport, const IpAddress& client,
+                Reply reply);
 
     /// The part of NameServerStats that is counted here.
     [[nodiscard]] const NameServerStats& counted() const noexcept { return counted_; }
     NameServerStats& counted() noexcept { return counted_; }
 
   private:
-    void forward(const DnsQuery& query, const std::string& target, size_t limit, Reply reply);
+    void forward(const DnsQuery& query, const std::string& target, size_t limit,
+                 const IpAddress& client, Reply reply);
     [[nodiscard]] DnsBytes error(const DnsQuery& query, DnsOutcome outcome, DnsRcode rcode);
     void count(DnsOutcome outcome) noexcept { ++counted_.outcomes[static_cast<size_t>(outcome)]; }
 

@@ -149,6 +149,13 @@ Json to_json(const Namespace& name_space) {
 Json to_json(const Pod& pod) {
     Json out = object_head(Kind::kPod, pod.meta);
     set_text(out["metadata"], "deletionTimestamp", pod.deletion_timestamp);
+    if (!pod.allowed_addresses.empty()) {
+        std::string words;
+        for (const IpPrefix& allowed : pod.allowed_addresses) {
+            words += (words.empty() ? "" : ",") + to_string(allowed);
+        }
+        out["metadata"]["annotations"]["podlane.io/allowed-addresses"] = std::move(words);
+    }
     Json& spec = out["spec"] = Json::object();
     // Which container a port belongs to is not kept.
     if (!pod.ports.empty()) {

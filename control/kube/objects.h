@@ -93,6 +93,8 @@ struct Pod {
     std::string hostname;                 ///< spec.hostname
     std::string subdomain;                ///< spec.subdomain
     std::vector<ContainerPort> ports;
+    /// Annotation podlane.io/allowed-addresses: what it may send from beside its own addresses.
+    std::vector<IpPrefix> allowed_addresses;
 
     friend bool operator==(const Pod&, const Pod&) = default;
     /// Succeeded and Failed pods have given up their addresses.

@@ -267,12 +267,45 @@ ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems) {
     return node;
 }
 
+namespace {
+
+/// "10.1.2.3, fd00:9::/64": addresses and prefixes.
+std::vector<IpPrefix> read_allowed_addresses(const Value& value, Problems& problems) {
+    std::vector<IpPrefix> out;
+    const auto text = as_string(value, problems);
+    if (!text) return out;
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+        const size_t comma = rest.find(',');
+        std::string_view word = rest.substr(0, comma);
+        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        while (word.starts_with(' ')) word.remove_prefix(1);
+        while (word.ends_with(' ')) word.remove_suffix(1);
+        if (word.empty()) continue;
+        auto prefix = parse_prefix(word);
+        if (const auto ip = parse_ip(word)) {
+            prefix = IpPrefix{*ip, static_cast<uint8_t>(ip->is_v4() ? 32 : 128)};
+        }
+        if (!prefix) {
+            problems.add(value, fmt::format("{} is neither an address nor a prefix", word));
+            continue;
+        }
+        out.push_back(*prefix);
+    }
+    return out;
+}
+
+}  // namespace
+
 ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems) {
     auto pod = std::make_shared<Pod>();
     pod->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
     pod->deletion_timestamp = fields.fields("metadata").string("deletionTimestamp");
     pod->terminating = !pod->deletion_timestamp.empty();
+    if (const Value* value = find_annotation(root, "podlane.io/allowed-addresses")) {
+        pod->allowed_addresses = read_allowed_addresses(*value, problems);
+    }
     Fields spec = fields.fields("spec");
     pod->node_name = read_name(spec, "nodeName", is_dns_subdomain, "a node's name");
     pod->host_network = spec.boolean("hostNetwork", false);

@@ -60,6 +60,26 @@ std::vector<WorkerStats> worker_stats(const Dataplane& dataplane) {
     return workers;
 }
 
+FrameStats frame_stats(const Dataplane& dataplane) {
+    const BufferUse use = dataplane.buffer_use();
+    const DeviceLosses lost = dataplane.device_losses();
+    FrameStats stats{.held = use.between_workers,
+                     .lost_before = lost.rx_missed + lost.rx_errors + lost.rx_no_buffer,
+                     .lost_after = lost.tx_errors,
+                     .buffers_total = use.total,
+                     .buffers_in_use = use.total - use.free};
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        const WorkerCounters& counters = dataplane.counters(worker.id);
+        stats.received += counters.rx_packets.get();
+        stats.made += counters.made.get();
+        stats.sent += counters.tx_packets.get();
+        stats.taken += counters.taken.get();
+        stats.held += counters.holds.get();
+        for (const Counter& reason : counters.drops) stats.dropped += reason.get();
+    }
+    return stats;
+}
+
 AffinityStats affinity_stats(const Dataplane& dataplane) {
     AffinityStats stats{dataplane.affinity_capacity(), 0};
     for (const WorkerInfo& worker : dataplane.workers()) {
@@ -139,6 +159,7 @@ NodeStats node_stats(const LiveView& live) {
     return {.generation = live.snapshot.generation,
             .ports = port_stats(live),
             .workers = worker_stats(live.dataplane),
+            .frames = frame_stats(live.dataplane),
             .drops = drop_stats(live.dataplane).packets,
             .flows = live.dataplane.flow_totals(),
             .affinity = affinity_stats(live.dataplane),

@@ -93,8 +93,16 @@ void NodeModel::look_at_links(uint64_t now_ms) {
     }
 }
 
+void NodeModel::look_at_workers() {
+    for (const Standstill::News& news : standstill_.look(dataplane_)) {
+        spdlog::log(news.good ? spdlog::level::info : spdlog::level::err, news.text);
+        tell_event(news.text);
+    }
+}
+
 void NodeModel::tick() {
     const uint64_t now = now_ms_();
+    look_at_workers();
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);

@@ -12,6 +12,10 @@ namespace {
 constexpr uint64_t kLookMs = 1000;
 /// News of one port's losses come at most so often, and they count as a problem for so long.
 constexpr uint64_t kLossesMs = 60'000;
+/// A device that took next to nothing is a problem for so long after.
+constexpr uint64_t kBlockedMs = 3000;
+/// Fewer frames that were not taken in a look are nobody's blockage.
+constexpr uint64_t kLeastUnsent = 20;
 
 /// "12 device_missed, 3 device_rx_error"; empty without any.
 std::string text_of(const DeviceLosses& losses) {
@@ -48,6 +52,30 @@ void LinkWatch::look_at(Watched& port, const PortState& now, uint64_t now_ms,
     news.push_back({now.id, fmt::format("{}: its device lost frames: {}", port.name, lost)});
 }
 
+void LinkWatch::look_at_sending(Watched& port, PortId id, const Dataplane& dataplane,
+                                uint64_t now_ms, std::vector<News>& news) {
+    uint64_t sent = 0, unsent = 0;
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        const PortCounters& counters = dataplane.counters(worker.id).ports[index_of(id)];
+        sent += counters.tx_packets.get();
+        unsent += counters.tx_dropped.get();
+    }
+    const uint64_t sent_now = sent - std::exchange(port.sent, sent);
+    const uint64_t unsent_now = unsent - std::exchange(port.unsent, unsent);
+    const bool was_blocked = port.blocked_ms != 0;
+    if (port.link == LinkState::kUp && unsent_now >= kLeastUnsent && unsent_now > 9 * sent_now) {
+        port.blocked_ms = now_ms;
+    } else if (now_ms - port.blocked_ms >= kBlockedMs) {
+        port.blocked_ms = 0;
+    }
+    if (was_blocked == (port.blocked_ms != 0)) return;
+    news.push_back({id,
+                    was_blocked ? fmt::format("{}: its device takes frames again", port.name)
+                                : fmt::format("{}: its device takes no frames: {} of {} were lost",
+                                              port.name, unsent_now, sent_now + unsent_now),
+                    was_blocked});
+}
+
 std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_t now_ms) {
     std::vector<News> news;
     if (now_ms < look_again_ms_) return news;
@@ -61,9 +89,14 @@ std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_
     });
     for (size_t i = 0; i < std::min(ports.size(), states.size()); ++i) {
         if (!is_watched(ports[i])) continue;
+        const bool is_new = !watched_.contains(ports[i].id);
         Watched& watched = watched_[ports[i].id];
         watched.name = ports[i].name;
         look_at(watched, states[i], now_ms, news);
+        // What was counted before may be another port's that had the number.
+        std::vector<News> unheard;
+        look_at_sending(watched, ports[i].id, dataplane, now_ms, is_new ? unheard : news);
+        if (is_new) watched.blocked_ms = 0;
     }
     return news;
 }
@@ -72,6 +105,7 @@ std::vector<std::string> LinkWatch::problems(uint64_t now_ms) const {
     std::vector<std::string> lines;
     for (const auto& [id, port] : watched_) {
         if (port.link == LinkState::kDown) lines.push_back(port.name + ": its link is down");
+        if (port.blocked_ms != 0) lines.push_back(port.name + ": its device takes no frames");
         if (port.lost_ms != 0 && now_ms - port.lost_ms < kLossesMs) {
             lines.push_back(fmt::format("{}: its device loses frames: {} in all", port.name,
                                         text_of(port.losses)));

@@ -1,5 +1,5 @@
-// Links that go down and come back, and devices that lose frames: noticed, told, and remembered as
-// a problem while they last.
+// Links that go down and come back, devices that lose frames or take none: noticed, told, and
+// remembered as a problem while they last.
 //
 // The controller asks it; control thread only.
 #pragma once
@@ -26,7 +26,8 @@ class LinkWatch {
     /// Looks once a second, however often it is called. Pods' TAPs are left out: a pod may set its
     /// interface down as it likes.
     [[nodiscard]] std::vector<News> look(const Dataplane& dataplane, uint64_t now_ms);
-    /// A line for each port whose link is down, or whose device lost frames in the last minute.
+    /// A line for each port whose link is down, whose device lost frames in the last minute, or
+    /// took less than a tenth of what was to be sent in the last seconds.
     [[nodiscard]] std::vector<std::string> problems(uint64_t now_ms) const;
 
   private:
@@ -37,8 +38,13 @@ class LinkWatch {
         DeviceLosses told_losses;  ///< as of the last news of them
         uint64_t told_ms = 0;      ///< 0: never
         uint64_t lost_ms = 0;      ///< when they grew last; 0: never
+        uint64_t sent = 0;         ///< frames, as of the last look
+        uint64_t unsent = 0;       ///< frames that it did not take, likewise
+        uint64_t blocked_ms = 0;   ///< when it was found to take next to nothing; 0: never
     };
     void look_at(Watched& port, const PortState& now, uint64_t now_ms, std::vector<News>& news);
+    static void look_at_sending(Watched& port, PortId id, const Dataplane& dataplane,
+                                uint64_t now_ms, std::vector<News>& news);
 
     uint64_t look_again_ms_ = 0;
     std::map<PortId, Watched> watched_;

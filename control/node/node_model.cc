@@ -230,7 +230,11 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     }
     auto compiled = compiler_.next(store_, changes);
     if (!compiled.ok()) return compiled.error();
-    dataplane_.publish(compiled->snapshot);
+    if (!dataplane_.publish(compiled->snapshot)) {
+        for (std::string& line : standstill_.notices(compiled->snapshot->generation)) {
+            compiled->notices.push_back(std::move(line));
+        }
+    }
     ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;

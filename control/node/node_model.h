@@ -29,6 +29,7 @@
 #include "control/node/objects_text.h"
 #include "control/node/refused_objects.h"
 #include "control/node/snat_watch.h"
+#include "control/node/standstill.h"
 #include "control/node/tap_maker.h"
 #include "control/show/answers.h"
 #include "control/show/node_stats.h"
@@ -142,12 +143,15 @@ class NodeModel {
     [[nodiscard]] NodeStats stats() const;
     [[nodiscard]] DropStats drops() const;
     [[nodiscard]] Outcome<Explanation> explain(const ExplainRequest& request) const;
-    [[nodiscard]] HealthReport health() const;
+    /// `probe`: "live" or "ready", the one thing that the status is about; none: all of it.
+    [[nodiscard]] Outcome<HealthReport> health(std::optional<std::string_view> probe = {}) const;
     [[nodiscard]] AttachFacts node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
     Outcome<LogLevelView> log_level(std::optional<std::string_view> level);
-    /// Whether all workers run and no uplink or host interface is lost.
+    /// Readiness: all workers run and turn, and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
+    /// Liveness: nothing is wrong that only a restart can mend. A node may be unready and live.
+    [[nodiscard]] bool is_live() const noexcept { return !standstill_.is_hopeless(); }
 
     // watch.cc
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
@@ -249,6 +253,7 @@ class NodeModel {
     void port_lost(PortId port);
     void wake_missed(PortId port);
     void look_at_links(uint64_t now_ms);
+    void look_at_workers();
 
     const NodeConfig config_;
     Dataplane& dataplane_;
@@ -268,6 +273,7 @@ class NodeModel {
     Links links_;
     Announcements announcements_;
     SnatWatch snat_watch_;
+    Standstill standstill_;
     Journal journal_;
     std::function<void()> news_;
     bool is_started_ = false;  ///< what the start brings is no news

@@ -161,7 +161,8 @@ Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return !links_.has_lost() && std::all_of(workers.begin(), workers.end(), is_alive);
+    return !links_.has_lost() && !standstill_.any() &&
+           std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
 AttachFacts NodeModel::node() const {
@@ -181,14 +182,20 @@ Outcome<LogLevelView> NodeModel::log_level(std::optional<std::string_view> level
     return LogLevelView{log_level_of(spdlog::get_level())};
 }
 
-HealthReport NodeModel::health() const {
+Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) const {
+    if (probe && *probe != "live" && *probe != "ready") {
+        return refusal(RefusalKind::kBadRequest,
+                       fmt::format("probe: {} is not live or ready", *probe));
+    }
     HealthReport report{.generation = compiler_.current()->generation,
                         .uptime_seconds = (now_ms_() - started_ms_) / 1000,
                         .node = config_.node,
                         .workers = {},
-                        .problems = {}};
+                        .problems = standstill_.problems()};
     std::vector<std::string>& problems = report.problems;
-    problems = links_.problems(compiler_.wanted_neighbours(), now_ms_());
+    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), now_ms_())) {
+        problems.push_back(std::move(problem));
+    }
     const FlowTotals flows = dataplane_.flow_totals();
     if (flows.capacity != 0 && flows.active >= flows.capacity / 100 * 95) {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
@@ -209,11 +216,15 @@ HealthReport NodeModel::health() const {
                         count, count == 1 ? " is" : "s are", to_string(first.key), first.message));
     }
     for (const WorkerInfo& worker : dataplane_.workers()) {
-        report.workers.push_back({worker.id, is_alive(worker)});
+        report.workers.push_back(
+            {worker.id, is_alive(worker), standstill_.still_ms(worker.id) / 1000});
         if (!report.workers.back().is_alive) {
             problems.push_back(fmt::format("worker {} does not run", worker.id));
         }
     }
+    report.is_live = is_live();
+    report.is_ready = is_serving();
+    report.is_well = !probe ? problems.empty() : *probe == "live" ? is_live() : report.is_ready;
     return report;
 }
 

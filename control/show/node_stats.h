@@ -83,6 +83,15 @@ struct DnsStats {
     std::optional<NameServerStats> server;         ///< none without a server behind the workers
 };
 
+/// Where every frame has gone: received + made = sent + dropped + taken + held, to the frame while
+/// nothing moves.
+struct FrameStats {
+    uint64_t received = 0, made = 0, sent = 0, dropped = 0, taken = 0, held = 0;
+    uint64_t lost_before = 0;  ///< by devices, before `received`
+    uint64_t lost_after = 0;   ///< by devices, after `sent`
+    uint64_t buffers_total = 0, buffers_in_use = 0;
+};
+
 struct ObjectStats {
     uint64_t refused = 0;        ///< now: not served, or not whole
     uint64_t refused_total = 0;  ///< how often one came to be refused
@@ -93,6 +102,7 @@ struct NodeStats {
     uint64_t generation = 0;
     std::vector<PortStats> ports;
     std::vector<WorkerStats> workers;
+    FrameStats frames;
     DropCounts drops{};
     FlowTotals flows;
     ObjectStats objects;

@@ -86,10 +86,14 @@ Json to_json(const PodRemoval& removal) {
 Json to_json(const HealthReport& report) {
     Json workers = Json::array();
     for (const WorkerHealth& worker : report.workers) {
-        workers.push_back(
-            {{"id", worker.id}, {"alive", worker.is_alive}, {"generation", report.generation}});
+        workers.push_back({{"id", worker.id},
+                           {"alive", worker.is_alive},
+                           {"generation", report.generation},
+                           {"stillSeconds", worker.still_seconds}});
     }
-    return {{"status", report.is_degraded() ? "degraded" : "ok"},
+    return {{"status", report.is_well ? "ok" : "degraded"},
+            {"live", report.is_live},
+            {"ready", report.is_ready},
             {"generation", report.generation},
             {"uptimeSeconds", report.uptime_seconds},
             {"node", report.node},

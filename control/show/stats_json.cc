@@ -95,6 +95,18 @@ Json name_server_json(const NameServerStats& server) {
         {"upstreams", std::move(upstreams)}};
 }
 
+Json frames_json(const FrameStats& frames) {
+    return {{"received", frames.received},
+            {"made", frames.made},
+            {"sent", frames.sent},
+            {"dropped", frames.dropped},
+            {"taken", frames.taken},
+            {"held", frames.held},
+            {"lostBefore", frames.lost_before},
+            {"lostAfter", frames.lost_after},
+            {"buffers", {{"total", frames.buffers_total}, {"inUse", frames.buffers_in_use}}}};
+}
+
 Json dns_json(const DnsStats& dns) {
     Json out = {{"workers", outcomes_json(dns.workers)}, {"truncated", dns.truncated}};
     if (dns.server) out["server"] = name_server_json(*dns.server);
@@ -113,6 +125,7 @@ Json to_json(const NodeStats& stats) {
         {"generation", stats.generation},
         {"ports", ports_json(stats.ports)},
         {"workers", workers_json(stats.workers)},
+        {"frames", frames_json(stats.frames)},
         {"drops", std::move(drops)},
         {"flows",
          {{"active", stats.flows.active},

@@ -59,7 +59,8 @@ struct PodRemoval {
 
 struct WorkerHealth {
     unsigned id = 0;
-    bool is_alive = false;  ///< its thread exists
+    bool is_alive = false;       ///< its thread exists
+    uint64_t still_seconds = 0;  ///< it has not gone on for so long
 };
 
 /// As `health` answers.
@@ -68,9 +69,10 @@ struct HealthReport {
     uint64_t uptime_seconds = 0;
     std::string node;
     std::vector<WorkerHealth> workers;
-    std::vector<std::string> problems;  ///< one line each; none: the node is well
-
-    [[nodiscard]] bool is_degraded() const noexcept { return !problems.empty(); }
+    std::vector<std::string> problems;  ///< one line each
+    bool is_live = true;                ///< nothing is wrong that only a restart can mend
+    bool is_ready = true;               ///< it can carry traffic
+    bool is_well = true;                ///< of what was asked about: all, liveness or readiness
 };
 
 /// What an attacher of pods has to know of this node.

@@ -47,14 +47,14 @@ void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept {
             std::array<uint8_t, kArpFrameBytes> frame;
             (void)build_arp_frame(frame, arp_reply(message, *mac));
             send_bytes(ctx, packet.in_port, frame);
-            consume(packet);
+            consume(ctx, packet);
             return;
         }
     }
     const bool learned = ctx.snapshot->port(packet.in_port).kind == PortKind::kUplink &&
                          message.operation == kArpReply;
     if (learned) {
-        consume(packet);
+        consume(ctx, packet);
     } else {
         bridge_or_flood(ctx, packet, Drop::kArpHandled);
     }
@@ -66,16 +66,17 @@ namespace {
 void send_to_pods(WorkerCtx& ctx, PortId from, std::span<const uint8_t> frame) noexcept {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
     if (mbuf == nullptr) {
-        ctx.counters->drop(Drop::kNoMbuf);
+        lose_unmade(ctx);
         return;
     }
+    ctx.counters->made.add(1);
     char* const room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
     std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(room));
     Packet packet = make_packet(mbuf, from);
     packet.to_slow(SlowReason::kArp);
     flood(ctx, packet);
     // A node's first pod has nobody to tell.
-    if (packet.verdict == Verdict::kDrop) consume(packet);
+    if (packet.verdict == Verdict::kDrop) consume(ctx, packet);
 }
 
 }  // namespace

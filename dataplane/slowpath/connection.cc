@@ -2,6 +2,7 @@
 // changed.
 #include <optional>
 
+#include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 
@@ -25,6 +26,14 @@ void forget(WorkerCtx& ctx, Packet& packet) noexcept {
 template <Family F>
 bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
+    // Another ingress than the flow's: one that may send so, as when a pod has a new port, or not.
+    if (entry.current_hop().ingress != packet.ingress) {
+        const Drop drop = judge_sender(ctx, packet);
+        if (drop != Drop::kNone) {
+            packet.drop(drop);
+            return false;
+        }
+    }
     bool isolated = false;
     if (const Drop drop = judge_connection(ctx, entry, isolated); drop != Drop::kNone) {
         // It stays known, and its packets come here, for as long as they are not allowed.
@@ -38,7 +47,7 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
         case PathVerdict::kForward:
             ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
             entry.set_hop({isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch,
-                           static_cast<uint32_t>(index_of(decision.adjacency))});
+                           static_cast<uint32_t>(index_of(decision.adjacency)), packet.ingress});
             return true;
         case PathVerdict::kResolve:
             hold_for(ctx, packet, decision.port, decision.next_hop, true);

@@ -1,4 +1,5 @@
 // The first packet of a connection: the decision is compiled into both directions' rewrites.
+#include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 #include "lib/decide/bridge.h"
@@ -17,6 +18,8 @@ constexpr uint64_t kSearchIntervalMs = 50;
 /// Times that two workers may meet on one key before this packet is given up.
 constexpr unsigned kBusyTries = 8;
 constexpr uint16_t kFirstDynamicPort = 1024;
+/// Ports that are looked at before one is taken from a half-open connection.
+constexpr unsigned kTriesBeforeTaking = 8;
 
 /// Whether a packet can be told apart by another source port (or echo identifier). A later fragment
 /// cannot take one that its first did not: that one opens the flow.
@@ -69,8 +72,11 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     spec.reply = decision.to.reversed();
     const uint32_t epoch =
         decision.isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch;
-    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency))};
-    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency))};
+    spec.original_hop = {epoch, static_cast<uint32_t>(index_of(decision.adjacency)),
+                         packet.ingress};
+    const Adjacency& towards = ctx.snapshot->adjacencies[index_of(decision.adjacency)];
+    spec.reply_hop = {epoch, static_cast<uint32_t>(index_of(decision.reply_adjacency)),
+                      ingress_behind<F>(*ctx.snapshot, towards, decision.to.dst)};
     spec.service_id = static_cast<uint32_t>(index_of(decision.service));
     spec.service_epoch = decision.service_epoch;
     // Also one that is no Service's yet.
@@ -80,6 +86,10 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     }
     spec.rewrite_flags = decision.forwarded ? kRewriteDecrementTtl : 0;
     spec.tcp_flags = packet.headers.tcp_flags;
+    spec.holders[0] = static_cast<uint16_t>(index_of(packet.in_port) % kPortHolders);
+    if (spec.service_id != 0) {
+        spec.holders[1] = static_cast<uint16_t>(kPortHolders + spec.service_id % kServiceHolders);
+    }
     return spec;
 }
 
@@ -105,12 +115,41 @@ bool may_search(WorkerCtx& ctx, const Packet& packet, const SnatTarget& target) 
     return true;
 }
 
-/// `tries` ports have been tried in vain. True: try another one.
+/// The oldest half-open connection whose port a search has met.
 template <Family F>
-bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& spec,
-                      unsigned tries) noexcept {
-    const bool go_on = tries == 0 ? may_search(ctx, packet, snat_target(spec)) : tries < kPortTries;
-    if (!go_on) {
+struct HalfOpenHolder {
+    Connection<F>* connection = nullptr;
+    be16 port{};
+
+    void meet(FlowEntry<F>* holder, be16 its_port) noexcept {
+        if (holder == nullptr) return;
+        Connection<F>& other = connection_of(*holder);
+        if (eviction_priority(other) != EvictionPriority::kUnproven) return;
+        const bool is_older =
+            connection == nullptr ||
+            static_cast<int32_t>(other.state.created_s - connection->state.created_s) < 0;
+        if (!is_older) return;
+        connection = &other;
+        port = its_port;
+    }
+};
+
+/// `tries` ports have been tried in vain. True: try another one, as a rule at random; after some
+/// that of a half-open connection, which gives it up.
+template <Family F>
+bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& spec, unsigned tries,
+                      HalfOpenHolder<F>& half_open) noexcept {
+    const bool may_take =
+        half_open.connection != nullptr && has_source_port(packet) && tries < 2 * kPortTries;
+    const bool searches =
+        tries == 0 ? may_search(ctx, packet, snat_target(spec)) : tries < kPortTries;
+    if (may_take && (tries >= kTriesBeforeTaking || !searches)) {
+        spec.reply.dst_port = half_open.port;
+        const bool gone = ctx.flows<F>().give_up(ctx.id, *half_open.connection);
+        half_open = {};
+        if (gone) return true;
+    }
+    if (!searches) {
         ctx.counters->snat_shortages.refuse(snat_target(spec));
         return false;
     }
@@ -122,6 +161,7 @@ bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& sp
 template <Family F>
 bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
     unsigned tries = 0, busy = 0;
+    HalfOpenHolder<F> half_open;
     for (;;) {
         const InsertResult<F> result = ctx.flows<F>().insert(ctx.id, spec, ctx.now_s);
         switch (result.status) {
@@ -137,7 +177,8 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
                 packet.entry = result.entry;
                 return true;
             case InsertStatus::kReplyTaken:
-                if (!try_another_port(ctx, packet, spec, tries++)) {
+                half_open.meet(result.entry, spec.reply.dst_port);
+                if (!try_another_port(ctx, packet, spec, tries++, half_open)) {
                     packet.drop(Drop::kSnatPortsExhausted);
                     return false;
                 }
@@ -150,6 +191,9 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
                 break;
             case InsertStatus::kFull:
                 packet.drop(Drop::kFlowTableFull);
+                return false;
+            case InsertStatus::kShare:
+                packet.drop(Drop::kFlowShareFull);
                 return false;
         }
     }

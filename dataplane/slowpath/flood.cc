@@ -10,7 +10,7 @@ namespace {
 void send_copy(WorkerCtx& ctx, const Packet& packet, PortId port) noexcept {
     rte_mbuf* mbuf = rte_pktmbuf_copy(packet.mbuf, ctx.pool, 0, UINT32_MAX);
     if (mbuf == nullptr) {
-        ctx.counters->drop(Drop::kNoMbuf);
+        lose_unmade(ctx);
         return;
     }
     Packet copy = packet;
@@ -44,6 +44,11 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     // No policy concerns how pods find each other.
     const bool is_free = packet.slow == SlowReason::kArp || packet.slow == SlowReason::kNd;
+    const auto others = static_cast<uint32_t>(snapshot.bridge_ports.size());
+    if (!ctx.budgets.of(packet.in_port).flood.take(ctx.now_ms, others, PortBudgets::kFlood)) {
+        packet.drop(Drop::kFloodShareFull);
+        return;
+    }
     // Split horizon: never back to where it came from.
     unsigned copies = 0;
     Drop refused = Drop::kBridgeNoPort;
@@ -61,8 +66,7 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(refused);
         return;
     }
-    rte_pktmbuf_free(packet.mbuf);
-    packet.verdict = Verdict::kConsumed;
+    consume(ctx, packet);
 }
 
 }  // namespace podlane::dataplane

@@ -86,6 +86,7 @@ class Fragments {
 
     /// Whether anything is held, ready or not.
     [[nodiscard]] bool holds_any() const noexcept { return held_count_ > 0; }
+    [[nodiscard]] unsigned held() const noexcept { return held_count_; }
     /// Takes a fragment that is ready; false when there is none.
     [[nodiscard]] bool take_ready(HeldFragment& out) noexcept;
     /// Drops fragments whose first did not come in time. Looks every kScanMs.

@@ -24,12 +24,14 @@ struct HeldPacket {
     RawAddress next_hop;
 };
 
-/// Bounded in all, and for each next hop, so that one silent neighbour cannot fill it.
+/// Bounded in all, for each next hop, so that one silent neighbour cannot fill it, and for each
+/// port, so that one pod that looks for many cannot.
 /// Threads: one worker.
 class HoldQueue {
   public:
     static constexpr unsigned kSlots = 512;
     static constexpr unsigned kPerNextHop = 64;
+    static constexpr unsigned kPerPort = 128;
     /// Longer than the control side's last try for a neighbour.
     static constexpr uint64_t kHoldMs = 3000;
 
@@ -37,11 +39,13 @@ class HoldQueue {
     [[nodiscard]] bool add(const HeldPacket& packet) noexcept {
         if (count_ == kSlots) return false;
         unsigned same = 0;
+        unsigned of_port = 0;
         for (unsigned i = 0; i < count_; ++i) {
+            of_port += packets_[i].in_port == packet.in_port;
             same += packets_[i].next_port == packet.next_port &&
                     packets_[i].next_hop.bytes == packet.next_hop.bytes;
         }
-        if (same >= kPerNextHop) return false;
+        if (same >= kPerNextHop || of_port >= kPerPort) return false;
         packets_[count_++] = packet;
         return true;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/checksum_offload.h"
+#include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 #include "lib/decide/policy.h"
@@ -129,6 +130,20 @@ void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
     packet.verdict = Verdict::kRouted;
 }
 
+/// Whether an error that quotes a packet of this flow (null: of none) can be believed. Routers
+/// speak from addresses of their own, which out of the tunnel is right where the flow leads; a pod
+/// speaks of its own connections alone.
+template <Family F>
+Drop judge_error(const WorkerCtx& ctx, const Packet& packet, const FlowEntry<F>* replies) noexcept {
+    const uint16_t expected = replies == nullptr ? kUnknownIngress : replies->current_hop().ingress;
+    if (packet.is(kFromOverlay)) {
+        return expected == packet.ingress ? Drop::kNone : judge_sender(ctx, packet);
+    }
+    const bool is_others = ctx.snapshot->port(packet.in_port).kind == PortKind::kPod &&
+                           expected != kUnknownIngress && expected != packet.ingress;
+    return is_others ? Drop::kIcmpErrorUnmatched : Drop::kNone;
+}
+
 /// About a packet of no flow: as it is, if policies let it.
 template <Family F>
 void pass_unrelated(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
@@ -169,6 +184,10 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     // The error travels with the replies to the packet that it quotes.
     const FlowKey<F> back = seen.reversed();
     FlowEntry<F>* entry = ctx.flows<F>().lookup(back, ctx.flows<F>().hash(back));
+    if (const Drop drop = judge_error<F>(ctx, packet, entry); drop != Drop::kNone) {
+        packet.drop(drop);
+        return;
+    }
     if (entry == nullptr || dst != back.dst) {
         pass_unrelated<F>(ctx, packet, src, dst);
         return;

@@ -60,11 +60,11 @@ void handle_nd(WorkerCtx& ctx, Packet& packet) noexcept {
                     message, *mac,
                     *mac == ctx.snapshot->gateway_mac ? kNdRouter | kNdOverride : kNdOverride));
             send_bytes(ctx, packet.in_port, std::span(frame).first(bytes));
-            consume(packet);
+            consume(ctx, packet);
             return;
         }
     } else if (ctx.snapshot->port(packet.in_port).kind == PortKind::kUplink) {
-        consume(packet);
+        consume(ctx, packet);
         return;
     }
     bridge_or_drop(ctx, packet);

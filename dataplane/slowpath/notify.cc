@@ -44,7 +44,8 @@ size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_
         if (!packet.headers.has(Headers::kPorts)) return 0;  // a later fragment
         return build_tcp_reset<F>(room, packet.frame, packet.headers);
     }
-    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify()) return 0;
+    if (!may_send_icmp_error(packet.frame, packet.headers) || !ctx.may_notify(packet.in_port))
+        return 0;
     const auto head = packet.head();
     const size_t there = head.size() - packet.headers.l3_offset;
     const size_t quoted = packet.headers.l3_bytes < there ? packet.headers.l3_bytes : there;

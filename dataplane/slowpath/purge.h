@@ -1,4 +1,4 @@
-// Removes all connections in which an address takes part, a piece of the table at a time.
+// Removes all connections in which addresses take part, a piece of the table at a time.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 namespace podlane::dataplane {
 
 /// Threads: worker 0. A pod that is deleted leaves no connection behind, and a million of them do
-/// not hold up the packets meanwhile.
+/// not hold up the packets meanwhile. Pods that go together go in one pass.
 class Purge {
   public:
     /// False when too many wait; the connections then end by age.
@@ -23,11 +23,18 @@ class Purge {
     bool step(WorkerCtx& ctx) noexcept;
 
   private:
+    static constexpr unsigned kAtOnce = 64;
+
+    /// Takes the addresses of a pass, all of the family of the first one, from those that wait.
+    void begin_pass() noexcept;
     template <Family F>
     void step_family(WorkerCtx& ctx) noexcept;
 
-    std::array<RawAddress, 64> waiting_;
+    /// Two of each pod, for as many pods as a node has.
+    std::array<RawAddress, 2 * kMaxPorts> waiting_;
     unsigned count_ = 0;
+    std::array<RawAddress, kAtOnce> targets_;  ///< of this pass, sorted
+    unsigned target_count_ = 0;
     uint32_t next_block_ = 0;
 };
 

@@ -23,7 +23,11 @@ void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept {
 
 void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& next_hop,
               bool ask) noexcept {
-    if (ask) ask_for(ctx, port, next_hop);
+    // Who asks too much waits for others' questions.
+    if (ask &&
+        ctx.budgets.of(packet.in_port).questions.take(ctx.now_ms, 1, PortBudgets::kQuestions)) {
+        ask_for(ctx, port, next_hop);
+    }
     HeldPacket held{};
     held.mbuf = packet.mbuf;
     // Waiting again does not begin the time anew.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dataplane/guard.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/tx.h"
@@ -63,6 +64,15 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
+/// Whether nobody has asked yet if the packet may have come from where it says: what the look-up
+/// has seen it has judged, and errors out of the tunnel are judged with the flow that they quote.
+bool is_unjudged(const Packet& packet) noexcept {
+    const SlowReason slow = packet.slow;
+    if (slow == SlowReason::kIcmpError) return !packet.is(kFromOverlay);
+    return slow == SlowReason::kArp || slow == SlowReason::kNd || slow == SlowReason::kMulticast ||
+           slow == SlowReason::kNotIp || slow == SlowReason::kFragment;
+}
+
 /// Whether this packet will open a flow, as far as can be said.
 bool opens_flow(const Packet& packet) noexcept {
     return packet.slow == SlowReason::kMiss && packet.is(kToRouter);
@@ -85,6 +95,11 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
     for (Packet& packet : burst) {
         if (!waits(packet)) continue;
         ctx.counters->slow_path.add(1);
+        const Drop drop = is_unjudged(packet) ? judge_sender(ctx, packet) : Drop::kNone;
+        if (drop != Drop::kNone) {
+            packet.drop(drop);
+            continue;
+        }
         handle(ctx, packet);
     }
     ctx.plans<V4>().clear();
@@ -120,6 +135,7 @@ Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
 }
 
 void emit(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.counters->made.add(1);
     const Burst one(&packet, 1);
     Forward::run(ctx, one);
     Tx::run(ctx, one);
@@ -131,7 +147,7 @@ bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noe
         mbuf == nullptr ? nullptr : rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
     if (room == nullptr) {
         rte_pktmbuf_free(mbuf);
-        ctx.counters->drop(Drop::kNoMbuf);
+        lose_unmade(ctx);
         return false;
     }
     std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(room));
@@ -141,7 +157,13 @@ bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noe
     return true;
 }
 
-void consume(Packet& packet) noexcept {
+void lose_unmade(WorkerCtx& ctx) noexcept {
+    ctx.counters->made.add(1);
+    ctx.counters->drop(Drop::kNoMbuf);
+}
+
+void consume(WorkerCtx& ctx, Packet& packet) noexcept {
+    ctx.counters->taken.add(1);
     rte_pktmbuf_free(packet.mbuf);
     packet.verdict = Verdict::kConsumed;
 }

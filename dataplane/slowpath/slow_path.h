@@ -141,7 +141,9 @@ void emit(WorkerCtx& ctx, Packet& packet) noexcept;
 /// Sends a whole frame that this worker made by `port`; false without a free buffer.
 bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noexcept;
 /// Frees a packet that has served its purpose.
-void consume(Packet& packet) noexcept;
+void consume(WorkerCtx& ctx, Packet& packet) noexcept;
+/// Counts a frame that could not be made, for want of a buffer.
+void lose_unmade(WorkerCtx& ctx) noexcept;
 /// A new packet around `mbuf`, parsed as far as the checksum stages need.
 [[nodiscard]] Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept;
 

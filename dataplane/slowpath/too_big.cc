@@ -61,7 +61,7 @@ void fragment_and_send(WorkerCtx& ctx, Packet& packet) noexcept {
             return;
         }
     }
-    consume(packet);
+    consume(ctx, packet);
 }
 
 }  // namespace

@@ -3,6 +3,11 @@
 namespace podlane::dataplane {
 
 bool detail::admit_source(WorkerCtx& ctx, Packet& packet, const Fdb& fdb, uint64_t src) noexcept {
+    const PortSources* const sources = ctx.snapshot->port(packet.in_port).sources.get();
+    if (sources != nullptr && !sources->mac.is_zero()) {
+        packet.drop(Drop::kPodMacSpoofed);
+        return false;
+    }
     const BridgeDecision decision = judge_source(fdb, {src, 0, packet.in_port});
     if (decision.verdict == BridgeVerdict::kDrop) {
         packet.drop(decision.reason);

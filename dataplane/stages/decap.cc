@@ -21,17 +21,34 @@ bool is_tunnelled(const Ingress& ingress, const Packet& packet) noexcept {
     return headers.ip_version == V4::kVersion ? takes.operator()<V4>() : takes.operator()<V6>();
 }
 
+/// Packet::ingress of the tunnel packet's sender.
+uint16_t sender_of(const Snapshot& snapshot, const Packet& packet) noexcept {
+    return packet.headers.ip_version == 4
+               ? ingress_of_peer<V4>(snapshot, src_address<V4>(packet.frame, packet.headers))
+               : ingress_of_peer<V6>(snapshot, src_address<V6>(packet.frame, packet.headers));
+}
+
 /// Why the inner frame cannot be taken, Drop::kNone when it can.
 Drop judge_inner(const Ingress& ingress, const Packet& packet) noexcept {
-    if (packet.verdict == Verdict::kDrop || packet.headers.ip_version == 0) {
-        return Drop::kVxlanBadInner;
+    // Only routed packets come through the tunnel: nodes find each other's MAC addresses elsewhere.
+    if (packet.headers.ether_type == kEtherTypeArp || packet.headers.has(Headers::kMulticastMac)) {
+        return Drop::kTunnelLinkTraffic;
     }
+    if (packet.verdict == Verdict::kDrop) {
+        return packet.reason == Drop::kSourceRouted ? packet.reason : Drop::kVxlanBadInner;
+    }
+    if (packet.headers.ip_version == 0) return Drop::kVxlanBadInner;
     if (is_tunnelled(ingress, packet)) return Drop::kVxlanBadInner;
     const bool is_ours = dst_mac_word(packet.frame) == ingress.tunnel.inner_mac;
     return is_ours ? Drop::kNone : Drop::kVxlanNotOurMac;
 }
 
 void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
+    const uint16_t sender = sender_of(*ingress.snapshot, packet);
+    if (sender == kUnknownIngress) {
+        packet.drop(Drop::kTunnelStranger);
+        return;
+    }
     const uint32_t vxlan_at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
     const auto head = packet.head();
     if (!fits<VxlanHeader>(head, vxlan_at) ||
@@ -57,6 +74,7 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.flags |= kFromOverlay;
     parse_packet(ingress, packet);
+    packet.ingress = sender;
     const Drop bad = judge_inner(ingress, packet);
     if (bad != Drop::kNone) {
         packet.drop(bad);

@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "dataplane/guard.h"
 #include "dataplane/stages/bridge.h"
 #include "dataplane/stages/parse.h"
 #include "lib/decide/decide.h"
@@ -13,15 +14,15 @@ namespace {
 
 /// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
 struct FlowValidity {
-    uint32_t topology_epoch;
-    uint32_t isolated_epoch;
+    uint64_t topology;  ///< Hop::condition() of the epochs
+    uint64_t isolated;
     CowArray<Adjacency>::View adjacencies;
     CowArray<uint32_t, 1024>::View service_epochs;
     uint32_t now_s;
 
     explicit FlowValidity(const WorkerCtx& ctx) noexcept
-        : topology_epoch(ctx.snapshot->topology_epoch),
-          isolated_epoch(ctx.snapshot->isolated_epoch),
+        : topology(Hop::condition(ctx.snapshot->topology_epoch)),
+          isolated(Hop::condition(ctx.snapshot->isolated_epoch)),
           adjacencies(ctx.snapshot->adjacencies.view()),
           service_epochs(ctx.snapshot->service_epochs.view()),
           now_s(ctx.now_s) {}
@@ -35,9 +36,10 @@ template <Family F>
                                                                FlowEntry<F>& entry) noexcept {
     prefetch_rewrite(entry);
     const uint8_t flags = entry.flags;
-    const Hop hop = entry.current_hop();
-    if (hop.topology_epoch != validity.topology_epoch &&
-        hop.topology_epoch != validity.isolated_epoch) [[unlikely]] {
+    const uint64_t hop = entry.hop.load(std::memory_order_relaxed);
+    // The epoch and, in the same word, where the flow's packets come from.
+    const uint64_t condition = Hop::condition_of(hop) ^ packet.ingress;
+    if (condition != validity.topology && condition != validity.isolated) [[unlikely]] {
         return SlowReason::kReroute;
     }
     if ((flags & kEntryCheckService) != 0 &&
@@ -47,7 +49,7 @@ template <Family F>
         return SlowReason::kServiceChange;
     }
     // That of a hop not resolved yet, 0, is not in use.
-    const Adjacency& adjacency = validity.adjacencies[hop.adjacency];
+    const Adjacency& adjacency = validity.adjacencies[Hop::unpacked(hop).adjacency];
     packet.adjacency = &adjacency;
     if (!adjacency.is_passable()) [[unlikely]] {
         return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
@@ -73,6 +75,10 @@ template <Family F>
 
 /// Out of line, so that the loop over packets that hit stays small.
 [[gnu::noinline]] void miss(WorkerCtx& ctx, Packet& packet) noexcept {
+    if (const Drop drop = judge_sender(ctx, packet); drop != Drop::kNone) {
+        packet.drop(drop);
+        return;
+    }
     if (!packet.is(kToRouter)) {
         bridge(ctx, packet);
         if (!needs_flow(ctx, packet)) return;
@@ -156,9 +162,14 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     const FlowTable<V6>& table_v6 = *ctx.flows_v6;
     const Snapshot& snapshot = *ctx.snapshot;
     const uint64_t peer = snapshot.port(burst.front().in_port).peer_mac.as_u64();
+    const PortSources* const sources = snapshot.port(burst.front().in_port).sources.get();
     const bool has_policies = snapshot.has_policies();
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) {
+            if (sources != nullptr && !is_own_plain(*sources, packet.frame)) [[unlikely]] {
+                packet.drop(Drop::kPodSourceSpoofed);
+                continue;
+            }
             bridge_from(ctx, peer, *snapshot.fdb, packet);
             if (!has_policies || !is_isolated(ctx, packet)) [[likely]]
                 continue;

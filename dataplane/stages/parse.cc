@@ -5,14 +5,17 @@
 #include "lib/decide/tunnel.h"
 #include "lib/proto/ecn.h"
 #include "lib/proto/nd.h"
+#include "lib/proto/source_route.h"
 
 namespace podlane::dataplane {
 
 namespace {
 
 constexpr unsigned kPrefetchAhead = 4;
-/// Bytes of a frame that are there to be looked at before it is bridged without parsing.
-constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + V4::kMinHeaderBytes;
+/// Bytes of a frame that are there to be looked at before it is bridged without parsing: all that
+/// TCP, UDP and SCTP have in common.
+template <Family F>
+constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader);
 
 bool is_neighbour_discovery(const Headers& headers) noexcept {
     // Never in fragments: RFC 6980 section 5.
@@ -100,6 +103,8 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
     Ingress out{};
     out.mac = view.mac.as_u64();
+    out.id = ingress_of_port(id);
+    out.snapshot = &snapshot;
     out.kind = view.kind;
     out.maybe_partial = port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
     out.plain_bridge = view.kind == PortKind::kPod && !out.maybe_partial &&
@@ -111,19 +116,36 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
 
 namespace {
 
-/// IP to a neighbour on the bridge, which nobody but it needs to understand: no neighbour
-/// discovery, and no checksum that is still to be finished.
+/// TCP, UDP or SCTP without options, and not from the port of a DHCP server: all that a guard would
+/// have to ask about such a frame is its source.
+template <Family F>
+[[gnu::always_inline]] inline bool is_ordinary(const rte_mbuf& mbuf,
+                                               const uint8_t* frame) noexcept {
+    constexpr bool kIsV4 = std::same_as<F, V4>;
+    constexpr size_t kL3 = sizeof(EthernetHeader);
+    constexpr size_t kNext =
+        kIsV4 ? offsetof(Ipv4Header, protocol) : offsetof(Ipv6Header, next_header);
+    constexpr be16 kDhcpServer(kIsV4 ? 67 : 547);
+    if (mbuf.data_len < kMinPlainBytes<F> || (kIsV4 && frame[kL3] != 0x45)) return false;
+    const uint8_t next = frame[kL3 + kNext];
+    if (next == kProtocolTcp) return true;
+    return next == kProtocolSctp ||
+           (next == kProtocolUdp && load<be16>(frame + kL3 + F::kMinHeaderBytes) != kDhcpServer);
+}
+
+/// IP to a neighbour on the bridge, which nobody but it needs to understand, and no checksum that
+/// is still to be finished.
 [[gnu::always_inline]] inline bool is_plainly_bridged(const Ingress& ingress,
                                                       const Packet& packet) noexcept {
     const rte_mbuf& mbuf = *packet.mbuf;
-    if (mbuf.data_len < kMinPlainBytes || dst_mac_word(packet.frame) == ingress.mac ||
+    if (mbuf.data_len < kMinPlainBytes<V4> || dst_mac_word(packet.frame) == ingress.mac ||
         (packet.frame[0] & 1) != 0 || is_marked_partial(mbuf)) {
         return false;
     }
     const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
-    constexpr size_t kNextHeader = sizeof(EthernetHeader) + offsetof(Ipv6Header, next_header);
-    return type == be16(kEtherTypeIpv4) ||
-           (type == be16(kEtherTypeIpv6) && packet.frame[kNextHeader] != V6::kIcmpProtocol);
+    return type == be16(kEtherTypeIpv4)
+               ? is_ordinary<V4>(mbuf, packet.frame)
+               : type == be16(kEtherTypeIpv6) && is_ordinary<V6>(mbuf, packet.frame);
 }
 
 /// Takes the tunnel's headers off what the short way can parse, as Decap does with the rest.
@@ -138,11 +160,15 @@ namespace {
     const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
     uint32_t outer;
     uint8_t ecn;
+    uint16_t sender;
+    const uint8_t* const l3 = packet.frame + sizeof(EthernetHeader);
     if (type == be16(kEtherTypeIpv4)) {
         if (!parse_tunnelled<V4>(packet.frame, length, ingress.tunnel, packet.headers))
             return false;
         outer = kPlainOuterBytes<V4>;
         ecn = ecn_of<V4>(packet.frame + sizeof(EthernetHeader));
+        sender = ingress_of_peer<V4>(*ingress.snapshot,
+                                     load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
     } else {
         if (type != be16(kEtherTypeIpv6) ||
             !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
@@ -150,7 +176,13 @@ namespace {
         }
         outer = kPlainOuterBytes<V6>;
         ecn = ecn_of<V6>(packet.frame + sizeof(EthernetHeader));
+        sender = ingress_of_peer<V6>(*ingress.snapshot,
+                                     load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
     }
+    // The long way says so.
+    if (sender == kUnknownIngress) [[unlikely]]
+        return false;
+    packet.ingress = sender;
     rte_pktmbuf_adj(&mbuf, static_cast<uint16_t>(outer));
     // What the device said of the outer checksum does not hold for the inner one.
     mbuf.ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -180,6 +212,10 @@ namespace {
         packet.drop(Drop::kVlanUnexpected);
         return;
     }
+    if (headers.has(Headers::kIpOptions) && is_source_routed(packet.head(), headers)) {
+        packet.drop(Drop::kSourceRouted);
+        return;
+    }
     if (headers.ip_version != 0) packet.csum = checksum_state(ingress, packet);
     if (headers.has(Headers::kMulticastMac)) {
         if (headers.ether_type == kEtherTypeArp) {
@@ -199,6 +235,7 @@ namespace {
     packet.frame = head.data();
     packet.csum = CsumState::kComplete;
     packet.entry = nullptr;
+    packet.ingress = ingress.id;
     if (ingress.plain_bridge && is_plainly_bridged(ingress, packet)) {
         packet.headers = {};
         packet.verdict = Verdict::kBridge;
@@ -220,8 +257,30 @@ namespace {
 
 }  // namespace
 
-void parse_packet(const Ingress& ingress, Packet& packet) noexcept {
+namespace {
+
+/// The Node of a packet that is out of its tunnel already. It was believed when it came.
+template <Family F>
+uint16_t ingress_of_source(const Snapshot& snapshot, const Packet& packet) noexcept {
+    const NodeNumber* const node =
+        snapshot.family<F>().tunnel_sources->find(src_address<F>(packet.frame, packet.headers));
+    return node == nullptr ? kUnknownIngress : ingress_of_node(*node);
+}
+
+/// parse_one() for a packet that may have waited outside of its tunnel.
+void parse_again(const Ingress& ingress, Packet& packet) noexcept {
+    const bool is_inner = packet.is(kFromOverlay);
     parse_one(ingress, packet);
+    if (!is_inner || packet.headers.ip_version == 0) return;
+    packet.ingress = packet.headers.ip_version == 4
+                         ? ingress_of_source<V4>(*ingress.snapshot, packet)
+                         : ingress_of_source<V6>(*ingress.snapshot, packet);
+}
+
+}  // namespace
+
+void parse_packet(const Ingress& ingress, Packet& packet) noexcept {
+    parse_again(ingress, packet);
 }
 
 namespace {
@@ -239,6 +298,11 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
+    // What waited comes alone.
+    if (burst.front().is(kFromOverlay)) [[unlikely]] {
+        for (Packet& packet : burst) parse_again(ingress, packet);
+        return;
+    }
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
     for (size_t i = 0; i < burst.size(); ++i) {

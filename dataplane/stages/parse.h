@@ -16,13 +16,24 @@ struct Parse {
 /// What the parser must know of the port that a burst came from.
 struct Ingress {
     uint64_t mac;  ///< ours on that port, as MacAddress::as_u64()
+    uint16_t id;   ///< Packet::ingress of what comes by the port itself
     PortKind kind;
     bool tunnel_end;     ///< frames may be for `tunnel`
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
     bool plain_bridge;   ///< a pod's port without answers to translate, which no policy concerns:
                          ///< its neighbours get frames as is
     TunnelEnd tunnel;
+    const Snapshot* snapshot;
 };
+
+/// Packet::ingress of what the Node with this outer source sends by the tunnel, kUnknownIngress for
+/// strangers.
+template <Family F>
+[[nodiscard]] inline uint16_t ingress_of_peer(const Snapshot& snapshot,
+                                              const typename F::Address& outer) noexcept {
+    const NodeNumber* const node = snapshot.family<F>().tunnel_peers->find(outer);
+    return node == nullptr ? kUnknownIngress : ingress_of_node(*node);
+}
 
 [[nodiscard]] Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept;
 

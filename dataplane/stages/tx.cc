@@ -60,12 +60,14 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     for (unsigned i = sent; i < count; ++i) bytes -= frames[i]->pkt_len;
     PortCounters& counters = ctx.counters->ports[index_of(id)];
     counters.tx_packets.add(sent);
+    ctx.counters->tx_packets.add(sent);
     counters.tx_bytes.add(bytes);
     drop_all(ctx, id, frames + sent, count - sent, Drop::kTxFull);
     return sent;
 }
 
 void send_lane(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
+    ctx.place.at("send", id);
     const unsigned sent = send_burst(ctx, id, lane);
     ctx.tsc = rte_rdtsc();
     ctx.counters->latency.add(ctx.clock.nanoseconds(ctx.tsc - lane.since_tsc), sent);

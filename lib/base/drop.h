@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "lib/base/guard_drops.h"
+
 namespace podlane {
 
 // X(enumerator, "name", "help")
@@ -24,7 +26,7 @@ namespace podlane {
       "datagram that net_af_packet put together from fragments")                                  \
     X(kIpBadChecksum, "ip_bad_checksum", "the IPv4 header checksum is wrong")                     \
     X(kIpBadAddress, "ip_bad_address",                                                            \
-      "source or destination cannot be forwarded (multicast source, loopback, zero)")             \
+      "source or destination cannot be forwarded (multicast or reserved source, loopback, zero)") \
     X(kIpTooManyExtensions, "ip_too_many_extensions",                                             \
       "more IPv6 extension headers than the parser follows")                                      \
     X(kIpTtlExpired, "ttl_expired", "TTL or hop limit reached zero; the sender is told by ICMP")  \
@@ -122,7 +124,8 @@ namespace podlane {
     X(kDeviceRxError, "device_rx_error", "a frame that a port's device received damaged")         \
     X(kDeviceNoBuffer, "device_no_buffer",                                                        \
       "lost by a port's device without a packet buffer; raise memory.mbufs")                      \
-    X(kDeviceTxError, "device_tx_error", "a frame that a port's device took and could not send")
+    X(kDeviceTxError, "device_tx_error", "a frame that a port's device took and could not send")  \
+    PODLANE_GUARD_DROPS(X)
 
 enum class Drop : uint8_t {
 #define PODLANE_DROP_ENUM(id, name, help) id,

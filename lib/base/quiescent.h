@@ -89,15 +89,24 @@ class QuiescentDomain {
         return true;
     }
 
-    /// Waits until passed(token), sleeping in between. Not for a reader that is online.
-    void wait(uint64_t token) const {
+    /// Waits until passed(token), sleeping in between; false when a reader is still behind after
+    /// `most`. Not for a reader that is online.
+    [[nodiscard]] bool wait_for(uint64_t token, std::chrono::milliseconds most) const {
+        const auto deadline = std::chrono::steady_clock::now() + most;
         for (unsigned tries = 0; !passed(token); ++tries) {
             if (tries < 100) {
                 std::this_thread::yield();
-            } else {
-                std::this_thread::sleep_for(std::chrono::microseconds(50));
+                continue;
             }
+            if (std::chrono::steady_clock::now() >= deadline) return passed(token);
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
+        return true;
+    }
+
+    /// True while this reader may still hold what was unlinked before start_grace() gave `token`.
+    [[nodiscard]] bool is_behind(unsigned reader, uint64_t token) const noexcept {
+        return slots_[reader].seen.load(std::memory_order_seq_cst) < token;
     }
 
   private:

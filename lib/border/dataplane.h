@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/ip_address.h"
@@ -53,23 +54,43 @@ struct WorkerInfo {
     int tid = 0;  ///< Linux thread id
 };
 
+/// A worker that has not come to begin a turn for a while: nothing that it serves is moved.
+struct StuckWorker {
+    unsigned id = 0;
+    std::string port;       ///< that it is about; empty: none
+    std::string_view step;  ///< "send", "receive", or the name of a stage; of static storage
+    uint64_t still_ms = 0;  ///< for how long, as far as looks have shown
+};
+
 /// Where a client's connections to a Service port go, by sessionAffinity.
 struct AffinityInfo {
     IpAddress endpoint;
     uint16_t port = 0;  ///< host order
 };
 
+/// Packet buffers, and frames on their way between workers, now.
+struct BufferUse {
+    uint32_t total = 0;
+    uint32_t free = 0;
+    uint64_t between_workers = 0;  ///< frames that one worker has handed to another
+};
+
 struct FlowTotals {
     uint64_t active = 0, capacity = 0, created = 0, expired = 0, evicted = 0, refused = 0;
 };
 
-/// Threads: everything on the control thread. No call blocks a worker.
+/// Threads: everything on the control thread. No call blocks a worker, and a worker that stands
+/// still holds no call up for longer than kMostWaitMs, or kStuckWaitMs once it is known.
 class Dataplane {
   public:
+    static constexpr unsigned kMostWaitMs = 700;
+    static constexpr unsigned kStuckWaitMs = 20;
+
     virtual ~Dataplane() = default;
 
-    /// Makes the workers use `next`; returns when every worker does (or sleeps, and will).
-    virtual void publish(std::shared_ptr<const Snapshot> next) = 0;
+    /// Makes the workers use `next`. True: every worker does, or sleeps and will. False: a worker
+    /// did not come to it in time; it will when it goes on, and what it still holds is kept.
+    virtual bool publish(std::shared_ptr<const Snapshot> next) = 0;
     [[nodiscard]] virtual std::shared_ptr<const Snapshot> current() const = 0;
 
     /// Takes a TAP into service; it is polled from now on, and named in the next snapshot.
@@ -77,7 +98,8 @@ class Dataplane {
     /// Opens a DPDK device as a pod port (memif, vhost, pcap, ...).
     virtual Result<PortId> add_device_port(const std::string& name, PortKind kind,
                                            const std::string& device, uint16_t mtu) = 0;
-    /// Closes the port. Call after a snapshot without it has been published.
+    /// Closes the port, when no worker can be using it any more. Call after a snapshot without it
+    /// has been published.
     virtual void remove_port(PortId id) = 0;
     [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
     /// Each port's link and its device's losses now, in the order of ports(). Some system calls for
@@ -97,7 +119,12 @@ class Dataplane {
     virtual void set_log_level(LogLevel level) = 0;
 
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
+    /// Which workers stand still now. To be asked some times a second: it is by these looks that
+    /// it is known, and that what waited for such a worker is closed and freed.
+    [[nodiscard]] virtual std::vector<StuckWorker> stuck_workers() = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
+    /// Cost: a look at each thread's cache of buffers.
+    [[nodiscard]] virtual BufferUse buffer_use() const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
     /// The connection whose first packet was this. Cost: a look-up.
     [[nodiscard]] virtual std::optional<FlowInfo> find_flow(const FlowTuple& first) = 0;

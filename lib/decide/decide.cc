@@ -50,6 +50,30 @@ std::string text(const typename F::Address& address, be16 port) {
     return to_string(IpAddress(address), port.host());
 }
 
+/// A tunnel packet that a pod or a stranger would have this node send: it would leave with the
+/// node's source address, and be believed.
+template <Family F, class Trace>
+bool drop_forged_tunnel(const Snapshot& snapshot, const PathQuery<F>& query,
+                        PathDecision<F>& decision, Trace& trace) {
+    const FamilyState<F>& state = snapshot.family<F>();
+    const FlowKey<F>& to = decision.to;
+    if (!snapshot.overlay.enabled || query.from == PortKind::kHost || to.protocol != kProtocolUdp ||
+        to.dst_port != snapshot.overlay.port) {
+        return false;
+    }
+    if (!state.is_node_address(to.dst) && state.tunnel_peers->find(to.dst) == nullptr) {
+        return false;
+    }
+    decision.verdict = PathVerdict::kDrop;
+    decision.reason = Drop::kTunnelPortForbidden;
+    if constexpr (Trace::kEnabled) {
+        trace.step("tunnel", "drop",
+                   fmt::format("{} is a node's VTEP; only nodes send there",
+                               text<F>(to.dst, to.dst_port)));
+    }
+    return true;
+}
+
 /// The destination is a service address that serves something else, or nothing at all.
 template <Family F, class Trace>
 bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& query,
@@ -427,6 +451,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
             trace.step("service", "none", "the destination is no Service's");
         }
     }
+    if (drop_forged_tunnel(snapshot, query, decision, trace)) return decision;
     if (!apply_masquerade(state, query, frontend, decision, trace)) return decision;
     decide_route(snapshot, decision.to.dst, decision, trace);
     apply_ttl(snapshot, query, decision, trace);

@@ -134,6 +134,7 @@ EthdevPort::EthdevPort(EthdevPort&& other) noexcept
       wakes_(std::exchange(other.wakes_, {})),
       removal_(std::move(other.removal_)),
       kernel_link_(other.kernel_link_),
+      sockets_(std::exchange(other.sockets_, {})),
       losses_before_(other.losses_before_) {}
 
 EthdevPort::~EthdevPort() {
@@ -147,6 +148,7 @@ void EthdevPort::close() noexcept {
         if (ours) ::close(wake.fd());
     }
     wakes_.clear();
+    sockets_.forget();
     if (id_ >= RTE_MAX_ETHPORTS) return;
     if (is_on_socket(device_)) static_cast<void>(rte_eth_promiscuous_disable(id_));
     static_cast<void>(rte_eth_dev_stop(id_));
@@ -359,6 +361,7 @@ DeviceLosses EthdevPort::device_losses() const noexcept {
 DeviceLosses EthdevPort::losses() const noexcept {
     DeviceLosses out = device_losses().since(losses_before_);
     if (kernel_link_) out += kernel_link_->losses();
+    out.rx_missed += sockets_.lost();
     return out;
 }
 
@@ -384,6 +387,7 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
             bells.fds.push_back(*bell);
         }
     }
+    const std::vector<int> sockets = packet_sockets();
     auto id = plug_in(*device, complete_arguments(*device, request.workers, request.mtu));
     if (!id.ok()) return failed(id.error());
     port.id_ = *id;
@@ -392,6 +396,7 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     if (request.on_removal) {
         port.removal_ = std::make_unique<RemovalWatch>(device->name, request.on_removal);
     }
+    if (is_on_socket(*device)) port.sockets_ = DriverSockets(sockets);
     if (is_on_socket(*device)) port.kernel_link_.emplace(*kernel_interface(*device));
     port.losses_before_ = port.device_losses();
     return port;

@@ -19,6 +19,7 @@
 #include "lib/base/result.h"
 #include "lib/border/port_caps.h"
 #include "lib/border/port_state.h"
+#include "lib/dpdk/driver_sockets.h"
 #include "lib/dpdk/kernel_link.h"
 #include "lib/dpdk/queue_wake.h"
 #include "lib/dpdk/removal_watch.h"
@@ -96,7 +97,8 @@ class EthdevPort {
     std::vector<QueueWake> wakes_;  ///< by queue
     std::unique_ptr<RemovalWatch> removal_;
     std::optional<KernelLink> kernel_link_;
-    DeviceLosses losses_before_;  ///< as the device counted when it was opened
+    mutable DriverSockets sockets_;  ///< control's alone, as losses() is
+    DeviceLosses losses_before_;     ///< as the device counted when it was opened
 };
 
 /// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,

@@ -11,7 +11,11 @@ namespace {
 
 /// Blocks that one search for something to evict looks at, and connections that it takes at most.
 constexpr uint32_t kEvictSample = 128;
-constexpr uint32_t kMaxEvict = 32;
+constexpr uint32_t kMaxEvict = 64;
+/// Blocks that it looks at where it finds few.
+constexpr uint32_t kMostEvictLooks = 512;
+/// New connections for which one turn makes room: four bursts of them.
+constexpr uint32_t kMaxCame = 256;
 /// Blocks that a sweep takes from the shared pass at once: enough for some of them to be due.
 constexpr uint32_t kSweepStep = 512;
 
@@ -19,6 +23,7 @@ struct Candidate {
     EvictionPriority worth;
     uint32_t idle;
     uint32_t block;
+    int64_t held;  // by its first holder
 };
 
 }  // namespace
@@ -84,33 +89,74 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
 template <Family F>
 void FlowTable<F>::maintain(unsigned worker, uint32_t now_s) noexcept {
     blocks_.reclaim(worker, domain_);
+    if (shares_) [[likely]] {
+        keep_room(worker, now_s);
+        return;
+    }
     // Below 1/64 free, each worker keeps a batch ready, so that a new connection need not wait for
     // a grace period.
-    if (uint64_t{blocks_.spare()} * 64 >= capacity_) [[likely]]
+    if (uint64_t{blocks_.spare()} * 64 >= room_) [[likely]]
         return;
     const uint32_t stash = blocks_.stash(worker);
-    if (stash < blocks_.batch()) evict(worker, now_s, blocks_.batch() - stash);
+    if (stash < blocks_.batch()) evict(worker, now_s, blocks_.batch() - stash, 0);
+}
+
+// Half-open connections and those that are over live in what nobody needs: when little is free, as
+// many go as new ones come. They are given a second for their handshake while more than 3/32 are
+// free; has_share() becomes strict below 2/32 alone, so that a flood ends its own.
+template <Family F>
+void FlowTable<F>::keep_room(unsigned worker, uint32_t now_s) noexcept {
+    PerWorker& mine = per_worker_[worker];
+    const uint64_t now =
+        mine.created.load(std::memory_order_relaxed) + mine.refused.load(std::memory_order_relaxed);
+    const auto came = static_cast<uint32_t>(std::min<uint64_t>(now - mine.came_before, kMaxCame));
+    mine.came_before = now;
+    const uint64_t free = blocks_.spare();
+    if (came == 0 || free * 32 >= uint64_t{room_} * 4) [[likely]]
+        return;
+    const uint32_t least_idle_s = free * 32 >= uint64_t{room_} * 3 ? 1 : 0;
+    for (uint32_t left = came; left > 0; left -= std::min(left, kMaxEvict)) {
+        evict(worker, now_s, std::min(left, kMaxEvict), least_idle_s);
+    }
 }
 
 template <Family F>
-void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexcept {
+void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted,
+                         uint32_t least_idle_s) noexcept {
     const uint32_t limit = blocks_.limit();
     if (limit == 0) return;
     PerWorker& mine = per_worker_[worker];
     std::array<Candidate, kEvictSample> found;
+    const size_t enough =
+        shares_ ? std::min<size_t>(kEvictSample, 2 * size_t{wanted}) : kEvictSample;
+    const uint32_t looks = std::min(shares_ ? kMostEvictLooks : kEvictSample, limit);
     size_t count = 0;
-    for (uint32_t i = 0; i < std::min(kEvictSample, limit); ++i) {
+    for (uint32_t i = 0; i < looks && count < enough; ++i) {
         if (mine.evict_cursor >= limit) mine.evict_cursor = 0;
         const uint32_t block = mine.evict_cursor++;
         const Connection<F>& connection = blocks_.at(block);
         if (!connection.state.is_live()) continue;
         const EvictionPriority worth = eviction_priority(connection);
-        if (worth != EvictionPriority::kKept)
-            found[count++] = {worth, idle_s(connection, now_s), block};
+        if (worth == EvictionPriority::kKept) continue;
+        const uint32_t idle = idle_s(connection, now_s);
+        if (worth == EvictionPriority::kUnproven && idle < least_idle_s) continue;
+        const int64_t held = shares_ ? held_by(connection.state.holders[0]) : 0;
+        found[count++] = {worth, idle, block, held};
     }
-    // Cheapest first, then oldest; of equals the lower block, so that the order is one.
+    // Where they are few there is no flood, and what is young ends its handshake.
+    if (shares_ && count < enough) {
+        const auto end =
+            std::remove_if(found.begin(), found.begin() + static_cast<ptrdiff_t>(count),
+                           [](const Candidate& each) {
+                               return each.worth == EvictionPriority::kUnproven && each.idle == 0;
+                           });
+        count = static_cast<size_t>(end - found.begin());
+    }
+    // Cheapest first, of who has most, then oldest; of equals the lower block, so that the order is
+    // one.
     const auto cheaper = [](const Candidate& a, const Candidate& b) {
         if (a.worth != b.worth) return a.worth < b.worth;
+        if (a.held != b.held) return a.held > b.held;
         return a.idle != b.idle ? a.idle > b.idle : a.block < b.block;
     };
     const size_t take = std::min<size_t>({wanted, kMaxEvict, count});
@@ -124,11 +170,13 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexc
 // This file's part of the class; the rest is instantiated in table.cc.
 template unsigned FlowTable<V4>::sweep(unsigned, uint32_t, unsigned) noexcept;
 template void FlowTable<V4>::age(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
+template void FlowTable<V4>::keep_room(unsigned, uint32_t) noexcept;
 template void FlowTable<V4>::maintain(unsigned, uint32_t) noexcept;
-template void FlowTable<V4>::evict(unsigned, uint32_t, uint32_t) noexcept;
+template void FlowTable<V4>::evict(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
 template unsigned FlowTable<V6>::sweep(unsigned, uint32_t, unsigned) noexcept;
 template void FlowTable<V6>::age(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
+template void FlowTable<V6>::keep_room(unsigned, uint32_t) noexcept;
 template void FlowTable<V6>::maintain(unsigned, uint32_t) noexcept;
-template void FlowTable<V6>::evict(unsigned, uint32_t, uint32_t) noexcept;
+template void FlowTable<V6>::evict(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
 
 }  // namespace podlane

@@ -44,7 +44,7 @@ template <Family F>
 /// Which connections go first when room is needed: the lowest value.
 enum class EvictionPriority : uint8_t {
     kOver,      ///< closed, or in TIME_WAIT
-    kUnproven,  ///< half open, or no reply seen yet: what a flood consists of
+    kUnproven,  ///< half open, or no reply seen yet, whatever its state: what a flood consists of
     kKept,      ///< everything else: never given up for a new one
 };
 
@@ -61,13 +61,13 @@ template <Family F>
         case TcpState::kSynReceived:
             return EvictionPriority::kUnproven;
         case TcpState::kNone:
-            return connection.state.replied() ? EvictionPriority::kKept
-                                              : EvictionPriority::kUnproven;
         case TcpState::kEstablished:
         case TcpState::kFinWait:
         case TcpState::kCloseWait:
         case TcpState::kLastAck:
-            return EvictionPriority::kKept;
+            // One picked up in its middle shows one end alone, whatever that end says.
+            return connection.state.replied() ? EvictionPriority::kKept
+                                              : EvictionPriority::kUnproven;
     }
     return EvictionPriority::kKept;
 }

@@ -20,19 +20,39 @@
 
 namespace podlane {
 
-/// Where a flow's packets go, with the topology for which that was decided.
+/// Bits of a packed Hop: adjacency, ingress, epoch.
+inline constexpr unsigned kHopAdjacencyBits = 18;
+inline constexpr unsigned kHopIngressBits = 14;
+/// Of a direction whose packets were not seen and cannot be foretold: the first is looked at.
+inline constexpr uint16_t kUnknownIngress = (1u << kHopIngressBits) - 1;
+
+/// Where a flow's packets go and where they come from, with the topology for which that was
+/// decided.
 struct Hop {
     uint32_t topology_epoch;
-    uint32_t adjacency;  ///< 0: not resolved yet
+    uint32_t adjacency;                  ///< 0: not resolved yet; at most kHopAdjacencyBits
+    uint16_t ingress = kUnknownIngress;  ///< lib/model/ingress.h: the only place to come from
 
     friend constexpr bool operator==(Hop, Hop) noexcept = default;
     [[nodiscard]] constexpr uint64_t packed() const noexcept {
-        return uint64_t{topology_epoch} << 32 | adjacency;
+        return uint64_t{topology_epoch} << 32 | uint64_t{ingress} << kHopAdjacencyBits | adjacency;
     }
     [[nodiscard]] static constexpr Hop unpacked(uint64_t word) noexcept {
-        return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)};
+        constexpr uint32_t kAdjacency = (1u << kHopAdjacencyBits) - 1;
+        return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word) & kAdjacency,
+                static_cast<uint16_t>(static_cast<uint32_t>(word) >> kHopAdjacencyBits)};
+    }
+    /// What is compared with each packet: all but the adjacency, of a packed Hop.
+    [[nodiscard]] static constexpr uint64_t condition_of(uint64_t word) noexcept {
+        return word >> kHopAdjacencyBits;
+    }
+    /// The condition under which a Hop of this epoch holds for packets from ingress 0; another
+    /// ingress is to be combined by bitwise or.
+    [[nodiscard]] static constexpr uint64_t condition(uint32_t epoch) noexcept {
+        return uint64_t{epoch} << kHopIngressBits;
     }
 };
+static_assert(kHopAdjacencyBits + kHopIngressBits == 32);
 
 /// Bits of FlowEntry::flags beside RewriteFlags; the first two are the same in both directions.
 enum EntryFlags : uint8_t {
@@ -121,7 +141,7 @@ enum class Life : uint32_t {
 
 /// What a connection's directions share and established packets do not touch.
 ///
-/// Threads: protocol, created_s, owner and the hashes as FlowEntry's plain members.
+/// Threads: protocol, created_s, owner, holders and the hashes as FlowEntry's plain members.
 /// `life` goes kLive -> kDead by compare-and-swap: whoever wins removes the connection. Its upper
 /// 30 bits count the block's uses, so that a reference from outside can be told from a later
 /// tenant.
@@ -136,6 +156,7 @@ struct alignas(kCacheLine) ConnectionState {
     uint8_t owner;  ///< the worker that made it
     std::atomic<TcpState> tcp_state;
     std::atomic<uint8_t> seen;  ///< bit 0: a packet of the original direction, bit 1: of the reply
+    uint16_t holders[2];        ///< whose share it takes: lib/flow/shares.h
 
     [[nodiscard]] static constexpr Life life_of(uint32_t word) noexcept {
         return static_cast<Life>(word & 3);

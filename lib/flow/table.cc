@@ -99,12 +99,13 @@ template <Family F>
 FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain)
     : secret_(make_hash_secret(options.seed)),
       capacity_(options.capacity),
+      room_(options.capacity + (options.shares ? options.capacity / kShareOfRoom : 0)),
+      shares_(options.shares),
       bucket_count_(std::max(
-          kMinBuckets,
-          static_cast<uint32_t>(options.capacity * kBucketBytesPerConnection / sizeof(Bucket)))),
+          kMinBuckets, static_cast<uint32_t>(room_ * kBucketBytesPerConnection / sizeof(Bucket)))),
       bucket_memory_(options.memory, size_t{bucket_count_} * sizeof(Bucket)),
       buckets_(static_cast<Bucket*>(bucket_memory_.data())),
-      blocks_(options.memory, options.capacity, options.workers),
+      blocks_(options.memory, room_, options.workers),
       deadlines_(options.memory, blocks_.total()),
       domain_(domain),
       workers_(options.workers),
@@ -154,6 +155,10 @@ InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& sp
     if (earlier != nullptr && connection_of(*earlier).state.is_live()) {
         return {InsertStatus::kExists, earlier};
     }
+    if (shares_ && !has_share(spec)) {
+        PerWorker::add(per_worker_[worker].refused);
+        return {InsertStatus::kShare, nullptr};
+    }
     Connection<F>* const block = blocks_.allocate(worker);
     if (block == nullptr) {
         PerWorker::add(per_worker_[worker].refused);
@@ -174,6 +179,7 @@ InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& sp
         block->state.life.store((life & ~3u) | static_cast<uint32_t>(Life::kLive),
                                 std::memory_order_release);
         PerWorker::add(per_worker_[worker].created);
+        if (shares_) count(worker, *block, 1);
         return result;
     }
     if (result.status == InsertStatus::kFull) PerWorker::add(per_worker_[worker].refused);
@@ -204,6 +210,8 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
                : TcpState::kNone,
         std::memory_order_relaxed);
     state.seen.store(1, std::memory_order_relaxed);
+    state.holders[0] = spec.holders[0];
+    state.holders[1] = spec.holders[1];
     reschedule(block, now_s);
 }
 
@@ -221,7 +229,7 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
     if (reply.outcome == Claim::kBusy) return busy;
     if (reply.outcome == Claim::kExists) {
         const uint32_t number = slot::entry_number(reply.word);
-        const FlowEntry<F>& holder = *blocks_.entry_at(number);
+        FlowEntry<F>& holder = *blocks_.entry_at(number);
         if (help_if_dead(reply_hash, number)) return busy;
         // Another worker may have made this very connection, or is about to.
         FlowEntry<F>* const winner = lookup(spec.original, original_hash);
@@ -231,7 +239,7 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
                        : busy;
         }
         const bool same = opposite_of(holder).key == spec.original;
-        return same ? busy : InsertResult<F>{InsertStatus::kReplyTaken, nullptr};
+        return same ? busy : InsertResult<F>{InsertStatus::kReplyTaken, &holder};
     }
 
     const ClaimResult original = claim(spec.original, original_hash, block.original());
@@ -261,6 +269,35 @@ bool FlowTable<F>::help_if_dead(uint64_t hash, uint32_t entry_number) noexcept {
 }
 
 template <Family F>
+bool FlowTable<F>::has_share(const NewConnection<F>& spec) const noexcept {
+    const uint64_t free = blocks_.spare();
+    if (free * kStrict >= room_) [[likely]]
+        return true;
+    // The less is free, the less may one holder have: with n that want all, each gets what the
+    // others leave, and something is always left for one who has little.
+    const auto most = static_cast<int64_t>(free * kStrict);
+    return std::none_of(std::begin(spec.holders), std::end(spec.holders), [&](uint16_t holder) {
+        return holder < kHolders && held_by(holder) > most;
+    });
+}
+
+template <Family F>
+void FlowTable<F>::count(unsigned worker, const Connection<F>& connection,
+                         int32_t change) noexcept {
+    for (const uint16_t holder : connection.state.holders) {
+        per_worker_[worker].held.add(holder, change);
+    }
+}
+
+template <Family F>
+bool FlowTable<F>::give_up(unsigned worker, Connection<F>& connection) noexcept {
+    if (eviction_priority(connection) != EvictionPriority::kUnproven) return false;
+    if (!unlink(worker, connection)) return false;
+    PerWorker::add(per_worker_[worker].evicted);
+    return true;
+}
+
+template <Family F>
 bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
     uint32_t life = connection.state.life.load(std::memory_order_acquire);
     if (ConnectionState::life_of(life) != Life::kLive) return false;
@@ -274,6 +311,7 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
     clear_slot(connection.state.hash[0], blocks_.number_of(connection.original()));
     clear_slot(connection.state.hash[1], blocks_.number_of(connection.reply()));
     deadlines_.clear(blocks_.index_of(connection));
+    if (shares_) count(worker, connection, -1);
     blocks_.retire(worker, connection);
     PerWorker::add(per_worker_[worker].removed);
     return true;

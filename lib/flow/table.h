@@ -28,6 +28,7 @@
 #include "lib/flow/deadlines.h"
 #include "lib/flow/entry.h"
 #include "lib/flow/hash.h"
+#include "lib/flow/shares.h"
 #include "lib/flow/timeouts.h"
 #include "lib/proto/flow_key.h"
 
@@ -38,6 +39,9 @@ struct FlowTableOptions {
     uint32_t capacity = 1048576;  ///< connections that it can hold at once; 1 .. 2^28
     unsigned workers = 1;         ///< ids 0 .. workers-1, which are also their reader ids
     uint64_t seed = 0;            ///< of the hash; 0: random
+    /// New connections share what is left: the last of it is for those who have little, and
+    /// half-open connections give theirs up. For that the table has an eighth more room.
+    bool shares = false;
     FlowTimeouts timeouts = {};
     FlowMemory memory = {};  ///< where memory comes from; default: anonymous, huge pages if free
 };
@@ -54,20 +58,23 @@ struct NewConnection {
     uint8_t entry_flags = 0;    ///< EntryFlags
     uint8_t rewrite_flags = 0;  ///< kRewriteDecrementTtl or 0, for both directions
     uint8_t tcp_flags = 0;      ///< of the first packet; sets the TCP state
+    uint16_t holders[2] = {kNoHolder, kNoHolder};  ///< whose share it takes: a port, a service
 };
 
 enum class InsertStatus : uint8_t {
     kInserted,    ///< `entry` is the new connection's original direction
     kExists,      ///< another worker was first, or the key was there: `entry` has the original key
-    kReplyTaken,  ///< another connection has the reply key: choose another source port
+    kReplyTaken,  ///< another connection has the reply key: choose another source port; `entry` is
+                  ///< that one's, null when it is the original key itself
     kBusy,        ///< workers met on this key too often (Drop::kFlowBusy); very rare
     kFull,        ///< no free block, or no free slot (Drop::kFlowTableFull)
+    kShare,       ///< little is free, and one of its holders has much (Drop::kFlowShareFull)
 };
 
 template <Family F>
 struct InsertResult {
     InsertStatus status;
-    FlowEntry<F>* entry;  ///< null unless kInserted or kExists
+    FlowEntry<F>* entry;  ///< null unless kInserted, kExists or kReplyTaken
 };
 
 /// Sums over all workers; they only grow, but for `active`.
@@ -126,6 +133,10 @@ class FlowTable {
     /// worker did it already. Not counted as expired.
     bool remove(unsigned worker, Connection<F>& connection) noexcept;
 
+    /// Removes a connection of which one end alone is proven, for another that needs its place.
+    /// False: both are, or it is gone.
+    bool give_up(unsigned worker, Connection<F>& connection) noexcept;
+
     /// For Noted::kShorterTimeout: the sweep will look in time.
     void reschedule(const Connection<F>& connection, uint32_t now_s) noexcept {
         deadlines_.set(blocks_.index_of(connection), next_check_s(connection, timeouts_, now_s));
@@ -170,6 +181,8 @@ class FlowTable {
     struct alignas(kCacheLine) PerWorker {
         std::atomic<uint64_t> created{0}, removed{0}, expired{0}, evicted{0}, refused{0};
         uint32_t evict_cursor = 0;  ///< where the next search for something to evict begins
+        uint64_t came_before = 0;   ///< created and refused, at the last maintain()
+        HeldCounts held;
 
         /// One writer: no read-modify-write on the bus.
         static void add(std::atomic<uint64_t>& counter) noexcept {
@@ -195,12 +208,30 @@ class FlowTable {
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                              bool& published) noexcept;
     bool unlink(unsigned worker, Connection<F>& connection) noexcept;
+    /// Whether the shares of its holders allow a new connection.
+    [[nodiscard]] bool has_share(const NewConnection<F>& spec) const noexcept;
+    void count(unsigned worker, const Connection<F>& connection, int32_t change) noexcept;
     /// Blocks [begin, end), at most kSweepStep.
     void age(unsigned worker, uint32_t begin, uint32_t end, uint32_t now_s) noexcept;
-    void evict(unsigned worker, uint32_t now_s, uint32_t wanted) noexcept;
+    void keep_room(unsigned worker, uint32_t now_s) noexcept;
+    /// Half-open ones only if they have been idle for so long.
+    void evict(unsigned worker, uint32_t now_s, uint32_t wanted, uint32_t least_idle_s) noexcept;
+    [[nodiscard]] int64_t held_by(uint16_t holder) const noexcept {
+        int64_t held = 0;
+        for (unsigned i = 0; i < workers_; ++i) held += per_worker_[i].held.get(holder);
+        return held;
+    }
+
+    /// The table's room beyond its capacity, as a part of that: what is shared last.
+    static constexpr uint32_t kShareOfRoom = 8;
+    /// Below this part of the room has_share() asks, and by how much more than what is free one may
+    /// have.
+    static constexpr uint32_t kStrict = 16;
 
     HashSecret secret_;
     uint32_t capacity_;
+    uint32_t room_;  ///< capacity_, and what shares are made of
+    bool shares_;
     uint32_t bucket_count_;
     FlowArena bucket_memory_;
     Bucket* buckets_;

@@ -8,6 +8,8 @@ template <Family F>
 void clear(FamilyState<F>& state) {
     state.routes = std::make_shared<const Lpm<F, Route<F>>>();
     state.keep_source = std::make_shared<const Lpm<F, uint8_t>>();
+    state.tunnel_peers = std::make_shared<const Lpm<F, NodeNumber>>();
+    state.tunnel_sources = std::make_shared<const Lpm<F, NodeNumber>>();
 }
 
 }  // namespace

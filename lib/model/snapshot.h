@@ -20,7 +20,9 @@
 #include "lib/fib/lpm.h"
 #include "lib/model/adjacency.h"
 #include "lib/model/ids.h"
+#include "lib/model/ingress.h"
 #include "lib/model/policy.h"
+#include "lib/model/port_sources.h"
 #include "lib/model/service.h"
 
 namespace podlane {
@@ -57,6 +59,8 @@ struct PortView {
     MacAddress mac{};       ///< ours: frames to it are for the router
     MacAddress peer_mac{};  ///< the pod's or the host kernel's; zero on an uplink
     uint16_t mtu = 0;       ///< largest IP packet, bytes
+    /// What a pod may send from; null: anything, as from a port that is no pod's.
+    std::shared_ptr<const PortSources> sources;
 };
 using PortViews = std::array<PortView, kMaxPorts>;
 
@@ -118,6 +122,11 @@ struct FamilyState {
     typename F::Address uplink_source{};  ///< masquerading towards outside
     bool has_vtep = false;
     typename F::Address vtep{};  ///< outer destination that we decapsulate
+    /// Outer sources that tunnel packets are taken from, and whose they are. Never null.
+    std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_peers;
+    /// What comes from which Node: its own addresses and its pod CIDRs. Never null; empty without a
+    /// tunnel.
+    std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_sources;
 
     [[nodiscard]] bool is_node_address(const typename F::Address& address) const noexcept {
         return std::find(node_addresses.begin(), node_addresses.end(), address) !=

@@ -112,8 +112,9 @@ template <Family F, bool kQuoted>
     return Drop::kNone;
 }
 
-/// RFC 1812 section 5.3.7 and RFC 1122 section 3.2.1.3. An unspecified source is the beginning of
-/// an address configuration (DHCP) and speaks to groups only.
+/// RFC 1812 section 5.3.7, RFC 1122 section 3.2.1.3, and 240.0.0.0/4, which is nobody's (RFC 6890).
+/// An unspecified source is the beginning of an address configuration (DHCP) and speaks to groups
+/// only.
 template <bool kToLoopback = false>
 [[nodiscard]] inline bool bad_addresses(const Ipv4Header& ip, Headers& out) noexcept {
     const uint32_t src = ip.src.value.host();
@@ -121,11 +122,11 @@ template <bool kToLoopback = false>
     const bool group = (dst >> 28) == 0xe || dst == 0xffffffff;
     if (src == 0) [[unlikely]]
         add_flag(out, Headers::kUnspecifiedSource);
-    return ((src >> 28) == 0xe) | (src == 0xffffffff) | ((src >> 24) == 127) |
+    return (src >= 0xe0000000) | ((src >> 24) == 127) | ((src != 0) & ((src >> 24) == 0)) |
            (((dst >> 24) == 127) != kToLoopback) | (dst == 0) | ((src == 0) & !group);
 }
 
-/// RFC 4291 sections 2.5.2, 2.5.3 and 2.7.
+/// RFC 4291 sections 2.5.2, 2.5.3, 2.5.5 (an embedded IPv4 address is on no wire) and 2.7.
 [[nodiscard]] inline bool bad_addresses(const Ipv6Header& ip, Headers& out) noexcept {
     struct Halves {
         be64 high, low;
@@ -134,11 +135,11 @@ template <bool kToLoopback = false>
     const auto dst = std::bit_cast<Halves>(ip.dst);
     if ((src.high.raw == 0) | (dst.high.raw == 0)) [[unlikely]] {
         if (dst.high.raw == 0 && dst.low.host() <= 1) return true;
-        if (src.high.raw == 0 && src.low.host() == 1) return true;
         if (src.high.raw == 0 && src.low.raw == 0) {
             add_flag(out, Headers::kUnspecifiedSource);
             return !ip.dst.is_multicast();
         }
+        if (src.high.raw == 0) return true;
     }
     return ip.src.is_multicast();
 }

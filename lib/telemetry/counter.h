@@ -18,4 +18,16 @@ class Counter {
     std::atomic<uint64_t> value_{0};
 };
 
+/// A number that one thread sets and others may read at any time.
+class Gauge {
+  public:
+    void set(uint64_t n) noexcept {
+        if (get() != n) value_.store(n, std::memory_order_relaxed);
+    }
+    [[nodiscard]] uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<uint64_t> value_{0};
+};
+
 }  // namespace podlane

@@ -29,7 +29,13 @@ inline constexpr size_t kDnsCounters = 16;
 struct alignas(kCacheLine) WorkerCounters {
     std::array<Counter, kDropCount> drops;
     std::array<PortCounters, kMaxPorts> ports;
+    // Every frame is one of these: rx + made = tx + drops + taken + holds now, and what is in the
+    // rings between workers (Dataplane::buffer_use()).
     Counter rx_packets;
+    Counter tx_packets;     ///< that a port has taken
+    Counter made;           ///< by the worker itself: answers, copies, fragments, questions
+    Counter taken;          ///< of which nothing goes on: ARP and ND for us, floods' originals
+    Gauge holds;            ///< that wait now: for a neighbour, for their first fragment
     Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
     Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included
     Counter slow_path;      ///< packets that took the slow path

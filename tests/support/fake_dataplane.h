@@ -50,6 +50,8 @@ class FakeDataplane final : public Dataplane {
     std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
+    std::vector<StuckWorker> stuck;
+    BufferUse buffers{.total = 1000, .free = 900, .between_workers = 0};
     std::vector<FlowCursor> pages;  ///< the cursors that were asked with
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
@@ -61,9 +63,12 @@ class FakeDataplane final : public Dataplane {
         return out;
     }
 
-    void publish(std::shared_ptr<const Snapshot> next) override {
+    bool publish(std::shared_ptr<const Snapshot> next) override {
         published.push_back(std::move(next));
+        return stuck.empty();
     }
+    std::vector<StuckWorker> stuck_workers() override { return stuck; }
+    BufferUse buffer_use() const override { return buffers; }
     std::shared_ptr<const Snapshot> current() const override {
         return published.empty() ? make_empty_snapshot() : published.back();
     }

@@ -16,6 +16,7 @@ namespace podlane::dataplane {
 namespace {
 
 using Names = RigNames;
+constexpr NodeNumber kPeerNode{1};
 
 template <Family F>
 Prefix<F> prefix(const char* text) {
@@ -93,6 +94,11 @@ void fill_family(FamilyState<F>& state, PortId uplink, PortId host, PortId pod_a
     state.uplink_source = ip<F>(W::kNode);
     state.has_vtep = true;
     state.vtep = ip<F>(W::kNode);
+    state.tunnel_peers = std::make_shared<const Lpm<F, NodeNumber>>(
+        std::vector<std::pair<Prefix<F>, NodeNumber>>{{one(W::kPeer), kPeerNode}});
+    state.tunnel_sources =
+        std::make_shared<const Lpm<F, NodeNumber>>(std::vector<std::pair<Prefix<F>, NodeNumber>>{
+            {one(W::kPeer), kPeerNode}, {prefix<F>(W::kRemoteCidr), kPeerNode}});
     add_service(state, kProtocolTcp);
     add_service(state, kProtocolUdp);
     state.frontends.set({ip<F>(W::kService), be16(0), 0}, nullptr);

@@ -341,6 +341,79 @@ def send_frames(interface, frames):
     return sent
 
 
+def repeat_frame(interface, frame, seconds):
+    """Sends one frame (hex) over and over, some thousands a second; how many the kernel took."""
+    data, sent, end = bytes.fromhex(frame), 0, time.monotonic() + seconds
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        while time.monotonic() < end:
+            for _ in range(8):
+                try:
+                    sent += raw.send(data) > 0
+                except OSError:
+                    pass  # the queue is full for a moment
+            time.sleep(0.001)
+    return sent
+
+
+def _tcp_frame(head, source, target, source_port, port, flags):
+    """A TCP segment without payload; nobody on its way looks at the TCP checksum."""
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, source, target)
+    total = sum(struct.unpack("!10H", ip))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    ip = ip[:10] + struct.pack("!H", total) + ip[12:]
+    return head + ip + struct.pack("!HHIIBBHHH", source_port, port, 1, 1, 0x50, flags, 65535, 0, 0)
+
+
+def flood_tcp(interface, source_mac, target_mac, sources, target, port, count, endpoint=None):
+    """Sends `count` SYNs from made-up ports of each of `sources` in turn, as fast as it goes; with
+    `endpoint` (address, port) a SYN-ACK in its name and an ACK follow each. Returns frames sent."""
+    head = bytes.fromhex((target_mac + source_mac).replace(":", "")) + b"\x08\x00"
+    packed = [socket.inet_aton(source) for source in sources]
+    target = socket.inet_aton(target)
+    sent = 0
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        for number in range(count):
+            source = packed[number % len(packed)]
+            own = 1024 + number // len(packed) % 64000
+            frames = [_tcp_frame(head, source, target, own, port, 2)]
+            if endpoint:
+                other = socket.inet_aton(endpoint[0])
+                frames.append(_tcp_frame(head, other, source, endpoint[1], own, 0x12))
+                frames.append(_tcp_frame(head, source, target, own, port, 0x10))
+            for frame in frames:
+                try:
+                    sent += raw.send(frame) > 0
+                except OSError:
+                    pass  # the queue is full for a moment
+    return sent
+
+
+def connect_many(address, port, count, seconds=2, timeout=5):
+    """Opens `count` connections within some seconds and holds them; how many answered a line."""
+
+    async def one(number):
+        await asyncio.sleep(number * seconds / count)
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), timeout)
+            writer.write(b"x\n")
+            answered = bool(await asyncio.wait_for(reader.readline(), timeout))
+        except (OSError, asyncio.TimeoutError):
+            return 0, None
+        return int(answered), writer
+
+    async def everything():
+        done = await asyncio.gather(*(one(number) for number in range(count)))
+        for _, writer in done:
+            if writer:
+                writer.close()
+        return sum(answered for answered, _ in done)
+
+    return asyncio.run(everything())
+
+
 def dns_by_one_socket(address, names, count, timeout=3):
     """Asks for A records in turns from one socket; how often which address came."""
     found = {}
@@ -385,7 +458,7 @@ def ask_sctp(address, port, timeout=3):
 
 _CALLS = {each.__name__: each for each in (
     bulk, ask, ask_udp, ask_in_frames, talk, refused, load, ask_sctp, send_frames,
-    dns_by_one_socket)}
+    dns_by_one_socket, flood_tcp, connect_many, repeat_frame)}
 
 
 def main():

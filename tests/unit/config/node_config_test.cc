@@ -86,7 +86,7 @@ pods:
   gatewayMac: "02:00:00:00:00:03"
   mtu: 1400
   ports:
-    - {name: default/gen, device: "net_pcap0,rx_pcap=a.pcap", addresses: [10.244.1.10], mac: "02:00:00:00:00:04"}
+    - {name: default/gen, device: "net_pcap0,rx_pcap=a.pcap", addresses: [10.244.1.10], mac: "02:00:00:00:00:04", allowedAddresses: [10.244.1.200, "fd00:9::/64"]}
 overlay: {type: vxlan, vni: 7, port: 4789, mac: "02:00:00:00:00:05"}
 cluster:
   podCidrs: [10.244.0.0/16, "fd00:10:244::/48"]
@@ -114,6 +114,8 @@ objects: [objects, /etc/podlane/objects.yaml]
     EXPECT_EQ(config.pods.mtu, 1400);
     EXPECT_FALSE(config.pods.mtu_is_auto);
     EXPECT_EQ(config.pods.ports.at(0).key(), "default/gen");
+    EXPECT_EQ(to_string(config.pods.ports.at(0).allowed_addresses.at(0)), "10.244.1.200/32");
+    EXPECT_EQ(to_string(config.pods.ports.at(0).allowed_addresses.at(1)), "fd00:9::/64");
     EXPECT_EQ(config.overlay.vni, 7U);
     EXPECT_FALSE(config.overlay.over_v6);
     EXPECT_TRUE(config.cluster.node_ports.contains(31500));

@@ -127,7 +127,7 @@ TEST_F(BridgeTest, PodToPodIsBridgedUntouchedAndMakesNoFlow) {
 TEST_F(BridgeTest, WhatNoConnectionLedToIsBridgedWithoutBeingUnderstood) {
     using W = World<V4>;
     Frame odd = udp<V4>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000, 32, 1);
-    odd[14] = 0x4f;  // says that it has more options than it is long
+    odd[16] = 0x7f;  // says that it is longer than it is
     rig.send(Rig::kPodB, odd);
     EXPECT_EQ(rig.take_one(Rig::kPodA), odd);
     // From now on what pod B sends may have to be translated back, and so must be understood.
@@ -139,7 +139,7 @@ TEST_F(BridgeTest, WhatNoConnectionLedToIsBridgedWithoutBeingUnderstood) {
     EXPECT_EQ(rig.all_drops(), 1u);
     // What pod A sends still need not.
     Frame other = udp<V4>(Names::kPodAMac, Names::kPodBMac, W::kPodA, 1, W::kPodB, 2, 32, 1);
-    other[14] = 0x4f;
+    other[16] = 0x7f;
     rig.send(Rig::kPodA, other);
     EXPECT_EQ(rig.take_one(Rig::kPodB), other);
 }

@@ -105,6 +105,44 @@ TEST_F(LimitsTest, APacketThatNoRoundOfTheSlowPathSettlesIsGivenUp) {
     EXPECT_EQ(rig.drops(Drop::kFlowBusy), 1u);
 }
 
+TEST_F(LimitsTest, NewFlowsOfACrowdedPortWaitAndThenDropByNameAndKnownOnesGoOn) {
+    WorkerCtx& ctx = context();
+    const Frame frame = udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 1, W::kPodB, 2);
+    for (unsigned i = 0; i < kMostDeferred + 3u; ++i) {
+        Packet packet = packet_of(frame);
+        packet.to_slow(SlowReason::kMiss);
+        Defer::run(ctx, {&packet, 1});
+        EXPECT_EQ(packet.verdict, i < kMostDeferred ? Verdict::kConsumed : Verdict::kDrop);
+        if (packet.verdict == Verdict::kDrop) {
+            EXPECT_EQ(packet.reason, Drop::kNewFlowOverload);
+            rte_pktmbuf_free(packet.mbuf);
+        }
+    }
+    Packet known = packet_of(frame);
+    known.verdict = Verdict::kForward;
+    Defer::run(ctx, {&known, 1});
+    EXPECT_EQ(known.verdict, Verdict::kForward);
+    Packet other = packet_of(frame);
+    other.in_port = PortId{77};
+    other.to_slow(SlowReason::kMiss);
+    Defer::run(ctx, {&other, 1});
+    EXPECT_EQ(other.verdict, Verdict::kConsumed) << "another port's share is its own";
+    rte_pktmbuf_free(known.mbuf);
+    Handoff item;
+    while (deferred(ctx).pop(item)) rte_pktmbuf_free(item.mbuf);
+}
+
+TEST_F(LimitsTest, AFullBurstOfNewFlowsIsServedInItsTurn) {
+    std::vector<Frame> frames;
+    for (uint16_t i = 0; i < 3 * kBurst; ++i) {
+        frames.push_back(udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA,
+                                 static_cast<uint16_t>(2000 + i), W::kOutside, 53));
+    }
+    rig.send_burst(Rig::kPodA, frames);
+    EXPECT_EQ(rig.take(Rig::kUplink).size(), frames.size());
+    EXPECT_EQ(rig.drops(Drop::kNewFlowOverload), 0u);
+}
+
 TEST_F(LimitsTest, AFullRingToTheQueuesOwnerDropsByName) {
     Port foreign;
     foreign.id = PortId{40};

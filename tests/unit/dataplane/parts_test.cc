@@ -181,15 +181,20 @@ TEST(HandoffRings, EachPairOfWorkersHasItsOwn) {
     EXPECT_EQ(item.port, PortId{7});
 }
 
-TEST(WorkerCtx, NoticesAreABurstAndThenOneAMillisecond) {
+TEST(WorkerCtx, NoticesAreABurstAndThenOneAMillisecondHalfOfThemForOnePort) {
     auto ctx = std::make_unique<WorkerCtx>();
     unsigned at_once = 0;
-    while (ctx->may_notify()) ++at_once;
+    while (ctx->may_notify(PortId{1})) ++at_once;
+    EXPECT_EQ(at_once, WorkerCtx::kNoticeBurst / 2);
+    while (ctx->may_notify(PortId{2})) ++at_once;
     EXPECT_EQ(at_once, WorkerCtx::kNoticeBurst);
-    ctx->now_ms += 2;
-    EXPECT_TRUE(ctx->may_notify());
-    EXPECT_TRUE(ctx->may_notify());
-    EXPECT_FALSE(ctx->may_notify());
+    EXPECT_FALSE(ctx->may_notify(PortId{3}));
+    ctx->now_ms += 4;
+    for (const PortId port : {PortId{1}, PortId{2}}) {
+        EXPECT_TRUE(ctx->may_notify(port));
+        EXPECT_TRUE(ctx->may_notify(port));
+        EXPECT_FALSE(ctx->may_notify(port));
+    }
     EXPECT_NE(ctx->next_random(), ctx->next_random());
 }
 

@@ -320,7 +320,7 @@ TEST_F(PolicyFramesTest, ArpPassesAndOtherProtocolsDoNot) {
 TEST_F(PolicyFramesTest, PodsOfNoPolicyAreBridgedWithoutBeingUnderstoodAsBefore) {
     using W = World<V4>;
     Frame odd = udp<V4>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 1, W::kPodA, 2);
-    odd[14] = 0x4f;
+    odd[16] = 0x7f;
     install(Rig::kPodA, {"", {nothing()}, {}});
     EXPECT_FALSE(arrives(Rig::kPodB, odd, Rig::kPodA)) << "what a policy cannot judge is dropped";
     rig.change(

@@ -33,7 +33,7 @@ rte_mempool* pool() {
 
 }  // namespace
 
-Rig::Rig(unsigned workers, uint32_t flow_capacity) {
+Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
     rte_mempool* const packets = pool();  // first: without EAL the clock would not know its rate
     shared_ = std::make_unique<Shared>(workers);
     shared_->pool = packets;
@@ -42,6 +42,7 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity) {
     FlowTableOptions options;
     options.capacity = flow_capacity;
     options.workers = workers;
+    options.shares = shares;
     shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
     shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
     shared_->affinity = std::make_unique<AffinityTables>(options.capacity);

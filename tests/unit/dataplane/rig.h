@@ -24,7 +24,7 @@ using Frame = std::vector<uint8_t>;
 /// Workers, as a rule one, in the world of make_world(), with their ports.
 class Rig {
   public:
-    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024);
+    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024, bool shares = false);
     ~Rig();
 
     enum Who { kPodA, kPodB, kUplink, kHost };
@@ -66,6 +66,7 @@ class Rig {
     }
     [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
     [[nodiscard]] Shared& shared() { return *shared_; }
+    [[nodiscard]] const Worker& worker(unsigned id) const { return *workers_[id]; }
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
     /// Worker 0 polls this DPDK device as well, and sleeps on `bell`. The snapshot knows no port of

@@ -16,7 +16,7 @@ class SourcePortsTest : public testing::Test {
     using Here = World<F>;
 
     /// Connections of one client through the NodePort have all source ports towards pod B.
-    void take_all_ports() {
+    void take_all_ports(bool half_open = false) {
         FlowTable<F>& flows = rig.shared().template flows_of<F>();
         const auto now_s = static_cast<uint32_t>(now_ms() / 1000);
         for (unsigned port = kFirstPort; port < 65536; ++port) {
@@ -25,7 +25,11 @@ class SourcePortsTest : public testing::Test {
             spec.original = key_of<F>(Here::kOutside, number, Here::kNode, 30080, kProtocolTcp);
             spec.reply = key_of<F>(Here::kPodB, 8080, Here::kGateway, number, kProtocolTcp);
             spec.tcp_flags = kTcpAck;
-            ASSERT_EQ(flows.insert(0, spec, now_s).status, InsertStatus::kInserted) << port;
+            const InsertResult<F> made = flows.insert(0, spec, now_s);
+            ASSERT_EQ(made.status, InsertStatus::kInserted) << port;
+            if (!half_open) {
+                (void)connection_of(*made.entry).note_packet(FlowDirection::kReply, kTcpAck, {});
+            }
         }
     }
     /// Another client asks for a connection; whether it came to pod B.
@@ -61,6 +65,14 @@ TYPED_TEST(SourcePortsTest, ADestinationThatRanOutIsNamedAndItsRefusalsAreCounte
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
     EXPECT_TRUE(this->knock(80));
     EXPECT_EQ(this->rig.all_drops(), 3u);
+}
+
+TYPED_TEST(SourcePortsTest, HalfOpenConnectionsGiveTheirPortsUp) {
+    this->take_all_ports(true);
+    for (uint16_t port = 5000; port < 5020; ++port) EXPECT_TRUE(this->knock(port));
+    EXPECT_EQ(this->rig.all_drops(), 0u);
+    EXPECT_EQ(this->rig.shared().template flows_of<TypeParam>().counters().evicted, 20u);
+    EXPECT_FALSE(this->counters().snat_shortages.read(0)) << "nothing is short";
 }
 
 TYPED_TEST(SourcePortsTest, RefusalsCostNoSearchEach) {
@@ -107,7 +119,7 @@ TYPED_TEST(SourcePortsTest, AllIsWellAgainWhenTheConnectionsHaveAgedOut) {
     this->take_all_ports();
     EXPECT_FALSE(this->knock(5000));
     FlowTable<F>& flows = this->rig.shared().template flows_of<F>();
-    this->rig.pass(301'000);
+    this->rig.pass(432'001'000);
     for (unsigned turn = 0; turn < kPorts && flows.counters().active > 0; ++turn) this->rig.turn();
     EXPECT_EQ(flows.counters().active, 0u);
     EXPECT_TRUE(this->knock(5000));

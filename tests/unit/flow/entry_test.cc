@@ -15,10 +15,10 @@ constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
 constexpr uint8_t kFinAck = kTcpFin | kTcpAck;
 
 TEST(Hop, EpochAndIndexSurviveAWord) {
-    const Hop hop{0xfedcba98, 0x01234567};
+    const Hop hop{0xfedcba98, 0x00034567, 0x2abc};
     EXPECT_EQ(Hop::unpacked(hop.packed()), hop);
     FlowEntry<V4> entry{};
-    EXPECT_EQ(entry.current_hop(), (Hop{0, 0}));
+    EXPECT_EQ(entry.current_hop(), (Hop{0, 0, 0}));
     entry.set_hop(hop);
     EXPECT_EQ(entry.current_hop(), hop);
 }

@@ -92,11 +92,25 @@ TEST(Quiescent, NoReaderSeesWhatIsReusedAfterItsGracePeriod) {
         spare->a = i;
         spare->b = i;
         current.store(spare, std::memory_order_seq_cst);
-        domain.wait(domain.start_grace());
+        ASSERT_TRUE(domain.wait_for(domain.start_grace(), std::chrono::seconds(60)));
     }
     stop.store(true, std::memory_order_relaxed);
     for (std::thread& each : readers) each.join();
     EXPECT_EQ(torn.load(), 0u);
+}
+
+TEST(Quiescent, AWaitForAReaderThatStandsStillEndsAndTheReaderIsKnown) {
+    QuiescentDomain domain;
+    domain.online(0);
+    domain.online(3);
+    const uint64_t token = domain.start_grace();
+    domain.quiescent(0);
+    EXPECT_FALSE(domain.wait_for(token, std::chrono::milliseconds(5)));
+    EXPECT_FALSE(domain.is_behind(0, token));
+    EXPECT_TRUE(domain.is_behind(3, token));
+    domain.quiescent(3);
+    EXPECT_TRUE(domain.wait_for(token, std::chrono::milliseconds(0)));
+    EXPECT_FALSE(domain.is_behind(3, token));
 }
 
 }  // namespace

@@ -171,6 +171,15 @@ status:
     EXPECT_EQ(pod->phase, PodPhase::kRunning);
 }
 
+TEST(ReadPod, TakesTheAddressesThatItMaySendFrom) {
+    const auto pod = parse_one<Pod>(
+        "--- {apiVersion: v1, kind: Pod, metadata: {name: a, annotations: "
+        "{podlane.io/allowed-addresses: '10.1.2.3, fd00:9::/64,'}}}");
+    ASSERT_EQ(pod->allowed_addresses.size(), 2U);
+    EXPECT_EQ(to_string(pod->allowed_addresses[0]), "10.1.2.3/32");
+    EXPECT_EQ(to_string(pod->allowed_addresses[1]), "fd00:9::/64");
+}
+
 TEST(ReadPod, NeedsAReadyConditionToBeReady) {
     const auto pod = parse_one<Pod>(
         "--- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: "

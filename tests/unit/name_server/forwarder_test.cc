@@ -32,10 +32,11 @@ class Forwarder : public testing::Test {
         wait(out);
         return out;
     }
-    void start(const DnsQuestion& about, Answer& out) {
-        forwarder_.ask(about, [&out](std::shared_ptr<const DnsMessage> message, uint32_t age_s) {
-            out = {true, std::move(message), age_s};
-        });
+    void start(const DnsQuestion& about, Answer& out, const char* client = "10.244.1.10") {
+        forwarder_.ask(about, parse_ip(client).value(),
+                       [&out](std::shared_ptr<const DnsMessage> message, uint32_t age_s) {
+                           out = {true, std::move(message), age_s};
+                       });
     }
     void wait(const Answer& out) {
         io_.restart();
@@ -84,6 +85,32 @@ TEST_F(Forwarder, EqualQuestionsInFlightShareAQuery) {
     EXPECT_EQ(first.message, second.message);
     EXPECT_EQ(upstream.asked(), 1u);
     EXPECT_EQ(forwarder_.counters().asked, 1u);
+}
+
+TEST_F(Forwarder, AClientWhoseNamesNobodyAnswersUsesUpItsOwnShare) {
+    TestUpstream upstream([](std::span<const uint8_t> query, bool) {
+        const bool is_good = std::ranges::search(query, std::string_view("good")).size() != 0;
+        return is_good ? answer_to(query, 1) : DnsBytes{};
+    });
+    forwarder_.set_servers({upstream.server()});
+    constexpr size_t kMost = DnsForwarder::kMostOfClient;
+    std::vector<Answer> silent(kMost + 1);
+    for (size_t i = 0; i < silent.size(); ++i) {
+        start(question("n" + std::to_string(i) + ".silent"), silent[i]);
+    }
+    EXPECT_FALSE(silent[kMost - 1].is_there);
+    EXPECT_TRUE(silent[kMost].is_there) << "refused at once";
+    EXPECT_EQ(silent[kMost].message, nullptr);
+    Answer others;
+    start(question("good.example.com"), others, "10.244.1.11");
+    wait(others);
+    EXPECT_NE(others.message, nullptr);
+    // What waited is given back in the end.
+    for (const Answer& each : silent) wait(each);
+    Answer own;
+    start(question("good.example.org"), own);
+    wait(own);
+    EXPECT_NE(own.message, nullptr);
 }
 
 TEST_F(Forwarder, ACutAnswerIsFetchedByTcp) {

@@ -53,6 +53,25 @@ TEST_F(LinkWatchTest, ADeviceThatIsGoneIsSaidToBe) {
     EXPECT_EQ(news[0].port, uplink);
 }
 
+TEST_F(LinkWatchTest, ADeviceThatTakesNextToNothingIsAProblemWhileItDoesNot) {
+    PortCounters& counters = dataplane.mutable_counters(0).ports[index_of(uplink)];
+    counters.tx_dropped.add(5000);
+    EXPECT_EQ(look(1000), Texts{}) << "of whoever had the number before";
+    counters.tx_packets.add(90);
+    counters.tx_dropped.add(810);
+    EXPECT_EQ(look(2000), Texts{}) << "a tenth is taken";
+    counters.tx_packets.add(1);
+    counters.tx_dropped.add(19);
+    EXPECT_EQ(look(3000), Texts{}) << "too few to say";
+    counters.tx_packets.add(1);
+    counters.tx_dropped.add(900);
+    EXPECT_EQ(look(4000), Texts{"uplink0: its device takes no frames: 900 of 901 were lost"});
+    EXPECT_EQ(watch.problems(4000), Texts{"uplink0: its device takes no frames"});
+    EXPECT_EQ(look(6000), Texts{});
+    EXPECT_EQ(look(7000), Texts{"uplink0: its device takes frames again"});
+    EXPECT_EQ(watch.problems(7000), Texts{});
+}
+
 TEST_F(LinkWatchTest, LossesAreToldAtMostOnceAMinuteAndAreAProblemForOne) {
     (void)look(1000);
     set(LinkState::kUp, {5, 0, 0, 1});

@@ -1,0 +1,37 @@
+// Who may send as whom: the check of a packet's source against the port, or the tunnel, by which it
+// came.
+//
+// Packets of known flows are not asked here: a flow's direction holds for one ingress, which the
+// look-up compares together with its epoch. On workers; no state.
+#pragma once
+
+#include "dataplane/packet.h"
+#include "dataplane/worker_ctx.h"
+
+namespace podlane::dataplane {
+
+/// Why a parsed frame may not have come by its port from where it says; Drop::kNone when it may.
+/// Pods: their own MAC and IP addresses, in ARP and neighbour discovery too, and nothing that is a
+/// router's or a DHCP server's. Uplinks: no address of this node, of its pods or of pods behind the
+/// tunnel. The tunnel: the sending Node's own addresses and its pods'.
+[[nodiscard]] Drop judge_sender(const WorkerCtx& ctx, const Packet& packet) noexcept;
+
+/// Whether a frame that is bridged without being parsed (is_plainly_bridged() in stages/parse.cc)
+/// comes from an IP address of its port.
+[[nodiscard, gnu::always_inline]] inline bool is_own_plain(const PortSources& sources,
+                                                           const uint8_t* frame) noexcept {
+    constexpr size_t kL3 = sizeof(EthernetHeader);
+    // The EtherType is one of the two.
+    if (frame[kL3 - 1] == (V4::kEtherType & 0xff)) [[likely]] {
+        return sources.v4.allows(load<Ipv4Address>(frame + kL3 + offsetof(Ipv4Header, src)));
+    }
+    return sources.v6.allows(load<Ipv6Address>(frame + kL3 + offsetof(Ipv6Header, src)));
+}
+
+/// Where replies to what goes by `adjacency` to `destination` will come from, kUnknownIngress when
+/// that cannot be said.
+template <Family F>
+[[nodiscard]] uint16_t ingress_behind(const Snapshot& snapshot, const Adjacency& adjacency,
+                                      const typename F::Address& destination) noexcept;
+
+}  // namespace podlane::dataplane

@@ -1,0 +1,25 @@
+#include "dataplane/stages/defer.h"
+
+namespace podlane::dataplane {
+
+void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
+    HandoffRing& queue = deferred(ctx);
+    for (Packet& packet : burst) {
+        // What came out of the tunnel is changed already, and is a Node's word.
+        const bool is_new = packet.verdict == Verdict::kSlow && packet.slow == SlowReason::kMiss &&
+                            !packet.is(kFromOverlay | kHeldBefore);
+        if (!is_new) [[likely]]
+            continue;
+        uint16_t& waiting = ctx.budgets.of(packet.in_port).deferred;
+        if (waiting < kMostDeferred && queue.push({packet.mbuf, packet.in_port, true, 0})) {
+            ++waiting;
+            packet.verdict = Verdict::kConsumed;
+        } else {
+            packet.drop(Drop::kNewFlowOverload);
+        }
+    }
+}
+
+static_assert(Stage<Defer>);
+
+}  // namespace podlane::dataplane

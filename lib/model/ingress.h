@@ -1,0 +1,30 @@
+// Where a packet came in, as one small number: a port or, out of the tunnel, the Node that sent it.
+//
+// A flow's direction knows the one from which its packets come (Hop in lib/flow/entry.h). Any
+// thread.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/flow/entry.h"
+#include "lib/model/ids.h"
+
+namespace podlane {
+
+/// A Node other than this one, numbered by control; not given again for a long time.
+enum class NodeNumber : uint16_t {};
+
+/// Out of the tunnel: this and the Node's number.
+inline constexpr uint16_t kTunnelIngress = 1u << (kHopIngressBits - 1);
+/// Nodes that can be told apart.
+inline constexpr uint16_t kMaxNodeNumbers = kTunnelIngress - 1;
+static_assert(kMaxPorts <= kTunnelIngress);
+
+[[nodiscard]] constexpr uint16_t ingress_of_port(PortId port) noexcept {
+    return static_cast<uint16_t>(index_of(port));
+}
+[[nodiscard]] constexpr uint16_t ingress_of_node(NodeNumber node) noexcept {
+    return static_cast<uint16_t>(kTunnelIngress | static_cast<uint16_t>(node));
+}
+
+}  // namespace podlane

@@ -1,0 +1,112 @@
+"""Every frame is counted: what came in and was made has gone out, was dropped, taken, or waits."""
+
+import cluster as lab
+import frames
+from checks import expect, expect_equal
+from lab import objects
+from test_bad_packets import mac_of
+
+# Too small for a burst: 8 blocks of 4 frames of 2 KB.
+RING = ",blocksz=8192,framesz=2048,framecnt=32"
+
+
+def balance(node):
+    """(what is missing, the numbers)."""
+    seen = node.stats()["frames"]
+    gone = seen["sent"] + seen["dropped"] + seen["taken"] + seen["held"]
+    return seen["received"] + seen["made"] - gone, seen
+
+
+def expect_balance(node, what):
+    lab.wait_until(lambda: balance(node)[0] == 0, 5,
+                   f"{what}: in + own = out + dropped + taken + held; {balance(node)}")
+
+
+def kernel_received(node):
+    path = "/sys/class/net/eth1/statistics/rx_packets"
+    return int(node.namespace.run(["cat", path]).stdout)
+
+
+def uplink(node):
+    stats = node.stats()
+    port = next(p for p in stats["ports"] if p["name"] == "uplink0")
+    return port["rxPackets"], stats["frames"]["lostBefore"]
+
+
+def tests(report, options):
+    cluster = lab.Cluster(names=("a",), start=False, workers=options.workers)
+    node = cluster.nodes["a"]
+    node.config["uplinks"][0]["device"] += RING
+    node.config["idle"] = "adaptive"
+    try:
+        cluster.start()
+        counted(report, cluster, node)
+        cluster.stop_checks(report)
+    except Exception:
+        for line in cluster.describe():
+            report.note(line)
+        raise
+    finally:
+        cluster.close()
+
+
+def counted(report, cluster, node):
+    one, two = cluster.pod("a", "one"), cluster.pod("a", "two", servers=False)
+    cluster.pod("a", "three", servers=False)
+    cluster.apply(
+        objects.service("web", ["10.96.0.10"], [objects.port(80, lab.LINES, node_port=30080)]),
+        objects.endpoint_slice("web", [objects.endpoint(one.address(4), node.name)],
+                               [("main", "TCP", lab.LINES)]))
+    with report.check("connections, pings, errors, broadcasts and questions"):
+        lab.call(two.namespace, "ask", address="10.96.0.10", port=80, count=20)
+        lab.call(cluster.outside, "ask", address=node.address(4), port=30080, count=20)
+        lab.expect_ping(two.namespace, cluster.outside_address(6))
+        lab.expect_ping(two.namespace, one.address(4), size=4000)
+        lab.call(two.namespace, "refused", address="10.96.0.10", port=81)
+        lab.ping(two.namespace, "10.244.1.200", count=3)
+        expect_balance(node, "after them")
+        seen = balance(node)[1]
+        expect(seen["made"] > 0 and seen["taken"] > 0 and seen["dropped"] > 0, seen)
+        expect(0 < seen["buffers"]["inUse"] < seen["buffers"]["total"], seen)
+    with report.check("packets that wait for a neighbour are held, and then dropped by name"):
+        silent = two.namespace.spawn(
+            ["ping", "-n", "-c", "20", "-i", "0.05", "-W", "1", "192.168.50.77"])
+        lab.wait_until(lambda: balance(node)[1]["held"] > 0, 5, f"held; {balance(node)}")
+        expect_balance(node, "while some are held")
+        silent.popen.wait(20)
+        lab.wait_until(lambda: balance(node)[1]["held"] == 0, 10, "nothing is held any more")
+        expect_balance(node, "when all are let go")
+    with report.check("a device that takes nothing: each frame is named"):
+        before = node.drops().get("tx_full", 0)
+        one.namespace.run(["ip", "link", "set", "eth0", "down"])
+        lab.ping(two.namespace, one.address(4), count=3, wait=1)
+        expect(node.drops().get("tx_full", 0) > before, node.drops())
+        one.namespace.run(["ip", "link", "set", "eth0", "up"])
+        expect_balance(node, "after it")
+    target = mac_of(node.namespace, "eth1")
+    data = frames.udp("192.168.50.254", node.address(4), 4000, 4000, b"x" * 64)
+    frame = frames.ethernet(mac_of(cluster.outside, "eth0"), target, 0x0800, data).hex()
+    with report.check("a ring that runs over: what the kernel got is received or lost by name"):
+        # From quiet to quiet: nothing else may be on its way between two looks.
+        kernel, (received, lost) = kernel_received(node), uplink(node)
+
+        def missing():
+            now_received, now_lost = uplink(node)
+            grown = kernel_received(node) - kernel
+            return grown - (now_received - received) - (now_lost - lost), grown, now_lost - lost
+
+        floods = [lab.spawn_call(cluster.outside, "repeat_frame", interface="eth0", frame=frame,
+                                 seconds=3) for _ in range(4)]
+        sent = sum(lab.result_of(flood, 20) for flood in floods)
+        lab.wait_until(lambda: missing()[0] == 0, 5, f"all are counted; {missing()} of {sent}")
+        report.note(f"sent {sent}, (missing, got, lost by the ring) {missing()}")
+        expect(missing()[1] >= sent, missing())
+        expect_balance(node, "after it")
+    with report.check("stats shows it"):
+        text = node.ctl("stats").stdout
+        expect("LOST-BEFORE" in text and "BUFFERS-USED" in text, text[:600])
+        expect_equal(balance(node)[0], 0, "missing")
+
+
+if __name__ == "__main__":
+    lab.main(tests, workers=1)
