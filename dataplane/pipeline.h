@@ -7,6 +7,7 @@
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/forward.h"
+#include "dataplane/stages/join.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/tx.h"
@@ -42,6 +43,6 @@ struct PipelineOf {
     }
 };
 
-using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Forward, Tx>;
+using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Join, Forward, Tx>;
 
 }  // namespace podlane::dataplane
