@@ -2,7 +2,7 @@
 BUILD ?= build
 export PODLANE_BUILD = $(abspath $(BUILD))
 
-.PHONY: all build deps demo test tidy hooks bench microbench deb image install clean
+.PHONY: all build deps demo test tidy hooks bench bench-pods microbench deb image install clean
 
 all: build
 
@@ -44,6 +44,12 @@ bench: $(BUILD)/build.ninja
 	@scripts/deps.sh bench
 	ninja -C $(BUILD) podlaned
 	@bench/run.py $(ARGS)
+
+# Pods by way of podlaned beside the kernel's own bridge and veths; ARGS="--only TCP" ...
+bench-pods: $(BUILD)/build.ninja
+	@scripts/deps.sh pods
+	ninja -C $(BUILD) podlaned podlanectl
+	@bench/kernel_pods.py $(ARGS)
 
 # The stages and the flow table alone, inside one process.
 microbench: $(BUILD)/build.ninja

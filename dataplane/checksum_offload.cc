@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/ports/tap_marks.h"
+
 namespace podlane::dataplane {
 
 namespace {
@@ -56,12 +58,18 @@ void hand_over_partial_checksum(Packet& packet, const Port& port) noexcept {
         return;
     }
     const Headers& headers = packet.headers;
+    const uint16_t segment_bytes = tap_marks(mbuf).segment_bytes;
     // Bit-fields of 7 and 9 bits: two VLAN tags and 60 bytes of options fit.
     mbuf.l2_len = headers.l3_offset & 0x7f;
     mbuf.l3_len = static_cast<uint16_t>(headers.l4_offset - headers.l3_offset) & 0x1ff;
     mbuf.ol_flags |= headers.ip_version == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
     mbuf.ol_flags |=
         headers.protocol == kProtocolTcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
+    if (!packet.is(kLarge)) return;
+    mbuf.l4_len = static_cast<uint16_t>(headers.payload_offset - headers.l4_offset) & 0xff;
+    mbuf.tso_segsz = segment_bytes;
+    mbuf.ol_flags |=
+        headers.protocol == kProtocolTcp ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_TX_UDP_SEG;
 }
 
 }  // namespace podlane::dataplane

@@ -26,6 +26,7 @@ enum class Verdict : uint8_t {
     kForward,   ///< its flow and adjacency are known: rewrite, then send
     kRouted,    ///< no flow: only the MACs (or the tunnel) of `adjacency` are to be written
     kSend,      ///< the frame is as it must leave by `out_port`
+    kCut,       ///< kLarge and for the tunnel of `adjacency`: cut, and each piece encapsulated
     kDrop,      ///< count `reason`, free
     kConsumed,  ///< somebody else has the mbuf
 };
@@ -54,6 +55,7 @@ enum PacketFlags : uint8_t {
     kToRouter = 0x02,     ///< the destination MAC is ours
     kHeldBefore = 0x04,   ///< has waited for a neighbour; not counted as received again
     kHasUpper = 0x08,     ///< a later fragment, and `upper` is its packet's
+    kLarge = 0x10,        ///< several packets of one TCP or UDP flow in one (large_frames.h)
 };
 
 /// What later fragments lack and their first one has: of FlowKey.

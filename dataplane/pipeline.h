@@ -8,6 +8,7 @@
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/defer.h"
 #include "dataplane/stages/forward.h"
+#include "dataplane/stages/join.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/tx.h"
@@ -46,8 +47,8 @@ struct PipelineOf {
     }
 };
 
-using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Forward, Tx>;
+using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Join, Forward, Tx>;
 /// Of a worker that gets more than it can look at.
-using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Forward, Tx>;
+using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Join, Forward, Tx>;
 
 }  // namespace podlane::dataplane

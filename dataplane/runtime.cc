@@ -14,6 +14,7 @@
 #include "dataplane/flow_listing.h"
 #include "dataplane/leaving_ports.h"
 #include "dataplane/ports/open_ports.h"
+#include "dataplane/ports/tap_io.h"
 #include "dataplane/shared.h"
 #include "dataplane/worker.h"
 #include "dataplane/worker_watch.h"
@@ -35,6 +36,8 @@ constexpr std::chrono::seconds kEndWait{2};
 constexpr uint32_t kFlowsPerClient = 4;
 /// Descriptors rings and the like, beside the packet pool.
 constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
+/// Of the large pool, for each worker: 8 MiB.
+constexpr size_t kLargeBuffers = 512;
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kHugepageBytes = uint64_t{2} << 20;
 
@@ -65,25 +68,42 @@ PacketPoolRequest pool_request(const RuntimeConfig& config) {
     return request;
 }
 
+/// Some large frames of 64 KiB for each worker: what one reads is sent soon (worker.cc). When they
+/// are used up, the usual buffers serve.
+PacketPoolRequest large_pool_request(const RuntimeConfig& config) {
+    PacketPoolRequest request;
+    request.name = "large";
+    request.mbufs =
+        static_cast<uint32_t>(kLargeBuffers * std::max<size_t>(config.worker_cpus.size(), 1));
+    request.mbuf_bytes = kLargeBufferBytes;
+    return request;
+}
+
 EalRequest eal_request(const RuntimeConfig& config) {
     const PacketPoolRequest pool = pool_request(config);
     EalRequest request;
     request.hugepages = to_eal(config.hugepages);
-    request.memory_bytes = packet_pool_bytes(pool, kHugepageBytes) + kEalSpareBytes;
-    request.small_page_bytes = packet_pool_bytes(pool, kPageBytes) + kEalSpareBytes;
+    const PacketPoolRequest large = large_pool_request(config);
+    const auto bytes = [&](uint64_t page) {
+        return packet_pool_bytes(pool, page) + packet_pool_bytes(large, page) + kEalSpareBytes;
+    };
+    request.memory_bytes = bytes(kHugepageBytes);
+    request.small_page_bytes = bytes(kPageBytes);
     request.extra_arguments = config.eal_arguments;
     return request;
 }
 
 class Runtime final : public Dataplane {
   public:
-    explicit Runtime(Eal eal, PacketPool pool, unsigned workers)
+    explicit Runtime(Eal eal, PacketPool pool, PacketPool large_pool, unsigned workers)
         : eal_(std::move(eal)),
           pool_(std::move(pool)),
+          large_pool_(std::move(large_pool)),
           shared_(std::make_unique<Shared>(workers)),
           watch_(workers),
           leaving_(std::make_unique<LeavingPorts>(shared_->domain)) {
         shared_->pool = pool_.get();
+        shared_->large_pool = large_pool_.get();
         shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
         current_ = make_empty_snapshot();
@@ -204,9 +224,10 @@ class Runtime final : public Dataplane {
         for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
     }
 
-    // Destroyed in reverse: workers, ports, pool, EAL.
+    // Destroyed in reverse: workers, ports, pools, EAL.
     Eal eal_;
     PacketPool pool_;
+    PacketPool large_pool_;
     std::unique_ptr<Shared> shared_;
     std::shared_ptr<const Snapshot> current_;
     struct Retired {
@@ -374,7 +395,7 @@ bool Runtime::wait_for_end() const {
 void Runtime::abandon() {
     struct Left {
         Eal eal;
-        PacketPool pool;
+        PacketPool pool, large_pool;
         std::unique_ptr<Shared> shared;
         std::shared_ptr<const Snapshot> current;
         std::vector<Retired> retired;
@@ -383,9 +404,10 @@ void Runtime::abandon() {
         std::vector<std::unique_ptr<Worker>> workers;
         std::vector<WorkerThread> threads;
     };
-    static_cast<void>(new Left{std::move(eal_), std::move(pool_), std::move(shared_),
-                               std::move(current_), std::move(retired_), std::move(leaving_),
-                               std::move(ports_), std::move(workers_), std::move(threads_)});
+    static_cast<void>(new Left{std::move(eal_), std::move(pool_), std::move(large_pool_),
+                               std::move(shared_), std::move(current_), std::move(retired_),
+                               std::move(leaving_), std::move(ports_), std::move(workers_),
+                               std::move(threads_)});
 }
 
 void Runtime::remove_port(PortId id) {
@@ -450,7 +472,8 @@ std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId
 }
 
 BufferUse Runtime::buffer_use() const {
-    BufferUse out{pool_.mbufs(), pool_.available(), 0};
+    BufferUse out{pool_.mbufs() + large_pool_.mbufs(),
+                  pool_.available() + large_pool_.available(), 0};
     for (unsigned from = 0; from < shared_->workers; ++from) {
         for (unsigned to = 0; to < shared_->workers; ++to) {
             out.between_workers += shared_->handoff.ring(from, to).size();
@@ -505,8 +528,10 @@ Result<Started> start(const RuntimeConfig& config) {
     started.hints = eal->notes();
     auto pool = create_packet_pool(pool_request(config));
     if (!pool) return pool.error();
-    auto runtime =
-        std::make_unique<Runtime>(std::move(eal).value(), std::move(pool).value(), workers);
+    auto large_pool = create_packet_pool(large_pool_request(config));
+    if (!large_pool) return large_pool.error();
+    auto runtime = std::make_unique<Runtime>(std::move(eal).value(), std::move(pool).value(),
+                                             std::move(large_pool).value(), workers);
     runtime->set_idle(config.idle);
     if (auto made = runtime->create_tables(config); !made) return made.error();
     if (auto opened = runtime->open_uplinks(config, started.hints); !opened) {

@@ -52,6 +52,7 @@ struct Shared {
     std::array<Doorbell, kMaxWorkers> doorbells;
     Doorbell control_doorbell;
     rte_mempool* pool = nullptr;
+    rte_mempool* large_pool = nullptr;
     std::unique_ptr<FlowTable<V4>> flows_v4;
     std::unique_ptr<FlowTable<V6>> flows_v6;
     std::unique_ptr<AffinityTables> affinity;

@@ -10,7 +10,6 @@
 #include <memory>
 
 #include "dataplane/pipeline.h"
-#include "dataplane/ports/tap_io.h"
 
 namespace podlane::dataplane {
 
@@ -31,6 +30,9 @@ constexpr long kLongSleepNs = 250'000'000;
 constexpr long kShortSleepNs = 100'000;
 /// Sleep while packets wait for a neighbour.
 constexpr long kHoldSleepNs = 20'000'000;
+
+/// What came by one TAP and is sent at once, not at the end of the turn: large frames.
+constexpr uint32_t kManyBytes = 64 * 1024;
 
 constexpr uint64_t kDoorbellMark = ~uint64_t{0};
 constexpr uint64_t kNoMark = index_of(kNoPort);
@@ -58,6 +60,8 @@ Worker::Worker(Shared& shared, unsigned id)
     ctx_.flows_v6 = shared.flows_v6.get();
     ctx_.affinity = shared.affinity.get();
     ctx_.pool = shared.pool;
+    ctx_.large_pool = shared.large_pool;
+    ctx_.tap_io = &tap_io_;
     ctx_.ports = &shared.ports;
     ctx_.flow_targets = &shared.flow_targets;
     ctx_.handoff = &shared.handoff;
@@ -209,13 +213,17 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     std::array<rte_mbuf*, kBurst> frames;
     ctx_.tx.receive_at(ctx_.tsc);
     ctx_.place.at("receive", id);
-    const TapReceive got = tap_receive(*port, ctx_.id, *ctx_.pool, frames.data(), kBurst);
+    const TapReceive got =
+        tap_io_.receive(*port, ctx_.id, {ctx_.pool, ctx_.large_pool}, frames.data(), kBurst);
     if (got.no_mbuf) lose_unmade(ctx_);  // the frame waits in the TAP
     if (got.lost) {
         unwatch(port->tap_fds[ctx_.id]);
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
     }
-    if (got.count > 0) process(frames.data(), got.count, id);
+    if (got.count == 0) return 0;
+    process(frames.data(), got.count, id);
+    // While they are in the cache.
+    if (got.bytes > kManyBytes) flush(ctx_);
     return got.count;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "dataplane/ports/tap_io.h"
 #include "dataplane/shared.h"
 #include "dataplane/slowpath/fragments.h"
 #include "dataplane/slowpath/purge.h"
@@ -67,6 +68,7 @@ class Worker {
     [[nodiscard]] bool work_waits() noexcept;
 
     Shared& shared_;
+    TapIo tap_io_;
     WorkerCtx ctx_;
     std::unique_ptr<Fragments> fragments_;
     Purge purge_;

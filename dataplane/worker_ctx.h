@@ -28,6 +28,7 @@
 namespace podlane::dataplane {
 
 class Fragments;
+class TapIo;
 
 using EventRing = SpscRing<Event, 1024>;
 using CommandRing = SpscRing<Command, 1024>;
@@ -57,10 +58,12 @@ struct alignas(kCacheLine) WorkerCtx {
     FlowTable<V6>* flows_v6 = nullptr;
     AffinityTables* affinity = nullptr;
     rte_mempool* pool = nullptr;
+    rte_mempool* large_pool = nullptr;  ///< may be null: then for what fits into the usual ones
     const PortTable* ports = nullptr;
     FlowTargets* flow_targets = nullptr;
     HandoffRings* handoff = nullptr;
     Fragments* fragments = nullptr;
+    TapIo* tap_io = nullptr;
     Doorbell* doorbells = nullptr;         ///< of all workers, by id
     Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed
     EventRing* events = nullptr;

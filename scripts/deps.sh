@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
-# scripts/deps.sh [build] [test] [demo] [bench] [ovs] [package]
+# scripts/deps.sh [build] [test] [demo] [bench] [pods] [ovs] [package]
 # (default: the first three). Asks nothing of the network when nothing is missing.
 set -eu
 
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
        libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
        libldns-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev libssl-dev
-       libcurl4-openssl-dev"
+       libcurl4-openssl-dev liburing-dev"
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format clang-tidy
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nftables nginx-light openssl bind9-dnsutils dnsperf musl-tools zsh groff
@@ -21,6 +21,7 @@ nic="dpdk pciutils kmod"
 # tests/nic: an emulated machine with a NIC.
 guest="$nic qemu-system-x86 seabios ipxe-qemu busybox-static cpio curl iproute2 iputils-ping
        util-linux"
+pods="iperf3 wrk nginx-light nftables iproute2 ethtool util-linux"
 package="debhelper fakeroot lintian mmdebstrap"
 
 [ $# -gt 0 ] || set -- build nic test demo
@@ -34,8 +35,12 @@ for purpose in "$@"; do
         ovs) wanted="$wanted $ovs" ;;
         nic) wanted="$wanted $nic" ;;
         guest) wanted="$wanted $guest" ;;
+        pods) wanted="$wanted $pods" ;;
         package) wanted="$wanted $package" ;;
-        *) echo "deps.sh: $purpose is none of build, test, demo, bench, ovs, package" >&2; exit 2 ;;
+        *)
+            echo "deps.sh: $purpose is none of build, test, demo, bench, pods, ovs, package" >&2
+            exit 2
+            ;;
     esac
 done
 

@@ -1,6 +1,8 @@
 #include "dataplane/ports/open_ports.h"
 
+#include <linux/if_tun.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,11 +11,22 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Data room of a packet buffer that a TAP frame can count on: 2048 bytes in the default pool.
-constexpr unsigned kUsualRoom = 2048;
 /// Ethernet header with a VLAN tag.
-constexpr unsigned kLinkBytes = 18;
-constexpr uint32_t kTapMaxFrameBytes = 65535;
+constexpr uint32_t kLinkBytes = 18;
+/// With IPv6 the header does not count in the length field.
+constexpr uint32_t kTapMaxFrameBytes = kLinkBytes + V6::kMinHeaderBytes + 65535;
+
+/// Asks the kernel for frames of many segments, as much as it knows of them: USO since Linux 6.2.
+/// A TAP that refuses, or no TAP, remains with single packets.
+void agree_on_large_frames(Port& port) noexcept {
+    constexpr unsigned long kTso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    constexpr unsigned long kUso = 0x20 | 0x40;  // TUN_F_USO4 and 6, not in all headers yet
+    const int fd = port.tap_fds[0];              // the offloads are the interface's
+    port.takes_large_udp = ioctl(fd, TUNSETOFFLOAD, kTso | kUso) == 0;
+    port.caps.tx_tso = port.takes_large_udp || ioctl(fd, TUNSETOFFLOAD, kTso) == 0;
+    port.caps.rx_large = port.caps.tx_tso;
+    port.rx_frame_bytes = port.caps.tx_tso ? kTapMaxFrameBytes : port.mtu + kLinkBytes;
+}
 
 }  // namespace
 
@@ -77,7 +90,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.kind = spec.kind;
     port.mtu = spec.mtu;
     port.vnet_header_bytes = spec.vnet_header_bytes;
-    port.rx_segments = static_cast<uint8_t>((spec.mtu + kLinkBytes + kUsualRoom - 1) / kUsualRoom);
+    agree_on_large_frames(port);
     port.mac = spec.mac;
     port.name = spec.name;
     port.device = spec.ifname;
@@ -86,7 +99,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.caps.rx_l4_checksum = RxChecksum::kMarked;
     port.caps.tx_l4_checksum = true;
     port.caps.tx_multi_segment = true;
-    port.caps.rx_multi_segment = port.rx_segments > 1;
+    port.caps.rx_multi_segment = true;
     port.caps.rx_wake = true;
     port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
     port.caps.max_frame_bytes = kTapMaxFrameBytes;

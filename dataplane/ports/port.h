@@ -31,7 +31,8 @@ struct Port {
     uint16_t ethdev = 0;                ///< DPDK's port number
     EthdevPort* device_port = nullptr;  ///< ethdev: for its wake-ups; null for a TAP
     uint8_t vnet_header_bytes = 0;      ///< TAP: before each frame
-    uint8_t rx_segments = 1;            ///< TAP: packet buffers that one frame may need
+    bool takes_large_udp = false;       ///< TAP: datagrams of one flow in one frame (USO)
+    uint32_t rx_frame_bytes = 0;        ///< TAP: the longest frame that comes
     MacAddress mac{};
     std::string name;
     std::string device;

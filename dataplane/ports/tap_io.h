@@ -1,33 +1,93 @@
 // Frames in and out of a TAP that was opened with IFF_VNET_HDR.
 //
 // The virtio header before each frame tells of checksums left to the device (partial) and of
-// segmentation. On the way in it becomes mbuf flags, on the way out mbuf flags become it, so that a
-// partial checksum travels from pod to pod untouched.
+// segmentation. On the way in it becomes mbuf flags and TapMarks, on the way out mbuf flags become
+// it, so that a partial checksum and a large frame travel from pod to pod untouched.
 #pragma once
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/ports/port.h"
+#include "dataplane/ports/tap_ring.h"
+#include "lib/proto/virtio_net.h"
 
 namespace podlane::dataplane {
+
+/// Where packet buffers come from.
+struct FramePools {
+    rte_mempool* usual = nullptr;
+    rte_mempool* large = nullptr;  ///< for what does not fit into a usual one; may be null or empty
+};
+
+/// Data room of a buffer of the large pool: a jumbo frame fits in, and most devices send as much by
+/// one descriptor.
+inline constexpr uint32_t kLargeBufferBytes = 16384;
 
 /// What became of a receive call.
 struct TapReceive {
     unsigned count = 0;    ///< frames in `out`
-    bool more = false;     ///< stopped at `room`: the queue may hold more
+    uint32_t bytes = 0;    ///< of all of them
     bool lost = false;     ///< the device is gone
     bool no_mbuf = false;  ///< the pool is empty
 };
 
-/// Reads up to `room` frames of this worker's queue. One system call for a frame, and one that
-/// finds the queue empty. Threads: the worker that owns the queue.
-[[nodiscard]] TapReceive tap_receive(const Port& port, unsigned worker, rte_mempool& pool,
+/// A worker's way to its TAPs.
+/// Threads: the worker; made and destroyed by control.
+class TapIo {
+  public:
+    explicit TapIo(bool use_io_uring = true) : ring_(use_io_uring) {}
+    ~TapIo();
+    TapIo(const TapIo&) = delete;
+    TapIo& operator=(const TapIo&) = delete;
+
+    /// Reads up to `room` frames of this worker's queue, and not much more than fits into a CPU's
+    /// second cache. System calls: one for some frames, more of them the more came last time. The
+    /// first bytes of a frame, its headers among them, are in a usual buffer.
+    [[nodiscard]] TapReceive receive(const Port& port, unsigned worker, const FramePools& pools,
                                      rte_mbuf** out, unsigned room) noexcept;
 
-/// Writes the frames; returns how many the kernel took, the rest remain the caller's.
-[[nodiscard]] unsigned tap_send(const Port& port, unsigned worker, rte_mbuf** frames,
+    /// Writes the frames, all in one system call as a rule; returns how many the kernel took. The
+    /// others remain the caller's and stand behind them.
+    [[nodiscard]] unsigned send(const Port& port, unsigned worker, rte_mbuf** frames,
                                 unsigned count) noexcept;
+
+  private:
+    /// Buffers that a received frame may span behind the first: 64 KiB in rooms of 2 KiB.
+    static constexpr unsigned kMostBuffers = 34;
+    /// Reads in one system call at most.
+    static constexpr unsigned kMostReads = 32;
+    /// Parts of frames that are written in one system call.
+    static constexpr unsigned kMostParts = 512;
+
+    /// Buffers for one frame.
+    struct Slot {
+        rte_mbuf* head = nullptr;  ///< a usual one
+        std::array<rte_mbuf*, kMostBuffers> rest;
+        std::array<iovec, kMostBuffers + 1> parts;  ///< all of them
+        unsigned count = 0;                         ///< in `rest`
+        uint32_t room = 0;                          ///< bytes that fit into `rest`
+
+        /// Those that hold a frame of `bytes`, as one.
+        [[nodiscard]] rte_mbuf* take(uint32_t bytes) noexcept;
+        /// Gives back what need not stay between calls.
+        void release(const rte_mempool* large) noexcept;
+    };
+
+    [[nodiscard]] static bool fill(Slot& slot, const Port& port, const FramePools& pools) noexcept;
+    unsigned receive_some(const Port& port, int fd, unsigned wanted, const FramePools& pools,
+                          rte_mbuf** out, TapReceive& result) noexcept;
+    /// The frame with its header, written into parts_ from `first` on. `number`: of this call.
+    [[nodiscard]] std::span<const iovec> parts_of(const rte_mbuf& frame, unsigned number,
+                                                  unsigned first) noexcept;
+
+    TapRing ring_;
+    std::array<Slot, kMostReads> slots_;
+    std::array<VirtioNetHeader, TapRing::kMost> headers_;  ///< of frames without headroom
+    std::array<iovec, kMostParts> parts_;
+    std::array<uint8_t, kMaxPorts> expected_{};  ///< frames that the last call found, by port
+};
 
 }  // namespace podlane::dataplane

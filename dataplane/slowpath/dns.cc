@@ -102,8 +102,8 @@ void send_answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key,
 template <Family F>
 bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
     const Headers& headers = packet.headers;
-    // The server's kernel puts together what came in several buffers.
-    if (packet.mbuf->nb_segs != 1) return false;
+    // The server's kernel puts together what came in several buffers, and takes several apart.
+    if (packet.mbuf->nb_segs != 1 || packet.is(kLarge)) return false;
     const uint8_t* udp_at = packet.frame + headers.l4_offset;
     const auto udp = load<UdpHeader>(udp_at);
     const std::span<const uint8_t> datagram(udp_at, udp.bytes.host());

@@ -2,8 +2,10 @@
 #include <array>
 
 #include "dataplane/checksum_offload.h"
+#include "dataplane/large_frames.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
+#include "dataplane/stages/tx.h"
 #include "lib/proto/fragment.h"
 
 namespace podlane::dataplane {
@@ -64,13 +66,23 @@ void fragment_and_send(WorkerCtx& ctx, Packet& packet) noexcept {
     consume(ctx, packet);
 }
 
+/// A piece of a large packet without DF.
+void fragment_piece(WorkerCtx& ctx, Packet& piece) noexcept {
+    fragment_and_send(ctx, piece);
+    if (piece.verdict == Verdict::kDrop) Tx::run(ctx, {&piece, 1});
+}
+
 }  // namespace
 
 template <Family F>
 void handle_too_big(WorkerCtx& ctx, Packet& packet) noexcept {
     if constexpr (std::same_as<F, V4>) {
         if (!packet.headers.has(Headers::kDontFragment)) {
-            fragment_and_send(ctx, packet);
+            if (packet.is(kLarge)) {
+                cut(ctx, packet, fragment_piece);
+            } else {
+                fragment_and_send(ctx, packet);
+            }
             return;
         }
     }

@@ -1,6 +1,6 @@
 // The Ethernet header of the next hop, and the tunnel's headers where there is a tunnel.
 //
-// Part of stage 6 (forward.h); in a header so that its loop contains all of it.
+// Part of stage 7 (forward.h); in a header so that its loop contains all of it.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -58,8 +58,13 @@ inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adj
 /// True: the outer UDP checksum is to be summed.
 template <Family F>
 inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
-    if (packet.csum == CsumState::kPartial) [[unlikely]]
+    if (packet.csum == CsumState::kPartial) [[unlikely]] {
+        if (packet.is(kLarge)) {
+            packet.verdict = Verdict::kCut;
+            return false;
+        }
         complete_checksum(packet);
+    }
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
     char* room = rte_pktmbuf_prepend(packet.mbuf, kOuterBytes<F>);
     if (room == nullptr) [[unlikely]] {
@@ -89,8 +94,8 @@ inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
 void sum_outer_ipv6(const Packet& packet) noexcept;
 
 /// Writes a kForward or kRouted packet's MACs and, for a tunnel, prepends its template and patches
-/// length, identification, source port and IPv4 checksum. Leaves kSend. No look-ups. True: what is
-/// left to do is sum_outer_ipv6().
+/// length, identification, source port and IPv4 checksum. Leaves kSend, or kCut of a large packet
+/// for a tunnel. No look-ups. True: what is left to do is sum_outer_ipv6().
 [[nodiscard, gnu::always_inline]] inline bool encap(WorkerCtx& ctx, Packet& packet) noexcept {
     const Adjacency& adjacency = *packet.adjacency;
     detail::write_macs(packet.frame, adjacency);

@@ -1,4 +1,4 @@
-// Stage 6: the compiled decision is carried out: the rewrite, then the next hop's headers.
+// Stage 7: the compiled decision is carried out: the rewrite, then the next hop's headers.
 //
 // Both in one loop, for a packet is in the cache's first level now and will not be when the burst
 // is through.

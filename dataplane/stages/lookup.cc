@@ -4,6 +4,7 @@
 #include <span>
 
 #include "dataplane/guard.h"
+#include "dataplane/large_frames.h"
 #include "dataplane/stages/bridge.h"
 #include "dataplane/stages/parse.h"
 #include "lib/decide/decide.h"
@@ -55,8 +56,10 @@ template <Family F>
         return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
                                                       : SlowReason::kUnresolved;
     }
-    if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]]
+    if (packet.headers.l3_bytes > adjacency.mtu && !fits_in_pieces(packet, adjacency.mtu))
+        [[unlikely]] {
         return SlowReason::kTooBig;
+    }
     if (ttl_ends((flags & kRewriteDecrementTtl) != 0, ttl_of<F>(packet))) [[unlikely]] {
         return SlowReason::kTtl;
     }

@@ -2,6 +2,7 @@
 
 #include <rte_prefetch.h>
 
+#include "dataplane/large_frames.h"
 #include "lib/decide/tunnel.h"
 #include "lib/proto/ecn.h"
 #include "lib/proto/nd.h"
@@ -52,12 +53,24 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     return (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
-[[gnu::always_inline]] inline CsumState checksum_state(const Ingress& ingress,
-                                                       const Packet& packet) noexcept {
+/// note_checksum() where there is something to look at.
+[[gnu::noinline]] bool note_partial(const Ingress& ingress, Packet& packet, bool marked) noexcept {
+    if (!marked || !ingress.is_tap) {
+        packet.csum = look_for_partial(packet, marked);
+        return true;
+    }
+    const Drop bad = judge_tap_marks(packet);
+    if (bad != Drop::kNone) packet.drop(bad);
+    return bad == Drop::kNone;
+}
+
+/// Sets `csum`, which was kComplete, and whether the packet is kLarge. False: it is dropped.
+[[nodiscard, gnu::always_inline]] inline bool note_checksum(const Ingress& ingress,
+                                                            Packet& packet) noexcept {
     const bool marked = is_marked_partial(*packet.mbuf);
     if (!marked && !ingress.maybe_partial) [[likely]]
-        return CsumState::kComplete;
-    return look_for_partial(packet, marked);
+        return true;
+    return note_partial(ingress, packet, marked);
 }
 
 /// Notes whether a frame is for the router. False: it is for nobody, and dropped.
@@ -106,6 +119,7 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     out.id = ingress_of_port(id);
     out.snapshot = &snapshot;
     out.kind = view.kind;
+    out.is_tap = port != nullptr && port->backend == PortBackend::kTap;
     out.maybe_partial = port != nullptr && port->caps.rx_l4_checksum == RxChecksum::kMaybePartial;
     out.plain_bridge = view.kind == PortKind::kPod && !out.maybe_partial &&
                        !ctx.flow_targets->has(id) && !snapshot.polices(id);
@@ -187,7 +201,7 @@ template <Family F>
     // What the device said of the outer checksum does not hold for the inner one.
     mbuf.ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.frame += outer;
-    packet.csum = checksum_state(ingress, packet);
+    if (!note_checksum(ingress, packet)) return true;
     packet.flags |= kFromOverlay | kToRouter;
     packet.verdict = Verdict::kLookUp;
     if (ecn != 0 && !take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) [[unlikely]]
@@ -216,7 +230,7 @@ template <Family F>
         packet.drop(Drop::kSourceRouted);
         return;
     }
-    if (headers.ip_version != 0) packet.csum = checksum_state(ingress, packet);
+    if (!note_checksum(ingress, packet)) return;
     if (headers.has(Headers::kMulticastMac)) {
         if (headers.ether_type == kEtherTypeArp) {
             packet.to_slow(SlowReason::kArp);
@@ -249,8 +263,8 @@ template <Family F>
         parse_other(ingress, packet);
         return;
     }
-    if (checksum_state(ingress, packet) == CsumState::kPartial) [[unlikely]]
-        packet.csum = CsumState::kPartial;
+    if (!note_checksum(ingress, packet)) [[unlikely]]
+        return;
     if (find_destination(ingress, packet)) [[likely]]
         packet.verdict = Verdict::kLookUp;
 }

@@ -19,6 +19,7 @@ struct Ingress {
     uint16_t id;   ///< Packet::ingress of what comes by the port itself
     PortKind kind;
     bool tunnel_end;     ///< frames may be for `tunnel`
+    bool is_tap;         ///< frames have TapMarks
     bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
     bool plain_bridge;   ///< a pod's port without answers to translate, which no policy concerns:
                          ///< its neighbours get frames as is

@@ -1,6 +1,6 @@
 // Executes what the slow path compiled: addresses, ports, TTL, checksums.
 //
-// Part of stage 6 (forward.h); in a header so that its loop contains all of it.
+// Part of stage 7 (forward.h); in a header so that its loop contains all of it.
 #pragma once
 
 #include "dataplane/packet.h"

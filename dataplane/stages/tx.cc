@@ -3,7 +3,9 @@
 #include <rte_ethdev.h>
 
 #include "dataplane/checksum_offload.h"
+#include "dataplane/large_frames.h"
 #include "dataplane/ports/tap_io.h"
+#include "dataplane/stages/encap.h"
 
 namespace podlane::dataplane {
 
@@ -32,7 +34,7 @@ void hand_off(WorkerCtx& ctx, const Port& port, rte_mbuf** frames, unsigned coun
 
 unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
                    unsigned count) noexcept {
-    if (port.backend == PortBackend::kTap) return tap_send(port, ctx.id, frames, count);
+    if (port.backend == PortBackend::kTap) return ctx.tap_io->send(port, ctx.id, frames, count);
     const uint16_t queue = port.tx_queue[ctx.id];
     unsigned sent = 0;
     for (unsigned tries = 0; sent < count && tries < kSendTries; ++tries) {
@@ -91,6 +93,16 @@ namespace {
     if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
 }
 
+/// A piece of a frame that `port` does not take whole, to be sent.
+void send_piece(WorkerCtx& ctx, Packet& piece) noexcept {
+    Tx::run(ctx, {&piece, 1});
+}
+
+void send_tunnelled(WorkerCtx& ctx, Packet& piece) noexcept {
+    if (encap(ctx, piece)) sum_outer_ipv6(piece);
+    Tx::run(ctx, {&piece, 1});
+}
+
 /// Whether this frame can leave by `port`; otherwise the packet is one to drop.
 [[gnu::always_inline]] inline bool may_leave(const Port* port, Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
@@ -125,13 +137,21 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
                 port = ctx.ports->get(id);
                 if (port != nullptr) lane = &ctx.tx.lane(id);
             }
+            if (packet.is(kLarge) && port != nullptr && !takes_whole(*port, packet)) [[unlikely]] {
+                cut(ctx, packet, send_piece);
+                continue;
+            }
             if (may_leave(port, packet)) [[likely]] {
                 hand_over_checksum(packet, *port);
                 append(ctx, id, *lane, packet.mbuf);
                 continue;
             }
         }
-        if (packet.verdict == Verdict::kDrop) drop(ctx, packet);
+        if (packet.verdict == Verdict::kDrop) {
+            drop(ctx, packet);
+        } else if (packet.verdict == Verdict::kCut) {
+            cut(ctx, packet, send_tunnelled);
+        }
     }
 }
 

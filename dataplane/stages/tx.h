@@ -1,4 +1,4 @@
-// Stage 7: the one place where frames leave a worker, and where lost ones are freed and counted.
+// Stage 8: the one place where frames leave a worker, and where lost ones are freed and counted.
 #pragma once
 
 #include "dataplane/stages/stage.h"

@@ -81,7 +81,7 @@ rte_eth_conf make_conf(const rte_eth_dev_info& info, const Device& device,
     uint64_t tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (rx_checksums_usable(device, driver)) rx |= kRxChecksums;
     if (has_engines(device)) {
-        tx |= kTxL4Checksums | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+        tx |= kTxL4Checksums | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
         conf.rx_adv_conf.rss_conf.rss_hf = kRssFields & info.flow_type_rss_offloads;
         if (rx_queues > 1 && conf.rx_adv_conf.rss_conf.rss_hf != 0) {
             conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -103,7 +103,6 @@ PortCaps make_caps(const rte_eth_conf& conf, const Device& device, uint16_t mtu)
     }
     caps.tx_ipv4_checksum = (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
     caps.tx_l4_checksum = (tx & kTxL4Checksums) == kTxL4Checksums;
-    caps.tx_tso = caps.tx_l4_checksum && (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
     caps.tx_multi_segment = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
     caps.rx_multi_segment = (rx & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
     caps.max_frame_bytes = mtu + kEthernetBytes;

@@ -14,7 +14,8 @@ inline constexpr uint8_t kVirtioGsoNone = 0;
 inline constexpr uint8_t kVirtioGsoTcp4 = 1;
 inline constexpr uint8_t kVirtioGsoUdp = 3;
 inline constexpr uint8_t kVirtioGsoTcp6 = 4;
-inline constexpr uint8_t kVirtioGsoEcn = 0x80;
+inline constexpr uint8_t kVirtioGsoUdpL4 = 5;   ///< virtio 1.3: datagrams, not fragments
+inline constexpr uint8_t kVirtioGsoEcn = 0x80;  ///< beside the others
 
 struct VirtioNetHeader {
     uint8_t flags;

@@ -33,8 +33,10 @@ struct alignas(kCacheLine) WorkerCounters {
     // rings between workers (Dataplane::buffer_use()).
     Counter rx_packets;
     Counter tx_packets;     ///< that a port has taken
-    Counter made;           ///< by the worker itself: answers, copies, fragments, questions
-    Counter taken;          ///< of which nothing goes on: ARP and ND for us, floods' originals
+    Counter made;           ///< by the worker itself: answers, copies, fragments, pieces, questions
+    /// Of which nothing goes on as a frame: ARP and ND for us, floods' originals, what was cut or
+    /// joined to another.
+    Counter taken;
     Gauge holds;            ///< that wait now: for a neighbour, for their first fragment
     Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
     Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included

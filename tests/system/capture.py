@@ -85,6 +85,10 @@ class Capture:
             offset += 16 + length
         return found
 
+    def lengths(self):
+        """Of all frames, in bytes."""
+        return [len(frame) for frame in self._frames()]
+
     def verdict(self, *options, unfinished=False):
         """(packets, those with a wrong checksum). `options`: such as "-T", "vxlan".
 

@@ -200,6 +200,25 @@ def ask_udp(address, port, count=1, timeout=1, size=32, source_port=0, new_socke
     return {"answers": answers, "lost": lost, "damaged": damaged}
 
 
+def ask_udp_at_once(address, port, count, size, timeout=2):
+    """Hands the kernel `count` datagrams of `size` bytes in one piece (UDP_SEGMENT); answers lost
+    and damaged."""
+    sent = [random.Random(number).randbytes(size) for number in range(count)]
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as client:
+        client.settimeout(timeout)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        client.setsockopt(socket.IPPROTO_UDP, 103, size)
+        client.connect((address, port))
+        client.send(b"".join(sent))
+        back = set()
+        try:
+            while len(back) < count:
+                back.add(client.recv(65536).split(b" ", 2)[2])
+        except TimeoutError:
+            pass
+    return {"lost": count - len(back), "damaged": len(back - set(sent))}
+
+
 def ask_in_frames(interface, datagrams, source_port, timeout=2):
     """Sends datagrams, each a list of frames (hex) made beforehand and answered before the next.
 
@@ -457,7 +476,7 @@ def ask_sctp(address, port, timeout=3):
 
 
 _CALLS = {each.__name__: each for each in (
-    bulk, ask, ask_udp, ask_in_frames, talk, refused, load, ask_sctp, send_frames,
+    bulk, ask, ask_udp, ask_udp_at_once, ask_in_frames, talk, refused, load, ask_sctp, send_frames,
     dns_by_one_socket, flood_tcp, connect_many, repeat_frame)}
 
 

@@ -7,13 +7,18 @@
 
 #include <cstring>
 
-#include "lib/proto/virtio_net.h"
+#include "dataplane/ports/tap_io.h"
+#include "lib/proto/parse.h"
 
 namespace podlane::dataplane {
 
 namespace {
 
-rte_mempool* pool() {
+struct Pools {
+    PacketPool usual, large;
+};
+
+const Pools& pools() {
     static const Eal eal = [] {
         EalRequest request;
         request.hugepages = HugepageUse::kOff;
@@ -21,22 +26,37 @@ rte_mempool* pool() {
         if (!started) throw std::runtime_error(started.error().message);
         return std::move(started).value();
     }();
-    static const PacketPool packets = [] {
+    const auto make = [](uint32_t mbufs, uint32_t mbuf_bytes) {
         PacketPoolRequest request;
-        request.mbufs = 4096;
+        request.mbufs = mbufs;
+        request.mbuf_bytes = mbuf_bytes;
         auto made = create_packet_pool(request);
         if (!made) throw std::runtime_error(made.error().message);
         return std::move(made).value();
-    }();
-    return packets.get();
+    };
+    static const Pools both{make(4096, 2176), make(64, kLargeBufferBytes)};
+    return both;
+}
+
+/// What a TAP says of a frame whose checksum is partial.
+VirtioNetHeader partial_header(const Frame& frame) {
+    Headers headers;
+    EXPECT_EQ(parse_frame(frame, static_cast<uint32_t>(frame.size()), headers), Drop::kNone);
+    VirtioNetHeader header{};
+    header.flags = kVirtioNeedsChecksum;
+    header.checksum_start = headers.l4_offset;
+    header.checksum_offset = headers.protocol == kProtocolTcp ? offsetof(TcpHeader, checksum)
+                                                              : offsetof(UdpHeader, checksum);
+    return header;
 }
 
 }  // namespace
 
 Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
-    rte_mempool* const packets = pool();  // first: without EAL the clock would not know its rate
+    const Pools& packets = pools();  // first: without EAL the clock would not know its rate
     shared_ = std::make_unique<Shared>(workers);
-    shared_->pool = packets;
+    shared_->pool = packets.usual.get();
+    shared_->large_pool = packets.large.get();
     shared_->idle = IdleMode::kPoll;
     shared_->control_doorbell.sleeping = false;
     FlowTableOptions options;
@@ -49,10 +69,10 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
     for (unsigned i = 0; i < workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*shared_, i));
     }
-    add_port(kPodA, PortKind::kPod, "default/a", 65535);
-    add_port(kPodB, PortKind::kPod, "default/b", 65535);
+    add_port(kPodA, PortKind::kPod, "default/a", 70000);
+    add_port(kPodB, PortKind::kPod, "default/b", 70000);
     add_port(kUplink, PortKind::kUplink, "uplink0", 1514);
-    add_port(kHost, PortKind::kHost, "podlane0", 65535);
+    add_port(kHost, PortKind::kHost, "podlane0", 70000);
 
     publish(make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)}));
     for (unsigned i = 0; i < workers; ++i) shared_->domain.online(i);
@@ -86,6 +106,10 @@ void Rig::add_port(Who who, PortKind kind, const std::string& name, uint32_t max
     auto opened = open_tap_port(spec, static_cast<unsigned>(workers_.size())).value();
     opened->port.id = PortId{static_cast<uint16_t>(who)};
     // The uplink is to behave like a network card without offloads.
+    if (kind != PortKind::kUplink) {
+        opened->port.caps.tx_tso = opened->port.takes_large_udp = true;
+        opened->port.rx_frame_bytes = 70000;
+    }
     opened->port.caps.max_frame_bytes = max_frame;
     opened->port.caps.tx_l4_checksum = kind != PortKind::kUplink;
     shared_->ports.set(opened->port.id, &opened->port);
@@ -125,21 +149,37 @@ void Rig::turn() {
     }
 }
 
-void Rig::arrive(Who from, const Frame& frame, bool partial, unsigned worker) {
-    std::vector<uint8_t> bytes(sizeof(VirtioNetHeader));
-    if (partial) bytes[0] = kVirtioNeedsChecksum;
+void Rig::arrive(Who from, const Frame& frame, const VirtioNetHeader& header, unsigned worker) {
+    std::vector<uint8_t> bytes(sizeof(header));
+    store(bytes.data(), header);
     bytes.insert(bytes.end(), frame.begin(), frame.end());
     ASSERT_EQ(write(far_ends_[from][worker], bytes.data(), bytes.size()),
               static_cast<ssize_t>(bytes.size()));
 }
 
+void Rig::send_with(Who from, const Frame& frame, const VirtioNetHeader& header) {
+    arrive(from, frame, header, 0);
+    turn();
+}
+
+void Rig::send_large(Who from, const Frame& frame, uint16_t segment_bytes) {
+    VirtioNetHeader header = partial_header(frame);
+    Headers headers;
+    (void)parse_frame(frame, static_cast<uint32_t>(frame.size()), headers);
+    const uint8_t tcp = headers.ip_version == 4 ? kVirtioGsoTcp4 : kVirtioGsoTcp6;
+    header.gso_type = headers.protocol == kProtocolTcp ? tcp : kVirtioGsoUdpL4;
+    header.gso_bytes = segment_bytes;
+    header.header_bytes = headers.payload_offset;
+    send_with(from, frame, header);
+}
+
 void Rig::send(Who from, const Frame& frame, bool partial, unsigned worker) {
-    arrive(from, frame, partial, worker);
+    arrive(from, frame, partial ? partial_header(frame) : VirtioNetHeader{}, worker);
     turn();
 }
 
 void Rig::send_burst(Who from, const std::vector<Frame>& frames) {
-    for (const Frame& frame : frames) arrive(from, frame, false, 0);
+    for (const Frame& frame : frames) arrive(from, frame, {}, 0);
     turn();
 }
 
@@ -149,7 +189,7 @@ std::vector<Frame> Rig::take(Who from) {
         for (;;) {
             const ssize_t got = read(fd, buffer_.data(), buffer_.size());
             if (got < static_cast<ssize_t>(sizeof(VirtioNetHeader))) break;
-            last_partial_ = (buffer_[0] & kVirtioNeedsChecksum) != 0;
+            last_header_ = load<VirtioNetHeader>(buffer_.data());
             out.emplace_back(buffer_.begin() + sizeof(VirtioNetHeader), buffer_.begin() + got);
         }
     }

@@ -15,6 +15,7 @@
 #include "dataplane/worker.h"
 #include "lib/dpdk/eal.h"
 #include "lib/dpdk/mempool.h"
+#include "lib/proto/virtio_net.h"
 #include "tests/support/world.h"
 
 namespace podlane::dataplane {
@@ -32,6 +33,12 @@ class Rig {
     /// The frame arrives at the port, in this worker's queue; the workers turn until nothing moves.
     /// `partial`: the TAP says that the L4 checksum is partial.
     void send(Who from, const Frame& frame, bool partial = false, unsigned worker = 0);
+    /// Waits at the port, behind this header, until the worker turns.
+    void arrive(Who from, const Frame& frame, const VirtioNetHeader& header, unsigned worker = 0);
+    /// send() with any header before the frame.
+    void send_with(Who from, const Frame& frame, const VirtioNetHeader& header);
+    /// TCP or UDP of many segments, as a pod's kernel leaves it to its device.
+    void send_large(Who from, const Frame& frame, uint16_t segment_bytes);
     /// All arrive before the worker looks: one burst.
     void send_burst(Who from, const std::vector<Frame>& frames);
     /// What left by the port since the last call, without virtio headers.
@@ -39,11 +46,20 @@ class Rig {
     /// Exactly one frame must have left by the port, and is returned.
     Frame take_one(Who from);
     /// Whether the last frame taken said that its checksum is partial.
-    [[nodiscard]] bool last_was_partial() const { return last_partial_; }
+    [[nodiscard]] bool last_was_partial() const {
+        return (last_header_.flags & kVirtioNeedsChecksum) != 0;
+    }
+    /// What stood before the last frame taken.
+    [[nodiscard]] const VirtioNetHeader& last_header() const { return last_header_; }
 
     /// From now on the port's checksums may be partial without saying so, like af_packet's on veth.
     void deliver_unmarked_partials(Who who) {
         ports_[who]->port.caps.rx_l4_checksum = RxChecksum::kMaybePartial;
+    }
+
+    /// From now on the port takes nothing but single packets.
+    void refuse_large(Who who) {
+        ports_[who]->port.caps.tx_tso = ports_[who]->port.takes_large_udp = false;
     }
 
     [[nodiscard]] uint64_t drops(Drop reason) const;
@@ -82,7 +98,6 @@ class Rig {
     }
 
   private:
-    void arrive(Who from, const Frame& frame, bool partial, unsigned worker);
     void publish(std::shared_ptr<const Snapshot> next);
     void add_port(Who who, PortKind kind, const std::string& name, uint32_t max_frame);
 
@@ -93,7 +108,7 @@ class Rig {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const Snapshot>> old_;
     std::vector<uint8_t> buffer_ = std::vector<uint8_t>(70000);  ///< the largest frame
-    bool last_partial_ = false;
+    VirtioNetHeader last_header_{};
 };
 
 }  // namespace podlane::dataplane

@@ -1,0 +1,58 @@
+// Many reads or writes of TAPs in one system call: io_uring where the kernel offers it, the calls
+// one by one elsewhere.
+//
+// Descriptors are non-blocking, so that each operation ends within the call. Threads: one worker;
+// control makes it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+struct io_uring;
+
+namespace podlane::dataplane {
+
+class TapRing {
+  public:
+    /// Operations in one call at most.
+    static constexpr unsigned kMost = 64;
+
+    /// `use_io_uring`: false for the calls one by one.
+    explicit TapRing(bool use_io_uring = true);
+    ~TapRing();
+    TapRing(const TapRing&) = delete;
+    TapRing& operator=(const TapRing&) = delete;
+
+    /// To be done by the next run(), at most kMost of one kind; `parts` must last until then.
+    void read(int fd, std::span<const iovec> parts) noexcept { add(fd, parts, false); }
+    void write(int fd, std::span<const iovec> parts) noexcept { add(fd, parts, true); }
+    /// Does it, in order: for each the bytes, or -errno. Valid until the next add.
+    [[nodiscard]] std::span<const int32_t> run() noexcept;
+
+  private:
+    struct Operation {
+        int fd;
+        bool is_write;
+        std::span<const iovec> parts;
+    };
+
+    void add(int fd, std::span<const iovec> parts, bool is_write) noexcept {
+        waiting_[count_++] = {fd, is_write, parts};
+    }
+    /// False: io_uring is of no use, and nothing was done.
+    [[nodiscard]] bool submit(std::span<const Operation> all) noexcept;
+    void call(std::span<const Operation> all) noexcept;
+    /// Whether reads of an empty queue end at once, as the rest relies on.
+    [[nodiscard]] bool ends_at_once() noexcept;
+
+    std::unique_ptr<io_uring> ring_;  ///< null: one by one
+    unsigned count_ = 0;
+    std::array<Operation, kMost> waiting_;
+    std::array<int32_t, kMost> results_{};
+};
+
+}  // namespace podlane::dataplane
