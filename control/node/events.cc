@@ -132,6 +132,10 @@ void NodeModel::tick() {
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
     look_at_links(now);
+    if (keeper_ != nullptr) {
+        look_at_namespaces(now);
+        keeper_->tick(now);
+    }
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {
         spdlog::warn("{}", line);
         tell_event(line);

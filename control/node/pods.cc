@@ -209,6 +209,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         (void)ports_.take(key);
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
+    if (keeper_ != nullptr) keep_pod(pod, netns_id(pod.netns));
     // The address may have been another pod's a moment ago, and its neighbours remember that.
     announce_pod(pod);
     tell("ports", NewsType::kAdded, name);
@@ -223,6 +224,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
         return published.error();
     }
     pod.port.set_published(false);
+    if (keeper_ != nullptr) keeper_->erase_pod(pod.name);
     for (const IpAddress& address : pod.addresses) {
         Command purge;
         purge.kind = CommandKind::kPurge;
@@ -233,6 +235,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
         }
     }
     macs_.remove_port(pod.port.id());
+    watched_netns_.erase(pod.port.id());
     tell("ports", NewsType::kDeleted, pod.name);
     return {};
 }
