@@ -20,7 +20,8 @@ class Live:
         self.socket_path = str(folder / "podlane.sock")
         self.log = folder / "podlaned.log"
         file = folder / "node.yaml"
-        file.write_text(json.dumps({**config, "socket": self.socket_path}), encoding="utf-8")
+        file.write_text(json.dumps({**config, "socket": self.socket_path,
+                                    "state": {"keep": False}}), encoding="utf-8")
         with self.log.open("wb") as log:
             self._process = subprocess.Popen([BUILD / "podlaned", "--config", file],
                                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -422,7 +422,7 @@ class Demo:
             pod.namespace.stop_processes()
         for node in self.nodes:
             if node.daemon:
-                code = node.stop()
+                code = node.end()
                 wrong += [f"{node.name}: podlaned ended with {code}"] if code else []
                 wrong += [f"{node.name}: left behind {what}" for what in node.leftovers()]
             node.close()

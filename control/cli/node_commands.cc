@@ -1,4 +1,4 @@
-// The rows of `health`, `flannel`, `version` and `completion`.
+// The rows of `health`, `flannel`, `log-level`, `shutdown`, `version` and `completion`.
 #include <fmt/format.h>
 
 #include <array>
@@ -15,6 +15,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kHealthTimeout{5};
+
+constexpr auto kShutdownOptions = std::to_array<OptionRow>({
+    {"forget", 0, OptionType::kFlag, "",
+     "nothing is left: pods' ports, the host interface, what is kept", "", "forget"},
+});
 
 constexpr auto kVersionOptions = std::to_array<OptionRow>({
     {"client", 0, OptionType::kFlag, "", "podlanectl's own alone; asks nobody"},
@@ -42,6 +47,10 @@ std::string show_log_level(const Invocation&, const Json& reply, const Screen&) 
 }
 int health_code(const Json& reply) {
     return reply.value("status", "") == "ok" ? exit_code::kDone : exit_code::kDegraded;
+}
+
+std::string show_shutdown(const Invocation&, const Json&, const Screen&) {
+    return "podlaned is stopping\n";
 }
 
 std::string show_flannel(const Invocation&, const Json& reply, const Screen&) {
@@ -120,6 +129,16 @@ constexpr std::array kCommands{
                .method = "log.level",
                .word_param = "level",
                .render = show_log_level},
+    CliCommand{.name = "shutdown",
+               .synopsis = "",
+               .summary = "end podlaned, for a restart or for good",
+               .details =
+                   "Like SIGTERM: pods' interfaces, the host interface and the journal stay, "
+                   "and the next podlaned goes on with them. With --forget nothing stays.",
+               .examples = "  podlanectl shutdown --forget",
+               .options = kShutdownOptions,
+               .method = "shutdown",
+               .render = show_shutdown},
     CliCommand{.name = "version",
                .synopsis = "",
                .summary = "versions of podlanectl, podlaned and DPDK",

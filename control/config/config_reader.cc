@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "control/config/state_config.h"
 #include "control/document/names.h"
 
 namespace podlane::control {
@@ -72,6 +73,8 @@ NodeConfig ConfigReader::read() {
     read_uplinks(fields.list("uplinks"));
     read_overlay(fields.fields("overlay"));
     read_load_balancer(fields.fields("loadBalancer"));
+    // Kept by nobody here: who wants it reads it again (load_state_config()).
+    (void)read_state(fields.get("state"), config_.socket, problems_);
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

@@ -27,23 +27,41 @@ uint64_t monotonic_ms() {
 }  // namespace
 
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
-               NameServer* name_server)
+               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps)
     : signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),
       tick_(io_),
       publish_(io_),
+      end_(io_),
       service_health_(io_, [this] { return node_.is_serving(); }),
       node_(std::move(config),
             {dataplane, taps, monotonic_ms,
              [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
                  service_health_.sync(checks, addresses);
              },
-             name_server}),
+             name_server, keeper, kept_taps}),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
+    methods_.add("shutdown", [this](RpcRequest& request) -> RpcResult {
+        const bool forget = request.params.flag("forget");
+        if (auto failure = request.params.failure()) return std::move(*failure);
+        return shut_down(forget);
+    });
+}
+
+RpcResult Daemon::shut_down(bool forget) {
+    spdlog::info("shutdown{}: stopping", forget ? ", and nothing is left" : "");
+    if (forget) node_.forget();
+    forgets_ = forgets_ || forget;
+    // The answer gets out before the socket closes.
+    end_.expires_after(kTick);
+    end_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed) stop();
+    });
+    return nlohmann::ordered_json{{"stopping", true}};
 }
 
 Result<void> Daemon::start() {

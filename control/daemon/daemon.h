@@ -26,7 +26,8 @@ class Daemon {
   public:
     /// `dataplane` and `taps` must outlive the daemon. `dpdk`: its version, for `version`.
     Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
-           NameServer* name_server = nullptr);
+           NameServer* name_server = nullptr, Keeper* keeper = nullptr,
+           KeptTaps* kept_taps = nullptr);
 
     /// Ports, objects, socket, in this order. On an error nothing is left behind.
     [[nodiscard]] Result<void> start();
@@ -39,8 +40,11 @@ class Daemon {
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Makes run() return; from its own thread only.
     void stop();
+    /// Somebody has asked that nothing be left when it ends.
+    [[nodiscard]] bool forgets() const noexcept { return forgets_; }
 
   private:
+    RpcResult shut_down(bool forget);
     void wait_for_signal();
     void wait_for_events();
     void wait_for_tick();
@@ -54,8 +58,10 @@ class Daemon {
     std::function<void()> each_second_;
     unsigned ticks_ = 0;
     boost::asio::steady_timer publish_;
+    boost::asio::steady_timer end_;
     bool publish_scheduled_ = false;
     bool ending_ = false;
+    bool forgets_ = false;
     ServiceHealth service_health_;
     NodeModel node_;
     Watchers watchers_;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 
 #include "control/config/config_place.h"
 #include "control/config/node_config.h"
+#include "control/config/state_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/log_sink.h"
@@ -23,7 +25,9 @@
 #include "control/daemon/service_manager.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
+#include "control/keep/keeper.h"
 #include "control/netdev/kernel_guard.h"
+#include "control/node/kept_taps.h"
 #include "control/node/log_level.h"
 #include "control/node/object_files.h"
 #include "control/node/tap_maker.h"
@@ -171,6 +175,11 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     if (!cpus.ok()) {
         return fail(workers_failure(config, cpus.error().message));
     }
+    const auto state = control::load_state_config(options.config, config.socket);
+    if (!state.ok()) return fail(state.error().message);
+    std::optional<control::Keeper> keeper;
+    if (state->keep) keeper.emplace(state->directory);
+    control::Keeper* const kept = keeper ? &*keeper : nullptr;
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
     auto started = dataplane::start(runtime_config(config, cpus->workers, options));
@@ -183,10 +192,16 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     for (const std::string& hint : cpus->hints) spdlog::info("hint: {}", hint);
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
-    control::KernelTapMaker taps;
+    control::KernelTapMaker own_taps;
+    control::KeptTapMaker kept_taps(config.node);
+    control::TapMaker& taps =
+        kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
+    if (kept == nullptr && config.host) {
+        control::remove_left_tap(config.host->interface, config.node);
+    }
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
-                           &name_server);
+                           &name_server, kept, kept != nullptr ? &kept_taps : nullptr);
     daemon.each_second([&guards = *guards, &daemon] {
         if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {
@@ -200,6 +215,9 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
         control::notify_service_manager("READY=1");
     });
     control::notify_service_manager("STOPPING=1");
+    if (kept != nullptr && !daemon.forgets()) {
+        for (control::KernelInterfaceGuard& guard : *guards) guard.leave();
+    }
     return 0;
 }
 
@@ -211,6 +229,11 @@ int check(const NodeConfig& config, const control::DaemonOptions& options) {
     if (!objects.ok()) return fail(objects.error().message);
     fmt::print("{}", control::describe(
                          config, dataplane::memory_summary(runtime_config(config, {}, options))));
+    const auto state = control::load_state_config(options.config, config.socket);
+    if (!state.ok()) return fail(state.error().message);
+    fmt::print("{:<10} {}\n", "state",
+               state->keep ? "kept over a restart, in " + state->directory
+                           : "nothing is kept over a restart");
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "control/netdev/host_route.h"
@@ -60,6 +62,19 @@ NlRule make_rule(const HostRule& of) {
     rtnl_rule_set_ipproto(rule.get(), of.protocol);
     rtnl_rule_set_dport_range(rule.get(), of.first, of.last);
     return rule;
+}
+
+std::optional<IpAddress> read_address(const nl_addr* address) {
+    const size_t bytes = address == nullptr ? 0 : nl_addr_get_len(address);
+    if (bytes == sizeof(Ipv4Address)) {
+        Ipv4Address v4;
+        std::memcpy(&v4, nl_addr_get_binary_addr(address), bytes);
+        return v4;
+    }
+    if (bytes != sizeof(Ipv6Address)) return std::nullopt;
+    Ipv6Address v6;
+    std::memcpy(&v6, nl_addr_get_binary_addr(address), bytes);
+    return v6;
 }
 
 /// Next hops of our own, which need no answer from anybody: as a server's TAP has them.
@@ -128,7 +143,7 @@ Result<void> HostRules::prepare() {
         });
         if (own == addresses_.end()) continue;
         const int family = v4 ? AF_INET : AF_INET6;
-        remove_all(family);
+        take_over(family);
         const int ifindex = (*link)->ifindex;
         if (auto done = rtnl->add_neighbor(ifindex, next_hop(v4), mac_); !done.ok()) return done;
         const IpAddress any = v4 ? IpAddress(Ipv4Address{}) : IpAddress(Ipv6Address{});
@@ -193,6 +208,27 @@ Result<void> HostRules::move_local_behind(int family) {
     if (rc == 0 || rc == -NLE_EXIST) rc = rtnl_rule_delete(socket_.get(), first.get(), 0);
     if (rc < 0 && rc != -NLE_OBJ_NOTFOUND) return failure("rule for local", rc);
     return {};
+}
+
+void HostRules::take_over(int family) {
+    nl_cache* cache = nullptr;
+    if (rtnl_rule_alloc_cache(socket_.get(), family, &cache) < 0) return;
+    for (nl_object* each = nl_cache_get_first(cache); each; each = nl_cache_get_next(each)) {
+        auto* rule = reinterpret_cast<rtnl_rule*>(each);
+        uint8_t protocol = 0;
+        HostRule left;
+        if (rtnl_rule_get_family(rule) != family || rtnl_rule_get_protocol(rule, &protocol) < 0 ||
+            protocol != kRouteProtocol || rtnl_rule_get_table(rule) != kHostRuleTable ||
+            rtnl_rule_get_ipproto(rule, &left.protocol) < 0 ||
+            rtnl_rule_get_dport(rule, &left.first, &left.last) < 0) {
+            continue;
+        }
+        const auto address = read_address(rtnl_rule_get_dst(rule));
+        if (!address) continue;
+        left.address = *address;
+        set_.insert(left);
+    }
+    nl_cache_free(cache);
 }
 
 void HostRules::remove_all(int family) noexcept {

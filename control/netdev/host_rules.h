@@ -35,7 +35,7 @@ struct HostRule {
 [[nodiscard]] std::vector<HostRule> merge_rules(const std::set<HostRule>& rules, size_t most);
 
 /// The rules, and the routes that they lead to. Both are known by kHostRuleTable, so that those of
-/// a podlaned that was killed are found; without its interface they lead nowhere and do no harm.
+/// a podlaned before this one are found: what is still right stays untouched.
 class HostRules {
   public:
     /// More are spanned (merge_rules()): the kernel goes through them one by one.
@@ -49,6 +49,8 @@ class HostRules {
     /// Makes the rules be these, and no others of ours. Nothing of the kernel's is changed before
     /// there is one.
     [[nodiscard]] Result<void> set(const std::set<HostRule>& wanted);
+    /// They stay when this ends, and those of the next process go on from them.
+    void leave() noexcept { socket_.reset(); }
 
   private:
     struct Close {
@@ -57,6 +59,8 @@ class HostRules {
     [[nodiscard]] Result<void> prepare();
     [[nodiscard]] Result<void> change(const HostRule& rule, bool there);
     [[nodiscard]] Result<void> move_local_behind(int family);
+    /// Takes the rules that a process before this one has left as set.
+    void take_over(int family);
     /// Undoes all of the family, also what a podlaned that was killed has left.
     void remove_all(int family) noexcept;
 

@@ -225,6 +225,15 @@ void KernelInterfaceGuard::restore() noexcept {
     memory_path_.clear();
 }
 
+void KernelInterfaceGuard::leave() noexcept {
+    xdp_.reset();
+    old_features_.clear();
+    old_sysctls_.clear();
+    taken_.clear();
+    routes_.clear();
+    set_up_ = false;
+}
+
 Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
                                                     KernelInterfaceUse use,
                                                     const std::vector<InterfaceAddress>& own,

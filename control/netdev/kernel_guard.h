@@ -44,6 +44,8 @@ class KernelInterfaceGuard {
     /// Puts the old settings and addresses back now; what was changed by others meanwhile is
     /// overwritten.
     void restore() noexcept;
+    /// The interface stays as it is, for the next process.
+    void leave() noexcept;
 
   private:
     friend Result<KernelInterfaceGuard> guard_kernel_interface(

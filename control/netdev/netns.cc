@@ -17,6 +17,12 @@
 
 namespace podlane::control {
 
+NetnsId netns_id(const std::string& path) noexcept {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino};
+}
+
 Result<void> in_network_namespace(const std::string& path,
                                   const std::function<Result<void>()>& work) {
     if (path.empty()) return work();

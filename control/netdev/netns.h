@@ -4,6 +4,7 @@
 // call alone, so no other thread can be caught in the wrong namespace, whatever fails.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -11,6 +12,16 @@
 #include "lib/base/result.h"
 
 namespace podlane::control {
+
+/// A network namespace, told from others that there are. Zeros: none.
+struct NetnsId {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    friend bool operator==(const NetnsId&, const NetnsId&) = default;
+};
+
+/// What stands at the path now; zeros where nothing does.
+[[nodiscard]] NetnsId netns_id(const std::string& path) noexcept;
 
 /// Runs `work` inside the network namespace at `path` ("/run/netns/x", "/proc/PID/ns/net"; empty:
 /// the caller's own) and returns what it returns. Blocks until it is done. While it runs,

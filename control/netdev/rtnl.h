@@ -24,7 +24,9 @@ struct LinkInfo {
     std::string kind;  ///< "tun", "veth", ...; empty for hardware and lo
     MacAddress mac{};
     uint32_t mtu = 0;
-    bool up = false;  ///< administratively
+    bool up = false;       ///< administratively
+    bool carrier = false;  ///< of a TAP: somebody has a queue open
+    std::string alias;     ///< free text, for people and for whoever made it
 };
 
 /// What to change; what is absent stays.
@@ -34,6 +36,7 @@ struct LinkChange {
     std::optional<uint32_t> mtu;
     std::optional<uint32_t> tx_queue_length;  ///< frames
     std::optional<bool> up;
+    std::optional<std::string> alias;
     std::optional<int> netns_fd;  ///< move it into this namespace
 };
 

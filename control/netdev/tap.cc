@@ -16,6 +16,7 @@
 #include "control/netdev/netns.h"
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
+#include "control/netdev/tap_parts.h"
 #include "control/netdev/unique_fd.h"
 #include "lib/border/port_caps.h"
 
@@ -44,10 +45,13 @@ Result<UniqueFd> open_queue(const std::string& ifname, bool first) {
     return fd;
 }
 
-Result<std::vector<UniqueFd>> open_queues(const std::string& ifname, const TapRequest& request) {
+}  // namespace
+
+Result<std::vector<UniqueFd>> open_tap_queues(const std::string& ifname, const TapRequest& request,
+                                              bool is_new) {
     std::vector<UniqueFd> queues;
     while (queues.size() < request.queues) {
-        auto queue = open_queue(ifname, queues.empty());
+        auto queue = open_queue(ifname, is_new && queues.empty());
         if (!queue.ok()) return queue.error();
         queues.push_back(std::move(*queue));
     }
@@ -64,6 +68,8 @@ Result<std::vector<UniqueFd>> open_queues(const std::string& ifname, const TapRe
     }
     return queues;
 }
+
+namespace {
 
 /// A name that no other interface has, for the time before the TAP gets into its namespace.
 std::string passing_name() {
@@ -99,9 +105,9 @@ Result<void> must_not_exist(Rtnl& rtnl, const std::string& ifname) {
     return {};
 }
 
-/// IPv6 of the interface: usable at once, told by nobody but us; or off, so that a pod without it
-/// sends no multicast of its own accord.
-Result<void> configure_ipv6(const TapRequest& request) {
+}  // namespace
+
+Result<void> configure_tap_ipv6(const TapRequest& request) {
     const auto path = [&](const char* key) {
         return interface_sysctl("ipv6", request.ifname, key);
     };
@@ -119,9 +125,19 @@ Result<void> configure_ipv6(const TapRequest& request) {
     return {};
 }
 
+namespace {
+
 bool is_on_link(const TapRequest& request, const IpAddress& address) {
     return std::any_of(request.addresses.begin(), request.addresses.end(),
                        [&](const auto& a) { return a.subnet().contains(address); });
+}
+
+/// Whether the interface has the route already, from a process before this one.
+bool has_route(const std::vector<KernelRoute>& there, const IpPrefix& destination,
+               const std::optional<IpAddress>& via) {
+    return std::any_of(there.begin(), there.end(), [&](const KernelRoute& route) {
+        return route.destination == destination && route.via == via;
+    });
 }
 
 Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& request,
@@ -141,16 +157,22 @@ Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& reques
     return {};
 }
 
-Result<void> add_routes(Rtnl& rtnl, int ifindex, const TapRequest& request) {
+}  // namespace
+
+Result<void> add_tap_routes(Rtnl& rtnl, int ifindex, const TapRequest& request,
+                            const std::vector<KernelRoute>& there) {
     for (const auto& neighbor : request.neighbors) {
         auto added = rtnl.add_neighbor(ifindex, neighbor.address, neighbor.mac);
         if (!added.ok()) return added;
     }
     for (const auto& gateway : request.gateways) {
+        const IpAddress any = gateway.is_v4() ? IpAddress(Ipv4Address{}) : IpAddress(Ipv6Address{});
+        if (has_route(there, {any, 0}, gateway)) continue;
         auto added = add_default_route(rtnl, ifindex, request, gateway);
         if (!added.ok()) return added;
     }
     for (const auto& route : request.routes) {
+        if (has_route(there, route.destination, route.via)) continue;
         const bool onlink = route.via && !is_on_link(request, *route.via);
         const auto added =
             rtnl.add_route(ifindex, {route.destination, route.via, onlink, route.preferred_source});
@@ -162,6 +184,14 @@ Result<void> add_routes(Rtnl& rtnl, int ifindex, const TapRequest& request) {
     }
     return {};
 }
+
+Error tap_failure(const TapRequest& request, const Error& error) {
+    std::string where = fmt::format("interface {}", request.ifname);
+    if (!request.netns_path.empty()) where += " in " + request.netns_path;
+    return Error{fmt::format("{}: {}", where, error.message)};
+}
+
+namespace {
 
 /// Everything that is done inside the namespace; the interface is there as `name`. Its index is
 /// put into `ifindex`.
@@ -176,7 +206,7 @@ Result<void> configure(const TapRequest& request, const std::string& name, int& 
     if (!link->has_value()) return Error{"the interface is gone"};
     ifindex = (*link)->ifindex;
 
-    if (auto done = configure_ipv6(request); !done.ok()) return done;
+    if (auto done = configure_tap_ipv6(request); !done.ok()) return done;
     if (request.bring_up_lo) {
         if (auto done = rtnl->change_link("lo", {.up = true}); !done.ok()) {
             return Error{"lo: " + done.error().message};
@@ -186,7 +216,7 @@ Result<void> configure(const TapRequest& request, const std::string& name, int& 
     for (const auto& address : request.addresses) {
         if (auto done = rtnl->add_address(ifindex, address); !done.ok()) return done;
     }
-    return add_routes(*rtnl, ifindex, request);
+    return add_tap_routes(*rtnl, ifindex, request);
 }
 
 Result<void> move_to_namespace(const std::string& name, const std::string& netns_path) {
@@ -249,11 +279,7 @@ void TapDevice::remove() noexcept {
 }
 
 Result<TapDevice> create_tap(const TapRequest& request) {
-    const auto failed = [&](const Error& error) {
-        std::string where = fmt::format("interface {}", request.ifname);
-        if (!request.netns_path.empty()) where += " in " + request.netns_path;
-        return Error{fmt::format("{}: {}", where, error.message)};
-    };
+    const auto failed = [&](const Error& error) { return tap_failure(request, error); };
     if (auto checked = check(request); !checked.ok()) return failed(checked.error());
 
     const bool is_elsewhere = !request.netns_path.empty();
@@ -266,7 +292,7 @@ Result<TapDevice> create_tap(const TapRequest& request) {
 
     // Closing the queues is all the cleaning up that a failure from here on needs.
     const std::string name = is_elsewhere ? passing_name() : request.ifname;
-    auto queues = open_queues(name, request);
+    auto queues = open_tap_queues(name, request, true);
     if (!queues.ok()) return failed(queues.error());
     if (is_elsewhere) {
         if (auto moved = move_to_namespace(name, request.netns_path); !moved.ok()) {
@@ -286,19 +312,19 @@ Result<TapDevice> create_tap(const TapRequest& request) {
     return tap;
 }
 
-Result<TapDevice> create_pod_tap(const PodTapRequest& request) {
-    return create_tap({.netns_path = request.netns_path,
-                       .ifname = request.ifname,
-                       .mac = request.mac,
-                       .mtu = request.mtu,
-                       .queues = request.queues,
-                       .addresses = request.addresses,
-                       .gateways = request.gateways,
-                       .bring_up_lo = true,
-                       .offloads = request.offloads});
+TapRequest tap_request_of(const PodTapRequest& request) {
+    return {.netns_path = request.netns_path,
+            .ifname = request.ifname,
+            .mac = request.mac,
+            .mtu = request.mtu,
+            .queues = request.queues,
+            .addresses = request.addresses,
+            .gateways = request.gateways,
+            .bring_up_lo = true,
+            .offloads = request.offloads};
 }
 
-Result<TapDevice> create_host_tap(const HostTapRequest& request) {
+TapRequest tap_request_of(const HostTapRequest& request) {
     TapRequest tap{.ifname = request.ifname,
                    .mac = request.mac,
                    .mtu = request.mtu,
@@ -324,7 +350,15 @@ Result<TapDevice> create_host_tap(const HostTapRequest& request) {
             tap.neighbors.push_back(router);
         }
     }
-    return create_tap(tap);
+    return tap;
+}
+
+Result<TapDevice> create_pod_tap(const PodTapRequest& request) {
+    return create_tap(tap_request_of(request));
+}
+
+Result<TapDevice> create_host_tap(const HostTapRequest& request) {
+    return create_tap(tap_request_of(request));
 }
 
 Result<TapDevice> create_server_tap(const std::string& netns_path,

@@ -133,6 +133,10 @@ Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, std::vector<std::string>
             return Refusal{RefusalKind::kInvalid, compiled.error()};
         }
         owners_.follow(plan, scope.owner);
+        if (keeper_ != nullptr) {
+            keeper_->put_objects(plan,
+                                 [this](const ObjectKey& key) { return owners_.owner_of(key); });
+        }
         append(notices, std::move(compiled).value());
         spdlog::debug("generation {}: {} added, {} changed, {} removed",
                       compiler_.current()->generation, plan.added.size(), plan.changed.size(),

@@ -106,6 +106,10 @@ void NodeModel::tick() {
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);
+    if (keeper_ != nullptr) {
+        look_at_namespaces(now);
+        keeper_->tick(now);
+    }
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {
         spdlog::warn("{}", line);
         tell_event(line);

@@ -37,6 +37,8 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       dataplane_(parts.dataplane),
       taps_(parts.taps),
       name_server_(parts.name_server),
+      keeper_(parts.keeper),
+      kept_taps_(parts.kept_taps),
       now_ms_(std::move(parts.now_ms)),
       health_checks_changed_(std::move(parts.health_checks_changed)),
       started_ms_(now_ms_()),
@@ -49,6 +51,7 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
 NodeModel::~NodeModel() {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
     // generation that is still live are left to it.
+    if (keeper_ != nullptr && !forget_) kept_taps_->leave(false);
     ports_.clear();
 }
 
@@ -56,8 +59,11 @@ Result<void> NodeModel::start() {
     auto made = add_host_port();
     if (made.ok()) made = add_dns_port();
     if (made.ok()) made = add_static_ports();
-    if (made.ok()) made = load_objects();
+    KeptState kept;
+    if (made.ok() && keeper_ != nullptr) kept = restore();
+    if (made.ok()) made = load_objects(std::move(kept.objects));
     if (!made.ok()) {
+        if (keeper_ != nullptr) kept_taps_->leave(true);
         ports_.clear();
         return made;
     }
@@ -185,11 +191,12 @@ void NodeModel::restore_addresses() {
     }
 }
 
-Result<void> NodeModel::load_objects() {
+Result<void> NodeModel::load_objects(std::vector<KeptObject> kept) {
     restore_addresses();
     auto parsed = parse_object_files(config_.objects);
     if (!parsed.ok()) return parsed.error();
     for (const std::string& notice : parsed->notices) spdlog::info("{}", notice);
+    if (!kept.empty() && publish_kept(kept, parsed->objects)) return {};
     ChangeSet plan = store_.plan_apply(parsed->objects);
     auto addresses = addresses_.complete(store_, plan);
     store_.commit(plan);

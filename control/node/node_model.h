@@ -16,12 +16,14 @@
 #include "control/compile/compiler.h"
 #include "control/config/node_config.h"
 #include "control/dns/name_server.h"
+#include "control/keep/keeper.h"
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
 #include "control/node/journal.h"
+#include "control/node/kept_taps.h"
 #include "control/node/links.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
@@ -97,6 +99,9 @@ struct NodeParts {
     /// which they are to be answered; may be empty.
     HealthChecksChanged health_checks_changed = {};
     NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
+    /// Null, both: nothing outlives the process.
+    Keeper* keeper = nullptr;
+    KeptTaps* kept_taps = nullptr;
 };
 
 /// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
@@ -105,12 +110,16 @@ class NodeModel {
     NodeModel(NodeConfig config, NodeParts parts);
     NodeModel(const NodeModel&) = delete;
     NodeModel& operator=(const NodeModel&) = delete;
-    /// Removes the TAPs that are still there.
+    /// Removes the TAPs that are still there; with a keeper they are left, unless forget() was
+    /// called.
     ~NodeModel();
 
     /// Makes the host interface and the static pod ports, takes the configured objects, publishes
-    /// the first generation and announces the node's addresses. On an error nothing is left behind.
+    /// the first generation and announces the node's addresses. With a keeper, what that has is
+    /// part of the first generation. On an error nothing is left behind that was not there before.
     [[nodiscard]] Result<void> start();
+    /// Nothing of this node is to be left when it ends, and nothing is kept.
+    void forget() noexcept;
 
     // changes.cc
     // What another owner has given is a conflict; so is it when it would stay as it is.
@@ -184,7 +193,7 @@ class NodeModel {
     Result<void> add_host_port();
     Result<void> add_dns_port();
     Result<void> add_static_ports();
-    Result<void> load_objects();
+    Result<void> load_objects(std::vector<KeptObject> kept);
     void restore_addresses();
     /// Compiles and publishes; notices of the compiler. An error leaves the live generation.
     Result<std::vector<std::string>> publish(const ChangeSet* objects, bool topology,
@@ -193,6 +202,18 @@ class NodeModel {
     void tell_health_checks();
     [[nodiscard]] unsigned tap_queues() const;
     [[nodiscard]] LiveView live() const;
+
+    // restore.cc
+    /// Takes pods back that a process before this one had; what else it left.
+    [[nodiscard]] KeptState restore();
+    void restore_pods(const std::vector<KeptPod>& pods);
+    [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept, MadeTap tap);
+    /// What the objects are with the kept ones among them; false: they cannot be used.
+    [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
+                                    const std::vector<Object>& configured);
+    void keep_pod(const AttachedPod& pod, NetnsId where);
+    /// Pods whose namespaces are gone though our queues hold them.
+    void look_at_namespaces(uint64_t now_ms);
 
     // queries.cc
     [[nodiscard]] Listing get_flows(std::optional<std::string_view> name,
@@ -259,6 +280,13 @@ class NodeModel {
     Dataplane& dataplane_;
     TapMaker& taps_;
     NameServer* const name_server_;
+    Keeper* const keeper_;
+    KeptTaps* const kept_taps_;
+    /// Of pods that were attached to again, whose queues keep their namespaces alive: such a port
+    /// is gone when this does not stand at its path any more.
+    std::map<PortId, NetnsId> watched_netns_;
+    bool forget_ = false;
+    uint64_t look_at_namespaces_ms_ = 0;
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;

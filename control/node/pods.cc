@@ -209,6 +209,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         (void)ports_.take(key);
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
+    if (keeper_ != nullptr) keep_pod(pod, netns_id(pod.netns));
     // The address may have been another pod's a moment ago, and its neighbours remember that.
     if (!announcements_.announce_pod(id, mac, pod.addresses)) {
         spdlog::warn("{}: pods that knew its addresses by another MAC may take a minute to find it",
@@ -226,6 +227,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
         return published.error();
     }
     pod.port.set_published(false);
+    if (keeper_ != nullptr) keeper_->erase_pod(pod.name);
     for (const IpAddress& address : pod.addresses) {
         Command purge;
         purge.kind = CommandKind::kPurge;
@@ -236,6 +238,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
         }
     }
     links_.remove_macs(pod.port.id());
+    watched_netns_.erase(pod.port.id());
     tell("ports", NewsType::kDeleted, pod.name);
     return {};
 }

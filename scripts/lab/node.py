@@ -45,7 +45,9 @@ class Pod:
 class Node:
     """One node on a wire: number N has 192.168.50.N, fd50::N, 10.244.N.0/24, fd00:10:244:N::/64."""
 
-    def __init__(self, name, number, wire, *, workers=1, overlay="vxlan", gateway=None, mtu=1500):
+    def __init__(self, name, number, wire, *, workers=1, overlay="vxlan", gateway=None, mtu=1500,
+                 keep=False):
+        """`keep`: what it knows outlives podlaned; most tests begin from nothing each time."""
         self.name = name
         self.number = number
         self.namespace = Namespace(name)
@@ -60,6 +62,7 @@ class Node:
         self._last_pod = 9
         self.wire_port = wire.plug(self.namespace, "eth1", mtu=mtu)
         self.config = self._config(workers, overlay, gateway, mtu)
+        self.config["state"] = {"keep": keep}
 
     def _config(self, workers, overlay, gateway, mtu):
         # A queue for each worker, so that replies reach other workers than requests.
@@ -159,6 +162,12 @@ class Node:
         """Stops podlaned and returns its exit code."""
         daemon, self.daemon = self.daemon, None
         return daemon.stop(number)
+
+    def end(self):
+        """Ends podlaned for good, so that nothing is left, and returns its exit code."""
+        self.ctl("shutdown", "--forget")
+        daemon, self.daemon = self.daemon, None
+        return daemon.popen.wait(20)
 
     def close(self):
         for pod in list(self.pods):

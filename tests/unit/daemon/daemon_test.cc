@@ -143,6 +143,14 @@ TEST_F(DaemonTest, ASignalEndsItAndRemovesTheSocketAndTheTaps) {
     EXPECT_EQ(taps_.removed, std::vector<std::string>{"podlane0"});
 }
 
+TEST_F(DaemonTest, ShutdownAnswersAndEnds) {
+    start();
+    EXPECT_TRUE(call("shutdown", {{"forget", true}}).at("stopping"));
+    thread_.join();
+    EXPECT_TRUE(daemon_->forgets());
+    EXPECT_FALSE(socket_exists());
+}
+
 TEST_F(DaemonTest, ASocketInUseEndsTheStart) {
     start();
     FakeDataplane other_dataplane;

@@ -102,6 +102,25 @@ TEST_F(HostRulesTest, ThoseOfAProcessThatWasKilledAreReplaced) {
     });
 }
 
+TEST_F(HostRulesTest, ThoseThatAreLeftServeOnAndAreTakenOver) {
+    here_.run([&] {
+        {
+            HostRules rules = make();
+            ASSERT_TRUE(rules.set(node_port_).ok());
+            rules.leave();
+        }
+        EXPECT_TRUE(leaves("192.168.50.1", "ipproto tcp dport 30080"));
+        EXPECT_TRUE(leaves("fd50::1", "ipproto tcp dport 30080"));
+        {
+            HostRules rules = make();
+            ASSERT_TRUE(rules.set({rule("192.168.50.1", kTcp, 30080)}).ok());
+            EXPECT_TRUE(leaves("192.168.50.1", "ipproto tcp dport 30080"));
+            EXPECT_FALSE(leaves("fd50::1", "ipproto tcp dport 30080"));
+        }
+        EXPECT_TRUE(has_usual_rules());
+    });
+}
+
 TEST_F(HostRulesTest, OfAnInterfaceThatIsGoneAreAnError) {
     here_.run([&] {
         HostRules rules("absent", {{*parse_ip("192.168.50.1"), 24}}, MacAddress{});

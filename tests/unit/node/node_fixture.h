@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -22,9 +23,10 @@
 namespace podlane::control {
 
 /// TAPs that are nothing but descriptors.
-class FakeTaps final : public TapMaker {
+class FakeTaps final : public TapMaker, public KeptTaps {
   public:
     std::vector<PodTapRequest> pods;
+    std::vector<PodTapRequest> attached;  ///< of a process before this one
     std::vector<HostTapRequest> hosts;
     std::vector<ServerTapRequest> servers;
     std::vector<std::string> removed;  ///< interface names
@@ -32,10 +34,24 @@ class FakeTaps final : public TapMaker {
     std::set<HostRule> rules;          ///< what leaves by it though it is for the node itself
     unsigned rule_changes = 0;
     std::string refuse_with;  ///< not empty: the next TAPs cannot be made
+    bool leaves_all = false, leaves_former = false;
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override {
         pods.push_back(request);
         return make(request.ifname, request.queues);
+    }
+    std::vector<Result<MadeTap>> attach_pod_taps(
+        const std::vector<PodTapRequest>& requests) override {
+        attached = requests;
+        std::vector<Result<MadeTap>> out;
+        for (const PodTapRequest& request : requests) {
+            out.push_back(make(request.ifname, request.queues));
+        }
+        return out;
+    }
+    void leave(bool former_ones_only) noexcept override {
+        leaves_all = leaves_all || !former_ones_only;
+        leaves_former = true;
     }
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override {
         hosts.push_back(request);
@@ -71,7 +87,11 @@ class FakeTaps final : public TapMaker {
         if (!refuse_with.empty()) return Error{refuse_with};
         MadeTap tap;
         for (unsigned i = 0; i < queues; ++i) tap.queue_fds.push_back(open("/dev/null", O_RDWR));
-        tap.remove = [this, ifname] { removed.push_back(ifname); };
+        const bool was_there = std::ranges::any_of(
+            attached, [&](const PodTapRequest& each) { return each.ifname == ifname; });
+        tap.remove = [this, ifname, was_there] {
+            if (!leaves_all && !(leaves_former && was_there)) removed.push_back(ifname);
+        };
         return tap;
     }
 };
@@ -150,7 +170,7 @@ class NodeFixture : public testing::Test {
                                    health_checks_.push_back(checks);
                                    health_addresses_ = addresses;
                                },
-                               &names_});
+                               &names_, keeper_.get(), &taps_});
     }
 
     using Json = nlohmann::ordered_json;
@@ -226,6 +246,7 @@ class NodeFixture : public testing::Test {
     FakeDataplane dataplane_;
     FakeTaps taps_;
     FakeNameServer names_;
+    std::unique_ptr<Keeper> keeper_;  ///< null unless a test wants one
     PortId uplink_ = kNoPort;
     std::unique_ptr<NodeModel> node_;
 };

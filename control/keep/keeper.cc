@@ -1,0 +1,217 @@
+#include "control/keep/keeper.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+#include "control/kube/json.h"
+#include "control/kube/parse.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Of what is written below each key; raised when an older podlaned could not read it.
+constexpr uint32_t kFormat = 1;
+constexpr std::string_view kObjectKey = "object/";
+constexpr std::string_view kPodKey = "pod/";
+constexpr std::string_view kBootKey = "boot";
+
+constexpr uint64_t kLookMs = 1000;
+/// A disk that is full is tried again, but not with each change.
+constexpr uint64_t kRewriteMs = 5000;
+
+/// The kernel's name for the machine's present run.
+std::string boot_id() {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string text;
+    std::getline(file, text);
+    return text;
+}
+
+std::string key_text(const ObjectKey& key) {
+    return fmt::format("{}{}/{}/{}", kObjectKey, kind_name(key.kind), key.name_space, key.name);
+}
+
+/// In Kubernetes' own shape, with what was worked out here left out: it is worked out again.
+Json json_of(const Object& object) {
+    if (const auto* secret = std::get_if<ObjectPtr<Secret>>(&object)) {
+        return whole_secret_json(**secret);
+    }
+    if (const auto* service = std::get_if<ObjectPtr<Service>>(&object);
+        service != nullptr && (*service)->from_pools) {
+        Service given = **service;
+        given.load_balancer.clear();
+        return to_json(given);
+    }
+    return to_json(object);
+}
+
+Json json_of(const KeptPod& pod) {
+    Json addresses = Json::array();
+    for (const IpAddress& address : pod.addresses) addresses.push_back(to_string(address));
+    return {{"pod", pod.pod},
+            {"container", pod.container},
+            {"ifname", pod.ifname},
+            {"netns", pod.netns},
+            {"netnsDevice", pod.netns_id.device},
+            {"netnsInode", pod.netns_id.inode},
+            {"mac", to_string(pod.mac)},
+            {"addresses", std::move(addresses)},
+            {"mtu", pod.mtu}};
+}
+
+/// Throws what the JSON library throws where a member is missing or of another type.
+KeptPod pod_from(std::string_view name, std::string_view text) {
+    const Json json = Json::parse(text);
+    KeptPod pod;
+    pod.name = name;
+    pod.pod = json.at("pod");
+    pod.container = json.at("container");
+    pod.ifname = json.at("ifname");
+    pod.netns = json.at("netns");
+    pod.netns_id = {json.at("netnsDevice"), json.at("netnsInode")};
+    pod.mac = parse_mac(json.at("mac").get<std::string>()).value_or(MacAddress{});
+    for (const Json& each : json.at("addresses")) {
+        const auto address = parse_ip(each.get<std::string>());
+        if (address) pod.addresses.push_back(*address);
+    }
+    pod.mtu = json.at("mtu");
+    return pod;
+}
+
+/// A value is the owner's name, a line end and the object.
+Result<KeptObject> object_from(std::string_view key, std::string_view value) {
+    const size_t end = value.find('\n');
+    if (end == std::string_view::npos) return Error{fmt::format("{}: without an owner", key)};
+    auto parsed = parse_objects(value.substr(end + 1), std::string(key));
+    if (!parsed.ok()) return parsed.error();
+    if (parsed->objects.size() != 1) return Error{fmt::format("{}: not one object", key)};
+    return KeptObject{std::move(parsed->objects.front()), std::string(value.substr(0, end))};
+}
+
+}  // namespace
+
+Keeper::Keeper(const std::string& folder) : log_(KeyLog::open(folder + "/journal", kFormat)) {
+    if (log_.is_behind()) failure_ = log_.note();
+    drop_former_boot();
+}
+
+void Keeper::drop_former_boot() {
+    const std::string boot = boot_id();
+    const auto booted = log_.values().find(kBootKey);
+    if (booted != log_.values().end() && booted->second == boot) return;
+    KeyLog::Change change{{std::string(kBootKey), boot}};
+    for (const auto& [key, value] : log_.values()) {
+        if (std::string_view(key).starts_with(kPodKey)) change.emplace_back(key, std::nullopt);
+    }
+    commit(std::move(change));
+}
+
+KeptState Keeper::load(std::vector<std::string>& notes) {
+    if (!log_.note().empty()) notes.push_back(log_.note());
+    KeptState state;
+    KeyLog::Change change;
+    for (const auto& [key, value] : log_.values()) {
+        const std::string_view name = key;
+        if (name.starts_with(kObjectKey)) {
+            auto object = object_from(key, value);
+            if (object.ok()) {
+                state.objects.push_back(std::move(object).value());
+                continue;
+            }
+            notes.push_back("journal: dropped: " + object.error().message);
+            change.emplace_back(key, std::nullopt);
+        } else if (name.starts_with(kPodKey)) {
+            try {
+                state.pods.push_back(pod_from(name.substr(kPodKey.size()), value));
+            } catch (const nlohmann::json::exception& error) {
+                notes.push_back(fmt::format("journal: dropped: {}: {}", key, error.what()));
+                change.emplace_back(key, std::nullopt);
+            }
+        }
+    }
+    commit(std::move(change));
+    return state;
+}
+
+void Keeper::put_objects(const ChangeSet& plan, const OwnerOf& owner_of) {
+    KeyLog::Change change;
+    for (const auto* list : {&plan.added, &plan.changed}) {
+        for (const Change& each : *list) {
+            std::string value(owner_of(each.key));
+            value += '\n';
+            value += json_of(*each.after).dump(-1, ' ', false, Json::error_handler_t::replace);
+            change.emplace_back(key_text(each.key), std::move(value));
+        }
+    }
+    for (const Change& each : plan.removed) {
+        change.emplace_back(key_text(each.key), std::nullopt);
+    }
+    commit(std::move(change));
+}
+
+void Keeper::drop_objects() {
+    KeyLog::Change change;
+    for (const auto& [key, value] : log_.values()) {
+        if (std::string_view(key).starts_with(kObjectKey)) change.emplace_back(key, std::nullopt);
+    }
+    commit(std::move(change));
+}
+
+void Keeper::put_pod(const KeptPod& pod) {
+    commit({{std::string(kPodKey) + pod.name, json_of(pod).dump()}});
+}
+
+void Keeper::erase_pod(const std::string& name) {
+    commit({{std::string(kPodKey) + name, std::nullopt}});
+}
+
+void Keeper::commit(KeyLog::Change change) {
+    note(log_.commit(std::move(change)));
+}
+
+void Keeper::note(Result<void> done) {
+    if (done.ok()) return;
+    if (failure_.empty()) spdlog::error("{}", done.error().message);
+    failure_ = done.error().message;
+}
+
+void Keeper::tick(uint64_t now_ms) {
+    if (now_ms < look_again_ms_) return;
+    look_again_ms_ = now_ms + kLookMs;
+    note(log_.sync());
+    const bool is_behind = log_.is_behind();
+    if (is_behind && failure_.empty()) {
+        failure_ = log_.path() + ": the file is not where it was";
+        spdlog::warn("{}", failure_);
+    }
+    if ((!is_behind && !log_.is_long()) || now_ms < rewrite_again_ms_) return;
+    auto done = log_.rewrite();
+    if (!done.ok()) {
+        rewrite_again_ms_ = now_ms + kRewriteMs;
+        note(std::move(done));
+        return;
+    }
+    if (failure_.empty()) return;
+    spdlog::info("{}: whole again", log_.path());
+    failure_.clear();
+}
+
+std::vector<std::string> Keeper::problems() const {
+    if (failure_.empty() && !log_.is_behind()) return {};
+    const std::string why = failure_.empty() ? log_.path() + ": is gone" : failure_;
+    return {fmt::format("{}; what has changed since would be lost with a restart", why)};
+}
+
+void Keeper::forget() noexcept {
+    log_.remove();
+}
+
+}  // namespace podlane::control

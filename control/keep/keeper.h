@@ -1,0 +1,83 @@
+// What a node knows of its own, kept over the end of its process: objects with their owners, and
+// pods with their interfaces.
+//
+// The node model tells it of each change before that is answered, and asks it once, at start. It
+// writes a KeyLog in the state folder; docs/decisions/restart.md says what that withstands. Whether
+// writing works is told by problems(), never by refusing a change. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/kube/store.h"
+#include "control/netdev/netns.h"
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+#include "lib/persist/key_log.h"
+
+namespace podlane::control {
+
+struct KeptObject {
+    Object object;
+    std::string owner;
+};
+
+/// A pod's port, with what it takes to have it again.
+struct KeptPod {
+    std::string name;       ///< the port's
+    std::string pod;        ///< "namespace/name"
+    std::string container;  ///< empty where the runtime named none
+    std::string ifname;
+    std::string netns;  ///< path
+    NetnsId netns_id;   ///< what stood there
+    MacAddress mac{};
+    std::vector<IpAddress> addresses;
+    uint16_t mtu = 0;
+};
+
+/// What a process before this one has left.
+struct KeptState {
+    std::vector<KeptObject> objects;
+    std::vector<KeptPod> pods;  ///< none of before the machine's last start
+};
+
+class Keeper {
+  public:
+    /// Opens the journal in `folder`, which is made where it is not there. Where that fails,
+    /// problems() says so, and it is tried again.
+    explicit Keeper(const std::string& folder);
+
+    /// Reads all of it. What cannot be read is dropped, with a line in notes.
+    [[nodiscard]] KeptState load(std::vector<std::string>& notes);
+
+    using OwnerOf = std::function<std::string_view(const ObjectKey&)>;
+    /// After a change that came by the socket.
+    void put_objects(const ChangeSet& change, const OwnerOf& owner_of);
+    /// They could not be used: whoever feeds them gives them again.
+    void drop_objects();
+    void put_pod(const KeptPod& pod);
+    void erase_pod(const std::string& name);
+
+    /// Lets time pass, about ten times a second: makes safe what was written, mends what was not.
+    void tick(uint64_t now_ms);
+    /// A line for each thing that would be lost with this process, for health.
+    [[nodiscard]] std::vector<std::string> problems() const;
+    /// Removes what is kept, and keeps nothing from here on.
+    void forget() noexcept;
+
+  private:
+    void drop_former_boot();
+    void commit(KeyLog::Change change);
+    void note(Result<void> done);
+
+    KeyLog log_;
+    uint64_t look_again_ms_ = 0;
+    uint64_t rewrite_again_ms_ = 0;
+    std::string failure_;  ///< of the last attempt; empty: it worked
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,160 @@
+// What a process before this one has left: its pods are attached again, its objects are part of
+// the first generation.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "control/node/node_model.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr uint64_t kLookMs = 1000;
+
+}  // namespace
+
+void NodeModel::forget() noexcept {
+    forget_ = true;
+    if (keeper_ != nullptr) keeper_->forget();
+}
+
+KeptState NodeModel::restore() {
+    std::vector<std::string> notes;
+    KeptState kept = keeper_->load(notes);
+    for (const std::string& note : notes) spdlog::warn("{}", note);
+    restore_pods(kept.pods);
+    return kept;
+}
+
+void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
+    const auto forgotten = [this](const KeptPod& pod, const std::string& why) {
+        spdlog::warn("pod {}: its port is not taken back: {}", pod.name, why);
+        keeper_->erase_pod(pod.name);
+    };
+    std::vector<const KeptPod*> wanted;
+    std::vector<PodTapRequest> requests;
+    for (const KeptPod& pod : pods) {
+        if (netns_id(pod.netns) != pod.netns_id) {
+            forgotten(pod, fmt::format("its network namespace {} is gone", pod.netns));
+            continue;
+        }
+        PodAddRequest again{.pod = pod.pod,
+                            .netns = pod.netns,
+                            .addresses = {},
+                            .ifname = pod.ifname,
+                            .mac = to_string(pod.mac),
+                            .container = pod.container};
+        for (const IpAddress& address : pod.addresses) {
+            again.addresses.push_back(to_string(address));
+        }
+        const auto plan = plan_pod(again);
+        if (!plan.ok()) {
+            forgotten(pod, plan.refusal().error.message);
+            continue;
+        }
+        wanted.push_back(&pod);
+        requests.push_back({.netns_path = pod.netns,
+                            .ifname = pod.ifname,
+                            .mac = pod.mac,
+                            .mtu = config_.pods.mtu,
+                            .queues = tap_queues(),
+                            .addresses = plan->interface_addresses,
+                            .gateways = plan->gateways});
+    }
+    if (requests.empty()) return;
+    auto taps = kept_taps_->attach_pod_taps(requests);
+    size_t restored = 0;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+        const KeptPod& pod = *wanted[i];
+        if (!taps[i].ok()) {
+            forgotten(pod, taps[i].error().message);
+        } else if (auto failed = restore_pod(pod, std::move(taps[i]).value())) {
+            forgotten(pod, *failed);
+        } else {
+            ++restored;
+        }
+    }
+    spdlog::info("{} pods' ports are taken back", restored);
+}
+
+std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap tap) {
+    const uint16_t mtu = config_.pods.mtu;
+    auto port = LocalPort::open(dataplane_,
+                                {.name = kept.name,
+                                 .kind = PortKind::kPod,
+                                 .ifname = kept.ifname,
+                                 .mac = kept.mac,
+                                 .mtu = mtu},
+                                std::move(tap));
+    if (!port.ok()) return port.error().message;
+    links_.add_mac(kept.mac, port->id());
+    watched_netns_[port->id()] = kept.netns_id;
+    ports_.add({.port = std::move(port).value(),
+                .name = kept.name,
+                .pod = kept.pod,
+                .container = kept.container,
+                .mac = kept.mac,
+                .addresses = kept.addresses,
+                .netns = kept.netns,
+                .ifname = kept.ifname,
+                .mtu = mtu});
+    return std::nullopt;
+}
+
+bool NodeModel::publish_kept(const std::vector<KeptObject>& kept,
+                             const std::vector<Object>& configured) {
+    std::vector<Object> objects;
+    for (const KeptObject& each : kept) objects.push_back(each.object);
+    // Later ones count: who changes a file of the configuration wants that to be so.
+    objects.insert(objects.end(), configured.begin(), configured.end());
+    ChangeSet plan = store_.plan_apply(objects);
+    auto addresses = addresses_.complete(store_, plan);
+    store_.commit(plan);
+    for (const KeptObject& each : kept) {
+        ChangeSet one;
+        one.added.push_back({key_of(each.object), std::nullopt, each.object});
+        owners_.follow(one, each.owner);
+    }
+    // What was accepted once is no reason to refuse a start.
+    auto notices = publish(&plan, true, OnConflict::kOlder);
+    if (!notices.ok()) {
+        spdlog::error("the objects of before are given up, and must be fed again: {}",
+                      notices.error().message);
+        store_.revert(plan);
+        owners_ = {};
+        keeper_->drop_objects();
+        return false;
+    }
+    for (const std::string& notice : *notices) spdlog::info("{}", notice);
+    if (addresses) accept(std::move(*addresses));
+    spdlog::info("{} objects are taken back", kept.size());
+    return true;
+}
+
+void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
+    keeper_->put_pod({.name = pod.name,
+                      .pod = pod.pod,
+                      .container = pod.container,
+                      .ifname = pod.ifname,
+                      .netns = pod.netns,
+                      .netns_id = where,
+                      .mac = pod.mac,
+                      .addresses = pod.addresses,
+                      .mtu = pod.mtu});
+}
+
+void NodeModel::look_at_namespaces(uint64_t now_ms) {
+    if (now_ms < look_at_namespaces_ms_) return;
+    look_at_namespaces_ms_ = now_ms + kLookMs;
+    std::vector<PortId> gone;
+    for (const auto& [name, pod] : ports_.pods()) {
+        const auto watched = watched_netns_.find(pod.port.id());
+        if (watched == watched_netns_.end() || netns_id(pod.netns) == watched->second) continue;
+        gone.push_back(pod.port.id());
+    }
+    for (const PortId port : gone) port_lost(port);
+}
+
+}  // namespace podlane::control

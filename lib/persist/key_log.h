@@ -1,0 +1,85 @@
+// Keys with values that outlive the process: a file to which each change is appended.
+//
+// A change is one record with a checksum: after kill -9 in the middle of one, or a loss of power,
+// the file holds all of it or none. What follows the last whole record is cut off. When most of
+// the file is history it is written anew beside itself and renamed, so that whoever opens it finds
+// the old one or the new one. docs/decisions/restart.md says what is safe when.
+//
+// Threads: one. Only sync() works on a thread of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace podlane {
+
+class KeyLog {
+  public:
+    using Values = std::map<std::string, std::string, std::less<>>;
+    /// Values to put, and keys to erase (none), all of them or nothing.
+    using Change = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+    /// Reads what the file holds, and makes one, and its folder, where there is none. A file that
+    /// is no such log, or one of another `format`, is put aside as PATH.refused. What failed is in
+    /// note(); the log is behind then.
+    [[nodiscard]] static KeyLog open(std::string path, uint32_t format);
+    KeyLog(KeyLog&& from) noexcept;
+    KeyLog& operator=(KeyLog&&) = delete;
+    ~KeyLog();
+
+    /// What was committed, on disk or not.
+    [[nodiscard]] const Values& values() const noexcept { return values_; }
+    /// What was odd with the file that was opened, a line; empty: nothing.
+    [[nodiscard]] const std::string& note() const noexcept { return note_; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+    /// Takes the change, and hands it to the kernel: kill -9 does not lose it from here on. On an
+    /// error values() has it and the file does not: is_behind().
+    Result<void> commit(Change change);
+    /// Whether the file lacks what values() has, because writing failed or the file is not where it
+    /// was; rewrite() mends it.
+    [[nodiscard]] bool is_behind() const;
+    /// Whether most of the file is history.
+    [[nodiscard]] bool is_long() const noexcept;
+    /// Writes all values to a new file in place of the old one, and waits until a loss of power
+    /// does not lose it.
+    Result<void> rewrite();
+    /// Begins to make what was committed so far safe from a loss of power; gives the error of the
+    /// call before, if that failed.
+    Result<void> sync();
+    /// Removes the file; nothing is written any more.
+    void remove() noexcept;
+
+  private:
+    KeyLog(std::string path, uint32_t format) : path_(std::move(path)), format_(format) {}
+    Result<void> open_file();
+    Result<void> read();
+    Result<void> put_aside(const std::string& why);
+    [[nodiscard]] Error failed(const char* what) const;
+    void take(const Change& change);
+    void join() noexcept;
+
+    std::string path_;
+    uint32_t format_;
+    int fd_ = -1;
+    bool behind_ = false;
+    bool removed_ = false;
+    bool dirty_ = false;
+    uint64_t file_bytes_ = 0;   ///< up to the end of the last whole record
+    uint64_t value_bytes_ = 0;  ///< that the values take alone
+    Values values_;
+    std::string note_;
+    std::thread syncing_;
+    std::atomic<int> sync_errno_{0};  ///< of the thread, for sync()
+};
+
+}  // namespace podlane

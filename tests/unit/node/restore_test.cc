@@ -1,0 +1,198 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "control/keep/keeper.h"
+#include "control/netdev/netns.h"
+#include "tests/unit/node/node_fixture.h"
+
+namespace podlane::control {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Lives of one node, one after the other; files stand for network namespaces.
+class Restore : public NodeFixture {
+  protected:
+    Restore() {
+        std::string name = (fs::temp_directory_path() / "restore-XXXXXX").string();
+        folder_ = ::mkdtemp(name.data());
+    }
+    ~Restore() override {
+        node_.reset();
+        keeper_.reset();
+        fs::remove_all(folder_);
+    }
+
+    void begin() {
+        keeper_ = std::make_unique<Keeper>(folder_ + "/state");
+        start();
+    }
+    /// The process ends, and with it its ports; then the next begins.
+    void live_again() {
+        end();
+        begin();
+    }
+    void end() {
+        node_.reset();
+        keeper_.reset();
+        for (const PortInfo& port : dataplane_.ports()) {
+            if (port.kind != PortKind::kUplink) dataplane_.remove_port(port.id);
+        }
+        taps_.pods.clear();
+        taps_.attached.clear();
+        taps_.leaves_all = taps_.leaves_former = false;
+    }
+    std::string netns(const std::string& name) const {
+        std::string path = folder_ + "/" + name;
+        if (!fs::exists(path)) std::ofstream(path) << "a namespace";
+        return path;
+    }
+    Json add(const std::string& name, const std::string& address) {
+        return ok(node_->add_pod({.pod = "default/" + name,
+                                  .netns = netns(name),
+                                  .addresses = {address},
+                                  .container = name + "0123"}));
+    }
+    Json items(std::string_view kind) {
+        return ok(node_->get(kind, std::nullopt, std::nullopt)).at("items");
+    }
+
+    std::string folder_;
+};
+
+TEST_F(Restore, PodsAreAttachedAgainAsTheyWere) {
+    begin();
+    const Json before = add("web", "10.244.1.10");
+    live_again();
+    ASSERT_EQ(taps_.attached.size(), 1u);
+    EXPECT_TRUE(taps_.pods.empty()) << "none is made anew";
+    EXPECT_EQ(taps_.attached[0].netns_path, netns("web"));
+    EXPECT_EQ(taps_.attached[0].gateways, std::vector<IpAddress>{address("10.244.1.1")});
+    Json after = add("web", "10.244.1.10");
+    EXPECT_EQ(after.at("mac"), before.at("mac"));
+    EXPECT_TRUE(taps_.pods.empty()) << "the runtime asks again for what is there";
+    EXPECT_NE(port_of("default/web"), kNoPort);
+    EXPECT_TRUE(ok(node_->remove_pod({.container = "web0123"})).at("removed"));
+    live_again();
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, NothingIsRemovedAtTheEndUnlessItIsForgotten) {
+    begin();
+    add("web", "10.244.1.10");
+    live_again();
+    EXPECT_TRUE(taps_.removed.empty());
+    node_->forget();
+    end();
+    EXPECT_EQ(std::set<std::string>(taps_.removed.begin(), taps_.removed.end()),
+              (std::set<std::string>{"eth0", "podlane0"}));
+    begin();
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, APodWhoseNamespaceIsGoneIsForgotten) {
+    begin();
+    add("web", "10.244.1.10");
+    add("other", "10.244.1.11");
+    end();
+    fs::remove(netns("web"));
+    begin();
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+    EXPECT_NE(port_of("default/other"), kNoPort);
+    live_again();
+    ASSERT_EQ(taps_.attached.size(), 1u) << "and stays forgotten";
+}
+
+TEST_F(Restore, ANamespaceThatGoesLaterTakesThePortAlong) {
+    begin();
+    add("web", "10.244.1.10");
+    live_again();
+    pass(3000);
+    EXPECT_NE(port_of("default/web"), kNoPort);
+    // Another one in its place: the path alone does not make it the same.
+    std::ofstream(netns("web") + ".new") << "another";
+    fs::rename(netns("web") + ".new", netns("web"));
+    pass(3000);
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, ObjectsAreThereInTheFirstGenerationWithTheirOwners) {
+    begin();
+    ok(node_->apply({{"a.yml", kWebService}}, {.owner = "feeder"}));
+    ok(node_->apply({{"b.yml", kNodeB}}));
+    const size_t published = dataplane_.published.size();
+    live_again();
+    ASSERT_EQ(dataplane_.published.size(), published + 1);
+    EXPECT_FALSE(items("frontends").empty());
+    const Json service = items("services")[0];
+    EXPECT_EQ(service.at("metadata").at("annotations").at("podlane.io/owner"), "feeder");
+    EXPECT_EQ(failure(node_->remove("service", "default/web")).code, rpc_code::kConflict);
+    ok(node_->replace({{"b.yml", kNodeB}}, {.allow_empty = true}));
+    EXPECT_EQ(items("services").size(), 1u) << "another's re-list leaves it alone";
+    ok(node_->replace({{"b.yml", ""}}, {.owner = "feeder", .allow_empty = true}));
+    live_again();
+    EXPECT_TRUE(items("services").empty());
+    EXPECT_EQ(items("nodes").size(), 1u);
+}
+
+TEST_F(Restore, ConfiguredObjectsAreNotKeptAndWin) {
+    const std::string file = folder_ + "/objects.yml";
+    config_.objects = {file};
+    std::ofstream(file) << kNodeB;
+    begin();
+    end();
+    fs::remove(file);
+    config_.objects.clear();
+    begin();
+    EXPECT_TRUE(items("nodes").empty());
+    ok(node_->apply({{"b.yml", kNodeB}}));
+    end();
+    std::string changed = kNodeB;
+    changed.replace(changed.find("192.168.50.2}"), 12, "192.168.50.3");
+    config_.objects = {file};
+    std::ofstream(file) << changed;
+    begin();
+    EXPECT_NE(items("nodes")[0].dump().find("192.168.50.3"), std::string::npos);
+}
+
+TEST_F(Restore, AConfigurationWithoutRoomForAPodForgetsThatPodAlone) {
+    begin();
+    add("web", "10.244.1.10");
+    ok(node_->apply({{"a.yml", kWebService}}));
+    end();
+    config_.pods.cidrs = {prefix("10.244.7.0/24")};
+    begin();
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+    EXPECT_EQ(items("services").size(), 1u);
+}
+
+TEST_F(Restore, AStartThatFailsLeavesWhatWasThereAndMakesNothing) {
+    begin();
+    add("web", "10.244.1.10");
+    end();
+    taps_.removed.clear();
+    config_.objects = {folder_ + "/none.yml"};
+    keeper_ = std::make_unique<Keeper>(folder_ + "/state");
+    make();
+    EXPECT_FALSE(node_->start().ok());
+    EXPECT_EQ(std::set<std::string>(taps_.removed.begin(), taps_.removed.end()),
+              std::set<std::string>{"podlane0"});
+    config_.objects.clear();
+    live_again();
+    EXPECT_NE(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, AJournalThatCannotBeWrittenIsInHealth) {
+    begin();
+    EXPECT_EQ(ok(node_->health()).at("problems").dump().find("journal"), std::string::npos);
+    fs::remove_all(folder_ + "/state");
+    std::ofstream(folder_ + "/state") << "no folder";
+    add("web", "10.244.1.10");
+    pass(2000);
+    EXPECT_NE(ok(node_->health()).at("problems").dump().find("journal"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace podlane::control
