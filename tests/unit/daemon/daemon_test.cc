@@ -145,7 +145,7 @@ TEST_F(DaemonTest, ASignalEndsItAndRemovesTheSocketAndTheTaps) {
 
 TEST_F(DaemonTest, ShutdownAnswersAndEnds) {
     start();
-    EXPECT_TRUE(call("shutdown", {{"forget", true}}).at("stopping"));
+    EXPECT_EQ(call("shutdown", {{"forget", true}}).at("stopping"), true);
     thread_.join();
     EXPECT_TRUE(daemon_->forgets());
     EXPECT_FALSE(socket_exists());

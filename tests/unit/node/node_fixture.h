@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/node/kept_taps.h"
 #include "control/node/node_model.h"
 #include "control/node/tap_maker.h"
 #include "control/show/outcome.h"

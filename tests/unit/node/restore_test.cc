@@ -1,7 +1,8 @@
-#include <sys/stat.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "control/keep/keeper.h"
 #include "control/netdev/netns.h"
@@ -70,11 +71,11 @@ TEST_F(Restore, PodsAreAttachedAgainAsTheyWere) {
     EXPECT_TRUE(taps_.pods.empty()) << "none is made anew";
     EXPECT_EQ(taps_.attached[0].netns_path, netns("web"));
     EXPECT_EQ(taps_.attached[0].gateways, std::vector<IpAddress>{address("10.244.1.1")});
-    Json after = add("web", "10.244.1.10");
-    EXPECT_EQ(after.at("mac"), before.at("mac"));
+    const Json after = add("web", "10.244.1.10");
+    EXPECT_EQ(after.at("port").at("mac"), before.at("port").at("mac"));
     EXPECT_TRUE(taps_.pods.empty()) << "the runtime asks again for what is there";
     EXPECT_NE(port_of("default/web"), kNoPort);
-    EXPECT_TRUE(ok(node_->remove_pod({.container = "web0123"})).at("removed"));
+    EXPECT_EQ(ok(node_->remove_pod({.container = "web0123"})).at("removed"), true);
     live_again();
     EXPECT_EQ(port_of("default/web"), kNoPort);
 }
