@@ -134,6 +134,25 @@ Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeCo
     return guards;
 }
 
+/// A start that fails leaves those interfaces alone that a process before it had prepared.
+class LeftAsTheyWere {
+  public:
+    explicit LeftAsTheyWere(std::vector<control::KernelInterfaceGuard>& guards) : guards_(guards) {}
+    LeftAsTheyWere(const LeftAsTheyWere&) = delete;
+    LeftAsTheyWere& operator=(const LeftAsTheyWere&) = delete;
+    ~LeftAsTheyWere() {
+        for (control::KernelInterfaceGuard& guard : guards_) {
+            if (keep_ && guard.was_left()) guard.leave();
+        }
+    }
+    /// They are given back all the same.
+    void release() noexcept { keep_ = false; }
+
+  private:
+    std::vector<control::KernelInterfaceGuard>& guards_;
+    bool keep_ = true;
+};
+
 /// The dataplane's words with the place of the device that they are about.
 std::string start_failure(const NodeConfig& config, const std::string& message) {
     for (const control::UplinkConfig& uplink : config.uplinks) {
@@ -182,6 +201,7 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     control::Keeper* const kept = keeper ? &*keeper : nullptr;
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
+    LeftAsTheyWere left_as_they_were(*guards);
     auto started = dataplane::start(runtime_config(config, cpus->workers, options));
     if (!started.ok()) return fail(start_failure(config, started.error().message));
     // Threads that libraries start from here on inherit it, too: none may disturb a worker.
@@ -217,6 +237,8 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     control::notify_service_manager("STOPPING=1");
     if (kept != nullptr && !daemon.forgets()) {
         for (control::KernelInterfaceGuard& guard : *guards) guard.leave();
+    } else {
+        left_as_they_were.release();
     }
     return 0;
 }

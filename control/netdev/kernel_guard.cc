@@ -68,6 +68,7 @@ Result<bool> KernelInterfaceGuard::recall(int ifindex) {
     if (!left.ok()) return left.error();
     if (!left->has_value() || (*left)->ifindex != ifindex) return false;
     old_ = std::move(**left);
+    was_left_ = true;
     return true;
 }
 
@@ -227,11 +228,8 @@ void KernelInterfaceGuard::restore() noexcept {
 
 void KernelInterfaceGuard::leave() noexcept {
     xdp_.reset();
-    old_features_.clear();
-    old_sysctls_.clear();
-    taken_.clear();
-    routes_.clear();
-    set_up_ = false;
+    old_ = {};
+    memory_path_.clear();
 }
 
 Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
@@ -256,8 +254,7 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
     if (!left.ok()) guard.warnings_.push_back(left.error().message);
     if (left.ok() && *left) {
         guard.notes_.push_back(fmt::format(
-            "interface {}: what a podlaned that was killed has left is put back at the end",
-            ifname));
+            "interface {}: what an earlier podlaned has left is put back at the end", ifname));
     }
     if (auto done = guard.guard_addresses(*rtnl, info.ifindex); !done.ok()) {
         return failed(done.error());

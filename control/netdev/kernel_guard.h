@@ -44,8 +44,10 @@ class KernelInterfaceGuard {
     /// Puts the old settings and addresses back now; what was changed by others meanwhile is
     /// overwritten.
     void restore() noexcept;
-    /// The interface stays as it is, for the next process.
+    /// The interface stays as it is, and the memory with what it had, for the next process.
     void leave() noexcept;
+    /// A process before this one had left it so.
+    [[nodiscard]] bool was_left() const noexcept { return was_left_; }
 
   private:
     friend Result<KernelInterfaceGuard> guard_kernel_interface(
@@ -74,6 +76,7 @@ class KernelInterfaceGuard {
     std::vector<InterfaceAddress> foreign_;
     bool is_guarded_v4_ = false;
     bool is_guarded_v6_ = false;
+    bool was_left_ = false;
     std::vector<std::string> notes_;
     std::vector<std::string> warnings_;
     UniqueFd xdp_;
