@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "control/netdev/netns.h"
@@ -18,12 +20,30 @@ namespace podlane::control {
 
 namespace {
 
+constexpr int kTries = 50;
+constexpr std::chrono::milliseconds kBetweenTries{10};
+
 std::string mark_of(const std::string& owner) {
     return "podlane " + owner;
 }
 
 bool is_left_by(const LinkInfo& link, const std::string& owner) {
     return link.kind == "tun" && link.alias == mark_of(owner) && !link.carrier;
+}
+
+/// The interface that the owner has left. A process that was killed may have queues open for a
+/// moment longer, until the kernel has ended its requests.
+Result<LinkInfo> find_left(Rtnl& rtnl, const std::string& ifname, const std::string& owner) {
+    for (int tries = 0;; ++tries) {
+        auto link = rtnl.find_link(ifname);
+        if (!link.ok()) return link.error();
+        if (!link->has_value()) return Error{"there is no such interface"};
+        const LinkInfo& info = **link;
+        if (is_left_by(info, owner)) return info;
+        const bool is_ours = info.kind == "tun" && info.alias == mark_of(owner);
+        if (!is_ours || tries == kTries) return Error{"the interface is not ours, or is in use"};
+        std::this_thread::sleep_for(kBetweenTries);
+    }
 }
 
 Result<void> remove_left(const std::string& ifname, const std::string& owner) {
@@ -75,11 +95,9 @@ Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Upda
     auto attached = in_network_namespace(request.netns_path, [&]() -> Result<void> {
         auto rtnl = Rtnl::open();
         if (!rtnl.ok()) return rtnl.error();
-        auto link = rtnl->find_link(request.ifname);
-        if (!link.ok()) return link.error();
-        if (!link->has_value()) return Error{"there is no such interface"};
-        const LinkInfo& info = **link;
-        if (!is_left_by(info, owner)) return Error{"the interface is not ours, or is in use"};
+        auto left = find_left(*rtnl, request.ifname, owner);
+        if (!left.ok()) return left.error();
+        const LinkInfo& info = *left;
         ifindex = info.ifindex;
         LinkChange change;
         if (info.mac != request.mac) change.mac = request.mac;
