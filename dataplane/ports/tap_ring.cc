@@ -79,7 +79,7 @@ bool TapRing::submit(std::span<const Operation> all) noexcept {
             ++ended;
         }
     }
-    // TAPs of kernels before 5.11 cannot say "not now": nothing has been done then.
+    // TAPs of kernels before 6.4 cannot say "not now": nothing has been done then.
     return results_[0] != -EOPNOTSUPP;
 }
 

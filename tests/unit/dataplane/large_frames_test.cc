@@ -6,7 +6,10 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+#include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "dataplane/ports/tap_marks.h"
 #include "lib/proto/vxlan.h"
@@ -211,9 +214,10 @@ TYPED_TEST(LargeFramesTest, WithoutLargeBuffersTheUsualOnesServe) {
 }
 
 TYPED_TEST(LargeFramesTest, WithoutAnyBufferThePiecesAreLostAndCounted) {
-    WorkerCtx ctx;
-    WorkerCounters counters;
-    ctx.counters = &counters;
+    const auto owned = std::make_unique<WorkerCtx>();
+    const auto counters = std::make_unique<WorkerCounters>();
+    WorkerCtx& ctx = *owned;
+    ctx.counters = counters.get();
     ctx.pool = this->rig.shared().pool;
     const Frame frame = this->tcp(Names::kGatewayMac, World<TypeParam>::kPeer, 80, payload_of(500));
     rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
@@ -229,7 +233,7 @@ TYPED_TEST(LargeFramesTest, WithoutAnyBufferThePiecesAreLostAndCounted) {
     while (rte_mbuf* other = rte_pktmbuf_alloc(ctx.pool)) all.push_back(other);
     cut(ctx, packet, [](WorkerCtx&, Packet&) { FAIL() << "a piece out of nothing"; });
     EXPECT_EQ(packet.verdict, Verdict::kConsumed);
-    EXPECT_EQ(counters.drops[static_cast<size_t>(Drop::kNoMbuf)].get(), 5u);
+    EXPECT_EQ(counters->drops[static_cast<size_t>(Drop::kNoMbuf)].get(), 5u);
     for (rte_mbuf* other : all) rte_pktmbuf_free(other);
 }
 
@@ -276,10 +280,10 @@ TYPED_TEST(LargeFramesTest, AChecksumElsewhereIsFinishedOrRefused) {
     EXPECT_EQ(this->rig.take_one(Rig::kPodB), frame(payload));
     EXPECT_FALSE(this->rig.last_was_partial());
     uint64_t refused = 0;
-    for (const auto& [from, offset] : {std::pair<uint16_t, uint16_t>{60000, 16},
-                                       {10, 60000},
-                                       {65535, 65535},
-                                       {static_cast<uint16_t>(sent.size() - 1), 0}}) {
+    const auto behind = static_cast<uint16_t>(sent.size() - 1);
+    const std::vector<std::pair<uint16_t, uint16_t>> outside{
+        {60000, 16}, {10, 60000}, {65535, 65535}, {behind, 0}};
+    for (const auto& [from, offset] : outside) {
         this->rig.send_with(Rig::kPodA, sent, {kVirtioNeedsChecksum, 0, 0, 0, from, offset, 0});
         EXPECT_EQ(this->rig.drops(Drop::kL4BadChecksum), ++refused);
     }
@@ -299,10 +303,13 @@ TYPED_TEST(LargeFramesTest, NoHeaderThatAPodCanSendDoesHarm) {
         const unsigned pick = random() % (static_cast<unsigned>(likely.size()) + 1);
         return static_cast<uint16_t>(pick < likely.size() ? *(likely.begin() + pick) : random());
     };
+    const auto flip = [](uint8_t& byte, unsigned long bit) {
+        byte = static_cast<uint8_t>(byte ^ 1u << bit);
+    };
     for (int i = 0; i < 4000; ++i) {
         Frame frame = frames[random() % frames.size()];
         if (random() % 4 == 0) frame.resize(random() % frame.size() + 1);
-        if (random() % 4 == 0) frame[random() % frame.size()] ^= 1u << random() % 8;
+        if (random() % 4 == 0) flip(frame[random() % frame.size()], random() % 8);
         this->rig.send_with(
             Rig::kPodA, frame,
             {static_cast<uint8_t>(any({0, 1, 2, 3})), static_cast<uint8_t>(any({0, 1, 4, 5, 0x81})),

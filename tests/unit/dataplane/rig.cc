@@ -45,8 +45,9 @@ VirtioNetHeader partial_header(const Frame& frame) {
     VirtioNetHeader header{};
     header.flags = kVirtioNeedsChecksum;
     header.checksum_start = headers.l4_offset;
-    header.checksum_offset = headers.protocol == kProtocolTcp ? offsetof(TcpHeader, checksum)
-                                                              : offsetof(UdpHeader, checksum);
+    header.checksum_offset =
+        static_cast<uint16_t>(headers.protocol == kProtocolTcp ? offsetof(TcpHeader, checksum)
+                                                               : offsetof(UdpHeader, checksum));
     return header;
 }
 
