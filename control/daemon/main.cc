@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "control/config/config_place.h"
+#include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
@@ -130,7 +131,8 @@ std::string start_failure(const NodeConfig& config, const std::string& message) 
     return fmt::format("{}: {}", config.document, message);
 }
 
-int run(NodeConfig config, const control::DaemonOptions& options) {
+int run(NodeConfig config, const control::MetricsConfig& metrics,
+        const control::DaemonOptions& options) {
     // Before anything is touched that the other one uses.
     if (control::RpcClient::connect(config.socket).ok()) {
         return fail(fmt::format("{}: another podlaned answers at {}",
@@ -156,7 +158,7 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     control::KernelTapMaker taps;
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
-                           &name_server);
+                           &name_server, metrics);
     daemon.each_second([&guards = *guards] {
         for (control::KernelInterfaceGuard& guard : guards) {
             guard.look();
@@ -173,7 +175,8 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
 }
 
 /// Says what would be done; the objects that would be applied are read, too.
-int check(const NodeConfig& config, const control::DaemonOptions& options) {
+int check(const NodeConfig& config, const control::MetricsConfig& metrics,
+          const control::DaemonOptions& options) {
     const auto objects = control::parse_object_files(config.objects);
     if (!objects.ok()) return fail(objects.error().message);
     fmt::print("{}", control::describe(
@@ -181,6 +184,7 @@ int check(const NodeConfig& config, const control::DaemonOptions& options) {
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->objects.size());
     }
+    fmt::print("{}", control::describe(metrics));
     return 0;
 }
 
@@ -202,10 +206,12 @@ int main(int argc, char** argv) try {
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
-    if (options->check) return check(*config, *options);
+    const auto metrics = control::load_metrics_config(options->config);
+    if (!metrics.ok()) return fail(metrics.error().message);
+    if (options->check) return check(*config, *metrics, *options);
     set_up_log(options->log_level);
     allow_open_files();
-    return run(std::move(config).value(), *options);
+    return run(std::move(config).value(), *metrics, *options);
 } catch (const std::exception& error) {
     return fail(error.what());
 }
