@@ -75,6 +75,7 @@ NodeConfig ConfigReader::read() {
     read_load_balancer(fields.fields("loadBalancer"));
     // Kept by nobody here: who wants it reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
+    fields.get("metrics");  // metrics_config.h reads it
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

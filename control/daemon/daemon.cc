@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "control/daemon/http_pages.h"
 #include "control/daemon/methods.h"
 
 namespace podlane::control {
@@ -27,7 +28,8 @@ uint64_t monotonic_ms() {
 }  // namespace
 
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
-               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps)
+               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps,
+               MetricsConfig metrics)
     : signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),
@@ -41,10 +43,13 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
                  service_health_.sync(checks, addresses);
              },
              name_server, keeper, kept_taps}),
+      metrics_(metrics),
+      http_(io_),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
+    add_http_pages(http_, node_, dpdk, metrics_.services);
     methods_.add("shutdown", [this](RpcRequest& request) -> RpcResult {
         const bool forget = request.params.flag("forget");
         if (auto failure = request.params.failure()) return std::move(*failure);
@@ -66,6 +71,7 @@ RpcResult Daemon::shut_down(bool forget) {
 
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
+    if (metrics_.listen) http_.listen(metrics_.listen->address, metrics_.listen->port);
     return server_.start();
 }
 
@@ -81,6 +87,7 @@ void Daemon::stop() {
     ending_ = true;
     server_.stop();
     service_health_.stop();
+    http_.stop();
     boost::system::error_code ignored;
     events_.cancel(ignored);
     tick_.cancel();

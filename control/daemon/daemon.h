@@ -10,9 +10,11 @@
 #include <functional>
 #include <string>
 
+#include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/daemon/watchers.h"
 #include "control/health/service_health.h"
+#include "control/http/http_server.h"
 #include "control/node/node_model.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/methods.h"
@@ -27,7 +29,7 @@ class Daemon {
     /// `dataplane` and `taps` must outlive the daemon. `dpdk`: its version, for `version`.
     Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
            NameServer* name_server = nullptr, Keeper* keeper = nullptr,
-           KeptTaps* kept_taps = nullptr);
+           KeptTaps* kept_taps = nullptr, MetricsConfig metrics = {.listen = std::nullopt});
 
     /// Ports, objects, socket, in this order. On an error nothing is left behind.
     [[nodiscard]] Result<void> start();
@@ -64,6 +66,8 @@ class Daemon {
     bool forgets_ = false;
     ServiceHealth service_health_;
     NodeModel node_;
+    const MetricsConfig metrics_;
+    HttpServer http_;
     Watchers watchers_;
     RpcMethods methods_;
     RpcServer server_;

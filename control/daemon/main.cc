@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "control/config/config_place.h"
+#include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/config/state_config.h"
 #include "control/daemon/cpus.h"
@@ -184,7 +185,8 @@ int give_back(const NodeConfig& config) {
     return exit_code;
 }
 
-int run(NodeConfig config, const control::DaemonOptions& options) {
+int run(NodeConfig config, const control::MetricsConfig& metrics,
+        const control::DaemonOptions& options) {
     // Before anything is touched that the other one uses.
     if (is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
@@ -221,7 +223,7 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
     }
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
-                           &name_server, kept, kept != nullptr ? &kept_taps : nullptr);
+                           &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics);
     daemon.each_second([&guards = *guards, &daemon] {
         if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {
@@ -244,7 +246,8 @@ int run(NodeConfig config, const control::DaemonOptions& options) {
 }
 
 /// Says what would be done; the objects that would be applied are read, too.
-int check(const NodeConfig& config, const control::DaemonOptions& options) {
+int check(const NodeConfig& config, const control::MetricsConfig& metrics,
+          const control::DaemonOptions& options) {
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
     if (!cpus.ok()) return fail(workers_failure(config, cpus.error().message));
     const auto objects = control::check_object_files(config);
@@ -260,6 +263,7 @@ int check(const NodeConfig& config, const control::DaemonOptions& options) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
     for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
+    fmt::print("{}", control::describe(metrics));
     return 0;
 }
 
@@ -281,11 +285,13 @@ int main(int argc, char** argv) try {
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
-    if (options->check) return check(*config, *options);
+    const auto metrics = control::load_metrics_config(options->config);
+    if (!metrics.ok()) return fail(metrics.error().message);
+    if (options->check) return check(*config, *metrics, *options);
     if (options->give_back) return give_back(*config);
     set_up_log(options->log_level);
     allow_open_files();
-    return run(std::move(config).value(), *options);
+    return run(std::move(config).value(), *metrics, *options);
 } catch (const std::exception& error) {
     return fail(error.what());
 }

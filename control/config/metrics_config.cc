@@ -1,0 +1,84 @@
+#include "control/config/metrics_config.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include "control/document/fields.h"
+#include "control/document/reader.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr int64_t kMostServices = 100'000;
+
+MetricsConfig read_metrics(Fields section, Problems& problems) {
+    MetricsConfig out;
+    if (const Value* listen = section.get("listen")) {
+        // Unquoted, `off` is one of YAML's booleans.
+        const bool is_off =
+            listen->text() == "off" || (listen->is(ValueType::kBool) && listen->text() == "false");
+        out.listen = parse_listen_place(listen->text());
+        if (!is_off && !out.listen) {
+            problems.add(*listen, fmt::format("{} is not ADDRESS:PORT such as 127.0.0.1:9967 or "
+                                              "[::1]:9967, or off",
+                                              shown(*listen)));
+        }
+    }
+    out.services = section.integer<uint32_t>("services", {0, kMostServices, "a number of Services"},
+                                             out.services);
+    section.finish();
+    return out;
+}
+
+}  // namespace
+
+std::optional<ListenPlace> parse_listen_place(std::string_view text) {
+    const size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    std::string_view host = text.substr(0, colon);
+    const bool in_brackets = host.starts_with('[') && host.ends_with(']');
+    if (in_brackets) host = host.substr(1, host.size() - 2);
+    const auto address = parse_ip(host);
+    if (!address || address->is_v6() != in_brackets) return std::nullopt;
+    ListenPlace place{*address, 0};
+    const std::string_view digits = text.substr(colon + 1);
+    const char* const end = digits.data() + digits.size();
+    const auto [parsed, error] = std::from_chars(digits.data(), end, place.port);
+    if (error != std::errc{} || parsed != end || place.port == 0) return std::nullopt;
+    return place;
+}
+
+Result<MetricsConfig> load_metrics_config(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return Error{fmt::format("{}: cannot be read", path), path};
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return load_metrics_config_from_text(text, path);
+}
+
+Result<MetricsConfig> load_metrics_config_from_text(std::string_view text,
+                                                    const std::string& name) {
+    Problems problems(name);
+    MetricsConfig out;
+    DocumentHandler handler;
+    handler.on_document = [&](const Document& document) {
+        problems.enter(document.root);
+        out = read_metrics({document.root.find("metrics"), problems, Keys::kStrict}, problems);
+        return true;
+    };
+    const auto read = read_documents(text, name, handler);
+    if (!problems.empty()) return problems.errors().front();
+    if (!read.ok()) return read.error();
+    return out;
+}
+
+std::string describe(const MetricsConfig& metrics) {
+    if (!metrics.listen) return "metrics    off\n";
+    return fmt::format("metrics    http://{}/metrics, series for {} Services\n",
+                       to_string(metrics.listen->address, metrics.listen->port), metrics.services);
+}
+
+}  // namespace podlane::control

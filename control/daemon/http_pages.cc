@@ -1,0 +1,67 @@
+#include "control/daemon/http_pages.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "control/daemon/version.h"
+#include "control/metrics/families.h"
+#include "control/metrics/service_series.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// The rows of a kind of live state.
+template <class Row>
+std::vector<Row> rows_of(const NodeModel& node, std::string_view kind) {
+    auto listing = node.get(kind, std::nullopt, 0);
+    auto* const rows =
+        listing.ok() ? std::get_if<std::vector<Row>>(&listing.value().rows) : nullptr;
+    return rows != nullptr ? std::move(*rows) : std::vector<Row>();
+}
+
+NodeMetrics metrics_of(const NodeModel& node, ServiceSeries& series) {
+    NodeMetrics out;
+    out.stats = node.stats();
+    out.health = node.health();
+    out.is_serving = node.is_serving();
+    out.ports = rows_of<PortRow>(node, "ports");
+    out.neighbours = rows_of<NeighbourRow>(node, "neighbors");
+    series.divide(service_metrics(out.stats.services, rows_of<FrontendRow>(node, "frontends")),
+                  out);
+    return out;
+}
+
+/// 200 or 503; what is wrong stands below the first line.
+HttpAnswer state(const HealthReport& health, bool is_well) {
+    HttpAnswer answer{.status = is_well ? 200U : 503U, .body = is_well ? "ok\n" : "not ok\n"};
+    for (const std::string& problem : health.problems) answer.body += problem + "\n";
+    return answer;
+}
+
+bool has_all_workers(const HealthReport& health) {
+    return std::ranges::all_of(health.workers, [](const auto& worker) { return worker.is_alive; });
+}
+
+}  // namespace
+
+void add_http_pages(HttpServer& server, const NodeModel& node, const std::string& dpdk,
+                    size_t most_services) {
+    const auto series = std::make_shared<ServiceSeries>(most_services);
+    server.add("/metrics", [&node, dpdk, series](const HttpRequest& request) {
+        const MetricsFormat format = metrics_format(request.accept);
+        return HttpAnswer{
+            .content_type = std::string(content_type(format)),
+            .body = metrics_text(metrics_of(node, *series), {kVersion, dpdk}, format)};
+    });
+    server.add("/healthz", [&node](const HttpRequest&) {
+        const HealthReport health = node.health();
+        return state(health, has_all_workers(health));
+    });
+    server.add("/readyz",
+               [&node](const HttpRequest&) { return state(node.health(), node.is_serving()); });
+}
+
+}  // namespace podlane::control
