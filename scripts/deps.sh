@@ -5,7 +5,7 @@
 set -eu
 
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
-       libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
+       libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
        libldns-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev libssl-dev
        libcurl4-openssl-dev liburing-dev"
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format clang-tidy

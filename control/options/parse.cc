@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/program_options.hpp>
 #include <charconv>
 #include <utility>
 
@@ -10,6 +11,8 @@
 
 namespace podlane::control {
 namespace {
+
+namespace po = boost::program_options;
 
 const OptionRow* find_name(std::span<const OptionRow> rows, std::string_view name) {
     const auto found = std::ranges::find(rows, name, &OptionRow::name);
@@ -59,103 +62,121 @@ std::string fault_of(const OptionRow& row, std::string_view value) {
     return {};
 }
 
+/// The table as the library wants it.
+po::options_description description_of(std::span<const OptionRow> rows) {
+    po::options_description all;
+    for (const OptionRow& row : rows) {
+        std::string names(row.name);
+        if (row.letter != 0) names += fmt::format(",{}", row.letter);
+        if (!row.takes_value()) {
+            all.add_options()(names.c_str(), "");
+            continue;
+        }
+        auto* const values = po::value<std::vector<std::string>>();
+        if (row.type == OptionType::kTexts) values->multitoken();
+        all.add_options()(names.c_str(), values, "");
+    }
+    return all;
+}
+
 /// One reading of a command line.
 class Reading {
   public:
-    Reading(std::span<const OptionRow> rows, std::span<const std::string> arguments)
-        : rows_(rows), arguments_(arguments) {}
+    explicit Reading(std::span<const OptionRow> rows) : rows_(rows) {}
 
-    Result<OptionValues> read() {
-        while (at_ < arguments_.size() && wrong_.empty()) {
-            const std::string& argument = arguments_[at_++];
-            if (argument == "--") {
-                while (at_ < arguments_.size()) values_.add_word(arguments_[at_++]);
-            } else if (argument.starts_with("--")) {
-                read_long(std::string_view(argument).substr(2));
-            } else if (is_option(argument)) {
-                read_letters(argument);
-            } else {
-                values_.add_word(argument);
-            }
+    Result<OptionValues> read(std::span<const std::string> arguments) {
+        const auto end = std::ranges::find(arguments, "--");
+        std::vector<std::string> own;
+        for (auto at = arguments.begin(); at != end && wrong_.empty(); ++at) {
+            if (!is_set_flag(*at)) own.push_back(*at);
         }
+        if (wrong_.empty()) parse(own);
         if (!wrong_.empty()) return Error{wrong_};
+        if (end != arguments.end()) {
+            for (auto at = end + 1; at != arguments.end(); ++at) values_.add_word(*at);
+        }
         return std::move(values_);
     }
 
   private:
-    void read_long(std::string_view text) {
-        const size_t equals = text.find('=');
-        const std::string_view name = text.substr(0, equals);
-        const OptionRow* row = find_name(rows_, name);
-        if (row == nullptr) return unknown(name);
-        if (equals != std::string_view::npos) {
-            take(*row, text.substr(equals + 1));
-        } else {
-            take_next(*row);
+    // --watch=true, --watch=false: to the library a flag has no value.
+    bool is_set_flag(std::string_view argument) {
+        const size_t equals = argument.find('=');
+        if (!argument.starts_with("--") || equals == std::string_view::npos) return false;
+        const OptionRow* row = find_name(rows_, argument.substr(2, equals - 2));
+        if (row == nullptr || row->takes_value()) return false;
+        const std::string_view value = argument.substr(equals + 1);
+        if (value == "true") {
+            values_.add(row->name, "true");
+        } else if (value != "false") {
+            wrong_ = fmt::format("{}: {} is not true or false", typed(*row), in_quotes(value));
+        }
+        return true;
+    }
+    void parse(const std::vector<std::string>& arguments) {
+        using namespace po::command_line_style;
+        try {
+            const po::options_description known = description_of(rows_);
+            const auto parsed = po::command_line_parser(arguments)
+                                    .options(known)
+                                    .style(unix_style & ~allow_guessing)
+                                    .run();
+            for (const auto& option : parsed.options) {
+                if (wrong_.empty()) take_all(option);
+            }
+        } catch (const po::unknown_option& error) {
+            unknown(error.get_option_name());
+        } catch (const po::error_with_option_name& error) {
+            needs_value(row_of(error.get_option_name()));
         }
     }
-    // -w, -wA, -ojson, -o=json.
-    void read_letters(std::string_view argument) {
-        for (size_t i = 1; i < argument.size() && wrong_.empty(); ++i) {
-            const OptionRow* row = find_letter(rows_, argument[i]);
-            if (row == nullptr) {
-                wrong_ = fmt::format("unknown option {}", argument.substr(0, 40));
-                return;
-            }
-            if (!row->takes_value()) {
-                take_next(*row);
-                continue;
-            }
-            std::string_view value = argument.substr(i + 1);
-            if (value.starts_with('=')) value.remove_prefix(1);
-            if (value.empty()) {
-                take_next(*row);
-            } else {
-                take(*row, value);
-            }
+    void take_all(const po::basic_option<char>& option) {
+        if (option.string_key.empty()) {
+            for (const std::string& word : option.value) values_.add_word(word);
             return;
         }
-    }
-    // An option whose value, if it takes one, stands behind it.
-    void take_next(const OptionRow& row) {
-        if (!row.takes_value()) {
-            values_.add(row.name, "true");
-        } else if (at_ < arguments_.size() && !is_option(arguments_[at_])) {
-            take(row, arguments_[at_++]);
-            while (row.type == OptionType::kTexts && at_ < arguments_.size() &&
-                   !is_option(arguments_[at_])) {
-                take(row, arguments_[at_++]);
+        const OptionRow& row = row_of(option.string_key);
+        if (!row.takes_value()) return values_.add(row.name, "true");
+        const bool is_joined = option.original_tokens.size() == option.value.size();
+        for (size_t i = 0; i < option.value.size() && wrong_.empty(); ++i) {
+            std::string_view value = option.value[i];
+            // What looks like an option is none's value, unless joined to its name.
+            if (!(is_joined && i == 0) && is_option(value)) return needs_value(row);
+            // -o=json.
+            if (is_joined && i == 0 && !option.original_tokens[0].starts_with("--") &&
+                value.starts_with('=')) {
+                value.remove_prefix(1);
             }
-        } else {
-            wrong_ = fmt::format("{} needs a value: {}", typed(row), option_usage(row));
+            take(row, value);
         }
+    }
+    const OptionRow& row_of(std::string_view key) const {
+        key.remove_prefix(std::min(key.find_first_not_of('-'), key.size()));
+        const OptionRow* row = find_name(rows_, key);
+        if (row == nullptr && key.size() == 1) row = find_letter(rows_, key[0]);
+        return row != nullptr ? *row : rows_.front();
+    }
+    void needs_value(const OptionRow& row) {
+        wrong_ = fmt::format("{} needs a value: {}", typed(row), option_usage(row));
     }
     void take(const OptionRow& row, std::string_view value) {
-        if (!row.takes_value()) {
-            if (value == "true") {
-                values_.add(row.name, "true");
-            } else if (value != "false") {
-                wrong_ = fmt::format("{}: {} is not true or false", typed(row), in_quotes(value));
-            }
-            return;
-        }
         wrong_ = fault_of(row, value);
         if (wrong_.empty() && row.type != OptionType::kTexts && values_.has(row.name)) {
             wrong_ = fmt::format("{} is given twice", typed(row));
         }
         if (wrong_.empty()) values_.add(row.name, std::string(value));
     }
-    void unknown(std::string_view name) {
+    void unknown(std::string_view option) {
+        const std::string_view name =
+            option.substr(std::min(option.find_first_not_of('-'), option.size()));
         std::vector<std::string_view> names;
         for (const OptionRow& row : rows_) names.push_back(row.name);
-        const std::string_view meant = closest(name, names);
-        wrong_ = fmt::format("unknown option --{}{}", name.substr(0, 40),
+        const std::string_view meant = option.starts_with("--") ? closest(name, names) : "";
+        wrong_ = fmt::format("unknown option {}{}", option.substr(0, 42),
                              meant.empty() ? "" : fmt::format("; did you mean --{}?", meant));
     }
 
     std::span<const OptionRow> rows_;
-    std::span<const std::string> arguments_;
-    size_t at_ = 0;
     OptionValues values_;
     std::string wrong_;
 };
@@ -178,7 +199,7 @@ std::optional<uint64_t> OptionValues::number(std::string_view name) const {
 
 Result<OptionValues> parse_options(std::span<const OptionRow> rows,
                                    std::span<const std::string> arguments) {
-    return Reading(rows, arguments).read();
+    return Reading(rows).read(arguments);
 }
 
 const OptionRow* missing_option(std::span<const OptionRow> rows, const OptionValues& values) {

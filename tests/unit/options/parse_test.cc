@@ -42,6 +42,10 @@ TEST(ParseOptions, EveryFormOfAnOptionIsRead) {
     EXPECT_FALSE(read({"--watch=false"}).has("watch"));
     EXPECT_EQ(read({"-f", "a", "-", "-w", "-f=b"}).texts("file"), (Words{"a", "-", "b"}));
     EXPECT_EQ(read({"a", "-w", "--", "-b"}).words(), (Words{"a", "-b"}));
+    EXPECT_EQ(read({"a", "--", "-b", "--", "c"}).words(), (Words{"a", "-b", "--", "c"}));
+    EXPECT_EQ(read({"a", "-o", "json", "b", "-w", "c"}).words(), (Words{"a", "b", "c"}));
+    EXPECT_EQ(read({"-f", "a", "--", "b"}).texts("file"), Words{"a"});
+    EXPECT_EQ(read({"--file=a=b"}).texts("file"), Words{"a=b"});
     EXPECT_EQ(read({"--count", "3"}).number("count"), 3U);
     EXPECT_EQ(read({}).number("count"), std::nullopt);
 }
@@ -49,6 +53,10 @@ TEST(ParseOptions, EveryFormOfAnOptionIsRead) {
 TEST(ParseOptions, WhatIsWrongIsSaidInOneLine) {
     EXPECT_EQ(fault({"--outptu", "json"}), "unknown option --outptu; did you mean --output?");
     EXPECT_EQ(fault({"-x"}), "unknown option -x");
+    EXPECT_EQ(fault({"-wx"}), "unknown option -wx");
+    EXPECT_EQ(fault({"--outp", "json"}), "unknown option --outp");
+    EXPECT_EQ(fault({"--count="}), "--count needs a value: --count N");
+    EXPECT_EQ(fault({"-f", "a", "--watch=maybe", "-x"}), "--watch: \"maybe\" is not true or false");
     EXPECT_EQ(fault({"--output"}), "--output needs a value: -o, --output FORMAT");
     EXPECT_EQ(fault({"--output", "-w"}), "--output needs a value: -o, --output FORMAT");
     EXPECT_EQ(fault({"-o", "xml"}), "--output: \"xml\" is not json or yaml");
