@@ -28,8 +28,7 @@ uint64_t monotonic_ms() {
 }  // namespace
 
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
-               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps,
-               MetricsConfig metrics)
+               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps, MetricsConfig metrics)
     : signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),

@@ -25,7 +25,7 @@ std::vector<Row> rows_of(const NodeModel& node, std::string_view kind) {
 NodeMetrics metrics_of(const NodeModel& node, ServiceSeries& series) {
     NodeMetrics out;
     out.stats = node.stats();
-    out.health = node.health();
+    out.health = node.health().value();
     out.is_serving = node.is_serving();
     out.ports = rows_of<PortRow>(node, "ports");
     out.neighbours = rows_of<NeighbourRow>(node, "neighbors");
@@ -57,11 +57,12 @@ void add_http_pages(HttpServer& server, const NodeModel& node, const std::string
             .body = metrics_text(metrics_of(node, *series), {kVersion, dpdk}, format)};
     });
     server.add("/healthz", [&node](const HttpRequest&) {
-        const HealthReport health = node.health();
+        const HealthReport health = node.health().value();
         return state(health, has_all_workers(health));
     });
-    server.add("/readyz",
-               [&node](const HttpRequest&) { return state(node.health(), node.is_serving()); });
+    server.add("/readyz", [&node](const HttpRequest&) {
+        return state(node.health().value(), node.is_serving());
+    });
 }
 
 }  // namespace podlane::control

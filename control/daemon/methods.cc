@@ -32,7 +32,7 @@ ChangeScope owner_scope(RpcParams& params) {
 }
 
 RpcResult call_apply(NodeModel& node, RpcRequest& request) {
-    const auto documents = request.params.documents();
+    const auto documents = documents_of(request.params);
     ChangeScope scope = owner_scope(request.params);
     scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);

@@ -105,11 +105,10 @@ struct AddressRow {
     std::vector<std::string> candidates;
 };
 
-using Rows =
-    std::variant<std::vector<ObjectRow>, std::vector<PortRow>, std::vector<NeighbourRow>,
-                 std::vector<FdbRow>, std::vector<RouteRow>, std::vector<FlowRow>,
-                 std::vector<WorkerRow>, std::vector<FrontendRow>, std::vector<AddressRow>,
-                 std::vector<RefusedView>>;
+using Rows = std::variant<std::vector<ObjectRow>, std::vector<PortRow>, std::vector<NeighbourRow>,
+                          std::vector<FdbRow>, std::vector<RouteRow>, std::vector<FlowRow>,
+                          std::vector<WorkerRow>, std::vector<FrontendRow>, std::vector<AddressRow>,
+                          std::vector<RefusedView>>;
 
 /// As `get` answers.
 struct Listing {
