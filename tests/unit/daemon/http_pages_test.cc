@@ -71,7 +71,8 @@ TEST_F(HttpPages, LostUplinkIsNotReadyAndNamed) {
     deliver(event(EventKind::kPortLost, "0.0.0.0"));
     const std::string answer = get("/readyz");
     EXPECT_NE(answer.find(" 503 "), std::string::npos) << answer;
-    EXPECT_NE(answer.find("\r\n\r\nnot ok\nuplink uplink0: its device is gone\n"), std::string::npos)
+    EXPECT_NE(answer.find("\r\n\r\nnot ok\nuplink uplink0: its device is gone\n"),
+              std::string::npos)
         << answer;
     EXPECT_NE(get("/healthz").find(" 200 OK\r\n"), std::string::npos);
 }
