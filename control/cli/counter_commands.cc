@@ -1,4 +1,4 @@
-// The rows of `stats` and `drops`.
+// The rows of `stats`, `drops` and `top`.
 #include <array>
 #include <chrono>
 #include <ostream>
@@ -6,6 +6,7 @@
 #include "control/cli/commands.h"
 #include "control/cli/report.h"
 #include "control/cli/run.h"
+#include "control/cli/top.h"
 #include "control/cli/yaml.h"
 
 namespace podlane::control {
@@ -16,6 +17,13 @@ using Json = nlohmann::ordered_json;
 constexpr auto kStatsOptions = std::to_array<OptionRow>({
     {"watch", 'w', OptionType::kFlag, "", "show again each second, with rates"},
     {"count", 0, OptionType::kNumber, "N", "with --watch: end after N times"},
+});
+
+constexpr auto kTopOptions = std::to_array<OptionRow>({
+    {"count", 0, OptionType::kNumber, "N", "end after N looks, one a second"},
+    {"sort", 0, OptionType::kWord, "ORDER", "ports by packets (default), bytes or drops",
+     "packets bytes drops"},
+    {"filter", 0, OptionType::kText, "TEXT", "only rows that have it"},
 });
 
 // Redraws in place: what the last turn left of a line, and below, is wiped.
@@ -107,6 +115,17 @@ constexpr std::array kCommands{
                .examples = "  podlanectl drops",
                .method = "drops",
                .render = show_drops},
+    CliCommand{.name = "top",
+               .synopsis = "",
+               .summary = "rates of ports, Services, drops and workers, and who holds most flows",
+               .details = "Redrawn once a second. Keys: q quits; p, b and d sort ports by packets, "
+                          "bytes and drops; / filters rows. Connections are counted 5000 a second, "
+                          "one pass over the flow table after the other.",
+               .examples = "  podlanectl top --sort drops\n"
+                           "  podlanectl top --count 1 | head -20",
+               .options = kTopOptions,
+               .method = "stats",
+               .run = run_top},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "control/config/metrics_config.h"
 #include "control/config/state_config.h"
 #include "control/document/names.h"
 
@@ -75,7 +76,7 @@ NodeConfig ConfigReader::read() {
     read_load_balancer(fields.fields("loadBalancer"));
     // Kept by nobody here: who wants it reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
-    fields.get("metrics");  // metrics_config.h reads it
+    (void)read_metrics(fields.get("metrics"), problems_);  // likewise
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

@@ -2,39 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
-#include "control/document/fields.h"
 #include "control/document/reader.h"
 
 namespace podlane::control {
-
-namespace {
-
-constexpr int64_t kMostServices = 100'000;
-
-MetricsConfig read_metrics(Fields section, Problems& problems) {
-    MetricsConfig out;
-    if (const Value* listen = section.get("listen")) {
-        // Unquoted, `off` is one of YAML's booleans.
-        const bool is_off =
-            listen->text() == "off" || (listen->is(ValueType::kBool) && listen->text() == "false");
-        out.listen = parse_listen_place(listen->text());
-        if (!is_off && !out.listen) {
-            problems.add(*listen, fmt::format("{} is not ADDRESS:PORT such as 127.0.0.1:9967 or "
-                                              "[::1]:9967, or off",
-                                              shown(*listen)));
-        }
-    }
-    out.services = section.integer<uint32_t>("services", {0, kMostServices, "a number of Services"},
-                                             out.services);
-    section.finish();
-    return out;
-}
-
-}  // namespace
 
 std::optional<ListenPlace> parse_listen_place(std::string_view text) {
     const size_t colon = text.rfind(':');
@@ -52,24 +28,40 @@ std::optional<ListenPlace> parse_listen_place(std::string_view text) {
     return place;
 }
 
-Result<MetricsConfig> load_metrics_config(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{fmt::format("{}: cannot be read", path), path};
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    return load_metrics_config_from_text(text, path);
+MetricsConfig read_metrics(const Value* section, Problems& problems) {
+    constexpr IntegerRange kServices{0, 100'000, "a number of Services"};
+    MetricsConfig out;
+    Fields fields(section, problems, Keys::kStrict);
+    if (const Value* listen = fields.get("listen")) {
+        // Unquoted, `off` is one of YAML's booleans.
+        const bool is_off =
+            listen->text() == "off" || (listen->is(ValueType::kBool) && listen->text() == "false");
+        out.listen = parse_listen_place(listen->text());
+        if (!is_off && !out.listen) {
+            problems.add(*listen, fmt::format("{} is not ADDRESS:PORT such as 127.0.0.1:9967 or "
+                                              "[::1]:9967, or off",
+                                              shown(*listen)));
+        }
+    }
+    out.services = fields.integer<uint32_t>("services", kServices, out.services);
+    fields.finish();
+    return out;
 }
 
-Result<MetricsConfig> load_metrics_config_from_text(std::string_view text,
-                                                    const std::string& name) {
-    Problems problems(name);
+Result<MetricsConfig> load_metrics_config(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return Error{path + ": cannot be read: " + std::strerror(errno), path};
+    std::ostringstream text;
+    text << file.rdbuf();
+    Problems problems(path);
     MetricsConfig out;
-    DocumentHandler handler;
-    handler.on_document = [&](const Document& document) {
-        problems.enter(document.root);
-        out = read_metrics({document.root.find("metrics"), problems, Keys::kStrict}, problems);
-        return true;
-    };
-    const auto read = read_documents(text, name, handler);
+    const DocumentHandler handler{[&](const Document& document) {
+                                      problems.enter(document.root);
+                                      out = read_metrics(document.root.find("metrics"), problems);
+                                      return true;
+                                  },
+                                  nullptr};
+    const auto read = read_documents(text.view(), path, handler);
     if (!problems.empty()) return problems.errors().front();
     if (!read.ok()) return read.error();
     return out;

@@ -1,7 +1,7 @@
-// `metrics` of the node's configuration: where podlaned answers Prometheus, and with how much.
+// The configuration's section `metrics`: where podlaned answers Prometheus, and with how much.
 //
-// Read by the composition root alone, beside the rest (node_config.h), which nothing of it
-// concerns.
+// The composition root alone reads it; load_node_config() has checked it with the rest. Control
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/document/fields.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/result.h"
 
@@ -24,11 +25,11 @@ struct MetricsConfig {
     uint32_t services = 1000;  ///< Services with series of their own, at most
 };
 
-/// Of a file that load_node_config() has taken. Errors as there.
+/// Of the section, null where there is none.
+[[nodiscard]] MetricsConfig read_metrics(const Value* section, Problems& problems);
+
+/// From a configuration that load_node_config() has accepted.
 [[nodiscard]] Result<MetricsConfig> load_metrics_config(const std::string& path);
-/// The same from text; `name` stands for the file in errors.
-[[nodiscard]] Result<MetricsConfig> load_metrics_config_from_text(std::string_view text,
-                                                                  const std::string& name);
 
 /// "127.0.0.1:9967" or "[::1]:9967".
 [[nodiscard]] std::optional<ListenPlace> parse_listen_place(std::string_view text);

@@ -48,12 +48,12 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       server_(io_, methods_, {.path = node_.config().socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
-    add_http_pages(http_, node_, dpdk, metrics_.services);
     methods_.add("shutdown", [this](RpcRequest& request) -> RpcResult {
         const bool forget = request.params.flag("forget");
         if (auto failure = request.params.failure()) return std::move(*failure);
         return shut_down(forget);
     });
+    add_http_pages(http_, node_, dpdk, metrics_.services);
 }
 
 RpcResult Daemon::shut_down(bool forget) {

@@ -1,6 +1,5 @@
 #include "control/daemon/http_pages.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -34,15 +33,14 @@ NodeMetrics metrics_of(const NodeModel& node, ServiceSeries& series) {
     return out;
 }
 
-/// 200 or 503; what is wrong stands below the first line.
-HttpAnswer state(const HealthReport& health, bool is_well) {
+/// 200 or 503; what is wrong stands below the first line. `probe`: "live" or "ready".
+HttpAnswer state(const NodeModel& node, std::string_view probe) {
+    const auto health = node.health(probe);
+    const bool is_well = health.ok() && health.value().is_well;
     HttpAnswer answer{.status = is_well ? 200U : 503U, .body = is_well ? "ok\n" : "not ok\n"};
-    for (const std::string& problem : health.problems) answer.body += problem + "\n";
+    if (!health.ok()) return answer;
+    for (const std::string& problem : health.value().problems) answer.body += problem + "\n";
     return answer;
-}
-
-bool has_all_workers(const HealthReport& health) {
-    return std::ranges::all_of(health.workers, [](const auto& worker) { return worker.is_alive; });
 }
 
 }  // namespace
@@ -56,13 +54,8 @@ void add_http_pages(HttpServer& server, const NodeModel& node, const std::string
             .content_type = std::string(content_type(format)),
             .body = metrics_text(metrics_of(node, *series), {kVersion, dpdk}, format)};
     });
-    server.add("/healthz", [&node](const HttpRequest&) {
-        const HealthReport health = node.health().value();
-        return state(health, has_all_workers(health));
-    });
-    server.add("/readyz", [&node](const HttpRequest&) {
-        return state(node.health().value(), node.is_serving());
-    });
+    server.add("/healthz", [&node](const HttpRequest&) { return state(node, "live"); });
+    server.add("/readyz", [&node](const HttpRequest&) { return state(node, "ready"); });
 }
 
 }  // namespace podlane::control

@@ -1,36 +1,39 @@
 #include "control/config/metrics_config.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 
 namespace podlane::control {
 namespace {
 
-MetricsConfig load(const std::string& section) {
-    const auto config = load_metrics_config_from_text("node: a\n" + section, "node.yaml");
-    EXPECT_TRUE(config.ok()) << config.error().message;
-    return config.ok() ? config.value() : MetricsConfig();
-}
-std::string error_of(const std::string& section) {
-    const auto config = load_metrics_config_from_text("node: a\n" + section, "node.yaml");
-    return config.ok() ? "" : config.error().message;
+/// What `metrics: ...` is, read from a file, in words.
+std::string described(const std::string& section) {
+    const std::string path = "/tmp/podlane-metrics-" + std::to_string(getpid()) + ".yaml";
+    std::ofstream(path) << "node: a\n" << section;
+    const auto config = load_metrics_config(path);
+    std::remove(path.c_str());
+    return config.ok() ? describe(config.value()) : config.error().message.substr(path.size());
 }
 
 TEST(MetricsConfig, IsOnLoopbackUnlessToldOtherwise) {
-    EXPECT_EQ(describe(load("")),
+    EXPECT_EQ(described(""),
               "metrics    http://127.0.0.1:9967/metrics, series for 1000 Services\n");
-    EXPECT_EQ(describe(load("metrics: {listen: \"[::]:80\", services: 0}\n")),
+    EXPECT_EQ(described("metrics: {listen: \"[::]:80\", services: 0}\n"),
               "metrics    http://[::]:80/metrics, series for 0 Services\n");
-    EXPECT_EQ(describe(load("metrics: {listen: off}\n")), "metrics    off\n");
-    EXPECT_EQ(describe(load("metrics: {listen: \"off\"}\n")), "metrics    off\n");
+    EXPECT_EQ(described("metrics: {listen: off}\n"), "metrics    off\n");
+    EXPECT_EQ(described("metrics: {listen: \"off\"}\n"), "metrics    off\n");
 }
 
 TEST(MetricsConfig, WrongValuesAreNamedWithTheirPlace) {
-    EXPECT_EQ(error_of("metrics: {listen: 127.0.0.1}\n"),
-              "node.yaml:2:19: metrics.listen: \"127.0.0.1\" is not ADDRESS:PORT such as "
-              "127.0.0.1:9967 or [::1]:9967, or off");
-    EXPECT_TRUE(error_of("metrics: {port: 80}\n").starts_with("node.yaml:2:11: metrics.port: "))
-        << error_of("metrics: {port: 80}\n");
-    EXPECT_TRUE(error_of("metrics: {services: many}\n").starts_with("node.yaml:2:21: "));
+    EXPECT_EQ(described("metrics: {listen: 127.0.0.1}\n"),
+              ":2:19: metrics.listen: \"127.0.0.1\" is not ADDRESS:PORT such as 127.0.0.1:9967 or "
+              "[::1]:9967, or off");
+    EXPECT_TRUE(described("metrics: {port: 80}\n").starts_with(":2:11: metrics.port: "))
+        << described("metrics: {port: 80}\n");
+    EXPECT_TRUE(described("metrics: {services: many}\n").starts_with(":2:21: metrics.services: "));
     EXPECT_FALSE(load_metrics_config("/nonexistent.yaml").ok());
 }
 

@@ -1,0 +1,192 @@
+#include "control/cli/top.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <ostream>
+
+#include "control/cli/cell.h"
+#include "control/cli/run.h"
+#include "control/cli/top_screen.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+/// Connections that one look counts.
+constexpr uint64_t kFlowsOfLook = 5000;
+constexpr std::chrono::milliseconds kLook{100};
+constexpr std::string_view kKeys = "q quit   p packets   b bytes   d drops   / filter";
+
+/// A terminal that gives keys one by one, without showing them, until it goes.
+class RawTerminal {
+  public:
+    RawTerminal() {
+        is_on_ = ::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &before_) == 0;
+        if (!is_on_) return;
+        termios raw = before_;
+        raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+        ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    }
+    ~RawTerminal() {
+        if (is_on_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    }
+    RawTerminal(const RawTerminal&) = delete;
+    RawTerminal& operator=(const RawTerminal&) = delete;
+
+    /// Waits for a key; 0: none came.
+    [[nodiscard]] char key(std::chrono::milliseconds timeout) const {
+        pollfd in{STDIN_FILENO, POLLIN, 0};
+        char pressed = 0;
+        const int ready = ::poll(&in, is_on_ ? 1 : 0, static_cast<int>(timeout.count()));
+        return ready > 0 && ::read(STDIN_FILENO, &pressed, 1) == 1 ? pressed : char{0};
+    }
+
+  private:
+    termios before_{};
+    bool is_on_ = false;
+};
+
+/// What keys do; false: the end.
+bool press(char key, TopView& view, bool& is_typing) {
+    if (is_typing) {
+        if (key == '\n' || key == '\r' || key == 27) {
+            is_typing = false;
+        } else if (key == 127 || key == '\b') {
+            if (!view.filter.empty()) view.filter.pop_back();
+        } else if (key >= ' ') {
+            view.filter += key;
+        }
+        return true;
+    }
+    switch (key) {
+        case 'q':
+            return false;
+        case 'p':
+            view.order = TopOrder::kPackets;
+            break;
+        case 'b':
+            view.order = TopOrder::kBytes;
+            break;
+        case 'd':
+            view.order = TopOrder::kDrops;
+            break;
+        case '/':
+            view.filter.clear();
+            is_typing = true;
+            break;
+        default:
+            break;
+    }
+    return true;
+}
+
+/// Draws over what the last look left.
+std::string redrawn(const std::string& text, const std::string& last_line) {
+    std::string out = "\x1b[H";
+    for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
+        end = text.find('\n', begin);
+        out += text.substr(begin, end - begin) + "\x1b[K\n";
+    }
+    return out + "\x1b[J" + last_line;
+}
+
+/// One run of top.
+class Top {
+  public:
+    Top(const Invocation& call, CliEnvironment& environment, RpcClient client)
+        : environment_(environment),
+          client_(std::move(client)),
+          screen_(screen_of(call, environment)),
+          count_(call.options.number("count")) {
+        view_.filter = call.text("filter");
+        if (call.text("sort") == "bytes") view_.order = TopOrder::kBytes;
+        if (call.text("sort") == "drops") view_.order = TopOrder::kDrops;
+    }
+
+    int run() {
+        const int code = look_again_and_again();
+        if (environment_.is_terminal) environment_.out << '\n';
+        return code == exit_code::kDone ? finish(environment_) : code;
+    }
+
+  private:
+    int look_again_and_again() {
+        const RawTerminal terminal;
+        auto stats = client_.call("stats");
+        if (!stats) return fail(environment_, stats.error());
+        sample_.before = std::move(stats).value();
+        Clock::time_point looked = Clock::now();
+        if (environment_.is_terminal) environment_.out << "\x1b[2J" << std::flush;
+        for (uint64_t looks = 0; !count_ || looks < *count_;) {
+            const char key = terminal.key(kLook);
+            if (key != 0 && !press(key, view_, is_typing_)) return exit_code::kDone;
+            if (key != 0 && looks > 0) draw();
+            const auto now = Clock::now();
+            if (now - looked < std::chrono::seconds(1)) continue;
+            if (const auto read = read_flows(); !read) return fail(environment_, read.error());
+            stats = client_.call("stats");
+            if (!stats) return fail(environment_, stats.error());
+            if (looks > 0) sample_.before = std::move(sample_.now);
+            sample_.now = std::move(stats).value();
+            sample_.seconds = std::chrono::duration<double>(now - looked).count();
+            looked = now;
+            ++looks;
+            draw();
+        }
+        return exit_code::kDone;
+    }
+
+    /// The next page; what is shown is the last whole pass over the table, at first what there is.
+    Result<void> read_flows() {
+        Json params{{"kind", "flows"}, {"limit", kFlowsOfLook}};
+        if (next_ != 0) params["from"] = next_;
+        const auto page = client_.call("get", params);
+        if (!page) return page.error();
+        for (const Json& flow : at(*page, "/items")) passing_.add(flow);
+        next_ = page->value("next", uint64_t{0});
+        if (next_ == 0 || !has_passed_) sample_.holders = passing_;
+        if (next_ != 0) return {};
+        has_passed_ = true;
+        passing_ = {};
+        return {};
+    }
+
+    void draw() {
+        const std::string text = top_text(sample_, view_, screen_);
+        if (!environment_.is_terminal) {
+            environment_.out << text << '\n' << std::flush;
+            return;
+        }
+        const std::string last = is_typing_ ? "filter: " + printable(view_.filter)
+                                            : std::string(kKeys).substr(0, screen_.columns);
+        environment_.out << redrawn(text, last) << std::flush;
+    }
+
+    CliEnvironment& environment_;
+    RpcClient client_;
+    const Screen screen_;
+    const std::optional<uint64_t> count_;
+    TopView view_;
+    TopSample sample_;
+    FlowHolders passing_;  ///< of the pass over the flow table that goes on
+    uint64_t next_ = 0;    ///< where it does; 0: at the beginning
+    bool has_passed_ = false;
+    bool is_typing_ = false;
+};
+
+}  // namespace
+
+int run_top(const Invocation& call, CliEnvironment& environment) {
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    return Top(call, environment, std::move(client).value()).run();
+}
+
+}  // namespace podlane::control

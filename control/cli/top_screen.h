@@ -1,0 +1,37 @@
+// What `podlanectl top` shows: rates between two answers of `stats`, and who has most connections.
+//
+// Pure: answers in, text out; the terminal is top.cc's.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "control/cli/flow_holders.h"
+#include "control/cli/table.h"
+
+namespace podlane::control {
+
+/// By what ports are ranked.
+enum class TopOrder : uint8_t { kPackets, kBytes, kDrops };
+
+/// What keys have chosen.
+struct TopView {
+    TopOrder order = TopOrder::kPackets;
+    std::string filter;  ///< rows have it somewhere; empty: all
+};
+
+/// One moment.
+struct TopSample {
+    nlohmann::ordered_json before, now;  ///< answers of stats
+    double seconds = 1;                  ///< between them
+    FlowHolders holders;
+};
+
+/// Lines that are ended, as many as the screen has, none wider than it.
+[[nodiscard]] std::string top_text(const TopSample& sample, const TopView& view,
+                                   const Screen& screen);
+
+/// "1.2k", "34.0M": digits and a letter.
+[[nodiscard]] std::string short_number(double value);
+
+}  // namespace podlane::control

@@ -1,0 +1,126 @@
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "control/cli/flow_holders.h"
+#include "control/cli/top.h"
+#include "control/cli/top_screen.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Json flow(const std::string& from) {
+    return {{"from", from}, {"to", "10.96.0.10:80"}, {"inPort", "default/web"}};
+}
+
+TEST(FlowHolders, ConnectionsOfOneAddressAreOnesHolders) {
+    FlowHolders holders;
+    EXPECT_TRUE(holders.empty());
+    for (const char* from : {"10.0.0.1:1", "10.0.0.1:2", "[fd00::1]:7", "fd00::1", "10.0.0.2"}) {
+        holders.add(flow(from));
+    }
+    const auto top = holders.top(9);
+    ASSERT_EQ(top.size(), 3u);
+    EXPECT_EQ(top[0].from, "10.0.0.1");
+    EXPECT_EQ(top[0].flows, 2u);
+    EXPECT_EQ(top[1].from, "fd00::1");
+    EXPECT_EQ(top[1].flows, 2u);
+    EXPECT_EQ(top[2].from, "10.0.0.2");
+    EXPECT_EQ(top[2].in_port, "default/web");
+    EXPECT_EQ(top[2].last_to, "10.96.0.10:80");
+}
+
+TEST(FlowHolders, LargeHolderStaysAmongAnyNumberOfOthers) {
+    FlowHolders holders;
+    for (int i = 0; i < 5'000; ++i) {
+        holders.add(flow("one of many " + std::to_string(i)));
+        if (i % 25 == 0) holders.add(flow("large"));
+    }
+    EXPECT_EQ(holders.top(FlowHolders::kMost * 2).size(), FlowHolders::kMost);
+    const auto top = holders.top(1);
+    EXPECT_EQ(top.front().from, "large");
+    EXPECT_GE(top.front().flows, 200u);
+}
+
+TEST(ShortNumber, HasFourCharactersAndALetter) {
+    EXPECT_EQ(short_number(0), "0");
+    EXPECT_EQ(short_number(7), "7");
+    EXPECT_EQ(short_number(0.25), "0.2");
+    EXPECT_EQ(short_number(999), "999");
+    EXPECT_EQ(short_number(1234), "1.2k");
+    EXPECT_EQ(short_number(999'600), "1.0M");
+    EXPECT_EQ(short_number(34'000'000), "34.0M");
+    EXPECT_EQ(short_number(2.5e9), "2.5G");
+}
+
+class TopText : public testing::Test {
+  protected:
+    TopText() {
+        sample_.before = stats(0);
+        sample_.now = stats(1);
+        sample_.seconds = 2;
+        for (int i = 0; i < 3; ++i) sample_.holders.add(flow("10.244.1.10:" + std::to_string(i)));
+    }
+    static Json stats(uint64_t turn) {
+        return Json{
+            {"generation", 12},
+            {"ports", Json::array({Json{{"name", "default/web"},
+                                        {"rxPackets", 2000 * turn},
+                                        {"rxBytes", 220'000 * turn},
+                                        {"txPackets", 10 * turn},
+                                        {"txBytes", 1000 * turn},
+                                        {"rxDropped", 4 * turn},
+                                        {"txDropped", 0}},
+                                   Json{{"name", "quiet"}, {"rxPackets", 7}, {"txPackets", 7}}})},
+            {"workers", Json::array({Json{{"id", 0},
+                                          {"rxPackets", 2000 * turn},
+                                          {"busyCycles", 250 * turn},
+                                          {"idleCycles", 750 * turn}}})},
+            {"drops", {{"no_route", 4 * turn}, {"too_big", 9}}},
+            {"flows",
+             {{"active", 500}, {"capacity", 1000}, {"created", 20 * turn}, {"refused", 0}}},
+            {"services", Json::array({Json{{"service", "shop/web"}, {"created", 20 * turn}}})}};
+    }
+    TopSample sample_;
+};
+
+TEST_F(TopText, RatesAreThoseOfTheInterval) {
+    const std::string text = top_text(sample_, {}, {.columns = 80, .rows = 40});
+    EXPECT_THAT(text, HasSubstr("in 1.0k p/s 1.0Mb/s   drops 2/s"));
+    EXPECT_THAT(text, HasSubstr("flows 500 of 1.0k (50 %)   new 10/s   refused 0/s"));
+    EXPECT_THAT(text, HasSubstr("worker 0   [#####...............]  25 % busy   1.0k p/s"));
+    EXPECT_THAT(text, HasSubstr("PORT by packets"));
+    EXPECT_THAT(text, testing::ContainsRegex("default/web +1\\.0k +1\\.0M +5 +4\\.0k +2\n"));
+    EXPECT_THAT(text, testing::ContainsRegex("10\\.244\\.1\\.10 +default/web +3 +10\\.96"));
+    EXPECT_THAT(text, testing::ContainsRegex("shop/web +10\n"));
+    EXPECT_THAT(text, testing::ContainsRegex("no_route +2\n"));
+    EXPECT_THAT(text, Not(HasSubstr("quiet")));
+    EXPECT_THAT(text, Not(HasSubstr("too_big")));
+}
+
+TEST_F(TopText, FilterLeavesRowsThatHaveIt) {
+    const std::string text = top_text(sample_, {.filter = "shop"}, {.columns = 80, .rows = 40});
+    EXPECT_THAT(text, HasSubstr("shop/web"));
+    EXPECT_THAT(text, Not(HasSubstr("10.244.1.10")));
+}
+
+TEST_F(TopText, FitsTheScreen) {
+    for (int i = 0; i < 300; ++i) {
+        sample_.holders.add(flow("sender-with-a-long-name-" + std::to_string(i)));
+    }
+    for (const size_t rows : {10u, 24u, 50u}) {
+        const std::string text =
+            top_text(sample_, {}, {.columns = 80, .is_known = true, .rows = rows});
+        std::istringstream lines(text);
+        size_t count = 0;
+        for (std::string line; std::getline(lines, line); ++count) EXPECT_LE(line.size(), 80u);
+        EXPECT_LT(count, rows);
+    }
+}
+
+}  // namespace
+}  // namespace podlane::control
