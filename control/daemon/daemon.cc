@@ -41,14 +41,17 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
              },
              name_server}),
       watchers_(io_, node_),
-      server_(io_, methods_, {.path = node_.config().socket}) {
+      server_(io_, methods_, {.path = node_.config().socket}),
+      reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
+    register_reading_methods(reading_methods_, node_, watchers_, dpdk);
 }
 
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
-    return server_.start();
+    if (auto listens = server_.start(); !listens.ok()) return listens;
+    return node_.config().read_only_socket.empty() ? Result<void>{} : reading_server_.start();
 }
 
 void Daemon::run(const std::function<void()>& ready) {
@@ -62,6 +65,7 @@ void Daemon::run(const std::function<void()>& ready) {
 void Daemon::stop() {
     ending_ = true;
     server_.stop();
+    reading_server_.stop();
     service_health_.stop();
     boost::system::error_code ignored;
     events_.cancel(ignored);
