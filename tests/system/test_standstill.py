@@ -65,8 +65,9 @@ def one_mode(report, cluster, node, mode):
         return
     try:
         with report.check(f"{mode}: health names the worker, within 8 s, with exit code 3"):
-            lab.wait_until(lambda: "worker 0 stands still" in str(health_of(node)[1]["problems"]),
-                           8, "health says so")
+            lab.wait_until(
+                lambda: "worker 0 stands still" in str(health_of(node)[1]["problems"]), 8,
+                "health says so")
             code, health = health_of(node)
             expect_equal((code, health["status"], health["ready"], health["live"]),
                          (3, "degraded", False, True), "health")
@@ -85,7 +86,8 @@ def one_mode(report, cluster, node, mode):
             expect(time.monotonic() - seconds < most + 2, "took too long")
         with report.check(f"{mode}: forty changes leave no more behind than the last"):
             for number in range(20):
-                cluster.apply(objects.service("many", ["10.96.0.11"], [objects.port(1 + number, 80)]))
+                port = objects.port(1 + number, 80)
+                cluster.apply(objects.service("many", ["10.96.0.11"], [port]))
                 node.ctl("delete", "service", "default/many")
             expect(node.stats()["generation"] >= before + 40, node.stats()["generation"])
     finally:
