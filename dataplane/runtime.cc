@@ -13,6 +13,7 @@
 
 #include "dataplane/flow_listing.h"
 #include "dataplane/leaving_ports.h"
+#include "dataplane/memory_plan.h"
 #include "dataplane/ports/open_ports.h"
 #include "dataplane/ports/tap_io.h"
 #include "dataplane/shared.h"
@@ -34,64 +35,6 @@ constexpr unsigned kControlReader = kMaxWorkers;
 constexpr std::chrono::seconds kEndWait{2};
 /// Session affinity has room for a client for so many connections.
 constexpr uint32_t kFlowsPerClient = 4;
-/// Descriptors rings and the like, beside the packet pool.
-constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
-/// Of the large pool, for each worker: 8 MiB.
-constexpr size_t kLargeBuffers = 512;
-constexpr uint64_t kPageBytes = 4096;
-constexpr uint64_t kHugepageBytes = uint64_t{2} << 20;
-
-HugepageUse to_eal(HugepageMode mode) noexcept {
-    switch (mode) {
-        case HugepageMode::kAuto:
-            return HugepageUse::kAuto;
-        case HugepageMode::kOn:
-            return HugepageUse::kOn;
-        case HugepageMode::kOff:
-            return HugepageUse::kOff;
-    }
-    return HugepageUse::kAuto;
-}
-
-/// The pool of the configuration, with buffers as the uplinks' drivers want them for what the
-/// operator asks for: frames in one piece.
-PacketPoolRequest pool_request(const RuntimeConfig& config) {
-    PacketPoolRequest request;
-    request.mbufs = config.mbufs;
-    request.mbuf_bytes = config.mbuf_bytes;
-    for (const UplinkRequest& uplink : config.uplinks) {
-        const auto device = parse_device(uplink.device);
-        if (!device || config.mbuf_bytes < uplink.mtu + kWholeFrameExtra) continue;
-        const uint32_t whole = std::min<uint32_t>(whole_frame_buffer(*device, uplink.mtu), 65535);
-        request.mbuf_bytes = std::max(request.mbuf_bytes, whole);
-    }
-    return request;
-}
-
-/// Some large frames of 64 KiB for each worker: what one reads is sent soon (worker.cc). When they
-/// are used up, the usual buffers serve.
-PacketPoolRequest large_pool_request(const RuntimeConfig& config) {
-    PacketPoolRequest request;
-    request.name = "large";
-    request.mbufs =
-        static_cast<uint32_t>(kLargeBuffers * std::max<size_t>(config.worker_cpus.size(), 1));
-    request.mbuf_bytes = kLargeBufferBytes;
-    return request;
-}
-
-EalRequest eal_request(const RuntimeConfig& config) {
-    const PacketPoolRequest pool = pool_request(config);
-    EalRequest request;
-    request.hugepages = to_eal(config.hugepages);
-    const PacketPoolRequest large = large_pool_request(config);
-    const auto bytes = [&](uint64_t page) {
-        return packet_pool_bytes(pool, page) + packet_pool_bytes(large, page) + kEalSpareBytes;
-    };
-    request.memory_bytes = bytes(kHugepageBytes);
-    request.small_page_bytes = bytes(kPageBytes);
-    request.extra_arguments = config.eal_arguments;
-    return request;
-}
 
 class Runtime final : public Dataplane {
   public:
@@ -359,11 +302,14 @@ void Runtime::close_leaving() {
 void Runtime::let_go() {
     closed_losses_ += leaving_->close_free();
     std::erase_if(retired_, [this](const Retired& old) {
-        // Of many that were published meanwhile a worker behind holds one.
-        return shared_->domain.passed(old.token) ||
-               std::none_of(workers_.begin(), workers_.end(), [&old](const auto& worker) {
-                   return worker->place().holds(old.snapshot.get());
-               });
+        for (unsigned i = 0; i < workers_.size(); ++i) {
+            // Of many that were published meanwhile a worker behind holds one.
+            if (shared_->domain.is_behind(i, old.token) &&
+                workers_[i]->place().holds(old.snapshot.get())) {
+                return false;
+            }
+        }
+        return true;
     });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "control/config/metrics_config.h"
 #include "control/config/state_config.h"
@@ -46,10 +47,15 @@ NodeConfig ConfigReader::read() {
                                              shown(*node)));
         }
     }
-    config_.socket = fields.string("socket", config_.socket);
-    if (config_.socket.empty() || config_.socket.size() > kMaxSocketPath) {
-        problems_.add(*fields.get("socket"),
-                      fmt::format("is not a socket's path (1-{} bytes)", kMaxSocketPath));
+    for (auto [key, path] : {std::pair{"socket", &config_.socket},
+                             std::pair{"readOnlySocket", &config_.read_only_socket}}) {
+        *path = fields.string(key, *path);
+        const Value* given = fields.get(key);
+        if (given == nullptr || (!path->empty() && path->size() <= kMaxSocketPath)) continue;
+        problems_.add(*given, fmt::format("is not a socket's path (1-{} bytes)", kMaxSocketPath));
+    }
+    if (config_.read_only_socket == config_.socket) {
+        problems_.add(*fields.get("readOnlySocket"), "is `socket`, which takes changes");
     }
     if (const Value* workers = fields.get("workers")) read_workers(*workers);
     config_.idle = fields.word("idle", kIdleModes, config_.idle);

@@ -148,6 +148,7 @@ std::string describe(const NodeConfig& config, std::string_view memory) {
     Text text;
     text.line("node", "{}", config.node);
     text.line("socket", "{}", config.socket);
+    if (!config.read_only_socket.empty()) text.line("", "{}: to read", config.read_only_socket);
     describe_workers(config, text);
     describe_memory(config, memory, text);
     for (const UplinkConfig& uplink : config.uplinks) describe_uplink(uplink, text);

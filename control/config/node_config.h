@@ -165,6 +165,7 @@ struct NodeConfig {
     std::string document;  ///< file or document name it was read from
     std::string node;      ///< this node's name, as in Kubernetes
     std::string socket = "/run/podlane/podlane.sock";
+    std::string read_only_socket;  ///< answers questions alone; empty: there is none
     WorkersConfig workers;
     IdleMode idle = IdleMode::kAdaptive;
     MemoryConfig memory;

@@ -45,7 +45,8 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       metrics_(metrics),
       http_(io_),
       watchers_(io_, node_),
-      server_(io_, methods_, {.path = node_.config().socket}) {
+      server_(io_, methods_, {.path = node_.config().socket}),
+      reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
     methods_.add("shutdown", [this](RpcRequest& request) -> RpcResult {
@@ -53,6 +54,7 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
         if (auto failure = request.params.failure()) return std::move(*failure);
         return shut_down(forget);
     });
+    register_reading_methods(reading_methods_, node_, watchers_, dpdk);
     add_http_pages(http_, node_, dpdk, metrics_.services);
 }
 
@@ -71,7 +73,8 @@ RpcResult Daemon::shut_down(bool forget) {
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
     if (metrics_.listen) http_.listen(metrics_.listen->address, metrics_.listen->port);
-    return server_.start();
+    if (auto listens = server_.start(); !listens.ok()) return listens;
+    return node_.config().read_only_socket.empty() ? Result<void>{} : reading_server_.start();
 }
 
 void Daemon::run(const std::function<void()>& ready) {
@@ -85,6 +88,7 @@ void Daemon::run(const std::function<void()>& ready) {
 void Daemon::stop() {
     ending_ = true;
     server_.stop();
+    reading_server_.stop();
     service_health_.stop();
     http_.stop();
     boost::system::error_code ignored;

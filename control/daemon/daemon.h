@@ -71,6 +71,8 @@ class Daemon {
     Watchers watchers_;
     RpcMethods methods_;
     RpcServer server_;
+    RpcMethods reading_methods_;
+    RpcServer reading_server_;  ///< started only where it has a path
 };
 
 }  // namespace podlane::control

@@ -23,6 +23,7 @@
 #include "control/daemon/daemon.h"
 #include "control/daemon/log_sink.h"
 #include "control/daemon/options.h"
+#include "control/daemon/privileges.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
@@ -232,6 +233,9 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         }
     });
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
+    if (auto done = control::drop_capabilities(control::kept_capability_bits()); !done.ok()) {
+        spdlog::warn("capabilities that are not used: {}", done.error().message);
+    }
     daemon.run([] {
         spdlog::info("ready");
         control::notify_service_manager("READY=1");
@@ -291,6 +295,9 @@ int main(int argc, char** argv) try {
     if (options->give_back) return give_back(*config);
     set_up_log(options->log_level);
     allow_open_files();
+    if (auto done = control::forbid_new_privileges(); !done.ok()) {
+        return fail(done.error().message);
+    }
     return run(std::move(config).value(), *metrics, *options);
 } catch (const std::exception& error) {
     return fail(error.what());

@@ -1,6 +1,7 @@
 // The config socket's methods: parameters out of the message, the node's answer back.
 #include "control/daemon/methods.h"
 
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -180,28 +181,42 @@ void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
 
 }  // namespace
 
-void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
-                      const std::string& dpdk) {
+namespace {
+
+using Call = RpcResult (*)(NodeModel&, RpcRequest&);
+
+/// What changes this node or its daemon, or gives away what is secret.
+constexpr std::array<std::pair<const char*, Call>, 7> kRestricted{{
+    {"apply", call_apply},
+    {"replace", call_replace},
+    {"delete", call_delete},
+    {"pod.add", call_pod_add},
+    {"pod.del", call_pod_del},
+    {"ingress.objects", call_ingress_objects},
+    {"log.level", call_log_level},
+}};
+
+}  // namespace
+
+void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                              const std::string& dpdk) {
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
         call_watch(watchers, request, std::move(done));
     });
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);
-    using Call = RpcResult (*)(NodeModel&, RpcRequest&);
     const auto add = [&methods, &node](const char* name, Call call) {
         methods.add(name, [&node, call](RpcRequest& r) { return call(node, r); });
     };
-    add("apply", call_apply);
-    add("replace", call_replace);
-    add("delete", call_delete);
     add("get", call_get);
-    add("pod.add", call_pod_add);
-    add("pod.del", call_pod_del);
     add("explain", call_explain);
-    add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
-    add("log.level", call_log_level);
     add("health", call_health);
+    const auto refuse = [](RpcRequest&) {
+        return RpcResult(RpcFailure{rpc_code::kNotAllowed, "this socket only reads", nullptr});
+    };
+    methods.add("shutdown", refuse);
+    for (const auto& [name, call] : kRestricted) methods.add(name, refuse);
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
     add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
     add_plain_method(methods, "flannel",
@@ -210,6 +225,14 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
     });
+}
+
+void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                      const std::string& dpdk) {
+    register_reading_methods(methods, node, watchers, dpdk);
+    for (const auto& [name, call] : kRestricted) {
+        methods.add(name, [&node, call = call](RpcRequest& r) { return call(node, r); });
+    }
 }
 
 }  // namespace podlane::control

@@ -17,4 +17,9 @@ namespace podlane::control {
 void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
                       const std::string& dpdk);
 
+/// The same for the socket that only reads: methods that change something, or that give Secrets
+/// away, refuse.
+void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                              const std::string& dpdk);
+
 }  // namespace podlane::control

@@ -17,6 +17,7 @@
 
 #include "control/netdev/netns.h"
 #include "control/netdev/unique_fd.h"
+#include "lib/base/capabilities.h"
 
 namespace podlane::control {
 
@@ -104,6 +105,8 @@ Result<void> DnsServer::open(const std::string& netns_path,
     pthread_sigmask(SIG_BLOCK, &all, &before);
     thread_ = std::thread([this] {
         pthread_setname_np(pthread_self(), "podlane-dns");
+        // It reads what strangers send, by sockets that are open.
+        drop_thread_capabilities();
         io_.run();
     });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -12,6 +12,8 @@
 #include <future>
 #include <system_error>
 
+#include "lib/base/capabilities.h"
+
 namespace podlane {
 
 namespace {
@@ -66,6 +68,8 @@ Result<WorkerThread> start_worker_thread(const WorkerThreadRequest& request,
             std::thread([request, body = std::move(body), promise = std::move(promise)]() mutable {
                 Started mine = prepare(request);
                 const bool runs = mine.error.empty();
+                // A worker reads and writes what others have opened.
+                if (runs) drop_thread_capabilities();
                 promise.set_value(std::move(mine));
                 if (!runs) return;
                 body();

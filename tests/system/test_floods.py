@@ -1,7 +1,7 @@
 """Floods of new flows at the highest rate that a worker takes, beside others' traffic.
 
-Frames of a capture file come without an end by a second uplink, or by a static pod's port. Everything is
-measured on a node without the flood first, in the same run.
+Frames of a capture file come without an end by a second uplink, or by a static pod's port.
+Everything is measured on a node without the flood first, in the same run.
 """
 
 import json
@@ -31,7 +31,8 @@ def write_capture(path, kind):
             if from_pod:
                 source, port = f"10.244.1.{200 + number % 16}", 1024 + number // 16
             else:
-                source, port = f"198.51.{number % 200}.{1 + number // 200 % 250}", 1024 + number % 60000
+                source = f"198.51.{number % 200}.{1 + number // 200 % 250}"
+                port = 1024 + number % 60000
             frame = _tcp_frame(head, socket.inet_aton(source), target, port,
                                80 if from_pod else NODE_PORT, 2)
             frame += b"\0" * (60 - len(frame))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -22,6 +23,11 @@ def stop_worker(report, node):
         return process
     report.note(f"no thread can be held still here: {process.stderr.read().strip()}")
     return None
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
 
 
 def let_go(process):
@@ -59,8 +65,9 @@ def one_mode(report, cluster, node, mode):
         return
     try:
         with report.check(f"{mode}: health names the worker, within 8 s, with exit code 3"):
-            lab.wait_until(lambda: "worker 0 stands still" in str(health_of(node)[1]["problems"]),
-                           8, "health says so")
+            lab.wait_until(
+                lambda: "worker 0 stands still" in str(health_of(node)[1]["problems"]), 8,
+                "health says so")
             code, health = health_of(node)
             expect_equal((code, health["status"], health["ready"], health["live"]),
                          (3, "degraded", False, True), "health")
@@ -79,7 +86,8 @@ def one_mode(report, cluster, node, mode):
             expect(time.monotonic() - seconds < most + 2, "took too long")
         with report.check(f"{mode}: forty changes leave no more behind than the last"):
             for number in range(20):
-                cluster.apply(objects.service("many", ["10.96.0.11"], [objects.port(1 + number, 80)]))
+                port = objects.port(1 + number, 80)
+                cluster.apply(objects.service("many", ["10.96.0.11"], [port]))
                 node.ctl("delete", "service", "default/many")
             expect(node.stats()["generation"] >= before + 40, node.stats()["generation"])
     finally:
@@ -95,15 +103,17 @@ def ends(report, node):
     stopped = stop_worker(report, node)
     if stopped is None:
         return
-    try:
-        with report.check("SIGTERM ends podlaned all the same, and takes its interfaces along"):
-            began = time.monotonic()
-            code = node.stop()
-            expect_equal(code, 0, "exit code")
-            expect(time.monotonic() - began < 10, "took longer than 10 s")
+    with report.check("SIGTERM ends podlaned all the same, and takes its interfaces along"):
+        popen = node.daemon.popen
+        try:
+            popen.send_signal(signal.SIGTERM)
+            # Over but for the thread that we hold, which nobody else may reap.
+            lab.wait_until(lambda: state_of(popen.pid) == "Z", 10, "the process ends")
             expect_equal(node.leftovers(), [], "left behind")
-    finally:
-        let_go(stopped)
+        finally:
+            let_go(stopped)
+        expect_equal(popen.wait(5), 0, "exit code")
+        node.daemon = None
 
 
 def tests(report, options):

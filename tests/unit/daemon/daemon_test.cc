@@ -61,6 +61,23 @@ class DaemonTest : public testing::Test {
     Error last_error_;
 };
 
+TEST_F(DaemonTest, TheReadOnlySocketAnswersAndTakesNoChange) {
+    const std::string main = config_.socket;
+    config_.read_only_socket = main + ".read";
+    start();
+    config_.socket = config_.read_only_socket;
+    EXPECT_EQ(call("health").at("node"), "node-a");
+    EXPECT_EQ(call("get", {{"kind", "ports"}}).at("kind"), "ports");
+    for (const char* refused :
+         {"apply", "replace", "delete", "pod.add", "pod.del", "log.level", "ingress.objects"}) {
+        EXPECT_EQ(call(refused), nullptr) << refused;
+        EXPECT_EQ(last_code_, rpc_code::kNotAllowed) << refused;
+    }
+    EXPECT_EQ(last_error_.message, "this socket only reads");
+    config_.socket = main;
+    EXPECT_EQ(call("apply", {{"documents", kNodeB}}).at("added").size(), 1u);
+}
+
 TEST_F(DaemonTest, AnswersEveryMethod) {
     start();
     EXPECT_EQ(call("version"), (Json{{"version", kVersion}, {"dpdk", "DPDK 1.2.3"}}));

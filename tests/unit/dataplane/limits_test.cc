@@ -2,7 +2,9 @@
 #include "tests/unit/dataplane/frames_of.h"
 
 #include "dataplane/checksum_offload.h"
+#include "dataplane/memory_plan.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/stages/defer.h"
 
 namespace podlane::dataplane {
 namespace {
@@ -162,6 +164,17 @@ TEST_F(LimitsTest, AFullRingToTheQueuesOwnerDropsByName) {
     Handoff item;
     while (rig.shared().handoff.ring(0, 0).pop(item)) rte_pktmbuf_free(item.mbuf);
     rig.shared().ports.set(foreign.id, nullptr);
+}
+
+TEST(MemoryPlan, HoldsThePoolAndBuffersForWholeFramesOfAnUplink) {
+    RuntimeConfig config;
+    config.mbufs = 4096;
+    config.mbuf_bytes = 2176;
+    EXPECT_EQ(pool_request(config).mbuf_bytes, 2176u);
+    EXPECT_GT(eal_request(config).memory_bytes, uint64_t{4096} * 2176);
+    EXPECT_GE(eal_request(config).small_page_bytes, eal_request(config).memory_bytes);
+    config.hugepages = HugepageMode::kOff;
+    EXPECT_EQ(eal_request(config).hugepages, HugepageUse::kOff);
 }
 
 TEST_F(LimitsTest, AnEmptyPoolIsCountedAndPassesOver) {

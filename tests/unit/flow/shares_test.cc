@@ -137,7 +137,8 @@ TYPED_TEST(SharesTest, WhatIsOverMakesRoomForItsHolder) {
         const auto made = this->open(n, 7);
         if (made.status != InsertStatus::kInserted) break;
         this->establish(*made.entry);
-        (void)connection_of(*made.entry).note_packet(FlowDirection::kOriginal, kTcpFin | kTcpAck, {});
+        (void)connection_of(*made.entry)
+            .note_packet(FlowDirection::kOriginal, kTcpFin | kTcpAck, {});
         (void)connection_of(*made.entry).note_packet(FlowDirection::kReply, kTcpFin | kTcpAck, {});
         (void)connection_of(*made.entry).note_packet(FlowDirection::kOriginal, kTcpAck, {});
     }

@@ -1,0 +1,158 @@
+#include "control/daemon/privileges.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace podlane::control {
+
+namespace {
+
+constexpr std::chrono::milliseconds kThreadWait{500};
+
+constexpr std::array kKept{
+    CAP_NET_ADMIN,         // interfaces, addresses and routes of pods and of the host
+    CAP_NET_RAW,           // packet sockets on shared interfaces
+    CAP_NET_BIND_SERVICE,  // health checks at low NodePorts
+    CAP_SYS_ADMIN,         // entering pods' network namespaces
+    CAP_SYS_PTRACE,        // namespaces named by /proc/PID/ns/net
+    CAP_DAC_OVERRIDE,      // namespaces below folders of other users
+};
+
+/// All of a thread's capabilities, as the system calls take them (capabilities are 64 bits in two
+/// words since version 3).
+struct Sets {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> data{};
+};
+
+/// For a signal handler: system calls alone. 0, or an error's number.
+int keep_only(uint64_t kept) noexcept {
+    Sets sets;
+    if (::syscall(SYS_capget, &sets.header, sets.data.data()) != 0) return errno;
+    for (size_t word = 0; word < sets.data.size(); ++word) {
+        const auto bits = static_cast<uint32_t>(kept >> (32 * word));
+        sets.data[word].permitted &= bits;
+        sets.data[word].effective &= bits;
+        sets.data[word].inheritable = 0;
+    }
+    return ::syscall(SYS_capset, &sets.header, sets.data.data()) == 0 ? 0 : errno;
+}
+
+// What a thread is told by the signal, and what it answers. One drop at a time.
+std::atomic<uint64_t> wanted{0};
+std::atomic<int> answered{0};
+std::atomic<int> failed{0};
+
+void on_signal(int) noexcept {
+    const int before = errno;
+    if (const int error = keep_only(wanted.load()); error != 0) failed.store(error);
+    answered.fetch_add(1);
+    errno = before;
+}
+
+/// Whether a thread has any capability beyond these. What drops all at its start may block signals.
+bool has_more(std::string_view tid, uint64_t kept) {
+    std::ifstream file(fmt::format("/proc/self/task/{}/status", tid));
+    constexpr std::string_view kField = "CapPrm:\t";
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(kField)) continue;
+        uint64_t bits = 0;
+        std::from_chars(line.data() + kField.size(), line.data() + line.size(), bits, 16);
+        return (bits & ~kept) != 0;
+    }
+    return false;
+}
+
+std::vector<pid_t> other_threads(uint64_t kept) {
+    std::vector<pid_t> out;
+    const pid_t self = ::gettid();
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/task"), ::closedir);
+    if (!folder) return out;
+    while (const dirent* entry = ::readdir(folder.get())) {
+        const std::string_view name(entry->d_name);
+        pid_t tid = 0;
+        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), tid);
+        if (parsed.ec != std::errc{} || tid == self || !has_more(name, kept)) continue;
+        out.push_back(tid);
+    }
+    return out;
+}
+
+/// Capabilities are a thread's own, and a system call changes the calling one's alone.
+Result<void> tell_threads(uint64_t kept) {
+    const int signal = SIGRTMIN + 5;
+    struct sigaction action {};
+    struct sigaction before {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    wanted.store(kept);
+    answered.store(0);
+    failed.store(0);
+    if (::sigaction(signal, &action, &before) != 0) {
+        return Error{fmt::format("signal handler: {}", std::strerror(errno))};
+    }
+    int told = 0;
+    for (const pid_t tid : other_threads(kept)) {
+        told += ::syscall(SYS_tgkill, ::getpid(), tid, signal) == 0 ? 1 : 0;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + kThreadWait;
+    while (answered.load() < told && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (const int missing = told - answered.load(); missing > 0) {
+        // The handler stays for those that come to it later.
+        return Error{fmt::format("{} of {} threads have not dropped theirs yet", missing, told)};
+    }
+    static_cast<void>(::sigaction(signal, &before, nullptr));
+    if (const int error = failed.load(); error != 0) {
+        return Error{fmt::format("a thread cannot drop its own: {}", std::strerror(error))};
+    }
+    return {};
+}
+
+}  // namespace
+
+uint64_t kept_capability_bits() noexcept {
+    uint64_t bits = 0;
+    for (const int number : kKept) bits |= uint64_t{1} << number;
+    return bits;
+}
+
+Result<void> forbid_new_privileges() {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) return {};
+    return Error{fmt::format("no_new_privs: {}", std::strerror(errno))};
+}
+
+Result<void> drop_capabilities(uint64_t kept) {
+    for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
+        if ((kept >> number & 1) != 0) continue;
+        // Without CAP_SETPCAP it is as the service manager made it, and nothing is executed.
+        if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) break;
+    }
+    static_cast<void>(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+    auto told = tell_threads(kept);
+    if (const int error = keep_only(kept); error != 0) {
+        return Error{fmt::format("capset: {}", std::strerror(error))};
+    }
+    return told;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,25 @@
+// What the process may still do once it runs: the capabilities that it uses, and none that it could
+// get back.
+//
+// The composition root calls it when all devices are open, before it says that it is ready.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// What podlaned needs while it runs, to attach pods and to follow what the cluster says: a bit for
+/// each capability, by its number in linux/capability.h.
+[[nodiscard]] uint64_t kept_capability_bits() noexcept;
+
+/// From here on neither this thread nor those that it starts gain privileges by executing a file.
+/// Before any thread is started.
+[[nodiscard]] Result<void> forbid_new_privileges();
+
+/// Takes all capabilities but `kept` from every thread of the process, and from the bounding set of
+/// this one. Threads that had fewer get none back. Waits for each thread, half a second at most.
+[[nodiscard]] Result<void> drop_capabilities(uint64_t kept);
+
+}  // namespace podlane::control

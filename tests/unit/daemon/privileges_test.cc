@@ -1,0 +1,83 @@
+#include "control/daemon/privileges.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace podlane::control {
+namespace {
+
+/// A line of /proc/.../status, without its name.
+std::string status_of(pid_t tid, const std::string& name) {
+    std::ifstream file(fmt::format("/proc/self/task/{}/status", tid));
+    std::string line;
+    while (std::getline(file, line)) {
+        if (line.starts_with(name + ":")) return line.substr(line.find_first_not_of(" \t", 7));
+    }
+    return "";
+}
+
+/// In a process of its own, whose exit code says what it found: capabilities do not come back.
+template <class Body>
+int in_child(Body body) {
+    const pid_t child = fork();
+    if (child == 0) _exit(body());
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Privileges, WhatIsKeptIsForInterfacesAndNamespaces) {
+    const uint64_t kept = kept_capability_bits();
+    for (const int needed : {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN}) {
+        EXPECT_NE(kept >> needed & 1, 0u) << needed;
+    }
+    for (const int not_needed : {CAP_SETUID, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_BPF, CAP_CHOWN}) {
+        EXPECT_EQ(kept >> not_needed & 1, 0u) << not_needed;
+    }
+}
+
+TEST(Privileges, AreDroppedByAllThreadsAndAThreadThatHadFewerGetsNoneBack) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const int code = in_child([] {
+        std::atomic<pid_t> tid{0};
+        std::atomic<bool> stop{false};
+        std::thread other([&] {
+            tid = gettid();
+            while (!stop) std::this_thread::yield();
+        });
+        while (tid == 0) std::this_thread::yield();
+        const uint64_t kept = uint64_t{1} << CAP_NET_ADMIN | uint64_t{1} << CAP_NET_RAW;
+        int wrong = drop_capabilities(kept).ok() ? 0 : 1;
+        const std::string had = fmt::format("{:016x}", kept);
+        for (const pid_t each : {gettid(), tid.load()}) {
+            if (status_of(each, "CapEff") > had || status_of(each, "CapPrm") > had) wrong |= 2;
+        }
+        if (!drop_capabilities(0).ok() || !drop_capabilities(kept).ok()) wrong |= 4;
+        for (const pid_t each : {gettid(), tid.load()}) {
+            if (status_of(each, "CapEff") != std::string(16, '0')) wrong |= 8;
+        }
+        stop = true;
+        other.join();
+        return wrong;
+    });
+    EXPECT_EQ(code, 0);
+}
+
+TEST(Privileges, NoFileGivesNewOnes) {
+    EXPECT_EQ(in_child([] {
+                  if (!forbid_new_privileges().ok()) return 1;
+                  return status_of(gettid(), "NoNewPrivs").ends_with("1") ? 0 : 2;
+              }),
+              0);
+}
+
+}  // namespace
+}  // namespace podlane::control
