@@ -40,7 +40,10 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
              [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
                  service_health_.sync(checks, addresses);
              },
-             name_server, keeper, kept_taps}),
+             name_server, keeper, kept_taps,
+             [this](const UplinkConfig& uplink) {
+                 return prepare_uplink_ ? prepare_uplink_(uplink) : Result<void>{};
+             }}),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}) {
     node_.on_news([this] { watchers_.wake(); });
