@@ -41,7 +41,10 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
              [this](const HealthChecks& checks, const std::vector<IpAddress>& addresses) {
                  service_health_.sync(checks, addresses);
              },
-             name_server, keeper, kept_taps}),
+             name_server, keeper, kept_taps,
+             [this](const UplinkConfig& uplink) {
+                 return prepare_uplink_ ? prepare_uplink_(uplink) : Result<void>{};
+             }}),
       metrics_(metrics),
       http_(io_),
       watchers_(io_, node_),

@@ -40,6 +40,10 @@ class Daemon {
     void each_second(std::function<void()> work) { each_second_ = std::move(work); }
     /// Nothing is wrong that only a restart can mend.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
+    /// Called before an uplink's device that was gone is opened again. Before start().
+    void prepare_uplink(std::function<Result<void>(const UplinkConfig&)> work) {
+        prepare_uplink_ = std::move(work);
+    }
     /// Makes run() return; from its own thread only.
     void stop();
     /// Somebody has asked that nothing be left when it ends.
@@ -58,6 +62,7 @@ class Daemon {
     boost::asio::posix::stream_descriptor events_;
     boost::asio::steady_timer tick_;
     std::function<void()> each_second_;
+    std::function<Result<void>(const UplinkConfig&)> prepare_uplink_;
     unsigned ticks_ = 0;
     boost::asio::steady_timer publish_;
     boost::asio::steady_timer end_;

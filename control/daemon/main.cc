@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -113,18 +114,21 @@ void log_of(control::KernelInterfaceGuard& guard) {
 }
 
 /// Where a guard keeps what it has to put back: beside the socket, which is this podlaned's alone.
-std::string guard_memory_of(const NodeConfig& config, const std::string& ifname) {
-    return config.socket + "." + ifname + ".json";
+std::string guard_memory_of(const std::string& socket, const std::string& ifname) {
+    return socket + "." + ifname + ".json";
 }
 
 /// The kernel must not answer beside us on an interface that we share with it.
-Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeConfig& config) {
-    std::vector<control::KernelInterfaceGuard> guards;
+using Guards = std::list<control::KernelInterfaceGuard>;
+
+Result<Guards> guard_interfaces(const NodeConfig& config) {
+    Guards guards;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
-        auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
-                                                     guard_memory_of(config, shared->ifname));
+        auto guard =
+            control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
+                                            guard_memory_of(config.socket, shared->ifname));
         if (!guard.ok()) {
             const std::string path = control::uplink_device_path(config, uplink.name);
             return Error{fmt::format("{}: {}", control::config_place(config.document, path),
@@ -136,10 +140,29 @@ Result<std::vector<control::KernelInterfaceGuard>> guard_interfaces(const NodeCo
     return guards;
 }
 
+/// The interface behind the uplink is another one than at the start.
+Result<void> guard_again(const control::UplinkConfig& uplink, const std::string& socket,
+                         Guards& guards) {
+    const auto shared = control::shared_kernel_interface(uplink.device);
+    if (!shared) return {};
+    for (auto at = guards.begin(); at != guards.end(); ++at) {
+        if (at->ifname() != shared->ifname) continue;
+        at->leave();  // what it would put back went with the interface
+        guards.erase(at);
+        break;
+    }
+    auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
+                                                 guard_memory_of(socket, shared->ifname));
+    if (!guard.ok()) return guard.error();
+    log_of(*guard);
+    guards.push_back(std::move(guard).value());
+    return {};
+}
+
 /// A start that fails leaves those interfaces alone that a process before it had prepared.
 class LeftAsTheyWere {
   public:
-    explicit LeftAsTheyWere(std::vector<control::KernelInterfaceGuard>& guards) : guards_(guards) {}
+    explicit LeftAsTheyWere(Guards& guards) : guards_(guards) {}
     LeftAsTheyWere(const LeftAsTheyWere&) = delete;
     LeftAsTheyWere& operator=(const LeftAsTheyWere&) = delete;
     ~LeftAsTheyWere() {
@@ -151,7 +174,7 @@ class LeftAsTheyWere {
     void release() noexcept { keep_ = false; }
 
   private:
-    std::vector<control::KernelInterfaceGuard>& guards_;
+    Guards& guards_;
     bool keep_ = true;
 };
 
@@ -179,7 +202,7 @@ int give_back(const NodeConfig& config) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
         const auto done = control::give_back_kernel_interface(
-            shared->ifname, guard_memory_of(config, shared->ifname));
+            shared->ifname, guard_memory_of(config.socket, shared->ifname));
         if (!done.ok()) exit_code = fail(done.error().message);
         if (done.ok() && *done) fmt::print("interface {}: given back\n", shared->ifname);
     }
@@ -215,6 +238,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     for (const std::string& hint : cpus->hints) spdlog::info("hint: {}", hint);
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
+    const std::string socket = config.socket;
     control::KernelTapMaker own_taps;
     control::KeptTapMaker kept_taps(config.node);
     control::TapMaker& taps =
@@ -225,6 +249,9 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics);
+    daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
+        return guard_again(uplink, socket, guards);
+    });
     daemon.each_second([&guards = *guards, &daemon] {
         if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {

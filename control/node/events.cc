@@ -56,16 +56,20 @@ void NodeModel::port_lost(PortId port) {
         return;
     }
     std::string name;
+    std::string_view remedy = "restart podlaned when it is back";
     if (const UplinkConfig* uplink = links_.uplink_at(port)) {
         name = "uplink " + uplink->name;
+        if (!uplink->mac) {
+            remedy = "it is taken back when it is there again";
+            lost_uplinks_.emplace(port, LostUplink{uplink});
+        }
     } else if (port == ports_.host()) {
         name = "host interface " + config_.host->interface;
     } else {
         return;  // removed meanwhile
     }
     if (!links_.add_lost(name)) return;
-    const std::string line =
-        fmt::format("{}: its device is gone; restart podlaned when it is back", name);
+    const std::string line = fmt::format("{}: its device is gone; {}", name, remedy);
     spdlog::error("{}", line);
     tell_event(line);
 }
@@ -106,6 +110,7 @@ void NodeModel::tick() {
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);
+    take_back_uplinks(now);
     if (keeper_ != nullptr) {
         look_at_namespaces(now);
         keeper_->tick(now);

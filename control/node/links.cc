@@ -74,6 +74,19 @@ bool Links::add_lost(std::string name) {
     return true;
 }
 
+void Links::drop_uplink(PortId port) {
+    uplinks_.erase(port);
+    unwoken_.erase(port);
+}
+
+void Links::take_back_uplink(const UplinkConfig& uplink, PortId port) {
+    uplinks_[port] = &uplink;
+    for (const NeighborConfig& neighbour : uplink.neighbors) {
+        neighbours_.add_static({port, neighbour.address}, neighbour.mac);
+    }
+    std::erase(lost_, "uplink " + uplink.name);
+}
+
 std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wanted,
                                          uint64_t now_ms) const {
     std::vector<std::string> lines;

@@ -57,6 +57,10 @@ class Links {
     [[nodiscard]] std::vector<LinkWatch::News> look(uint64_t now_ms);
     /// The device of an uplink or of the host interface, called `name`, is gone; false: as known.
     bool add_lost(std::string name);
+    /// The uplink's port has been closed.
+    void drop_uplink(PortId port);
+    /// Its device has been opened again, as this port.
+    void take_back_uplink(const UplinkConfig& uplink, PortId port);
     [[nodiscard]] bool has_lost() const noexcept { return !lost_.empty(); }
     /// The port's device does not wake workers; false: as known.
     bool set_unwoken(PortId port) { return unwoken_.insert(port).second; }

@@ -39,6 +39,7 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       name_server_(parts.name_server),
       keeper_(parts.keeper),
       kept_taps_(parts.kept_taps),
+      prepare_uplink_(std::move(parts.prepare_uplink)),
       now_ms_(std::move(parts.now_ms)),
       health_checks_changed_(std::move(parts.health_checks_changed)),
       started_ms_(now_ms_()),

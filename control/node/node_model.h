@@ -102,6 +102,9 @@ struct NodeParts {
     /// Null, both: nothing outlives the process.
     Keeper* keeper = nullptr;
     KeptTaps* kept_taps = nullptr;
+    /// Called before an uplink's device is opened again: the kernel's interface behind it is
+    /// another one than at the start. May be empty.
+    std::function<Result<void>(const UplinkConfig&)> prepare_uplink = {};
 };
 
 /// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
@@ -276,6 +279,16 @@ class NodeModel {
     void look_at_links(uint64_t now_ms);
     void look_at_workers();
 
+    // uplinks_back.cc
+    struct LostUplink {
+        const UplinkConfig* uplink;
+        uint64_t try_again_ms = 0;
+        bool is_closed = false;    ///< its port is gone, and the id may be another's
+        std::string failure = {};  ///< of the last try, told once
+    };
+    void take_back_uplinks(uint64_t now_ms);
+    [[nodiscard]] bool take_back(PortId port, LostUplink& lost, uint64_t now_ms);
+
     const NodeConfig config_;
     Dataplane& dataplane_;
     TapMaker& taps_;
@@ -285,6 +298,8 @@ class NodeModel {
     /// Of pods that were attached to again, whose queues keep their namespaces alive: such a port
     /// is gone when this does not stand at its path any more.
     std::map<PortId, NetnsId> watched_netns_;
+    const std::function<Result<void>(const UplinkConfig&)> prepare_uplink_;
+    std::map<PortId, LostUplink> lost_uplinks_;
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
     const std::function<uint64_t()> now_ms_;

@@ -128,7 +128,30 @@ TEST_F(LinksOfANode, PortsHealthStatsAndDropsTellTheLinkAndWhatTheDeviceLost) {
     EXPECT_EQ(stats.at("drops").at(drop_info(Drop::kDeviceTxError).name), 8);
 }
 
-TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsGoneIsAProblemForGood) {
+TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsBackIsTakenBack) {
+    config_.uplinks[0].device = *parse_device("net_af_packet0,iface=lo");
+    start();
+    pass(2000);
+    dataplane_.commands.clear();
+    dataplane_.states[uplink_] = {uplink_, {LinkState::kGone, 0}, {}};
+    dataplane_.refuse_ports_with = "not yet";
+    pass(2000);
+    EXPECT_NE(ok(node_->health()).at("problems").dump().find("uplink0: its device is gone"),
+              std::string::npos);
+    EXPECT_EQ(port_of("uplink0"), kNoPort);
+    // Its id may be a pod's by now, whose port is to stay.
+    dataplane_.refuse_ports_with.clear();
+    dataplane_.states.clear();
+    add_pod("default/web", {"10.244.1.10"});
+    pass(3000);
+    EXPECT_NE(port_of("default/web"), kNoPort);
+    ASSERT_NE(port_of("uplink0"), kNoPort);
+    EXPECT_EQ(ok(node_->health()).at("problems").dump().find("device is gone"), std::string::npos);
+    EXPECT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).at(0).port, port_of("uplink0"));
+}
+
+TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsGoneIsAProblemWhileItIs) {
+    config_.uplinks[0].device = *parse_device("net_af_packet0,iface=none-such");
     start();
     pass(2000);
     dataplane_.states[uplink_] = {uplink_, {LinkState::kGone, 0}, {}};

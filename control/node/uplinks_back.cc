@@ -1,0 +1,77 @@
+// Uplinks whose devices were gone: they are taken back when the devices are there again.
+#include <fmt/format.h>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include "control/node/node_model.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// Between two tries with a device that seemed to be there.
+constexpr uint64_t kTryMs = 2000;
+
+/// Whether it is worth a try.
+bool seems_to_be_there(const Device& device) {
+    if (device.kind == DeviceKind::kPci) {
+        // Bound to a driver for programs, not to the kernel's own.
+        std::error_code failed;
+        const auto driver = std::filesystem::read_symlink(
+            "/sys/bus/pci/devices/" + device.name + "/driver", failed);
+        const std::string name = driver.filename().string();
+        return !failed && (name.starts_with("vfio") || name.find("uio") != std::string::npos);
+    }
+    const auto ifname = kernel_interface(device);
+    return !ifname || ifname->empty() || ::if_nametoindex(ifname->c_str()) != 0;
+}
+
+}  // namespace
+
+void NodeModel::take_back_uplinks(uint64_t now_ms) {
+    for (auto at = lost_uplinks_.begin(); at != lost_uplinks_.end();) {
+        at = take_back(at->first, at->second, now_ms) ? lost_uplinks_.erase(at) : std::next(at);
+    }
+}
+
+bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
+    const UplinkConfig& uplink = *lost.uplink;
+    if (now_ms < lost.try_again_ms || !seems_to_be_there(uplink.device)) return false;
+    lost.try_again_ms = now_ms + kTryMs;
+    const auto failed = [&](const Error& error) {
+        if (error.message != lost.failure) {
+            spdlog::warn("uplink {}: not taken back yet: {}", uplink.name, error.message);
+        }
+        lost.failure = error.message;
+        return false;
+    };
+    if (prepare_uplink_) {
+        if (auto done = prepare_uplink_(uplink); !done.ok()) return failed(done.error());
+    }
+    // Its port of before goes first: a device has one.
+    if (!lost.is_closed) {
+        lost.is_closed = true;
+        links_.drop_uplink(port);
+        dataplane_.remove_port(port);
+        pending_ = true;
+    }
+    const auto opened = dataplane_.add_device_port(uplink.name, PortKind::kUplink,
+                                                   uplink.device.text(), uplink.mtu);
+    if (!opened.ok()) return failed(opened.error());
+    links_.take_back_uplink(uplink, *opened);
+    pending_ = true;
+    publish_pending();
+    // Who is on that link learns our MAC address, which may be another one.
+    announcements_.announce_own(now_ms);
+    const std::string line = fmt::format("uplink {}: its device is back", uplink.name);
+    spdlog::info("{}", line);
+    tell_event(line);
+    tell("ports", NewsType::kModified, "");
+    return true;
+}
+
+}  // namespace podlane::control
