@@ -418,8 +418,8 @@ std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId
 }
 
 BufferUse Runtime::buffer_use() const {
-    BufferUse out{pool_.mbufs() + large_pool_.mbufs(),
-                  pool_.available() + large_pool_.available(), 0};
+    BufferUse out{pool_.mbufs() + large_pool_.mbufs(), pool_.available() + large_pool_.available(),
+                  0};
     for (unsigned from = 0; from < shared_->workers; ++from) {
         for (unsigned to = 0; to < shared_->workers; ++to) {
             out.between_workers += shared_->handoff.ring(from, to).size();

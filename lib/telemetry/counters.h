@@ -32,8 +32,8 @@ struct alignas(kCacheLine) WorkerCounters {
     // Every frame is one of these: rx + made = tx + drops + taken + holds now, and what is in the
     // rings between workers (Dataplane::buffer_use()).
     Counter rx_packets;
-    Counter tx_packets;     ///< that a port has taken
-    Counter made;           ///< by the worker itself: answers, copies, fragments, pieces, questions
+    Counter tx_packets;  ///< that a port has taken
+    Counter made;        ///< by the worker itself: answers, copies, fragments, pieces, questions
     /// Of which nothing goes on as a frame: ARP and ND for us, floods' originals, what was cut or
     /// joined to another.
     Counter taken;
