@@ -16,17 +16,19 @@ from lab.node import Node
 
 FAMILIES = (4, 6)
 PREFIX = "flannel.alpha.coreos.com/"
+CLUSTER_PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
 CLUSTER_IPS = {4: "10.96.0.20", 6: "fd00:10:96::14"}
 NODE_PORT = 30080
 
-# kube-proxy's way in short: DNAT to one of the endpoints; what comes by a NodePort, and a pod that
-# is led to one beside it, is masqueraded to the node.
+# kube-proxy's way in short: DNAT to one of the endpoints; what comes by a NodePort or from no pod,
+# and a pod that is led to one beside it, is masqueraded to the node.
 RULES = """
 table {ip} services {{
   chain service {{
     meta l4proto tcp dnat to numgen inc mod 2 map {{ 0 : {ours}, 1 : {theirs} }} : {port}
   }}
   chain entry {{
+    {ip} daddr {cluster_ip} {ip} saddr != {cluster} meta mark set meta mark or 0x4000
     {ip} daddr {cluster_ip} tcp dport 80 jump service
     {ip} daddr {node} tcp dport {node_port} meta mark set meta mark or 0x4000 jump service
   }}
@@ -66,7 +68,8 @@ def make_services(cluster, kernel, ours, theirs):
         kernel.namespace.run(["nft", "-f", "-"], stdin=RULES.format(
             ip="ip6" if family == 6 else "ip", ours=ours.address(family),
             theirs=theirs.address(family), port=lab.LINES, cluster_ip=CLUSTER_IPS[family],
-            node=kernel.addresses[family == 6], node_port=NODE_PORT + family,
+            cluster=CLUSTER_PODS[family], node=kernel.addresses[family == 6],
+            node_port=NODE_PORT + family,
             pods=kernel.pod_cidrs[family == 6]))
 
 
@@ -127,6 +130,8 @@ def migration(report, cluster, kernel, client):
     cluster.others.append(again)
     again.add_peer(Learned(node.number, node.json("flannel")["annotations"]))
     cluster.apply(*cluster.node_objects())
+    for family in FAMILIES:  # its NIC is another one, of which a neighbour hears by its questions
+        lab.expect_ping(again.namespace, node.address(family))
     back = again.add_pod("back")
     lab.serve(back.namespace, back.name)
     reach_each_other(report, "back with flannel", client, back)
@@ -146,6 +151,8 @@ def tests(report, _options, cluster):
     theirs, neighbour = kernel.add_pod("theirs"), kernel.add_pod("neighbour")
     lab.serve(theirs.namespace, theirs.name)
     reach_each_other(report, "at first", client, theirs)
+    for family in FAMILIES:  # as by the default route that nodes have
+        kernel.namespace.ip(f"-{family}", "route", "add", CLUSTER_IPS[family], "dev", "eth1")
     make_services(cluster, kernel, ours, theirs)
     services(report, node, kernel, client, neighbour)
     sources(report, kernel, ours, theirs)
