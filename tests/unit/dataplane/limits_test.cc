@@ -136,9 +136,9 @@ TEST_F(LimitsTest, NewFlowsOfACrowdedPortWaitAndThenDropByNameAndKnownOnesGoOn) 
 
 TEST_F(LimitsTest, AFullBurstOfNewFlowsIsServedInItsTurn) {
     std::vector<Frame> frames;
-    for (uint16_t i = 0; i < 3 * kBurst; ++i) {
+    for (uint16_t i = 0; i < 2 * kBurst; ++i) {
         frames.push_back(udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA,
-                                 static_cast<uint16_t>(2000 + i), W::kOutside, 53));
+                                 static_cast<uint16_t>(2000 + i), W::kRemotePod, 53));
     }
     rig.send_burst(Rig::kPodA, frames);
     EXPECT_EQ(rig.take(Rig::kUplink).size(), frames.size());
