@@ -105,7 +105,7 @@ std::string_view view(beast::string_view text) {
 
 class HttpServer::Core : public std::enable_shared_from_this<Core> {
   public:
-    explicit Core(asio::io_context& io) : io_(io), acceptor_(io), retry_(io) {}
+    explicit Core(asio::io_context& io) : acceptor_(io), retry_(io) {}
 
     void add(std::string path, HttpHandler handler) {
         paths_[std::move(path)] = std::move(handler);
@@ -132,7 +132,6 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
     void accept();
     [[nodiscard]] HttpAnswer answer(const http::request<http::empty_body>& request) const;
 
-    asio::io_context& io_;
     tcp::acceptor acceptor_;
     asio::steady_timer retry_;
     tcp::endpoint at_;
