@@ -131,15 +131,18 @@ std::string word_fault(const CliCommand& command, const std::vector<std::string>
 std::string take_common(Invocation& call, std::string_view default_socket) {
     call.socket = call.has("socket") ? call.text("socket") : std::string(default_socket);
     if (call.has("output")) call.format = format_of(call.text("output")).value_or(call.format);
-    const bool lists = std::ranges::find(call.command->options, "no-headers", &OptionRow::name) !=
-                       call.command->options.end();
-    if (call.format == OutputFormat::kName && !lists) return "-o name goes with get";
+    const auto takes = [&call](std::string_view option) {
+        const auto& rows = call.command->options;
+        return std::ranges::find(rows, option, &OptionRow::name) != rows.end();
+    };
+    if (call.format == OutputFormat::kName && !takes("no-headers")) return "-o name goes with get";
     call.timeout = call.command->is_change ? kChangeTimeout : kQueryTimeout;
     if (const auto given = call.options.number("timeout")) {
         if (*given == 0 || *given > 86400) return "--timeout: a number of seconds (1-86400)";
         call.timeout = seconds(*given);
     }
-    if (call.has("count") && !call.has("watch")) return "--count goes with --watch";
+    if (call.has("count") && takes("watch") && !call.has("watch"))
+        return "--count goes with --watch";
     return {};
 }
 

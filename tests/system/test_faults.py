@@ -45,8 +45,6 @@ class Scene:
         cluster.apply(*(objects.pod(pod.name, pod.addresses, node, labels={"app": pod.name})
                         for pod, node in ((self.web, "node-a"), (self.client, "node-a"),
                                           (self.far, "node-b"))))
-        # Whoever has this MAC gets it: the gateway does not.
-        self.far_mac = "02beef000001"
         self.heal()
 
     def endpoint(self, **conditions):
@@ -171,9 +169,12 @@ def ttl_ends(scene):
 
 
 def spoofed(scene):
-    macs = scene.far_mac + scene.web.port["mac"].replace(":", "")
+    lab.ping(scene.client.namespace, scene.node.gateway(4), count=1)
+    neighbour = scene.client.namespace.ip_json("neigh", "show", scene.node.gateway(4))[0]
+    macs = (neighbour["lladdr"] + scene.web.port["mac"]).replace(":", "")
     lab.call(scene.client.namespace, "send_frames", interface="eth0",
-             frames=[macs + ipv4("00070008000c000000000000", source=scene.web.address(4))])
+             frames=[macs + ipv4("00070008000c000000000000", source=scene.client.address(4),
+                                 to=scene.far.address(4))])
 
 
 def unknown_name(scene):
@@ -218,7 +219,8 @@ FAULTS = [
     ("packets are damaged on the way", broken_checksum, ("drops",), r"ip_bad_checksum"),
     ("frames come with a VLAN tag", vlan, ("drops",), r"vlan_unexpected"),
     ("packets run in a circle", ttl_ends, ("drops",), r"ttl_expired"),
-    ("a pod's frames do not arrive: it uses another's MAC", spoofed, ("drops",), r"mac_spoofed"),
+    ("a pod's frames do not arrive: it uses another's MAC", spoofed, ("drops",),
+     r"pod_mac_spoofed"),
     ("a name is not found", unknown_name, ("resolve", "wbe.default.svc.cluster.local"),
      r"NXDOMAIN"),
     ("a node's pods are not reached: the node is gone", node_gone, ("health",),

@@ -167,6 +167,7 @@ TEST(CommandLine, StatsMayBeWatched) {
     EXPECT_TRUE(parse({"stats", "-w"}).has("watch"));
     EXPECT_EQ(parse({"stats", "--watch", "--count", "3"}).options.number("count"), 3U);
     EXPECT_EQ(mistake_in({"stats", "--count", "3"}), "stats: --count goes with --watch");
+    EXPECT_EQ(parse({"top", "--count", "3"}).options.number("count"), 3U);
 }
 
 TEST(CommandLine, TyposGetASuggestion) {
