@@ -64,13 +64,13 @@ TEST_F(Explain, TheDocumentsSampleIsWhatIsAnswered) {
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
-spec: {clusterIP: 10.96.0.10, ports: [{name: http, port: 80, targetPort: 8080}]}
+spec: {clusterIP: 10.96.0.10, ports: [{port: 80, targetPort: 8080}]}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
 addressType: IPv4
-ports: [{name: http, port: 8080, protocol: TCP}]
+ports: [{port: 8080, protocol: TCP}]
 endpoints: [{addresses: [10.244.1.10], conditions: {ready: true}, nodeName: node-a}]
 )");
     const Json answer = explain("shop/web-0", "10.96.0.10:80", "tcp", 40000);
