@@ -30,7 +30,6 @@ class Call {
   public:
     Call(const Request& request, const Environment& environment)
         : request_(request),
-          environment_(environment),
           allocator_(request.state_dir + "/addresses", request.wait),
           attachments_(request.state_dir, request.wait),
           node_(request.socket, request.wait) {
@@ -58,7 +57,6 @@ class Call {
     void check_port(const ListedInterface& wanted);
 
     const Request& request_;
-    const Environment& environment_;
     const Allocator allocator_;
     const Attachments attachments_;
     NodeLink node_;
