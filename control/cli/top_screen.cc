@@ -196,9 +196,9 @@ std::string top_text(const TopSample& sample, const TopView& view, const Screen&
     };
     add(list_text(Table({{"PORT by " + order},
                          {"IN P/S", true},
-                         {"IN B/S", true},
+                         {"IN BIT/S", true},
                          {"OUT P/S", true},
-                         {"OUT B/S", true},
+                         {"OUT BIT/S", true},
                          {"DROPS/S", true}}),
                   port_rows(sample, view.order), view, each, screen));
     add(list_text(Table({{"HOLDS FLOWS"},

@@ -14,6 +14,7 @@ void ServiceSeries::divide(std::vector<ServiceMetrics> all, NodeMetrics& out) {
 
     const size_t count = all.size();
     out.services.clear();
+    out.other_services = 0;
     // The busiest first, for the places that are left.
     std::stable_sort(all.begin(), all.end(),
                      [](const auto& a, const auto& b) { return a.connections > b.connections; });

@@ -112,9 +112,9 @@ template <Family F, bool kQuoted>
     return Drop::kNone;
 }
 
-/// RFC 1812 section 5.3.7, RFC 1122 section 3.2.1.3, and 240.0.0.0/4, which is nobody's (RFC 6890).
-/// An unspecified source is the beginning of an address configuration (DHCP) and speaks to groups
-/// only.
+/// RFC 1812 section 5.3.7 and RFC 1122 section 3.2.1.3. 240.0.0.0/4 is reserved, but some clusters
+/// give it to pods, and Linux forwards it. An unspecified source is the beginning of an address
+/// configuration (DHCP) and speaks to groups only.
 template <bool kToLoopback = false>
 [[nodiscard]] inline bool bad_addresses(const Ipv4Header& ip, Headers& out) noexcept {
     const uint32_t src = ip.src.value.host();
@@ -122,8 +122,9 @@ template <bool kToLoopback = false>
     const bool group = (dst >> 28) == 0xe || dst == 0xffffffff;
     if (src == 0) [[unlikely]]
         add_flag(out, Headers::kUnspecifiedSource);
-    return (src >= 0xe0000000) | ((src >> 24) == 127) | ((src != 0) & ((src >> 24) == 0)) |
-           (((dst >> 24) == 127) != kToLoopback) | (dst == 0) | ((src == 0) & !group);
+    return ((src >> 28) == 0xe) | (src == 0xffffffff) | ((src >> 24) == 127) |
+           ((src != 0) & ((src >> 24) == 0)) | (((dst >> 24) == 127) != kToLoopback) | (dst == 0) |
+           ((src == 0) & !group);
 }
 
 /// RFC 4291 sections 2.5.2, 2.5.3, 2.5.5 (an embedded IPv4 address is on no wire) and 2.7.

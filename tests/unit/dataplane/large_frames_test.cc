@@ -29,14 +29,14 @@ Frame payload_of(size_t bytes) {
 template <class F>
 class LargeFramesTest : public testing::Test {
   protected:
-    using W = World<F>;
+    using Sites = World<F>;
 
     /// From pod A, its checksum partial.
     static Frame tcp(const MacAddress& to_mac, const char* to, uint16_t port, const Frame& payload,
                      uint8_t flags = kTcpAck | kTcpPsh, uint32_t sequence = 1000) {
         return test::frame()
             .eth(Names::kPodAMac, to_mac)
-            .ip(W::kPodA, to)
+            .ip(Sites::kPodA, to)
             .df()
             .tcp(4000, port, flags, sequence)
             .payload(payload)
@@ -46,7 +46,7 @@ class LargeFramesTest : public testing::Test {
     static Frame udp(const MacAddress& to_mac, const char* to, const Frame& payload) {
         return test::frame()
             .eth(Names::kPodAMac, to_mac)
-            .ip(W::kPodA, to)
+            .ip(Sites::kPodA, to)
             .udp(4000, 443)
             .payload(payload)
             .partial_checksum()
@@ -300,7 +300,7 @@ TYPED_TEST(LargeFramesTest, NoHeaderThatAPodCanSendDoesHarm) {
         this->udp(MacAddress{{255, 255, 255, 255, 255, 255}}, W::kPodB, payload_of(100)),
         ping<TypeParam>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, W::kGateway, 1)};
     const auto any = [&](std::initializer_list<unsigned> likely) {
-        const unsigned pick = random() % (static_cast<unsigned>(likely.size()) + 1);
+        const size_t pick = random() % (likely.size() + 1);
         return static_cast<uint16_t>(pick < likely.size() ? *(likely.begin() + pick) : random());
     };
     const auto flip = [](uint8_t& byte, unsigned long bit) {

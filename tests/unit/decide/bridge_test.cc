@@ -199,7 +199,9 @@ TYPED_TEST(Bridged, APacketForOurTunnelIsNeverRouted) {
     EXPECT_THAT(this->net.steps(), ElementsAre(HasSubstr("decap: the frame inside goes on")));
     EXPECT_EQ(reason(PortKind::kUplink, 8473, kUdp), Drop::kNone);
     EXPECT_EQ(reason(PortKind::kUplink, 8472, kTcp), Drop::kNone);
-    EXPECT_EQ(reason(PortKind::kPod, 8472, kUdp), Drop::kNone) << "a pod is at no tunnel";
+    EXPECT_EQ(reason(PortKind::kPod, 8472, kUdp), Drop::kTunnelPortForbidden)
+        << "a pod is at no tunnel, and would be believed as the node";
+    EXPECT_EQ(reason(PortKind::kPod, 8473, kUdp), Drop::kNone);
 }
 
 }  // namespace

@@ -32,6 +32,10 @@ class Forwarder : public testing::Test {
         wait(out);
         return out;
     }
+    /// So many clients that none is above its share.
+    static std::string client_of(size_t question) {
+        return "10.244.2." + std::to_string(1 + question / DnsForwarder::kMostOfClient);
+    }
     void start(const DnsQuestion& about, Answer& out, const char* client = "10.244.1.10") {
         forwarder_.ask(about, parse_ip(client).value(),
                        [&out](std::shared_ptr<const DnsMessage> message, uint32_t age_s) {
@@ -258,7 +262,9 @@ TEST_F(Forwarder, QuestionsAboveTheMostInFlightAreRefusedUntilThereIsRoom) {
     });
     forwarder_.set_servers({slow.server()});
     std::vector<Answer> asked(kMost);
-    for (size_t i = 0; i < kMost; ++i) start(question("n" + std::to_string(i)), asked[i]);
+    for (size_t i = 0; i < kMost; ++i) {
+        start(question("n" + std::to_string(i)), asked[i], client_of(i).c_str());
+    }
     EXPECT_FALSE(asked.back().is_there);
     Answer refused, equal;
     start(question("one-more"), refused);
@@ -280,7 +286,9 @@ TEST_F(Forwarder, ClientsAboveTheMostThatMayWaitAreRefused) {
     });
     forwarder_.set_servers({slow.server()});
     std::vector<Answer> waiting(DnsForwarder::kMostWaiting);
-    for (Answer& each : waiting) start(question("a"), each);
+    for (size_t i = 0; i < waiting.size(); ++i) {
+        start(question("a"), waiting[i], client_of(i).c_str());
+    }
     Answer equal, other;
     start(question("a"), equal);
     start(question("b"), other);

@@ -354,6 +354,7 @@ TEST(ParseIpv4, AddressesThatCannotBeForwardedAreDropped) {
     EXPECT_EQ(between("10.0.0.1", "127.1.2.3"), Drop::kIpBadAddress);
     EXPECT_EQ(between("10.0.0.1", "0.0.0.0"), Drop::kIpBadAddress);
     EXPECT_EQ(between("0.0.0.0", "10.0.0.2"), Drop::kIpBadAddress);
+    EXPECT_EQ(between("0.1.2.3", "10.0.0.2"), Drop::kIpBadAddress);
     EXPECT_EQ(between("0.0.0.0", "255.255.255.255"), Drop::kNone);
     EXPECT_EQ(between("10.0.0.1", "255.255.255.255"), Drop::kNone);
     EXPECT_EQ(between("10.0.0.1", "224.0.0.251"), Drop::kNone);
@@ -383,7 +384,8 @@ TEST(ParseIpv6, AddressesThatCannotBeForwardedAreDropped) {
     EXPECT_EQ(between("fd00::1", "::"), Drop::kIpBadAddress);
     EXPECT_EQ(between("::", "fd00::2"), Drop::kIpBadAddress);
     EXPECT_EQ(between("::", "ff02::1:ff00:2"), Drop::kNone);
-    EXPECT_EQ(between("::2", "::3"), Drop::kNone);
+    EXPECT_EQ(between("::2", "fd00::2"), Drop::kIpBadAddress);
+    EXPECT_EQ(between("fd00::1", "::3"), Drop::kNone);
     EXPECT_EQ(between("fe80::1", "ff02::1"), Drop::kNone);
 }
 
