@@ -123,8 +123,8 @@ template <bool kToLoopback = false>
     if (src == 0) [[unlikely]]
         add_flag(out, Headers::kUnspecifiedSource);
     return ((src >> 28) == 0xe) | (src == 0xffffffff) | ((src >> 24) == 127) |
-           ((src != 0) & ((src >> 24) == 0)) | (((dst >> 24) == 127) != kToLoopback) | (dst == 0) |
-           ((src == 0) & !group);
+           ((src != 0) & ((src >> 24) == 0)) | (((dst >> 24) == 127) != kToLoopback) |
+           ((dst >> 24) == 0) | ((src == 0) & !group);
 }
 
 /// RFC 4291 sections 2.5.2, 2.5.3, 2.5.5 (an embedded IPv4 address is on no wire) and 2.7.
@@ -135,7 +135,7 @@ template <bool kToLoopback = false>
     const auto src = std::bit_cast<Halves>(ip.src);
     const auto dst = std::bit_cast<Halves>(ip.dst);
     if ((src.high.raw == 0) | (dst.high.raw == 0)) [[unlikely]] {
-        if (dst.high.raw == 0 && dst.low.host() <= 1) return true;
+        if (dst.high.raw == 0) return true;
         if (src.high.raw == 0 && src.low.raw == 0) {
             add_flag(out, Headers::kUnspecifiedSource);
             return !ip.dst.is_multicast();

@@ -55,7 +55,8 @@ def within_the_unit(report, node):
         status = text_of(f"/proc/{node.daemon.popen.pid}/status")
         effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
         held = int(effective.split()[1], 16)
-        expect_equal(held.bit_count(), len(names), "capabilities in effect")
+        # What it does not use any more it has dropped at ready (test_privileges.py).
+        expect(0 < held.bit_count() <= len(names), f"capabilities in effect: {held:x}")
         pod = node.add_pod("web")
         for gateway in node.gateways:
             lab.expect_ping(pod.namespace, gateway, count=2)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/ports/tap_io.h"
 #include "dataplane/slowpath/fragments.h"
 #include "tests/unit/dataplane/frames_of.h"
 
@@ -39,6 +40,8 @@ class Observed : public testing::Test {
         ctx_->flows_v6 = shared.flows_v6.get();
         ctx_->affinity = shared.affinity.get();
         ctx_->pool = shared.pool;
+        ctx_->large_pool = shared.large_pool;
+        ctx_->tap_io = &tap_io_;
         ctx_->ports = &shared.ports;
         ctx_->flow_targets = &shared.flow_targets;
         ctx_->handoff = &shared.handoff;
@@ -85,6 +88,7 @@ class Observed : public testing::Test {
 
     Rig rig_;
     std::unique_ptr<Fragments> fragments_ = std::make_unique<Fragments>(*rig_.shared().counters[0]);
+    TapIo tap_io_;
     std::unique_ptr<WorkerCtx> ctx_ = std::make_unique<WorkerCtx>();
     Verdicts verdicts_;
 };
@@ -96,12 +100,14 @@ TYPED_TEST(Observed, AFirstPacketTakesTheSlowPathAndTheSecondDoesNot) {
     EXPECT_THAT(this->verdicts_.seen,
                 ElementsAre(Pair("parse", Verdict::kLookUp), Pair("decap", Verdict::kLookUp),
                             Pair("lookup", Verdict::kSlow), Pair("slow_path", Verdict::kForward),
-                            Pair("forward", Verdict::kSend), Pair("tx", Verdict::kSend)));
+                            Pair("join", Verdict::kForward), Pair("forward", Verdict::kSend),
+                            Pair("tx", Verdict::kSend)));
     this->run(this->to_service(), this->verdicts_);
     EXPECT_THAT(this->verdicts_.seen,
                 ElementsAre(Pair("parse", Verdict::kLookUp), Pair("decap", Verdict::kLookUp),
                             Pair("lookup", Verdict::kForward), Pair("slow_path", Verdict::kForward),
-                            Pair("forward", Verdict::kSend), Pair("tx", Verdict::kSend)));
+                            Pair("join", Verdict::kForward), Pair("forward", Verdict::kSend),
+                            Pair("tx", Verdict::kSend)));
     EXPECT_EQ(this->rig_.take(Rig::kPodB).size(), 2u);
 }
 
@@ -119,7 +125,8 @@ TYPED_TEST(Observed, AStageThatDropsIsSeenToDoSo) {
     EXPECT_THAT(this->verdicts_.seen,
                 ElementsAre(Pair("parse", Verdict::kLookUp), Pair("decap", Verdict::kLookUp),
                             Pair("lookup", Verdict::kSlow), Pair("slow_path", Verdict::kDrop),
-                            Pair("forward", Verdict::kDrop), Pair("tx", Verdict::kDrop)));
+                            Pair("join", Verdict::kDrop), Pair("forward", Verdict::kDrop),
+                            Pair("tx", Verdict::kDrop)));
     EXPECT_EQ(this->ctx_->packets[0].reason, Drop::kIpTtlExpired);
     EXPECT_EQ(this->rig_.shared().template flows_of<TypeParam>().counters().created, 0u)
         << "a packet that goes nowhere makes no flow";

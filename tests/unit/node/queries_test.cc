@@ -59,7 +59,7 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     const Json stats = ok(node_->stats());
     EXPECT_EQ(keys(stats),
               (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
-                                     "affinity", "snat", "loadBalancer"}));
+                                     "affinity", "snat", "loadBalancer", "frames", "objects"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 250}, {"full", 6}}));
     EXPECT_EQ(stats.at("snat"), (Json{{"tries", 8},
                                       {"exhausted",

@@ -41,7 +41,8 @@ class Refused : public NodeFixture {
     /// "ns/name: message" of each refused Service.
     std::vector<std::string> refused(std::optional<std::string_view> name = std::nullopt) {
         std::vector<std::string> out;
-        for (const Json& item : ok(node_->get_refused("svc", name)).at("items")) {
+        const Json found = ok(node_->get_refused("svc", name));
+        for (const Json& item : found.at("items")) {
             out.push_back(item.at("namespace").get<std::string>() + "/" +
                           item.at("name").get<std::string>() + ": " +
                           item.at("message").get<std::string>());
@@ -50,8 +51,8 @@ class Refused : public NodeFixture {
     }
     size_t frontends(const std::string& service) {
         size_t count = 0;
-        for (const Json& item : ok(node_->get("frontends", std::nullopt, std::nullopt)).at("items"))
-            count += item.at("service") == service ? 1 : 0;
+        const Json found = ok(node_->get("frontends", std::nullopt, std::nullopt));
+        for (const Json& item : found.at("items")) count += item.at("service") == service ? 1 : 0;
         return count;
     }
     Json objects() { return ok(node_->stats()).at("objects"); }

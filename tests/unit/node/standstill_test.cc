@@ -45,7 +45,7 @@ TEST_F(StandstillTest, AChangeIsAnsweredWithANotice) {
     stand(4000);
     node_->tick();
     const Json reply =
-        apply("{apiVersion: v1, kind: Namespace, metadata: {name: n, labels: {a: b}}}");
+        apply("{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {a: b}}}");
     EXPECT_NE(reply.at("notices").dump().find("worker 0 stands still: send of uplink0; it takes"),
               std::string::npos)
         << reply;

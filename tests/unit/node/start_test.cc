@@ -132,7 +132,8 @@ TEST_F(Start, HealthIsOkAndNamesTheWorkers) {
     EXPECT_EQ(health.at("node"), "node-a");
     EXPECT_EQ(health.at("uptimeSeconds"), 61);
     EXPECT_EQ(health.at("generation"), 1);
-    EXPECT_EQ(health.at("workers")[0], (Json{{"id", 0}, {"alive", true}, {"generation", 1}}));
+    EXPECT_EQ(health.at("workers")[0],
+              (Json{{"id", 0}, {"alive", true}, {"generation", 1}, {"stillSeconds", 0}}));
 }
 
 TEST_F(Start, HealthChecksAreToldOnceWithTheAddressesOfNodePorts) {
