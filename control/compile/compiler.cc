@@ -6,6 +6,23 @@ namespace podlane::control {
 
 namespace {
 
+/// "namespace/name" in two.
+NamespacedName pod_name_of(const std::string& text) {
+    const size_t slash = text.find('/');
+    return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+void add_mapped(const PodPort& port, NodeFacts& facts) {
+    Pod pod;
+    const NamespacedName name = pod_name_of(port.name);
+    pod.meta.name_space = name.name_space;
+    pod.meta.name = name.name;
+    pod.node_name = facts.node;
+    pod.ips = port.addresses;
+    pod.ports = port.host_ports;
+    facts.mapped_pods.insert_or_assign(name, std::make_shared<const Pod>(std::move(pod)));
+}
+
 /// Whether it changes what topologies are made of.
 bool touches_topology(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
@@ -65,8 +82,10 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     facts.zone = node ? node->zone() : std::string_view();
     if (changes.topology != nullptr) {
         facts.local_pods.clear();
+        facts.mapped_pods.clear();
         for (const PodPort& pod : changes.topology->pods) {
             facts.local_pods.insert(pod.addresses.begin(), pod.addresses.end());
+            if (!pod.host_ports.empty()) add_mapped(pod, facts);
         }
         delta.merge(services_.affected(facts_, facts));
     }

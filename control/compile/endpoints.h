@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -31,6 +33,9 @@ struct NodeFacts {
     std::vector<IpPrefix> service_cidrs, pod_cidrs;           ///< likewise clusterIPs
     AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
+    /// Pods with a port here for which the runtime asked for host ports: their name, addresses and
+    /// those ports alone.
+    std::map<NamespacedName, std::shared_ptr<const Pod>> mapped_pods;
 };
 
 /// What an endpoint's hints say of this node: for which zones or nodes it is meant.

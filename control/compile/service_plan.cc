@@ -167,6 +167,14 @@ ServiceDelta ServiceCompiler::affected(const NodeFacts& before, const NodeFacts&
     };
     add_missing(before, after);
     add_missing(after, before);
+    const auto add_changed = [&](const NodeFacts& from, const NodeFacts& in) {
+        for (const auto& [name, pod] : from.mapped_pods) {
+            const auto at = in.mapped_pods.find(name);
+            if (at == in.mapped_pods.end() || *at->second != *pod) delta.pods.insert(name);
+        }
+    };
+    add_changed(before, after);
+    add_changed(after, before);
     return delta;
 }
 
@@ -257,24 +265,44 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     return plan;
 }
 
+/// Adds the host ports of `pod` for which nothing stands in `frontends` yet.
+template <Family F>
+void add_host_ports(const Pod& pod, std::vector<Frontend<F>>& frontends) {
+    for (Frontend<F>& frontend : host_port_frontends<F>(pod)) {
+        const auto is_same = [&](const Frontend<F>& other) {
+            return key_of(other) == key_of(frontend);
+        };
+        if (std::none_of(frontends.begin(), frontends.end(), is_same)) {
+            frontends.push_back(std::move(frontend));
+        }
+    }
+}
+
 ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
                                                 const ObjectStore& store, const NodeFacts& facts) {
     Plan plan;
     plan.owner = {true, name};
+    plan.age = {true, 0};
+    const auto add = [&](const Pod& pod) {
+        add_host_ports(pod, plan.planned.v4.frontends);
+        add_host_ports(pod, plan.planned.v6.frontends);
+    };
     const auto pod = store.find<Pod>(name);
-    if (!pod || !has_host_port(*pod)) return plan;
-    plan.origin = pod->meta.origin;
-    plan.age = {pod->meta.created == 0, pod->meta.created};
-    bool local = pod->node_name == facts.node;
-    if (pod->node_name.empty()) {
-        plan.interests.unplaced = pod->ips;
-        local = std::any_of(pod->ips.begin(), pod->ips.end(), [&](const IpAddress& address) {
-            return facts.local_pods.contains(address);
-        });
+    if (pod && has_host_port(*pod)) {
+        plan.origin = pod->meta.origin;
+        plan.age = {pod->meta.created == 0, pod->meta.created};
+        bool local = pod->node_name == facts.node;
+        if (pod->node_name.empty()) {
+            plan.interests.unplaced = pod->ips;
+            local = std::any_of(pod->ips.begin(), pod->ips.end(), [&](const IpAddress& address) {
+                return facts.local_pods.contains(address);
+            });
+        }
+        if (local) add(*pod);
     }
-    if (!local) return plan;
-    plan.planned.v4.frontends = host_port_frontends<V4>(*pod);
-    plan.planned.v6.frontends = host_port_frontends<V6>(*pod);
+    // The runtime asks for most of the same ports, before the Pod object tells of them.
+    const auto mapped = facts.mapped_pods.find(name);
+    if (mapped != facts.mapped_pods.end()) add(*mapped->second);
     return plan;
 }
 

@@ -28,6 +28,7 @@ struct PodPort {
     MacAddress mac{};  ///< the pod's own
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;  ///< largest IP packet, bytes; 0: pods.mtu of the configuration
+    std::vector<ContainerPort> host_ports;  ///< that the runtime asked for, beside its Pod object's
 };
 
 /// What control knows of a neighbour. kUnresolved: being asked for, no answer yet.

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/kube/objects.h"
 #include "control/node/tap_maker.h"
 #include "control/show/node_stats.h"
 #include "lib/base/ip_address.h"
@@ -79,7 +80,8 @@ struct AttachedPod {
     std::string netns;                 ///< path; empty for a static port
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
-    bool is_static = false;  ///< of the configuration, on a DPDK device
+    std::vector<ContainerPort> host_ports = {};  ///< asked for by the runtime
+    bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;
 };

@@ -42,6 +42,14 @@
 
 namespace podlane::control {
 
+/// A port of the node that leads to one of the pod's.
+struct PortMapping {
+    uint16_t host_port = 0;
+    uint16_t container_port = 0;
+    std::string protocol = "TCP";
+    std::string host_ip = {};  ///< empty: every address of the node
+};
+
 /// What `pod.add` asks for.
 struct PodAddRequest {
     std::string pod;  ///< "namespace/name"
@@ -52,6 +60,7 @@ struct PodAddRequest {
     /// The sandbox's id, by which the port is known then, together with `ifname`; empty: it is
     /// known by the pod's name.
     std::string container = {};
+    std::vector<PortMapping> port_mappings = {};
 };
 
 /// What `pod.del` asks for: the port of a container (of one interface in it, or all), or the one
@@ -249,7 +258,10 @@ class NodeModel {
         std::vector<IpAddress> addresses;  ///< sorted
         std::vector<InterfaceAddress> interface_addresses;
         std::vector<IpAddress> gateways;
+        std::vector<ContainerPort> host_ports;
     };
+    [[nodiscard]] static Outcome<std::vector<ContainerPort>> plan_host_ports(
+        const std::vector<PortMapping>& mappings);
     [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
     [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
         const PodDelRequest& request) const;

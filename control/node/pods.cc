@@ -95,6 +95,39 @@ PodPortView NodeModel::view_of(const AttachedPod& pod) const {
     return view;
 }
 
+Outcome<std::vector<ContainerPort>> NodeModel::plan_host_ports(
+    const std::vector<PortMapping>& mappings) {
+    std::vector<ContainerPort> ports;
+    for (const PortMapping& each : mappings) {
+        ContainerPort port{"", each.container_port, each.host_port, std::nullopt, Protocol::kTcp};
+        if (port.host_port == 0 || port.port == 0) {
+            return bad("portMappings: hostPort and containerPort are ports (1-65535)");
+        }
+        const std::optional<Protocol> protocol = protocol_from_name(each.protocol);
+        if (!protocol) {
+            return bad(
+                fmt::format("portMappings: protocol: {} is none of TCP, UDP, SCTP", each.protocol));
+        }
+        port.protocol = *protocol;
+        if (!each.host_ip.empty()) {
+            port.host_ip = parse_ip(each.host_ip);
+            if (!port.host_ip) {
+                return bad(fmt::format("portMappings: hostIP: {} is no IP address", each.host_ip));
+            }
+        }
+        const auto is_same = [&](const ContainerPort& other) {
+            return other.host_port == port.host_port && other.protocol == port.protocol &&
+                   other.host_ip == port.host_ip;
+        };
+        if (std::any_of(ports.begin(), ports.end(), is_same)) {
+            return bad(fmt::format("portMappings: the hostPort {} {} is given twice",
+                                   port.host_port, each.protocol));
+        }
+        ports.push_back(std::move(port));
+    }
+    return ports;
+}
+
 Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) const {
     PodPlan plan;
     if (!is_pod_name(request.pod)) {
@@ -146,6 +179,9 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
         return bad("addresses: one is given twice");
     }
     plan.gateways = gateways_of(plan.addresses);
+    auto host_ports = plan_host_ports(request.port_mappings);
+    if (!host_ports.ok()) return host_ports.refusal();
+    plan.host_ports = std::move(host_ports.value());
     return plan;
 }
 
@@ -159,6 +195,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (const AttachedPod* there = ports_.find(key)) {
         if (there->pod == request.pod && there->netns == request.netns &&
             there->ifname == request.ifname && there->addresses == plan.addresses &&
+            there->host_ports == plan.host_ports &&
             (plan.mac.is_zero() || there->mac == plan.mac)) {
             return view_of(*there);
         }
@@ -203,7 +240,8 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
                                          .addresses = std::move(plan.addresses),
                                          .netns = request.netns,
                                          .ifname = request.ifname,
-                                         .mtu = mtu});
+                                         .mtu = mtu,
+                                         .host_ports = std::move(plan.host_ports)});
     if (auto published = publish(nullptr, true); !published.ok()) {
         links_.remove_macs(id);
         (void)ports_.take(key);

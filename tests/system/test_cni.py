@@ -116,7 +116,8 @@ def example(report, node):
         network.config = {**network.config, **plugin}
         sandbox = cni.Sandbox("example", "web")
         with report.check(f"the example configuration works in version {version}"):
-            asked = {"ips": ["10.244.1.99"], "mac": "c2:11:22:33:44:66", "dns": {"servers": []}}
+            asked = {"ips": ["10.244.1.99"], "mac": "c2:11:22:33:44:66", "dns": {"servers": []},
+                     "portMappings": []}
             expect_equal(set(capabilities), set(asked), "capabilities")
             result = network.must("ADD", sandbox, runtimeConfig=asked)
             expect("10.244.1.99" in addresses(result), result)
@@ -160,6 +161,35 @@ def wishes(report, node):
         expect_equal(network.kept(), [])
         expect_equal(ports(node), [])
         broken.close()
+
+
+def mappings(report, node):
+    """Ports of the node that lead to a pod's, by what the runtime asks for alone."""
+    network = cni.Network(node, "pods")
+    server, client = cni.Sandbox("mapped", "mapped"), cni.Sandbox("asks", "asks")
+    asked = [{"hostPort": 8080, "containerPort": lab.LINES, "protocol": "tcp"},
+             {"hostPort": 8081, "containerPort": lab.LINES, "protocol": "tcp",
+              "hostIP": node.addresses[1]}]
+    network.must("ADD", server, runtimeConfig={"portMappings": asked})
+    network.must("ADD", client)
+    servers = lab.serve(server.namespace, "mapped")
+
+    def reaches(address, port):
+        return lab.call(client.namespace, "ask", check=False, address=address, port=port)
+
+    with report.check("portMappings lead to the pod, at all addresses or at the one that is named"):
+        expect(reaches(node.addresses[0], 8080), "by IPv4")
+        expect(reaches(node.addresses[1], 8080), "by IPv6")
+        expect(reaches(node.addresses[1], 8081), "at the address that is named")
+        expect(not reaches(node.addresses[0], 8081), "another address answers, too")
+    servers.stop()
+    with report.check("they go with the pod"):
+        network.must("DEL", server)
+        expect_equal([each for each in node.json("get", "frontends")
+                      if each["kind"] == "HostPort"], [])
+    network.must("DEL", client)
+    for each in (server, client):
+        each.close()
 
 
 def sandboxes(report, node):
@@ -344,6 +374,7 @@ def tests(report, _options, cluster):
             life(report, node, version, what, network)
     example(report, node)
     wishes(report, node)
+    mappings(report, node)
     sandboxes(report, node)
     garbage(report, node)
     container(report, node)

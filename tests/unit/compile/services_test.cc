@@ -273,6 +273,44 @@ status: {{phase: Running, podIP: {}}}
     EXPECT_THAT(world.frontends(), IsEmpty());
 }
 
+TEST(Services, HostPortsThatTheRuntimeAsksForAreServedBesideThoseOfThePodObject) {
+    World world;
+    TopologyInput input = plugged_in();
+    input.pods.at(0).addresses.resize(1);
+    const std::string pod = input.pods[0].name;
+    const std::string address = to_string(input.pods[0].addresses[0]);
+    input.pods[0].host_ports = {{"", 80, 8080, std::nullopt, Protocol::kTcp},
+                                {"", 53, 53, ip("192.168.50.1"), Protocol::kUdp}};
+    world.plug(input);
+    const auto both = ::testing::UnorderedElementsAre(
+        HasSubstr(fmt::format("{} HostPort *:8080/TCP in={}:80 out={}:80", pod, address, address)),
+        HasSubstr(fmt::format("{} HostPort 192.168.50.1:53/UDP in={}:53", pod, address)));
+    EXPECT_THAT(world.frontends(), both);
+    // The object says the same and something else of its own.
+    ASSERT_EQ(world.apply(fmt::format(R"(---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {}}}
+spec:
+  nodeName: node-a
+  containers: [{{name: c, ports: [{{containerPort: 80, hostPort: 8080}}, {{containerPort: 81, hostPort: 8081}}]}}]
+status: {{phase: Running, podIP: {}}}
+)",
+                                      pod.substr(pod.find('/') + 1), address)),
+              "");
+    EXPECT_THAT(world.frontends(),
+                ::testing::UnorderedElementsAre(HasSubstr("*:8080/TCP"), HasSubstr("*:8081/TCP"),
+                                                HasSubstr("192.168.50.1:53/UDP")));
+    input.pods[0].host_ports.pop_back();
+    world.plug(input);
+    EXPECT_THAT(world.frontends(),
+                ::testing::UnorderedElementsAre(HasSubstr("*:8080/TCP"), HasSubstr("*:8081/TCP")));
+    ASSERT_EQ(world.remove(Kind::kPod, "default", pod.substr(pod.find('/') + 1)), "");
+    EXPECT_THAT(world.frontends(), ElementsAre(HasSubstr("*:8080/TCP")));
+    world.plug({});
+    EXPECT_THAT(world.frontends(), IsEmpty());
+}
+
 TEST(Services, AHostPortWithAHostIpIsServedThereBesideTheOneForAllAddresses) {
     World world;
     ASSERT_EQ(world.apply(R"(---

@@ -85,6 +85,45 @@ TEST_F(Pods, AMacThatIsAskedForIsGivenOnce) {
     EXPECT_EQ(refused(request).code, rpc_code::kConflict);
 }
 
+TEST_F(Pods, PortsThatTheRuntimeAsksForAreServedAtTheNodeUntilThePodGoes) {
+    PodAddRequest request = web();
+    request.port_mappings = {{8080, 80, "TCP", ""}, {53, 5353, "UDP", "192.168.50.1"}};
+    ASSERT_TRUE(node_->add_pod(request).ok());
+    const auto served = [this](const char* at, uint16_t port, Protocol protocol) {
+        const auto* frontend = live().v4.frontends.find(
+            {address(at).as<V4>(), be16(port), static_cast<uint8_t>(protocol)});
+        return frontend != nullptr && frontend->kind == FrontendKind::kHostPort;
+    };
+    EXPECT_TRUE(served("0.0.0.0", 8080, Protocol::kTcp));
+    EXPECT_TRUE(served("192.168.50.1", 53, Protocol::kUdp));
+    const uint64_t before = generation();
+    EXPECT_TRUE(node_->add_pod(request).ok());
+    EXPECT_EQ(generation(), before);
+    PodAddRequest other = request;
+    other.port_mappings.pop_back();
+    EXPECT_EQ(refused(other).code, rpc_code::kConflict);
+    EXPECT_TRUE(node_->remove_pod({.pod = "default/web"}).ok());
+    EXPECT_FALSE(served("0.0.0.0", 8080, Protocol::kTcp));
+}
+
+TEST_F(Pods, PortMappingsThatMakeNoSenseAreRefusedByName) {
+    using Mappings = std::vector<PortMapping>;
+    const std::vector<std::pair<Mappings, const char*>> wrong = {
+        {{{0, 80, "TCP", ""}}, "hostPort"},
+        {{{80, 0, "TCP", ""}}, "containerPort"},
+        {{{80, 80, "ICMP", ""}}, "ICMP"},
+        {{{80, 80, "TCP", "nowhere"}}, "nowhere"},
+        {{{80, 80, "TCP", ""}, {80, 81, "TCP", ""}}, "twice"}};
+    for (const auto& [mappings, word] : wrong) {
+        PodAddRequest request = web();
+        request.port_mappings = mappings;
+        const RpcFailure failure = refused(request);
+        EXPECT_EQ(failure.code, rpc_code::kBadParams);
+        EXPECT_NE(failure.message.find(word), std::string::npos) << failure.message;
+    }
+    EXPECT_TRUE(taps_.pods.empty());
+}
+
 TEST_F(Pods, TheNodeTellsAnAttacherItsCidrsAndGateways) {
     const Json told = ok(node_->node());
     EXPECT_EQ(told.at("node"), "node-a");
