@@ -96,16 +96,16 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                                    to_string(address), pod));
         } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address) &&
                    !is_of_service_cidr(address, store)) {
-            note(
-                fmt::format("clusterIP {} is outside cluster.serviceCidrs, and of no ServiceCIDR; "
-                            "it is served",
-                            to_string(address)));
+            note(fmt::format(
+                "clusterIP {} is outside cluster.serviceCidrs and every ServiceCIDR; it "
+                "is served",
+                to_string(address)));
         }
     }
     if (service.cluster_ips.empty()) {
         note(
-            "no clusterIP, which an API server would have given it; pods reach it by none (a "
-            "headless Service says clusterIP: None)");
+            "no clusterIP, which an API server would have assigned; none is served (a headless "
+            "Service says clusterIP: None)");
     }
     for (const ServicePort& port : service.ports) {
         if (port.node_port != 0 && !facts.node_ports.contains(port.node_port)) {
