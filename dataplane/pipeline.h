@@ -42,8 +42,11 @@ struct PipelineOf {
     /// The same, observed.
     template <StageObserver Observer>
     static void run(WorkerCtx& ctx, Burst burst, Observer& observer) noexcept {
+        const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
         observer.begin(burst);
-        ((Stages::run(ctx, burst), observer.after(Stages::kName, burst)), ...);
+        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst),
+          observer.after(Stages::kName, burst)),
+         ...);
     }
 };
 

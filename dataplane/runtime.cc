@@ -15,6 +15,7 @@
 #include "dataplane/leaving_ports.h"
 #include "dataplane/memory_plan.h"
 #include "dataplane/ports/open_ports.h"
+#include "dataplane/probe/probes.h"
 #include "dataplane/ports/tap_io.h"
 #include "dataplane/shared.h"
 #include "dataplane/worker.h"
@@ -36,13 +37,14 @@ constexpr std::chrono::seconds kEndWait{2};
 /// Session affinity has room for a client for so many connections.
 constexpr uint32_t kFlowsPerClient = 4;
 
-class Runtime final : public Dataplane {
+class Runtime final : public Dataplane, public PacketProbes {
   public:
     explicit Runtime(Eal eal, PacketPool pool, PacketPool large_pool, unsigned workers)
         : eal_(std::move(eal)),
           pool_(std::move(pool)),
           large_pool_(std::move(large_pool)),
           shared_(std::make_unique<Shared>(workers)),
+          probes_(*shared_),
           watch_(workers),
           leaving_(std::make_unique<LeavingPorts>(shared_->domain)) {
         shared_->pool = pool_.get();
@@ -125,6 +127,11 @@ class Runtime final : public Dataplane {
     FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
         return flow_reader().page(filter, limit, from);
     }
+    Result<ProbeId> start_probe(ProbeRequest request) override {
+        return probes_.start(std::move(request));
+    }
+    ProbeBatch read_probe(ProbeId id) override { return probes_.read(id); }
+    void stop_probe(ProbeId id) override { probes_.stop(id); }
     std::optional<AffinityInfo> affinity(const IpAddress& client, ServiceId service) const override;
     uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 
@@ -172,6 +179,7 @@ class Runtime final : public Dataplane {
     PacketPool pool_;
     PacketPool large_pool_;
     std::unique_ptr<Shared> shared_;
+    Probes probes_;
     std::shared_ptr<const Snapshot> current_;
     struct Retired {
         uint64_t token;
@@ -484,6 +492,7 @@ Result<Started> start(const RuntimeConfig& config) {
         return opened.error();
     }
     if (auto running = runtime->run_workers(config); !running) return running.error();
+    started.probes = runtime.get();
     started.dataplane = std::move(runtime);
     return started;
 }
