@@ -11,6 +11,7 @@
 
 #include "dataplane/flow_listing.h"
 #include "dataplane/ports/open_ports.h"
+#include "dataplane/probe/probes.h"
 #include "dataplane/shared.h"
 #include "dataplane/worker.h"
 #include "lib/dpdk/eal.h"
@@ -72,7 +73,15 @@ EalRequest eal_request(const RuntimeConfig& config) {
 class Runtime final : public Dataplane {
   public:
     explicit Runtime(Eal eal, PacketPool pool, unsigned workers)
-        : eal_(std::move(eal)), pool_(std::move(pool)), shared_(std::make_unique<Shared>(workers)) {
+        : eal_(std::move(eal)),
+          pool_(std::move(pool)),
+          shared_(std::make_unique<Shared>(workers)),
+          probes_(workers, [this](const ProbeSet* probes) {
+              // Pairs with the acquire in Worker::begin_turn().
+              shared_->probes.store(probes, std::memory_order_release);
+              wake_workers();
+              wait_for_workers();
+          }) {
         shared_->pool = pool_.get();
         shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
@@ -135,12 +144,18 @@ class Runtime final : public Dataplane {
         return *shared_->counters[worker];
     }
     FlowTotals flow_totals() const override;
+    BufferTotals buffers() const override { return {pool_.mbufs(), pool_.available()}; }
     std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
         return flow_reader().find(first);
     }
     FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
         return flow_reader().page(filter, limit, from);
     }
+    Result<ProbeId> start_probe(ProbeRequest request) override {
+        return probes_.start(std::move(request));
+    }
+    ProbeBatch read_probe(ProbeId id) override { return probes_.read(id, shared_->clock); }
+    void stop_probe(ProbeId id) override { probes_.stop(id); }
     std::optional<AffinityInfo> affinity(const IpAddress& client, ServiceId service) const override;
     uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 
@@ -174,6 +189,7 @@ class Runtime final : public Dataplane {
     Eal eal_;
     PacketPool pool_;
     std::unique_ptr<Shared> shared_;
+    Probes probes_;
     std::shared_ptr<const Snapshot> current_;
     std::map<PortId, std::unique_ptr<OpenPort>> ports_;
     DeviceLosses closed_losses_;  ///< of ports that were removed

@@ -11,6 +11,7 @@
 
 #include "dataplane/pipeline.h"
 #include "dataplane/ports/tap_io.h"
+#include "dataplane/probe/observer.h"
 
 namespace podlane::dataplane {
 
@@ -133,6 +134,7 @@ void Worker::begin_turn() noexcept {
     const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
     snapshot_changed_ = snapshot != ctx_.snapshot;
     ctx_.snapshot = snapshot;
+    ctx_.probes = shared_.probes.load(std::memory_order_acquire);  // likewise
     turn_tsc_ = ctx_.tsc = rte_rdtsc();
     ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
@@ -216,7 +218,21 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     ctx_.counters->rx_packets.add(count);
-    Pipeline::run(ctx_, {ctx_.packets.data(), count});
+    run_pipeline({ctx_.packets.data(), count}, false);
+}
+
+void Worker::run_pipeline(Burst burst, bool again) noexcept {
+    if (ctx_.probes == nullptr) [[likely]] {
+        Pipeline::run(ctx_, burst);
+    } else {
+        run_observed(burst, again);
+    }
+}
+
+/// Out of line, so that the way without a probe stays as it was.
+[[gnu::noinline]] void Worker::run_observed(Burst burst, bool again) noexcept {
+    ProbeObserver observer(ctx_, *ctx_.probes, again);
+    Pipeline::run(ctx_, burst, observer);
 }
 
 unsigned Worker::run_commands() noexcept {
@@ -254,7 +270,7 @@ void Worker::run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept {
     packet.mbuf = mbuf;
     packet.in_port = in_port;
     packet.flags = flags;
-    Pipeline::run(ctx_, {&packet, 1});
+    run_pipeline({&packet, 1}, true);
 }
 
 void Worker::serve_fragments() noexcept {
@@ -284,14 +300,19 @@ void Worker::release_held() noexcept {
                 drop_and_tell<V4>(ctx_, packet, Drop::kNeighbourUnreachable,
                                   Notice::kHostUnreachable);
             }
-            Tx::run(ctx_, {&packet, 1});
+            drop_held(packet);
         } else if (snapshot_changed_) {
-            Pipeline::run(ctx_, {&packet, 1});
+            run_pipeline({&packet, 1}, true);
         } else if (!ctx_.hold.add(held[i])) {
             packet.drop(Drop::kNeighbourHoldFull);
-            Tx::run(ctx_, {&packet, 1});
+            drop_held(packet);
         }
     }
+}
+
+void Worker::drop_held(Packet& packet) noexcept {
+    if (ctx_.probes != nullptr) observe_single(ctx_, packet);
+    Tx::run(ctx_, {&packet, 1});
 }
 
 void Worker::account(uint64_t turn_start, unsigned moved) noexcept {

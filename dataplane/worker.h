@@ -52,6 +52,10 @@ class Worker {
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// `again`: the packets have been seen to come in already.
+    void run_pipeline(Burst burst, bool again) noexcept;
+    void run_observed(Burst burst, bool again) noexcept;
+    void drop_held(Packet& packet) noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
     void sleep() noexcept;
     void arm_wakes() noexcept;

@@ -26,6 +26,7 @@
 namespace podlane::dataplane {
 
 class Fragments;
+struct ProbeSet;
 
 using EventRing = SpscRing<Event, 1024>;
 using CommandRing = SpscRing<Command, 1024>;
@@ -50,6 +51,8 @@ struct alignas(kCacheLine) WorkerCtx {
     uint64_t tsc = 0;     ///< of the last look at the clock
     Clock clock{};
     const Snapshot* snapshot = nullptr;  ///< of this turn
+    const ProbeSet* probes = nullptr;    ///< likewise; null: nobody looks at packets
+    uint64_t observed = 0;               ///< packets that probes were shown
     WorkerCounters* counters = nullptr;
     FlowTable<V4>* flows_v4 = nullptr;
     FlowTable<V6>* flows_v6 = nullptr;

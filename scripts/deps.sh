@@ -5,13 +5,13 @@
 set -eu
 
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
-       libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
+       libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev libpcap-dev
        libldns-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev libssl-dev
        libcurl4-openssl-dev"
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format clang-tidy
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nginx-light openssl bind9-dnsutils dnsperf musl-tools zsh groff
-      containernetworking-plugins crun debhelper fakeroot lintian"
+      containernetworking-plugins crun debhelper fakeroot lintian prometheus tshark tmux"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
@@ -70,6 +70,8 @@ if command -v systemctl >/dev/null; then
         case $package in
             bird2) $root systemctl --quiet disable bird.service || true ;;
             nginx-light) $root systemctl --quiet disable nginx.service || true ;;
+            prometheus) $root systemctl --quiet disable prometheus.service \
+                prometheus-node-exporter.service || true ;;
             openvswitch-switch-dpdk)
                 $root systemctl --quiet disable openvswitch-switch.service || true ;;
             php-fpm)

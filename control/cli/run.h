@@ -28,7 +28,7 @@ namespace exit_code {
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;  ///< refused, failed, or podlaned does not answer
 inline constexpr int kWrongUsage = 2;
-inline constexpr int kDegraded = 3;  ///< health alone
+inline constexpr int kDegraded = 3;  ///< health, doctor
 }  // namespace exit_code
 
 /// Carries out a command line without the program's name. Gives the exit code.

@@ -72,6 +72,7 @@ NodeConfig ConfigReader::read() {
     read_uplinks(fields.list("uplinks"));
     read_overlay(fields.fields("overlay"));
     read_load_balancer(fields.fields("loadBalancer"));
+    read_metrics(fields.fields("metrics"));
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

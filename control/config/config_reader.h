@@ -43,6 +43,7 @@ class ConfigReader {
     void read_neighbor(const Value& item, UplinkConfig& uplink);
     void read_overlay(Fields overlay);
     void read_load_balancer(Fields section);
+    void read_metrics(Fields section);
     std::optional<AddressRange> read_pool(const Value& item);
     void read_pod_ports(std::span<const Value> items);
     PodPortConfig read_pod_port(const Value& item);
@@ -72,6 +73,8 @@ class ConfigReader {
 [[nodiscard]] std::optional<uint32_t> parse_seconds(std::string_view text);
 /// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353".
 [[nodiscard]] std::optional<UpstreamDns> parse_upstream_dns(std::string_view text);
+/// "127.0.0.1:9967" or "[::1]:9967".
+[[nodiscard]] std::optional<ListenPlace> parse_listen_place(std::string_view text);
 /// Inclusive: "30000-32767".
 [[nodiscard]] std::optional<PortRange> parse_port_range(std::string_view text);
 

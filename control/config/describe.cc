@@ -136,6 +136,15 @@ void describe_cluster(const ClusterConfig& cluster, Text& text) {
     text.line("dns", "answers at {}, {}", joined(cluster.dns), upstream_text(cluster));
 }
 
+void describe_metrics(const MetricsConfig& metrics, Text& text) {
+    if (!metrics.listen) {
+        text.line("metrics", "off");
+        return;
+    }
+    text.line("metrics", "http://{}/metrics, series for {} Services",
+              to_string(metrics.listen->address, metrics.listen->port), metrics.services);
+}
+
 void describe_load_balancer(const LoadBalancerConfig& load_balancer, Text& text) {
     if (load_balancer.pools.empty()) return;
     text.line("addresses", "for LoadBalancer Services: {}", joined(load_balancer.pools));
@@ -157,6 +166,7 @@ std::string describe(const NodeConfig& config, std::string_view memory) {
     describe_overlay(config, text);
     describe_cluster(config.cluster, text);
     describe_load_balancer(config.load_balancer, text);
+    describe_metrics(config.metrics, text);
     for (const std::string& path : config.objects) text.line("objects", "{}", path);
     return text.take();
 }

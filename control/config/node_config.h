@@ -160,6 +160,17 @@ struct LoadBalancerConfig {
     [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
 };
 
+struct ListenPlace {
+    IpAddress address;
+    uint16_t port = 0;  ///< host order
+};
+
+/// `metrics`: where podlaned answers Prometheus.
+struct MetricsConfig {
+    std::optional<ListenPlace> listen = ListenPlace{*parse_ip("127.0.0.1"), 9967};  ///< none: off
+    uint32_t services = 1000;  ///< Services with series of their own, at most
+};
+
 struct NodeConfig {
     std::string document;  ///< file or document name it was read from
     std::string node;      ///< this node's name, as in Kubernetes
@@ -174,6 +185,7 @@ struct NodeConfig {
     OverlayConfig overlay;
     ClusterConfig cluster;
     LoadBalancerConfig load_balancer;
+    MetricsConfig metrics;
     std::vector<std::string> objects;  ///< files or folders; relative ones already made relative
                                        ///< to the configuration's folder
 };

@@ -8,7 +8,9 @@
 #include <csignal>
 #include <utility>
 
+#include "control/daemon/http_pages.h"
 #include "control/daemon/methods.h"
+#include "control/daemon/probe_methods.h"
 
 namespace podlane::control {
 
@@ -40,14 +42,20 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
                  service_health_.sync(checks, addresses);
              },
              name_server}),
+      http_(io_),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}) {
     node_.on_news([this] { watchers_.wake(); });
     register_methods(methods_, node_, watchers_, dpdk);
+    register_probe_methods(methods_, node_);
+    add_http_pages(http_, node_, dpdk);
 }
 
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
+    if (const auto& place = node_.config().metrics.listen) {
+        http_.listen(place->address, place->port);
+    }
     return server_.start();
 }
 
@@ -63,6 +71,7 @@ void Daemon::stop() {
     ending_ = true;
     server_.stop();
     service_health_.stop();
+    http_.stop();
     boost::system::error_code ignored;
     events_.cancel(ignored);
     tick_.cancel();

@@ -13,6 +13,7 @@
 #include "control/config/node_config.h"
 #include "control/daemon/watchers.h"
 #include "control/health/service_health.h"
+#include "control/http/http_server.h"
 #include "control/node/node_model.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/methods.h"
@@ -56,6 +57,7 @@ class Daemon {
     bool ending_ = false;
     ServiceHealth service_health_;
     NodeModel node_;
+    HttpServer http_;
     Watchers watchers_;
     RpcMethods methods_;
     RpcServer server_;

@@ -86,8 +86,12 @@ Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, std::vector<std::string>
         auto compiled = publish(&plan, false);
         if (!compiled.ok()) {
             store_.revert(plan);
+            ++refused_changes_;
+            remember("refused", owner, compiled.error().message);
             return Refusal{RefusalKind::kInvalid, compiled.error()};
         }
+        ++changes_;
+        remember("objects", owner, change_text(plan));
         owners_.follow(plan, owner);
         append(notices, std::move(compiled).value());
         spdlog::debug("generation {}: {} added, {} changed, {} removed",

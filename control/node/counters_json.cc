@@ -12,17 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::array<uint64_t, kDropCount> drop_sums(const Dataplane& dataplane) {
-    std::array<uint64_t, kDropCount> sums{};
-    for (const WorkerInfo& worker : dataplane.workers()) {
-        const WorkerCounters& counters = dataplane.counters(worker.id);
-        for (size_t i = 0; i < kDropCount; ++i) sums[i] += counters.drops[i].get();
-    }
-    dataplane.device_losses().for_each(
-        [&sums](Drop reason, uint64_t frames) { sums[static_cast<size_t>(reason)] += frames; });
-    return sums;
-}
-
 Json ports_json(const LiveView& live) {
     Json ports = Json::array();
     std::map<PortId, DeviceLosses> lost;
@@ -112,6 +101,17 @@ Json services_json(const LiveView& live) {
 }
 
 }  // namespace
+
+std::array<uint64_t, kDropCount> drop_sums(const Dataplane& dataplane) {
+    std::array<uint64_t, kDropCount> sums{};
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        const WorkerCounters& counters = dataplane.counters(worker.id);
+        for (size_t i = 0; i < kDropCount; ++i) sums[i] += counters.drops[i].get();
+    }
+    dataplane.device_losses().for_each(
+        [&sums](Drop reason, uint64_t frames) { sums[static_cast<size_t>(reason)] += frames; });
+    return sums;
+}
 
 std::map<SnatTarget, uint64_t> snat_refusals(const Dataplane& dataplane) {
     std::map<SnatTarget, uint64_t> sums;

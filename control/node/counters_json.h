@@ -3,6 +3,7 @@
 // Called by the node, control thread; reads what workers write, without disturbing them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,8 @@ namespace podlane::control {
 [[nodiscard]] nlohmann::ordered_json snat_json(const Dataplane& dataplane);
 /// What `drops` answers: every reason in the order of the code, with its help.
 [[nodiscard]] nlohmann::ordered_json drops_json(const Dataplane& dataplane);
+/// Lost packets by Drop, over all workers and devices.
+[[nodiscard]] std::array<uint64_t, kDropCount> drop_sums(const Dataplane& dataplane);
 /// What each destination was refused for want of a source port, by all workers.
 [[nodiscard]] std::map<SnatTarget, uint64_t> snat_refusals(const Dataplane& dataplane);
 

@@ -132,6 +132,7 @@ void NodeModel::tick() {
     carry_out(neighbours_.tick(now));
     if (macs_.tick(now)) pending_ = true;
     look_at_links(now);
+    probes_.tick(now);
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {
         spdlog::warn("{}", line);
         tell_event(line);

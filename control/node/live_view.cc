@@ -1,6 +1,7 @@
 #include "control/node/live_view.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -44,6 +45,10 @@ IpAddress tunnel_destination(const Adjacency& adjacency) {
     Ipv4Address address{};
     std::memcpy(&address, end - sizeof(address), sizeof(address));
     return address;
+}
+
+bool is_alive(const WorkerInfo& worker) {
+    return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
 }
 
 int cpu_of(const WorkerInfo& worker) {

@@ -72,6 +72,8 @@ class PortNames {
 [[nodiscard]] std::string endpoint_text(const IpAddress& address, uint16_t port);
 /// The destination of a tunnel adjacency's outer header; the adjacency must be one.
 [[nodiscard]] IpAddress tunnel_destination(const Adjacency& adjacency);
+/// Whether the worker's thread runs.
+[[nodiscard]] bool is_alive(const WorkerInfo& worker);
 /// The CPU that a worker is bound to, or where it ran last when it is bound to none; -1: not known.
 [[nodiscard]] int cpu_of(const WorkerInfo& worker);
 /// Names of services by ServiceId, "namespace/name", from the snapshot's frontends.

@@ -42,7 +42,10 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       started_ms_(now_ms_()),
       addresses_(config_),
       compiler_(config_),
-      journal_(microseconds_since_1970()) {
+      probes_(dataplane_),
+      service_series_(config_.metrics.services),
+      journal_(microseconds_since_1970()),
+      history_([] { return microseconds_since_1970() / 1000; }) {
     for (const PortInfo& port : dataplane_.ports()) {
         for (const UplinkConfig& uplink : config_.uplinks) {
             if (uplink.name != port.name) continue;
@@ -72,6 +75,8 @@ Result<void> NodeModel::start() {
     }
     announce_addresses();
     is_started_ = true;
+    remember("start", "podlaned",
+             fmt::format("node {} with {} objects", config_.node, store_.size()));
     return {};
 }
 
@@ -234,9 +239,12 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
         input = topology();
         changes.topology = &*input;
     }
+    const auto begin = std::chrono::steady_clock::now();
     auto compiled = compiler_.next(store_, changes);
     if (!compiled.ok()) return compiled.error();
     dataplane_.publish(compiled->snapshot);
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
+    publish_times_.add(static_cast<uint64_t>(took.count()), 1);
     ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;

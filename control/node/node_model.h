@@ -20,14 +20,18 @@
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
+#include "control/metrics/node_metrics.h"
+#include "control/metrics/service_series.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/explain.h"
+#include "control/node/history.h"
 #include "control/node/journal.h"
 #include "control/node/link_watch.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
+#include "control/node/probes.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
@@ -138,8 +142,26 @@ class NodeModel {
     RpcResult node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
     RpcResult log_level(std::optional<std::string_view> level);
+    [[nodiscard]] bool has_all_workers() const;
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
+    /// A line for each thing that is not as it should be; none: healthy.
+    [[nodiscard]] std::vector<std::string> problems();
+
+    // node_metrics.cc
+    /// For a scrape.
+    [[nodiscard]] NodeMetrics metrics();
+
+    // history.cc
+    /// Behind event `after`, not older than `since_ms` (since 1970); the newest `limit`, 0: all.
+    [[nodiscard]] HistoryPage events(uint64_t after, uint64_t since_ms, size_t limit) const {
+        return history_.read(after, since_ms, limit);
+    }
+
+    // probes.cc
+    [[nodiscard]] Outcome<ProbeStarted> start_probe(const ProbeQuestion& question);
+    [[nodiscard]] Outcome<ProbeView> read_probe(ProbeId id);
+    [[nodiscard]] Outcome<ProbeStarted> stop_probe(ProbeId id);
 
     // watch.cc
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
@@ -223,7 +245,12 @@ class NodeModel {
     // watch.cc
     void tell(std::string_view kind, NewsType type, std::string_view name,
               std::string_view text = {});
-    void tell_event(std::string_view text) { tell("events", NewsType::kAdded, "", text); }
+    void tell_event(std::string_view text) {
+        tell("events", NewsType::kAdded, "", text);
+        remember("node", "podlaned", std::string(text));
+    }
+    /// Into the history, with the generation that is live.
+    void remember(std::string_view what, std::string_view by, std::string text);
     void tell_objects(const ChangeSet& objects);
     /// After a generation with other ports, neighbours or learned addresses.
     void tell_topology();
@@ -281,9 +308,14 @@ class NodeModel {
     std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
     std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
     std::set<IpAddress> routed_;                    ///< have a route of the kernel
+    ProbeSessions probes_;
+    ServiceSeries service_series_;
+    LatencyHistogram publish_times_;  ///< of generations
+    uint64_t changes_ = 0, refused_changes_ = 0;
     LinkWatch link_watch_;
     SnatWatch snat_watch_;
     Journal journal_;
+    History history_;
     std::function<void()> news_;
     std::map<IpAddress, NeighbourState> told_neighbours_;
     bool is_started_ = false;  ///< what the start brings is no news

@@ -212,6 +212,8 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     // The address may have been another pod's a moment ago, and its neighbours remember that.
     announce_pod(pod);
     tell("ports", NewsType::kAdded, name);
+    remember("pod", "podlaned",
+             fmt::format("{} attached with {}", words_of(pod), join(request.addresses)));
     spdlog::info("{}: port {} with {}", words_of(pod), index_of(id), join(request.addresses));
     return view_of(pod);
 }
@@ -234,6 +236,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
     }
     macs_.remove_port(pod.port.id());
     tell("ports", NewsType::kDeleted, pod.name);
+    remember("pod", "podlaned", fmt::format("{} detached", words_of(pod)));
     return {};
 }
 

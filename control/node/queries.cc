@@ -1,7 +1,6 @@
 // What only reads: get, stats, drops, explain, health.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -25,10 +24,6 @@ constexpr size_t kFlowLimit = 10'000;
 constexpr std::string_view kKinds =
     "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
     "ingressclasses, secrets, ports, neighbors, fdb, routes, flows, workers, frontends, addresses";
-
-bool is_alive(const WorkerInfo& worker) {
-    return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
-}
 
 RpcFailure not_found(std::string_view kind, std::string_view name) {
     return {rpc_code::kNotFound, fmt::format("{}: there is no {}", kind, name)};
@@ -149,9 +144,13 @@ RpcResult NodeModel::explain(const ExplainRequest& request) {
     return std::move(answered).value();
 }
 
-bool NodeModel::is_serving() const {
+bool NodeModel::has_all_workers() const {
     const auto workers = dataplane_.workers();
-    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+    return std::all_of(workers.begin(), workers.end(), is_alive);
+}
+
+bool NodeModel::is_serving() const {
+    return lost_ports_.empty() && has_all_workers();
 }
 
 RpcResult NodeModel::node() const {
@@ -177,8 +176,8 @@ RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
     return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
 }
 
-RpcResult NodeModel::health() {
-    Json problems = Json::array();
+std::vector<std::string> NodeModel::problems() {
+    std::vector<std::string> problems;
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
     const PortNames names(dataplane_);
     for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
@@ -200,19 +199,26 @@ RpcResult NodeModel::health() {
                         "podlanectl -o wide get services says why",
                         pending, pending == 1 ? "" : "s"));
     }
+    for (const WorkerInfo& worker : dataplane_.workers()) {
+        if (!is_alive(worker)) problems.push_back(fmt::format("worker {} does not run", worker.id));
+    }
+    return problems;
+}
+
+RpcResult NodeModel::health() {
     Json workers = Json::array();
+    const std::vector<std::string> problems = this->problems();
     const uint64_t generation = compiler_.current()->generation;
     for (const WorkerInfo& worker : dataplane_.workers()) {
-        const bool alive = is_alive(worker);
-        if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
-        workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
+        workers.push_back(
+            {{"id", worker.id}, {"alive", is_alive(worker)}, {"generation", generation}});
     }
     return Json{{"status", problems.empty() ? "ok" : "degraded"},
                 {"generation", generation},
                 {"uptimeSeconds", (now_ms_() - started_ms_) / 1000},
                 {"node", config_.node},
                 {"workers", std::move(workers)},
-                {"problems", std::move(problems)}};
+                {"problems", problems}};
 }
 
 }  // namespace podlane::control

@@ -41,6 +41,10 @@ void NodeModel::tell(std::string_view kind, NewsType type, std::string_view name
     if (news_) news_();
 }
 
+void NodeModel::remember(std::string_view what, std::string_view by, std::string text) {
+    history_.record(what, by, std::move(text), compiler_.current()->generation);
+}
+
 void NodeModel::tell_objects(const ChangeSet& objects) {
     bool moves_endpoints = false, moves_routes = false;
     const auto tell_all = [&](const std::vector<Change>& changes, NewsType type) {
@@ -70,6 +74,13 @@ void NodeModel::tell_topology() {
         if (before != told_neighbours_.end() && before->second == state) continue;
         tell("neighbors", before == told_neighbours_.end() ? NewsType::kAdded : NewsType::kModified,
              to_string(address));
+        // Asking a live one again is no news.
+        if (state != NeighbourState::kProbing && state != NeighbourState::kIncomplete &&
+            !(before != told_neighbours_.end() && before->second == NeighbourState::kProbing &&
+              state == NeighbourState::kReachable)) {
+            remember("neighbour", "podlaned",
+                     fmt::format("{} is {}", to_string(address), to_string(state)));
+        }
     }
     for (const auto& [address, state] : told_neighbours_) {
         if (!now.contains(address)) tell("neighbors", NewsType::kDeleted, to_string(address));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dataplane/probe/observer.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/tx.h"
@@ -122,6 +123,7 @@ Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept {
 void emit(WorkerCtx& ctx, Packet& packet) noexcept {
     const Burst one(&packet, 1);
     Forward::run(ctx, one);
+    if (ctx.probes != nullptr) observe_single(ctx, packet);
     Tx::run(ctx, one);
 }
 

@@ -18,6 +18,7 @@
 #include "lib/border/log_level.h"
 #include "lib/border/port_caps.h"
 #include "lib/border/port_state.h"
+#include "lib/border/probe.h"
 #include "lib/model/ids.h"
 #include "lib/model/snapshot.h"
 #include "lib/telemetry/counters.h"
@@ -57,6 +58,12 @@ struct WorkerInfo {
 struct AffinityInfo {
     IpAddress endpoint;
     uint16_t port = 0;  ///< host order
+};
+
+/// Packet buffers.
+struct BufferTotals {
+    uint32_t total = 0;
+    uint32_t free = 0;  ///< that nobody holds
 };
 
 struct FlowTotals {
@@ -99,12 +106,18 @@ class Dataplane {
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
+    [[nodiscard]] virtual BufferTotals buffers() const = 0;
     /// The connection whose first packet was this. Cost: a look-up.
     [[nodiscard]] virtual std::optional<FlowInfo> find_flow(const FlowTuple& first) = 0;
     /// Up to `limit` connections that fit, from `from` on; passes some ten thousand at most. What
     /// comes or goes between two calls may be missed.
     [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
                                          FlowCursor from) = 0;
+    /// Begins to look at packets; at most a few at once, each until it is stopped.
+    virtual Result<ProbeId> start_probe(ProbeRequest request) = 0;
+    /// Takes what it has seen, about a megabyte at most; nothing for one that there is not.
+    virtual ProbeBatch read_probe(ProbeId id) = 0;
+    virtual void stop_probe(ProbeId id) = 0;
     /// Where the client's last connection to this Service port went, while that is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
                                                                ServiceId service) const = 0;

@@ -49,7 +49,11 @@ class FakeDataplane final : public Dataplane {
     std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
     std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
+    BufferTotals buffer_totals{.total = 1024, .free = 1000};
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
+    std::vector<ProbeRequest> probes;  ///< that were started
+    ProbeBatch probe_batch;            ///< for the next who reads
+    std::vector<ProbeId> stopped_probes;
     std::vector<FlowCursor> pages;  ///< the cursors that were asked with
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
@@ -126,6 +130,13 @@ class FakeDataplane final : public Dataplane {
     std::vector<WorkerInfo> workers() const override { return workers_; }
     const WorkerCounters& counters(unsigned worker) const override { return *counters_[worker]; }
     FlowTotals flow_totals() const override { return totals; }
+    Result<ProbeId> start_probe(ProbeRequest request) override {
+        probes.push_back(std::move(request));
+        return static_cast<ProbeId>(probes.size());
+    }
+    ProbeBatch read_probe(ProbeId) override { return std::exchange(probe_batch, {}); }
+    void stop_probe(ProbeId id) override { stopped_probes.push_back(id); }
+    BufferTotals buffers() const override { return buffer_totals; }
     std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
         for (const FlowInfo& flow : connections) {
             if (flow.protocol == first.protocol && flow.src == first.src && flow.dst == first.dst &&

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "control/config/config_reader.h"
+
 namespace podlane::control {
 namespace {
 
@@ -278,6 +280,25 @@ TEST(NodeConfig, ReadsPoolsAndWhereTheirAddressesAreKept) {
                    "loadBalancer: {state: /var/lib/podlane/addresses.json}\n")
                   .load_balancer.state,
               "/var/lib/podlane/addresses.json");
+}
+
+TEST(NodeConfig, SaysWhereMetricsAre) {
+    const auto metrics = [](std::string_view listen) {
+        const std::string text = describe(
+            load(std::string(kSmall) + "metrics: {listen: " + std::string(listen) + "}\n"));
+        const size_t at = text.find("metrics ");
+        return text.substr(at, text.find('\n', at) - at);
+    };
+    EXPECT_EQ(metrics("127.0.0.1:9967"), metrics(""));
+    EXPECT_EQ(metrics("\"[::]:80\""),
+              "metrics    http://[::]:80/metrics, series for 1000 Services");
+    EXPECT_EQ(metrics("off"), "metrics    off");
+    EXPECT_EQ(metrics("\"off\""), "metrics    off");
+    EXPECT_EQ(load(std::string(kSmall) + "metrics: {services: 0}\n").metrics.services, 0U);
+    for (const char* text : {"127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:", "::1:80",
+                             "[127.0.0.1]:80", "localhost:80", ":80", "127.0.0.1:8o"}) {
+        EXPECT_FALSE(parse_listen_place(text)) << text;
+    }
 }
 
 class BadConfig : public testing::TestWithParam<fs::path> {};

@@ -1,0 +1,135 @@
+// Checks of the running node, by what its socket answers.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "control/doctor/findings.h"
+
+namespace podlane::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_in(const Json& item, const char* key) {
+    const auto found = item.find(key);
+    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+uint64_t number_in(const Json& item, const char* key) {
+    const auto found = item.find(key);
+    return found != item.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+}
+
+void look_at_daemon(Examination& at) {
+    if (at.node.version.is_null()) {
+        at.note("podlaned does not answer: " + at.node.error,
+                "before it is installed that is as it should be; else systemctl status podlaned");
+        return;
+    }
+    const std::string version = text_in(at.node.version, "version");
+    if (version != at.asker.version) {
+        at.warn(fmt::format("podlaned is {}, podlanectl {}", version, at.asker.version),
+                "install both from one version");
+        return;
+    }
+    at.ok(fmt::format("podlaned {} answers ({})", version, text_in(at.node.version, "dpdk")));
+}
+
+void look_at_health(Examination& at) {
+    if (!at.node.health.is_object()) return;
+    const auto problems = at.node.health.find("problems");
+    if (problems == at.node.health.end() || !problems->is_array() || problems->empty()) {
+        at.ok("the node is healthy");
+        return;
+    }
+    for (const Json& problem : *problems) {
+        at.warn(problem.is_string() ? problem.get<std::string>() : problem.dump(),
+                "podlanectl health, podlanectl events");
+    }
+}
+
+void look_at_losses(Examination& at) {
+    if (!at.node.stats.is_object() || !at.node.stats.contains("ports")) return;
+    bool loses = false;
+    for (const Json& port : at.node.stats.at("ports")) {
+        const auto losses = port.find("deviceLosses");
+        if (losses == port.end()) continue;
+        const std::string name = text_in(port, "name");
+        if (const uint64_t missed = number_in(*losses, "rxMissed"); missed > 0) {
+            loses = true;
+            at.warn(fmt::format("{}: {} frames lost by the device without a free descriptor", name,
+                                missed),
+                    "workers are too slow: more of them, or CPUs of their own");
+        }
+        if (const uint64_t none = number_in(*losses, "rxNoBuffer"); none > 0) {
+            loses = true;
+            at.warn(fmt::format("{}: {} frames lost for want of a packet buffer", name, none),
+                    "raise memory.mbufs");
+        }
+        if (const uint64_t bad = number_in(*losses, "rxErrors"); bad > 0) {
+            loses = true;
+            at.warn(fmt::format("{}: {} frames came damaged", name, bad),
+                    "cable, transceiver, switch port");
+        }
+    }
+    if (!loses) at.ok("no device has lost a frame");
+}
+
+void look_at_flows(Examination& at) {
+    if (!at.node.stats.is_object() || !at.node.stats.contains("flows")) return;
+    const Json& flows = at.node.stats.at("flows");
+    const uint64_t active = number_in(flows, "active"), capacity = number_in(flows, "capacity");
+    const std::string use = fmt::format("{} of {} connections", active, capacity);
+    if (number_in(flows, "refused") > 0) {
+        at.warn(fmt::format("{} new connections found no room", number_in(flows, "refused")),
+                "raise flows.capacity; podlanectl top shows who fills the table");
+    } else if (capacity != 0 && active > capacity / 10 * 9) {
+        at.warn("the flow table is nearly full: " + use, "raise flows.capacity");
+    } else {
+        at.ok("flow table: " + use);
+    }
+}
+
+void look_at_mtus(Examination& at) {
+    if (!at.node.ports.is_array()) return;
+    uint64_t smallest_uplink = 0, largest_pod = 0;
+    for (const Json& port : at.node.ports) {
+        const uint64_t mtu = number_in(port, "mtu");
+        const std::string kind = text_in(port, "kind");
+        if (kind == "pod") largest_pod = std::max(largest_pod, mtu);
+        if (kind != "uplink") continue;
+        smallest_uplink = smallest_uplink == 0 ? mtu : std::min(smallest_uplink, mtu);
+        const std::string device = text_in(port, "device");
+        const size_t named = device.find("iface=");
+        if (named == std::string::npos) continue;
+        const std::string interface = device.substr(named + 6, device.find(',', named) - named - 6);
+        const auto own = at.machine.number("/sys/class/net/" + interface + "/mtu");
+        if (own && static_cast<uint64_t>(*own) < mtu) {
+            at.warn(
+                fmt::format("{}: MTU {}, and its interface {} has {}", text_in(port, "name"), mtu,
+                            interface, *own),
+                fmt::format("ip link set {} mtu {}, or a smaller uplinks[].mtu", interface, mtu));
+        }
+    }
+    if (smallest_uplink == 0 || largest_pod == 0) return;
+    if (largest_pod > smallest_uplink) {
+        at.warn(fmt::format("pods' MTU {} is above the uplink's {}", largest_pod, smallest_uplink),
+                "pods.mtu: auto leaves room for the overlay");
+    } else {
+        at.ok(fmt::format("MTU: pods {}, uplinks {}", largest_pod, smallest_uplink));
+    }
+}
+
+constexpr std::array kChecks{
+    DoctorCheck{"podlaned", look_at_daemon}, DoctorCheck{"health", look_at_health},
+    DoctorCheck{"losses", look_at_losses},   DoctorCheck{"flows", look_at_flows},
+    DoctorCheck{"mtu", look_at_mtus},
+};
+
+}  // namespace
+
+std::span<const DoctorCheck> node_checks() noexcept {
+    return kChecks;
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,65 @@
+// A small HTTP/1.1 server for what podlaned shows of itself: each path has a function that makes
+// its answer.
+//
+// The daemon registers the paths and opens it; all of it runs on the control thread. It is for
+// readers: GET and HEAD, without bodies, and bounded in sessions, sizes and time, so that nobody
+// who connects can hold control up.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/base/ip_address.h"
+
+namespace podlane::control {
+
+/// What was asked for; views live for the call.
+struct HttpRequest {
+    std::string_view path;    ///< "/metrics", without its query
+    std::string_view accept;  ///< the Accept header, empty without one
+};
+
+struct HttpAnswer {
+    unsigned status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body;
+};
+
+using HttpHandler = std::function<HttpAnswer(const HttpRequest&)>;
+
+/// Threads: all members, and the handlers, on the thread that runs the io_context.
+class HttpServer {
+  public:
+    /// More sessions at once are closed again; readers ask every few seconds.
+    static constexpr size_t kMostSessions = 64;
+
+    explicit HttpServer(boost::asio::io_context& io);
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+    ~HttpServer();
+
+    /// Before listen(). A path is matched whole.
+    void add(std::string path, HttpHandler handler);
+    /// Listens there from now on; port 0: any. Where the port cannot be had that is logged, and
+    /// tried again every few seconds.
+    void listen(const IpAddress& address, uint16_t port);
+    void stop();
+
+    /// The port that it listens on now; 0: none.
+    [[nodiscard]] uint16_t port() const noexcept;
+
+  private:
+    class Core;
+    std::shared_ptr<Core> core_;
+};
+
+/// Whether a request with this Host header may be answered at a loopback address: an address or
+/// localhost, so that no web page reaches it by a name of its own (DNS rebinding).
+[[nodiscard]] bool is_local_host_header(std::string_view host);
+
+}  // namespace podlane::control

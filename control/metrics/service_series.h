@@ -1,0 +1,37 @@
+// Which Services have series of their own in a scrape: so many at most, and always the same ones.
+//
+// The node asks it for each scrape, control thread. Where there are no more Services than series
+// each has its own from the beginning; else with its first connection, as long as there are some
+// left. It keeps it while it exists; the connections of the others are counted together. No counter
+// of a scrape ever goes back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/metrics/node_metrics.h"
+
+namespace podlane::control {
+
+class ServiceSeries {
+  public:
+    explicit ServiceSeries(size_t most) : most_(most) {}
+
+    /// Puts into `out` what the scrape has to say of `all`, the Services that there are now.
+    void divide(std::vector<ServiceMetrics> all, NodeMetrics& out);
+
+  private:
+    using Name = std::pair<std::string, std::string>;  // namespace, name
+
+    const size_t most_;
+    std::set<Name> shown_;
+    std::map<Name, uint64_t> others_;  ///< connections that are in others_total_
+    uint64_t others_total_ = 0;
+};
+
+}  // namespace podlane::control

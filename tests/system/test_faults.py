@@ -1,0 +1,261 @@
+"""Seeded faults: what an operator asks first names the cause, as docs/troubleshooting.md says."""
+
+import os
+import re
+
+import cluster as lab
+from checks import expect
+from lab import objects
+from lab.net import CommandFailed, wait_until
+
+ROWS = 24  # of a first screen
+# Until a neighbour that has answered lately counts as gone.
+PATIENCE = 45
+CLUSTER_IP = "10.96.0.10"
+OUTSIDE = "192.168.50.254"
+LOAD_BALANCER = "192.168.50.200"
+DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
+                        "troubleshooting.md")
+
+
+def web(endpoints, *, node_port=None, load_balancer=None, **spec):
+    ports = [objects.port(80, lab.LINES, name="http", node_port=node_port)]
+    service = objects.service("web", [CLUSTER_IP], ports, **spec)
+    if load_balancer:
+        service["status"] = {"loadBalancer": {"ingress": [{"ip": load_balancer}]}}
+    return [service,
+            objects.endpoint_slice("web", endpoints, [("http", "TCP", lab.LINES)])]
+
+
+def policy(name, selector, **rules):
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"podSelector": {"matchLabels": selector}, **rules}}
+
+
+class Scene:
+    """Two nodes: pods web and client on a, far on b, and an outside host; all is well."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.node = cluster.nodes["a"]
+        self.web = cluster.pod("a", "web")
+        self.client = cluster.pod("a", "client")
+        self.far = cluster.pod("b", "far")
+        cluster.apply(*(objects.pod(pod.name, pod.addresses, node, labels={"app": pod.name})
+                        for pod, node in ((self.web, "node-a"), (self.client, "node-a"),
+                                          (self.far, "node-b"))))
+        # Whoever has this MAC gets it: the gateway does not.
+        self.far_mac = "02beef000001"
+        self.heal()
+
+    def endpoint(self, **conditions):
+        return objects.endpoint(self.web.address(4), "node-a", **conditions)
+
+    def heal(self):
+        self.cluster.apply(*web([self.endpoint()]))
+        for item in self.node.json("get", "networkpolicies")["items"]:
+            name = f"default/{item['metadata']['name']}"
+            for node in self.cluster.nodes.values():
+                node.ctl("delete", "networkpolicy", name)
+
+    def ask(self, pod=None, address=CLUSTER_IP, port=80):
+        return lab.call((pod or self.client).namespace, "refused", address=address, port=port,
+                        timeout=0.5)
+
+    def send_outside(self, layers):
+        """Raw frames from the outside host to the node's uplink."""
+        links = self.cluster.outside.ip_json("link", "show", "eth0")
+        ports = self.node.json("get", "ports")
+        uplink = next(p for p in ports if p["kind"] == "uplink")
+        macs = uplink["mac"].replace(":", "") + links[0]["address"].replace(":", "")
+        lab.call(self.cluster.outside, "send_frames", interface="eth0", frames=[macs + layers])
+
+
+def checksum(header):
+    total = sum(int(header[i:i + 4], 16) for i in range(0, len(header), 4))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return f"{~total & 0xffff:04x}"
+
+
+def hex_ip(address):
+    return "".join(f"{int(part):02x}" for part in address.split("."))
+
+
+def ipv4(payload, *, source=OUTSIDE, to="192.168.50.1", protocol=17, good=True):
+    """An EtherType and an IPv4 packet, as hex."""
+    head = (f"4500{20 + len(payload) // 2:04x}0001000040{protocol:02x}0000"
+            f"{hex_ip(source)}{hex_ip(to)}")
+    total = checksum(head) if good else "dead"
+    return "0800" + head[:20] + total + head[24:] + payload
+
+
+def vxlan(vni, inner_mac="020000000001"):
+    inner = f"{inner_mac}0200000000020800" + ipv4("00070008000c000000000000",
+                                                  to="10.244.1.10", source="10.244.2.9")[4:]
+    body = f"08000000{vni:06x}00" + inner
+    return ipv4(f"c000{8472:04x}{8 + len(body) // 2:04x}0000" + body, source="192.168.50.2")
+
+
+# Each: the symptom's heading in the document, what is broken, what is tried, the command, and what
+# its first screen names.
+def no_endpoint(scene):
+    scene.cluster.apply(*web([]))
+    scene.ask()
+
+
+def not_ready(scene):
+    scene.cluster.apply(*web([scene.endpoint(ready=False, serving=False)]))
+    scene.ask()
+
+
+def stale_endpoint(scene):
+    scene.cluster.apply(*web([objects.endpoint("10.244.1.99", "node-a")]))
+    scene.ask()
+
+
+def wrong_port(scene):
+    scene.ask(port=81)
+
+
+def unknown_cluster_ip(scene):
+    scene.ask(address="10.96.0.99")
+
+
+def source_range(scene):
+    scene.cluster.apply(*web([scene.endpoint()], type="LoadBalancer",
+                             loadBalancerSourceRanges=["203.0.113.0/24"],
+                             load_balancer=LOAD_BALANCER))
+
+
+def no_local_endpoint(scene):
+    scene.cluster.apply(*web([objects.endpoint(scene.far.address(4), "node-b")], node_port=30080,
+                             externalTrafficPolicy="Local"))
+
+
+def closed_inwards(scene):
+    scene.cluster.apply(policy("closed", {"app": "web"}, policyTypes=["Ingress"]))
+    scene.ask()
+
+
+def closed_outwards(scene):
+    scene.cluster.apply(policy("quiet", {"app": "client"}, policyTypes=["Egress"]))
+    scene.ask()
+
+
+def too_big(scene):
+    scene.client.namespace.ip("link", "set", "eth0", "mtu", "1500")
+    lab.ping(scene.client.namespace, scene.far.address(4), count=2, size=1472, dont_fragment=True)
+
+
+def wrong_vni(scene):
+    scene.send_outside(vxlan(77))
+
+
+def stale_vtep(scene):
+    scene.send_outside(vxlan(1, "02dead000001"))
+
+
+def broken_checksum(scene):
+    scene.send_outside(ipv4("00070008000c000000000000", good=False))
+
+
+def vlan(scene):
+    scene.send_outside("81000005" + ipv4("00070008000c000000000000"))
+
+
+def ttl_ends(scene):
+    scene.client.namespace.run(["ping", "-n", "-c", "1", "-W", "1", "-t", "1", OUTSIDE],
+                               check=False)
+
+
+def spoofed(scene):
+    macs = scene.far_mac + scene.web.port["mac"].replace(":", "")
+    lab.call(scene.client.namespace, "send_frames", interface="eth0",
+             frames=[macs + ipv4("00070008000c000000000000", source=scene.web.address(4))])
+
+
+def unknown_name(scene):
+    del scene
+
+
+def node_gone(scene):
+    scene.cluster.nodes["b"].stop()
+    lab.ping(scene.client.namespace, scene.far.address(4), count=3, wait=1)
+
+
+def uplink_down(scene):
+    scene.cluster.wire.cut(scene.node.wire_port)
+
+
+EXPLAIN = ("explain", "--from", "default/client", "--to")
+FAULTS = [
+    ("a Service refuses connections: it has no endpoint", no_endpoint,
+     (*EXPLAIN, "default/web:80"), r"service_no_endpoints|no endpoint"),
+    ("a Service refuses connections: its endpoint is not ready", not_ready,
+     (*EXPLAIN, "default/web:80"), r"no endpoint|0 of|service_no_endpoints"),
+    ("a Service does not answer: its endpoint is a pod that is gone", stale_endpoint,
+     (*EXPLAIN, "default/web:80"), r"10\.244\.1\.99"),
+    ("a port of a Service refuses connections: it has none such", wrong_port,
+     (*EXPLAIN, f"{CLUSTER_IP}:81"), r"service_undefined_port|does not define"),
+    ("an address of the service CIDR is silent: no Service has it", unknown_cluster_ip,
+     (*EXPLAIN, "10.96.0.99:80"), r"service_unallocated|no Service has"),
+    ("a load balancer address does not answer some clients", source_range,
+     ("explain", "--from", OUTSIDE, "--to", f"{LOAD_BALANCER}:80"),
+     r"service_source_range|SourceRanges"),
+    ("a NodePort does not answer on one node", no_local_endpoint,
+     ("explain", "--from", OUTSIDE, "--to", "192.168.50.1:30080"),
+     r"service_no_local_endpoints|Local"),
+    ("a pod is not reached: a NetworkPolicy isolates it", closed_inwards,
+     (*EXPLAIN, "default/web:80"), r"policy_ingress|default/closed"),
+    ("a pod reaches nobody: a NetworkPolicy isolates it", closed_outwards,
+     (*EXPLAIN, "default/web:80"), r"policy_egress|default/quiet"),
+    ("large packets are lost, small ones pass", too_big, ("drops",), r"too_big"),
+    ("nothing comes from one node: its VNI is another", wrong_vni, ("drops",), r"unknown_vni"),
+    ("nothing comes from one node: it has a stale VTEP MAC", stale_vtep, ("drops",),
+     r"vxlan_not_our_mac"),
+    ("packets are damaged on the way", broken_checksum, ("drops",), r"ip_bad_checksum"),
+    ("frames come with a VLAN tag", vlan, ("drops",), r"vlan_unexpected"),
+    ("packets run in a circle", ttl_ends, ("drops",), r"ttl_expired"),
+    ("a pod's frames do not arrive: it uses another's MAC", spoofed, ("drops",), r"mac_spoofed"),
+    ("a name is not found", unknown_name, ("resolve", "wbe.default.svc.cluster.local"),
+     r"NXDOMAIN"),
+    ("a node's pods are not reached: the node is gone", node_gone, ("health",),
+     r"192\.168\.50\.2.*does not answer"),
+    ("everything outside is silent: the uplink is down", uplink_down, ("health",),
+     r"uplink0.*down"),
+]
+
+
+def documented(report):
+    with report.check("docs/troubleshooting.md has each symptom, and no other"):
+        with open(DOCUMENT, encoding="utf-8") as file:
+            rows = re.findall(r"^\| ([^|]+?) \| `podlanectl", file.read(), re.MULTILINE)
+        wanted = [fault[0] for fault in FAULTS]
+        expect(rows == wanted, f"{set(rows) ^ set(wanted) or 'another order'}")
+
+
+@lab.with_cluster()
+def tests(report, options, cluster):
+    documented(report)
+    scene = Scene(cluster)
+    node = scene.node
+    for symptom, break_it, command, named in FAULTS:
+        with report.check(f"{symptom}: {command[0]} names the cause"):
+            break_it(scene)
+
+            def first_screen():
+                done = node.ctl(*command, check=False)
+                return "\n".join((done.stdout + done.stderr).splitlines()[:ROWS])
+
+            try:
+                wait_until(lambda: re.search(named, first_screen()), PATIENCE, named)
+            except CommandFailed as error:
+                raise AssertionError(f"{error}: {first_screen()}") from error
+        if break_it not in (node_gone, uplink_down):
+            scene.heal()
+
+
+if __name__ == "__main__":
+    lab.main(tests)
