@@ -349,8 +349,4 @@ bool is_named(std::string_view kind, const Json& item, std::string_view name) {
     return item.at(key) == name;
 }
 
-bool has_unique_names(std::string_view kind) {
-    return kind == "ports" || kind == "workers" || kind == "addresses";
-}
-
 }  // namespace podlane::control

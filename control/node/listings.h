@@ -30,7 +30,4 @@ struct FlowList {
 [[nodiscard]] bool is_named(std::string_view kind, const nlohmann::ordered_json& item,
                             std::string_view name);
 
-/// Whether an unknown `name` is an error for that kind, or an empty list.
-[[nodiscard]] bool has_unique_names(std::string_view kind);
-
 }  // namespace podlane::control

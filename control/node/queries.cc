@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "control/kube/json.h"
+#include "control/kube/kind_words.h"
 #include "control/node/counters_json.h"
 #include "control/node/dns_json.h"
 #include "control/node/listings.h"
 #include "control/node/log_level.h"
 #include "control/node/node_model.h"
+#include "control/rpc/live_kinds.h"
 #include "lib/base/join.h"
 
 namespace podlane::control {
@@ -20,18 +22,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kFlowLimit = 10'000;
-
-constexpr std::string_view kKinds =
-    "nodes, pods, services, endpointslices, endpoints, networkpolicies, namespaces, ingresses, "
-    "ingressclasses, secrets, ports, neighbors, fdb, routes, flows, workers, frontends, addresses";
+/// Every kind that `get` knows: "nodes, pods, ... ports, ...".
+std::string all_kinds() {
+    std::vector<std::string_view> kinds;
+    for (size_t i = 0; i < kKindCount; ++i) kinds.push_back(kind_plural(static_cast<Kind>(i)));
+    for (const LiveKind& kind : live_kinds()) kinds.push_back(kind.plural);
+    return fmt::format("{}", fmt::join(kinds, ", "));
+}
 
 bool is_alive(const WorkerInfo& worker) {
     return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
 }
 
 RpcFailure not_found(std::string_view kind, std::string_view name) {
-    return {rpc_code::kNotFound, fmt::format("{}: there is no {}", kind, name)};
+    return {rpc_code::kNotFound, fmt::format("{} \"{}\" not found", kind, name)};
 }
 
 /// {kind, items[, total]}, with at most `limit` items.
@@ -93,7 +97,7 @@ void add_selected(const PolicyCompiler& policies, Json& items) {
 
 RpcResult NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
                                FlowCursor from) {
-    FlowList list = list_flows(live(), name, limit.value_or(kFlowLimit), from);
+    FlowList list = list_flows(live(), name, limit.value_or(find_live_kind("flows")->limit), from);
     Json out = {{"kind", "flows"}, {"items", std::move(list.items)}};
     if (list.next == 0) return out;
     out["next"] = list.next;
@@ -111,7 +115,7 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
         const auto object_kind = kind_from_word(kind);
         if (!object_kind) {
             return RpcFailure{rpc_code::kBadParams,
-                              fmt::format("kind: {} is none of {}", kind, kKinds)};
+                              fmt::format("kind: {} is none of {}", kind, all_kinds())};
         }
         RpcResult found = get_objects(view, kind, *object_kind, name, shown);
         if (auto* listed = std::get_if<Json>(&found);
@@ -121,11 +125,14 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
         return found;
     }
     if (name) {
+        if (const auto fault = live_name_fault(*find_live_kind(kind), *name); !fault.empty()) {
+            return RpcFailure{rpc_code::kBadParams, "name: " + fault};
+        }
         Json named = Json::array();
         for (Json& item : *items) {
             if (is_named(kind, item, *name)) named.push_back(std::move(item));
         }
-        if (named.empty() && has_unique_names(kind)) return not_found(kind, *name);
+        if (named.empty() && find_live_kind(kind)->has_unique_names) return not_found(kind, *name);
         return answer(kind, std::move(named), shown);
     }
     return answer(kind, std::move(*items), shown);
