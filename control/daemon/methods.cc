@@ -121,7 +121,7 @@ RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
 RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     const auto level = request.params.text_if_any("level");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.log_level(level);
+    return to_reply(node.log_level(level));
 }
 
 void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
@@ -174,11 +174,11 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add("ingress.objects", call_ingress_objects);
     add("resolve", call_resolve);
     add("log.level", call_log_level);
-    add_plain_method(methods, "stats", [&node] { return node.stats(); });
-    add_plain_method(methods, "drops", [&node] { return node.drops(); });
-    add_plain_method(methods, "health", [&node] { return node.health(); });
+    add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
+    add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
+    add_plain_method(methods, "health", [&node] { return to_reply(node.health()); });
     add_plain_method(methods, "flannel", [&node] { return flannel_facts(node.config()); });
-    add_plain_method(methods, "node", [&node] { return node.node(); });
+    add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
     });

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/node/explain_question.h"
+#include "control/show/text.h"
 #include "lib/decide/answer.h"
 #include "lib/decide/bridge.h"
 #include "lib/decide/decide.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/node/routes_json.h"
+#include "control/show/text.h"
 
 namespace podlane::control {
 

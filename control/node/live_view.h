@@ -66,10 +66,6 @@ class PortNames {
     std::map<PortId, PortInfo> ports_;
 };
 
-/// "TCP", "UDP", "SCTP", "ICMP", "ICMPv6", or the number.
-[[nodiscard]] std::string protocol_text(uint8_t protocol);
-/// "10.0.0.1:80"; the address alone when `port` (host order) is 0.
-[[nodiscard]] std::string endpoint_text(const IpAddress& address, uint16_t port);
 /// The destination of a tunnel adjacency's outer header; the adjacency must be one.
 [[nodiscard]] IpAddress tunnel_destination(const Adjacency& adjacency);
 /// The CPU that a worker is bound to, or where it ran last when it is bound to none; -1: not known.

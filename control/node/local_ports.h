@@ -13,18 +13,13 @@
 #include <vector>
 
 #include "control/node/tap_maker.h"
+#include "control/show/node_stats.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 
 namespace podlane::control {
-
-/// Sums of a port's counters over all workers.
-struct PortTotals {
-    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
-    uint64_t rx_dropped = 0, tx_dropped = 0;
-};
 
 /// The sums since the process began. Ids are used again and counters go on, so a port's own count
 /// is what lies above its baseline.

@@ -31,6 +31,7 @@
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
 #include "control/rpc/request.h"
+#include "control/show/node_stats.h"
 #include "control/show/outcome.h"
 #include "control/show/views.h"
 #include "lib/border/dataplane.h"
@@ -130,14 +131,13 @@ class NodeModel {
     /// answer before this one said that there are more.
     RpcResult get(std::string_view kind, std::optional<std::string_view> name,
                   std::optional<size_t> limit, FlowCursor from = 0);
-    RpcResult stats();
-    RpcResult drops();
+    [[nodiscard]] NodeStats stats() const;
+    [[nodiscard]] DropStats drops() const;
     RpcResult explain(const ExplainRequest& request);
-    RpcResult health();
-    /// What an attacher of pods has to know of this node.
-    RpcResult node() const;
+    [[nodiscard]] HealthReport health() const;
+    [[nodiscard]] AttachFacts node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
-    RpcResult log_level(std::optional<std::string_view> level);
+    Outcome<LogLevelView> log_level(std::optional<std::string_view> level);
     /// Whether all workers run and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
 

@@ -8,8 +8,7 @@
 
 #include "control/kube/json.h"
 #include "control/kube/kind_words.h"
-#include "control/node/counters_json.h"
-#include "control/node/dns_json.h"
+#include "control/node/counters.h"
 #include "control/node/listings.h"
 #include "control/node/log_level.h"
 #include "control/node/node_model.h"
@@ -138,16 +137,14 @@ RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> 
     return answer(kind, std::move(*items), shown);
 }
 
-RpcResult NodeModel::stats() {
-    Json stats = stats_json(live());
-    if (!config_.cluster.dns.empty()) {
-        stats["dns"] = dns_stats_json(dataplane_, name_server_);
-    }
+NodeStats NodeModel::stats() const {
+    NodeStats stats = node_stats(live());
+    if (!config_.cluster.dns.empty()) stats.dns = dns_stats(dataplane_, name_server_);
     return stats;
 }
 
-RpcResult NodeModel::drops() {
-    return drops_json(dataplane_);
+DropStats NodeModel::drops() const {
+    return drop_stats(dataplane_);
 }
 
 RpcResult NodeModel::explain(const ExplainRequest& request) {
@@ -161,31 +158,30 @@ bool NodeModel::is_serving() const {
     return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
-RpcResult NodeModel::node() const {
-    Json cidrs = Json::array(), gateways = Json::array();
-    for (const IpPrefix& cidr : config_.pods.cidrs) cidrs.push_back(to_string(cidr));
-    for (const IpAddress& gateway : config_.pods.gateways()) gateways.push_back(to_string(gateway));
-    return Json{{"node", config_.node},
-                {"podCidrs", std::move(cidrs)},
-                {"gateways", std::move(gateways)},
-                {"mtu", config_.pods.mtu}};
+AttachFacts NodeModel::node() const {
+    return {config_.node, config_.pods.cidrs, config_.pods.gateways(), config_.pods.mtu};
 }
 
-RpcResult NodeModel::log_level(std::optional<std::string_view> level) {
+Outcome<LogLevelView> NodeModel::log_level(std::optional<std::string_view> level) {
     if (level) {
         const auto parsed = parse_log_level(*level);
         if (!parsed) {
-            return RpcFailure{rpc_code::kBadParams,
-                              fmt::format("level: {} is none of {}", *level, join(kLogLevelNames))};
+            return refusal(RefusalKind::kBadRequest,
+                           fmt::format("level: {} is none of {}", *level, join(kLogLevelNames)));
         }
         spdlog::set_level(spdlog_level(*parsed));
         dataplane_.set_log_level(*parsed);
     }
-    return Json{{"level", to_string(log_level_of(spdlog::get_level()))}};
+    return LogLevelView{log_level_of(spdlog::get_level())};
 }
 
-RpcResult NodeModel::health() {
-    Json problems = Json::array();
+HealthReport NodeModel::health() const {
+    HealthReport report{.generation = compiler_.current()->generation,
+                        .uptime_seconds = (now_ms_() - started_ms_) / 1000,
+                        .node = config_.node,
+                        .workers = {},
+                        .problems = {}};
+    std::vector<std::string>& problems = report.problems;
     for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
     const PortNames names(dataplane_);
     for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
@@ -207,19 +203,13 @@ RpcResult NodeModel::health() {
                         "podlanectl -o wide get services says why",
                         pending, pending == 1 ? "" : "s"));
     }
-    Json workers = Json::array();
-    const uint64_t generation = compiler_.current()->generation;
     for (const WorkerInfo& worker : dataplane_.workers()) {
-        const bool alive = is_alive(worker);
-        if (!alive) problems.push_back(fmt::format("worker {} does not run", worker.id));
-        workers.push_back({{"id", worker.id}, {"alive", alive}, {"generation", generation}});
+        report.workers.push_back({worker.id, is_alive(worker)});
+        if (!report.workers.back().is_alive) {
+            problems.push_back(fmt::format("worker {} does not run", worker.id));
+        }
     }
-    return Json{{"status", problems.empty() ? "ok" : "degraded"},
-                {"generation", generation},
-                {"uptimeSeconds", (now_ms_() - started_ms_) / 1000},
-                {"node", config_.node},
-                {"workers", std::move(workers)},
-                {"problems", std::move(problems)}};
+    return report;
 }
 
 }  // namespace podlane::control

@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "control/node/counters_json.h"
-#include "control/node/live_view.h"
+#include "control/node/counters.h"
+#include "control/show/text.h"
 
 namespace podlane::control {
 

@@ -20,9 +20,10 @@ Json keys_json(const std::vector<ObjectKey>& keys) {
     return list;
 }
 
-Json texts(const std::vector<IpAddress>& addresses) {
+template <class Value>
+Json texts(const std::vector<Value>& values) {
     Json list = Json::array();
-    for (const IpAddress& address : addresses) list.push_back(to_string(address));
+    for (const Value& value : values) list.push_back(to_string(value));
     return list;
 }
 
@@ -69,6 +70,31 @@ Json to_json(const PodPortView& port) {
 
 Json to_json(const PodRemoval& removal) {
     return {{"removed", removal.removed}};
+}
+
+Json to_json(const HealthReport& report) {
+    Json workers = Json::array();
+    for (const WorkerHealth& worker : report.workers) {
+        workers.push_back(
+            {{"id", worker.id}, {"alive", worker.is_alive}, {"generation", report.generation}});
+    }
+    return {{"status", report.is_degraded() ? "degraded" : "ok"},
+            {"generation", report.generation},
+            {"uptimeSeconds", report.uptime_seconds},
+            {"node", report.node},
+            {"workers", std::move(workers)},
+            {"problems", report.problems}};
+}
+
+Json to_json(const AttachFacts& facts) {
+    return {{"node", facts.node},
+            {"podCidrs", texts(facts.pod_cidrs)},
+            {"gateways", texts(facts.gateways)},
+            {"mtu", facts.mtu}};
+}
+
+Json to_json(const LogLevelView& view) {
+    return {{"level", to_string(view.level)}};
 }
 
 RpcFailure to_failure(const Refusal& refusal) {

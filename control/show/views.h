@@ -12,6 +12,7 @@
 #include "control/kube/meta.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
+#include "lib/border/log_level.h"
 
 namespace podlane::control {
 
@@ -46,6 +47,35 @@ struct PodPortView {
 /// What `pod.del` did.
 struct PodRemoval {
     bool removed = false;
+};
+
+struct WorkerHealth {
+    unsigned id = 0;
+    bool is_alive = false;  ///< its thread exists
+};
+
+/// As `health` answers.
+struct HealthReport {
+    uint64_t generation = 0;  ///< that every worker uses
+    uint64_t uptime_seconds = 0;
+    std::string node;
+    std::vector<WorkerHealth> workers;
+    std::vector<std::string> problems;  ///< one line each; none: the node is well
+
+    [[nodiscard]] bool is_degraded() const noexcept { return !problems.empty(); }
+};
+
+/// What an attacher of pods has to know of this node.
+struct AttachFacts {
+    std::string node;
+    std::vector<IpPrefix> pod_cidrs;
+    std::vector<IpAddress> gateways;  ///< of the pods
+    uint16_t mtu = 0;                 ///< of the pods, bytes
+};
+
+/// How much is logged.
+struct LogLevelView {
+    LogLevel level = LogLevel::kInfo;
 };
 
 }  // namespace podlane::control

@@ -1,6 +1,6 @@
 // The node's part in the cluster's DNS.
 #include "control/dns/name_server.h"
-#include "control/node/dns_json.h"
+#include "control/node/counters.h"
 #include "lib/dns/name.h"
 #include "tests/unit/node/node_fixture.h"
 
@@ -135,7 +135,7 @@ TEST_F(Dns, StatsCountWorkersAndServer) {
     EXPECT_EQ(dns.at("server").at("cacheHits"), 3);
     EXPECT_EQ(dns.at("server").at("upstreams")[0].at("server"), "192.0.2.1:53");
     EXPECT_EQ(dns.at("server").at("upstreams")[0].at("healthy"), false);
-    EXPECT_EQ(dns_stats_json(dataplane_, nullptr).contains("server"), false);
+    EXPECT_EQ(dns_stats(dataplane_, nullptr).server.has_value(), false);
 }
 
 }  // namespace

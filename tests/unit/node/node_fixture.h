@@ -168,6 +168,10 @@ class NodeFixture : public testing::Test {
         return ok(to_reply(outcome));
     }
     template <class T>
+    static Json ok(const T& view) {
+        return to_json(view);
+    }
+    template <class T>
     static RpcFailure failure(const Outcome<T>& outcome) {
         return failure(to_reply(outcome));
     }

@@ -2,12 +2,16 @@
 
 #include <set>
 
-#include "control/node/counters_json.h"
+#include "control/node/counters.h"
 #include "control/node/listings.h"
 #include "control/node/live_view.h"
 #include "control/node/log_level.h"
 #include "control/node/routes_json.h"
+#include "control/show/node_stats.h"
+#include "control/show/stats_json.h"
+#include "control/show/text.h"
 #include "lib/border/log_level.h"
+#include "lib/proto/ip_protocol.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -45,6 +49,9 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     counters.affinity_full.add(6);
     counters.ports[index_of(uplink_)].rx_packets.add(9);
     counters.ports[index_of(uplink_)].tx_dropped.add(4);
+    counters.snat_tries.add(8);
+    counters.snat_shortages.refuse(
+        {parse_ip("192.168.50.1")->as<V4>(), parse_ip("203.0.113.9")->as<V4>(), 443, kProtocolTcp});
     dataplane_.totals = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
 
     const Json stats = ok(node_->stats());
@@ -52,6 +59,12 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
               (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
                                      "affinity", "snat", "loadBalancer"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 250}, {"full", 6}}));
+    EXPECT_EQ(stats.at("snat"), (Json{{"tries", 8},
+                                      {"exhausted",
+                                       {{{"protocol", "TCP"},
+                                         {"from", "192.168.50.1"},
+                                         {"to", "203.0.113.9:443"},
+                                         {"refused", 1}}}}}));
     EXPECT_EQ(stats.at("generation"), generation());
     EXPECT_EQ(stats.at("ports")[0],
               (Json{{"name", "uplink0"},

@@ -1,6 +1,6 @@
 #include "control/node/snat_watch.h"
 
-#include "control/node/counters_json.h"
+#include "control/node/counters.h"
 #include "tests/unit/node/node_fixture.h"
 
 namespace podlane::control {
@@ -26,13 +26,12 @@ TEST_F(SnatWatchTest, DestinationsAreSummedOverWorkersTheMostRefusedFirst) {
     refuse(0, target("203.0.113.9", 443), 2);
     refuse(1, target("203.0.113.9", 443), 3);
     dataplane.mutable_counters(1).snat_tries.add(7);
-    const auto json = snat_json(dataplane);
-    EXPECT_EQ(json.at("tries"), 7);
-    ASSERT_EQ(json.at("exhausted").size(), 2u);
-    EXPECT_EQ(json.at("exhausted")[0], (nlohmann::ordered_json{{"protocol", "TCP"},
-                                                               {"from", "192.168.50.1"},
-                                                               {"to", "203.0.113.9:443"},
-                                                               {"refused", 5}}));
+    const SnatStats snat = snat_stats(dataplane);
+    EXPECT_EQ(snat.tries, 7u);
+    ASSERT_EQ(snat.exhausted.size(), 2u);
+    EXPECT_EQ(snat.exhausted[0].target, target("203.0.113.9", 443));
+    EXPECT_EQ(snat.exhausted[0].refused, 5u);
+    EXPECT_EQ(snat.exhausted[1].refused, 1u);
 }
 
 TEST_F(SnatWatchTest, ADestinationIsWarnedOfAtMostOnceInTenSeconds) {

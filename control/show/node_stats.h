@@ -1,0 +1,105 @@
+// What a node has counted, as plain typed values: the only form in which a number leaves the node
+// model.
+//
+// The node model fills them from its workers' counters, on the control thread; faces render them
+// (stats_json.h is one). All counts are since the start and only grow, where nothing else is said.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/dns/name_server.h"
+#include "control/loadbalancer/allocator.h"
+#include "lib/base/drop.h"
+#include "lib/border/dataplane.h"
+#include "lib/border/port_state.h"
+#include "lib/dns/answer.h"
+#include "lib/telemetry/snat_shortages.h"
+
+namespace podlane::control {
+
+/// What workers counted at a port, all of them together.
+struct PortTotals {
+    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    uint64_t rx_dropped = 0, tx_dropped = 0;
+};
+
+struct PortStats {
+    std::string name;
+    PortKind kind = PortKind::kNone;
+    std::string device;
+    PortTotals totals;    ///< since the port was opened; with what its device lost
+    DeviceLosses losses;  ///< of `totals`, what the device lost
+};
+
+struct LatencyBucket {
+    uint64_t longest_ns = 0;
+    uint64_t packets = 0;  ///< of this bucket alone
+};
+
+/// How long the packets that left were in a worker.
+struct LatencyStats {
+    uint64_t p50_ns = 0, p99_ns = 0, p999_ns = 0;  ///< 0: no packet yet
+    std::vector<LatencyBucket> buckets;            ///< those that have packets, shortest first
+};
+
+struct WorkerStats {
+    unsigned id = 0;
+    int cpu = -1;  ///< -1: not known
+    int tid = 0;   ///< Linux thread id
+    uint64_t rx_packets = 0;
+    uint64_t busy_cycles = 0, idle_cycles = 0;  ///< of the TSC
+    uint64_t slow_path = 0;                     ///< packets that took the slow path
+    uint64_t held = 0;                          ///< packets that waited for a neighbour
+    LatencyStats latency;
+};
+
+/// Packets by Drop; the entry of Drop::kNone is 0.
+using DropCounts = std::array<uint64_t, kDropCount>;
+
+struct AffinityStats {
+    uint64_t capacity = 0;  ///< clients that can be remembered, in each family
+    uint64_t full = 0;      ///< connections whose client there was no room to remember
+};
+
+struct SnatStats {
+    uint64_t tries = 0;  ///< source ports tried because the first one was another's
+    /// Destinations towards which no source port was free, the most refused first.
+    std::vector<SnatShortage> exhausted;
+};
+
+struct ServiceStats {
+    std::string service;   ///< "namespace/name"
+    uint64_t created = 0;  ///< connections
+};
+
+struct DnsStats {
+    std::array<uint64_t, kDnsOutcomes> workers{};  ///< queries by DnsOutcome
+    uint64_t truncated = 0;                        ///< of the workers' answers, those cut
+    std::optional<NameServerStats> server;         ///< none without a server behind the workers
+};
+
+/// All of it, as `stats` answers.
+struct NodeStats {
+    uint64_t generation = 0;
+    std::vector<PortStats> ports;
+    std::vector<WorkerStats> workers;
+    DropCounts drops{};
+    FlowTotals flows;
+    AffinityStats affinity;
+    SnatStats snat;
+    std::vector<ServiceStats> services;  ///< by name
+    AllocationTotals load_balancer;
+    std::optional<DnsStats> dns;  ///< none where the node serves no names
+};
+
+/// As `drops` answers.
+struct DropStats {
+    DropCounts packets{};
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,16 @@
+// The counters as JSON, for `stats` and `drops` of the config socket (docs/rpc.md).
+//
+// The socket's bindings call it, on the control thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "control/show/node_stats.h"
+
+namespace podlane::control {
+
+[[nodiscard]] nlohmann::ordered_json to_json(const NodeStats& stats);
+/// Every reason in the order of the code, with its help.
+[[nodiscard]] nlohmann::ordered_json to_json(const DropStats& drops);
+
+}  // namespace podlane::control
