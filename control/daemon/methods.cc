@@ -65,8 +65,9 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
     const auto from = request.params.number_if_any("from", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.get(kind, name, limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
-                    static_cast<FlowCursor>(from.value_or(0)));
+    return to_reply(node.get(kind, name,
+                             limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
+                             static_cast<FlowCursor>(from.value_or(0))));
 }
 
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
@@ -101,21 +102,21 @@ RpcResult call_explain(NodeModel& node, RpcRequest& request) {
         question.source_port = static_cast<uint16_t>(*port);
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.explain(question);
+    return to_reply(node.explain(question));
 }
 
 RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request) {
     const auto since = request.params.number_if_any("since", 0, INT64_MAX);
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since))
-                                      : std::nullopt);
+    return to_reply(
+        node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since)) : std::nullopt));
 }
 
 RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
     const auto name = request.params.text("name");
     const auto type = request.params.text_if_any("type").value_or("A");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return node.resolve(name, type);
+    return to_reply(node.resolve(name, type));
 }
 
 RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
@@ -177,7 +178,8 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
     add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
     add_plain_method(methods, "health", [&node] { return to_reply(node.health()); });
-    add_plain_method(methods, "flannel", [&node] { return flannel_facts(node.config()); });
+    add_plain_method(methods, "flannel",
+                     [&node] { return to_reply(flannel_facts(node.config())); });
     add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });
     add_plain_method(methods, "version", [dpdk] {
         return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});

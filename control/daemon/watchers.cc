@@ -28,7 +28,7 @@ const char* word_of(NewsType type) {
 
 /// What the item is now, as `get` has it; nothing when it is gone meanwhile.
 std::optional<Json> item_of(NodeModel& node, const News& news) {
-    RpcResult got = node.get(news.kind, news.name, 1);
+    RpcResult got = to_reply(node.get(news.kind, news.name, 1));
     auto* json = std::get_if<Json>(&got);
     if (json == nullptr || json->at("items").empty()) return std::nullopt;
     return std::move(json->at("items")[0]);

@@ -17,16 +17,10 @@ namespace podlane::control {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The answer while it is being put together.
-struct Answer {
+struct Answer : Explanation {
     StepTrace trace;
-    std::string verdict = "drop";
-    Drop reason = Drop::kNone;
-    PortId out_port = kNoPort;
-    std::string service, tunnel;
-    std::string translated_from, translated_to;
+    PortId out_port_id = kNoPort;
 };
 
 template <Family F>
@@ -83,8 +77,8 @@ bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
         answer.reason = decide_bridged(snapshot, query, bridged.port, answer.trace).reason;
         if (answer.reason != Drop::kNone) return true;
     }
-    answer.verdict = "forward";
-    answer.out_port = bridged.port;
+    answer.verdict = ExplainVerdict::kForward;
+    answer.out_port_id = bridged.port;
     return true;
 }
 
@@ -118,7 +112,7 @@ void explain_next_hop(const LiveView& live, const PortNames& names, const Adjace
             return;
         case AdjacencyKind::kFailed:
         case AdjacencyKind::kNone:
-            answer.verdict = "reject";
+            answer.verdict = ExplainVerdict::kReject;
             answer.reason = Drop::kNeighbourUnreachable;
             answer.trace.step("neighbour", "reject",
                               fmt::format("the next hop on {} does not answer", port));
@@ -134,38 +128,40 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
         case PathVerdict::kForward: {
             answer.reason = Drop::kNone;
             const Adjacency& adjacency = live.snapshot.adjacencies[index_of(decision.adjacency)];
-            answer.out_port = adjacency.port;
-            answer.verdict = adjacency.port == live.snapshot.host_port ? "host" : "forward";
+            answer.out_port_id = adjacency.port;
+            answer.verdict = adjacency.port == live.snapshot.host_port ? ExplainVerdict::kHost
+                                                                       : ExplainVerdict::kForward;
             explain_next_hop(live, names, adjacency, answer);
             return;
         }
         case PathVerdict::kResolve:
-            answer.verdict = "forward";
+            answer.verdict = ExplainVerdict::kForward;
             answer.reason = Drop::kNone;
-            answer.out_port = decision.port;
+            answer.out_port_id = decision.port;
             answer.trace.step(
                 "neighbour", "the packet waits",
                 fmt::format("{} on {} is asked for its MAC address first",
                             to_string(IpAddress(decision.next_hop)), names.name(decision.port)));
             return;
         case PathVerdict::kLocal:
-            answer.verdict = "reply";
+            answer.verdict = ExplainVerdict::kReply;
             answer.reason = Drop::kNone;
             answer.trace.step("gateway", "answers an echo request, drops anything else",
                               "the destination is the pod bridge's own address");
             return;
         case PathVerdict::kDrop:
-            answer.verdict = "drop";
+            answer.verdict = ExplainVerdict::kDrop;
             return;
         case PathVerdict::kReject:
         case PathVerdict::kNoRoute:
         case PathVerdict::kExpired:
-            answer.verdict = "reject";
+            answer.verdict = ExplainVerdict::kReject;
             return;
         case PathVerdict::kDns:
             answer.reason = Drop::kNone;
-            answer.out_port = decision.port;
-            answer.verdict = decision.adjacency != kNoAdjacency ? "forward" : "reply";
+            answer.out_port_id = decision.port;
+            answer.verdict = decision.adjacency != kNoAdjacency ? ExplainVerdict::kForward
+                                                                : ExplainVerdict::kReply;
             return;
     }
 }
@@ -174,7 +170,8 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
 template <Family F>
 void explain_reply(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
                    const PathDecision<F>& decision, Answer& answer) {
-    if (answer.verdict != "forward" && answer.verdict != "host") return;
+    if (answer.verdict != ExplainVerdict::kForward && answer.verdict != ExplainVerdict::kHost)
+        return;
     const auto& to = decision.to;
     std::string what;
     if (decision.translated || decision.masquerade) {
@@ -260,27 +257,9 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     if (decision.makes_flow) explain_reply(live, names, question, decision, answer);
 }
 
-Json to_json(const Answer& answer, const PortNames& names) {
-    Json steps = Json::array();
-    for (const PathStep& step : answer.trace.steps) {
-        steps.push_back({{"stage", step.stage}, {"what", step.what}, {"why", step.why}});
-    }
-    Json out = {{"steps", std::move(steps)}, {"verdict", answer.verdict}};
-    if (answer.reason != Drop::kNone) out["drop"] = std::string(drop_info(answer.reason).name);
-    const auto set = [&out](const char* key, std::string_view text) {
-        if (!text.empty()) out[key] = text;
-    };
-    set("outPort", names.name(answer.out_port));
-    set("service", answer.service);
-    set("translatedFrom", answer.translated_from);
-    set("translatedTo", answer.translated_to);
-    set("tunnel", answer.tunnel);
-    return out;
-}
-
 }  // namespace
 
-Result<Json> explain(const LiveView& live, const ExplainRequest& request) {
+Result<Explanation> explain(const LiveView& live, const ExplainRequest& request) {
     const PortNames names(live.dataplane);
     auto question = resolve_question(live, names, request);
     if (!question.ok()) return question.error();
@@ -292,7 +271,9 @@ Result<Json> explain(const LiveView& live, const ExplainRequest& request) {
         explain_path<V6>(live, names, *question, answer);
     }
     explain_existing(live, *question, !request.source_port.has_value(), answer);
-    return to_json(answer, names);
+    answer.steps = std::move(answer.trace.steps);
+    answer.out_port = names.name(answer.out_port_id);
+    return Explanation(std::move(answer));
 }
 
 }  // namespace podlane::control

@@ -6,11 +6,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "control/node/live_view.h"
+#include "control/show/answers.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -22,8 +22,7 @@ struct ExplainRequest {
     std::optional<uint16_t> source_port;
 };
 
-/// The answer of docs/rpc.md; an Error when the question makes no sense.
-[[nodiscard]] Result<nlohmann::ordered_json> explain(const LiveView& live,
-                                                     const ExplainRequest& request);
+/// An Error when the question makes no sense.
+[[nodiscard]] Result<Explanation> explain(const LiveView& live, const ExplainRequest& request);
 
 }  // namespace podlane::control

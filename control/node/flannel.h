@@ -4,11 +4,12 @@
 #pragma once
 
 #include "control/config/node_config.h"
-#include "control/rpc/request.h"
+#include "control/show/answers.h"
+#include "control/show/outcome.h"
 
 namespace podlane::control {
 
-/// {node, vtepMac, vni, port, podCidrs, annotations}; a failure where the overlay is no VXLAN.
-[[nodiscard]] RpcResult flannel_facts(const NodeConfig& config);
+/// Refused where the overlay is no VXLAN.
+[[nodiscard]] Outcome<FlannelFacts> flannel_facts(const NodeConfig& config);
 
 }  // namespace podlane::control

@@ -1,15 +1,14 @@
 // What a program needs to know that serves Ingresses.
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "control/kube/json.h"
 #include "control/node/node_model.h"
 
 namespace podlane::control {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// The Services and Secrets that Ingresses name.
 struct Named {
@@ -37,24 +36,21 @@ Named named_by(const ObjectStore& store) {
 
 }  // namespace
 
-RpcResult NodeModel::ingress_objects(std::optional<uint64_t> since) {
-    const uint64_t generation = compiler_.current()->generation;
-    if (since == generation) return Json{{"generation", generation}};
-    Json items = Json::array();
-    for (const auto& [name, ingress_class] : store_.all<IngressClass>()) {
-        items.push_back(to_json(*ingress_class));
-    }
-    for (const auto& [name, ingress] : store_.all<Ingress>()) items.push_back(to_json(*ingress));
+IngressObjects NodeModel::ingress_objects(std::optional<uint64_t> since) const {
+    IngressObjects answer{compiler_.current()->generation, {}};
+    if (since == answer.generation) return answer;
+    std::vector<Object> objects;
+    for (const auto& [name, one] : store_.all<IngressClass>()) objects.emplace_back(one);
+    for (const auto& [name, one] : store_.all<Ingress>()) objects.emplace_back(one);
     const Named named = named_by(store_);
     for (const NamespacedName& name : named.services) {
-        if (const auto service = store_.find<Service>(name)) items.push_back(to_json(*service));
+        if (auto service = store_.find<Service>(name)) objects.emplace_back(std::move(service));
     }
     for (const NamespacedName& name : named.secrets) {
-        if (const auto secret = store_.find<Secret>(name)) {
-            items.push_back(whole_secret_json(*secret));
-        }
+        if (auto secret = store_.find<Secret>(name)) objects.emplace_back(std::move(secret));
     }
-    return Json{{"generation", generation}, {"items", std::move(items)}};
+    answer.objects = std::move(objects);
+    return answer;
 }
 
 }  // namespace podlane::control

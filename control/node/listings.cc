@@ -8,17 +8,13 @@
 #include <map>
 #include <string>
 #include <system_error>
-#include <tuple>
-#include <vector>
+#include <utility>
 
-#include "control/node/routes_json.h"
-#include "control/show/text.h"
+#include "control/node/routes.h"
 
 namespace podlane::control {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// Connections that are in memory at a time, beside their text.
 constexpr size_t kFlowsAtOnce = 4096;
@@ -26,83 +22,77 @@ constexpr size_t kFlowsAtOnce = 4096;
 /// million.
 constexpr unsigned kFlowLooks = 256;
 
-template <class Addresses>
-Json texts(const Addresses& addresses) {
-    Json list = Json::array();
-    for (const auto& address : addresses) list.push_back(to_string(address));
-    return list;
-}
-
-Json port_addresses(const LiveView& live, const PortInfo& port) {
-    if (const auto pod = live.pods.find(port.name); pod != live.pods.end()) {
-        return texts(pod->second.addresses);
+void take_addresses(const LiveView& live, const PortInfo& port, PortRow& row) {
+    if (port.kind == PortKind::kDns) {
+        row.addresses = live.config.cluster.dns;
+        return;
     }
-    if (port.kind == PortKind::kDns) return texts(live.config.cluster.dns);
-    Json addresses = Json::array();
     for (const UplinkConfig& uplink : live.config.uplinks) {
         if (port.kind != PortKind::kHost && uplink.name != port.name) continue;
-        for (const InterfaceAddress& address : uplink.addresses) {
-            addresses.push_back(to_string(address));
-        }
+        row.interface_addresses.insert(row.interface_addresses.end(), uplink.addresses.begin(),
+                                       uplink.addresses.end());
     }
-    return addresses;
 }
 
-Json list_ports(const LiveView& live) {
-    Json items = Json::array();
+void take_pod(const AttachedPod& pod, PortRow& row) {
+    row.is_static = pod.is_static;
+    row.mac = pod.mac;
+    row.addresses = pod.addresses;
+    row.pod = pod.pod;
+    row.container = pod.container;
+    row.netns = pod.netns;
+    row.ifname = pod.ifname;
+}
+
+std::vector<PortRow> list_ports(const LiveView& live) {
+    std::vector<PortRow> rows;
     std::map<PortId, Link> links;
     for (const PortState& state : live.dataplane.port_states()) links[state.id] = state.link;
     for (const PortInfo& port : live.dataplane.ports()) {
-        const Link& link = links[port.id];
-        const auto at = live.pods.find(port.name);
-        const AttachedPod* pod = at != live.pods.end() ? &at->second : nullptr;
-        Json item = {{"name", port.name},
-                     {"id", index_of(port.id)},
-                     {"kind", pod != nullptr && pod->is_static ? "static" : to_string(port.kind)},
-                     {"device", port.device},
-                     {"state", to_string(link.state)},
-                     {"mac", to_string(pod != nullptr ? pod->mac : port.mac)},
-                     {"mtu", port.mtu},
-                     {"addresses", port_addresses(live, port)},
-                     {"queues", port.caps.rx_queues}};
-        if (link.mbit_per_second != 0) item["mbitPerSecond"] = link.mbit_per_second;
-        if (pod != nullptr) item["pod"] = pod->pod;
-        if (pod != nullptr && !pod->container.empty()) item["container"] = pod->container;
-        if (pod != nullptr && !pod->is_static) {
-            item["netns"] = pod->netns;
-            item["ifname"] = pod->ifname;
+        PortRow row;
+        row.name = port.name;
+        row.id = index_of(port.id);
+        row.kind = port.kind;
+        row.device = port.device;
+        row.link = links[port.id];
+        row.mac = port.mac;
+        row.mtu = port.mtu;
+        row.queues = port.caps.rx_queues;
+        const auto pod = live.pods.find(port.name);
+        if (pod != live.pods.end()) {
+            take_pod(pod->second, row);
+        } else {
+            take_addresses(live, port, row);
         }
-        items.push_back(std::move(item));
+        rows.push_back(std::move(row));
     }
-    return items;
+    return rows;
 }
 
-Json list_neighbors(const LiveView& live, const PortNames& names) {
-    Json items = Json::array();
+std::vector<NeighbourRow> list_neighbors(const LiveView& live, const PortNames& names) {
+    std::vector<NeighbourRow> rows;
     for (const auto& [key, neighbour] : live.neighbours.all()) {
-        const bool has_mac = !neighbour.mac.is_zero() && neighbour.is_resolved();
-        Json item = {{"address", to_string(key.address)},
-                     {"mac", has_mac ? to_string(neighbour.mac) : std::string()},
-                     {"port", names.name(key.port)},
-                     {"state", to_string(neighbour.state)}};
+        NeighbourRow row{.address = key.address,
+                         .mac = {},
+                         .port = std::string(names.name(key.port)),
+                         .state = neighbour.state,
+                         .age_seconds = {}};
+        if (neighbour.is_resolved()) row.mac = neighbour.mac;
         if (neighbour.confirmed_ms != 0) {
-            item["ageSeconds"] = (live.now_ms - neighbour.confirmed_ms) / 1000;
+            row.age_seconds = (live.now_ms - neighbour.confirmed_ms) / 1000;
         }
-        items.push_back(std::move(item));
+        rows.push_back(std::move(row));
     }
     for (const auto& [name, pod] : live.pods) {
         for (const IpAddress& address : pod.addresses) {
-            items.push_back({{"address", to_string(address)},
-                             {"mac", to_string(pod.mac)},
-                             {"port", name},
-                             {"state", "static"}});
+            rows.push_back({address, pod.mac, name, NeighbourState::kStatic, {}});
         }
     }
-    return items;
+    return rows;
 }
 
 /// The VTEPs of other nodes, as the tunnel adjacencies have them.
-void list_remote_macs(const LiveView& live, Json& items) {
+void list_remote_macs(const LiveView& live, std::vector<FdbRow>& rows) {
     std::vector<std::pair<MacAddress, IpAddress>> peers;
     const auto& adjacencies = live.snapshot.adjacencies;
     for (size_t i = 1; i < adjacencies.size(); ++i) {
@@ -113,26 +103,24 @@ void list_remote_macs(const LiveView& live, Json& items) {
     std::sort(peers.begin(), peers.end());
     peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
     for (const auto& [mac, vtep] : peers) {
-        items.push_back({{"mac", to_string(mac)},
-                         {"port", "overlay"},
-                         {"kind", "remote"},
-                         {"vtep", to_string(vtep)}});
+        rows.push_back({mac, "overlay", FdbKind::kRemote, vtep, {}});
     }
 }
 
-Json list_fdb(const LiveView& live, const PortNames& names) {
-    Json items = Json::array();
+std::vector<FdbRow> list_fdb(const LiveView& live, const PortNames& names) {
+    std::vector<FdbRow> rows;
     for (const auto& [name, pod] : live.pods) {
-        items.push_back({{"mac", to_string(pod.mac)}, {"port", name}, {"kind", "static"}});
+        rows.push_back({pod.mac, name, FdbKind::kStatic, {}, {}});
     }
     for (const auto& [mac, learned] : live.macs.learned()) {
-        items.push_back({{"mac", to_string(mac)},
-                         {"port", names.name(learned.port)},
-                         {"kind", "learned"},
-                         {"ageSeconds", (live.now_ms - learned.learned_ms) / 1000}});
+        rows.push_back({mac,
+                        std::string(names.name(learned.port)),
+                        FdbKind::kLearned,
+                        {},
+                        (live.now_ms - learned.learned_ms) / 1000});
     }
-    list_remote_macs(live, items);
-    return items;
+    list_remote_macs(live, rows);
+    return rows;
 }
 
 template <Family F>
@@ -182,24 +170,15 @@ std::optional<FlowFilter> flow_filter(const LiveView& live,
     return filter;
 }
 
-Json flow_json(const LiveView& live, const PortNames& names,
-               const std::map<ServiceId, std::string>& services, const FlowInfo& flow) {
-    Json item = {{"protocol", protocol_text(flow.protocol)},
-                 {"from", endpoint_text(flow.src, flow.src_port)},
-                 {"to", endpoint_text(flow.dst, flow.dst_port)},
-                 {"translatedFrom", endpoint_text(flow.reply_dst, flow.reply_dst_port)},
-                 {"translatedTo", endpoint_text(flow.reply_src, flow.reply_src_port)},
-                 {"state", flow.state}};
+FlowRow flow_row(const LiveView& live, const PortNames& names,
+                 const std::map<ServiceId, std::string>& services, const FlowInfo& flow) {
+    FlowRow row;
+    row.flow = flow;
     const auto service = services.find(flow.service);
-    if (flow.service != kNoService && service != services.end()) {
-        item["service"] = service->second;
-    }
-    item["inPort"] = names.name(port_towards(live.snapshot, flow.src));
-    item["outPort"] = names.name(port_towards(live.snapshot, flow.reply_src));
-    item["worker"] = flow.worker;
-    item["idleSeconds"] = flow.idle_seconds;
-    item["expiresSeconds"] = flow.timeout_seconds;
-    return item;
+    if (flow.service != kNoService && service != services.end()) row.service = service->second;
+    row.in_port = names.name(port_towards(live.snapshot, flow.src));
+    row.out_port = names.name(port_towards(live.snapshot, flow.reply_src));
+    return row;
 }
 
 /// The NUMA node of a CPU by what the kernel's folder of it contains; 0 on machines without.
@@ -211,96 +190,67 @@ int numa_node_of(int cpu) {
     return 0;
 }
 
-Json list_workers(const LiveView& live) {
-    Json items = Json::array();
+std::vector<WorkerRow> list_workers(const LiveView& live) {
+    std::vector<WorkerRow> rows;
     const std::vector<WorkerInfo> workers = live.dataplane.workers();
     const std::vector<PortInfo> ports = live.dataplane.ports();
     for (const WorkerInfo& worker : workers) {
         const WorkerCounters& counters = live.dataplane.counters(worker.id);
-        Json queues = Json::array();
+        WorkerRow row;
+        row.id = worker.id;
+        row.cpu = cpu_of(worker);
+        row.tid = worker.tid;
+        row.numa_node = numa_node_of(row.cpu);
+        row.generation = live.snapshot.generation;
+        row.rx_packets = counters.rx_packets.get();
+        row.busy_cycles = counters.busy_cycles.get();
+        row.idle_cycles = counters.idle_cycles.get();
         for (const PortInfo& port : ports) {
             for (unsigned queue = worker.id; queue < port.caps.rx_queues;
                  queue += static_cast<unsigned>(workers.size())) {
-                queues.push_back(fmt::format("{}:{}", port.name, queue));
+                row.queues.push_back(fmt::format("{}:{}", port.name, queue));
             }
         }
-        items.push_back({{"id", worker.id},
-                         {"cpu", cpu_of(worker)},
-                         {"tid", worker.tid},
-                         {"numaNode", numa_node_of(cpu_of(worker))},
-                         {"generation", live.snapshot.generation},
-                         {"rxPackets", counters.rx_packets.get()},
-                         {"busyCycles", counters.busy_cycles.get()},
-                         {"idleCycles", counters.idle_cycles.get()},
-                         {"queues", std::move(queues)}});
+        rows.push_back(std::move(row));
     }
-    return items;
+    return rows;
 }
 
-template <Family F>
-Json endpoints_json(const EndpointSet<F>& set) {
-    Json list = Json::array();
-    for (const auto& endpoint : set.endpoints) {
-        list.push_back(to_string(IpAddress(endpoint.address), endpoint.port.host()));
-    }
-    return list;
-}
-
-/// A frontend and what the list is sorted by.
-struct SortedFrontend {
-    std::tuple<std::string, std::string, FrontendKind, std::string, uint8_t, uint16_t> order;
-    Json item;
-};
-
-template <Family F>
-void add_frontends(const Snapshot& snapshot, std::vector<SortedFrontend>& out) {
-    snapshot.family<F>().frontends.for_each([&out](const Frontend<F>& frontend) {
-        Json ranges = Json::array();
-        if (frontend.source_ranges) {
-            for (const Prefix<F>& range : *frontend.source_ranges) {
-                ranges.push_back(to_string(IpPrefix{range.address, range.length}));
-            }
-        }
-        const std::string address =
-            frontend.any_address ? "*" : to_string(IpAddress(frontend.address));
-        Json item = {{"service", frontend.service_name},
-                     {"portName", frontend.port_name},
-                     {"kind", to_string(frontend.kind)},
-                     {"address", address},
-                     {"protocol", protocol_text(frontend.protocol)},
-                     {"port", frontend.port.host()},
-                     {"inside", endpoints_json(*frontend.inside)},
-                     {"outside", endpoints_json(*frontend.outside)},
-                     {"whenEmpty", frontend.drop_when_empty ? "drop" : "reject"},
-                     {"affinitySeconds", frontend.affinity_seconds},
-                     {"sourceRanges", std::move(ranges)}};
-        out.push_back({{frontend.service_name, frontend.port_name, frontend.kind, address,
-                        frontend.protocol, frontend.port.host()},
-                       std::move(item)});
-    });
-}
-
-Json list_frontends(const LiveView& live) {
-    std::vector<SortedFrontend> frontends;
-    add_frontends<V4>(live.snapshot, frontends);
-    add_frontends<V6>(live.snapshot, frontends);
-    std::stable_sort(frontends.begin(), frontends.end(),
-                     [](const auto& a, const auto& b) { return a.order < b.order; });
-    Json items = Json::array();
-    for (SortedFrontend& frontend : frontends) items.push_back(std::move(frontend.item));
-    return items;
-}
-
-Json list_addresses(const LiveView& live) {
-    Json items = Json::array();
+std::vector<AddressRow> list_addresses(const LiveView& live) {
+    std::vector<AddressRow> rows;
     for (const auto& [address, announced] : live.announcer.addresses()) {
-        items.push_back({{"address", to_string(address)},
-                         {"service", to_string(announced.service)},
-                         {"node", announced.node},
-                         {"here", announced.is_here},
-                         {"candidates", *announced.candidates}});
+        rows.push_back(
+            {address, announced.service, announced.node, announced.is_here, *announced.candidates});
     }
-    return items;
+    return rows;
+}
+
+bool is_named(const PortRow& row, std::string_view name) {
+    return row.name == name || (!row.pod.empty() && row.pod == name);
+}
+bool is_named(const NeighbourRow& row, std::string_view name) {
+    return row.address == parse_ip(name);
+}
+bool is_named(const FdbRow& row, std::string_view name) {
+    return to_string(row.mac) == name;
+}
+bool is_named(const RouteRow& row, std::string_view name) {
+    return to_string(row.prefix) == name;
+}
+bool is_named(const WorkerRow& row, std::string_view name) {
+    return fmt::format("{}", row.id) == name;
+}
+bool is_named(const FrontendRow& row, std::string_view name) {
+    return row.service == name;
+}
+bool is_named(const AddressRow& row, std::string_view name) {
+    return row.address == parse_ip(name);
+}
+
+template <class Row>
+Rows only(std::vector<Row> rows, std::optional<std::string_view> name) {
+    if (name) std::erase_if(rows, [&name](const Row& row) { return !is_named(row, *name); });
+    return rows;
 }
 
 }  // namespace
@@ -314,40 +264,29 @@ FlowList list_flows(const LiveView& live, std::optional<std::string_view> name, 
     const PortNames names(live.dataplane);
     list.next = from;
     for (unsigned looks = 0; looks < kFlowLooks; ++looks) {
-        const size_t left = limit == 0 ? kFlowsAtOnce : limit - list.items.size();
+        const size_t left = limit == 0 ? kFlowsAtOnce : limit - list.rows.size();
         const FlowPage page =
             live.dataplane.flows(*filter, std::min(left, kFlowsAtOnce), list.next);
         for (const FlowInfo& flow : page.flows) {
-            list.items.push_back(flow_json(live, names, services, flow));
+            list.rows.push_back(flow_row(live, names, services, flow));
         }
         list.next = page.next;
-        if (list.next == 0 || (limit != 0 && list.items.size() >= limit)) break;
+        if (list.next == 0 || (limit != 0 && list.rows.size() >= limit)) break;
     }
     return list;
 }
 
-std::optional<Json> list_live(const LiveView& live, std::string_view kind) {
+std::optional<Rows> list_live(const LiveView& live, std::string_view kind,
+                              std::optional<std::string_view> name) {
     const PortNames names(live.dataplane);
-    if (kind == "ports") return list_ports(live);
-    if (kind == "neighbors") return list_neighbors(live, names);
-    if (kind == "fdb") return list_fdb(live, names);
-    if (kind == "routes") return routes_json(live.snapshot, names);
-    if (kind == "workers") return list_workers(live);
-    if (kind == "frontends") return list_frontends(live);
-    if (kind == "addresses") return list_addresses(live);
+    if (kind == "ports") return only(list_ports(live), name);
+    if (kind == "neighbors") return only(list_neighbors(live, names), name);
+    if (kind == "fdb") return only(list_fdb(live, names), name);
+    if (kind == "routes") return only(route_rows(live.snapshot, names), name);
+    if (kind == "workers") return only(list_workers(live), name);
+    if (kind == "frontends") return only(frontend_rows(live.snapshot, name.value_or("")), name);
+    if (kind == "addresses") return only(list_addresses(live), name);
     return std::nullopt;
-}
-
-bool is_named(std::string_view kind, const Json& item, std::string_view name) {
-    if (kind == "workers") return std::to_string(item.at("id").get<unsigned>()) == name;
-    if (kind == "ports" && item.contains("pod") && item.at("pod") == name) return true;
-    const char* key = kind == "ports"       ? "name"
-                      : kind == "neighbors" ? "address"
-                      : kind == "addresses" ? "address"
-                      : kind == "fdb"       ? "mac"
-                      : kind == "routes"    ? "prefix"
-                                            : "service";
-    return item.at(key) == name;
 }
 
 }  // namespace podlane::control

@@ -1,23 +1,25 @@
-// The live state as lists: `get ports|neighbors|fdb|routes|flows|workers|frontends` (docs/rpc.md).
+// The live state as rows: `get ports|neighbors|fdb|routes|flows|workers|frontends|addresses`.
 //
 // Called by the node, control thread.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "control/node/live_view.h"
+#include "control/show/rows.h"
 
 namespace podlane::control {
 
-/// The items of a live kind, all of them, or nothing when `kind` is none of the live ones.
-[[nodiscard]] std::optional<nlohmann::ordered_json> list_live(const LiveView& live,
-                                                              std::string_view kind);
+/// The rows of a live kind, all of them or those that `name` asks for; nothing when `kind` is none
+/// of the live ones, or flows.
+[[nodiscard]] std::optional<Rows> list_live(const LiveView& live, std::string_view kind,
+                                            std::optional<std::string_view> name);
 
 /// Connections, and where to go on where there may be more.
 struct FlowList {
-    nlohmann::ordered_json items = nlohmann::ordered_json::array();
+    std::vector<FlowRow> rows;
     FlowCursor next = 0;
 };
 
@@ -25,9 +27,5 @@ struct FlowList {
 /// one Service, pod or address, the last one with or without its port; none: all.
 [[nodiscard]] FlowList list_flows(const LiveView& live, std::optional<std::string_view> name,
                                   size_t limit, FlowCursor from);
-
-/// Whether an item of that kind is what `name` asks for.
-[[nodiscard]] bool is_named(std::string_view kind, const nlohmann::ordered_json& item,
-                            std::string_view name);
 
 }  // namespace podlane::control

@@ -17,6 +17,7 @@
 #include "control/compile/compiler.h"
 #include "control/config/node_config.h"
 #include "control/dns/name_server.h"
+#include "control/document/named_text.h"
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
@@ -30,9 +31,10 @@
 #include "control/node/object_owners.h"
 #include "control/node/snat_watch.h"
 #include "control/node/tap_maker.h"
-#include "control/rpc/request.h"
+#include "control/show/answers.h"
 #include "control/show/node_stats.h"
 #include "control/show/outcome.h"
+#include "control/show/rows.h"
 #include "control/show/views.h"
 #include "lib/border/dataplane.h"
 
@@ -93,7 +95,7 @@ struct NodeParts {
     NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
 };
 
-/// Threads: one. Answers are those of docs/rpc.md.
+/// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
 class NodeModel {
   public:
     NodeModel(NodeConfig config, NodeParts parts);
@@ -129,11 +131,11 @@ class NodeModel {
     // queries.cc
     /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
     /// answer before this one said that there are more.
-    RpcResult get(std::string_view kind, std::optional<std::string_view> name,
-                  std::optional<size_t> limit, FlowCursor from = 0);
+    [[nodiscard]] Outcome<Listing> get(std::string_view kind, std::optional<std::string_view> name,
+                                       std::optional<size_t> limit, FlowCursor from = 0) const;
     [[nodiscard]] NodeStats stats() const;
     [[nodiscard]] DropStats drops() const;
-    RpcResult explain(const ExplainRequest& request);
+    [[nodiscard]] Outcome<Explanation> explain(const ExplainRequest& request) const;
     [[nodiscard]] HealthReport health() const;
     [[nodiscard]] AttachFacts node() const;
     /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
@@ -147,13 +149,13 @@ class NodeModel {
     void on_news(std::function<void()> told) { news_ = std::move(told); }
 
     // ingress_objects.cc
-    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name, these
-    /// with their contents; without any of it while the generation is still `since`.
-    RpcResult ingress_objects(std::optional<uint64_t> since);
+    /// All Ingresses and IngressClasses, and the Services and Secrets that Ingresses name; without
+    /// any of it while the generation is still `since`.
+    [[nodiscard]] IngressObjects ingress_objects(std::optional<uint64_t> since) const;
 
     // resolve.cc
     /// What the cluster's DNS server answers to this question, as far as the snapshot says.
-    RpcResult resolve(std::string_view name, std::string_view type);
+    [[nodiscard]] Outcome<Resolution> resolve(std::string_view name, std::string_view type) const;
 
     // events.cc
     /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
@@ -182,8 +184,8 @@ class NodeModel {
     [[nodiscard]] LiveView live() const;
 
     // queries.cc
-    RpcResult get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
-                        FlowCursor from);
+    [[nodiscard]] Listing get_flows(std::optional<std::string_view> name,
+                                    std::optional<size_t> limit, FlowCursor from) const;
 
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<NamedText>& documents) const;

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
+#include <vector>
 
-#include "control/kube/json.h"
 #include "control/kube/kind_words.h"
 #include "control/node/counters.h"
 #include "control/node/listings.h"
@@ -18,8 +19,6 @@
 namespace podlane::control {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// Every kind that `get` knows: "nodes, pods, ... ports, ...".
 std::string all_kinds() {
@@ -33,34 +32,37 @@ bool is_alive(const WorkerInfo& worker) {
     return ::access(fmt::format("/proc/self/task/{}", worker.tid).c_str(), F_OK) == 0;
 }
 
-RpcFailure not_found(std::string_view kind, std::string_view name) {
-    return {rpc_code::kNotFound, fmt::format("{} \"{}\" not found", kind, name)};
+Refusal not_found(std::string_view kind, std::string_view name) {
+    return refusal(RefusalKind::kNotFound, fmt::format("{} \"{}\" not found", kind, name));
 }
 
-/// {kind, items[, total]}, with at most `limit` items.
-Json answer(std::string_view kind, Json items, size_t limit) {
-    Json out = {{"kind", kind}};
-    const size_t total = items.size();
-    if (limit != 0 && total > limit) {
-        items.erase(items.begin() + static_cast<std::ptrdiff_t>(limit), items.end());
-    }
-    const bool cut = items.size() != total;
-    out["items"] = std::move(items);
-    if (cut) out["total"] = total;
+/// With at most `limit` rows.
+Listing listing(std::string_view kind, Rows rows, size_t limit) {
+    Listing out{.kind = std::string(kind), .rows = std::move(rows), .total = {}, .next = 0};
+    std::visit(
+        [&out, limit](auto& all) {
+            if (limit == 0 || all.size() <= limit) return;
+            out.total = all.size();
+            all.erase(all.begin() + static_cast<std::ptrdiff_t>(limit), all.end());
+        },
+        out.rows);
     return out;
 }
 
-/// An object with its owner.
-Json owned_json(const Object& object, const ObjectOwners& owners) {
-    Json item = to_json(object);
-    item["metadata"]["annotations"]["podlane.io/owner"] =
-        std::string(owners.owner_of(key_of(object)));
-    return item;
+ObjectRow row_of(const LiveView& live, const PolicyCompiler& policies, const Object& object) {
+    ObjectRow row{object, std::string(live.owners.owner_of(key_of(object))), {}};
+    if (kind_of(object) == Kind::kNetworkPolicy) {
+        const Meta& meta = meta_of(object);
+        row.pods_here = policies.selected({meta.name_space, meta.name});
+    }
+    return row;
 }
 
-RpcResult get_objects(const LiveView& live, std::string_view word, Kind kind,
-                      std::optional<std::string_view> name, size_t limit) {
-    Json items = Json::array();
+/// The object of that name, or all of its namespace with "namespace/", or all of the kind.
+Outcome<std::vector<ObjectRow>> list_objects(const LiveView& live, const PolicyCompiler& policies,
+                                             Kind kind, std::string_view word,
+                                             std::optional<std::string_view> name) {
+    std::vector<ObjectRow> rows;
     const bool whole_namespace = name && is_namespaced(kind) && name->ends_with('/');
     if (name && !whole_namespace) {
         const size_t slash = name->find('/');
@@ -71,70 +73,54 @@ RpcResult get_objects(const LiveView& live, std::string_view word, Kind kind,
         }
         const auto object = live.store.find(key);
         if (!object) return not_found(word, *name);
-        items.push_back(owned_json(*object, live.owners));
-        return answer(word, std::move(items), limit);
+        rows.push_back(row_of(live, policies, *object));
+        return rows;
     }
     for (const Object& object : live.store.list(kind)) {
         if (whole_namespace && meta_of(object).name_space != name->substr(0, name->size() - 1)) {
             continue;
         }
-        items.push_back(owned_json(object, live.owners));
+        rows.push_back(row_of(live, policies, object));
     }
-    return answer(word, std::move(items), limit);
+    return rows;
 }
 
-/// Says of each policy how many pods of this node it selects.
-void add_selected(const PolicyCompiler& policies, Json& items) {
-    for (Json& item : items) {
-        const Json& meta = item.at("metadata");
-        const NamespacedName name{meta.at("namespace"), meta.at("name")};
-        item["status"] = {{"podsHere", policies.selected(name)}};
-    }
+bool is_empty(const Rows& rows) {
+    return std::visit([](const auto& all) { return all.empty(); }, rows);
 }
 
 }  // namespace
 
-RpcResult NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
-                               FlowCursor from) {
+Listing NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
+                             FlowCursor from) const {
     FlowList list = list_flows(live(), name, limit.value_or(find_live_kind("flows")->limit), from);
-    Json out = {{"kind", "flows"}, {"items", std::move(list.items)}};
-    if (list.next == 0) return out;
-    out["next"] = list.next;
-    if (!name) out["total"] = dataplane_.flow_totals().active;
+    Listing out{.kind = "flows", .rows = std::move(list.rows), .total = {}, .next = list.next};
+    if (list.next != 0 && !name) out.total = dataplane_.flow_totals().active;
     return out;
 }
 
-RpcResult NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
-                         std::optional<size_t> limit, FlowCursor from) {
+Outcome<Listing> NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
+                                std::optional<size_t> limit, FlowCursor from) const {
     if (kind == "flows") return get_flows(name, limit, from);
-    const size_t shown = limit.value_or(0);
-    const LiveView view = live();
-    auto items = list_live(view, kind);
-    if (!items) {
+    const LiveKind* const live_kind = find_live_kind(kind);
+    if (live_kind == nullptr) {
         const auto object_kind = kind_from_word(kind);
         if (!object_kind) {
-            return RpcFailure{rpc_code::kBadParams,
-                              fmt::format("kind: {} is none of {}", kind, all_kinds())};
+            return refusal(RefusalKind::kBadRequest,
+                           fmt::format("kind: {} is none of {}", kind, all_kinds()));
         }
-        RpcResult found = get_objects(view, kind, *object_kind, name, shown);
-        if (auto* listed = std::get_if<Json>(&found);
-            listed != nullptr && *object_kind == Kind::kNetworkPolicy) {
-            add_selected(compiler_.policies(), listed->at("items"));
-        }
-        return found;
+        auto rows = list_objects(live(), compiler_.policies(), *object_kind, kind, name);
+        if (!rows.ok()) return rows.refusal();
+        return listing(kind, std::move(rows).value(), limit.value_or(0));
     }
     if (name) {
-        if (const auto fault = live_name_fault(*find_live_kind(kind), *name); !fault.empty()) {
-            return RpcFailure{rpc_code::kBadParams, "name: " + fault};
+        if (const auto fault = live_name_fault(*live_kind, *name); !fault.empty()) {
+            return refusal(RefusalKind::kBadRequest, "name: " + fault);
         }
-        Json named = Json::array();
-        for (Json& item : *items) {
-            if (is_named(kind, item, *name)) named.push_back(std::move(item));
-        }
-        if (named.empty() && find_live_kind(kind)->has_unique_names) return not_found(kind, *name);
-        return answer(kind, std::move(named), shown);
     }
-    return answer(kind, std::move(*items), shown);
+    Rows rows = list_live(live(), kind, name).value();
+    if (name && live_kind->has_unique_names && is_empty(rows)) return not_found(kind, *name);
+    return listing(kind, std::move(rows), limit.value_or(0));
 }
 
 NodeStats NodeModel::stats() const {
@@ -147,9 +133,9 @@ DropStats NodeModel::drops() const {
     return drop_stats(dataplane_);
 }
 
-RpcResult NodeModel::explain(const ExplainRequest& request) {
+Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
     auto answered = control::explain(live(), request);
-    if (!answered.ok()) return rpc_failure(answered.error(), rpc_code::kBadParams);
+    if (!answered.ok()) return Refusal{RefusalKind::kBadRequest, answered.error()};
     return std::move(answered).value();
 }
 

@@ -14,8 +14,6 @@ namespace podlane::control {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr auto kTypes = std::to_array<std::pair<std::string_view, uint16_t>>({
     {"A", kDnsA},
     {"AAAA", kDnsAaaa},
@@ -28,43 +26,24 @@ constexpr auto kTypes = std::to_array<std::pair<std::string_view, uint16_t>>({
     {"ANY", kDnsAny},
 });
 
-const char* rcode_text(DnsOutcome outcome) {
-    switch (outcome) {
-        case DnsOutcome::kAnswer:
-        case DnsOutcome::kNoData:
-            return "NOERROR";
-        case DnsOutcome::kNxDomain:
-            return "NXDOMAIN";
-        case DnsOutcome::kRefused:
-            return "REFUSED";
-        case DnsOutcome::kFormErr:
-        case DnsOutcome::kNotImp:
-        case DnsOutcome::kBadVersion:
-        case DnsOutcome::kServFail:
-        case DnsOutcome::kForward:
-            break;
-    }
-    return "SERVFAIL";
-}
-
 }  // namespace
 
-RpcResult NodeModel::resolve(std::string_view name, std::string_view type) {
+Outcome<Resolution> NodeModel::resolve(std::string_view name, std::string_view type) const {
     const std::shared_ptr<const DnsZone>& zone = compiler_.current()->dns;
     if (!zone) {
-        return RpcFailure{rpc_code::kFailed,
-                          "cluster.dns is off: this node answers no names (docs/dns.md)"};
+        return refusal(RefusalKind::kFailed,
+                       "cluster.dns is off: this node answers no names (docs/dns.md)");
     }
     const auto wire = dns_name_from_text(name);
     if (!wire) {
-        return RpcFailure{rpc_code::kBadParams, fmt::format("name: {} is not a DNS name", name)};
+        return refusal(RefusalKind::kBadRequest, fmt::format("name: {} is not a DNS name", name));
     }
     const auto known = std::find_if(kTypes.begin(), kTypes.end(),
                                     [&](const auto& one) { return one.first == type; });
     if (known == kTypes.end()) {
-        return RpcFailure{
-            rpc_code::kBadParams,
-            fmt::format("type: {} is none of A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT, ANY", type)};
+        return refusal(
+            RefusalKind::kBadRequest,
+            fmt::format("type: {} is none of A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT, ANY", type));
     }
     const DnsQuery query = dns_question(*wire, known->second);
     DnsBytes bytes(kMaxDnsMessage);
@@ -76,25 +55,23 @@ RpcResult NodeModel::resolve(std::string_view name, std::string_view type) {
             : "";
     // The aliases that lead out of the cluster are known here.
     if (!answer.target.empty()) answer = answer_dns_query(*zone, query, bytes, 0, false);
-    Json records = Json::array();
+    Resolution resolution{.name = dns_name_text(*wire),
+                          .type = std::string(type),
+                          .outcome = answer.outcome,
+                          .upstream = {},
+                          .records = {}};
     bytes.resize(answer.bytes);
-    if (const auto message = DnsMessage::parse(bytes)) {
-        for (std::string& line : message->lines()) records.push_back(std::move(line));
-    }
-    Json out = {{"name", dns_name_text(*wire)}, {"type", type}};
+    if (const auto message = DnsMessage::parse(bytes)) resolution.records = message->lines();
     if (is_elsewhere) {
-        Json servers = Json::array();
+        resolution.upstream = UpstreamQuestion{target, {}};
         if (name_server_ != nullptr) {
             for (const Upstream& one : name_server_->stats().upstreams) {
-                servers.push_back(to_string(one.server.address, one.server.port));
+                resolution.upstream->servers.push_back(
+                    to_string(one.server.address, one.server.port));
             }
         }
-        out["upstream"] = {{"name", target}, {"servers", std::move(servers)}};
-    } else {
-        out["rcode"] = rcode_text(answer.outcome);
     }
-    out["records"] = std::move(records);
-    return out;
+    return resolution;
 }
 
 }  // namespace podlane::control

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "control/document/fields.h"
+#include "control/document/named_text.h"
 #include "control/document/value.h"
 #include "lib/base/result.h"
 
@@ -55,12 +56,6 @@ struct RpcPeer {
     uid_t uid = 0;
     gid_t gid = 0;
     pid_t pid = 0;
-};
-
-/// One text of a request that carries objects; views into the message.
-struct NamedText {
-    std::string_view name;  ///< what errors call it
-    std::string_view text;
 };
 
 /// The `params` object of a request, read key by key.

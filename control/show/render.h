@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "control/rpc/request.h"
+#include "control/show/answers_json.h"
 #include "control/show/outcome.h"
+#include "control/show/rows_json.h"
 #include "control/show/stats_json.h"
 #include "control/show/views.h"
 

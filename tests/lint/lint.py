@@ -9,6 +9,7 @@ import tempfile
 
 from architecture import may_use
 from tree import ROOT, Tree
+from typed import without_json
 from unused import unused
 
 MOST_LINES = 500
@@ -194,6 +195,7 @@ def configurations(tree):
 RULES = [
     ("folders include what docs/architecture.md says they may use", may_use),
     ("DPDK stays in lib/dpdk and dataplane", dpdk_borders),
+    ("the node model is without JSON", without_json),
     (f"no code file has more than {MOST_LINES} lines", size),
     ("headers say what they are for", header_form),
     ("every header is included by a test", headers_tested),

@@ -3,6 +3,8 @@
 import sys
 
 from architecture import DOCUMENT, may_use
+from lint import MOST_LINES, size
+from typed import without_json
 from unused import unused
 
 TABLE = """
@@ -35,8 +37,8 @@ class Made:
                 and path.endswith(tuple(endings))]
 
     def includes(self, path):
-        return [(True, line.split('"')[1]) for line in self.text(path).split("\n")
-                if line.startswith("#include")]
+        return [('"' in line, line.split()[1].strip('<">'))
+                for line in self.text(path).split("\n") if line.startswith("#include")]
 
     def exists(self, path):
         return path in self._texts
@@ -48,6 +50,16 @@ def included(includer, name, table=TABLE):
     texts.update({"dataplane/runtime.h": "", "control/daemon/main.cc": "", DOCUMENT: table})
     texts[includer] = f'#include "{name}"\n'
     return list(may_use(Made(texts)))
+
+
+def json_seen(by_model, by_header=""):
+    """What the rule says when a file of the node model and a header have these lines."""
+    return list(without_json(Made({"control/node/model.cc": by_model + "\n",
+                                   "control/kube/it.h": by_header + "\n"})))
+
+
+def long_files(lines, path="lib/base/long.cc"):
+    return list(size(Made({path: "// a line\n" * lines})))
 
 
 def functions(header, source=""):
@@ -87,6 +99,16 @@ CHECKS = [
     ("a name in a comment or a text", functions("int f();", '// f()\nchar* t = "f()";'), 1),
     ("one that overrides a library's", functions("struct S { void f() override; };"), 0),
     ("its address", functions("int f();", "auto p = &f;"), 0),
+    ("a file of the most lines", long_files(MOST_LINES), 0),
+    ("one of more", long_files(MOST_LINES + 1), 1),
+    ("a test of more", long_files(MOST_LINES + 1, "tests/unit/long_test.cc"), 1),
+    ("a script of more", long_files(MOST_LINES + 1, "scripts/long.py"), 1),
+    ("a document of more", long_files(MOST_LINES + 1, "docs/long.md"), 0),
+    ("a node model without JSON", json_seen('#include "control/kube/it.h"'), 0),
+    ("one with JSON", json_seen("#include <nlohmann/json.hpp>"), 1),
+    ("one that includes what has JSON", json_seen('#include "control/kube/it.h"',
+                                                  "#include <rapidjson/document.h>"), 1),
+    ("JSON elsewhere", json_seen("", "#include <nlohmann/json.hpp>"), 0),
 ]
 
 

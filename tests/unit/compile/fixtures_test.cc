@@ -99,7 +99,7 @@ TEST_F(Fixtures, AppliedOneByOneInAnyOrderTheyGiveTheSameFrontends) {
     for (auto object = objects_.rbegin(); object != objects_.rend(); ++object) {
         ASSERT_EQ(backwards.change(backwards.store.plan_apply({*object})), "");
     }
-    EXPECT_EQ(frontends_json(backwards.now()), frontends_json(world_.now()));
+    EXPECT_TRUE(frontend_rows(backwards.now()) == frontend_rows(world_.now()));
 }
 
 }  // namespace

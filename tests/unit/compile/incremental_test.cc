@@ -117,7 +117,7 @@ TEST_P(Incremental, EqualsCompilingAllAtOnce) {
         }
         ASSERT_EQ(fresh.change(fresh.store.plan_replace(all), OnConflict::kOlder), "");
         ASSERT_EQ(world.compiler.refused(), fresh.compiler.refused()) << "step " << step;
-        ASSERT_EQ(frontends_json(world.now()), frontends_json(fresh.now())) << "step " << step;
+        ASSERT_TRUE(frontend_rows(world.now()) == frontend_rows(fresh.now())) << "step " << step;
         ASSERT_EQ(describe(world.compiler), describe(fresh.compiler)) << "step " << step;
     }
     EXPECT_GT(refused, 0) << "the test is to meet conflicts too";

@@ -105,21 +105,19 @@ class World {
     /// One line for each frontend: "default/web ClusterIP 10.96.0.1:80/TCP in=a,b out=a,b reject".
     [[nodiscard]] std::vector<std::string> frontends(std::string_view service = {}) const {
         std::vector<std::string> lines;
-        const auto list = [](const auto& json) {
+        const auto list = [](const std::vector<ServedEndpoint>& endpoints) {
             std::string text;
-            for (const auto& item : json) {
-                text += (text.empty() ? "" : ",") + item.template get<std::string>();
+            for (const ServedEndpoint& one : endpoints) {
+                text += (text.empty() ? "" : ",") + to_string(one.address, one.port);
             }
             return text;
         };
-        for (const auto& item : frontends_json(now(), service)) {
-            const auto address = item["address"].get<std::string>();
+        for (const FrontendRow& row : frontend_rows(now(), service)) {
             lines.push_back(fmt::format(
-                "{} {} {}:{}/{} in={} out={} {}", item["service"].get<std::string>(),
-                item["kind"].get<std::string>(),
-                address.find(':') != std::string::npos ? "[" + address + "]" : address,
-                item["port"].get<int>(), item["protocol"].get<std::string>(), list(item["inside"]),
-                list(item["outside"]), item["whenEmpty"].get<std::string>()));
+                "{} {} {}/{} in={} out={} {}", row.service, to_string(row.kind),
+                row.address ? to_string(*row.address, row.port) : fmt::format("*:{}", row.port),
+                protocol_name(static_cast<Protocol>(row.protocol)), list(row.inside),
+                list(row.outside), row.drop_when_empty ? "drop" : "reject"));
         }
         return lines;
     }

@@ -1,3 +1,4 @@
+#include "control/document/named_text.h"
 #include "control/node/object_owners.h"
 #include "tests/unit/node/node_fixture.h"
 

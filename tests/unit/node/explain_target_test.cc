@@ -30,8 +30,7 @@ class ExplainTargetTest : public NodeFixture {
     }
     std::string fault(const std::string& from, const std::string& to) {
         const auto answer = node_->explain({from, to, "", std::nullopt});
-        const auto* failure = std::get_if<RpcFailure>(&answer);
-        return failure == nullptr ? "(none)" : failure->message;
+        return answer.ok() ? "(none)" : answer.refusal().error.message;
     }
 };
 

@@ -4,6 +4,8 @@
 
 #include "control/compile/topology.h"
 #include "control/kube/parse.h"
+#include "control/show/answers.h"
+#include "control/show/answers_json.h"
 
 namespace podlane::control {
 namespace {
@@ -23,7 +25,7 @@ NodeConfig config() {
 // The names and forms are those of flannel's pkg/subnet/kube/annotations.go and of what its vxlan
 // backend writes (pkg/backend/vxlan, vxlanLeaseAttrs).
 TEST(Flannel, TheVtepIsSaidAsAnnotations) {
-    const auto facts = std::get<ordered_json>(flannel_facts(config()));
+    const auto facts = to_json(flannel_facts(config()).value());
     EXPECT_EQ(facts.dump(), R"({"node":"node-a","vtepMac":"02:6d:2b:2f:c3:2f","vni":1,"port":8472,)"
                             R"("podCidrs":["10.244.1.0/24"],"annotations":{)"
                             R"("flannel.alpha.coreos.com/backend-type":"vxlan",)"
@@ -37,7 +39,7 @@ TEST(Flannel, TheVtepIsSaidAsAnnotations) {
 TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
     NodeConfig both = config();
     both.uplinks[0].addresses.push_back(*parse_interface_address("fd00:50::1/64"));
-    const auto facts = std::get<ordered_json>(flannel_facts(both));
+    const auto facts = to_json(flannel_facts(both).value());
     const ordered_json object{
         {"apiVersion", "v1"},
         {"kind", "Node"},
@@ -56,7 +58,7 @@ TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
 TEST(Flannel, WithoutATunnelThereIsNoVtep) {
     NodeConfig direct = config();
     direct.overlay.type = OverlayType::kDirect;
-    EXPECT_EQ(std::get<RpcFailure>(flannel_facts(direct)).code, rpc_code::kFailed);
+    EXPECT_EQ(flannel_facts(direct).refusal().kind, RefusalKind::kFailed);
 }
 
 }  // namespace

@@ -1,15 +1,16 @@
-// The routes of a snapshot as `get routes` shows them (docs/rpc.md).
+// The routes of a snapshot, row by row: `get routes`.
 //
 // Called by the listings, control thread.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "control/node/live_view.h"
+#include "control/show/rows.h"
 
 namespace podlane::control {
 
 /// Both families, IPv4 first; longest prefixes first, then by address.
-[[nodiscard]] nlohmann::ordered_json routes_json(const Snapshot& snapshot, const PortNames& names);
+[[nodiscard]] std::vector<RouteRow> route_rows(const Snapshot& snapshot, const PortNames& names);
 
 }  // namespace podlane::control

@@ -1,0 +1,15 @@
+// Lists as JSON, for `get` of the config socket (docs/rpc.md).
+//
+// The socket's bindings call it, on the control thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "control/show/rows.h"
+
+namespace podlane::control {
+
+/// {kind, items[, next][, total]}.
+[[nodiscard]] nlohmann::ordered_json to_json(const Listing& listing);
+
+}  // namespace podlane::control
