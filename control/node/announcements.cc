@@ -1,71 +1,115 @@
-// Load balancer addresses: telling the links that they are here, and the kernel that it can tell
-// others.
+#include "control/node/announcements.h"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "control/node/node_model.h"
+#include "control/node/own_frontends.h"
 
 namespace podlane::control {
 
 namespace {
 
-/// RFC 5227 section 1.1, ANNOUNCE_INTERVAL. The second one is for who has asked meanwhile and got
-/// the answer of a node that did not know yet that it has the address no more.
+/// RFC 5227 section 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL. The second one is for links that were
+/// not up yet when the first went out, and for who has asked meanwhile and got the answer of a node
+/// that did not know yet that it has the address no more.
+constexpr unsigned kAnnouncements = 2;
 constexpr uint64_t kAgainMs = 2000;
+
+Command announcement(CommandKind kind, PortId port, const MacAddress& mac,
+                     const IpAddress& address) {
+    Command command;
+    command.kind = kind;
+    command.port = port;
+    command.our_mac = mac;
+    command.address = RawAddress::from(address);
+    command.source = command.address;
+    return command;
+}
 
 }  // namespace
 
-void NodeModel::follow_announcements() {
-    const Announcer& announcer = compiler_.announcer();
-    if (announcer.version() == announcer_version_) return;
-    announcer_version_ = announcer.version();
-    std::set<IpAddress> here;
-    std::set<IpAddress> possible;
-    for (const auto& [address, announced] : announcer.addresses()) {
-        if (announced.can_be) possible.insert(address);
-        if (announced.is_here) here.insert(address);
-        if (announced.is_here == announced_.contains(address)) continue;
-        tell("addresses", NewsType::kModified, to_string(address));
-        spdlog::info("address {} of Service {}: {} answers for it now", to_string(address),
-                     to_string(announced.service),
-                     announced.is_here        ? "this node"
-                     : announced.node.empty() ? "nobody"
-                                              : "node " + announced.node);
-    }
-    for (const IpAddress& address : here) {
-        if (announced_.contains(address)) continue;
-        announce_load_balancer(address);
-        announce_again_[address] = now_ms_() + kAgainMs;
-    }
-    std::erase_if(announce_again_, [&](const auto& each) { return !here.contains(each.first); });
-    announced_ = std::move(here);
-    follow_routes(possible);
+void Announcements::set_kernel(SetRoute set_route, SetRules set_rules) {
+    set_route_ = std::move(set_route);
+    set_rules_ = std::move(set_rules);
 }
 
-void NodeModel::announce_load_balancer(const IpAddress& address) {
-    const auto covers = [&](const UplinkConfig& uplink) {
-        return std::ranges::any_of(uplink.addresses, [&](const InterfaceAddress& own) {
-            return own.subnet().contains(address);
-        });
-    };
-    const bool is_on_link =
-        std::ranges::any_of(uplinks_, [&](const auto& each) { return covers(*each.second); });
-    for (const auto& [port, uplink] : uplinks_) {
-        if (!is_on_link || covers(*uplink)) announce(port, address);
+void Announcements::announce(PortId port, const IpAddress& address) const {
+    const MacAddress& mac = dataplane_.current()->port(port).mac;
+    (void)dataplane_.command(announcement(CommandKind::kAnnounce, port, mac, address));
+}
+
+void Announcements::announce_own(uint64_t now_ms) {
+    ++own_announced_;
+    own_again_ms_ = now_ms + kAgainMs;
+    for (const auto& [port, uplink] : links_.uplinks()) {
+        for (const InterfaceAddress& own : uplink->addresses) announce(port, own.address);
     }
 }
 
-void NodeModel::repeat_announcements(uint64_t now_ms) {
-    std::erase_if(announce_again_, [&](const auto& each) {
+bool Announcements::announce_pod(PortId port, const MacAddress& mac,
+                                 const std::vector<IpAddress>& addresses) const {
+    bool all_told = true;
+    for (const IpAddress& address : addresses) {
+        all_told &= dataplane_.command(announcement(CommandKind::kAnnouncePod, port, mac, address));
+    }
+    return all_told;
+}
+
+void Announcements::tick(uint64_t now_ms) {
+    const bool has_begun = own_announced_ > 0;
+    if (has_begun && own_announced_ < kAnnouncements && now_ms >= own_again_ms_) {
+        announce_own(now_ms);
+    }
+    std::erase_if(again_, [&](const auto& each) {
         if (now_ms < each.second) return false;
         announce_load_balancer(each.first);
         return true;
     });
 }
 
-void NodeModel::follow_routes(const std::set<IpAddress>& wanted) {
+std::vector<IpAddress> Announcements::follow(const Announcer& announcer, uint64_t now_ms) {
+    std::vector<IpAddress> moved;
+    if (announcer.version() == announcer_version_) return moved;
+    announcer_version_ = announcer.version();
+    std::set<IpAddress> here, possible;
+    for (const auto& [address, announced] : announcer.addresses()) {
+        if (announced.can_be) possible.insert(address);
+        if (announced.is_here) here.insert(address);
+        if (announced.is_here == here_.contains(address)) continue;
+        moved.push_back(address);
+        spdlog::info("address {} of Service {}: {} answers for it now", to_string(address),
+                     to_string(announced.service),
+                     announced.is_here        ? "this node"
+                     : announced.node.empty() ? "no node"
+                                              : "node " + announced.node);
+    }
+    for (const IpAddress& address : here) {
+        if (here_.contains(address)) continue;
+        announce_load_balancer(address);
+        again_[address] = now_ms + kAgainMs;
+    }
+    std::erase_if(again_, [&](const auto& each) { return !here.contains(each.first); });
+    here_ = std::move(here);
+    follow_routes(possible);
+    return moved;
+}
+
+void Announcements::announce_load_balancer(const IpAddress& address) const {
+    const auto covers = [&](const UplinkConfig& uplink) {
+        return std::ranges::any_of(uplink.addresses, [&](const InterfaceAddress& own) {
+            return own.subnet().contains(address);
+        });
+    };
+    const bool is_on_link = std::ranges::any_of(
+        links_.uplinks(), [&](const auto& each) { return covers(*each.second); });
+    for (const auto& [port, uplink] : links_.uplinks()) {
+        if (!is_on_link || covers(*uplink)) announce(port, address);
+    }
+}
+
+void Announcements::follow_routes(const std::set<IpAddress>& wanted) {
     if (!set_route_) return;
     const auto change = [this](const IpAddress& address, bool there) {
         const auto done = set_route_(address, there);
@@ -78,6 +122,15 @@ void NodeModel::follow_routes(const std::set<IpAddress>& wanted) {
     for (const IpAddress& address : wanted) {
         if (!routed_.contains(address) && change(address, true)) routed_.insert(address);
     }
+}
+
+void Announcements::follow_own_frontends(const ServiceCompiler& services, const Snapshot& live) {
+    if (!set_rules_ || services.external_epoch() == external_epoch_) return;
+    external_epoch_ = services.external_epoch();
+    const auto done = set_rules_(own_frontends(services, live));
+    if (done.ok()) return;
+    spdlog::warn("processes on the node do not reach Services at its own addresses: {}",
+                 done.error().message);
 }
 
 }  // namespace podlane::control

@@ -51,7 +51,7 @@ std::vector<PortRow> list_ports(const LiveView& live) {
     for (const PortInfo& port : live.dataplane.ports()) {
         PortRow row;
         row.name = port.name;
-        row.id = index_of(port.id);
+        row.id = static_cast<unsigned>(index_of(port.id));
         row.kind = port.kind;
         row.device = port.device;
         row.link = links[port.id];

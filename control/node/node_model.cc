@@ -42,18 +42,9 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       started_ms_(now_ms_()),
       addresses_(config_),
       compiler_(config_),
-      journal_(microseconds_since_1970()) {
-    for (const PortInfo& port : dataplane_.ports()) {
-        for (const UplinkConfig& uplink : config_.uplinks) {
-            if (uplink.name != port.name) continue;
-            uplinks_[port.id] = &uplink;
-            for (const NeighborConfig& neighbour : uplink.neighbors) {
-                neighbours_.add_static({port.id, neighbour.address}, neighbour.mac);
-            }
-        }
-    }
-    macs_.add_static(gateway_mac_of(config_), kNoPort);
-}
+      links_(config_, dataplane_),
+      announcements_(dataplane_, links_),
+      journal_(microseconds_since_1970()) {}
 
 NodeModel::~NodeModel() {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
@@ -70,7 +61,7 @@ Result<void> NodeModel::start() {
         ports_.clear();
         return made;
     }
-    announce_addresses();
+    announcements_.announce_own(now_ms_());
     is_started_ = true;
     return {};
 }
@@ -115,8 +106,7 @@ Result<void> NodeModel::add_host_port() {
         return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
                                  tap.error().message)};
     }
-    set_route_ = std::move(tap->set_route);
-    set_rules_ = std::move(tap->set_rules);
+    announcements_.set_kernel(std::move(tap->set_route), std::move(tap->set_rules));
     auto port = LocalPort::open(dataplane_,
                                 {.name = request.ifname,
                                  .kind = PortKind::kHost,
@@ -173,7 +163,7 @@ Result<void> NodeModel::add_static_ports() {
             return Error{fmt::format("{}: {}: {}", config_place(config_.document, path),
                                      wanted.key(), port.error().message)};
         }
-        macs_.add_static(wanted.mac, port->id());
+        links_.add_mac(wanted.mac, port->id());
         ports_.add({.port = std::move(port).value(),
                     .name = wanted.key(),
                     .pod = wanted.key(),
@@ -219,10 +209,12 @@ TopologyInput NodeModel::topology() const {
     for (const auto& [name, pod] : ports_.pods()) {
         input.pods.push_back({pod.pod, pod.port.id(), pod.mac, pod.addresses, pod.mtu});
     }
-    for (const auto& [key, neighbour] : neighbours_.all()) {
+    for (const auto& [key, neighbour] : links_.neighbours().all()) {
         input.neighbours.push_back({key.port, key.address, neighbour.mac, status_of(neighbour)});
     }
-    for (const auto& [mac, learned] : macs_.learned()) input.learned.push_back({mac, learned.port});
+    for (const auto& [mac, learned] : links_.macs().learned()) {
+        input.learned.push_back({mac, learned.port});
+    }
     return input;
 }
 
@@ -240,9 +232,11 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     ports_.set_published();
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
-    follow_announcements();
-    follow_own_frontends();
-    refresh_wanted();
+    for (const IpAddress& address : announcements_.follow(compiler_.announcer(), now_ms_())) {
+        tell("addresses", NewsType::kModified, to_string(address));
+    }
+    announcements_.follow_own_frontends(compiler_.services(), *compiled->snapshot);
+    if (links_.set_wanted(compiler_.wanted_neighbours(), now_ms_())) pending_ = true;
     if (objects != nullptr) tell_objects(*objects);
     if (changes.topology != nullptr) tell_topology();
     tell_health_checks();
@@ -264,8 +258,18 @@ void NodeModel::tell_health_checks() {
 }
 
 LiveView NodeModel::live() const {
-    return {config_, store_,  dataplane_, *compiler_.current(),  neighbours_, macs_, ports_.pods(),
-            ports_,  owners_, addresses_, compiler_.announcer(), now_ms_()};
+    return {config_,
+            store_,
+            dataplane_,
+            *compiler_.current(),
+            links_.neighbours(),
+            links_.macs(),
+            ports_.pods(),
+            ports_,
+            owners_,
+            addresses_,
+            compiler_.announcer(),
+            now_ms_()};
 }
 
 }  // namespace podlane::control

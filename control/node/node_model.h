@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,11 +20,10 @@
 #include "control/kube/parse.h"
 #include "control/kube/store.h"
 #include "control/loadbalancer/allocator.h"
-#include "control/neighbour/mac_table.h"
-#include "control/neighbour/neighbour_table.h"
+#include "control/node/announcements.h"
 #include "control/node/explain.h"
 #include "control/node/journal.h"
-#include "control/node/link_watch.h"
+#include "control/node/links.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
@@ -235,27 +233,6 @@ class NodeModel {
     void port_lost(PortId port);
     void wake_missed(PortId port);
     void look_at_links(uint64_t now_ms);
-    void carry_out(const NeighbourOutcome& outcome);
-    void solicit(const Solicitation& ask);
-    void announce_addresses();
-    void announce(PortId port, const IpAddress& address);
-    /// Tells the other pods of this node which MAC address its addresses have.
-    void announce_pod(const AttachedPod& pod);
-
-    // announcements.cc
-    /// After a generation: tells the links and the kernel which load balancer addresses are here.
-    void follow_announcements();
-    void announce_load_balancer(const IpAddress& address);
-    void repeat_announcements(uint64_t now_ms);
-    void follow_routes(const std::set<IpAddress>& wanted);
-
-    // own_frontends.cc
-    /// After a generation: tells the kernel at which of its own addresses podlane serves.
-    void follow_own_frontends();
-
-    // events.cc
-    void refresh_wanted();
-    [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
 
     const NodeConfig config_;
     Dataplane& dataplane_;
@@ -270,27 +247,14 @@ class NodeModel {
     ObjectOwners owners_;
     AddressAllocator addresses_;
     Compiler compiler_;
-    NeighbourTable neighbours_;
-    MacTable macs_;
     LocalPorts ports_;
-    std::map<PortId, const UplinkConfig*> uplinks_;
-    std::vector<std::string> lost_ports_;  ///< uplinks and the host interface, for health
-    std::set<PortId> unwoken_;             ///< ports whose devices were found not to wake workers
-    std::function<Result<void>(const IpAddress&, bool)> set_route_;     ///< none without host TAP
-    std::function<Result<void>(const std::set<HostRule>&)> set_rules_;  ///< likewise
-    uint64_t external_epoch_ = 0;  ///< of the rules that are set
-    uint64_t announcer_version_ = 0;
-    std::set<IpAddress> announced_;                 ///< load balancer addresses that are here
-    std::map<IpAddress, uint64_t> announce_again_;  ///< and when, ms
-    std::set<IpAddress> routed_;                    ///< have a route of the kernel
-    LinkWatch link_watch_;
+    Links links_;
+    Announcements announcements_;
     SnatWatch snat_watch_;
     Journal journal_;
     std::function<void()> news_;
-    std::map<IpAddress, NeighbourState> told_neighbours_;
     bool is_started_ = false;  ///< what the start brings is no news
     bool pending_ = false;
-    unsigned announcements_ = 0;  ///< that went out; each is of all addresses
 };
 
 }  // namespace podlane::control

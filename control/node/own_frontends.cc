@@ -1,11 +1,6 @@
 #include "control/node/own_frontends.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
-#include <vector>
-
-#include "control/node/node_model.h"
 
 namespace podlane::control {
 
@@ -42,16 +37,6 @@ std::set<HostRule> own_frontends(const ServiceCompiler& services, const Snapshot
     collect<V4>(services, snapshot, out);
     collect<V6>(services, snapshot, out);
     return out;
-}
-
-void NodeModel::follow_own_frontends() {
-    const ServiceCompiler& services = compiler_.services();
-    if (!set_rules_ || services.external_epoch() == external_epoch_) return;
-    external_epoch_ = services.external_epoch();
-    const auto done = set_rules_(own_frontends(services, *compiler_.current()));
-    if (done.ok()) return;
-    spdlog::warn("processes on the node do not reach Services at its own addresses: {}",
-                 done.error().message);
 }
 
 }  // namespace podlane::control

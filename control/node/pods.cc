@@ -194,7 +194,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         std::move(tap).value());
     if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
     const PortId id = port->id();
-    macs_.add_static(mac, id);
+    links_.add_mac(mac, id);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
                                          .name = name,
                                          .pod = request.pod,
@@ -205,12 +205,15 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
                                          .ifname = request.ifname,
                                          .mtu = mtu});
     if (auto published = publish(nullptr, true); !published.ok()) {
-        macs_.remove_port(id);
+        links_.remove_macs(id);
         (void)ports_.take(key);
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
     // The address may have been another pod's a moment ago, and its neighbours remember that.
-    announce_pod(pod);
+    if (!announcements_.announce_pod(id, mac, pod.addresses)) {
+        spdlog::warn("{}: pods that knew its addresses by another MAC may take a minute to find it",
+                     words_of(pod));
+    }
     tell("ports", NewsType::kAdded, name);
     spdlog::info("{}: port {} with {}", words_of(pod), index_of(id), join(request.addresses));
     return view_of(pod);
@@ -232,7 +235,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
                          to_string(address));
         }
     }
-    macs_.remove_port(pod.port.id());
+    links_.remove_macs(pod.port.id());
     tell("ports", NewsType::kDeleted, pod.name);
     return {};
 }

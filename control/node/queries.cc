@@ -141,7 +141,7 @@ Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return lost_ports_.empty() && std::all_of(workers.begin(), workers.end(), is_alive);
+    return !links_.has_lost() && std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
 AttachFacts NodeModel::node() const {
@@ -168,20 +168,12 @@ HealthReport NodeModel::health() const {
                         .workers = {},
                         .problems = {}};
     std::vector<std::string>& problems = report.problems;
-    for (const std::string& lost : lost_ports_) problems.push_back(lost + ": its device is gone");
-    const PortNames names(dataplane_);
-    for (const WantedNeighbour& wanted : compiler_.wanted_neighbours()) {
-        const Neighbour* neighbour = neighbours_.find({wanted.port, wanted.address});
-        if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
-        problems.push_back(fmt::format("{}: next hop {} does not answer", names.name(wanted.port),
-                                       to_string(wanted.address)));
-    }
+    problems = links_.problems(compiler_.wanted_neighbours(), now_ms_());
     const FlowTotals flows = dataplane_.flow_totals();
     if (flows.capacity != 0 && flows.active >= flows.capacity / 100 * 95) {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",
                                        flows.active, flows.capacity));
     }
-    for (const std::string& line : link_watch_.problems(now_ms_())) problems.push_back(line);
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
     if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
         problems.push_back(

@@ -63,18 +63,9 @@ void NodeModel::tell_objects(const ChangeSet& objects) {
 void NodeModel::tell_topology() {
     tell("routes", NewsType::kModified, "");
     tell("fdb", NewsType::kModified, "");
-    std::map<IpAddress, NeighbourState> now;
-    for (const auto& [key, neighbour] : neighbours_.all()) now[key.address] = neighbour.state;
-    for (const auto& [address, state] : now) {
-        const auto before = told_neighbours_.find(address);
-        if (before != told_neighbours_.end() && before->second == state) continue;
-        tell("neighbors", before == told_neighbours_.end() ? NewsType::kAdded : NewsType::kModified,
-             to_string(address));
+    for (const auto& [type, address] : links_.neighbour_news()) {
+        tell("neighbors", type, to_string(address));
     }
-    for (const auto& [address, state] : told_neighbours_) {
-        if (!now.contains(address)) tell("neighbors", NewsType::kDeleted, to_string(address));
-    }
-    told_neighbours_ = std::move(now);
 }
 
 Outcome<WatchReport> NodeModel::watch(const WatchRequest& request) const {

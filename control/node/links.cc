@@ -1,0 +1,133 @@
+#include "control/node/links.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "control/node/live_view.h"
+
+namespace podlane::control {
+
+namespace {
+
+/// An address of ours to ask from: in the target's subnet if there is one, else of its family.
+std::optional<IpAddress> source_towards(const UplinkConfig& uplink, const IpAddress& target) {
+    std::optional<IpAddress> other;
+    for (const InterfaceAddress& own : uplink.addresses) {
+        if (own.subnet().contains(target)) return own.address;
+        if (!other && own.address.is_v4() == target.is_v4()) other = own.address;
+    }
+    return other;
+}
+
+}  // namespace
+
+Links::Links(const NodeConfig& config, Dataplane& dataplane) : dataplane_(dataplane) {
+    for (const PortInfo& port : dataplane_.ports()) {
+        for (const UplinkConfig& uplink : config.uplinks) {
+            if (uplink.name != port.name) continue;
+            uplinks_[port.id] = &uplink;
+            for (const NeighborConfig& neighbour : uplink.neighbors) {
+                neighbours_.add_static({port.id, neighbour.address}, neighbour.mac);
+            }
+        }
+    }
+    macs_.add_static(gateway_mac_of(config), kNoPort);
+}
+
+const UplinkConfig* Links::uplink_at(PortId port) const {
+    const auto at = uplinks_.find(port);
+    return at != uplinks_.end() ? at->second : nullptr;
+}
+
+bool Links::needed(const NeighbourKey& key, uint64_t now_ms) {
+    // Pods and the kernel are known; only a wire has neighbours to find.
+    return uplink_at(key.port) != nullptr && carry_out(neighbours_.needed(key, now_ms));
+}
+
+bool Links::seen(const NeighbourKey& key, const MacAddress& mac, bool solicited, uint64_t now_ms) {
+    return uplink_at(key.port) != nullptr &&
+           carry_out(neighbours_.seen(key, mac, solicited, now_ms));
+}
+
+bool Links::set_wanted(const std::vector<WantedNeighbour>& wanted, uint64_t now_ms) {
+    std::set<NeighbourKey> keys;
+    for (const WantedNeighbour& neighbour : wanted)
+        keys.insert({neighbour.port, neighbour.address});
+    return carry_out(neighbours_.set_wanted(std::move(keys), now_ms));
+}
+
+bool Links::tick(uint64_t now_ms) {
+    const bool neighbours_changed = carry_out(neighbours_.tick(now_ms));
+    const bool macs_changed = macs_.tick(now_ms);
+    return neighbours_changed || macs_changed;
+}
+
+std::vector<LinkWatch::News> Links::look(uint64_t now_ms) {
+    return watch_.look(dataplane_, now_ms);
+}
+
+bool Links::lose(std::string name) {
+    if (std::find(lost_.begin(), lost_.end(), name) != lost_.end()) return false;
+    lost_.push_back(std::move(name));
+    return true;
+}
+
+std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wanted,
+                                         uint64_t now_ms) const {
+    std::vector<std::string> lines;
+    for (const std::string& name : lost_) lines.push_back(name + ": its device is gone");
+    const PortNames names(dataplane_);
+    for (const WantedNeighbour& one : wanted) {
+        const Neighbour* neighbour = neighbours_.find({one.port, one.address});
+        if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
+        lines.push_back(fmt::format("{}: next hop {} does not answer", names.name(one.port),
+                                    to_string(one.address)));
+    }
+    for (std::string& line : watch_.problems(now_ms)) lines.push_back(std::move(line));
+    return lines;
+}
+
+std::vector<std::pair<NewsType, IpAddress>> Links::neighbour_news() {
+    std::vector<std::pair<NewsType, IpAddress>> news;
+    std::map<IpAddress, NeighbourState> now;
+    for (const auto& [key, neighbour] : neighbours_.all()) now[key.address] = neighbour.state;
+    for (const auto& [address, state] : now) {
+        const auto before = told_.find(address);
+        if (before == told_.end()) {
+            news.emplace_back(NewsType::kAdded, address);
+        } else if (before->second != state) {
+            news.emplace_back(NewsType::kModified, address);
+        }
+    }
+    for (const auto& [address, state] : told_) {
+        if (!now.contains(address)) news.emplace_back(NewsType::kDeleted, address);
+    }
+    told_ = std::move(now);
+    return news;
+}
+
+bool Links::carry_out(const NeighbourOutcome& outcome) {
+    for (const Solicitation& ask : outcome.solicitations) solicit(ask);
+    return outcome.changed;
+}
+
+void Links::solicit(const Solicitation& ask) {
+    const UplinkConfig* uplink = uplink_at(ask.key.port);
+    if (uplink == nullptr) return;
+    Command command;
+    command.kind = CommandKind::kSolicit;
+    command.port = ask.key.port;
+    command.mac = ask.unicast_to;
+    command.our_mac = dataplane_.current()->port(ask.key.port).mac;
+    command.address = RawAddress::from(ask.key.address);
+    command.source.is_v6 = ask.key.address.is_v6();
+    if (const auto source = source_towards(*uplink, ask.key.address)) {
+        command.source = RawAddress::from(*source);
+    }
+    // A full ring is as good as a lost frame: the table asks again.
+    (void)dataplane_.command(command);
+}
+
+}  // namespace podlane::control

@@ -1,0 +1,86 @@
+// The node's links: its uplinks, the neighbours on them, and the MAC addresses behind its ports.
+//
+// The node model owns it and tells it what the workers report and what time it is; it asks
+// neighbours by itself. What it knows goes into the next generation. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/compile/topology.h"
+#include "control/config/node_config.h"
+#include "control/neighbour/mac_table.h"
+#include "control/neighbour/neighbour_table.h"
+#include "control/node/journal.h"
+#include "control/node/link_watch.h"
+#include "lib/border/dataplane.h"
+
+namespace podlane::control {
+
+/// Threads: one. Times in milliseconds of one monotonic clock. What answers true has changed
+/// something that workers must know: a generation is due.
+class Links {
+  public:
+    /// Takes the configured neighbours of the uplinks that the dataplane has, and the gateway's MAC
+    /// address, which nobody else may have. Both must outlive it.
+    Links(const NodeConfig& config, Dataplane& dataplane);
+
+    using Uplinks = std::map<PortId, const UplinkConfig*>;
+    [[nodiscard]] const Uplinks& uplinks() const noexcept { return uplinks_; }
+    /// Null for other ports.
+    [[nodiscard]] const UplinkConfig* uplink_at(PortId port) const;
+    [[nodiscard]] const NeighbourTable& neighbours() const noexcept { return neighbours_; }
+    [[nodiscard]] const MacTable& macs() const noexcept { return macs_; }
+
+    /// The port's own MAC address, which is learned nowhere else while it has it.
+    void add_mac(const MacAddress& mac, PortId port) { macs_.add_static(mac, port); }
+    void remove_macs(PortId port) { macs_.remove_port(port); }
+    /// A frame with this source came from the port of a pod.
+    [[nodiscard]] bool learn(const MacAddress& mac, PortId port, uint64_t now_ms) {
+        return macs_.learn(mac, port, now_ms);
+    }
+
+    /// A packet waits for the neighbour. Of ports that are no uplinks nobody is asked.
+    [[nodiscard]] bool needed(const NeighbourKey& key, uint64_t now_ms);
+    /// The link says who has the address; `solicited`: as an answer to us.
+    [[nodiscard]] bool seen(const NeighbourKey& key, const MacAddress& mac, bool solicited,
+                            uint64_t now_ms);
+    /// The next hops that are to be known whether packets need them or not.
+    [[nodiscard]] bool set_wanted(const std::vector<WantedNeighbour>& wanted, uint64_t now_ms);
+    [[nodiscard]] bool tick(uint64_t now_ms);
+
+    /// What has happened to the ports' links since the last call; looks once a second.
+    [[nodiscard]] std::vector<LinkWatch::News> look(uint64_t now_ms);
+    /// The device of an uplink or of the host interface, called `name`, is gone; false: as known.
+    bool lose(std::string name);
+    [[nodiscard]] bool has_lost() const noexcept { return !lost_.empty(); }
+    /// The port's device does not wake workers; false: as known.
+    bool set_unwoken(PortId port) { return unwoken_.insert(port).second; }
+
+    /// A line for each thing that is wrong: devices that are gone, next hops that do not answer,
+    /// links that are down or lose frames.
+    [[nodiscard]] std::vector<std::string> problems(const std::vector<WantedNeighbour>& wanted,
+                                                    uint64_t now_ms) const;
+    /// The neighbours whose state is another one than at the last call.
+    [[nodiscard]] std::vector<std::pair<NewsType, IpAddress>> neighbour_news();
+
+  private:
+    /// Sends what is to be asked; whether something has changed.
+    bool carry_out(const NeighbourOutcome& outcome);
+    void solicit(const Solicitation& ask);
+
+    Dataplane& dataplane_;
+    Uplinks uplinks_;
+    NeighbourTable neighbours_;
+    std::map<IpAddress, NeighbourState> told_;
+    MacTable macs_;
+    LinkWatch watch_;
+    std::vector<std::string> lost_;
+    std::set<PortId> unwoken_;
+};
+
+}  // namespace podlane::control
