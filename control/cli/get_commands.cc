@@ -18,7 +18,8 @@ constexpr auto kGetOptions = std::to_array<OptionRow>({
     {"selector", 'l', OptionType::kText, "SELECTOR",
      "objects with these labels: app=web, app!=web, 'app in (a,b)', app, '!app'"},
     {"watch", 'w', OptionType::kFlag, "", "go on with what is new or changes"},
-    {"count", 0, OptionType::kNumber, "N", "with --watch: end after N looks, one a second"},
+    {"count", 0, OptionType::kNumber, "N",
+     "with --watch: end after N looks, a second apart at most"},
     {"no-headers", 0, OptionType::kFlag, "", "no headings"},
     {"limit", 0, OptionType::kNumber, "N", "at most so many; 0: all (flows: 10000 unless given)"},
 });
