@@ -8,6 +8,8 @@
 #include <chrono>
 #include <string>
 
+#include "control/http/http_session.h"
+
 namespace podlane::control {
 namespace {
 
