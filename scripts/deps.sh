@@ -11,7 +11,8 @@ build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
 test="libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format clang-tidy
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nftables nginx-light openssl bind9-dnsutils dnsperf musl-tools zsh groff
-      containernetworking-plugins crun debhelper fakeroot lintian prometheus tmux"
+      containernetworking-plugins crun debhelper dpdk-dev fakeroot lintian prometheus
+      tmux"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"
