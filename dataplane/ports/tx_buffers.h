@@ -22,7 +22,7 @@ class TxBuffers {
         std::array<rte_mbuf*, kBurst> frames;
     };
 
-    /// The port's lane; it is listed for flush_all() from now on.
+    /// The port's lane; drain() finds it from now on.
     [[nodiscard]] Lane& lane(PortId port) noexcept {
         Lane& found = lanes_[index_of(port)];
         if (!found.listed) {
