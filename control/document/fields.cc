@@ -83,7 +83,9 @@ void Problems::warn(const Value& at, std::string_view what) {
 
 std::string Problems::text_of(const Value& at, const std::string& path,
                               std::string_view what) const {
-    std::string message = fmt::format("{}:{}:{}: ", document_, at.line(), at.column());
+    // A message's parameters have no file, and all stand in one line.
+    std::string message =
+        document_.empty() ? "" : fmt::format("{}:{}:{}: ", document_, at.line(), at.column());
     if (!subject_.empty()) message += one_line(subject_) + ": ";
     const std::string line = one_line(path);
     if (!line.empty()) message += line + ": ";

@@ -1,19 +1,16 @@
 #include "control/rpc/methods.h"
 
 #include <fmt/format.h>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <exception>
 #include <utility>
 
-#include "control/rpc/json_text.h"
+#include "control/document/message.h"
 
 namespace podlane::control {
 namespace {
 
-constexpr rapidjson::SizeType kMaxBatch = 1000;  // bounds the reply that must be held at once
+constexpr size_t kMaxBatch = 1000;  // bounds the reply that must be held at once
 
 std::string text_of(const nlohmann::ordered_json& value) {
     return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -29,33 +26,35 @@ std::string reply_text(std::string_view id, const RpcResult& result) {
                        text_of(std::get<nlohmann::ordered_json>(result)));
 }
 
-std::string id_text(const rapidjson::Value& id) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    id.Accept(writer);
-    return {buffer.GetString(), buffer.GetSize()};
+// As it came, but for a string's escapes.
+std::string id_text(const Value& id) {
+    if (id.is_null()) return "null";
+    if (!id.is(ValueType::kString)) return std::string(id.text());
+    return text_of(nlohmann::ordered_json(id.text()));
 }
 
 RpcFailure invalid(std::string what) {
     return {rpc_code::kInvalidRequest, "invalid request: " + std::move(what), nullptr};
 }
 
-const rapidjson::Value* member(const rapidjson::Value& object, const char* key) {
-    const auto found = object.FindMember(key);
-    return found == object.MemberEnd() ? nullptr : &found->value;
+RpcFailure failure_of(const Message& message) {
+    return {message.fault == MessageFault::kOverLimit ? rpc_code::kInvalidRequest
+                                                      : rpc_code::kParseError,
+            message.what, nullptr};
 }
 
 // What is wrong with a request's envelope; empty if nothing.
-std::string fault_of(const rapidjson::Value& request) {
-    if (!request.IsObject()) return "must be an object";
-    const rapidjson::Value* version = member(request, "jsonrpc");
-    const rapidjson::Value* method = member(request, "method");
-    const rapidjson::Value* id = member(request, "id");
-    if (version == nullptr || !version->IsString() || *version != "2.0") {
+std::string fault_of(const Value& request) {
+    if (!request.is(ValueType::kMapping)) return "must be an object";
+    const Value* version = request.find("jsonrpc");
+    const Value* method = request.find("method");
+    const Value* id = request.find("id");
+    if (version == nullptr || !version->is(ValueType::kString) || version->text() != "2.0") {
         return "jsonrpc must be \"2.0\"";
     }
-    if (method == nullptr || !method->IsString()) return "method must be a string";
-    if (id != nullptr && !id->IsString() && !id->IsNumber() && !id->IsNull()) {
+    if (method == nullptr || !method->is(ValueType::kString)) return "method must be a string";
+    if (id != nullptr && !id->is(ValueType::kString) && !id->is(ValueType::kInteger) &&
+        !id->is(ValueType::kNumber) && !id->is_null()) {
         return "id must be a string or a number";
     }
     return {};
@@ -78,12 +77,13 @@ void RpcMethods::add_waiting(std::string name, WaitingMethod method) {
 RpcResult RpcMethods::call(std::string_view method, const nlohmann::ordered_json& params,
                            const RpcPeer& peer) const {
     std::string text = text_of(params);
-    rapidjson::Document document;
-    if (auto failure = parse_in_place(text, document)) return *std::move(failure);
-    return invoke(method, &document, peer);
+    Arena arena;
+    const Message read = read_message(text, arena);
+    if (read.fault != MessageFault::kNone) return failure_of(read);
+    return invoke(method, &read.root, peer);
 }
 
-RpcResult RpcMethods::invoke(std::string_view method, const rapidjson::Value* params,
+RpcResult RpcMethods::invoke(std::string_view method, const Value* params,
                              const RpcPeer& peer) const {
     const auto found = methods_.find(method);
     if (found == methods_.end() && waiting_.contains(method)) {
@@ -94,8 +94,8 @@ RpcResult RpcMethods::invoke(std::string_view method, const rapidjson::Value* pa
                           fmt::format("no method {:?}", std::string(method.substr(0, 64))),
                           nullptr};
     }
-    if (params != nullptr && params->IsNull()) params = nullptr;
-    if (params != nullptr && !params->IsObject()) {
+    if (params != nullptr && params->is_null()) params = nullptr;
+    if (params != nullptr && !params->is(ValueType::kMapping)) {
         return RpcFailure{rpc_code::kBadParams, "params must be an object", nullptr};
     }
     RpcRequest request{method, RpcParams(params), peer};
@@ -108,27 +108,30 @@ RpcResult RpcMethods::invoke(std::string_view method, const rapidjson::Value* pa
 }
 
 std::optional<std::string> RpcMethods::answer(std::string& message, const RpcPeer& peer) const {
-    rapidjson::Document document;
-    if (auto failure = parse_in_place(message, document)) return rpc_failure_text(*failure);
-    return answer_all(document, peer);
+    Arena arena;
+    const Message read = read_message(message, arena);
+    if (read.fault != MessageFault::kNone) return rpc_failure_text(failure_of(read));
+    return answer_all(read.root, peer);
 }
 
 void RpcMethods::answer(std::string& message, const RpcPeer& peer,
                         std::function<void(std::optional<std::string>)> reply) const {
-    rapidjson::Document document;
-    if (auto failure = parse_in_place(message, document)) {
-        reply(rpc_failure_text(*failure));
+    Arena arena;
+    const Message read = read_message(message, arena);
+    if (read.fault != MessageFault::kNone) {
+        reply(rpc_failure_text(failure_of(read)));
         return;
     }
-    const bool is_request = document.IsObject() && fault_of(document).empty();
-    const auto found = is_request ? waiting_.find(document["method"].GetString()) : waiting_.end();
-    const rapidjson::Value* params = is_request ? member(document, "params") : nullptr;
-    if (params != nullptr && params->IsNull()) params = nullptr;
-    if (found == waiting_.end() || (params != nullptr && !params->IsObject())) {
-        reply(answer_all(document, peer));
+    const Value& root = read.root;
+    const bool is_request = fault_of(root).empty();
+    const auto found = is_request ? waiting_.find(root.find("method")->text()) : waiting_.end();
+    const Value* params = is_request ? root.find("params") : nullptr;
+    if (params != nullptr && params->is_null()) params = nullptr;
+    if (found == waiting_.end() || (params != nullptr && !params->is(ValueType::kMapping))) {
+        reply(answer_all(root, peer));
         return;
     }
-    const rapidjson::Value* id = member(document, "id");
+    const Value* id = root.find("id");
     const auto done = [reply = std::move(reply),
                        id = id != nullptr ? id_text(*id) : std::string()](const RpcResult& result) {
         reply(id.empty() ? std::nullopt : std::optional(reply_text(id, result)));
@@ -143,28 +146,26 @@ void RpcMethods::answer(std::string& message, const RpcPeer& peer,
     }
 }
 
-std::optional<std::string> RpcMethods::answer_all(const rapidjson::Document& document,
-                                                  const RpcPeer& peer) const {
-    const auto answer_one = [&](const rapidjson::Value& request) -> std::optional<std::string> {
+std::optional<std::string> RpcMethods::answer_all(const Value& root, const RpcPeer& peer) const {
+    const auto answer_one = [&](const Value& request) -> std::optional<std::string> {
         if (std::string fault = fault_of(request); !fault.empty()) {
             return rpc_failure_text(invalid(std::move(fault)));
         }
-        const rapidjson::Value& method = request["method"];
-        RpcResult result =
-            invoke({method.GetString(), method.GetStringLength()}, member(request, "params"), peer);
-        const rapidjson::Value* id = member(request, "id");
+        RpcResult result = invoke(request.find("method")->text(), request.find("params"), peer);
+        const Value* id = request.find("id");
         if (id == nullptr) return std::nullopt;
         return reply_text(id_text(*id), result);
     };
-    if (!document.IsArray()) return answer_one(document);
+    if (!root.is(ValueType::kSequence)) return answer_one(root);
 
-    if (document.Empty()) return rpc_failure_text(invalid("an empty batch"));
-    if (document.Size() > kMaxBatch) {
+    const auto requests = root.items();
+    if (requests.empty()) return rpc_failure_text(invalid("an empty batch"));
+    if (requests.size() > kMaxBatch) {
         return rpc_failure_text(invalid(fmt::format(
-            "a batch of {} requests, at most {} are allowed", document.Size(), kMaxBatch)));
+            "a batch of {} requests, at most {} are allowed", requests.size(), kMaxBatch)));
     }
     std::string replies;
-    for (const rapidjson::Value& request : document.GetArray()) {
+    for (const Value& request : requests) {
         if (auto reply = answer_one(request)) {
             replies += replies.empty() ? '[' : ',';
             replies += *reply;

@@ -10,8 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include <rapidjson/document.h>
-
 #include "control/rpc/request.h"
 
 namespace podlane::control {
@@ -47,9 +45,9 @@ class RpcMethods {
                 std::function<void(std::optional<std::string>)> reply) const;
 
   private:
-    [[nodiscard]] std::optional<std::string> answer_all(const rapidjson::Document& document,
+    [[nodiscard]] std::optional<std::string> answer_all(const Value& root,
                                                         const RpcPeer& peer) const;
-    [[nodiscard]] RpcResult invoke(std::string_view method, const rapidjson::Value* params,
+    [[nodiscard]] RpcResult invoke(std::string_view method, const Value* params,
                                    const RpcPeer& peer) const;
 
     std::map<std::string, Method, std::less<>> methods_;

@@ -1,27 +1,8 @@
 #include "control/rpc/request.h"
 
-#include <rapidjson/document.h>
-
-#include <fmt/format.h>
-#include <algorithm>
-
 #include "lib/base/printable.h"
 
 namespace podlane::control {
-namespace {
-
-std::string_view view(const rapidjson::Value& string) {
-    return {string.GetString(), string.GetStringLength()};
-}
-
-const rapidjson::Value* member(const rapidjson::Value& object, std::string_view key) {
-    for (const auto& [name, value] : object.GetObject()) {
-        if (view(name) == key) return &value;
-    }
-    return nullptr;
-}
-
-}  // namespace
 
 RpcFailure rpc_failure(const Error& error, int code) {
     // Messages quote what came in; it must not leave its line.
@@ -32,113 +13,80 @@ RpcFailure rpc_failure(const Error& error, int code) {
     return failure;
 }
 
-const rapidjson::Value* RpcParams::find(std::string_view key) {
-    asked_.push_back(key);
-    if (object_ == nullptr) return nullptr;
-    const rapidjson::Value* value = member(*object_, key);
-    return value != nullptr && value->IsNull() ? nullptr : value;
-}
-
-void RpcParams::wrong(std::string_view key, std::string_view what) {
-    if (wrong_.empty()) wrong_ = fmt::format("params.{}: {}", key, what);
-}
-
-bool RpcParams::has(std::string_view key) const {
-    const rapidjson::Value* value = object_ == nullptr ? nullptr : member(*object_, key);
-    return value != nullptr && !value->IsNull();
+RpcParams::RpcParams(const Value* object)
+    : envelope_{Member{Value::scalar(ValueType::kString, "params", 1, 1),
+                       object == nullptr ? Value::mapping({}, 1, 1) : *object}},
+      root_(Value::mapping(envelope_, 1, 1)),
+      problems_(""),
+      fields_(&envelope_[0].value, problems_, Keys::kStrict) {
+    problems_.enter(root_);
 }
 
 std::string_view RpcParams::text(std::string_view key) {
-    const auto found = text_if_any(key);
-    if (!found) wrong(key, "is required, a string");
-    return found.value_or(std::string_view{});
+    const Value* value = fields_.require(key, "a string");
+    if (value == nullptr) return {};
+    return as_string(*value, problems_).value_or(std::string_view{});
 }
 
 std::optional<std::string_view> RpcParams::text_if_any(std::string_view key) {
-    const rapidjson::Value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->IsString()) return view(*value);
-    wrong(key, "must be a string");
-    return std::nullopt;
+    const Value* value = fields_.get(key);
+    return value == nullptr ? std::nullopt : as_string(*value, problems_);
 }
 
 std::vector<std::string_view> RpcParams::texts(std::string_view key) {
-    const rapidjson::Value* value = find(key);
+    const Value* list = fields_.require(key, "a list of strings");
     std::vector<std::string_view> found;
-    if (value != nullptr && value->IsArray()) {
-        for (const rapidjson::Value& element : value->GetArray()) {
-            if (element.IsString()) {
-                found.push_back(view(element));
-            } else {
-                wrong(key, "must be a list of strings");
-            }
-        }
-    } else {
-        wrong(key, "is required, a list of strings");
+    if (list == nullptr) return found;
+    for (const Value& item : as_list(*list, problems_)) {
+        if (const auto text = as_string(item, problems_)) found.push_back(*text);
     }
     return found;
 }
 
 std::optional<int64_t> RpcParams::number_if_any(std::string_view key, int64_t least, int64_t most) {
-    const rapidjson::Value* value = find(key);
+    const Value* value = fields_.get(key);
     if (value == nullptr) return std::nullopt;
-    if (value->IsInt64() && value->GetInt64() >= least && value->GetInt64() <= most) {
-        return value->GetInt64();
-    }
-    wrong(key, fmt::format("must be a whole number from {} to {}", least, most));
-    return std::nullopt;
-}
-
-bool RpcParams::flag(std::string_view key) {
-    const rapidjson::Value* value = find(key);
-    if (value != nullptr && !value->IsBool()) wrong(key, "must be true or false");
-    return value != nullptr && value->IsTrue();
+    return as_integer(*value, {least, most, "a whole number in range"}, problems_);
 }
 
 std::vector<NamedText> RpcParams::documents() {
-    const auto text = text_if_any("documents");
-    const auto name = text_if_any("name");
-    const rapidjson::Value* files = find("files");
-    if (text) {
-        if (files != nullptr) wrong("files", "either documents or files, not both");
-        return {{name.value_or("documents"), *text}};
-    }
+    const Value* text = fields_.get("documents");
+    const Value* name = fields_.get("name");
+    const Value* files = fields_.get("files");
     std::vector<NamedText> found;
-    if (name) wrong("name", "goes with documents; each of files has its own");
-    if (files == nullptr || !files->IsArray()) {
-        wrong("documents", "is required, a string; or files, a list of {name, text}");
+    if (text != nullptr) {
+        if (files != nullptr) problems_.add(*files, "either documents or files, not both");
+        const auto name_text = name == nullptr ? std::nullopt : as_string(*name, problems_);
+        const auto document = as_string(*text, problems_);
+        if (document) found.push_back({name_text.value_or("documents"), *document});
         return found;
     }
-    for (const rapidjson::Value& file : files->GetArray()) {
-        const rapidjson::Value* file_name = file.IsObject() ? member(file, "name") : nullptr;
-        const rapidjson::Value* file_text = file.IsObject() ? member(file, "text") : nullptr;
-        if (file_name != nullptr && file_name->IsString() && file_text != nullptr &&
-            file_text->IsString()) {
-            found.push_back({view(*file_name), view(*file_text)});
-        } else {
-            wrong(fmt::format("files[{}]", found.size()), "must be {name, text}, both strings");
-            break;
-        }
+    if (name != nullptr) {
+        problems_.add(*name, "goes with documents; each of files has a name of its own");
+    }
+    if (files == nullptr) {
+        problems_.add_missing(fields_.value(), "documents",
+                              "missing: a string; or files, a list of {name, text}");
+        return found;
+    }
+    for (const Value& item : as_list(*files, problems_)) {
+        Fields file(&item, problems_, Keys::kStrict);
+        const Value* file_name = file.require("name", "what errors call it");
+        const Value* file_text = file.require("text", "YAML or JSON");
+        file.finish();
+        if (file_name == nullptr || file_text == nullptr) break;
+        const auto named = as_string(*file_name, problems_);
+        const auto content = as_string(*file_text, problems_);
+        if (!named || !content) break;
+        found.push_back({*named, *content});
     }
     return found;
 }
 
-std::optional<RpcFailure> RpcParams::failure() const {
-    if (!wrong_.empty()) return RpcFailure{rpc_code::kBadParams, wrong_, nullptr};
-    if (object_ == nullptr) return std::nullopt;
-    for (const auto& [name, value] : object_->GetObject()) {
-        if (std::ranges::find(asked_, view(name)) != asked_.end()) continue;
-        std::string known;
-        for (const std::string_view key : asked_) {
-            if (!known.empty()) known += ", ";
-            known += key;
-        }
-        return RpcFailure{rpc_code::kBadParams,
-                          fmt::format("params.{}: unknown; this method takes {}",
-                                      view(name).substr(0, 64), known.empty() ? "none" : known),
-                          nullptr};
-    }
-    return std::nullopt;
+std::optional<RpcFailure> RpcParams::failure() {
+    fields_.finish();
+    if (problems_.empty()) return std::nullopt;
+    return rpc_failure(Error{problems_.errors().front().message}, rpc_code::kBadParams);
 }
 
 }  // namespace podlane::control

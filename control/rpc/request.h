@@ -2,12 +2,13 @@
 //
 // Used by everything that registers methods (control/daemon), on the control thread. Parameters are
 // views into the received message, which was decoded in place: a manifest of 100 MB is never
-// copied.
+// copied. They are read as documents are, by Fields, and what is wrong with them is said the same
+// way.
 #pragma once
 
 #include <sys/types.h>
 
-#include <rapidjson/fwd.h>
+#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,6 +17,8 @@
 #include <variant>
 #include <vector>
 
+#include "control/document/fields.h"
+#include "control/document/value.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -62,15 +65,17 @@ struct NamedText {
 
 /// The `params` object of a request, read key by key.
 ///
-/// The getters do not fail one by one: they answer something empty and remember the first thing
-/// that was wrong. A method asks for all it knows, then returns failure() if there is one, which
-/// also names parameters that nobody asked for. Views are valid as long as the request.
+/// The getters do not fail one by one: they answer something empty and remember what was wrong. A
+/// method asks for all it knows, then returns failure() if there is one, which also names
+/// parameters that nobody asked for. Views are valid as long as the request.
 class RpcParams {
   public:
     /// `object` may be null for absent params; otherwise an object, and must outlive this.
-    explicit RpcParams(const rapidjson::Value* object) noexcept : object_(object) {}
+    explicit RpcParams(const Value* object);
+    RpcParams(const RpcParams&) = delete;
+    RpcParams& operator=(const RpcParams&) = delete;
 
-    [[nodiscard]] bool has(std::string_view key) const;
+    [[nodiscard]] bool has(std::string_view key) { return fields_.has(key); }
     /// A required string.
     [[nodiscard]] std::string_view text(std::string_view key);
     /// An optional string; nothing when absent or null.
@@ -81,20 +86,19 @@ class RpcParams {
     [[nodiscard]] std::optional<int64_t> number_if_any(std::string_view key, int64_t least,
                                                        int64_t most);
     /// An optional boolean; false when absent.
-    [[nodiscard]] bool flag(std::string_view key);
+    [[nodiscard]] bool flag(std::string_view key) { return fields_.boolean(key, false); }
     /// `documents` with its optional `name`, or `files`; one of the two is required.
     [[nodiscard]] std::vector<NamedText> documents();
 
     /// The first thing that was wrong, as a kBadParams failure. Call once, after all getters.
-    [[nodiscard]] std::optional<RpcFailure> failure() const;
+    [[nodiscard]] std::optional<RpcFailure> failure();
 
   private:
-    [[nodiscard]] const rapidjson::Value* find(std::string_view key);
-    void wrong(std::string_view key, std::string_view what);
-
-    const rapidjson::Value* object_;
-    std::vector<std::string_view> asked_;
-    std::string wrong_;
+    // A mapping of `params` alone, so that paths begin with it.
+    std::array<Member, 1> envelope_;
+    Value root_;
+    Problems problems_;
+    Fields fields_;
 };
 
 /// One call.

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "control/rpc/json_text.h"
+#include "control/document/message.h"
 
 namespace podlane::control {
 namespace {
@@ -96,6 +96,19 @@ TEST_F(RpcMethodsTest, ANumberPastDoublesIsAParseError) {
     }
 }
 
+TEST_F(RpcMethodsTest, AMemberThatIsGivenTwiceIsAParseError) {
+    EXPECT_EQ(code_of(R"({"jsonrpc":"2.0","id":1,"method":"count","method":"count"})"),
+              rpc_code::kParseError);
+    EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(RpcMethodsTest, ANumberIsAnIdAsItCame) {
+    for (const char* id : {"-7", "1.50", "1e3", "123456789012345678901234567890"}) {
+        EXPECT_EQ(answer(fmt::format(R"({{"jsonrpc":"2.0","id":{} ,"method":"who"}})", id)),
+                  fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":7}})", id));
+    }
+}
+
 TEST_F(RpcMethodsTest, WhatIsNoRequestIsInvalid) {
     for (const char* message :
          {"{}", "1", "\"echo\"", "null", "[]", R"({"method":"count","id":1})",
@@ -150,11 +163,11 @@ TEST_F(RpcMethodsTest, AnEndlessBatchIsRefusedWhole) {
 
 TEST_F(RpcMethodsTest, DeepAndWideMessagesAreRefusedWithoutHarm) {
     EXPECT_EQ(code_of(std::string(1'000'000, '[')), rpc_code::kInvalidRequest);
-    std::string deep = std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']');
+    std::string deep = std::string(kMaxMessageDepth, '[') + std::string(kMaxMessageDepth, ']');
     EXPECT_EQ(ordered_json::parse(answer(deep)).size(), 1U);
     EXPECT_EQ(code_of("[" + deep + "]"), rpc_code::kInvalidRequest);
     std::string wide = "[";
-    for (size_t i = 0; i < kMaxJsonValues; ++i) wide += "1,";
+    for (size_t i = 0; i < kMaxMessageValues; ++i) wide += "1,";
     EXPECT_EQ(code_of(wide + "1]"), rpc_code::kInvalidRequest);
 }
 
