@@ -257,12 +257,72 @@ class Watcher {
     std::set<const CliKind*> shown_;           // kinds whose headings were printed
 };
 
+/// Says when a further look is worth it: podlaned tells what changes, but for what changes with
+/// every packet, which is looked at each second.
+class Waiter {
+  public:
+    /// `is_bounded`: a second without news is as good as news.
+    Waiter(const Getter& getter, CliEnvironment& environment, bool is_bounded)
+        : environment_(environment), is_bounded_(is_bounded) {
+        for (const Target& target : getter.targets()) {
+            kinds_.push_back(target.kind->plural);
+            const LiveKind* live = target.kind->live;
+            is_polled_ = is_polled_ || (live != nullptr && !live->is_watched);
+        }
+    }
+
+    /// Before the first look, so that nothing is missed between the two.
+    [[nodiscard]] Result<void> begin(RpcClient& client) {
+        if (is_polled_) return {};
+        return ask(client, {{"kinds", kinds_}});
+    }
+
+    /// At most one look a second, whatever happens.
+    [[nodiscard]] Result<void> wait(RpcClient& client) {
+        if (is_polled_ || has_waited_) environment_.pause();
+        has_waited_ = true;
+        if (is_polled_) return {};
+        do {
+            auto asked = ask(client, {{"kinds", kinds_},
+                                      {"since", cursor_},
+                                      {"waitSeconds", is_bounded_ ? 1 : kLongestWaitSeconds}});
+            if (!asked) return asked;
+        } while (!has_news_ && !is_bounded_);
+        return {};
+    }
+
+  private:
+    static constexpr int kLongestWaitSeconds = 30;
+
+    [[nodiscard]] Result<void> ask(RpcClient& client, const Json& params) {
+        const auto reply = client.call("watch", params);
+        if (!reply) return reply.error();
+        cursor_ = reply->at("cursor").get<uint64_t>();
+        has_news_ = !reply->at("events").empty() || reply->at("relist").get<bool>();
+        return {};
+    }
+
+    CliEnvironment& environment_;
+    const bool is_bounded_;
+    std::vector<std::string> kinds_;
+    bool is_polled_ = false;
+    bool has_waited_ = false;
+    uint64_t cursor_ = 0;
+    bool has_news_ = false;
+};
+
 int watch(const Invocation& call, const Getter& getter, RpcClient& client,
           CliEnvironment& environment) {
-    Watcher watcher(call, getter, environment);
     const auto count = call.options.number("count");
+    Watcher watcher(call, getter, environment);
+    Waiter waiter(getter, environment, count.has_value());
+    if (auto begun = waiter.begin(client); !begun) return fail(environment, begun.error());
     for (uint64_t turn = 0; !count || turn < *count; ++turn) {
-        if (turn > 0) environment.pause();
+        if (turn > 0) {
+            if (auto waited = waiter.wait(client); !waited) {
+                return fail(environment, waited.error());
+            }
+        }
         if (auto done = watcher.turn(client); !done) return fail(environment, done.error());
         if (const int code = finish(environment); code != exit_code::kDone) return code;
     }

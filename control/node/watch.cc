@@ -1,19 +1,30 @@
 // News for those who watch: what each change of the node's state is called, and who may ask.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 #include "control/kube/kind_words.h"
 #include "control/node/node_model.h"
+#include "control/rpc/live_kinds.h"
 
 namespace podlane::control {
 
 namespace {
 
 constexpr size_t kMostNews = 500;
-constexpr std::array<std::string_view, 7> kLiveKinds{"ports",  "neighbors", "fdb",      "routes",
-                                                     "events", "frontends", "addresses"};
+constexpr std::string_view kEvents = "events";
+
+bool is_watched(std::string_view word) {
+    const LiveKind* kind = find_live_kind(word);
+    return word == kEvents || (kind != nullptr && kind->is_watched);
+}
+
+/// "ports, neighbors, ..., events".
+std::string live_words() {
+    std::string words;
+    for (const LiveKind& kind : live_kinds()) {
+        if (kind.is_watched) words += std::string(kind.plural) + ", ";
+    }
+    return words + std::string(kEvents);
+}
 
 /// The Service that a change concerns; empty where that is not said.
 std::string service_of(const Change& change) {
@@ -76,14 +87,12 @@ Outcome<WatchReport> NodeModel::watch(const WatchRequest& request) const {
     for (const std::string& word : request.kinds) {
         if (const auto kind = kind_from_word(word)) {
             kinds.emplace(kind_plural(*kind));
-        } else if (std::ranges::find(kLiveKinds, word) != kLiveKinds.end()) {
+        } else if (is_watched(word)) {
             kinds.insert(word);
         } else {
-            return refusal(
-                RefusalKind::kBadRequest,
-                fmt::format("kinds: {} cannot be watched; objects can, and ports, neighbors, fdb, "
-                            "routes, frontends, addresses, events",
-                            word));
+            return refusal(RefusalKind::kBadRequest,
+                           fmt::format("kinds: {} cannot be watched; objects can, and {}", word,
+                                       live_words()));
         }
     }
     if (kinds.empty()) return refusal(RefusalKind::kBadRequest, "kinds: none is named");

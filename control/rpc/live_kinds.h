@@ -52,6 +52,7 @@ struct LiveKind {
     const char* namespaced = nullptr;
     std::string_view summary;  ///< for help, one line
     std::span<const LiveColumn> columns;
+    bool is_watched = true;  ///< `watch` tells what changes; else it changes with every packet
 };
 
 /// Every live kind, in the order of the documentation.

@@ -111,6 +111,23 @@ def habits(report, node):
         expect(text.count("\n") <= 24, text)
 
 
+def watching(report, node):
+    words = [program("podlanectl"), "--socket", node.socket, "get", "svc", "-w", "--no-headers"]
+    watcher = node.namespace.spawn(words)
+    try:
+        with report.check("get --watch shows each change of a Service, and nothing twice"):
+            for number in (51, 52):
+                service = objects.service("seen", [f"10.96.0.{number}"], [objects.port(80, 8080)])
+                node.ctl("apply", "-f", "-", stdin=objects.document(service))
+                watcher.wait_for_line(lambda line, n=number: f"10.96.0.{n} " in line, 10,
+                                      "the Service with its new address")
+            lines = [line for line in watcher.output().split("\n") if "default/seen" in line]
+            expect_equal(len(lines), 2, f"lines of {lines}")
+    finally:
+        watcher.stop()
+        node.ctl("delete", "svc", "default/seen")
+
+
 def explain(report, node):
     service = objects.service("named", ["10.96.0.41"], [objects.port(80, 8080)])
     node.ctl("apply", "-f", "-", stdin=objects.document(service))
@@ -149,6 +166,7 @@ def tests(report, _options, cluster):
     node = cluster.nodes["a"]
     feeding(report, node)
     habits(report, node)
+    watching(report, node)
     explain(report, node)
     health(report, node)
 

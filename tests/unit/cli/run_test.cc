@@ -374,20 +374,43 @@ TEST_F(RunTest, WrongFiltersAreRefused) {
 }
 
 TEST_F(RunTest, AWatchShowsWhatIsNewOrChanged) {
+    // Told: the cursor, a change, nothing.
+    std::vector<ordered_json> asked;
+    methods_.add("watch", [&](RpcRequest& request) -> RpcResult {
+        ordered_json ask{{"kinds", request.params.texts("kinds")}};
+        if (const auto since = request.params.number_if_any("since", 0, INT64_MAX)) {
+            ask["since"] = *since;
+        }
+        (void)request.params.number_if_any("waitSeconds", 0, 300);
+        if (auto failure = request.params.failure()) return *failure;
+        asked.push_back(std::move(ask));
+        ordered_json reply{{"cursor", asked.size()},
+                           {"generation", 1},
+                           {"relist", false},
+                           {"events", ordered_json::array()}};
+        if (asked.size() == 2) {
+            services_[1]["spec"]["clusterIP"] = "10.96.0.9";
+            reply["events"].push_back({{"kind", "services"}, {"type", "MODIFIED"}});
+        }
+        return reply;
+    });
     start();
-    int turn = 0;
-    on_pause_ = [&] {
-        on_control_thread([&] {
-            if (turn++ == 0) services_[1]["spec"]["clusterIP"] = "10.96.0.9";
-            return 0;
-        });
-    };
     EXPECT_EQ(run({"get", "svc", "-w", "--count", "3"}), 0);
+    EXPECT_EQ(ordered_json(asked).dump(),
+              R"([{"kinds":["services"]},{"kinds":["services"],"since":1},)"
+              R"({"kinds":["services"],"since":2}])");
+    EXPECT_EQ(pauses_, 1) << "the first news is shown at once";
     EXPECT_EQ(out_.str(),
               "NAME       TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)\n"
               "shop/web   ClusterIP   10.96.0.1    <none>        <none>\n"
               "shop/db    ClusterIP   10.96.0.2    <none>        <none>\n"
               "shop/db   ClusterIP   10.96.0.9   <none>   <none>\n");
+}
+
+TEST_F(RunTest, AWatchOfFlowsLooksEachSecond) {
+    start();
+    EXPECT_EQ(run({"get", "flows", "-w", "--count", "3"}), 0);
+    EXPECT_EQ(pauses_, 2);
 }
 
 TEST_F(RunTest, DescribeShowsTheObjectAndWhatTheNodeMadeOfIt) {
