@@ -200,7 +200,7 @@ int run_diff(const Invocation& call, CliEnvironment& environment) {
     return finish(environment);
 }
 
-constexpr std::array kCommands{
+constexpr std::array kChangeCommands{
     CliCommand{.name = "apply",
                .synopsis = "-f FILE...",
                .summary = "add or change objects; all or nothing",
@@ -267,7 +267,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> change_commands() noexcept {
-    return kCommands;
+    return kChangeCommands;
 }
 
 }  // namespace podlane::control

@@ -110,7 +110,7 @@ std::string patterns(const OptionRow& row) {
 }
 
 /// Options of all commands, each once, by what is typed.
-std::map<std::string, const OptionRow*> all_options() {
+std::map<std::string, const OptionRow*> options_by_pattern() {
     std::map<std::string, const OptionRow*> rows;
     for (const OptionRow& row : global_options()) rows.emplace(patterns(row), &row);
     for (const CliCommand* command : cli_commands()) {
@@ -126,7 +126,7 @@ std::string find_command_text(const Shell& shell) {
         if (command_choices(choice.word + ' ').empty()) continue;
         groups += (groups.empty() ? "" : "|") + choice.word;
     }
-    for (const auto& [pattern, row] : all_options()) {
+    for (const auto& [pattern, row] : options_by_pattern()) {
         if (row->takes_value()) valued += (valued.empty() ? "" : "|") + pattern;
     }
     return fmt::format(
@@ -149,7 +149,7 @@ std::string find_command_text(const Shell& shell) {
 /// What the value of an option may be.
 std::string values_text(const Shell& shell) {
     std::string text = fmt::format("    case \"{}\" in\n", shell.previous);
-    for (const auto& [pattern, row] : all_options()) {
+    for (const auto& [pattern, row] : options_by_pattern()) {
         if (!row->takes_value()) continue;
         std::string action = ":";
         if (row->type == OptionType::kWord) {

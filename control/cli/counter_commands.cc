@@ -96,7 +96,7 @@ std::string show_drops(const Invocation&, const Json& reply, const Screen& scree
     return drops_text(reply, screen);
 }
 
-constexpr std::array kCommands{
+constexpr std::array kCounterCommands{
     CliCommand{.name = "stats",
                .synopsis = "[--watch]",
                .summary = "counters by port, worker and Service",
@@ -131,7 +131,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> counter_commands() noexcept {
-    return kCommands;
+    return kCounterCommands;
 }
 
 }  // namespace podlane::control

@@ -82,7 +82,7 @@ int run_doctor(const Invocation& call, CliEnvironment& environment) {
     return count(Severity::kWarn) != 0 ? exit_code::kDegraded : exit_code::kDone;
 }
 
-constexpr std::array kCommands{
+constexpr std::array kDoctorCommands{
     CliCommand{.name = "doctor",
                .synopsis = "",
                .summary = "what on this machine stands in podlane's way, and how to mend it",
@@ -99,7 +99,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> doctor_commands() noexcept {
-    return kCommands;
+    return kDoctorCommands;
 }
 
 }  // namespace podlane::control

@@ -33,7 +33,7 @@ std::string show_answer(const Invocation&, const Json& reply, const Screen&) {
     return resolve_text(reply);
 }
 
-constexpr std::array kCommands{
+constexpr std::array kExplainCommands{
     CliCommand{.name = "explain",
                .synopsis = "--from WHO --to WHERE",
                .summary = "what would happen to a packet, step by step, and why",
@@ -64,7 +64,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> explain_commands() noexcept {
-    return kCommands;
+    return kExplainCommands;
 }
 
 }  // namespace podlane::control

@@ -33,7 +33,7 @@ constexpr std::string_view kGetDetails =
     "namespaces and ingressclasses NAME alone. NAMESPACE/ is all of a namespace. Live state is "
     "named by what it is: a port, an address, a MAC address, a prefix, a Service's NAMESPACE/NAME.";
 
-constexpr std::array kCommands{
+constexpr std::array kGetCommands{
     CliCommand{.name = "get",
                .synopsis = "KIND[,KIND...] [NAME...] | KIND/NAME...",
                .summary = "list objects or live state",
@@ -69,7 +69,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> get_commands() noexcept {
-    return kCommands;
+    return kGetCommands;
 }
 
 }  // namespace podlane::control

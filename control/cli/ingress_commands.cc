@@ -39,7 +39,7 @@ std::string config_fault(Invocation& call) {
     return {};
 }
 
-constexpr std::array kCommands{
+constexpr std::array kIngressCommands{
     CliCommand{.name = "ingress config",
                .synopsis = "--out DIR",
                .summary = "write nginx's configuration for the Ingresses, test it and reload",
@@ -65,7 +65,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> ingress_commands() noexcept {
-    return kCommands;
+    return kIngressCommands;
 }
 
 }  // namespace podlane::control

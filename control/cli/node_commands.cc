@@ -95,7 +95,7 @@ int run_completion(const Invocation& call, CliEnvironment& environment) {
     return finish(environment);
 }
 
-constexpr std::array kCommands{
+constexpr std::array kNodeCommands{
     CliCommand{.name = "health",
                .synopsis = "",
                .summary = "whether podlaned works, and what is wrong if not",
@@ -160,7 +160,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> node_commands() noexcept {
-    return kCommands;
+    return kNodeCommands;
 }
 
 }  // namespace podlane::control

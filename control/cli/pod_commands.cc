@@ -39,7 +39,7 @@ Json port_of(Json reply) {
     return reply.contains("port") ? std::move(reply["port"]) : std::move(reply);
 }
 
-constexpr std::array kCommands{
+constexpr std::array kPodCommands{
     CliCommand{.name = "pod add",
                .synopsis = "NAMESPACE/NAME --netns PATH --address IP...",
                .summary = "make a pod's port in its network namespace",
@@ -72,7 +72,7 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const CliCommand> pod_commands() noexcept {
-    return kCommands;
+    return kPodCommands;
 }
 
 }  // namespace podlane::control

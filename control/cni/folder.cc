@@ -20,7 +20,7 @@ namespace podlane::cni {
 namespace {
 
 constexpr const char* kLock = ".lock";
-constexpr auto kRetry = std::chrono::milliseconds(2);
+constexpr auto kLockRetry = std::chrono::milliseconds(2);
 
 [[noreturn]] void failed(const std::string& path) {
     throw Failure(code::kInputOutput, "the plugin's state cannot be kept",
@@ -58,7 +58,7 @@ control::UniqueFd Folder::lock(std::chrono::milliseconds wait) const {
             throw Failure(code::kTryAgainLater, "another call of podlane-cni takes too long",
                           fmt::format("{} is locked", path));
         }
-        std::this_thread::sleep_for(kRetry);
+        std::this_thread::sleep_for(kLockRetry);
     }
     return file;
 }

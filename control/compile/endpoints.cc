@@ -11,7 +11,7 @@ namespace podlane::control {
 namespace {
 
 template <class T>
-std::span<const uint8_t> bytes_of(const T& value) noexcept {
+std::span<const uint8_t> raw_bytes(const T& value) noexcept {
     return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
 }
 
@@ -135,8 +135,8 @@ class Gatherer {
 }  // namespace
 
 size_t IpAddressHash::operator()(const IpAddress& address) const noexcept {
-    return static_cast<size_t>(address.is_v4() ? fnv1a(bytes_of(address.as<V4>()))
-                                               : fnv1a(bytes_of(address.as<V6>())));
+    return static_cast<size_t>(address.is_v4() ? fnv1a(raw_bytes(address.as<V4>()))
+                                               : fnv1a(raw_bytes(address.as<V6>())));
 }
 
 ServiceCandidates gather_candidates(const Service& service, const ObjectStore& store,
@@ -212,7 +212,7 @@ std::shared_ptr<const EndpointSet<F>> make_endpoint_set(
     std::vector<uint64_t> identities;
     identities.reserve(endpoints.size());
     for (const auto& endpoint : endpoints) {
-        identities.push_back(fnv1a(bytes_of(endpoint.port), fnv1a(bytes_of(endpoint.address))));
+        identities.push_back(fnv1a(raw_bytes(endpoint.port), fnv1a(raw_bytes(endpoint.address))));
     }
     set->maglev = MaglevTable::build(identities);
     set->endpoints = std::move(endpoints);

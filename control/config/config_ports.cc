@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr IntegerRange kMtus{68, 65535, "an MTU"};
+constexpr IntegerRange kUplinkMtus{68, 65535, "an MTU"};
 constexpr IntegerRange kIpv6Mtus{1280, 65535, "an MTU for IPv6"};
 
 bool overlaps(const IpPrefix& a, const IpPrefix& b) {
@@ -168,7 +168,7 @@ UplinkConfig ConfigReader::read_uplink(const Value& item) {
     }
     const bool has_v6 = std::ranges::any_of(
         uplink.addresses, [](const InterfaceAddress& a) { return a.address.is_v6(); });
-    uplink.mtu = fields.integer<uint16_t>("mtu", has_v6 ? kIpv6Mtus : kMtus, uplink.mtu);
+    uplink.mtu = fields.integer<uint16_t>("mtu", has_v6 ? kIpv6Mtus : kUplinkMtus, uplink.mtu);
     uplink.mac = read_mac(fields, "mac");
     for (const Value& neighbor : fields.list("neighbors")) read_neighbor(neighbor, uplink);
     fields.finish();

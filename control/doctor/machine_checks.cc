@@ -179,7 +179,7 @@ void look_at_others(Examination& at) {
     if (is_alone) at.ok("no other dataplane runs here");
 }
 
-constexpr std::array kChecks{
+constexpr std::array kMachineChecks{
     DoctorCheck{"cpu", look_at_cpu},
     DoctorCheck{"kernel", look_at_kernel},
     DoctorCheck{"access", look_at_permissions},
@@ -194,7 +194,7 @@ constexpr std::array kChecks{
 }  // namespace
 
 std::span<const DoctorCheck> machine_checks() noexcept {
-    return kChecks;
+    return kMachineChecks;
 }
 
 }  // namespace podlane::control

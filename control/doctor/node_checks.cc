@@ -120,7 +120,7 @@ void look_at_mtus(Examination& at) {
     }
 }
 
-constexpr std::array kChecks{
+constexpr std::array kNodeChecks{
     DoctorCheck{"podlaned", look_at_daemon}, DoctorCheck{"health", look_at_health},
     DoctorCheck{"losses", look_at_losses},   DoctorCheck{"flows", look_at_flows},
     DoctorCheck{"mtu", look_at_mtus},
@@ -129,7 +129,7 @@ constexpr std::array kChecks{
 }  // namespace
 
 std::span<const DoctorCheck> node_checks() noexcept {
-    return kChecks;
+    return kNodeChecks;
 }
 
 }  // namespace podlane::control

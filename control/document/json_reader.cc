@@ -66,10 +66,10 @@ class Cursor {
     uint32_t line_;
 };
 
-class Events {
+class JsonEvents {
   public:
-    Events(std::string_view text, const rj::MemoryStream& stream, size_t base, Cursor& cursor,
-           DocumentBuilder& builder)
+    JsonEvents(std::string_view text, const rj::MemoryStream& stream, size_t base, Cursor& cursor,
+               DocumentBuilder& builder)
         : text_(text), stream_(stream), base_(base), cursor_(cursor), builder_(builder) {}
 
     // The names are RapidJSON's.
@@ -171,7 +171,7 @@ JsonEnd read_json(std::string_view text, Start start, DocumentBuilder& builder) 
         end.at = {offset, cursor.position().line};
         builder.begin_document();
         rj::MemoryStream stream(text.data() + offset, text.size() - offset);
-        Events events(text, stream, offset, cursor, builder);
+        JsonEvents events(text, stream, offset, cursor, builder);
         const rj::ParseResult parsed = reader.Parse<kFlags>(stream, events);
         if (builder.failed()) return end;
         if (parsed.IsError()) {

@@ -28,10 +28,10 @@ class TextBuffer : public std::streambuf {
 /// Thrown through yaml-cpp to make it stop once the builder has an error.
 struct Stop {};
 
-class Events : public YAML::EventHandler {
+class YamlEvents : public YAML::EventHandler {
   public:
     /// `first`: where the text that is read begins.
-    Events(DocumentBuilder& builder, DocumentBuilder::Position first, bool is_again)
+    YamlEvents(DocumentBuilder& builder, DocumentBuilder::Position first, bool is_again)
         : builder_(builder), first_(first), is_again_(is_again) {}
 
     // The names are yaml-cpp's.
@@ -108,7 +108,7 @@ class Events : public YAML::EventHandler {
 void read_yaml(std::string_view text, Start start, bool is_again, DocumentBuilder& builder) {
     const size_t line_start = text.substr(0, start.offset).rfind('\n') + 1;  // npos + 1 is 0
     const auto column = static_cast<uint32_t>(start.offset - line_start + 1);
-    Events events(builder, {start.line, column}, is_again);
+    YamlEvents events(builder, {start.line, column}, is_again);
     TextBuffer buffer(text.substr(start.offset));
     std::istream stream(&buffer);
     try {

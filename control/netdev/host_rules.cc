@@ -27,14 +27,6 @@ struct PutRule {
 };
 using NlRule = std::unique_ptr<rtnl_rule, PutRule>;
 
-int family_of(const IpAddress& address) {
-    return address.is_v4() ? AF_INET : AF_INET6;
-}
-
-Error failure(const std::string& what, int code) {
-    return Error{fmt::format("{}: {}", what, nl_geterror(code))};
-}
-
 NlRule new_rule(int family, uint32_t preference, uint32_t table) {
     NlRule rule(rtnl_rule_alloc());
     if (!rule) return rule;
@@ -64,7 +56,7 @@ NlRule make_rule(const HostRule& of) {
     return rule;
 }
 
-std::optional<IpAddress> read_address(const nl_addr* address) {
+std::optional<IpAddress> source_of(const nl_addr* address) {
     const size_t bytes = address == nullptr ? 0 : nl_addr_get_len(address);
     if (bytes == sizeof(Ipv4Address)) {
         Ipv4Address v4;
@@ -117,9 +109,9 @@ HostRules::~HostRules() {
 
 Result<void> HostRules::prepare() {
     std::unique_ptr<nl_sock, Close> socket(nl_socket_alloc());
-    if (!socket) return failure("netlink socket", -NLE_NOMEM);
+    if (!socket) return netlink_failure("netlink socket", -NLE_NOMEM);
     if (const int rc = nl_connect(socket.get(), NETLINK_ROUTE); rc < 0) {
-        return failure("netlink socket", rc);
+        return netlink_failure("netlink socket", rc);
     }
     socket_ = std::move(socket);
     // Answers have an address of this node, or 127.0.0.1, as their source. rp_filter 2 is the loose
@@ -190,11 +182,11 @@ Result<void> HostRules::change(const HostRule& of, bool there) {
     const std::string what = fmt::format("{} rule to {} ports {}-{}", there ? "add" : "delete",
                                          to_string(of.address), of.first, of.last);
     const NlRule rule = make_rule(of);
-    if (!rule) return failure(what, -NLE_NOMEM);
+    if (!rule) return netlink_failure(what, -NLE_NOMEM);
     const int rc = there ? rtnl_rule_add(socket_.get(), rule.get(), NLM_F_EXCL)
                          : rtnl_rule_delete(socket_.get(), rule.get(), 0);
     const bool is_so = rc == (there ? -NLE_EXIST : -NLE_OBJ_NOTFOUND);
-    return rc < 0 && !is_so ? Result<void>(failure(what, rc)) : Result<void>();
+    return rc < 0 && !is_so ? Result<void>(netlink_failure(what, rc)) : Result<void>();
 }
 
 Result<void> HostRules::move_local_behind(int family) {
@@ -202,11 +194,11 @@ Result<void> HostRules::move_local_behind(int family) {
     // else may have moved it before; then it is not marked as ours, and stays.
     const NlRule behind = new_rule(family, kLocalPreference, RT_TABLE_LOCAL);
     const NlRule first = new_rule(family, 0, RT_TABLE_LOCAL);
-    if (!behind || !first) return failure("rule for local", -NLE_NOMEM);
+    if (!behind || !first) return netlink_failure("rule for local", -NLE_NOMEM);
     rtnl_rule_set_protocol(behind.get(), kRouteProtocol);
     int rc = rtnl_rule_add(socket_.get(), behind.get(), NLM_F_EXCL);
     if (rc == 0 || rc == -NLE_EXIST) rc = rtnl_rule_delete(socket_.get(), first.get(), 0);
-    if (rc < 0 && rc != -NLE_OBJ_NOTFOUND) return failure("rule for local", rc);
+    if (rc < 0 && rc != -NLE_OBJ_NOTFOUND) return netlink_failure("rule for local", rc);
     return {};
 }
 
@@ -223,7 +215,7 @@ void HostRules::take_over(int family) {
             rtnl_rule_get_dport(rule, &left.first, &left.last) < 0) {
             continue;
         }
-        const auto address = read_address(rtnl_rule_get_dst(rule));
+        const auto address = source_of(rtnl_rule_get_dst(rule));
         if (!address) continue;
         left.address = *address;
         set_.insert(left);

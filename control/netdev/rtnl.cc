@@ -31,10 +31,6 @@ using NlAddress = Owned<nl_addr, nl_addr_put>;
 using NlCache = Owned<nl_cache, nl_cache_free>;
 using NlLink = Owned<rtnl_link, rtnl_link_put>;
 
-int family_of(const IpAddress& address) {
-    return address.is_v4() ? AF_INET : AF_INET6;
-}
-
 NlAddress make_address(const IpAddress& address, unsigned length) {
     NlAddress out(address.is_v4()
                       ? nl_addr_build(AF_INET, &address.as<V4>(), sizeof(Ipv4Address))
@@ -69,15 +65,19 @@ std::optional<IpAddress> read_address(const nl_addr* address) {
     return IpAddress(value);
 }
 
-Error failure(const std::string& what, int code) {
-    return Error{fmt::format("{}: {}", what, nl_geterror(code))};
-}
-
 Error out_of_memory(const std::string& what) {
-    return failure(what, -NLE_NOMEM);
+    return netlink_failure(what, -NLE_NOMEM);
 }
 
 }  // namespace
+
+int family_of(const IpAddress& address) {
+    return address.is_v4() ? AF_INET : AF_INET6;
+}
+
+Error netlink_failure(const std::string& what, int code) {
+    return Error{fmt::format("{}: {}", what, nl_geterror(code))};
+}
 
 void Rtnl::Close::operator()(nl_sock* socket) const noexcept {
     nl_socket_free(socket);
@@ -88,7 +88,7 @@ Result<Rtnl> Rtnl::open() {
     rtnl.socket_.reset(nl_socket_alloc());
     if (!rtnl.socket_) return out_of_memory("netlink socket");
     const int rc = nl_connect(rtnl.socket_.get(), NETLINK_ROUTE);
-    if (rc < 0) return failure("netlink socket", rc);
+    if (rc < 0) return netlink_failure("netlink socket", rc);
     return rtnl;
 }
 
@@ -96,7 +96,7 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
     rtnl_link* raw = nullptr;
     const int rc = rtnl_link_get_kernel(socket_.get(), 0, ifname.c_str(), &raw);
     if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV) return std::optional<LinkInfo>{};
-    if (rc < 0) return failure("look up", rc);
+    if (rc < 0) return netlink_failure("look up", rc);
     const NlLink link(raw);
     LinkInfo info;
     info.ifindex = rtnl_link_get_ifindex(raw);
@@ -114,7 +114,7 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
 Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& change) {
     rtnl_link* raw = nullptr;
     int rc = rtnl_link_get_kernel(socket_.get(), 0, ifname.c_str(), &raw);
-    if (rc < 0) return failure("look up", rc);
+    if (rc < 0) return netlink_failure("look up", rc);
     const NlLink before(raw);
     const NlLink after(rtnl_link_alloc());
     if (!after) return out_of_memory("change");
@@ -153,7 +153,7 @@ Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& chan
         what += "namespace ";
     }
     rc = rtnl_link_change(socket_.get(), before.get(), after.get(), 0);
-    if (rc < 0) return failure(fmt::format("set {}", what.substr(0, what.size() - 1)), rc);
+    if (rc < 0) return netlink_failure(fmt::format("set {}", what.substr(0, what.size() - 1)), rc);
     return {};
 }
 
@@ -162,7 +162,7 @@ Result<void> Rtnl::delete_link(int ifindex) {
     if (!link) return out_of_memory("delete");
     rtnl_link_set_ifindex(link.get(), ifindex);
     const int rc = rtnl_link_delete(socket_.get(), link.get());
-    if (rc < 0) return failure("delete", rc);
+    if (rc < 0) return netlink_failure("delete", rc);
     return {};
 }
 
@@ -175,7 +175,7 @@ Result<void> Rtnl::add_address(int ifindex, const InterfaceAddress& address) {
     rtnl_addr_set_local(entry.get(), local.get());
     if (address.address.is_v6()) rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
     const int rc = rtnl_addr_add(socket_.get(), entry.get(), 0);
-    if (rc < 0) return failure(what, rc);
+    if (rc < 0) return netlink_failure(what, rc);
     return {};
 }
 
@@ -187,14 +187,14 @@ Result<void> Rtnl::delete_address(int ifindex, const InterfaceAddress& address) 
     rtnl_addr_set_ifindex(entry.get(), ifindex);
     rtnl_addr_set_local(entry.get(), local.get());
     const int rc = rtnl_addr_delete(socket_.get(), entry.get(), 0);
-    if (rc < 0 && rc != -NLE_NOADDR && rc != -NLE_OBJ_NOTFOUND) return failure(what, rc);
+    if (rc < 0 && rc != -NLE_NOADDR && rc != -NLE_OBJ_NOTFOUND) return netlink_failure(what, rc);
     return {};
 }
 
 Result<std::vector<InterfaceAddress>> Rtnl::addresses(int ifindex) {
     nl_cache* raw = nullptr;
     const int rc = rtnl_addr_alloc_cache(socket_.get(), &raw);
-    if (rc < 0) return failure("list addresses", rc);
+    if (rc < 0) return netlink_failure("list addresses", rc);
     const NlCache cache(raw);
     std::vector<InterfaceAddress> out;
     for (nl_object* object = nl_cache_get_first(raw); object; object = nl_cache_get_next(object)) {
@@ -250,7 +250,7 @@ Result<bool> Rtnl::add_route(int ifindex, const KernelRoute& route) {
     if (!entry) return out_of_memory(what);
     const int rc = rtnl_route_add(socket_.get(), entry.get(), NLM_F_EXCL);
     if (rc == -NLE_EXIST) return false;
-    if (rc < 0) return failure(what, rc);
+    if (rc < 0) return netlink_failure(what, rc);
     return true;
 }
 
@@ -260,14 +260,14 @@ Result<bool> Rtnl::delete_route(int ifindex, const KernelRoute& route) {
     if (!entry) return out_of_memory(what);
     const int rc = rtnl_route_delete(socket_.get(), entry.get(), 0);
     if (rc == -NLE_OBJ_NOTFOUND) return false;
-    if (rc < 0) return failure(what, rc);
+    if (rc < 0) return netlink_failure(what, rc);
     return true;
 }
 
 Result<std::vector<KernelRoute>> Rtnl::routes(int ifindex) {
     nl_cache* raw = nullptr;
     const int rc = rtnl_route_alloc_cache(socket_.get(), AF_UNSPEC, 0, &raw);
-    if (rc < 0) return failure("list routes", rc);
+    if (rc < 0) return netlink_failure("list routes", rc);
     const NlCache cache(raw);
     std::vector<KernelRoute> out;
     for (nl_object* object = nl_cache_get_first(raw); object; object = nl_cache_get_next(object)) {
@@ -302,7 +302,7 @@ Result<void> Rtnl::add_neighbor(int ifindex, const IpAddress& address, const Mac
     rtnl_neigh_set_dst(entry.get(), destination.get());
     rtnl_neigh_set_lladdr(entry.get(), lladdr.get());
     const int rc = rtnl_neigh_add(socket_.get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
-    if (rc < 0) return failure(what, rc);
+    if (rc < 0) return netlink_failure(what, rc);
     return {};
 }
 

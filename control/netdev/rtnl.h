@@ -18,6 +18,11 @@ struct nl_sock;
 
 namespace podlane::control {
 
+/// AF_INET or AF_INET6.
+[[nodiscard]] int family_of(const IpAddress& address);
+/// "WHAT: REASON" for what libnl returned, a negative NLE_ code.
+[[nodiscard]] Error netlink_failure(const std::string& what, int code);
+
 /// A network interface as the kernel has it.
 struct LinkInfo {
     int ifindex = 0;

@@ -9,7 +9,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kLookMs = 1000;
+constexpr uint64_t kLinkLookMs = 1000;
 /// News of one port's losses come at most so often, and they count as a problem for so long.
 constexpr uint64_t kLossesMs = 60'000;
 /// A device that took next to nothing is a problem for so long after.
@@ -79,7 +79,7 @@ void LinkWatch::look_at_sending(Watched& port, PortId id, const Dataplane& datap
 std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_t now_ms) {
     std::vector<News> news;
     if (now_ms < look_again_ms_) return news;
-    look_again_ms_ = now_ms + kLookMs;
+    look_again_ms_ = now_ms + kLinkLookMs;
     const std::vector<PortInfo> ports = dataplane.ports();
     const std::vector<PortState> states = dataplane.port_states();
     std::erase_if(watched_, [&ports](const auto& entry) {

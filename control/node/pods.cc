@@ -13,7 +13,7 @@ namespace podlane::control {
 
 namespace {
 
-Refusal bad(std::string message) {
+Refusal bad_pod(std::string message) {
     return refusal(RefusalKind::kBadRequest, std::move(message));
 }
 
@@ -98,52 +98,53 @@ PodPortView NodeModel::view_of(const AttachedPod& pod) const {
 Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) const {
     PodPlan plan;
     if (!is_pod_name(request.pod)) {
-        return bad(
+        return bad_pod(
             fmt::format("pod: {} is not NAMESPACE/NAME in Kubernetes' spelling", request.pod));
     }
     if (!is_interface_name(request.ifname)) {
-        return bad(
+        return bad_pod(
             fmt::format("ifname: {} is no interface name (1-15 characters, no slash, no "
                         "white space)",
                         request.ifname));
     }
     if (!request.container.empty() && !is_container_id(request.container)) {
-        return bad(
+        return bad_pod(
             fmt::format("container: {} is no container id (letters, digits, and after the first "
                         "also _ . -, 253 at most)",
                         request.container));
     }
-    if (request.netns.empty()) return bad("netns: the path is empty");
+    if (request.netns.empty()) return bad_pod("netns: the path is empty");
     if (!request.mac.empty()) {
         const auto mac = parse_mac(request.mac);
         if (!mac || mac->is_multicast() || mac->is_zero()) {
-            return bad(fmt::format("mac: {} is no MAC address of one interface", request.mac));
+            return bad_pod(fmt::format("mac: {} is no MAC address of one interface", request.mac));
         }
         plan.mac = *mac;
     }
-    if (request.addresses.empty()) return bad("addresses: a pod needs at least one");
+    if (request.addresses.empty()) return bad_pod("addresses: a pod needs at least one");
     const std::vector<IpAddress> bridge = config_.pods.gateways();
     for (const std::string& text : request.addresses) {
         const auto address = parse_ip(text);
-        if (!address) return bad(fmt::format("addresses: {} is no IP address", text));
+        if (!address) return bad_pod(fmt::format("addresses: {} is no IP address", text));
         const IpPrefix* cidr = cidr_of(config_, *address);
         if (cidr == nullptr) {
-            return bad(fmt::format("addresses: {} is in none of this node's pod CIDRs ({})", text,
-                                   cidrs_text(config_)));
+            return bad_pod(fmt::format("addresses: {} is in none of this node's pod CIDRs ({})",
+                                       text, cidrs_text(config_)));
         }
         if (std::find(bridge.begin(), bridge.end(), *address) != bridge.end()) {
-            return bad(fmt::format("addresses: {} is the gateway of {}", text, to_string(*cidr)));
+            return bad_pod(
+                fmt::format("addresses: {} is the gateway of {}", text, to_string(*cidr)));
         }
         if (is_edge_of(*cidr, *address)) {
-            return bad(fmt::format("addresses: {} is the network or broadcast address of {}", text,
-                                   to_string(*cidr)));
+            return bad_pod(fmt::format("addresses: {} is the network or broadcast address of {}",
+                                       text, to_string(*cidr)));
         }
         plan.addresses.push_back(*address);
         plan.interface_addresses.push_back({*address, cidr->length});
     }
     std::sort(plan.addresses.begin(), plan.addresses.end());
     if (std::adjacent_find(plan.addresses.begin(), plan.addresses.end()) != plan.addresses.end()) {
-        return bad("addresses: one is given twice");
+        return bad_pod("addresses: one is given twice");
     }
     plan.gateways = gateways_of(plan.addresses);
     return plan;
@@ -245,7 +246,7 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
 
 Outcome<std::vector<PodPortKey>> NodeModel::keys_to_remove(const PodDelRequest& request) const {
     if (request.pod.empty() && request.container.empty()) {
-        return bad("pod: missing; pod or container says whose port it is");
+        return bad_pod("pod: missing; pod or container says whose port it is");
     }
     if (!request.container.empty()) {
         std::vector<PodPortKey> keys = ports_.of_container(request.container, request.ifname);

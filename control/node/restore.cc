@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kLookMs = 1000;
+constexpr uint64_t kNamespaceLookMs = 1000;
 
 }  // namespace
 
@@ -147,7 +147,7 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {
     if (now_ms < look_at_namespaces_ms_) return;
-    look_at_namespaces_ms_ = now_ms + kLookMs;
+    look_at_namespaces_ms_ = now_ms + kNamespaceLookMs;
     std::vector<PortId> gone;
     for (const auto& [name, pod] : ports_.pods()) {
         const auto watched = watched_netns_.find(pod.port.id());

@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kLookMs = 1000;
+constexpr uint64_t kSnatLookMs = 1000;
 constexpr uint64_t kWarnMs = 10'000;
 constexpr uint64_t kProblemMs = 60'000;
 
@@ -30,7 +30,7 @@ std::string sentence(const SnatTarget& target, uint64_t refused) {
 std::vector<std::string> SnatWatch::look(const Dataplane& dataplane, uint64_t now_ms) {
     std::vector<std::string> lines;
     if (now_ms < look_again_ms_) return lines;
-    look_again_ms_ = now_ms + kLookMs;
+    look_again_ms_ = now_ms + kSnatLookMs;
     std::map<SnatTarget, Watched> next;
     for (const auto& [target, refused] : snat_refusals(dataplane)) {
         const auto known = watched_.find(target);

@@ -17,10 +17,10 @@ namespace {
 constexpr long kConnectSeconds = 10;
 constexpr long kPageSeconds = 60;
 /// Longer than any watch that the reflector asks for.
-constexpr long kWatchSeconds = 360;
+constexpr long kWatchPatienceSeconds = 360;
 constexpr const char* kUserAgent = "podlane-kube/" PODLANE_VERSION;
 
-std::string contents(const std::string& path) {
+std::string line_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(file), {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
@@ -99,7 +99,7 @@ struct ApiClient::Handle {
                 curl_slist_append(headers, fmt::format("Content-Type: {}", content_type).c_str());
         // A rotated token counts from the next request on.
         const std::string token =
-            server.token_file.empty() ? server.token : contents(server.token_file);
+            server.token_file.empty() ? server.token : line_of(server.token_file);
         if (!token.empty())
             headers =
                 curl_slist_append(headers, fmt::format("Authorization: Bearer {}", token).c_str());
@@ -177,7 +177,7 @@ ResponseEnd ApiClient::get(const std::string& target, bool is_watch, const OnDat
     CURL* const curl = handle_->curl;
     curl_easy_reset(curl);
     handle_->set_headers(server_, nullptr);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, is_watch ? kWatchSeconds : kPageSeconds);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, is_watch ? kWatchPatienceSeconds : kPageSeconds);
     // The server packs lists, never watches. A packed watch would come in lumps.
     if (!is_watch) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     return perform(target, on_data);

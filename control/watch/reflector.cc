@@ -22,7 +22,7 @@ constexpr milliseconds kRefusedWait{60'000};
 /// Objects of a page: about 2 MB of pods.
 constexpr int kPageItems = 500;
 /// A watch ends by itself after so long, and goes on in the next: no connection lives for ever.
-constexpr int kWatchSeconds = 290;
+constexpr int kWatchAskedSeconds = 290;
 /// A line or a page that is longer is no answer of an API server (etcd takes 1.5 MiB an object).
 constexpr size_t kMostBytes = size_t{256} << 20;
 /// A list that is older than what was seen comes from a server that lags behind. One that stays
@@ -66,7 +66,7 @@ std::string Reflector::next_target() const {
             query = fmt::format(
                 "watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
                 "&resourceVersionMatch=NotOlderThan&timeoutSeconds={}",
-                kWatchSeconds);
+                kWatchAskedSeconds);
             break;
         case State::kList:
             query = fmt::format("limit={}", kPageItems);
@@ -75,7 +75,7 @@ std::string Reflector::next_target() const {
         case State::kWatch:
             query =
                 fmt::format("watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
-                            escaped(version_), kWatchSeconds);
+                            escaped(version_), kWatchAskedSeconds);
             break;
     }
     if (!resource_.selector.empty()) query += fmt::format("&{}", resource_.selector);

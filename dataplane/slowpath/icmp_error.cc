@@ -90,7 +90,7 @@ void finish_outer(Packet& packet, const typename F::Address& src, const typename
 }
 
 template <Family F>
-bool checksum_is_right(const Packet& packet) noexcept {
+bool icmp_checksum_is_right(const Packet& packet) noexcept {
     // The whole message lies in the first buffer but for jumbo quotations, which are not judged.
     const auto head = packet.head();
     if (packet.headers.l3_end() > head.size()) return true;
@@ -174,7 +174,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(Drop::kIcmpErrorBad);
         return;
     }
-    if (!checksum_is_right<F>(packet)) {
+    if (!icmp_checksum_is_right<F>(packet)) {
         packet.drop(Drop::kL4BadChecksum);
         return;
     }

@@ -52,7 +52,7 @@ bool may_join(const WorkerCtx& ctx, const Packet& packet) noexcept {
 }
 
 template <Family F>
-bool checksum_is_right(const Packet& packet) noexcept {
+bool tcp_checksum_is_right(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
     const auto l4 = packet.head().subspan(headers.l4_offset, headers.l4_bytes());
     return l4_checksum_ok<F>(src_address<F>(packet.frame, headers),
@@ -65,8 +65,8 @@ bool is_intact(const Packet& packet) noexcept {
         (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
         return true;
     }
-    return packet.headers.ip_version == V4::kVersion ? checksum_is_right<V4>(packet)
-                                                     : checksum_is_right<V6>(packet);
+    return packet.headers.ip_version == V4::kVersion ? tcp_checksum_is_right<V4>(packet)
+                                                     : tcp_checksum_is_right<V6>(packet);
 }
 
 /// Whether both IP headers say the same but for lengths, and the later identification follows.

@@ -20,7 +20,7 @@ namespace podlane::contract {
 namespace {
 
 /// A cluster lives for this many changes, each followed by this many packets.
-constexpr unsigned kSteps = 20, kPackets = 50;
+constexpr unsigned kContractSteps = 20, kPackets = 50;
 
 TEST(Contract, PodlaneDecidesAsTheModelExpects) {
     std::map<What, uint64_t> met;
@@ -29,7 +29,7 @@ TEST(Contract, PodlaneDecidesAsTheModelExpects) {
     for (uint64_t seed = options.seed; judged < options.cases; ++seed) {
         Subject subject(seed);
         Judge judge;
-        for (unsigned step = 0; step < kSteps; ++step) {
+        for (unsigned step = 0; step < kContractSteps; ++step) {
             subject.step();
             for (unsigned i = 0; i < kPackets; ++i, ++judged) {
                 const Packet packet = subject.packet();

@@ -11,14 +11,14 @@ namespace {
 
 /// A cluster lives for this many changes, each followed by this many new connections, and by as
 /// many packets of those that there were.
-constexpr unsigned kSteps = 20, kOpened = 20, kContinued = 10;
+constexpr unsigned kPipelineSteps = 20, kOpened = 20, kContinued = 10;
 
 TEST(Contract, TheWorkersFramesAreWhatTheModelExpects) {
     uint64_t judged = 0, continued = 0, repicked = 0, untold = 0;
     for (uint64_t seed = options.seed; judged < options.cases; ++seed) {
         Subject subject(seed);
         Pipeline pipeline(subject);
-        for (unsigned step = 0; step < kSteps; ++step) {
+        for (unsigned step = 0; step < kPipelineSteps; ++step) {
             subject.step();
             pipeline.follow();
             for (unsigned i = 0; i < kOpened + kContinued; ++i) {

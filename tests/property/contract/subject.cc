@@ -15,10 +15,10 @@ using control::Service;
 using control::test::RandomObjects;
 using dataplane::RigNames;
 
-IpAddress ip(const std::string& text) {
+IpAddress ip_of(const std::string& text) {
     return parse_ip(text).value();
 }
-IpPrefix prefix(const std::string& text) {
+IpPrefix prefix_of(const std::string& text) {
     return parse_prefix(text).value();
 }
 
@@ -48,26 +48,27 @@ void Subject::choose_config() {
     if (random_.chance(30)) {
         uplink.addresses.push_back(*parse_interface_address("192.168.60.1/24"));
     }
-    uplink.gateways = {ip("192.168.50.254"), ip("fd00:50::fe")};
-    uplink.neighbors = {{ip("192.168.50.254"), RigNames::kPeerMac},
-                        {ip("fd00:50::fe"), RigNames::kPeerMac},
-                        {ip("192.168.50.2"), RigNames::kPeerMac},
-                        {ip("fd00:50::2"), RigNames::kPeerMac}};
+    uplink.gateways = {ip_of("192.168.50.254"), ip_of("fd00:50::fe")};
+    uplink.neighbors = {{ip_of("192.168.50.254"), RigNames::kPeerMac},
+                        {ip_of("fd00:50::fe"), RigNames::kPeerMac},
+                        {ip_of("192.168.50.2"), RigNames::kPeerMac},
+                        {ip_of("fd00:50::2"), RigNames::kPeerMac}};
     config_.uplinks = {uplink};
     config_.host = control::HostConfig{};
-    config_.pods.cidrs = {prefix("10.244.1.0/24"), prefix("fd00:10:1::/64")};
+    config_.pods.cidrs = {prefix_of("10.244.1.0/24"), prefix_of("fd00:10:1::/64")};
     config_.pods.mtu = 1450;
     config_.pods.gateway_mac = RigNames::kGatewayMac;
     config_.overlay.mac = RigNames::kVtepMac;
-    config_.cluster.pod_cidrs = {prefix("10.244.0.0/16"), prefix("fd00:10::/32")};
-    config_.cluster.service_cidrs = {prefix("10.96.0.0/12"), prefix("fd00:96::/108")};
+    config_.cluster.pod_cidrs = {prefix_of("10.244.0.0/16"), prefix_of("fd00:10::/32")};
+    config_.cluster.service_cidrs = {prefix_of("10.96.0.0/12"), prefix_of("fd00:96::/108")};
     switch (random_.below(4)) {
         case 0:
             config_.cluster.node_ports_on_primary = true;
-            cluster_.node_port_addresses = {prefix("192.168.50.1/32"), prefix("fd00:50::1/128")};
+            cluster_.node_port_addresses = {prefix_of("192.168.50.1/32"),
+                                            prefix_of("fd00:50::1/128")};
             break;
         case 1:
-            config_.cluster.node_port_addresses = {prefix("192.168.60.0/24")};
+            config_.cluster.node_port_addresses = {prefix_of("192.168.60.0/24")};
             cluster_.node_port_addresses = config_.cluster.node_port_addresses;
             break;
         default:
@@ -135,7 +136,7 @@ IpAddress Subject::source(From from, bool v6) {
         case From::kPod:
             return pod(random_.below(kPods), v6);
         case From::kHost:
-            return ip(v6 ? "fd00:50::1" : "192.168.50.1");
+            return ip_of(v6 ? "fd00:50::1" : "192.168.50.1");
         case From::kOverlay:
             return RandomObjects::pod_ip(v6, 2, random_.below(6));
         case From::kUplink:
@@ -145,7 +146,7 @@ IpAddress Subject::source(From from, bool v6) {
     const std::vector<std::string> v4s{"203.0.113.9", "198.51.100.9", "192.168.50.254",
                                        "192.168.50.2"};
     const std::vector<std::string> v6s{"2001:db8::9", "2001:db9::9", "fd00:50::fe", "fd00:50::2"};
-    return ip(random_.one_of(v6 ? v6s : v4s));
+    return ip_of(random_.one_of(v6 ? v6s : v4s));
 }
 
 void Subject::aim_at(const Service& service, Packet& packet) {
@@ -183,7 +184,7 @@ void Subject::aim_at_host_port(Packet& packet) {
 void Subject::aim_elsewhere(Packet& packet) {
     std::vector<IpAddress> places = cluster_.node_addresses;
     for (const char* text : {"10.96.0.200", "203.0.113.9", "fd00:96::ff", "2001:db8::9"}) {
-        places.push_back(ip(text));
+        places.push_back(ip_of(text));
     }
     for (const bool v6 : {false, true}) places.push_back(random_.pod_ip(v6));
     packet.dst = random_.one_of(places);

@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json json(const char* text) {
+ordered_json parsed(const char* text) {
     return ordered_json::parse(text);
 }
 
@@ -18,17 +18,18 @@ const char* const kChange = R"({"generation": 12,
     "removed": [{"kind": "Pod", "namespace": "default", "name": "old"}], "unchanged": 4})";
 
 TEST(Report, AChangeNamesItsObjects) {
-    EXPECT_EQ(change_text(json(kChange)),
+    EXPECT_EQ(change_text(parsed(kChange)),
               "Service default/web added\n"
               "Node node-a changed\n"
               "Pod default/old removed\n"
               "1 added, 1 changed, 1 removed, 4 unchanged; generation 12\n");
-    EXPECT_EQ(plan_text(json(kChange)), "apply would add 1, change 1 and remove 1; 4 unchanged\n");
+    EXPECT_EQ(plan_text(parsed(kChange)),
+              "apply would add 1, change 1 and remove 1; 4 unchanged\n");
 }
 
 TEST(Report, AFeedersChangeCountsWhatWasRefused) {
-    ordered_json reply = json(kChange);
-    reply["refused"] = json(R"([{"kind": "Service", "namespace": "a", "name": "b"}])");
+    ordered_json reply = parsed(kChange);
+    reply["refused"] = parsed(R"([{"kind": "Service", "namespace": "a", "name": "b"}])");
     EXPECT_NE(change_text(reply).find("1 removed, 1 refused, 4 unchanged"), std::string::npos);
 }
 
@@ -42,7 +43,7 @@ const char* const kStats = R"({"generation": 7,
     "services": [{"service": "default/web", "created": 9}]})";
 
 TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
-    EXPECT_EQ(stats_text(json(kStats), std::nullopt),
+    EXPECT_EQ(stats_text(parsed(kStats), std::nullopt),
               "generation 7\n\n"
               "PORT      RX-PACKETS   RX-BYTES   TX-PACKETS   TX-BYTES   RX-DROP   TX-DROP\n"
               "uplink0         1000      64000          500      32000         0         2\n\n"
@@ -57,7 +58,7 @@ TEST(Report, StatsShowCountersByPortWorkerFlowServiceAndReason) {
 }
 
 TEST(Report, IdleServicesAreFoldedBelowThePorts) {
-    ordered_json now = json(kStats);
+    ordered_json now = parsed(kStats);
     for (int i = 0; i < 300; ++i) {
         now["services"].push_back({{"service", fmt::format("shop/s{}", i)}, {"created", 0}});
     }
@@ -74,8 +75,8 @@ TEST(Report, IdleServicesAreFoldedBelowThePorts) {
 }
 
 TEST(Report, StatsShowWhatTheNameServerDid) {
-    ordered_json stats = json(kStats);
-    stats["dns"] = json(R"({
+    ordered_json stats = parsed(kStats);
+    stats["dns"] = parsed(R"({
         "workers": {"answer": 9, "nodata": 1, "nxdomain": 8, "formerr": 1, "notimp": 1,
                     "refused": 1, "badversion": 1, "servfail": 1, "forward": 4},
         "server": {"outcomes": {"answer": 2, "nodata": 0, "nxdomain": 1, "formerr": 0, "notimp": 0,
@@ -96,7 +97,7 @@ TEST(Report, StatsShowWhatTheNameServerDid) {
 
 TEST(Report, StatsNameTheDestinationsThatRanOutOfSourcePorts) {
     const std::string text = stats_text(
-        json(R"({"snat": {"tries": 9, "exhausted": [{"protocol": "TCP", "from": "192.168.50.1",
+        parsed(R"({"snat": {"tries": 9, "exhausted": [{"protocol": "TCP", "from": "192.168.50.1",
                  "to": "203.0.113.9:443", "refused": 12}]}})"),
         std::nullopt);
     EXPECT_NE(text.find("PROTOCOL   NO-PORT-FREE-FROM   TO                REFUSED\n"
@@ -106,12 +107,12 @@ TEST(Report, StatsNameTheDestinationsThatRanOutOfSourcePorts) {
 }
 
 TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
-    ordered_json now = json(kStats);
+    ordered_json now = parsed(kStats);
     now["ports"][0]["rxPackets"] = 3'001'000;
     now["ports"][0]["rxBytes"] = 64'000 + 2 * 125'000'000;
     now["workers"][0]["busyCycles"] = 110;
     now["workers"][0]["idleCycles"] = 190;
-    now["workers"][0]["latency"]["buckets"] = json(
+    now["workers"][0]["latency"]["buckets"] = parsed(
         "[[850, 600], [1249, 395], [70000, 4], "
         "[900000, 10], [2500000, 2]]");
     now["flows"]["created"] = 150;
@@ -119,7 +120,7 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
     ordered_json fresh = now["ports"][0];
     fresh["name"] = "default/new";
     now["ports"].push_back(fresh);
-    const std::string text = stats_text(now, StatsBefore{json(kStats), 2});
+    const std::string text = stats_text(now, StatsBefore{parsed(kStats), 2});
     EXPECT_NE(text.find(" 1.50M    1.00G        0        0 "), std::string::npos) << text;
     EXPECT_NE(text.find("<none>   <none>   <none>   <none> "), std::string::npos) << text;
     EXPECT_NE(text.find("50.0%   900.0us   2.5ms   2.5ms\n"), std::string::npos) << text;
@@ -129,7 +130,7 @@ TEST(Report, WatchedStatsShowRatesSinceTheTurnBefore) {
 }
 
 TEST(Report, DropsShowWhatOccurredOrAll) {
-    const auto drops = json(R"([{"reason": "no_route", "packets": 3, "help": "no route"},
+    const auto drops = parsed(R"([{"reason": "no_route", "packets": 3, "help": "no route"},
                                 {"reason": "too_big", "packets": 0, "help": "larger"}])");
     EXPECT_EQ(drops_text(drops),
               "REASON     PACKETS   HELP\n"
@@ -138,11 +139,11 @@ TEST(Report, DropsShowWhatOccurredOrAll) {
               "REASON     PACKETS   HELP\n"
               "no_route         3   no route\n"
               "too_big          0   larger\n");
-    EXPECT_EQ(drops_text(json("[]")), "no packet was dropped\n");
+    EXPECT_EQ(drops_text(parsed("[]")), "no packet was dropped\n");
 }
 
 TEST(Report, AnExplanationIsAListOfStepsAndAVerdict) {
-    EXPECT_EQ(explain_text(json(R"({"steps": [
+    EXPECT_EQ(explain_text(parsed(R"({"steps": [
                 {"stage": "service", "what": "10.96.0.10:80 -> 10.244.1.5:8080", "why": "1 of 2"},
                 {"stage": "tx", "what": "port default/web"}],
                 "verdict": "forward", "outPort": "default/web", "service": "default/web",
@@ -151,13 +152,13 @@ TEST(Report, AnExplanationIsAListOfStepsAndAVerdict) {
               "             1 of 2\n"
               " 2. tx       port default/web\n"
               "verdict: forward, port default/web, service default/web, to 10.244.1.5:8080\n");
-    EXPECT_EQ(explain_text(json(R"({"steps": [], "verdict": "drop", "drop": "no_route"})")),
+    EXPECT_EQ(explain_text(parsed(R"({"steps": [], "verdict": "drop", "drop": "no_route"})")),
               "verdict: drop (no_route)\n");
 }
 
 TEST(Report, LongExplanationsAndHelpGoOnInTheNextLine) {
     const Screen narrow{.columns = 40, .is_known = true};
-    EXPECT_EQ(explain_text(json(R"({"steps": [{"stage": "tx", "what": "port default/web",
+    EXPECT_EQ(explain_text(parsed(R"({"steps": [{"stage": "tx", "what": "port default/web",
                 "why": "packets of up to 1450 bytes; larger ones are fragmented"}],
                 "verdict": "forward"})"),
                            narrow),
@@ -165,7 +166,7 @@ TEST(Report, LongExplanationsAndHelpGoOnInTheNextLine) {
               "        packets of up to 1450 bytes;\n"
               "        larger ones are fragmented\n"
               "verdict: forward\n");
-    EXPECT_EQ(drops_text(json(R"([{"reason": "no_route", "packets": 3,
+    EXPECT_EQ(drops_text(parsed(R"([{"reason": "no_route", "packets": 3,
                 "help": "no route to the destination"}])"),
                          narrow),
               "REASON    PACKETS  HELP\n"
@@ -174,18 +175,19 @@ TEST(Report, LongExplanationsAndHelpGoOnInTheNextLine) {
 }
 
 TEST(Report, HealthNamesTheProblems) {
-    EXPECT_EQ(health_text(json(R"({"status": "degraded", "generation": 3, "uptimeSeconds": 3725,
+    EXPECT_EQ(health_text(parsed(R"({"status": "degraded", "generation": 3, "uptimeSeconds": 3725,
                 "node": "node-a", "workers": [{"id": 0, "alive": true}, {"id": 1, "alive": false}],
                 "problems": ["worker 1 does not run"]})")),
               "degraded: node node-a, generation 3, up 1h02m, 1 of 2 workers alive\n"
               "  worker 1 does not run\n");
-    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 5})")).find("up 5s"), std::string::npos);
-    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 65})")).find("up 1m05s"), std::string::npos);
-    EXPECT_NE(health_text(json(R"({"uptimeSeconds": 90000})")).find("up 1d01h"), std::string::npos);
+    EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 5})")).find("up 5s"), std::string::npos);
+    EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 65})")).find("up 1m05s"), std::string::npos);
+    EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 90000})")).find("up 1d01h"),
+              std::string::npos);
 }
 
 TEST(Report, APodsPortIsToldInOneLine) {
-    EXPECT_EQ(pod_add_text(json(R"({"port": {"name": "default/web", "id": 5,
+    EXPECT_EQ(pod_add_text(parsed(R"({"port": {"name": "default/web", "id": 5,
                 "mac": "02:00:0a:f4:01:0a", "addresses": ["10.244.1.10", "fd00::10"], "mtu": 1450,
                 "netns": "/run/netns/web", "ifname": "eth0"}})")),
               "port default/web added: eth0 in /run/netns/web, 10.244.1.10,fd00::10 at "
@@ -194,7 +196,7 @@ TEST(Report, APodsPortIsToldInOneLine) {
 
 TEST(Report, FlannelsAnnotationsAreReadyToPaste) {
     EXPECT_EQ(
-        flannel_text(json(R"({"node": "node-a", "vtepMac": "02:6d:2b:2f:c3:2f", "vni": 1,
+        flannel_text(parsed(R"({"node": "node-a", "vtepMac": "02:6d:2b:2f:c3:2f", "vni": 1,
                 "port": 8472, "podCidrs": ["10.244.1.0/24"], "annotations": {
                 "flannel.alpha.coreos.com/backend-type": "vxlan",
                 "flannel.alpha.coreos.com/backend-data":
@@ -208,7 +210,7 @@ TEST(Report, FlannelsAnnotationsAreReadyToPaste) {
 
 TEST(Report, RepliesOfAnotherShapeAreShownAsEmpty) {
     for (const char* text : {"{}", "[]", "null", "3", R"({"steps": 1, "ports": 2, "drops": 3})"}) {
-        const auto reply = json(text);
+        const auto reply = parsed(text);
         EXPECT_NE(change_text(reply), "");
         EXPECT_NE(stats_text(reply, std::nullopt), "");
         EXPECT_NE(stats_text(reply, StatsBefore{reply, 1}), "");

@@ -10,13 +10,13 @@
 namespace podlane::cni {
 namespace {
 
-constexpr auto kWait = std::chrono::seconds(1);
+constexpr auto kLockWait = std::chrono::seconds(1);
 const Attachment kOne{"c1", "eth0"};
 const Attachment kTwo{"c1", "net1"};
 
 TEST(CniAttachments, AreKeptUntilTheyAreForgotten) {
     const test::TemporaryFolder there;
-    const Attachments list(there.path(), kWait);
+    const Attachments list(there.path(), kLockWait);
     EXPECT_FALSE(list.find(kOne));
     list.keep(kOne, {"shop/web", "/run/netns/web", nullptr});
     const Record whole{"shop/web", "/run/netns/web", {{"ips", Json::array()}}};
@@ -31,7 +31,7 @@ TEST(CniAttachments, AreKeptUntilTheyAreForgotten) {
 
 TEST(CniAttachments, AFileThatIsNoRecordIsAsGoodAsNone) {
     const test::TemporaryFolder there;
-    const Attachments list(there.path(), kWait);
+    const Attachments list(there.path(), kLockWait);
     std::ofstream(there.path() + "/attachments/" + kOne.key()) << "{\"pod\": \"sh";
     EXPECT_FALSE(list.find(kOne));
     EXPECT_EQ(list.all(), std::vector<Attachment>{kOne});
@@ -39,7 +39,7 @@ TEST(CniAttachments, AFileThatIsNoRecordIsAsGoodAsNone) {
 
 TEST(CniAttachments, ARemovalIsOwedUntilItWasDone) {
     const test::TemporaryFolder there;
-    const Attachments list(there.path(), kWait);
+    const Attachments list(there.path(), kLockWait);
     list.owe_removal(kOne);
     list.owe_removal(kOne);
     EXPECT_THROW(

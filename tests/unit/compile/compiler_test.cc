@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr std::string_view kWeb = R"(---
+constexpr std::string_view kWebService = R"(---
 apiVersion: v1
 kind: Service
 metadata: {name: web}
@@ -27,7 +27,7 @@ status: {addresses: [{type: InternalIP, address: 192.168.50.2}]}
 TEST(Compiler, BeginsEmptyAndCountsGenerations) {
     World world;
     EXPECT_EQ(world.now().generation, 0u);
-    ASSERT_EQ(world.apply(kWeb), "");
+    ASSERT_EQ(world.apply(kWebService), "");
     EXPECT_EQ(world.now().generation, 1u);
     EXPECT_NE(world.now().v4.routes->find(ip("10.244.1.1").as<V4>()), nullptr)
         << "the first generation has the configuration's routes, whatever it was made for";
@@ -38,7 +38,7 @@ TEST(Compiler, BeginsEmptyAndCountsGenerations) {
 TEST(Compiler, AnOldGenerationStaysAsItWas) {
     World world;
     world.plug(plugged_in());
-    ASSERT_EQ(world.apply(std::string(kWeb) + slice("web", {"10.244.1.10"})), "");
+    ASSERT_EQ(world.apply(std::string(kWebService) + slice("web", {"10.244.1.10"})), "");
     const auto old = world.compiler.current();
     ASSERT_EQ(world.remove(Kind::kService, "default", "web"), "");
     const FrontendKey<V4> key{ip("10.96.0.10").as<V4>(), be16(80), 6};
@@ -50,7 +50,7 @@ TEST(Compiler, AServiceChangeTouchesNoTopologyAndANodeChangeNoService) {
     World world;
     world.plug(plugged_in());
     const auto first = world.compiler.current();
-    ASSERT_EQ(world.apply(kWeb), "");
+    ASSERT_EQ(world.apply(kWebService), "");
     const auto second = world.compiler.current();
     EXPECT_EQ(second->v4.routes, first->v4.routes);
     EXPECT_EQ(second->topology_epoch, first->topology_epoch);
@@ -64,7 +64,7 @@ TEST(Compiler, AServiceChangeTouchesNoTopologyAndANodeChangeNoService) {
 TEST(Compiler, ARefusedChangeLeavesTopologyAndServicesAsTheyWere) {
     World world;
     world.plug(plugged_in());
-    ASSERT_EQ(world.apply(kWeb), "");
+    ASSERT_EQ(world.apply(kWebService), "");
     const auto live = world.compiler.current();
     const std::string both = std::string(kNodeB) + R"(---
 apiVersion: v1
@@ -81,7 +81,7 @@ spec: {clusterIP: 10.96.0.10, ports: [{port: 81}]}
 
 TEST(Compiler, CheckSaysWhatNextWouldAndChangesNothing) {
     World world;
-    ASSERT_EQ(world.apply(kWeb), "");
+    ASSERT_EQ(world.apply(kWebService), "");
     const auto live = world.compiler.current();
     const auto objects = World::parse(R"(
 apiVersion: v1

@@ -12,8 +12,8 @@ namespace {
 
 constexpr PortId kDbPort{3};
 
-std::string pod(std::string_view name, std::string_view address, std::string_view labels,
-                std::string_view more = "") {
+std::string labelled_pod(std::string_view name, std::string_view address, std::string_view labels,
+                         std::string_view more = "") {
     const size_t slash = name.find('/');
     return fmt::format(
         "---\napiVersion: v1\nkind: Pod\nmetadata: {{namespace: {}, name: {}, labels: {{{}}}}}\n"
@@ -36,13 +36,15 @@ class Policies : public testing::Test {
         input.ports.push_back({kDbPort, "default/db", PortKind::kPod, "tap3", kPodMac, 1450, {}});
         input.pods.push_back({"default/db", kDbPort, kPodMac, {ip("10.244.1.20")}, 1450});
         world.plug(input);
-        apply(pod("default/web", "10.244.1.10", "app: web",
+        apply(labelled_pod(
+                  "default/web", "10.244.1.10", "app: web",
                   "containers: [{name: a, image: b, ports: [{name: http, containerPort: 80}]}]") +
-              pod("default/db", "10.244.1.20", "app: db") +
-              pod("default/far", "10.244.2.5", "app: far",
+              labelled_pod("default/db", "10.244.1.20", "app: db") +
+              labelled_pod(
+                  "default/far", "10.244.2.5", "app: far",
                   "containers: [{name: a, image: b, ports: [{name: http, containerPort: 8080}]}]") +
-              pod("ingress/nginx", "10.244.2.6", "app: nginx") +
-              pod("ingress/other", "10.244.2.7", "app: other") +
+              labelled_pod("ingress/nginx", "10.244.2.6", "app: nginx") +
+              labelled_pod("ingress/other", "10.244.2.7", "app: other") +
               "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: ingress, labels: {role: "
               "edge}}\n");
     }
@@ -168,7 +170,7 @@ TEST_F(Policies, ALocalPodIsSelectedByItsNamespaceBeforeItHasAnObject) {
     EXPECT_FALSE(allows(far, web, 80));
     apply_policy("{podSelector: {matchLabels: {app: web}}}");
     EXPECT_TRUE(allows(far, web, 80));
-    apply(pod("default/web", "10.244.1.10", "app: web"));
+    apply(labelled_pod("default/web", "10.244.1.10", "app: web"));
     EXPECT_FALSE(allows(far, web, 80));
 }
 
@@ -182,11 +184,11 @@ TEST_F(Policies, AnEpochRisesWhenSomethingIsTakenAwayAndNotElse) {
         "{matchLabels: {app: far}}}]}]}");
     const auto isolated = epochs();
     EXPECT_NE(isolated.first, at_first.first) << "flows of a pod that no policy selected";
-    apply(pod("default/more", "10.244.2.8", "app: far"));
-    apply(pod("ingress/more", "10.244.2.9", "app: far"));
+    apply(labelled_pod("default/more", "10.244.2.8", "app: far"));
+    apply(labelled_pod("ingress/more", "10.244.2.9", "app: far"));
     apply(policy("q", "{podSelector: {matchLabels: {app: web}}, ingress: [{}]}"));
     EXPECT_EQ(epochs(), isolated) << "more is allowed";
-    apply(pod("default/more", "10.244.2.8", "app: far", "nodeName: b"));
+    apply(labelled_pod("default/more", "10.244.2.8", "app: far", "nodeName: b"));
     EXPECT_EQ(epochs(), isolated) << "nothing that concerns anybody";
     ASSERT_EQ(world.remove(Kind::kPod, "ingress", "more"), "");
     EXPECT_EQ(epochs(), isolated) << "nobody's peer";
@@ -206,7 +208,7 @@ TEST_F(Policies, AChangeElsewhereLeavesThePodsPoliciesAndSharesTheirSets) {
         "{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}, "
         "{namespaceSelector: {matchLabels: {role: edge}}}]}]}");
     const auto before = std::make_shared<Snapshot>(world.now());
-    apply(pod("ingress/more", "10.244.2.9", "app: far"));
+    apply(labelled_pod("ingress/more", "10.244.2.9", "app: far"));
     const auto& port = index_of(kPodPort);
     EXPECT_EQ(world.now().pod_policies[port], before->pod_policies[port]);
     const auto& peers = world.now().pod_policies[port]->ingress[0]->ingress[0].peers;

@@ -5,7 +5,7 @@
 namespace podlane::control::test {
 namespace {
 
-std::string node(std::string_view name, std::string_view cidr, std::string_view address) {
+std::string node_of(std::string_view name, std::string_view cidr, std::string_view address) {
     return fmt::format(
         "---\napiVersion: v1\nkind: Node\nmetadata: {{name: {}}}\n"
         "spec: {{podCIDRs: [{}]}}\nstatus: {{addresses: [{{type: InternalIP, address: {}}}]}}\n",
@@ -32,7 +32,7 @@ TEST(Sources, AnAnnotationAllowsMoreSourcesButNobodyElses) {
     TopologyInput input = plugged_in();
     input.pods.push_back({"default/other", PortId{3}, kNodeBMac, {ip("10.244.1.12")}, 1450});
     world.plug(input);
-    EXPECT_EQ(world.apply(node("node-b", "10.244.2.0/24", "192.168.50.2")), "");
+    EXPECT_EQ(world.apply(node_of("node-b", "10.244.2.0/24", "192.168.50.2")), "");
     const std::string pod =
         "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: default, annotations: "
         "{podlane.io/allowed-addresses: '10.244.1.200, 172.16.0.0/24, 10.244.1.12, 10.244.1.1, "
@@ -52,8 +52,8 @@ TEST(Sources, AnAnnotationAllowsMoreSourcesButNobodyElses) {
 TEST(Sources, TheTunnelKnowsWhichNodeSendsFromWhere) {
     World world;
     world.plug(plugged_in());
-    EXPECT_EQ(world.apply(node("node-b", "10.244.2.0/24", "192.168.50.2") +
-                          node("node-c", "10.244.3.0/24", "192.168.50.3")),
+    EXPECT_EQ(world.apply(node_of("node-b", "10.244.2.0/24", "192.168.50.2") +
+                          node_of("node-c", "10.244.3.0/24", "192.168.50.3")),
               "");
     const auto number = [&](const auto& table, const char* address) {
         const NodeNumber* found = table->find(ip(address).as<V4>());

@@ -18,7 +18,7 @@
 namespace podlane::dataplane {
 namespace {
 
-constexpr size_t kOuterBytes = 50;
+constexpr size_t kVxlanOuterBytes = 50;
 
 Frame payload_of(size_t bytes) {
     Frame out(bytes);
@@ -143,7 +143,7 @@ TYPED_TEST(LargeFramesTest, ATunnelWrapsEachPiece) {
     for (const Frame& frame : this->rig.take(Rig::kUplink)) {
         EXPECT_LE(frame.size(), 1514u);
         EXPECT_EQ(look<V4>(frame).key.dst_port, be16(8472));
-        inner.emplace_back(frame.begin() + kOuterBytes, frame.end());
+        inner.emplace_back(frame.begin() + kVxlanOuterBytes, frame.end());
     }
     this->expect_pieces(inner, payload, 1380);
     EXPECT_EQ(this->rig.all_drops(), 0u);
@@ -168,7 +168,7 @@ TYPED_TEST(LargeFramesTest, PiecesStayBehindWhatCameBefore) {
     this->rig.turn();
     std::vector<uint32_t> sequences;
     for (const Frame& frame : this->rig.take(Rig::kUplink)) {
-        const Frame inner(frame.begin() + kOuterBytes, frame.end());
+        const Frame inner(frame.begin() + kVxlanOuterBytes, frame.end());
         const auto seen = look<TypeParam>(inner);
         sequences.push_back(load<TcpHeader>(inner.data() + seen.headers.l4_offset).sequence.host());
     }

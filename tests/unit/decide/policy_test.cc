@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr PortId kOtherPort{3};
+constexpr PortId kPeerPort{3};
 constexpr PolicySetId kFriends{5};
 
 template <class F>
@@ -22,13 +22,13 @@ class Policies : public ::testing::Test {
     Policies() {
         auto views = std::make_shared<PortViews>();
         (*views)[index_of(kPodPort)].kind = PortKind::kPod;
-        (*views)[index_of(kOtherPort)].kind = PortKind::kPod;
+        (*views)[index_of(kPeerPort)].kind = PortKind::kPod;
         (*views)[index_of(kUplink)].kind = PortKind::kUplink;
         (*views)[index_of(kHost)].kind = PortKind::kHost;
         net.snapshot->ports = views;
         net.snapshot->host_port = kHost;
         for (auto& [prefix, route] : net.routes) {
-            if (prefix.address == Network<F>::address(Names<F>::kOtherPod)) route.port = kOtherPort;
+            if (prefix.address == Network<F>::address(Names<F>::kOtherPod)) route.port = kPeerPort;
         }
         net.install_routes();
         befriend({Names<F>::kOtherPod, Names<F>::kRemotePod, Names<F>::kOutside});
@@ -78,7 +78,7 @@ TYPED_TEST_SUITE(Policies, Families);
 TYPED_TEST(Policies, WithoutAnyNobodyIsAsked) {
     using N = Names<TypeParam>;
     EXPECT_EQ(this->judge(N::kOtherPod, N::kPod, 22), Drop::kNone);
-    const auto decision = this->decide_from_pod(kOtherPort, N::kOtherPod, N::kPod, 22);
+    const auto decision = this->decide_from_pod(kPeerPort, N::kOtherPod, N::kPod, 22);
     EXPECT_EQ(decision.verdict, PathVerdict::kForward);
     EXPECT_FALSE(decision.isolated);
     EXPECT_THAT(this->net.steps(), Not(Contains(HasSubstr("policy"))));
@@ -91,7 +91,7 @@ TYPED_TEST(Policies, BothEndsMustAllowIt) {
     EXPECT_EQ(this->judge(N::kOtherPod, N::kPod, 81), Drop::kPolicyIngress);
     EXPECT_EQ(this->judge(N::kNeighbour, N::kPod, 80), Drop::kPolicyIngress);
     EXPECT_EQ(this->judge(N::kPod, N::kOtherPod, 81), Drop::kNone) << "egress is open";
-    this->select(kOtherPort, false, true);
+    this->select(kPeerPort, false, true);
     EXPECT_EQ(this->judge(N::kOtherPod, N::kPod, 80), Drop::kPolicyEgress)
         << "the asked pod is no friend of the asking one";
     this->befriend({N::kPod, N::kOtherPod});
@@ -151,12 +151,12 @@ TYPED_TEST(Policies, ASourceThatIsNotThePodsOwnIsNobody) {
     using N = Names<TypeParam>;
     this->select(kPodPort, true, false);
     for (const char* claimed : {N::kRemotePod, N::kOutside, N::kNoPod, N::kNode}) {
-        const auto decision = this->decide_from_pod(kOtherPort, claimed, N::kPod, 80);
+        const auto decision = this->decide_from_pod(kPeerPort, claimed, N::kPod, 80);
         EXPECT_EQ(decision.reason, Drop::kPolicyIngress) << claimed;
     }
     EXPECT_THAT(this->net.steps(), Contains(HasSubstr("not the sending pod's own")));
-    this->select(kOtherPort, false, true);
-    EXPECT_EQ(this->decide_from_pod(kOtherPort, N::kPod, N::kRemotePod, 80).reason,
+    this->select(kPeerPort, false, true);
+    EXPECT_EQ(this->decide_from_pod(kPeerPort, N::kPod, N::kRemotePod, 80).reason,
               Drop::kPolicyEgress);
 }
 
@@ -178,7 +178,7 @@ TYPED_TEST(Policies, PodsAreFoundByTheirAddresses) {
         return pod_port_of<TypeParam>(*this->net.snapshot, Net::address(text));
     };
     EXPECT_EQ(port_of(N::kPod), kPodPort);
-    EXPECT_EQ(port_of(N::kOtherPod), kOtherPort);
+    EXPECT_EQ(port_of(N::kOtherPod), kPeerPort);
     for (const char* text : {N::kRemotePod, N::kNode, N::kNoPod, N::kOutside}) {
         EXPECT_EQ(port_of(text), kNoPort) << text;
     }

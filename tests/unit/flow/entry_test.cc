@@ -9,10 +9,10 @@ namespace {
 
 using namespace test;
 
-constexpr auto kOut = FlowDirection::kOriginal;
-constexpr auto kBack = FlowDirection::kReply;
-constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
-constexpr uint8_t kFinAck = kTcpFin | kTcpAck;
+constexpr auto kOriginal = FlowDirection::kOriginal;
+constexpr auto kReply = FlowDirection::kReply;
+constexpr uint8_t kSynAckFlags = kTcpSyn | kTcpAck;
+constexpr uint8_t kFinAckFlags = kTcpFin | kTcpAck;
 
 TEST(Hop, EpochAndIndexSurviveAWord) {
     const Hop hop{0xfedcba98, 0x00034567, 0x2abc};
@@ -65,26 +65,26 @@ TEST(NotePacket, AnEstablishedConnectionNeedsItsStateForSynFinAndRstOnly) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kSynSent;
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
-    EXPECT_NE(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
-    EXPECT_NE(c.note_packet(kBack, kSynAck, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOriginal, kTcpSyn, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kReply, kSynAckFlags, {}), Noted::kReplaced);
     EXPECT_TRUE(c.reply().needs_state(kTcpAck));
-    EXPECT_NE(c.note_packet(kOut, kTcpAck, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOriginal, kTcpAck, {}), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(kTcpAck | kTcpPsh));
-    EXPECT_NE(c.note_packet(kBack, kTcpAck, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kReply, kTcpAck, {}), Noted::kReplaced);
     EXPECT_FALSE(c.reply().needs_state(kTcpAck));
-    EXPECT_TRUE(c.reply().needs_state(kFinAck));
-    EXPECT_NE(c.note_packet(kBack, kFinAck, {}), Noted::kReplaced);
+    EXPECT_TRUE(c.reply().needs_state(kFinAckFlags));
+    EXPECT_NE(c.note_packet(kReply, kFinAckFlags, {}), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kFinWait);
     EXPECT_TRUE(c.original().needs_state(kTcpAck));
 }
 
 TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
     Connection<V6> c{};
-    EXPECT_NE(c.note_packet(kOut, 0, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOriginal, 0, {}), Noted::kReplaced);
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_TRUE(c.reply().needs_state(0));
     EXPECT_FALSE(c.state.replied());
-    EXPECT_NE(c.note_packet(kBack, 0, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kReply, 0, {}), Noted::kReplaced);
     EXPECT_TRUE(c.state.replied());
     EXPECT_FALSE(c.original().needs_state(0));
     EXPECT_FALSE(c.reply().needs_state(0));
@@ -93,22 +93,22 @@ TEST(NotePacket, EachDirectionOfAUdpFlowNeedsItsStateOnce) {
 TEST(NotePacket, ASynOnAFinishedConnectionAsksForANewOneAndChangesNothing) {
     Connection<V4> c{};
     c.state.tcp_state = TcpState::kTimeWait;
-    EXPECT_EQ(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
+    EXPECT_EQ(c.note_packet(kOriginal, kTcpSyn, {}), Noted::kReplaced);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kTimeWait);
-    EXPECT_NE(c.note_packet(kBack, kTcpSyn | kTcpAck, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kReply, kTcpSyn | kTcpAck, {}), Noted::kReplaced);
     c.state.tcp_state = TcpState::kEstablished;
-    EXPECT_NE(c.note_packet(kOut, kTcpSyn, {}), Noted::kReplaced);
+    EXPECT_NE(c.note_packet(kOriginal, kTcpSyn, {}), Noted::kReplaced);
 }
 
 TEST(NotePacket, ShorterTimeoutsAreTold) {
     Connection<V4> c{};
     c.state.protocol = kProtocolTcp;
     c.state.tcp_state = TcpState::kSynSent;
-    EXPECT_EQ(c.note_packet(kBack, kTcpSyn | kTcpAck, {}), Noted::kShorterTimeout);
-    EXPECT_EQ(c.note_packet(kOut, kTcpAck, {}), Noted::kNothing);
+    EXPECT_EQ(c.note_packet(kReply, kTcpSyn | kTcpAck, {}), Noted::kShorterTimeout);
+    EXPECT_EQ(c.note_packet(kOriginal, kTcpAck, {}), Noted::kNothing);
     EXPECT_EQ(c.state.tcp_state.load(), TcpState::kEstablished);
-    EXPECT_EQ(c.note_packet(kOut, kTcpAck, {}), Noted::kNothing);
-    EXPECT_EQ(c.note_packet(kOut, kTcpRst, {}), Noted::kShorterTimeout);
+    EXPECT_EQ(c.note_packet(kOriginal, kTcpAck, {}), Noted::kNothing);
+    EXPECT_EQ(c.note_packet(kOriginal, kTcpRst, {}), Noted::kShorterTimeout);
 }
 
 }  // namespace

@@ -10,13 +10,13 @@
 namespace podlane::control {
 namespace {
 
-constexpr MacAddress kPodMac{{2, 0, 0, 0, 0, 1}};
-constexpr MacAddress kOurMac{{2, 0, 0, 0, 0, 2}};
+constexpr MacAddress kKeptMac{{2, 0, 0, 0, 0, 1}};
+constexpr MacAddress kRouterMac{{2, 0, 0, 0, 0, 2}};
 constexpr const char* kOwner = "node-a";
 
-PodTapRequest pod_request(const ScratchNamespace& pod) {
+PodTapRequest kept_pod_request(const ScratchNamespace& pod) {
     return {.netns_path = pod.path(),
-            .mac = kPodMac,
+            .mac = kKeptMac,
             .mtu = 1450,
             .queues = 2,
             .addresses = {address("10.244.1.5/24"), address("fd00:1::5/64")},
@@ -24,14 +24,14 @@ PodTapRequest pod_request(const ScratchNamespace& pod) {
             .offloads = {}};
 }
 
-HostTapRequest host_request() {
+HostTapRequest kept_host_request() {
     return {.ifname = "podlane0",
-            .mac = kPodMac,
+            .mac = kKeptMac,
             .queues = 1,
             .addresses = {address("192.168.50.1/24"), address("fd50::1/64")},
             .gateways = {ip("192.168.50.254")},
             .cluster_cidrs = {prefix("10.244.0.0/16"), prefix("10.96.0.0/12")},
-            .routers = {{ip("10.244.1.1"), kOurMac}},
+            .routers = {{ip("10.244.1.1"), kRouterMac}},
             .offloads = {}};
 }
 
@@ -48,7 +48,7 @@ class KeptTapTest : public NetdevTest {
   protected:
     /// Makes the pod's interface and ends its process.
     int leave(const std::string& owner = kOwner) {
-        const auto tap = keep_pod_tap(pod_request(there_), owner);
+        const auto tap = keep_pod_tap(kept_pod_request(there_), owner);
         EXPECT_TRUE(tap.ok()) << tap.error().message;
         if (tap.ok()) close_queues(*tap);
         return pods_index();
@@ -66,7 +66,7 @@ TEST_F(KeptTapTest, StaysWithAddressesAndRoutesAndIsAttachedAgain) {
     EXPECT_TRUE(there_.shell("ip -4 address show eth0 | grep -q 10.244.1.5/24"));
     EXPECT_TRUE(there_.shell("ip route show default | grep -q 'via 10.244.1.1'"));
     EXPECT_TRUE(there_.shell("ip -6 route show default | grep -q 'via fd00:1::1'"));
-    auto again = attach_pod_tap(pod_request(there_), kOwner);
+    auto again = attach_pod_tap(kept_pod_request(there_), kOwner);
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_EQ(pods_index(), ifindex);
     EXPECT_TRUE(again->was_there);
@@ -81,7 +81,7 @@ TEST_F(KeptTapTest, StaysWithAddressesAndRoutesAndIsAttachedAgain) {
 TEST_F(KeptTapTest, IsMadeAgainWhereItIsGone) {
     leave();
     ASSERT_TRUE(there_.shell("ip link delete eth0"));
-    auto again = attach_pod_tap(pod_request(there_), kOwner);
+    auto again = attach_pod_tap(kept_pod_request(there_), kOwner);
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_FALSE(again->was_there);
     EXPECT_TRUE(there_.shell("ip -4 address show eth0 | grep -q 10.244.1.5/24"));
@@ -91,12 +91,12 @@ TEST_F(KeptTapTest, IsMadeAgainWhereItIsGone) {
 }
 
 TEST_F(KeptTapTest, OfSomebodyElseOrInUseIsRefused) {
-    auto used = keep_pod_tap(pod_request(there_), kOwner);
+    auto used = keep_pod_tap(kept_pod_request(there_), kOwner);
     ASSERT_TRUE(used.ok()) << used.error().message;
-    EXPECT_FALSE(attach_pod_tap(pod_request(there_), kOwner).ok());
-    EXPECT_FALSE(keep_pod_tap(pod_request(there_), kOwner).ok());
+    EXPECT_FALSE(attach_pod_tap(kept_pod_request(there_), kOwner).ok());
+    EXPECT_FALSE(keep_pod_tap(kept_pod_request(there_), kOwner).ok());
     close_queues(*used);
-    const auto refused = attach_pod_tap(pod_request(there_), "node-b");
+    const auto refused = attach_pod_tap(kept_pod_request(there_), "node-b");
     ASSERT_FALSE(refused.ok());
     EXPECT_NE(refused.error().message.find("the interface is not ours"), std::string::npos)
         << refused.error().message;
@@ -106,7 +106,7 @@ TEST_F(KeptTapTest, OfSomebodyElseOrInUseIsRefused) {
 
 TEST_F(KeptTapTest, LeftInTheWayIsReplacedByANewOneOfTheSameOwner) {
     const int ifindex = leave();
-    auto next = keep_pod_tap(pod_request(there_), kOwner);
+    auto next = keep_pod_tap(kept_pod_request(there_), kOwner);
     ASSERT_TRUE(next.ok()) << next.error().message;
     EXPECT_NE(pods_index(), ifindex);
     close_queues(*next);
@@ -115,7 +115,7 @@ TEST_F(KeptTapTest, LeftInTheWayIsReplacedByANewOneOfTheSameOwner) {
 
 TEST_F(KeptTapTest, TakesAnotherMtuAndNumberOfQueues) {
     leave();
-    PodTapRequest request = pod_request(there_);
+    PodTapRequest request = kept_pod_request(there_);
     request.mtu = 1400;
     request.queues = 3;
     auto again = attach_pod_tap(request, kOwner);
@@ -129,13 +129,13 @@ TEST_F(KeptTapTest, TakesAnotherMtuAndNumberOfQueues) {
 
 TEST_F(KeptTapTest, OfTheHostStaysTheSameAndGetsWhatIsNewlyAskedFor) {
     there_.run([&] {
-        const auto first = keep_host_tap(host_request(), kOwner);
+        const auto first = keep_host_tap(kept_host_request(), kOwner);
         ASSERT_TRUE(first.ok()) << first.error().message;
         close_queues(*first);
         const int ifindex = index_of("podlane0");
         ASSERT_EQ(std::system("ip route add 192.0.2.7/32 dev podlane0 proto 96"), 0);
         ASSERT_EQ(std::system("ip route add 192.0.2.8/32 dev podlane0 proto static"), 0);
-        HostTapRequest request = host_request();
+        HostTapRequest request = kept_host_request();
         request.addresses = {address("192.168.50.1/24"), address("192.168.60.1/24")};
         request.gateways = {ip("192.168.60.254")};
         request.cluster_cidrs = {prefix("10.244.0.0/16"), prefix("10.112.0.0/12")};

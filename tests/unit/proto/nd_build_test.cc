@@ -10,8 +10,8 @@ namespace {
 using test::Bytes;
 using test::v6;
 
-const Ipv6Address kOurs = v6("fd00::aa:1");
-const Ipv6Address kTheirs = v6("fd00::bb:cc02");
+const Ipv6Address kOurIpv6 = v6("fd00::aa:1");
+const Ipv6Address kTheirIpv6 = v6("fd00::bb:cc02");
 constexpr size_t kL4 = 14 + 40;
 
 Bytes framed(const NdMessage& message, const MacAddress& to = test::kMacB) {
@@ -52,7 +52,7 @@ TEST(Nd, TheSolicitedNodeGroupAndItsMac) {
 }
 
 TEST(Nd, ASolicitationIsReadBack) {
-    const auto ask = nd_solicitation(test::kMacA, kOurs, kTheirs);
+    const auto ask = nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6);
     const auto bytes = framed(ask);
     EXPECT_EQ(bytes.size(), kNdFrameBytes);
     EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).dst, test::mac("33:33:ff:bb:cc:02"));
@@ -65,21 +65,21 @@ TEST(Nd, ASolicitationIsReadBack) {
 }
 
 TEST(Nd, AnAdvertisementAnswersTheAsker) {
-    const auto ask = nd_solicitation(test::kMacA, kOurs, kTheirs);
+    const auto ask = nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6);
     const auto bytes = framed(nd_advertisement(ask, test::kMacB, kNdOverride), ask.mac);
     EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).dst, test::kMacA);
     const auto [drop, message] = read(bytes);
     EXPECT_EQ(drop, Drop::kNone);
     EXPECT_EQ(message.type, kNdNeighbourAdvertisement);
     EXPECT_EQ(message.flags, kNdSolicited | kNdOverride);
-    EXPECT_EQ(message.src, kTheirs);
-    EXPECT_EQ(message.dst, kOurs);
-    EXPECT_EQ(message.target, kTheirs);
+    EXPECT_EQ(message.src, kTheirIpv6);
+    EXPECT_EQ(message.dst, kOurIpv6);
+    EXPECT_EQ(message.target, kTheirIpv6);
     EXPECT_EQ(message.mac, test::kMacB);
 }
 
 TEST(Nd, AProbeForDuplicatesIsAnsweredToAll) {
-    const auto probe = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirs);
+    const auto probe = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirIpv6);
     EXPECT_FALSE(probe.has_mac);
     const auto asked = read(framed(probe));
     EXPECT_EQ(asked.drop, Drop::kNone);
@@ -90,67 +90,68 @@ TEST(Nd, AProbeForDuplicatesIsAnsweredToAll) {
 }
 
 TEST(Nd, AnAnnouncementGoesToAllNodes) {
-    const auto bytes = framed(nd_announcement(test::kMacA, kOurs, kNdOverride));
+    const auto bytes = framed(nd_announcement(test::kMacA, kOurIpv6, kNdOverride));
     EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).dst, test::mac("33:33:00:00:00:01"));
     EXPECT_EQ(read(bytes).drop, Drop::kNone);
 }
 
 TEST(Nd, AForwardedMessageIsBad) {
-    auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     bytes[14 + offsetof(Ipv6Header, hop_limit)] = 254;
     EXPECT_EQ(read(bytes).drop, Drop::kNdBad);
 }
 
 TEST(Nd, AWrongChecksumIsBad) {
-    auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     bytes.back() = static_cast<uint8_t>(bytes.back() ^ 1);
     EXPECT_EQ(read(bytes).drop, Drop::kNdBad);
 }
 
 TEST(Nd, ACodeOtherThanZeroIsBad) {
-    const auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    const auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     EXPECT_EQ(read(with_byte(bytes, kL4 + 1, 1)).drop, Drop::kNdBad);
 }
 
 TEST(Nd, AnOptionWithoutLengthOrBeyondTheMessageIsBad) {
-    const auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    const auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     EXPECT_EQ(read(with_byte(bytes, kL4 + 25, 1)).drop, Drop::kNone);
     EXPECT_EQ(read(with_byte(bytes, kL4 + 25, 0)).drop, Drop::kNdBad);
     EXPECT_EQ(read(with_byte(bytes, kL4 + 25, 2)).drop, Drop::kNdBad);
 }
 
 TEST(Nd, AnUnknownOptionIsPassedOver) {
-    const auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    const auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     const auto [drop, message] = read(with_byte(bytes, kL4 + 24, 14));
     EXPECT_EQ(drop, Drop::kNone);
     EXPECT_FALSE(message.has_mac);
 }
 
 TEST(Nd, AGroupAsTargetOrAsMacIsBad) {
-    const auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    const auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     EXPECT_EQ(read(with_byte(bytes, kL4 + 8, 0xff)).drop, Drop::kNdBad);
     EXPECT_EQ(read(with_byte(bytes, kL4 + 26, 0x03)).drop, Drop::kNdBad);
 }
 
 TEST(Nd, AProbeWithAMacOrToOneHostIsBad) {
-    auto probe = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirs);
+    auto probe = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirIpv6);
     probe.has_mac = true;
     probe.mac = test::kMacA;
     EXPECT_EQ(read(framed(probe)).drop, Drop::kNdBad);
-    auto elsewhere = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirs);
+    auto elsewhere = nd_solicitation(test::kMacA, Ipv6Address{}, kTheirIpv6);
     elsewhere.dst = kAllNodes;
     EXPECT_EQ(read(framed(elsewhere)).drop, Drop::kNdBad);
 }
 
 TEST(Nd, ASolicitedAdvertisementToAGroupIsBad) {
-    EXPECT_EQ(read(framed(nd_announcement(test::kMacA, kOurs, kNdSolicited))).drop, Drop::kNdBad);
+    EXPECT_EQ(read(framed(nd_announcement(test::kMacA, kOurIpv6, kNdSolicited))).drop,
+              Drop::kNdBad);
 }
 
 TEST(Nd, AMessageThatIsTooShortOrOfAnotherTypeIsBad) {
     const auto icmp = [](uint8_t type, size_t payload) {
         return test::frame()
             .eth()
-            .ip(IpAddress(kOurs), IpAddress(kTheirs))
+            .ip(IpAddress(kOurIpv6), IpAddress(kTheirIpv6))
             .ttl(255)
             .icmp(type, 0, 0, Bytes(payload))
             .build();
@@ -163,7 +164,7 @@ TEST(Nd, AMessageThatIsTooShortOrOfAnotherTypeIsBad) {
 }
 
 TEST(Nd, AMessageBeyondTheFirstBufferIsBad) {
-    const auto bytes = framed(nd_solicitation(test::kMacA, kOurs, kTheirs));
+    const auto bytes = framed(nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6));
     Headers headers;
     ASSERT_EQ(parse_frame(bytes, static_cast<uint32_t>(bytes.size()), headers), Drop::kNone);
     NdMessage out;
@@ -172,7 +173,7 @@ TEST(Nd, AMessageBeyondTheFirstBufferIsBad) {
 
 TEST(Nd, NothingIsWrittenWhereThereIsNoRoom) {
     Bytes out(kNdFrameBytes - 1);
-    const auto ask = nd_solicitation(test::kMacA, kOurs, kTheirs);
+    const auto ask = nd_solicitation(test::kMacA, kOurIpv6, kTheirIpv6);
     EXPECT_EQ(build_nd_frame(out, test::kMacA, test::kMacB, ask), 0u);
 }
 
