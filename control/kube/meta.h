@@ -13,24 +13,20 @@
 #include <string_view>
 #include <vector>
 
+#include "control/kube/kind_list.h"
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::control {
 
-/// The kinds that concern the dataplane; all others are skipped with a notice.
+/// The kinds of kind_list.h; all others are skipped with a notice.
 enum class Kind : uint8_t {
-    kNode,
-    kPod,
-    kNamespace,
-    kService,
-    kEndpointSlice,
-    kEndpoints,
-    kNetworkPolicy,
-    kIngress,
-    kIngressClass,
-    kSecret,
+#define PODLANE_ENUMERATOR(type, ...) k##type,
+    PODLANE_KINDS(PODLANE_ENUMERATOR)
+#undef PODLANE_ENUMERATOR
 };
-inline constexpr size_t kKindCount = 10;
+#define PODLANE_COUNT(...) +1
+inline constexpr size_t kKindCount = 0 PODLANE_KINDS(PODLANE_COUNT);
+#undef PODLANE_COUNT
 
 /// "Service".
 [[nodiscard]] std::string_view kind_name(Kind kind) noexcept;

@@ -240,29 +240,11 @@ class HeadReader {
 };
 
 Object read_kind(Kind kind, const Value& root, Meta meta, Problems& problems) {
-    switch (kind) {
-        case Kind::kNode:
-            return read_node(root, std::move(meta), problems);
-        case Kind::kPod:
-            return read_pod(root, std::move(meta), problems);
-        case Kind::kNamespace:
-            break;
-        case Kind::kService:
-            return read_service(root, std::move(meta), problems);
-        case Kind::kEndpointSlice:
-            return read_endpoint_slice(root, std::move(meta), problems);
-        case Kind::kEndpoints:
-            return read_endpoints(root, std::move(meta), problems);
-        case Kind::kNetworkPolicy:
-            return read_network_policy(root, std::move(meta), problems);
-        case Kind::kIngress:
-            return read_ingress(root, std::move(meta), problems);
-        case Kind::kIngressClass:
-            return read_ingress_class(root, std::move(meta), problems);
-        case Kind::kSecret:
-            return read_secret(root, std::move(meta), problems);
-    }
-    return std::make_shared<Namespace>(Namespace{std::move(meta)});
+    Object out;
+    for_each_kind([&]<class T>(std::type_identity<T> type) {
+        if (T::kKind == kind) out = read_object(type, root, std::move(meta), problems);
+    });
+    return out;
 }
 
 /// A notice for each object that a later one of the same key replaces.

@@ -247,7 +247,8 @@ PodPhase read_phase(Fields& status, Problems& problems) {
 
 }  // namespace
 
-ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Node> read_object(std::type_identity<Node>, const Value& root, Meta meta,
+                            Problems& problems) {
     auto node = std::make_shared<Node>();
     node->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
@@ -297,7 +298,13 @@ std::vector<IpPrefix> read_allowed_addresses(const Value& value, Problems& probl
 
 }  // namespace
 
-ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Namespace> read_object(std::type_identity<Namespace>, const Value&, Meta meta,
+                                 Problems&) {
+    return std::make_shared<Namespace>(Namespace{std::move(meta)});
+}
+
+ObjectPtr<Pod> read_object(std::type_identity<Pod>, const Value& root, Meta meta,
+                           Problems& problems) {
     auto pod = std::make_shared<Pod>();
     pod->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);

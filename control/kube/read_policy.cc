@@ -87,7 +87,8 @@ std::vector<PolicyRule> read_rules(std::span<const Value> items, std::string_vie
 
 }  // namespace
 
-ObjectPtr<NetworkPolicy> read_network_policy(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<NetworkPolicy> read_object(std::type_identity<NetworkPolicy>, const Value& root,
+                                     Meta meta, Problems& problems) {
     auto policy = std::make_shared<NetworkPolicy>();
     policy->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
