@@ -6,10 +6,12 @@ namespace podlane::control {
 
 namespace {
 
-bool touches_nodes(const ChangeSet& changes) {
+/// Whether it changes what topologies are made of.
+bool touches_topology(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
         for (const Change& change : *list) {
-            if (change.key.kind == Kind::kNode) return true;
+            if (change.key.kind == Kind::kNode || change.key.kind == Kind::kServiceCidr)
+                return true;
         }
     }
     return false;
@@ -77,7 +79,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         auto done = services_.update(delta, store, facts, *next, out.notices, changes.on_conflict);
         if (!done.ok()) return done.error();
     }
-    const bool nodes = changes.objects != nullptr && touches_nodes(*changes.objects);
+    const bool nodes = changes.objects != nullptr && touches_topology(*changes.objects);
     announcer_.update(delta.services, nodes, store, facts, *next);
     facts_ = std::move(facts);
     if (changes.objects != nullptr) {

@@ -71,6 +71,12 @@ bool is_in(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
     return std::ranges::any_of(prefixes, [&](const IpPrefix& p) { return p.contains(address); });
 }
 
+bool is_of_service_cidr(const IpAddress& address, const ObjectStore& store) {
+    return std::ranges::any_of(store.all<ServiceCidr>(), [&](const auto& entry) {
+        return is_in(entry.second->cidrs, address);
+    });
+}
+
 /// What an API server would not have let pass, or its user may not have meant. It is served.
 void note_oddities(const Service& service, const ObjectStore& store, const NodeFacts& facts,
                    std::vector<std::string>& notices) {
@@ -88,9 +94,12 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                      : fmt::format("clusterIP {} is the address of Pod {} too, which is not "
                                    "reached by it any more",
                                    to_string(address), pod));
-        } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address)) {
-            note(fmt::format("clusterIP {} is outside cluster.serviceCidrs; it is served",
-                             to_string(address)));
+        } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address) &&
+                   !is_of_service_cidr(address, store)) {
+            note(fmt::format(
+                "clusterIP {} is outside cluster.serviceCidrs and every ServiceCIDR; it "
+                "is served",
+                to_string(address)));
         }
     }
     if (service.cluster_ips.empty()) {

@@ -146,6 +146,12 @@ Json to_json(const Namespace& name_space) {
     return object_head(Kind::kNamespace, name_space.meta);
 }
 
+Json to_json(const ServiceCidr& service_cidr) {
+    Json out = object_head(Kind::kServiceCidr, service_cidr.meta);
+    out["spec"]["cidrs"] = texts_of(service_cidr.cidrs);
+    return out;
+}
+
 Json to_json(const Pod& pod) {
     Json out = object_head(Kind::kPod, pod.meta);
     set_text(out["metadata"], "deletionTimestamp", pod.deletion_timestamp);

@@ -18,4 +18,5 @@
          "netpol", "policies")                                                                 \
     KIND(Ingress, "Ingress", "networking.k8s.io/v1", true, "ingresses", "ing")                 \
     KIND(IngressClass, "IngressClass", "networking.k8s.io/v1", false, "ingressclasses", )      \
-    KIND(Secret, "Secret", "v1", true, "secrets", )
+    KIND(Secret, "Secret", "v1", true, "secrets", )                                            \
+    KIND(ServiceCidr, "ServiceCIDR", "networking.k8s.io/v1", false, "servicecidrs", )

@@ -365,6 +365,16 @@ struct Secret {
     friend bool operator==(const Secret&, const Secret&) = default;
 };
 
+/// Where an API server gives clusterIPs from, besides its own configuration (KEP-1880).
+struct ServiceCidr {
+    static constexpr Kind kKind = Kind::kServiceCidr;
+
+    Meta meta;
+    std::vector<IpPrefix> cidrs;
+
+    friend bool operator==(const ServiceCidr&, const ServiceCidr&) = default;
+};
+
 // ---------------------------------------------------------------------------------------------
 
 template <class T>

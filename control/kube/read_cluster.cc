@@ -303,6 +303,17 @@ ObjectPtr<Namespace> read_object(std::type_identity<Namespace>, const Value&, Me
     return std::make_shared<Namespace>(Namespace{std::move(meta)});
 }
 
+ObjectPtr<ServiceCidr> read_object(std::type_identity<ServiceCidr>, const Value& root, Meta meta,
+                                   Problems& problems) {
+    auto service_cidr = std::make_shared<ServiceCidr>();
+    service_cidr->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    for (const Value& item : fields.fields("spec").list("cidrs")) {
+        if (const auto cidr = read_cidr(item, problems)) service_cidr->cidrs.push_back(*cidr);
+    }
+    return service_cidr;
+}
+
 ObjectPtr<Pod> read_object(std::type_identity<Pod>, const Value& root, Meta meta,
                            Problems& problems) {
     auto pod = std::make_shared<Pod>();
