@@ -6,6 +6,27 @@ namespace podlane::control {
 
 namespace {
 
+/// "namespace/name" in two.
+NamespacedName pod_name_of(const std::string& text) {
+    const size_t slash = text.find('/');
+    return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+std::shared_ptr<const MappedPods> mapped_pods_of(const std::vector<PodPort>& ports) {
+    auto mapped = std::make_shared<MappedPods>();
+    for (const PodPort& port : ports) {
+        if (port.host_ports.empty()) continue;
+        const NamespacedName name = pod_name_of(port.name);
+        Pod pod;
+        pod.meta.name_space = name.name_space;
+        pod.meta.name = name.name;
+        pod.ips = port.addresses;
+        pod.ports = port.host_ports;
+        (*mapped)[name].push_back(std::move(pod));
+    }
+    return mapped;
+}
+
 /// Whether it changes what topologies are made of.
 bool touches_topology(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
@@ -68,6 +89,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         for (const PodPort& pod : changes.topology->pods) {
             facts.local_pods.insert(pod.addresses.begin(), pod.addresses.end());
         }
+        facts.mapped_pods = mapped_pods_of(changes.topology->pods);
         delta.merge(services_.affected(facts_, facts));
     }
 

@@ -91,6 +91,18 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
                              static_cast<FlowCursor>(from.value_or(0))));
 }
 
+PortMapping read_port_mapping(RpcParams& params) {
+    PortMapping mapping;
+    const auto port = [&](const char* key) {
+        return static_cast<uint16_t>(params.number_if_any(key, 1, 65535).value_or(0));
+    };
+    mapping.host_port = port("hostPort");
+    mapping.container_port = port("containerPort");
+    if (const auto protocol = params.text_if_any("protocol")) mapping.protocol = *protocol;
+    mapping.host_ip = params.text_if_any("hostIP").value_or("");
+    return mapping;
+}
+
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
@@ -101,6 +113,9 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
+    request.params.each("portMappings", [&](RpcParams& one) {
+        pod.port_mappings.push_back(read_port_mapping(one));
+    });
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));
 }

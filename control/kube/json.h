@@ -16,6 +16,7 @@ namespace podlane::control {
 PODLANE_KINDS(PODLANE_PRINTER)
 #undef PODLANE_PRINTER
 [[nodiscard]] nlohmann::ordered_json to_json(const Object& object);
+[[nodiscard]] nlohmann::ordered_json to_json(const ContainerPort& port);
 /// A Secret with its contents, for the program that serves them.
 [[nodiscard]] nlohmann::ordered_json whole_secret_json(const Secret& secret);
 

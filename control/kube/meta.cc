@@ -137,4 +137,10 @@ std::string_view protocol_name(Protocol protocol) noexcept {
     return it == kProtocols.end() ? "?" : it->first;
 }
 
+std::optional<Protocol> protocol_from_name(std::string_view name) noexcept {
+    const auto it =
+        std::ranges::find(kProtocols, name, &std::pair<std::string_view, Protocol>::first);
+    return it == kProtocols.end() ? std::nullopt : std::optional(it->second);
+}
+
 }  // namespace podlane::control

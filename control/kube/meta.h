@@ -132,6 +132,8 @@ enum class Protocol : uint8_t {
 
 /// "TCP", "UDP", "SCTP".
 [[nodiscard]] std::string_view protocol_name(Protocol protocol) noexcept;
+/// The protocol of such a name.
+[[nodiscard]] std::optional<Protocol> protocol_from_name(std::string_view name) noexcept;
 
 /// A port by number, or by the name of a container's port (Kubernetes' IntOrString).
 struct PortRef {

@@ -40,7 +40,7 @@ const rapidjson::Value* RpcParams::find(std::string_view key) {
 }
 
 void RpcParams::wrong(std::string_view key, std::string_view what) {
-    if (wrong_.empty()) wrong_ = fmt::format("params.{}: {}", key, what);
+    if (wrong_.empty()) wrong_ = fmt::format("{}{}: {}", place_, key, what);
 }
 
 bool RpcParams::has(std::string_view key) const {
@@ -95,6 +95,26 @@ bool RpcParams::flag(std::string_view key) {
     return value != nullptr && value->IsTrue();
 }
 
+void RpcParams::each(std::string_view key, const std::function<void(RpcParams&)>& read) {
+    const rapidjson::Value* value = find(key);
+    if (value == nullptr) return;
+    if (!value->IsArray()) {
+        wrong(key, "must be a list of objects");
+        return;
+    }
+    for (rapidjson::SizeType i = 0; i < value->Size() && wrong_.empty(); ++i) {
+        const rapidjson::Value& element = (*value)[i];
+        if (!element.IsObject()) {
+            wrong(fmt::format("{}[{}]", key, i), "must be an object");
+            return;
+        }
+        RpcParams inner(&element);
+        inner.place_ = fmt::format("{}{}[{}].", place_, key, i);
+        read(inner);
+        if (const auto failure = inner.failure()) wrong_ = failure->message;
+    }
+}
+
 std::vector<NamedText> RpcParams::documents() {
     const auto text = text_if_any("documents");
     const auto name = text_if_any("name");
@@ -133,10 +153,11 @@ std::optional<RpcFailure> RpcParams::failure() const {
             if (!known.empty()) known += ", ";
             known += key;
         }
-        return RpcFailure{rpc_code::kBadParams,
-                          fmt::format("params.{}: unknown; this method takes {}",
-                                      view(name).substr(0, 64), known.empty() ? "none" : known),
-                          nullptr};
+        return RpcFailure{
+            rpc_code::kBadParams,
+            fmt::format("{}{}: unknown; {} takes {}", place_, view(name).substr(0, 64),
+                        place_ == "params." ? "this method" : "it", known.empty() ? "none" : known),
+            nullptr};
     }
     return std::nullopt;
 }

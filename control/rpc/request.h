@@ -9,6 +9,7 @@
 
 #include <rapidjson/fwd.h>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -82,6 +83,8 @@ class RpcParams {
                                                        int64_t most);
     /// An optional boolean; false when absent.
     [[nodiscard]] bool flag(std::string_view key);
+    /// An optional list of objects: `read` reads each, and is not to ask for its failure().
+    void each(std::string_view key, const std::function<void(RpcParams& element)>& read);
     /// `documents` with its optional `name`, or `files`; one of the two is required.
     [[nodiscard]] std::vector<NamedText> documents();
 
@@ -93,6 +96,7 @@ class RpcParams {
     void wrong(std::string_view key, std::string_view what);
 
     const rapidjson::Value* object_;
+    std::string place_ = "params.";  ///< what stands before a key in messages
     std::vector<std::string_view> asked_;
     std::string wrong_;
 };

@@ -86,6 +86,26 @@ TEST_F(RpcParamsTest, AListOfSomethingElseThanStringsIsRefused) {
     EXPECT_EQ(failure_of(p), "params.addresses: must be a list of strings");
 }
 
+TEST_F(RpcParamsTest, ObjectsOfAListAreReadEachAndTheirMistakesAreNamedByPlace) {
+    const auto read = [this](const char* json) {
+        std::vector<int64_t> ports;
+        auto p = params(json);
+        p.each("list", [&](RpcParams& one) {
+            ports.push_back(one.number_if_any("port", 1, 65535).value_or(0));
+        });
+        return std::pair(ports, failure_of(p));
+    };
+    EXPECT_EQ(read(R"({"list": [{"port": 80}, {}]})").first, (std::vector<int64_t>{80, 0}));
+    EXPECT_EQ(read(R"({"list": [{"port": 80}, {}]})").second, "");
+    EXPECT_EQ(read("{}").second, "");
+    EXPECT_EQ(read(R"({"list": [{}, {"port": 70000}]})").second,
+              "params.list[1].port: must be a whole number from 1 to 65535");
+    EXPECT_EQ(read(R"({"list": [{"prot": 1}]})").second,
+              "params.list[0].prot: unknown; it takes port");
+    EXPECT_EQ(read(R"({"list": [7]})").second, "params.list[0]: must be an object");
+    EXPECT_EQ(read(R"({"list": {}})").second, "params.list: must be a list of objects");
+}
+
 TEST_F(RpcParamsTest, DocumentsAreOneTextOrFiles) {
     auto one = params(R"({"documents": "kind: Node", "name": "node.yml"})");
     auto texts = one.documents();
