@@ -94,7 +94,10 @@ ObjectPtr<NetworkPolicy> read_object(std::type_identity<NetworkPolicy>, const Va
     Fields fields(&root, problems, Keys::kLax);
     Fields spec = fields.fields("spec");
     if (const Value* selector = spec.get("podSelector")) {
+        const size_t problems_before = problems.size();
         policy->pod_selector = read_selector(*selector, problems);
+        // Half a selector could select nothing, and what stands for the policy would close nothing.
+        if (problems.size() != problems_before) policy->pod_selector = {};
     }
     policy->ingress = read_rules(spec.list("ingress"), "from", problems);
     policy->egress = read_rules(spec.list("egress"), "to", problems);

@@ -229,6 +229,8 @@ class NodeModel {
                                               bool each = false) const;
     /// With `each`: what is another owner's goes from the objects to the refused ones.
     void refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const;
+    /// With `each`: a new NetworkPolicy that cannot be read isolates what it selects.
+    void close_refused_policies(ParsedObjects& parsed) const;
     /// After a change: what was refused of it is remembered, what was taken is not any more.
     void follow_refused(const ParsedObjects& parsed, const ChangeScope& scope);
     [[nodiscard]] static std::optional<Refusal> check_owner(const ChangeScope& scope);
