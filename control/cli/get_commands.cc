@@ -30,8 +30,9 @@ constexpr auto kDescribeOptions = std::to_array<OptionRow>({kNamespace, kAllName
 constexpr std::string_view kGetDetails =
     "Kinds are known by their plural, singular and kubectl's short form; several are joined by "
     "commas. NAME is NAMESPACE/NAME, or NAME in the namespace of -n (default: default); for nodes, "
-    "namespaces and ingressclasses NAME alone. NAMESPACE/ is all of a namespace. Live state is "
-    "named by what it is: a port, an address, a MAC address, a prefix, a Service's NAMESPACE/NAME.";
+    "namespaces, ingressclasses and servicecidrs NAME alone. NAMESPACE/ is all of a namespace. "
+    "Live state is named by what it is: a port, an address, a MAC address, a prefix, a Service's "
+    "NAMESPACE/NAME.";
 
 constexpr std::array kGetCommands{
     CliCommand{.name = "get",

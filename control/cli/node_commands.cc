@@ -21,6 +21,10 @@ constexpr auto kShutdownOptions = std::to_array<OptionRow>({
      "nothing is left: pods' ports, the host interface, what is kept", "", "forget"},
 });
 
+constexpr auto kFlannelOptions = std::to_array<OptionRow>({
+    {"subnet-file", 0, OptionType::kFlag, "", "this node's /run/flannel/subnet.env in its place"},
+});
+
 constexpr auto kVersionOptions = std::to_array<OptionRow>({
     {"client", 0, OptionType::kFlag, "", "podlanectl's own alone; asks nobody"},
 });
@@ -53,8 +57,8 @@ std::string show_shutdown(const Invocation&, const Json&, const Screen&) {
     return "podlaned is stopping\n";
 }
 
-std::string show_flannel(const Invocation&, const Json& reply, const Screen&) {
-    return flannel_text(reply);
+std::string show_flannel(const Invocation& call, const Json& reply, const Screen&) {
+    return call.has("subnet-file") ? reply.value("subnetFile", "") : flannel_text(reply);
 }
 
 // The client's version is known without podlaned, and shown also when that does not answer.
@@ -114,9 +118,12 @@ constexpr std::array kNodeCommands{
                .synopsis = "",
                .summary = "what flannel's nodes must know of this one, ready to paste",
                .details = "Prints the kubectl command that puts this node's VTEP into its Node "
-                          "object, as flannel does for its own nodes.",
+                          "object, as flannel does for its own nodes. --subnet-file prints the "
+                          "file from which flannel takes the subnet that the node had.",
                .examples = "  podlanectl flannel\n"
-                           "  podlanectl flannel -o json | jq .annotations",
+                           "  podlanectl flannel -o json | jq .annotations\n"
+                           "  podlanectl flannel --subnet-file > /run/flannel/subnet.env",
+               .options = kFlannelOptions,
                .method = "flannel",
                .render = show_flannel},
     CliCommand{.name = "log-level",

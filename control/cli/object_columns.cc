@@ -198,6 +198,8 @@ std::vector<ListColumn> object_columns(Kind kind) {
         case Kind::kSecret:
             return {name_column(), list_column("TYPE", "/type"),
                     list_column("BYTES", "/dataBytes")};
+        case Kind::kServiceCidr:
+            return {name_column(), list(list_column("CIDRS", "/spec/cidrs"))};
     }
     return {};
 }

@@ -26,6 +26,14 @@ constexpr auto kDelWait = std::chrono::seconds(2);
 // How often ADD takes other addresses because somebody has those that it got.
 constexpr unsigned kAddressAttempts = 3;
 
+/// Whether all members of `wanted` are in `object`.
+bool has_all_of(const Json& object, const Json& wanted) {
+    for (const auto& [key, value] : wanted.items()) {
+        if (object.value(key, Json()) != value) return false;
+    }
+    return true;
+}
+
 class Call {
   public:
     Call(const Request& request, const Environment& environment)
@@ -175,6 +183,11 @@ Json Call::add_port(GivenAddresses& given) {
         std::set<IpAddress> taken;
         const bool can_retry = refusal.code == rpc_code::kConflict && attempt < kAddressAttempts;
         if (can_retry && make_way(given.ips, taken)) continue;
+        const bool is_by_address = std::any_of(
+            given.ips.begin(), given.ips.end(),
+            [&](const GivenAddress& each) { return taken.contains(each.address.address); });
+        // It may be gone by now; other addresses would not help.
+        if (can_retry && !is_by_address) continue;
         if (!can_retry || delegate_ || !request_.ips.empty()) refuse("the pod's port", refusal);
         given = take_addresses(taken);
     }
@@ -244,6 +257,13 @@ void Call::check_port(const ListedInterface& wanted) {
     }
     if (port->value("netns", "") != request_.netns) {
         fail(fmt::format("podlaned's port is in {}", port->value("netns", "")));
+    }
+    const Json mapped = port->value("portMappings", Json::array());
+    for (const Json& wish : request_.port_mappings) {
+        if (std::none_of(mapped.begin(), mapped.end(),
+                         [&](const Json& each) { return has_all_of(each, wish); })) {
+            fail(fmt::format("podlaned's port lacks the mapping {}", wish.dump()));
+        }
     }
     const auto seen = inspect_interface(request_.netns, request_.attachment.ifname);
     if (!seen.ok()) fail(seen.error().message);

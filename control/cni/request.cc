@@ -215,10 +215,10 @@ void read_port_mappings(const Json& list, Request& out) {
                         {"protocol", std::move(name)}};
         const Json& address = member(each, "hostIP");
         if (address.is_string() && address != "") {
-            if (!parse_ip(address.get_ref<const std::string&>())) {
-                wrong("runtimeConfig.portMappings", each, "of an IP address as hostIP");
-            }
-            mapping["hostIP"] = address;
+            const auto ip = parse_ip(address.get_ref<const std::string&>());
+            if (!ip) wrong("runtimeConfig.portMappings", each, "of an IP address as hostIP");
+            const std::string text = to_string(*ip);
+            if (text != "0.0.0.0" && text != "::") mapping["hostIP"] = text;
         }
         out.port_mappings.push_back(std::move(mapping));
     }

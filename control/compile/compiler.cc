@@ -6,10 +6,33 @@ namespace podlane::control {
 
 namespace {
 
-bool touches_nodes(const ChangeSet& changes) {
+/// "namespace/name" in two.
+NamespacedName pod_name_of(const std::string& text) {
+    const size_t slash = text.find('/');
+    return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+std::shared_ptr<const MappedPods> mapped_pods_of(const std::vector<PodPort>& ports) {
+    auto mapped = std::make_shared<MappedPods>();
+    for (const PodPort& port : ports) {
+        if (port.host_ports.empty()) continue;
+        const NamespacedName name = pod_name_of(port.name);
+        Pod pod;
+        pod.meta.name_space = name.name_space;
+        pod.meta.name = name.name;
+        pod.ips = port.addresses;
+        pod.ports = port.host_ports;
+        (*mapped)[name].push_back(std::move(pod));
+    }
+    return mapped;
+}
+
+/// Whether it changes what topologies are made of.
+bool touches_topology(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
         for (const Change& change : *list) {
-            if (change.key.kind == Kind::kNode) return true;
+            if (change.key.kind == Kind::kNode || change.key.kind == Kind::kServiceCidr)
+                return true;
         }
     }
     return false;
@@ -66,6 +89,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         for (const PodPort& pod : changes.topology->pods) {
             facts.local_pods.insert(pod.addresses.begin(), pod.addresses.end());
         }
+        facts.mapped_pods = mapped_pods_of(changes.topology->pods);
         delta.merge(services_.affected(facts_, facts));
     }
 
@@ -77,7 +101,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         auto done = services_.update(delta, store, facts, *next, out.notices, changes.on_conflict);
         if (!done.ok()) return done.error();
     }
-    const bool nodes = changes.objects != nullptr && touches_nodes(*changes.objects);
+    const bool nodes = changes.objects != nullptr && touches_topology(*changes.objects);
     announcer_.update(delta.services, nodes, store, facts, *next);
     facts_ = std::move(facts);
     if (changes.objects != nullptr) {

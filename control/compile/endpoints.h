@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -22,6 +24,10 @@ struct IpAddressHash {
     size_t operator()(const IpAddress& address) const noexcept;
 };
 
+/// Pods with a port here for which the runtime asked for host ports, once for each such port: their
+/// name, its addresses and those host ports alone.
+using MappedPods = std::map<NamespacedName, std::vector<Pod>>;
+
 /// What services need to know of this node.
 struct NodeFacts {
     std::string node;                 ///< its name
@@ -31,6 +37,8 @@ struct NodeFacts {
     std::vector<IpPrefix> service_cidrs, pod_cidrs;           ///< likewise clusterIPs
     AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
+    /// Host ports that the runtime asked for; never null.
+    std::shared_ptr<const MappedPods> mapped_pods = std::make_shared<const MappedPods>();
 };
 
 /// What an endpoint's hints say of this node: for which zones or nodes it is meant.

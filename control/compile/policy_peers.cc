@@ -114,23 +114,90 @@ bool PolicyPeers::selects(PodSet& set, const std::string& name_space, const Peer
     return !set.pods || set.pods->matches(peer.object ? peer.object->meta.labels : kNone);
 }
 
+void PolicyPeers::claim(const Entry& entry, std::set<NamespacedName>& rivals) {
+    for (const IpAddress& address : entry.second.addresses) {
+        const auto [first, end] = claims_.equal_range(address);
+        for (auto at = first; at != end; ++at) rivals.insert(at->second->first);
+        claims_.emplace(address, &entry);
+    }
+}
+
+void PolicyPeers::unclaim(const Entry& entry, std::set<NamespacedName>& rivals) {
+    for (const IpAddress& address : entry.second.addresses) {
+        const auto [first, end] = claims_.equal_range(address);
+        for (auto at = first; at != end;) {
+            if (at->second == &entry) {
+                at = claims_.erase(at);
+            } else {
+                rivals.insert((at++)->second->first);
+            }
+        }
+    }
+}
+
+const PolicyPeers::Entry& PolicyPeers::owner_of(const IpAddress& address,
+                                                const LocalAddresses& local) const {
+    const auto is_here = [&](const NamespacedName& name) {
+        if (name == dns_name()) return true;
+        const auto at = local.find(name);
+        return at != local.end() &&
+               std::find(at->second.begin(), at->second.end(), address) != at->second.end();
+    };
+    const auto rank = [&](const Entry& entry) {
+        const ObjectPtr<Pod>& object = entry.second.object;
+        return std::pair(is_here(entry.first), object ? object->meta.created : 0);
+    };
+    const auto [first, end] = claims_.equal_range(address);
+    const Entry* owner = first->second;
+    for (auto at = std::next(first); at != end; ++at) {
+        const auto mine = rank(*owner), other = rank(*at->second);
+        if (other > mine || (other == mine && at->second->first < owner->first)) {
+            owner = at->second;
+        }
+    }
+    return *owner;
+}
+
 void PolicyPeers::refresh(const std::set<NamespacedName>& pods, const LocalAddresses& local,
                           const ObjectStore& store) {
-    const auto refresh_one = [&](const NamespacedName& name) {
-        Peer& peer = peers_[name];
-        leave_all(peer);
-        peer = peer_now(name, local, store);
+    // Whoever says an address that one of them had, or has, may have it now, or no longer.
+    std::set<NamespacedName> rivals;
+    const auto look_again = [&](const NamespacedName& name) {
+        Entry& entry = *peers_.try_emplace(name).first;
+        leave_all(entry.second);
+        unclaim(entry, rivals);
+        entry.second = peer_now(name, local, store);
+        claim(entry, rivals);
+    };
+    const auto settle = [&](const NamespacedName& name) {
+        const auto at = peers_.find(name);
+        Peer& peer = at->second;
         if (peer.addresses.empty()) {
-            peers_.erase(name);
+            peers_.erase(at);
             return;
+        }
+        peer.lost.clear();
+        for (const IpAddress& address : peer.addresses) {
+            if (&owner_of(address, local) != &*at) peer.lost.push_back(address);
         }
         for (auto& [id, set] : pod_sets_) {
             if (selects(set, name.name_space, peer, store)) join(id, peer);
         }
         for (const auto& [id, set] : port_sets_) name_ports(peer, id, set);
     };
-    if (!dns_.empty() && !peers_.contains(dns_name())) refresh_one(dns_name());
-    for (const NamespacedName& name : pods) refresh_one(name);
+    const bool is_dns_new = !dns_.empty() && !peers_.contains(dns_name());
+    if (is_dns_new) look_again(dns_name());
+    for (const NamespacedName& name : pods) look_again(name);
+    for (auto at = rivals.begin(); at != rivals.end();) {
+        if (pods.contains(*at) || (is_dns_new && *at == dns_name())) {
+            at = rivals.erase(at);
+        } else {
+            leave_all(peers_.at(*at++));
+        }
+    }
+    if (is_dns_new) settle(dns_name());
+    for (const NamespacedName& name : pods) settle(name);
+    for (const NamespacedName& name : rivals) settle(name);
 }
 
 void PolicyPeers::forget_namespace(const std::string& name, std::set<NamespacedName>& pods) {
@@ -224,6 +291,7 @@ void PolicyPeers::name_ports(Peer& peer, PolicySetId id, const PortSet& set) {
 void PolicyPeers::edit_pods(PolicySetId id, const Peer& peer, bool come) {
     BothEdits& edits = edits_[id];
     for (const IpAddress& address : peer.addresses) {
+        if (!peer.has(address)) continue;
         if (address.is_v4()) {
             (come ? edits.v4.come : edits.v4.gone).push_back(address.as<V4>());
         } else {
@@ -235,6 +303,7 @@ void PolicyPeers::edit_pods(PolicySetId id, const Peer& peer, bool come) {
 void PolicyPeers::edit_port(PolicySetId id, const Peer& peer, uint16_t port, bool come) {
     BothEdits& edits = edits_[id];
     for (const IpAddress& address : peer.addresses) {
+        if (!peer.has(address)) continue;
         if (address.is_v4()) {
             (come ? edits.v4.ports_come : edits.v4.ports_gone)
                 .push_back({address.as<V4>(), be16(port)});

@@ -5,15 +5,18 @@
 // pods and namespaces. Control thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "control/compile/endpoints.h"
 #include "control/kube/store.h"
 #include "lib/model/snapshot.h"
 
@@ -22,7 +25,9 @@ namespace podlane::control {
 /// Addresses of pods that have a port on this node, which may be known before their Pod objects.
 using LocalAddresses = std::map<NamespacedName, std::vector<IpAddress>>;
 
-/// Invariant: after apply() each set holds what its selectors select in the store. Threads: one.
+/// Invariant: after apply() each set holds what its selectors select in the store, each address
+/// once: of pods that say the same address the one with a port here has it, else the one that was
+/// made last. Threads: one.
 class PolicyPeers {
   public:
     /// `dns`: addresses of the cluster's DNS server, which counts as a pod of kube-system with the
@@ -50,11 +55,19 @@ class PolicyPeers {
   private:
     /// One pod.
     struct Peer {
-        ObjectPtr<Pod> object;  ///< null: it has none
-        std::vector<IpAddress> addresses;
-        std::set<PolicySetId> sets;  ///< that it is in
+        ObjectPtr<Pod> object;             ///< null: it has none
+        std::vector<IpAddress> addresses;  ///< that it says; sorted
+        std::vector<IpAddress> lost;       ///< those that count as another pod's; sorted
+        std::set<PolicySetId> sets;        ///< that it is in
         std::vector<std::pair<PolicySetId, uint16_t>> ports;
+
+        /// Of its addresses: whether it counts as this pod's.
+        [[nodiscard]] bool has(const IpAddress& address) const noexcept {
+            return !std::binary_search(lost.begin(), lost.end(), address);
+        }
     };
+    using Peers = std::map<NamespacedName, Peer>;
+    using Entry = Peers::value_type;
     struct PodSet {
         std::string key;
         unsigned users = 0;
@@ -83,6 +96,11 @@ class PolicyPeers {
                                 const ObjectStore& store) const;
     [[nodiscard]] bool selects(PodSet& set, const std::string& name_space, const Peer& peer,
                                const ObjectStore& store);
+    /// Says whose its addresses are, or not any more; adds whoever says the same ones.
+    void claim(const Entry& entry, std::set<NamespacedName>& rivals);
+    void unclaim(const Entry& entry, std::set<NamespacedName>& rivals);
+    [[nodiscard]] const Entry& owner_of(const IpAddress& address,
+                                        const LocalAddresses& local) const;
     void join(PolicySetId id, Peer& peer);
     void leave_all(Peer& peer);
     void name_ports(Peer& peer, PolicySetId id, const PortSet& set);
@@ -93,7 +111,8 @@ class PolicyPeers {
     bool apply_family(PolicySetId id, bool ends, Edits<F>& edits, Snapshot& next) const;
 
     std::vector<IpAddress> dns_;
-    std::map<NamespacedName, Peer> peers_;
+    Peers peers_;
+    std::unordered_multimap<IpAddress, const Entry*, IpAddressHash> claims_;
     std::map<PolicySetId, PodSet> pod_sets_;
     std::map<PolicySetId, PortSet> port_sets_;
     std::map<std::string, PolicySetId> by_key_;

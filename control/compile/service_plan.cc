@@ -71,6 +71,12 @@ bool is_in(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
     return std::ranges::any_of(prefixes, [&](const IpPrefix& p) { return p.contains(address); });
 }
 
+bool is_of_service_cidr(const IpAddress& address, const ObjectStore& store) {
+    return std::ranges::any_of(store.all<ServiceCidr>(), [&](const auto& entry) {
+        return is_in(entry.second->cidrs, address);
+    });
+}
+
 /// What an API server would not have let pass, or its user may not have meant. It is served.
 void note_oddities(const Service& service, const ObjectStore& store, const NodeFacts& facts,
                    std::vector<std::string>& notices) {
@@ -88,9 +94,12 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                      : fmt::format("clusterIP {} is the address of Pod {} too, which is not "
                                    "reached by it any more",
                                    to_string(address), pod));
-        } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address)) {
-            note(fmt::format("clusterIP {} is outside cluster.serviceCidrs; it is served",
-                             to_string(address)));
+        } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address) &&
+                   !is_of_service_cidr(address, store)) {
+            note(fmt::format(
+                "clusterIP {} is outside cluster.serviceCidrs and every ServiceCIDR; it "
+                "is served",
+                to_string(address)));
         }
     }
     if (service.cluster_ips.empty()) {
@@ -158,6 +167,14 @@ ServiceDelta ServiceCompiler::affected(const NodeFacts& before, const NodeFacts&
     };
     add_missing(before, after);
     add_missing(after, before);
+    const auto add_changed = [&](const MappedPods& from, const MappedPods& in) {
+        for (const auto& [name, pods] : from) {
+            const auto at = in.find(name);
+            if (at == in.end() || at->second != pods) delta.pods.insert(name);
+        }
+    };
+    add_changed(*before.mapped_pods, *after.mapped_pods);
+    add_changed(*after.mapped_pods, *before.mapped_pods);
     return delta;
 }
 
@@ -248,10 +265,33 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     return plan;
 }
 
+/// Adds the host ports of `pod` for which nothing stands in `frontends` yet.
+template <Family F>
+void add_host_ports(const Pod& pod, std::vector<Frontend<F>>& frontends) {
+    for (Frontend<F>& frontend : host_port_frontends<F>(pod)) {
+        const auto is_same = [&](const Frontend<F>& other) {
+            return key_of(other) == key_of(frontend);
+        };
+        if (std::none_of(frontends.begin(), frontends.end(), is_same)) {
+            frontends.push_back(std::move(frontend));
+        }
+    }
+}
+
 ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
                                                 const ObjectStore& store, const NodeFacts& facts) {
     Plan plan;
     plan.owner = {true, name};
+    plan.age = {true, 0};
+    const auto add = [&](const Pod& pod) {
+        add_host_ports(pod, plan.planned.v4.frontends);
+        add_host_ports(pod, plan.planned.v6.frontends);
+    };
+    // Those of the runtime first: it asks for most of what the Pod object says, and its address is
+    // that of the sandbox that is here, while the object's may be still that of the one before.
+    if (const auto mapped = facts.mapped_pods->find(name); mapped != facts.mapped_pods->end()) {
+        for (const Pod& each : mapped->second) add(each);
+    }
     const auto pod = store.find<Pod>(name);
     if (!pod || !has_host_port(*pod)) return plan;
     plan.origin = pod->meta.origin;
@@ -263,9 +303,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
             return facts.local_pods.contains(address);
         });
     }
-    if (!local) return plan;
-    plan.planned.v4.frontends = host_port_frontends<V4>(*pod);
-    plan.planned.v6.frontends = host_port_frontends<V6>(*pod);
+    if (local) add(*pod);
     return plan;
 }
 

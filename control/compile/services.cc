@@ -58,7 +58,9 @@ ServiceDelta ServiceCompiler::everything(const ObjectStore& store) const {
 
 Result<void> ServiceCompiler::full(const ObjectStore& store, const NodeFacts& facts, Snapshot& next,
                                    std::vector<std::string>& notices) {
-    return update(everything(store), store, facts, next, notices);
+    ServiceDelta delta = everything(store);
+    for (const auto& [name, pods] : *facts.mapped_pods) delta.pods.insert(name);
+    return update(delta, store, facts, next, notices);
 }
 
 Result<void> ServiceCompiler::check(const ServiceDelta& delta, const ObjectStore& store,

@@ -63,7 +63,7 @@ class ServiceCompiler {
   public:
     /// Which Services and Pods a change of objects touches.
     [[nodiscard]] ServiceDelta affected(const ChangeSet& changes) const;
-    /// Which ones a change of NodeFacts::local_pods touches.
+    /// Which ones a change of NodeFacts::local_pods or mapped_pods touches.
     [[nodiscard]] ServiceDelta affected(const NodeFacts& before, const NodeFacts& after) const;
     /// All in `store`, and all that have something now.
     [[nodiscard]] ServiceDelta everything(const ObjectStore& store) const;

@@ -28,6 +28,8 @@ struct PodPort {
     MacAddress mac{};  ///< the pod's own
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;  ///< largest IP packet, bytes; 0: pods.mtu of the configuration
+    /// That the runtime asked for. No two ports of one pod have the same.
+    std::vector<ContainerPort> host_ports = {};
 };
 
 /// What control knows of a neighbour. kUnresolved: being asked for, no answer yet.

@@ -113,6 +113,13 @@ void TopologyBuilder::add_cluster() {
         set_route(cidr, RouteKind::kUnallocated, kNoPort, kNoAdjacency, "cluster.serviceCidrs");
         keep_source(cidr, KeepSource::kServiceCidr);
     }
+    for (const auto& [name, object] : store_.all<ServiceCidr>()) {
+        for (const IpPrefix& cidr : object->cidrs) {
+            set_route(cidr, RouteKind::kUnallocated, kNoPort, kNoAdjacency,
+                      "ServiceCIDR " + name.name);
+            keep_source(cidr, KeepSource::kServiceCidr);
+        }
+    }
 }
 
 void TopologyBuilder::add_uplinks() {

@@ -9,6 +9,7 @@
 
 #include "control/config/metrics_config.h"
 #include "control/config/state_config.h"
+#include "control/config/subnet_file.h"
 #include "control/document/names.h"
 
 namespace podlane::control {
@@ -36,6 +37,10 @@ bool is_interface_name(std::string_view text) {
 }
 
 }  // namespace
+
+std::string ConfigReader::beside_document(std::string_view path) const {
+    return (std::filesystem::path(config_.document).parent_path() / path).string();
+}
 
 NodeConfig ConfigReader::read() {
     Fields fields(&root_, problems_, Keys::kStrict);
@@ -182,40 +187,67 @@ void ConfigReader::read_node_port_addresses(const Value& value) {
 }
 
 void ConfigReader::read_pods(Fields pods) {
-    const Value* cidrs = pods.require("cidrs", "this node's pod CIDRs, such as [10.244.1.0/24]");
-    if (cidrs != nullptr && cidrs->is(ValueType::kSequence) && cidrs->items().empty()) {
-        problems_.add(*cidrs, "at least one pod CIDR is needed");
-    }
-    for (const Value& item :
-         cidrs == nullptr ? std::span<const Value>{} : as_list(*cidrs, problems_)) {
-        const auto prefix = as_prefix(item, problems_);
-        if (!prefix) continue;
-        const bool is_v4 = prefix->address.is_v4();
-        const unsigned longest = is_v4 ? 30 : 126;
-        const auto is_same_family = [&](const IpPrefix& o) { return o.address.is_v4() == is_v4; };
-        if (prefix->length > longest) {
-            problems_.add(item, fmt::format("{} has no room for a gateway and pods (at most /{})",
-                                            shown(item), longest));
-        } else if (std::ranges::any_of(config_.pods.cidrs, is_same_family)) {
-            problems_.add(item, fmt::format("{} is a second CIDR of its family (at most one each)",
-                                            shown(item)));
-        } else {
-            config_.pods.cidrs.push_back(*prefix);
+    const Value* const place = pods.get("subnetFile");
+    std::vector<IpPrefix> networks;
+    if (place == nullptr) {
+        const Value* cidrs =
+            pods.require("cidrs", "this node's pod CIDRs, such as [10.244.1.0/24]");
+        if (cidrs != nullptr && cidrs->is(ValueType::kSequence) && cidrs->items().empty()) {
+            problems_.add(*cidrs, "at least one pod CIDR is needed");
+        }
+        for (const Value& item :
+             cidrs == nullptr ? std::span<const Value>{} : as_list(*cidrs, problems_)) {
+            if (const auto prefix = as_prefix(item, problems_)) {
+                add_pod_cidr(item, *prefix, shown(item));
+            }
+        }
+    } else if (pods.has("cidrs")) {
+        problems_.add(*place, "is not to stand beside cidrs, which are in that file");
+    } else if (const auto path = as_string(*place, problems_)) {
+        const auto file = load_subnet_file(beside_document(*path));
+        if (!file.ok()) problems_.add(*place, file.error().message);
+        if (file.ok()) {
+            for (const IpPrefix& subnet : file->subnets) {
+                add_pod_cidr(*place, subnet, to_string(subnet));
+            }
+            networks = file->networks;
+            subnet_mtu_ = file->mtu;
         }
     }
     config_.pods.gateway_mac = read_mac(pods, "gatewayMac");
-    complete_cluster(cidrs);
+    complete_cluster(place != nullptr ? place : pods.get("cidrs"), networks);
     read_pod_ports(pods.list("ports"));
     pods.get("mtu");  // read when the overlay is known
     pods.finish();
 }
 
-void ConfigReader::complete_cluster(const Value* pod_cidrs) {
+void ConfigReader::add_pod_cidr(const Value& at, const IpPrefix& prefix, const std::string& text) {
+    const bool is_v4 = prefix.address.is_v4();
+    const unsigned longest = is_v4 ? 30 : 126;
+    const auto is_same_family = [&](const IpPrefix& o) { return o.address.is_v4() == is_v4; };
+    if (prefix.length > longest) {
+        problems_.add(
+            at, fmt::format("{} has no room for a gateway and pods (at most /{})", text, longest));
+    } else if (std::ranges::any_of(config_.pods.cidrs, is_same_family)) {
+        problems_.add(at,
+                      fmt::format("{} is a second CIDR of its family (at most one each)", text));
+    } else {
+        config_.pods.cidrs.push_back(prefix);
+    }
+}
+
+void ConfigReader::complete_cluster(const Value* pod_cidrs, const std::vector<IpPrefix>& networks) {
     const IpPrefix usual = *parse_prefix("10.244.0.0/16");
     const auto contains = [](const IpPrefix& outer, const IpPrefix& inner) {
         return outer.length <= inner.length && outer.contains(inner.address);
     };
     std::vector<IpPrefix>& all = config_.cluster.pod_cidrs;
+    if (all.empty()) {
+        for (const IpPrefix& network : networks) {
+            all.push_back(network);
+            claim(*pod_cidrs, network, "cluster.podCidrs");
+        }
+    }
     const bool is_given = !all.empty();
     for (const IpPrefix& cidr : config_.pods.cidrs) {
         if (std::ranges::any_of(all, [&](const IpPrefix& o) { return contains(o, cidr); }))
@@ -266,7 +298,8 @@ void ConfigReader::resolve_pod_mtu(const Value* value) {
     for (const UplinkConfig& uplink : config_.uplinks) {
         smallest = std::min<int64_t>(smallest, uplink.mtu);
     }
-    const int64_t mtu = smallest - config_.overlay.overhead_bytes;
+    int64_t mtu = smallest - config_.overlay.overhead_bytes;
+    if (subnet_mtu_) mtu = std::min<int64_t>(mtu, *subnet_mtu_);
     if (mtu < lowest) {
         problems_.add_missing(root_, "pods.mtu",
                               fmt::format("auto is {}: the smallest uplink MTU, {}, less the "
@@ -278,7 +311,6 @@ void ConfigReader::resolve_pod_mtu(const Value* value) {
 }
 
 void ConfigReader::read_objects(std::span<const Value> items) {
-    const std::filesystem::path folder = std::filesystem::path(config_.document).parent_path();
     for (const Value& item : items) {
         const auto text = as_string(item, problems_);
         if (!text) continue;
@@ -286,7 +318,7 @@ void ConfigReader::read_objects(std::span<const Value> items) {
             problems_.add(item, "an empty path; a file or folder of Kubernetes objects is meant");
             continue;
         }
-        config_.objects.push_back((folder / *text).string());
+        config_.objects.push_back(beside_document(*text));
     }
 }
 

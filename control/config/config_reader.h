@@ -31,7 +31,10 @@ class ConfigReader {
     void read_cluster(Fields cluster);
     void read_node_port_addresses(const Value& value);
     void read_pods(Fields pods);
-    void complete_cluster(const Value* pod_cidrs);
+    /// `text`: as it stands in the file.
+    void add_pod_cidr(const Value& at, const IpPrefix& prefix, const std::string& text);
+    /// `networks`: of the cluster's pods, where the file names none.
+    void complete_cluster(const Value* pod_cidrs, const std::vector<IpPrefix>& networks);
     void read_dns(const Value* value);
     void add_dns_address(const Value& item);
     [[nodiscard]] std::vector<IpAddress> usual_dns_addresses() const;
@@ -51,6 +54,8 @@ class ConfigReader {
     void resolve_pod_mtu(const Value* value);
     void read_objects(std::span<const Value> items);
 
+    /// A path of the file: a relative one begins at its folder.
+    [[nodiscard]] std::string beside_document(std::string_view path) const;
     std::vector<IpPrefix> read_prefixes(const Value* list, std::string_view owner);
     std::optional<MacAddress> read_mac(Fields& fields, std::string_view key);
     std::optional<Device> read_device(const Value& value);
@@ -63,6 +68,7 @@ class ConfigReader {
     const Value& root_;
     Problems& problems_;
     NodeConfig config_;
+    std::optional<uint16_t> subnet_mtu_;  ///< of pods.subnetFile
     std::vector<Claim> claims_;
     std::vector<IpAddress> own_addresses_;
     std::vector<std::string> port_names_;

@@ -91,6 +91,16 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
                              static_cast<FlowCursor>(from.value_or(0))));
 }
 
+PortMapping read_port_mapping(Fields& fields) {
+    constexpr IntegerRange kPorts{1, 65535, "a port"};
+    PortMapping mapping;
+    mapping.host_port = fields.integer<uint16_t>("hostPort", kPorts, 0);
+    mapping.container_port = fields.integer<uint16_t>("containerPort", kPorts, 0);
+    mapping.protocol = fields.string("protocol", mapping.protocol);
+    mapping.host_ip = fields.string("hostIP");
+    return mapping;
+}
+
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
@@ -101,6 +111,8 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
+    request.params.each("portMappings",
+                        [&](Fields& one) { pod.port_mappings.push_back(read_port_mapping(one)); });
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));
 }

@@ -56,15 +56,27 @@ Json json_of(const Object& object) {
 Json json_of(const KeptPod& pod) {
     Json addresses = Json::array();
     for (const IpAddress& address : pod.addresses) addresses.push_back(to_string(address));
-    return {{"pod", pod.pod},
-            {"container", pod.container},
-            {"ifname", pod.ifname},
-            {"netns", pod.netns},
-            {"netnsDevice", pod.netns_id.device},
-            {"netnsInode", pod.netns_id.inode},
-            {"mac", to_string(pod.mac)},
-            {"addresses", std::move(addresses)},
-            {"mtu", pod.mtu}};
+    Json json = {{"pod", pod.pod},
+                 {"container", pod.container},
+                 {"ifname", pod.ifname},
+                 {"netns", pod.netns},
+                 {"netnsDevice", pod.netns_id.device},
+                 {"netnsInode", pod.netns_id.inode},
+                 {"mac", to_string(pod.mac)},
+                 {"addresses", std::move(addresses)},
+                 {"mtu", pod.mtu}};
+    for (const ContainerPort& port : pod.host_ports) json["hostPorts"].push_back(to_json(port));
+    return json;
+}
+
+ContainerPort host_port_from(const Json& json) {
+    ContainerPort port;
+    port.port = json.at("containerPort");
+    port.host_port = json.at("hostPort");
+    if (json.contains("hostIP")) port.host_ip = parse_ip(json["hostIP"].get<std::string>());
+    const auto protocol = protocol_from_name(json.at("protocol").get<std::string>());
+    port.protocol = protocol.value_or(Protocol::kTcp);
+    return port;
 }
 
 /// Throws what the JSON library throws where a member is missing or of another type.
@@ -83,6 +95,10 @@ KeptPod pod_from(std::string_view name, std::string_view text) {
         if (address) pod.addresses.push_back(*address);
     }
     pod.mtu = json.at("mtu");
+    // An older podlaned had none.
+    for (const Json& each : json.value("hostPorts", Json::array())) {
+        pod.host_ports.push_back(host_port_from(each));
+    }
     return pod;
 }
 

@@ -37,6 +37,7 @@ struct KeptPod {
     MacAddress mac{};
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;
+    std::vector<ContainerPort> host_ports = {};  ///< that its runtime asked for
 };
 
 /// What a process before this one has left.

@@ -48,16 +48,6 @@ std::string_view name_of(PodPhase phase) {
     return "Unknown";
 }
 
-Json to_json(const ContainerPort& port) {
-    Json out;
-    set_text(out, "name", port.name);
-    out["containerPort"] = port.port;
-    set_number(out, "hostPort", port.host_port);
-    if (port.host_ip) out["hostIP"] = to_string(*port.host_ip);
-    out["protocol"] = protocol_name(port.protocol);
-    return out;
-}
-
 Json to_json(const EndpointPort& port) {
     Json out;
     out["name"] = port.name;
@@ -122,6 +112,16 @@ std::string_view name_of(AddressType type) {
 
 }  // namespace
 
+Json to_json(const ContainerPort& port) {
+    Json out;
+    set_text(out, "name", port.name);
+    out["containerPort"] = port.port;
+    set_number(out, "hostPort", port.host_port);
+    if (port.host_ip) out["hostIP"] = to_string(*port.host_ip);
+    out["protocol"] = protocol_name(port.protocol);
+    return out;
+}
+
 Json to_json(const Node& node) {
     Json out = object_head(Kind::kNode, node.meta);
     if (node.flannel) out["metadata"]["annotations"] = flannel_annotations(*node.flannel);
@@ -144,6 +144,12 @@ Json to_json(const Node& node) {
 
 Json to_json(const Namespace& name_space) {
     return object_head(Kind::kNamespace, name_space.meta);
+}
+
+Json to_json(const ServiceCidr& service_cidr) {
+    Json out = object_head(Kind::kServiceCidr, service_cidr.meta);
+    out["spec"]["cidrs"] = texts_of(service_cidr.cidrs);
+    return out;
 }
 
 Json to_json(const Pod& pod) {

@@ -10,18 +10,13 @@
 
 namespace podlane::control {
 
-[[nodiscard]] nlohmann::ordered_json to_json(const Node& node);
-[[nodiscard]] nlohmann::ordered_json to_json(const Pod& pod);
-[[nodiscard]] nlohmann::ordered_json to_json(const Namespace& name_space);
-[[nodiscard]] nlohmann::ordered_json to_json(const Service& service);
-[[nodiscard]] nlohmann::ordered_json to_json(const EndpointSlice& slice);
-[[nodiscard]] nlohmann::ordered_json to_json(const Endpoints& endpoints);
-[[nodiscard]] nlohmann::ordered_json to_json(const NetworkPolicy& policy);
-[[nodiscard]] nlohmann::ordered_json to_json(const Ingress& ingress);
-[[nodiscard]] nlohmann::ordered_json to_json(const IngressClass& ingress_class);
-/// The sizes of what it holds, in `dataBytes`; not to be applied again.
-[[nodiscard]] nlohmann::ordered_json to_json(const Secret& secret);
+// For each kind. Of a Secret it prints the sizes of what it holds, in `dataBytes`, which is not to
+// be applied again.
+#define PODLANE_PRINTER(type, ...) [[nodiscard]] nlohmann::ordered_json to_json(const type& object);
+PODLANE_KINDS(PODLANE_PRINTER)
+#undef PODLANE_PRINTER
 [[nodiscard]] nlohmann::ordered_json to_json(const Object& object);
+[[nodiscard]] nlohmann::ordered_json to_json(const ContainerPort& port);
 /// A Secret with its contents, for the program that serves them.
 [[nodiscard]] nlohmann::ordered_json whole_secret_json(const Secret& secret);
 

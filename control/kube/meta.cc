@@ -20,18 +20,11 @@ struct KindInfo {
     std::array<std::string_view, 2> short_names;  // as kubectl api-resources has them
 };
 
-// In the order of Kind.
 constexpr std::array<KindInfo, kKindCount> kKinds{{
-    {"Node", "v1", false, "nodes", {"no"}},
-    {"Pod", "v1", true, "pods", {"po"}},
-    {"Namespace", "v1", false, "namespaces", {"ns"}},
-    {"Service", "v1", true, "services", {"svc"}},
-    {"EndpointSlice", "discovery.k8s.io/v1", true, "endpointslices", {"eps"}},
-    {"Endpoints", "v1", true, "endpoints", {"ep"}},
-    {"NetworkPolicy", "networking.k8s.io/v1", true, "networkpolicies", {"netpol", "policies"}},
-    {"Ingress", "networking.k8s.io/v1", true, "ingresses", {"ing"}},
-    {"IngressClass", "networking.k8s.io/v1", false, "ingressclasses", {}},
-    {"Secret", "v1", true, "secrets", {}},
+#define PODLANE_INFO(type, name, version, is_namespaced, plural, ...) \
+    {name, version, is_namespaced, plural, {__VA_ARGS__}},
+    PODLANE_KINDS(PODLANE_INFO)
+#undef PODLANE_INFO
 }};
 
 const KindInfo& info(Kind kind) noexcept {
@@ -142,6 +135,12 @@ std::string_view protocol_name(Protocol protocol) noexcept {
     const auto it =
         std::ranges::find(kProtocols, protocol, &std::pair<std::string_view, Protocol>::second);
     return it == kProtocols.end() ? "?" : it->first;
+}
+
+std::optional<Protocol> protocol_from_name(std::string_view name) noexcept {
+    const auto it =
+        std::ranges::find(kProtocols, name, &std::pair<std::string_view, Protocol>::first);
+    return it == kProtocols.end() ? std::nullopt : std::optional(it->second);
 }
 
 }  // namespace podlane::control

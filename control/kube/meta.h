@@ -13,24 +13,20 @@
 #include <string_view>
 #include <vector>
 
+#include "control/kube/kind_list.h"
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::control {
 
-/// The kinds that concern the dataplane; all others are skipped with a notice.
+/// The kinds of kind_list.h; all others are skipped with a notice.
 enum class Kind : uint8_t {
-    kNode,
-    kPod,
-    kNamespace,
-    kService,
-    kEndpointSlice,
-    kEndpoints,
-    kNetworkPolicy,
-    kIngress,
-    kIngressClass,
-    kSecret,
+#define PODLANE_ENUMERATOR(type, ...) k##type,
+    PODLANE_KINDS(PODLANE_ENUMERATOR)
+#undef PODLANE_ENUMERATOR
 };
-inline constexpr size_t kKindCount = 10;
+#define PODLANE_COUNT(...) +1
+inline constexpr size_t kKindCount = 0 PODLANE_KINDS(PODLANE_COUNT);
+#undef PODLANE_COUNT
 
 /// "Service".
 [[nodiscard]] std::string_view kind_name(Kind kind) noexcept;
@@ -136,6 +132,8 @@ enum class Protocol : uint8_t {
 
 /// "TCP", "UDP", "SCTP".
 [[nodiscard]] std::string_view protocol_name(Protocol protocol) noexcept;
+/// The protocol of such a name.
+[[nodiscard]] std::optional<Protocol> protocol_from_name(std::string_view name) noexcept;
 
 /// A port by number, or by the name of a container's port (Kubernetes' IntOrString).
 struct PortRef {

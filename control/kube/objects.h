@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -364,16 +365,39 @@ struct Secret {
     friend bool operator==(const Secret&, const Secret&) = default;
 };
 
+/// Where an API server gives clusterIPs from, besides its own configuration (KEP-1880).
+struct ServiceCidr {
+    static constexpr Kind kKind = Kind::kServiceCidr;
+
+    Meta meta;
+    std::vector<IpPrefix> cidrs;
+
+    friend bool operator==(const ServiceCidr&, const ServiceCidr&) = default;
+};
+
 // ---------------------------------------------------------------------------------------------
 
 template <class T>
 using ObjectPtr = std::shared_ptr<const T>;
 
+template <class First, class... Rest>
+using VariantOf = std::variant<Rest...>;
+#define PODLANE_POINTER(type, ...) , ObjectPtr<type>
 /// Any one object; never null. The alternatives stand in the order of Kind.
-using Object =
-    std::variant<ObjectPtr<Node>, ObjectPtr<Pod>, ObjectPtr<Namespace>, ObjectPtr<Service>,
-                 ObjectPtr<EndpointSlice>, ObjectPtr<Endpoints>, ObjectPtr<NetworkPolicy>,
-                 ObjectPtr<Ingress>, ObjectPtr<IngressClass>, ObjectPtr<Secret>>;
+using Object = VariantOf<void PODLANE_KINDS(PODLANE_POINTER)>;
+#undef PODLANE_POINTER
+
+/// Calls `visit(std::type_identity<T>())` for the struct of each kind, in the order of Kind.
+template <class Visit>
+void for_each_kind(Visit visit) {
+#define PODLANE_VISIT(type, ...) visit(std::type_identity<type>());
+    PODLANE_KINDS(PODLANE_VISIT)
+#undef PODLANE_VISIT
+}
+
+#define PODLANE_CHECK(type, ...) static_assert(type::kKind == Kind::k##type);
+PODLANE_KINDS(PODLANE_CHECK)
+#undef PODLANE_CHECK
 
 [[nodiscard]] inline Kind kind_of(const Object& object) noexcept {
     return static_cast<Kind>(object.index());

@@ -240,29 +240,23 @@ class HeadReader {
 };
 
 Object read_kind(Kind kind, const Value& root, Meta meta, Problems& problems) {
-    switch (kind) {
-        case Kind::kNode:
-            return read_node(root, std::move(meta), problems);
-        case Kind::kPod:
-            return read_pod(root, std::move(meta), problems);
-        case Kind::kNamespace:
-            break;
-        case Kind::kService:
-            return read_service(root, std::move(meta), problems);
-        case Kind::kEndpointSlice:
-            return read_endpoint_slice(root, std::move(meta), problems);
-        case Kind::kEndpoints:
-            return read_endpoints(root, std::move(meta), problems);
-        case Kind::kNetworkPolicy:
-            return read_network_policy(root, std::move(meta), problems);
-        case Kind::kIngress:
-            return read_ingress(root, std::move(meta), problems);
-        case Kind::kIngressClass:
-            return read_ingress_class(root, std::move(meta), problems);
-        case Kind::kSecret:
-            return read_secret(root, std::move(meta), problems);
-    }
-    return std::make_shared<Namespace>(Namespace{std::move(meta)});
+    Object out;
+    for_each_kind([&]<class T>(std::type_identity<T> type) {
+        if (T::kKind == kind) out = read_object(type, root, std::move(meta), problems);
+    });
+    return out;
+}
+
+/// What stands for a NetworkPolicy that cannot be read. Without a direction it is about ingress.
+std::optional<Object> closed_form(const Object& object) {
+    const auto* const policy = std::get_if<ObjectPtr<NetworkPolicy>>(&object);
+    if (policy == nullptr || *policy == nullptr) return std::nullopt;
+    auto closed = std::make_shared<NetworkPolicy>();
+    closed->meta = (*policy)->meta;
+    closed->pod_selector = (*policy)->pod_selector;
+    closed->affects_egress = (*policy)->affects_egress;
+    closed->affects_ingress = (*policy)->affects_ingress || !closed->affects_egress;
+    return closed;
 }
 
 /// A notice for each object that a later one of the same key replaces.
@@ -303,14 +297,20 @@ Result<ParsedObjects> parse_objects(std::string_view text, const std::string& na
         if (!notice.empty() && ++skipped <= kMaxNotices)
             parsed.notices.push_back(std::move(notice));
         std::optional<ObjectKey> key;
+        std::optional<Object> closed;
         if (head.kind) {
             key = {*head.kind, head.meta.name_space, head.meta.name};
             Object object = read_kind(*head.kind, root, std::move(head.meta), problems);
-            if (problems.size() == problems_before) parsed.objects.push_back(std::move(object));
+            if (problems.size() == problems_before) {
+                parsed.objects.push_back(std::move(object));
+            } else if (!key->name.empty()) {
+                closed = closed_form(object);
+            }
         }
         if (mode == ParseMode::kEach && !problems.empty()) {
             if (key && key->name.empty()) key.reset();
-            parsed.refused.push_back({std::move(key), problems.take_errors().front()});
+            parsed.refused.push_back(
+                {std::move(key), problems.take_errors().front(), std::move(closed)});
         }
     });
     const auto walked = walker.walk(text, name);

@@ -22,6 +22,8 @@ enum class ParseMode : uint8_t { kAll, kEach };
 struct UnreadObject {
     std::optional<ObjectKey> key;  ///< none where not even that can be said of it
     Error error;                   ///< the first thing that is wrong with it
+    /// Of a NetworkPolicy: one that selects what it can be read to select, and allows nothing.
+    std::optional<Object> closed = std::nullopt;
 };
 
 /// What one text held.

@@ -6,27 +6,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "control/document/fields.h"
 #include "control/kube/objects.h"
 
 namespace podlane::control {
 
-// Each reads what its kind adds to `meta`. What is wrong goes to `problems`, and the object is not
-// to be used then.
-[[nodiscard]] ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems);
-[[nodiscard]] ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems);
-[[nodiscard]] ObjectPtr<Service> read_service(const Value& root, Meta meta, Problems& problems);
-[[nodiscard]] ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta,
-                                                           Problems& problems);
-[[nodiscard]] ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& problems);
-[[nodiscard]] ObjectPtr<NetworkPolicy> read_network_policy(const Value& root, Meta meta,
-                                                           Problems& problems);
-[[nodiscard]] ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems);
-[[nodiscard]] ObjectPtr<IngressClass> read_ingress_class(const Value& root, Meta meta,
-                                                         Problems& problems);
-/// Errors never show a value of the Secret.
-[[nodiscard]] ObjectPtr<Secret> read_secret(const Value& root, Meta meta, Problems& problems);
+// For each kind: reads what it adds to `meta`. What is wrong goes to `problems`, and the object is
+// not to be used then. A Secret's errors never show a value of it.
+#define PODLANE_READER(type, ...)                                                          \
+    [[nodiscard]] ObjectPtr<type> read_object(std::type_identity<type>, const Value& root, \
+                                              Meta meta, Problems& problems);
+PODLANE_KINDS(PODLANE_READER)
+#undef PODLANE_READER
 
 // What several of them have in common.
 

@@ -247,7 +247,8 @@ PodPhase read_phase(Fields& status, Problems& problems) {
 
 }  // namespace
 
-ObjectPtr<Node> read_node(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Node> read_object(std::type_identity<Node>, const Value& root, Meta meta,
+                            Problems& problems) {
     auto node = std::make_shared<Node>();
     node->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
@@ -297,7 +298,24 @@ std::vector<IpPrefix> read_allowed_addresses(const Value& value, Problems& probl
 
 }  // namespace
 
-ObjectPtr<Pod> read_pod(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Namespace> read_object(std::type_identity<Namespace>, const Value&, Meta meta,
+                                 Problems&) {
+    return std::make_shared<Namespace>(Namespace{std::move(meta)});
+}
+
+ObjectPtr<ServiceCidr> read_object(std::type_identity<ServiceCidr>, const Value& root, Meta meta,
+                                   Problems& problems) {
+    auto service_cidr = std::make_shared<ServiceCidr>();
+    service_cidr->meta = std::move(meta);
+    Fields fields(&root, problems, Keys::kLax);
+    for (const Value& item : fields.fields("spec").list("cidrs")) {
+        if (const auto cidr = read_cidr(item, problems)) service_cidr->cidrs.push_back(*cidr);
+    }
+    return service_cidr;
+}
+
+ObjectPtr<Pod> read_object(std::type_identity<Pod>, const Value& root, Meta meta,
+                           Problems& problems) {
     auto pod = std::make_shared<Pod>();
     pod->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);

@@ -125,7 +125,8 @@ std::optional<Endpoint> read_endpoint(const Value& item, AddressType type, Probl
 
 }  // namespace
 
-ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<EndpointSlice> read_object(std::type_identity<EndpointSlice>, const Value& root,
+                                     Meta meta, Problems& problems) {
     auto slice = std::make_shared<EndpointSlice>();
     slice->meta = std::move(meta);
     slice->service = slice->meta.label(kServiceNameLabel);
@@ -148,7 +149,8 @@ ObjectPtr<EndpointSlice> read_endpoint_slice(const Value& root, Meta meta, Probl
     return slice;
 }
 
-ObjectPtr<Endpoints> read_endpoints(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Endpoints> read_object(std::type_identity<Endpoints>, const Value& root, Meta meta,
+                                 Problems& problems) {
     auto endpoints = std::make_shared<Endpoints>();
     endpoints->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);

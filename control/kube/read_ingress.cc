@@ -79,7 +79,8 @@ IngressRule read_rule(const Value& item, Problems& problems) {
 
 }  // namespace
 
-ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Ingress> read_object(std::type_identity<Ingress>, const Value& root, Meta meta,
+                               Problems& problems) {
     auto ingress = std::make_shared<Ingress>();
     ingress->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
@@ -122,7 +123,8 @@ ObjectPtr<Ingress> read_ingress(const Value& root, Meta meta, Problems& problems
     return ingress;
 }
 
-ObjectPtr<IngressClass> read_ingress_class(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<IngressClass> read_object(std::type_identity<IngressClass>, const Value& root, Meta meta,
+                                    Problems& problems) {
     auto ingress_class = std::make_shared<IngressClass>();
     ingress_class->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);

@@ -87,13 +87,17 @@ std::vector<PolicyRule> read_rules(std::span<const Value> items, std::string_vie
 
 }  // namespace
 
-ObjectPtr<NetworkPolicy> read_network_policy(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<NetworkPolicy> read_object(std::type_identity<NetworkPolicy>, const Value& root,
+                                     Meta meta, Problems& problems) {
     auto policy = std::make_shared<NetworkPolicy>();
     policy->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);
     Fields spec = fields.fields("spec");
     if (const Value* selector = spec.get("podSelector")) {
+        const size_t problems_before = problems.size();
         policy->pod_selector = read_selector(*selector, problems);
+        // Half a selector could select nothing, and what stands for the policy would close nothing.
+        if (problems.size() != problems_before) policy->pod_selector = {};
     }
     policy->ingress = read_rules(spec.list("ingress"), "from", problems);
     policy->egress = read_rules(spec.list("egress"), "to", problems);

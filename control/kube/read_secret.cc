@@ -32,7 +32,8 @@ std::string read_data(Fields& root, const char* key, Problems& problems) {
 
 }  // namespace
 
-ObjectPtr<Secret> read_secret(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Secret> read_object(std::type_identity<Secret>, const Value& root, Meta meta,
+                              Problems& problems) {
     auto secret = std::make_shared<Secret>();
     secret->meta = std::move(meta);
     Fields fields(&root, problems, Keys::kLax);

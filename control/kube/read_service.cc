@@ -345,7 +345,8 @@ class ServiceReader {
 
 }  // namespace
 
-ObjectPtr<Service> read_service(const Value& root, Meta meta, Problems& problems) {
+ObjectPtr<Service> read_object(std::type_identity<Service>, const Value& root, Meta meta,
+                               Problems& problems) {
     return ServiceReader(root, std::move(meta), problems).read();
 }
 

@@ -11,7 +11,9 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "control/kube/objects.h"
@@ -83,10 +85,14 @@ class ObjectStore {
     void put(const Object& object);
     void erase(const Object& object);
 
-    // The maps stand in the order of Kind.
-    std::tuple<Map<Node>, Map<Pod>, Map<Namespace>, Map<Service>, Map<EndpointSlice>,
-               Map<Endpoints>, Map<NetworkPolicy>, Map<Ingress>, Map<IngressClass>, Map<Secret>>
-        maps_;
+    template <class Variant>
+    struct MapsOf;
+    template <class... Pointers>
+    struct MapsOf<std::variant<Pointers...>> {
+        using type = std::tuple<Map<std::remove_const_t<typename Pointers::element_type>>...>;
+    };
+
+    MapsOf<Object>::type maps_;  // in the order of Kind
     std::unordered_map<NamespacedName, std::vector<ObjectPtr<EndpointSlice>>, NamespacedNameHash>
         slices_by_service_;
 };

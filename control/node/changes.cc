@@ -96,8 +96,21 @@ void NodeModel::refuse_others(ParsedObjects& parsed, const ChangeScope& scope) c
     });
 }
 
+void NodeModel::close_refused_policies(ParsedObjects& parsed) const {
+    for (UnreadObject& object : parsed.refused) {
+        if (!object.closed || store_.find(*object.key)) continue;
+        parsed.objects.push_back(std::move(*object.closed));
+    }
+}
+
 void NodeModel::follow_refused(const ParsedObjects& parsed, const ChangeScope& scope) {
-    for (const Object& object : parsed.objects) refused_.forget(key_of(object));
+    std::set<ObjectKey> unread;
+    for (const UnreadObject& object : parsed.refused) {
+        if (object.key) unread.insert(*object.key);
+    }
+    for (const Object& object : parsed.objects) {
+        if (!unread.contains(key_of(object))) refused_.forget(key_of(object));
+    }
     for (const UnreadObject& object : parsed.refused) {
         if (object.key) refused_.refuse(*object.key, reason_of(object), scope.owner);
         if (!object.key) spdlog::warn("refused: {}", object.error.message);
@@ -172,7 +185,10 @@ Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents, scope.each);
     if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
-    if (scope.each) refuse_others(*parsed, scope);
+    if (scope.each) {
+        refuse_others(*parsed, scope);
+        close_refused_policies(*parsed);
+    }
     if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_apply(parsed->objects);
     return commit(std::move(plan), std::move(parsed).value(), scope);
@@ -215,7 +231,10 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documen
     if (!kinds.ok()) return kinds.refusal();
     auto parsed = parse(documents, scope.each);
     if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
-    if (scope.each) refuse_others(*parsed, scope);
+    if (scope.each) {
+        refuse_others(*parsed, scope);
+        close_refused_policies(*parsed);
+    }
     // What is refused keeps the form that was there before.
     std::vector<ObjectKey> wanted = keys_of(parsed->objects);
     std::set<ObjectKey> refused_keys;

@@ -1,8 +1,10 @@
 #include "control/node/flannel.h"
 
 #include <optional>
+#include <utility>
 
 #include "control/compile/topology.h"
+#include "control/config/subnet_file.h"
 
 namespace podlane::control {
 namespace {
@@ -29,8 +31,15 @@ FlannelFacts flannel_facts(const NodeConfig& config) {
         if (data.public_ip) data.vtep_mac = vtep.mac;
         if (data.public_ipv6) data.vtep_mac_v6 = vtep.mac;
     }
-    return {config.node,         vtep.enabled,      vtep.mac, config.overlay.vni,
-            config.overlay.port, config.pods.cidrs, data};
+    return {.node = config.node,
+            .has_tunnel = vtep.enabled,
+            .vtep_mac = vtep.mac,
+            .vni = config.overlay.vni,
+            .port = config.overlay.port,
+            .pod_cidrs = config.pods.cidrs,
+            .annotations = std::move(data),
+            .subnet_file =
+                subnet_file_text({config.cluster.pod_cidrs, config.pods.cidrs, config.pods.mtu})};
 }
 
 }  // namespace podlane::control

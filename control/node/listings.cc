@@ -42,6 +42,7 @@ void take_pod(const AttachedPod& pod, PortRow& row) {
     row.container = pod.container;
     row.netns = pod.netns;
     row.ifname = pod.ifname;
+    row.host_ports = pod.host_ports;
 }
 
 std::vector<PortRow> list_ports(const LiveView& live) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/node/host_ports.h"
+
 namespace podlane::control {
 
 namespace {
@@ -122,6 +124,17 @@ bool LocalPorts::has_mac(const MacAddress& mac) const {
     return std::ranges::any_of(pods_, [&](const auto& entry) { return entry.second.mac == mac; });
 }
 
+const AttachedPod* LocalPorts::host_port_user(const ContainerPort& port,
+                                              std::string_view but_for) const {
+    const auto at = std::ranges::find_if(pods_, [&](const auto& entry) {
+        return entry.second.pod != but_for &&
+               std::ranges::any_of(entry.second.host_ports, [&](const ContainerPort& other) {
+                   return do_overlap(port, other);
+               });
+    });
+    return at != pods_.end() ? &at->second : nullptr;
+}
+
 std::string LocalPorts::free_name(const std::string& pod, const std::string& ifname,
                                   const std::string& container) const {
     if (!pods_.contains(pod)) return pod;
@@ -144,6 +157,27 @@ AttachedPod& LocalPorts::add(AttachedPod pod) {
     names_[pod.key()] = pod.name;
     std::string name = pod.name;
     return pods_.insert_or_assign(std::move(name), std::move(pod)).first->second;
+}
+
+HostPorts LocalPorts::take_host_ports(std::string_view pod,
+                                      const std::vector<ContainerPort>& wanted) {
+    HostPorts before;
+    for (auto& [name, each] : pods_) {
+        if (each.pod != pod) continue;
+        std::vector<ContainerPort> rest;
+        for (const ContainerPort& port : each.host_ports) {
+            const bool is_wanted = std::ranges::any_of(
+                wanted, [&](const ContainerPort& other) { return do_overlap(port, other); });
+            if (!is_wanted) rest.push_back(port);
+        }
+        if (rest.size() == each.host_ports.size()) continue;
+        before.emplace(name, std::exchange(each.host_ports, std::move(rest)));
+    }
+    return before;
+}
+
+void LocalPorts::set_host_ports(HostPorts ports) {
+    for (auto& [name, list] : ports) pods_.at(name).host_ports = std::move(list);
 }
 
 AttachedPod LocalPorts::take(const PodPortKey& key) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/kube/objects.h"
 #include "control/node/tap_maker.h"
 #include "control/show/node_stats.h"
 #include "lib/base/ip_address.h"
@@ -79,13 +80,17 @@ struct AttachedPod {
     std::string netns;                 ///< path; empty for a static port
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
-    bool is_static = false;  ///< of the configuration, on a DPDK device
+    std::vector<ContainerPort> host_ports = {};  ///< asked for by the runtime
+    bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;
 };
 
 /// By the port's name.
 using AttachedPods = std::map<std::string, AttachedPod, std::less<>>;
+
+/// Ports of the node that runtimes asked for, by the names of the pods' ports.
+using HostPorts = std::map<std::string, std::vector<ContainerPort>>;
 
 /// Every port of this node's own, each once.
 class LocalPorts {
@@ -100,6 +105,9 @@ class LocalPorts {
                                                        std::string_view ifname) const;
     [[nodiscard]] const AttachedPod* owner_of(const IpAddress& address) const;
     [[nodiscard]] bool has_mac(const MacAddress& mac) const;
+    /// Whose runtime asked for this port of the node, or one that overlaps, but for this pod.
+    [[nodiscard]] const AttachedPod* host_port_user(const ContainerPort& port,
+                                                    std::string_view but_for) const;
     /// A name for a port: the pod's, or where that is another port's, one with the interface's name
     /// and the container's beginning behind it.
     [[nodiscard]] std::string free_name(const std::string& pod, const std::string& ifname,
@@ -108,6 +116,10 @@ class LocalPorts {
     [[nodiscard]] PortTotals baseline(PortId id) const;
 
     AttachedPod& add(AttachedPod pod);
+    /// Takes host ports that overlap with `wanted` from the ports of the pod: its next sandbox has
+    /// them. Returns what those ports had.
+    HostPorts take_host_ports(std::string_view pod, const std::vector<ContainerPort>& wanted);
+    void set_host_ports(HostPorts ports);
     /// Out of the set, still open: to be ended, or put back when that cannot be.
     [[nodiscard]] AttachedPod take(const PodPortKey& key);
 

@@ -215,7 +215,8 @@ TopologyInput NodeModel::topology() const {
     TopologyInput input;
     input.ports = dataplane_.ports();
     for (const auto& [name, pod] : ports_.pods()) {
-        input.pods.push_back({pod.pod, pod.port.id(), pod.mac, pod.addresses, pod.mtu});
+        input.pods.push_back(
+            {pod.pod, pod.port.id(), pod.mac, pod.addresses, pod.mtu, pod.host_ports});
     }
     for (const auto& [key, neighbour] : links_.neighbours().all()) {
         input.neighbours.push_back({key.port, key.address, neighbour.mac, status_of(neighbour)});

@@ -22,6 +22,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
+#include "control/node/host_ports.h"
 #include "control/node/journal.h"
 #include "control/node/kept_taps.h"
 #include "control/node/links.h"
@@ -52,6 +53,7 @@ struct PodAddRequest {
     /// The sandbox's id, by which the port is known then, together with `ifname`; empty: it is
     /// known by the pod's name.
     std::string container = {};
+    std::vector<PortMapping> port_mappings = {};
 };
 
 /// What `pod.del` asks for: the port of a container (of one interface in it, or all), or the one
@@ -227,6 +229,8 @@ class NodeModel {
                                               bool each = false) const;
     /// With `each`: what is another owner's goes from the objects to the refused ones.
     void refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const;
+    /// With `each`: a new NetworkPolicy that cannot be read isolates what it selects.
+    void close_refused_policies(ParsedObjects& parsed) const;
     /// After a change: what was refused of it is remembered, what was taken is not any more.
     void follow_refused(const ParsedObjects& parsed, const ChangeScope& scope);
     [[nodiscard]] static std::optional<Refusal> check_owner(const ChangeScope& scope);
@@ -252,8 +256,12 @@ class NodeModel {
         std::vector<IpAddress> addresses;  ///< sorted
         std::vector<InterfaceAddress> interface_addresses;
         std::vector<IpAddress> gateways;
+        std::vector<ContainerPort> host_ports;
     };
     [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
+    /// Which other pod's port stands in the way of this one, and by what.
+    [[nodiscard]] std::optional<Refusal> check_free(const PodAddRequest& request,
+                                                    const PodPlan& plan) const;
     [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
         const PodDelRequest& request) const;
     /// Whether a pod's port has it, or the pods' gateway.

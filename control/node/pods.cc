@@ -147,7 +147,34 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
         return bad_pod("addresses: one is given twice");
     }
     plan.gateways = gateways_of(plan.addresses);
+    auto host_ports = read_port_mappings(request.port_mappings);
+    if (!host_ports.ok()) return bad(host_ports.error().message);
+    plan.host_ports = std::move(host_ports).value();
     return plan;
+}
+
+std::optional<Refusal> NodeModel::check_free(const PodAddRequest& request,
+                                             const PodPlan& plan) const {
+    for (const IpAddress& address : plan.addresses) {
+        if (const AttachedPod* other = ports_.owner_of(address)) {
+            return refusal(
+                RefusalKind::kConflict,
+                fmt::format("{} is the address of {}", to_string(address), words_of(*other)));
+        }
+    }
+    if (is_mac_taken(plan.mac)) {
+        return refusal(RefusalKind::kConflict,
+                       fmt::format("{} is another port's MAC address", request.mac));
+    }
+    for (const ContainerPort& port : plan.host_ports) {
+        // The pod's own last sandbox gives it up.
+        const AttachedPod* other = ports_.host_port_user(port, request.pod);
+        if (other == nullptr) continue;
+        return refusal(RefusalKind::kConflict,
+                       fmt::format("portMappings: port {} of the node leads to {} already",
+                                   host_port_text(port), words_of(*other)));
+    }
+    return std::nullopt;
 }
 
 Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
@@ -160,6 +187,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (const AttachedPod* there = ports_.find(key)) {
         if (there->pod == request.pod && there->netns == request.netns &&
             there->ifname == request.ifname && there->addresses == plan.addresses &&
+            there->host_ports == plan.host_ports &&
             (plan.mac.is_zero() || there->mac == plan.mac)) {
             return view_of(*there);
         }
@@ -167,17 +195,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
             RefusalKind::kConflict,
             fmt::format("{} has a port already, with other arguments", words_of(*there)));
     }
-    for (const IpAddress& address : plan.addresses) {
-        if (const AttachedPod* other = ports_.owner_of(address)) {
-            return refusal(
-                RefusalKind::kConflict,
-                fmt::format("{} is the address of {}", to_string(address), words_of(*other)));
-        }
-    }
-    if (is_mac_taken(plan.mac)) {
-        return refusal(RefusalKind::kConflict,
-                       fmt::format("{} is another port's MAC address", request.mac));
-    }
+    if (auto refused = check_free(request, plan)) return std::move(*refused);
     const MacAddress mac = plan.mac.is_zero() ? pick_pod_mac(request.pod) : plan.mac;
     const uint16_t mtu = config_.pods.mtu;
     auto tap = taps_.make_pod_tap({.netns_path = request.netns,
@@ -196,6 +214,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
     const PortId id = port->id();
     links_.add_mac(mac, id);
+    HostPorts taken = ports_.take_host_ports(request.pod, plan.host_ports);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
                                          .name = name,
                                          .pod = request.pod,
@@ -204,13 +223,21 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
                                          .addresses = std::move(plan.addresses),
                                          .netns = request.netns,
                                          .ifname = request.ifname,
-                                         .mtu = mtu});
+                                         .mtu = mtu,
+                                         .host_ports = std::move(plan.host_ports)});
     if (auto published = publish(nullptr, true); !published.ok()) {
         links_.remove_macs(id);
         (void)ports_.take(key);
+        ports_.set_host_ports(std::move(taken));
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
-    if (keeper_ != nullptr) keep_pod(pod, netns_id(pod.netns));
+    if (keeper_ != nullptr) {
+        keep_pod(pod, netns_id(pod.netns));
+        for (const auto& [former, ports] : taken) {
+            const AttachedPod& other = ports_.pods().at(former);
+            keep_pod(other, netns_id(other.netns));
+        }
+    }
     // The address may have been another pod's a moment ago, and its neighbours remember that.
     if (!announcements_.announce_pod(id, mac, pod.addresses)) {
         spdlog::warn("{}: pods that knew its addresses by another MAC may take a minute to find it",

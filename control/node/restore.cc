@@ -99,7 +99,8 @@ std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap t
                 .addresses = kept.addresses,
                 .netns = kept.netns,
                 .ifname = kept.ifname,
-                .mtu = mtu});
+                .mtu = mtu,
+                .host_ports = kept.host_ports});
     return std::nullopt;
 }
 
@@ -142,7 +143,8 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
                       .netns_id = where,
                       .mac = pod.mac,
                       .addresses = pod.addresses,
-                      .mtu = pod.mtu});
+                      .mtu = pod.mtu,
+                      .host_ports = pod.host_ports});
 }
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {

@@ -49,6 +49,15 @@ std::optional<int64_t> RpcParams::number_if_any(std::string_view key, int64_t le
     return as_integer(*value, {least, most, "a whole number in range"}, problems_);
 }
 
+void RpcParams::each(std::string_view key, const std::function<void(Fields&)>& read) {
+    for (const Value& item : fields_.list(key)) {
+        Fields element(&item, problems_, Keys::kStrict);
+        if (!element) return;
+        read(element);
+        element.finish();
+    }
+}
+
 std::vector<NamedText> RpcParams::documents() {
     const Value* text = fields_.get("documents");
     const Value* name = fields_.get("name");

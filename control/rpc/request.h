@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -87,6 +88,8 @@ class RpcParams {
                                                        int64_t most);
     /// An optional boolean; false when absent.
     [[nodiscard]] bool flag(std::string_view key) { return fields_.boolean(key, false); }
+    /// An optional list of objects: `read` reads the fields of each.
+    void each(std::string_view key, const std::function<void(Fields& element)>& read);
     /// `documents` with its optional `name`, or `files`; one of the two is required.
     [[nodiscard]] std::vector<NamedText> documents();
 

@@ -60,6 +60,7 @@ struct FlannelFacts {
     uint16_t port = 0;  ///< UDP, host order
     std::vector<IpPrefix> pod_cidrs;
     FlannelData annotations;
+    std::string subnet_file;  ///< its content, for flannel and its CNI plugin
 };
 
 /// As `ingress.objects` answers: all Ingresses and IngressClasses, and what they name.

@@ -99,6 +99,7 @@ Json to_json(const FlannelFacts& facts) {
     }
     out["podCidrs"] = std::move(cidrs);
     out["annotations"] = std::move(annotations);
+    out["subnetFile"] = facts.subnet_file;
     return out;
 }
 

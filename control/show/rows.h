@@ -42,9 +42,10 @@ struct PortRow {
     std::vector<IpAddress> addresses;                   ///< of a pod, or the DNS server
     std::vector<InterfaceAddress> interface_addresses;  ///< of an uplink, or the host interface
     unsigned queues = 0;
-    std::string pod;            ///< "namespace/name"; "" for other ports
-    std::string container;      ///< "" where the runtime named none
-    std::string netns, ifname;  ///< of a pod's TAP
+    std::string pod;                        ///< "namespace/name"; "" for other ports
+    std::string container;                  ///< "" where the runtime named none
+    std::string netns, ifname;              ///< of a pod's TAP
+    std::vector<ContainerPort> host_ports;  ///< that a pod's runtime asked for
 };
 
 struct NeighbourRow {

@@ -54,6 +54,7 @@ Json row_json(const PortRow& row) {
         item["netns"] = row.netns;
         item["ifname"] = row.ifname;
     }
+    for (const ContainerPort& port : row.host_ports) item["portMappings"].push_back(to_json(port));
     return item;
 }
 

@@ -24,6 +24,8 @@ constexpr std::array kResources{
     Resource{"Ingress", "networking.k8s.io/v1", "/apis/networking.k8s.io/v1/ingresses", "", true},
     Resource{"IngressClass", "networking.k8s.io/v1", "/apis/networking.k8s.io/v1/ingressclasses",
              "", true},
+    Resource{"ServiceCIDR", "networking.k8s.io/v1", "/apis/networking.k8s.io/v1/servicecidrs", "",
+             true},
     Resource{"Secret", "v1", "/api/v1/secrets", "fieldSelector=type%3Dkubernetes.io%2Ftls", true},
 };
 

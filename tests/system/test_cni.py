@@ -116,7 +116,8 @@ def example(report, node):
         network.config = {**network.config, **plugin}
         sandbox = cni.Sandbox("example", "web")
         with report.check(f"the example configuration works in version {version}"):
-            asked = {"ips": ["10.244.1.99"], "mac": "c2:11:22:33:44:66", "dns": {"servers": []}}
+            asked = {"ips": ["10.244.1.99"], "mac": "c2:11:22:33:44:66", "dns": {"servers": []},
+                     "portMappings": []}
             expect_equal(set(capabilities), set(asked), "capabilities")
             result = network.must("ADD", sandbox, runtimeConfig=asked)
             expect("10.244.1.99" in addresses(result), result)
@@ -160,6 +161,75 @@ def wishes(report, node):
         expect_equal(network.kept(), [])
         expect_equal(ports(node), [])
         broken.close()
+
+
+def mappings(report, node):
+    """Ports of the node that lead to a pod's, by what the runtime asks for alone."""
+    node.stop()
+    node.config["state"]["keep"] = True
+    node.start()
+    network = cni.Network(node, "pods")
+    server, client, other = (cni.Sandbox(name, name) for name in ("mapped", "asks", "wants-too"))
+    # At all addresses of the node, or at one alone.
+    asked = [{"hostPort": 8080, "containerPort": lab.LINES, "protocol": "tcp"},
+             {"hostPort": 8080, "containerPort": lab.UDP, "protocol": "udp"},
+             {"hostPort": 8081, "containerPort": lab.LINES, "protocol": "tcp",
+              "hostIP": node.addresses[1]}]
+    result = network.must("ADD", server, runtimeConfig={"portMappings": asked})
+    network.must("ADD", client)
+    servers = lab.serve(server.namespace, "mapped")
+
+    def leads(address, port, function="ask"):
+        said = lab.call(client.namespace, function, check=False, address=address, port=port)
+        return bool(said) and (function == "ask" or said["lost"] == 0)
+
+    def expect_all():
+        for address in node.addresses:
+            expect(leads(address, 8080), f"TCP to {address}")
+            expect(leads(address, 8080, "ask_udp"), f"UDP to {address}")
+        expect(leads(node.addresses[1], 8081), "TCP to the one address")
+        expect(not leads(node.addresses[0], 8081), "another address answers, too")
+
+    def expect_refused(number, **wanted):
+        mapping = {**asked[number], **wanted}
+        code, said = network.call("ADD", other, runtimeConfig={"portMappings": [mapping]})
+        expect(code != 0 and said["code"] == 100, said)
+        port = f"port {mapping['hostPort']}/{mapping['protocol'].upper()} of the node"
+        expect(port in said["details"] and "default/mapped" in said["details"], said)
+
+    with report.check("portMappings lead to the pod by TCP and UDP, at the addresses asked for"):
+        expect_all()
+    with report.check("another pod's ADD for such a port is code 100 with the pod's name"):
+        expect_refused(0)
+        expect_refused(2, hostIP="0.0.0.0")
+        expect_equal(len(ports(node)), 2)
+        expect_equal([name for name in network.kept() if "wants-too" in name], [])
+    with report.check("CHECK tells a mapping that is not there"):
+        network.must("CHECK", server, previous=result, runtimeConfig={"portMappings": asked})
+        more = [*asked, {**asked[1], "hostPort": 9}]
+        code, said = network.call("CHECK", server, previous=result,
+                                  runtimeConfig={"portMappings": more})
+        expect(code != 0 and "lacks the mapping" in said["details"], said)
+    with report.check("a podlaned that comes after a killed one leads them to the pod as before"):
+        node.stop(signal.SIGKILL)
+        node.start()
+        expect_all()
+        expect_refused(1)
+    servers.stop()
+    with report.check("they go with the pod, and are another's then"):
+        network.must("DEL", server)
+        expect_equal([each for each in node.json("get", "frontends")
+                      if each["kind"] == "HostPort"], [])
+        network.must("ADD", other, runtimeConfig={"portMappings": asked[:1]})
+        servers = lab.serve(other.namespace, "wants-too")
+        expect(leads(node.addresses[0], 8080), "the next pod")
+        servers.stop()
+    for each in (server, client, other):
+        network.must("DEL", each)
+        each.close()
+    node.end()
+    node.config["state"]["keep"] = False
+    node.start()
 
 
 def sandboxes(report, node):
@@ -344,6 +414,7 @@ def tests(report, _options, cluster):
             life(report, node, version, what, network)
     example(report, node)
     wishes(report, node)
+    mappings(report, node)
     sandboxes(report, node)
     garbage(report, node)
     container(report, node)

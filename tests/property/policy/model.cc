@@ -12,12 +12,40 @@ struct Known {
     Labels labels;
     std::vector<IpAddress> addresses;
     std::vector<ContainerPort> ports;
+    int64_t created = 0;
+
+    bool has(const IpAddress& address) const {
+        return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+    }
 };
+
+/// Of pods that say the same address one has it: that with a port here, the newest, the first.
+void settle_addresses(const PolicyWorld& world, std::vector<Known>& pods) {
+    const auto is_here = [&](const Known& pod, const IpAddress& address) {
+        return std::any_of(world.local.begin(), world.local.end(), [&](const PodPort& local) {
+            return local.name == to_string(pod.name) &&
+                   std::find(local.addresses.begin(), local.addresses.end(), address) !=
+                       local.addresses.end();
+        });
+    };
+    const std::vector<Known> all = pods;
+    for (Known& pod : pods) {
+        std::erase_if(pod.addresses, [&](const IpAddress& address) {
+            return std::any_of(all.begin(), all.end(), [&](const Known& other) {
+                if (other.name == pod.name || !other.has(address)) return false;
+                const bool other_here = is_here(other, address), here = is_here(pod, address);
+                if (other_here != here) return other_here;
+                if (other.created != pod.created) return other.created > pod.created;
+                return other.name < pod.name;
+            });
+        });
+    }
+}
 
 std::vector<Known> all_pods(const PolicyWorld& world) {
     std::vector<Known> pods;
     for (const auto& [name, pod] : world.store.all<Pod>()) {
-        Known known{name, pod->meta.labels, {}, pod->ports};
+        Known known{name, pod->meta.labels, {}, pod->ports, pod->meta.created};
         if (!pod->host_network && !pod->is_finished()) known.addresses = pod->ips;
         pods.push_back(known);
     }
@@ -26,9 +54,10 @@ std::vector<Known> all_pods(const PolicyWorld& world) {
         const NamespacedName name{local.name.substr(0, slash), local.name.substr(slash + 1)};
         auto at = std::find_if(pods.begin(), pods.end(),
                                [&](const Known& known) { return known.name == name; });
-        if (at == pods.end()) at = pods.insert(at, {name, {}, {}, {}});
+        if (at == pods.end()) at = pods.insert(at, {name, {}, {}, {}, 0});
         for (const IpAddress& address : local.addresses) at->addresses.push_back(address);
     }
+    settle_addresses(world, pods);
     pods.push_back({{"kube-system", "dns"},
                     {{"k8s-app", "kube-dns"}},
                     world.dns,

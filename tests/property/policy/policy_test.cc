@@ -67,6 +67,7 @@ class Maker {
         made->meta.name_space = of(kNames);
         made->meta.name = "p" + std::to_string(below(3));
         made->meta.labels = labels();
+        made->meta.created = below(4);
         made->host_network = one_in(10);
         made->phase = one_in(10) ? PodPhase::kSucceeded : PodPhase::kRunning;
         made->ips = {ip("10.244.2." + std::to_string(10 + below(5)))};

@@ -118,7 +118,13 @@ TEST(CniRequest, WrongInputIsCode6AndWrongConfigurationCode7) {
              {"runtimeConfig", {{"mac", "01:00:5e:00:00:01"}}},
              {"runtimeConfig", {{"dns", {{"servers", "10.96.0.10"}}}}},
              {"runtimeConfig", {{"portMappings", {{{"hostPort", 70000}, {"containerPort", 1}}}}}},
-             {"runtimeConfig", {{"portMappings", {{{"hostPort", 80}}}}}}}) {
+             {"runtimeConfig", {{"portMappings", {{{"hostPort", 80}}}}}},
+             {"runtimeConfig",
+              {{"portMappings",
+                {{{"hostPort", 80}, {"containerPort", 80}, {"protocol", "icmp"}}}}}},
+             {"runtimeConfig",
+              {{"portMappings",
+                {{{"hostPort", 80}, {"containerPort", 80}, {"hostIP", "here"}}}}}}}) {
         Json json = config();
         json[key] = value;
         EXPECT_EQ(failure_code([&] { (void)read(json); }), code::kBadConfig) << json.dump();
@@ -132,7 +138,10 @@ TEST(CniRequest, ReadsTheCapabilitiesOfTheConventions) {
         "portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
                          {"hostPort": 8000, "containerPort": 8001, "protocol": "udp",
                           "hostIP": "192.0.2.1"},
-                         {"hostPort": 0, "containerPort": 9000, "protocol": "tcp"}],
+                         {"hostPort": 0, "containerPort": 9000, "protocol": "tcp"},
+                         {"hostPort": 81, "containerPort": 82, "protocol": "sctp",
+                          "hostIP": "0.0.0.0"},
+                         {"hostPort": 83, "containerPort": 84, "hostIP": "FD00:0::1"}],
         "bandwidth": {"ingressRate": 0, "ingressBurst": 0},
         "ips": ["192.168.0.1", "3ffe:ffff:0:01ff::1/64"],
         "mac": "c2:11:22:33:44:55",
@@ -143,7 +152,10 @@ TEST(CniRequest, ReadsTheCapabilitiesOfTheConventions) {
     EXPECT_EQ(request.port_mappings,
               Json::parse(R"([{"hostPort": 8080, "containerPort": 80, "protocol": "TCP"},
                               {"hostPort": 8000, "containerPort": 8001, "protocol": "UDP",
-                               "hostIP": "192.0.2.1"}])"));
+                               "hostIP": "192.0.2.1"},
+                              {"hostPort": 81, "containerPort": 82, "protocol": "SCTP"},
+                              {"hostPort": 83, "containerPort": 84, "protocol": "TCP",
+                               "hostIP": "fd00::1"}])"));
     ASSERT_EQ(request.ips.size(), 2U);
     EXPECT_EQ(to_string(request.ips[1]), "3ffe:ffff:0:1ff::1");
     EXPECT_EQ(to_string(*request.mac), "c2:11:22:33:44:55");

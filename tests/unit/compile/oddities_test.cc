@@ -23,6 +23,24 @@ TEST(Oddities, AClusterIpOutsideOfTheServiceCidrsIsServedWithANotice) {
     EXPECT_THAT(world.notices, IsEmpty()) << "once for the Service, not for its endpoints";
 }
 
+TEST(Oddities, AServiceCidrObjectMakesItsAddressesServiceAddresses) {
+    World world;
+    world.plug(plugged_in());
+    ASSERT_EQ(
+        world.apply("---\napiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: "
+                    "more}\nspec: {cidrs: [172.30.0.0/16, \"fd00:30::/108\"]}\n" +
+                    service("a", "{clusterIP: 172.30.0.9, ports: [{port: 80}]}")),
+        "");
+    EXPECT_THAT(world.notices, IsEmpty());
+    const auto route = [&](std::string_view address) {
+        const Route<V4>* found = world.now().v4.routes->find(ip(address).as<V4>());
+        return found == nullptr ? RouteKind::kUnreachable : found->kind;
+    };
+    EXPECT_EQ(route("172.30.9.9"), RouteKind::kUnallocated) << "dropped, not sent to the gateway";
+    ASSERT_EQ(world.remove(Kind::kServiceCidr, "", "more"), "");
+    EXPECT_NE(route("172.30.9.9"), RouteKind::kUnallocated);
+}
+
 TEST(Oddities, AClusterIpThatIsAPodsAddressNamesThePod) {
     World world;
     ASSERT_EQ(world.apply("---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nstatus: {phase: "

@@ -174,6 +174,51 @@ TEST_F(Policies, ALocalPodIsSelectedByItsNamespaceBeforeItHasAnObject) {
     EXPECT_FALSE(allows(far, web, 80));
 }
 
+TEST_F(Policies, AnAddressThatTwoPodsSayIsTheNewerRunningOnes) {
+    const auto aged = [](std::string_view name, int day, std::string_view labels,
+                         std::string_view phase = "Running") {
+        return fmt::format(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {}, creationTimestamp: "
+            "\"2026-01-{:02}T00:00:00Z\", labels: {{{}}}}}\nstatus: {{phase: {}, podIP: "
+            "10.244.2.30}}\n",
+            name, day, labels, phase);
+    };
+    const std::string both = "10.244.2.30";
+    apply_policy(
+        "{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: "
+        "{matchLabels: {app: trusted}}}]}]}");
+    apply(aged("former", 1, "app: trusted"));
+    EXPECT_TRUE(allows(both, web, 80));
+    const uint32_t epoch = world.now().isolated_epoch;
+    apply(aged("present", 2, "app: stranger"));
+    EXPECT_FALSE(allows(both, web, 80)) << "its labels count, not those of who had it";
+    EXPECT_NE(world.now().isolated_epoch, epoch) << "connections are asked about again";
+    apply(aged("former", 1, "app: trusted, tier: any"));
+    EXPECT_FALSE(allows(both, web, 80)) << "whoever is told of last";
+    apply(aged("present", 2, "app: stranger", "Failed"));
+    EXPECT_TRUE(allows(both, web, 80)) << "a pod that has ended has given it up";
+    apply(aged("present", 2, "app: stranger"));
+    ASSERT_EQ(world.remove(Kind::kPod, "default", "present"), "");
+    EXPECT_TRUE(allows(both, web, 80));
+    apply(aged("former", 1, "app: trusted", "Succeeded"));
+    EXPECT_FALSE(allows(both, web, 80));
+}
+
+TEST_F(Policies, AnAddressIsThePodsThatHasItHereWhateverOthersSay) {
+    apply_policy(
+        "{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: "
+        "{matchLabels: {app: db}}}], ports: [{port: 5, protocol: TCP}]}]}");
+    EXPECT_TRUE(allows(db, web, 5));
+    apply(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: later, creationTimestamp: "
+        "\"2026-01-05T00:00:00Z\", labels: {app: other}}\nstatus: {phase: Running, podIP: "
+        "10.244.1.20}\n");
+    EXPECT_TRUE(allows(db, web, 5));
+    input.pods.pop_back();
+    world.plug(input);
+    EXPECT_FALSE(allows(db, web, 5)) << "the object of the pod that was here is the older one";
+}
+
 TEST_F(Policies, AnEpochRisesWhenSomethingIsTakenAwayAndNotElse) {
     const auto epochs = [&] {
         return std::pair(world.now().topology_epoch, world.now().isolated_epoch);

@@ -246,50 +246,6 @@ TEST(Services, AnEndpointWithoutANodeIsLocalWhileItsAddressHasAPortHere) {
     EXPECT_THAT(world.frontends(), ElementsAre(HasSubstr("ClusterIP"), HasSubstr("out= drop")));
 }
 
-TEST(Services, AHostPortLeadsToThePodOfThisNode) {
-    World world;
-    const auto host_port = [](std::string_view name, std::string_view address,
-                              std::string_view node) {
-        return fmt::format(R"(---
-apiVersion: v1
-kind: Pod
-metadata: {{name: {}}}
-spec:
-  nodeName: {}
-  containers: [{{name: c, ports: [{{name: http, containerPort: 80, hostPort: 8080}}, {{containerPort: 53, protocol: UDP, hostPort: 53, hostIP: 192.168.50.1}}]}}]
-status: {{phase: Running, podIP: {}}}
-)",
-                           name, node, address);
-    };
-    ASSERT_EQ(world.apply(host_port("here", "10.244.1.20", "node-a") +
-                          host_port("there", "10.244.2.20", "node-b")),
-              "");
-    EXPECT_THAT(world.frontends(),
-                ElementsAre("default/here HostPort *:8080/TCP in=10.244.1.20:80 "
-                            "out=10.244.1.20:80 reject",
-                            "default/here HostPort 192.168.50.1:53/UDP in=10.244.1.20:53 "
-                            "out=10.244.1.20:53 reject"));
-    ASSERT_EQ(world.remove(Kind::kPod, "default", "here"), "");
-    EXPECT_THAT(world.frontends(), IsEmpty());
-}
-
-TEST(Services, AHostPortWithAHostIpIsServedThereBesideTheOneForAllAddresses) {
-    World world;
-    ASSERT_EQ(world.apply(R"(---
-apiVersion: v1
-kind: Pod
-metadata: {name: p}
-spec:
-  nodeName: node-a
-  containers: [{name: c, ports: [{containerPort: 80, hostPort: 8080}, {containerPort: 81, hostPort: 8080, hostIP: 192.168.50.1}]}]
-status: {phase: Running, podIP: 10.244.1.20}
-)"),
-              "");
-    EXPECT_THAT(world.frontends(), ::testing::UnorderedElementsAre(
-                                       HasSubstr("*:8080/TCP in=10.244.1.20:80 "),
-                                       HasSubstr("192.168.50.1:8080/TCP in=10.244.1.20:81 ")));
-}
-
 TEST(Services, TwoServicesCannotHaveOneClusterIp) {
     World world;
     ASSERT_EQ(world.apply(kWeb), "");

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -56,7 +57,9 @@ class KeeperTest : public testing::Test {
                 .netns_id = {4, 4026532000},
                 .mac = {{2, 0, 0, 0, 0, 7}},
                 .addresses = {*parse_ip("10.244.1.5"), *parse_ip("fd00::5")},
-                .mtu = 1450};
+                .mtu = 1450,
+                .host_ports = {{"", 80, 8080, std::nullopt, Protocol::kTcp},
+                               {"", 53, 5353, parse_ip("192.0.2.1"), Protocol::kUdp}}};
     }
 
     std::string folder_;
@@ -181,6 +184,21 @@ TEST_F(KeeperTest, PodsComeBackWhole) {
     EXPECT_EQ(back.mac, put.mac);
     EXPECT_EQ(back.addresses, put.addresses);
     EXPECT_EQ(back.mtu, put.mtu);
+    EXPECT_EQ(back.host_ports, put.host_ports);
+}
+
+TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNoHostPorts) {
+    Keeper(folder_).put_pod(pod("default/web"));
+    {
+        KeyLog log = KeyLog::open(folder_ + "/journal", 1);
+        auto kept = nlohmann::ordered_json::parse(log.values().find("pod/default/web")->second);
+        ASSERT_EQ(kept.erase("hostPorts"), 1u);
+        ASSERT_TRUE(log.commit({{"pod/default/web", kept.dump()}}).ok());
+    }
+    const KeptState state = load();
+    ASSERT_EQ(state.pods.size(), 1u) << (notes_.empty() ? "" : notes_.front());
+    EXPECT_EQ(state.pods[0].addresses, pod("").addresses);
+    EXPECT_TRUE(state.pods[0].host_ports.empty());
 }
 
 TEST_F(KeeperTest, PodsOfAnotherBootAreDroppedAndObjectsAreNot) {

@@ -48,6 +48,8 @@ TEST(Json, PrintsWhatItReadsBack) {
     for (
         const char* text :
         {"--- {apiVersion: v1, kind: Namespace, metadata: {name: n1, labels: {a: b}}}",
+         "--- {apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: more}, spec: "
+         "{cidrs: [10.97.0.0/16, \"fd97::/112\"]}}",
          "--- {apiVersion: v1, kind: Pod, metadata: {name: p, deletionTimestamp: \"x\"}, spec: "
          "{containers: [{ports: [{containerPort: 80, hostPort: 80, name: a}]}]}, status: {podIP: "
          "10.0.0.1, phase: Running}}",

@@ -68,6 +68,8 @@ TEST(Protocols, HaveTheirIpNumbers) {
     EXPECT_EQ(static_cast<int>(Protocol::kUdp), 17);
     EXPECT_EQ(static_cast<int>(Protocol::kSctp), 132);
     EXPECT_EQ(protocol_name(Protocol::kSctp), "SCTP");
+    EXPECT_EQ(protocol_from_name("SCTP"), Protocol::kSctp);
+    EXPECT_EQ(protocol_from_name("sctp"), std::nullopt);
 }
 
 }  // namespace

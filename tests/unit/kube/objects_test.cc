@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "control/kube/kind_list.h"
+#include "control/kube/meta.h"
+
 namespace podlane::control {
 namespace {
 
@@ -40,6 +43,21 @@ TEST(Service, WithAnEmptySelectorSelectsNothing) {
     EXPECT_FALSE(service.has_selector());
     service.selector = Labels{{"app", "web"}};
     EXPECT_TRUE(service.has_selector());
+}
+
+TEST(KindList, EachEntryHasItsStructEnumeratorNameAndWords) {
+    size_t kinds = 0;
+    for_each_kind([&]<class T>(std::type_identity<T>) {
+        EXPECT_EQ(static_cast<size_t>(T::kKind), kinds) << "in the order of the list";
+        EXPECT_EQ(kind_of(Object(std::make_shared<const T>())), T::kKind);
+        EXPECT_EQ(kind_from_name(kind_name(T::kKind)), T::kKind);
+        EXPECT_EQ(kind_from_word(kind_name(T::kKind)), T::kKind);
+        ++kinds;
+    });
+    EXPECT_EQ(kinds, kKindCount);
+#define PODLANE_ONE(...) +1
+    EXPECT_EQ(kinds, size_t{0} PODLANE_KINDS(PODLANE_ONE));
+#undef PODLANE_ONE
 }
 
 }  // namespace

@@ -326,6 +326,19 @@ TEST(ReadIngressClass, TakesWhetherItIsTheDefault) {
     EXPECT_EQ(parse_one<IngressClass>(fmt::format(fmt::runtime(form), "x"))->controller, "a.b/c");
 }
 
+TEST(ReadServiceCidr, TakesItsCidrsAndRefusesWhatIsNone) {
+    const std::string head =
+        "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: more}\n";
+    const auto more =
+        parse_one<ServiceCidr>(head + "spec: {cidrs: [172.30.0.0/16, \"fd00:30::/108\"]}\n");
+    ASSERT_EQ(more->cidrs.size(), 2U);
+    EXPECT_EQ(to_string(more->cidrs[1]), "fd00:30::/108");
+    const auto wrong = parse_objects(head + "spec: {cidrs: [172.30.0.0/33]}\n", "t");
+    ASSERT_FALSE(wrong.ok());
+    EXPECT_NE(wrong.error().message.find("ServiceCIDR more: spec.cidrs[0]"), std::string::npos)
+        << wrong.error().message;
+}
+
 TEST(ReadSecret, DecodesTheKeyPair) {
     const auto secret = parse_one<Secret>(
         "--- {apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, data: "

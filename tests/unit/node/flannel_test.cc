@@ -19,6 +19,8 @@ NodeConfig config() {
     uplink.addresses = {*parse_interface_address("192.168.50.1/24")};
     config.uplinks = {uplink};
     config.pods.cidrs = {*parse_prefix("10.244.1.0/24")};
+    config.pods.mtu = 1450;
+    config.cluster.pod_cidrs = {*parse_prefix("10.244.0.0/16")};
     return config;
 }
 
@@ -33,7 +35,10 @@ TEST(Flannel, TheVtepIsSaidAsAnnotations) {
                             R"("flannel.alpha.coreos.com/backend-data":)"
                             R"("{\"VNI\":1,\"VtepMAC\":\"02:6d:2b:2f:c3:2f\"}",)"
                             R"("flannel.alpha.coreos.com/public-ip":"192.168.50.1",)"
-                            R"("flannel.alpha.coreos.com/kube-subnet-manager":"true"}})");
+                            R"("flannel.alpha.coreos.com/kube-subnet-manager":"true"},)"
+                            R"("subnetFile":"FLANNEL_NETWORK=10.244.0.0/16\n)"
+                            R"(FLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\n)"
+                            R"(FLANNEL_IPMASQ=true\n"})");
 }
 
 // What a podlane node reads of a Node object with them is this node's VTEP again.

@@ -126,6 +126,39 @@ TEST_F(Refused, AnotherOwnersObjectIsRefusedAlone) {
     EXPECT_NE(reply.at("refused").dump().find("belongs to operator"), std::string::npos);
 }
 
+TEST_F(Refused, APolicyThatCannotBeReadIsolatesThePodsThatItSelects) {
+    constexpr const char* kPolicy = R"(---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress, Egress]
+  ingress: [{ports: [{port: 70000}]}]
+)";
+    const Json reply = apply_each(kPolicy);
+    EXPECT_EQ(reply.at("refused").size(), 1u);
+    const auto live = [&] {
+        return ok(node_->get("netpol", "shop/web", std::nullopt)).at("items");
+    };
+    ASSERT_EQ(live().size(), 1u);
+    const Json spec = live()[0].at("spec");
+    EXPECT_EQ(spec.at("podSelector"), (Json{{"matchLabels", {{"app", "web"}}}}));
+    EXPECT_EQ(spec.at("policyTypes"), (Json{"Ingress", "Egress"}));
+    EXPECT_EQ(spec.value("ingress", Json::array()).size(), 0u) << spec.dump();
+    replace_each(kPolicy);
+    EXPECT_EQ(live().size(), 1u) << "a re-list keeps it";
+    EXPECT_EQ(objects(), (Json{{"refused", 1}, {"refusedTotal", 1}}));
+    std::string mended = kPolicy;
+    mended.replace(mended.find("70000"), 5, "80");
+    apply_each(mended);
+    EXPECT_EQ(live()[0].at("spec").at("ingress").size(), 1u);
+    apply_each(kPolicy);
+    EXPECT_EQ(live()[0].at("spec").at("ingress").size(), 1u) << "the form before stays";
+    replace_each(kGood);
+    EXPECT_FALSE(node_->get("netpol", "shop/web", std::nullopt).ok());
+}
+
 TEST_F(Refused, ADeletionPassesOverAnotherOwnersObject) {
     apply(kGood);
     apply_each(std::string(kGood) + kTwin);

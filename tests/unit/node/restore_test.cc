@@ -80,6 +80,28 @@ TEST_F(Restore, PodsAreAttachedAgainAsTheyWere) {
     EXPECT_EQ(port_of("default/web"), kNoPort);
 }
 
+TEST_F(Restore, PortsOfTheNodeLeadToThePodsThatHadThem) {
+    begin();
+    PodAddRequest request{.pod = "default/web",
+                          .netns = netns("web"),
+                          .addresses = {"10.244.1.10"},
+                          .container = "web0123",
+                          .port_mappings = {{8080, 80, "TCP", ""}, {53, 53, "UDP", "192.0.2.1"}}};
+    ok(node_->add_pod(request));
+    const Json frontends = items("frontends");
+    ASSERT_EQ(frontends.size(), 2u);
+    const size_t published = dataplane_.published.size();
+    live_again();
+    EXPECT_EQ(items("frontends"), frontends) << "in the first generation";
+    EXPECT_EQ(dataplane_.published.size(), published + 1);
+    ok(node_->add_pod(request));
+    EXPECT_TRUE(taps_.pods.empty()) << "the runtime asks again for what is there";
+    request.pod = "default/other";
+    request.container = "other0123";
+    request.addresses = {"10.244.1.11"};
+    EXPECT_EQ(failure(node_->add_pod(request)).code, rpc_code::kConflict);
+}
+
 TEST_F(Restore, NothingIsRemovedAtTheEndUnlessItIsForgotten) {
     begin();
     add("web", "10.244.1.10");

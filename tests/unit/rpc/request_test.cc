@@ -90,6 +90,26 @@ TEST_F(RpcParamsTest, AListOfSomethingElseThanStringsIsRefused) {
     EXPECT_EQ(failure_of(p), "params.addresses[1]: 2 is not a string (put it in quotes)");
 }
 
+TEST_F(RpcParamsTest, ObjectsOfAListAreReadEachAndTheirMistakesAreNamedByPlace) {
+    const auto read = [this](const char* json) {
+        std::vector<int64_t> ports;
+        auto p = params(json);
+        p.each("list", [&](Fields& one) {
+            ports.push_back(one.integer<int64_t>("port", {1, 65535, "a port"}, 0));
+        });
+        return std::pair(ports, failure_of(p));
+    };
+    EXPECT_EQ(read(R"({"list": [{"port": 80}, {}]})").first, (std::vector<int64_t>{80, 0}));
+    EXPECT_EQ(read(R"({"list": [{"port": 80}, {}]})").second, "");
+    EXPECT_EQ(read("{}").second, "");
+    EXPECT_EQ(read(R"({"list": [{}, {"port": 70000}]})").second,
+              "params.list[1].port: 70000 is not a port (1-65535)");
+    EXPECT_EQ(read(R"({"list": [{"prot": 1}]})").second,
+              "params.list[0].prot: unknown key; did you mean port?");
+    EXPECT_EQ(read(R"({"list": [7]})").second, "params.list[0]: 7 is not a mapping");
+    EXPECT_EQ(read(R"({"list": {}})").second, "params.list: is a mapping, not a list");
+}
+
 TEST_F(RpcParamsTest, DocumentsAreOneTextOrFiles) {
     auto one = params(R"({"documents": "kind: Node", "name": "node.yml"})");
     auto texts = one.documents();
