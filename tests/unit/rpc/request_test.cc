@@ -107,7 +107,7 @@ TEST_F(RpcParamsTest, ObjectsOfAListAreReadEachAndTheirMistakesAreNamedByPlace) 
     EXPECT_EQ(read(R"({"list": [{"prot": 1}]})").second,
               "params.list[0].prot: unknown key; did you mean port?");
     EXPECT_EQ(read(R"({"list": [7]})").second, "params.list[0]: 7 is not a mapping");
-    EXPECT_EQ(read(R"({"list": {}})").second, "params.list: is a mapping, not a list");
+    EXPECT_EQ(read(R"({"list": {}})").second, "params.list: a mapping is not a list");
 }
 
 TEST_F(RpcParamsTest, DocumentsAreOneTextOrFiles) {
