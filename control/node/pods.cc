@@ -148,7 +148,7 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
     }
     plan.gateways = gateways_of(plan.addresses);
     auto host_ports = read_port_mappings(request.port_mappings);
-    if (!host_ports.ok()) return bad(host_ports.error().message);
+    if (!host_ports.ok()) return bad_pod(host_ports.error().message);
     plan.host_ports = std::move(host_ports).value();
     return plan;
 }
