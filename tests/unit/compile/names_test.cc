@@ -18,8 +18,8 @@ NodeConfig node_with_dns() {
     return config;
 }
 
-const DnsService* service(const World& world, const std::string& name,
-                          const std::string& name_space = "default") {
+const DnsService* known_service(const World& world, const std::string& name,
+                                const std::string& name_space = "default") {
     return world.now().dns->find_service(*dns_label_from_text(name) +
                                          *dns_label_from_text(name_space));
 }
@@ -97,12 +97,13 @@ spec:
   ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]
 )"),
               "");
-    ASSERT_NE(service(world, "web"), nullptr);
-    EXPECT_THAT(texts(service(world, "web")->addresses), ElementsAre("10.96.0.20", "fd00:96::20"));
-    EXPECT_THAT(ports(*service(world, "web")), ElementsAre("dns 17 53 -", "http 6 80 -"));
+    ASSERT_NE(known_service(world, "web"), nullptr);
+    EXPECT_THAT(texts(known_service(world, "web")->addresses),
+                ElementsAre("10.96.0.20", "fd00:96::20"));
+    EXPECT_THAT(ports(*known_service(world, "web")), ElementsAre("dns 17 53 -", "http 6 80 -"));
     EXPECT_THAT(pointers(world, "fd00:96::20"), ElementsAre("web.default.svc.cluster.local"));
     ASSERT_EQ(world.remove(Kind::kService, "default", "web"), "");
-    EXPECT_EQ(service(world, "web"), nullptr);
+    EXPECT_EQ(known_service(world, "web"), nullptr);
     EXPECT_THAT(pointers(world, "fd00:96::20"), IsEmpty());
 }
 
@@ -122,7 +123,7 @@ TEST(Names, WithoutAnAddressAServiceHasNone) {
     ASSERT_EQ(world.apply("---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
                           "spec: {ports: [{name: http, port: 80}]}\n"),
               "");
-    EXPECT_EQ(service(world, "web"), nullptr);
+    EXPECT_EQ(known_service(world, "web"), nullptr);
     EXPECT_FALSE(world.now().dns->has_namespace("\7default"));
 }
 
@@ -149,7 +150,7 @@ endpoints:
 - {addresses: ["fd00:10:1::5"], hostname: db-0}
 )"),
               "");
-    const DnsService* db = service(world, "db");
+    const DnsService* db = known_service(world, "db");
     ASSERT_NE(db, nullptr);
     EXPECT_THAT(texts(db->addresses), ElementsAre("10.244.1.5", "10.244.2.6", "fd00:10:1::5"));
     EXPECT_THAT(hosts(*db), ElementsAre("10-244-2-6 10.244.2.6", "db-0 10.244.1.5 fd00:10:1::5"));
@@ -161,11 +162,11 @@ endpoints:
 TEST(Names, AHeadlessServiceWithoutReadyEndpointsHasNone) {
     World world(node_with_dns());
     ASSERT_EQ(world.apply(std::string(kDb) + slice("db", {"10.244.1.5 notready"}, kSql)), "");
-    EXPECT_EQ(service(world, "db"), nullptr);
+    EXPECT_EQ(known_service(world, "db"), nullptr);
     ASSERT_EQ(world.apply(slice("db", {"10.244.1.5"}, kSql)), "");
-    EXPECT_NE(service(world, "db"), nullptr);
+    EXPECT_NE(known_service(world, "db"), nullptr);
     ASSERT_EQ(world.remove(Kind::kEndpointSlice, "default", "db-1"), "");
-    EXPECT_EQ(service(world, "db"), nullptr);
+    EXPECT_EQ(known_service(world, "db"), nullptr);
     EXPECT_THAT(pointers(world, "10.244.1.5"), IsEmpty());
 }
 
@@ -175,8 +176,8 @@ TEST(Names, PublishNotReadyAddressesCountsAll) {
                           "spec: {clusterIP: None, publishNotReadyAddresses: true}\n" +
                           slice("db", {"10.244.1.5 notready"}, kSql)),
               "");
-    ASSERT_NE(service(world, "db"), nullptr);
-    EXPECT_THAT(texts(service(world, "db")->addresses), ElementsAre("10.244.1.5"));
+    ASSERT_NE(known_service(world, "db"), nullptr);
+    EXPECT_THAT(texts(known_service(world, "db")->addresses), ElementsAre("10.244.1.5"));
 }
 
 TEST(Names, WithoutSlicesThePodsThatAreSelectedCount) {
@@ -197,18 +198,18 @@ spec: {clusterIP: None, selector: {app: db}, ports: [{name: sql, port: 3306, tar
 )" + pod("db-0", "10.244.1.5", "hostname: db-0, subdomain: db, ") +
                           pod("db-1", "10.244.1.6", "hostname: db-1, subdomain: other, ")),
               "");
-    ASSERT_NE(service(world, "db"), nullptr);
-    EXPECT_THAT(hosts(*service(world, "db")),
+    ASSERT_NE(known_service(world, "db"), nullptr);
+    EXPECT_THAT(hosts(*known_service(world, "db")),
                 ElementsAre("10-244-1-6 10.244.1.6", "db-0 10.244.1.5"));
-    EXPECT_THAT(ports(*service(world, "db")), SizeIs(2));
+    EXPECT_THAT(ports(*known_service(world, "db")), SizeIs(2));
     ASSERT_EQ(world.apply(pod("db-2", "10.244.1.7", "")), "");
-    EXPECT_THAT(hosts(*service(world, "db")), SizeIs(3));
+    EXPECT_THAT(hosts(*known_service(world, "db")), SizeIs(3));
     ASSERT_EQ(world.remove(Kind::kPod, "default", "db-2"), "");
     ASSERT_EQ(world.remove(Kind::kPod, "default", "db-1"), "");
     ASSERT_EQ(world.remove(Kind::kPod, "default", "db-0"), "");
-    EXPECT_EQ(service(world, "db"), nullptr);
+    EXPECT_EQ(known_service(world, "db"), nullptr);
     ASSERT_EQ(world.apply(pod("db-0", "10.244.1.5", "")), "");
-    EXPECT_NE(service(world, "db"), nullptr) << "it is still looked for";
+    EXPECT_NE(known_service(world, "db"), nullptr) << "it is still looked for";
 }
 
 TEST(Names, AnExternalNameIsAnAlias) {
@@ -216,8 +217,8 @@ TEST(Names, AnExternalNameIsAnAlias) {
     ASSERT_EQ(world.apply("---\napiVersion: v1\nkind: Service\nmetadata: {name: out}\n"
                           "spec: {type: ExternalName, externalName: www.example.com.}\n"),
               "");
-    ASSERT_NE(service(world, "out"), nullptr);
-    EXPECT_EQ(dns_name_text(service(world, "out")->alias), "www.example.com");
+    ASSERT_NE(known_service(world, "out"), nullptr);
+    EXPECT_EQ(dns_name_text(known_service(world, "out")->alias), "www.example.com");
 }
 
 TEST(Names, EachChangeRaisesTheSerial) {
