@@ -7,31 +7,23 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <list>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "control/http/http_session.h"
 
 namespace podlane::control {
 
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// From the connection to the end of the answer.
-constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::seconds kRetry{5};
 /// Who checks asks every few seconds: more than these are not load balancers.
 constexpr size_t kMostSessions = 256;
@@ -40,66 +32,13 @@ asio::ip::address to_asio(const IpAddress& address) {
     return asio::ip::make_address(to_string(address));
 }
 
-using Response = http::response<http::string_body>;
-
-Response make_response(const NamespacedName& service, uint32_t local_endpoints,
-                       bool is_proxy_healthy, bool with_body) {
-    const bool is_well = local_endpoints != 0 && is_proxy_healthy;
-    Response response(is_well ? http::status::ok : http::status::service_unavailable, 11);
-    response.set(http::field::content_type, "application/json");
-    response.set("X-Content-Type-Options", "nosniff");
-    response.set("X-Load-Balancing-Endpoint-Weight", std::to_string(local_endpoints));
-    response.keep_alive(false);
-    response.body() = health_body(service, local_endpoints, is_proxy_healthy);
-    response.prepare_payload();
-    if (!with_body) response.body().clear();
-    return response;
+HttpAnswer answer_for(const NamespacedName& service, uint32_t local_endpoints,
+                      bool is_proxy_healthy) {
+    return {.status = local_endpoints != 0 && is_proxy_healthy ? 200U : 503U,
+            .content_type = "application/json",
+            .body = health_body(service, local_endpoints, is_proxy_healthy),
+            .headers = {{"X-Load-Balancing-Endpoint-Weight", std::to_string(local_endpoints)}}};
 }
-
-/// One request and its answer. Lives as long as one of its handlers waits.
-class Session : public std::enable_shared_from_this<Session> {
-  public:
-    using Answer = std::function<std::optional<Response>(bool with_body)>;
-
-    Session(tcp::socket socket, size_t& count, std::shared_ptr<void> owner, Answer answer)
-        : stream_(std::move(socket)),
-          count_(count),
-          owner_(std::move(owner)),
-          answer_(std::move(answer)) {
-        ++count_;
-    }
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
-    ~Session() { --count_; }
-
-    void start() {
-        stream_.expires_after(kPatience);
-        // Any path and method, as kube-proxy; a body is not waited for.
-        http::async_read_header(stream_, buffer_, parser_,
-                                [self = shared_from_this()](const error_code& failed, size_t) {
-                                    if (!failed) self->reply();
-                                });
-    }
-
-  private:
-    void reply() {
-        response_ = answer_(parser_.get().method() != http::verb::head);
-        if (!response_) return;
-        http::async_write(stream_, *response_,
-                          [self = shared_from_this()](const error_code&, size_t) {
-                              error_code ignored;
-                              self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-                          });
-    }
-
-    beast::tcp_stream stream_;
-    beast::flat_buffer buffer_{8192};
-    http::request_parser<http::empty_body> parser_;
-    std::optional<Response> response_;
-    size_t& count_;
-    std::shared_ptr<void> owner_;  // of count_
-    Answer answer_;
-};
 
 }  // namespace
 
@@ -223,12 +162,13 @@ void ServiceHealth::Core::accept(const Place& place, std::shared_ptr<tcp::accept
         const auto self = weak.lock();
         if (!self || !acceptor->is_open()) return;
         if (!failed && sessions_ < kMostSessions) {
-            const auto answer = [this, place](bool with_body) -> std::optional<Response> {
+            // Any path and method, as kube-proxy.
+            const auto answer = [this, place](const HttpRequest&) -> std::optional<HttpAnswer> {
                 const auto count = endpoints_at(place);
                 if (!count) return std::nullopt;
-                return make_response(place.service, *count, is_proxy_healthy_(), with_body);
+                return answer_for(place.service, *count, is_proxy_healthy_());
             };
-            std::make_shared<Session>(std::move(socket), sessions_, self, answer)->start();
+            serve_http(std::move(socket), {}, sessions_, self, answer);
         }
         accept(place, acceptor);
     });

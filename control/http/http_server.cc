@@ -6,13 +6,6 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <charconv>
 #include <chrono>
 #include <map>
@@ -24,84 +17,14 @@ namespace podlane::control {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// For a request to come, and for its answer to leave.
-constexpr std::chrono::seconds kPatience{10};
+constexpr HttpSessionRules kRules{.patience = std::chrono::seconds(10), .keeps_alive = true};
 constexpr std::chrono::seconds kRetry{5};
-constexpr size_t kMostRequestBytes = 8192;
-
-using Response = http::response<http::string_body>;
-using Answer = std::function<HttpAnswer(const http::request<http::empty_body>&)>;
-
-/// One connection. Lives as long as one of its handlers waits.
-class Session : public std::enable_shared_from_this<Session> {
-  public:
-    Session(tcp::socket socket, size_t& count, std::shared_ptr<void> owner, Answer answer)
-        : stream_(std::move(socket)),
-          count_(count),
-          owner_(std::move(owner)),
-          answer_(std::move(answer)) {
-        ++count_;
-    }
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
-    ~Session() { --count_; }
-
-    void read() {
-        parser_.emplace();
-        parser_->header_limit(kMostRequestBytes);
-        stream_.expires_after(kPatience);
-        http::async_read_header(stream_, buffer_, *parser_,
-                                [self = shared_from_this()](const error_code& failed, size_t) {
-                                    if (!failed) self->reply();
-                                });
-    }
-
-  private:
-    void reply() {
-        const auto& request = parser_->get();
-        HttpAnswer answer = answer_(request);
-        response_ = {};
-        response_.result(answer.status);
-        response_.version(11);
-        // A body would stand where the next request is read.
-        response_.keep_alive(request.keep_alive() && parser_->is_done());
-        response_.set(http::field::content_type, answer.content_type);
-        response_.set("X-Content-Type-Options", "nosniff");
-        for (const auto& [name, value] : answer.headers) response_.set(name, value);
-        if (answer.status == 405) response_.set(http::field::allow, "GET, HEAD");
-        response_.body() = std::move(answer.body);
-        response_.prepare_payload();
-        if (request.method() == http::verb::head) response_.body().clear();
-        stream_.expires_after(kPatience);
-        http::async_write(stream_, response_,
-                          [self = shared_from_this()](const error_code& failed, size_t) {
-                              if (failed) return;
-                              if (self->response_.keep_alive()) return self->read();
-                              error_code ignored;
-                              self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-                          });
-    }
-
-    beast::tcp_stream stream_;
-    beast::flat_buffer buffer_{kMostRequestBytes};
-    std::optional<http::request_parser<http::empty_body>> parser_;
-    Response response_;
-    size_t& count_;
-    std::shared_ptr<void> owner_;  // of count_
-    Answer answer_;
-};
 
 HttpAnswer problem(unsigned status, std::string_view text) {
     return {.status = status, .body = fmt::format("{}\n", text)};
-}
-
-std::string_view view(beast::string_view text) {
-    return {text.data(), text.size()};
 }
 
 }  // namespace
@@ -133,7 +56,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
     void try_to_listen();
     [[nodiscard]] error_code open();
     void accept();
-    [[nodiscard]] HttpAnswer answer(const http::request<http::empty_body>& request) const;
+    [[nodiscard]] HttpAnswer answer(const HttpRequest& request) const;
 
     tcp::acceptor acceptor_;
     asio::steady_timer retry_;
@@ -183,37 +106,31 @@ void HttpServer::Core::accept() {
         const auto self = weak.lock();
         if (!self || self->is_stopped_) return;
         if (!failed && self->sessions_ < kMostSessions) {
-            std::make_shared<Session>(
-                std::move(socket), self->sessions_, self,
-                [core = self.get()](const auto& request) { return core->answer(request); })
-                ->read();
+            serve_http(
+                std::move(socket), kRules, self->sessions_, self,
+                [core = self.get()](const HttpRequest& request) { return core->answer(request); });
         }
         self->accept();
     });
 }
 
-HttpAnswer HttpServer::Core::answer(const http::request<http::empty_body>& request) const {
+HttpAnswer HttpServer::Core::answer(const HttpRequest& request) const {
     if (is_stopped_) return problem(503, "stopping");
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
-        return problem(405, "only GET and HEAD are answered");
+    if (request.method != "GET" && request.method != "HEAD") {
+        HttpAnswer refused = problem(405, "only GET and HEAD are answered");
+        refused.headers = {{"Allow", "GET, HEAD"}};
+        return refused;
     }
-    if (at_.address().is_loopback() && !is_local_host_header(view(request[http::field::host]))) {
+    if (at_.address().is_loopback() && !is_local_host_header(request.host)) {
         return problem(403, "Host: an address or localhost is allowed");
     }
-    const std::string_view target = view(request.target());
-    const std::string_view path = target.substr(0, target.find('?'));
-    const auto found = paths_.find(path);
+    const auto found = paths_.find(request.path);
     if (found == paths_.end()) {
         std::string all;
         for (const auto& [known, handler] : paths_) all += " " + known;
         return problem(404, "there is only" + all);
     }
-    const size_t query = std::min(path.size() + 1, target.size());
-    return found->second({.path = path,
-                          .query = target.substr(query),
-                          .accept = view(request[http::field::accept]),
-                          .host = view(request[http::field::host]),
-                          .if_none_match = view(request[http::field::if_none_match])});
+    return found->second(request);
 }
 
 bool is_local_host_header(std::string_view host) {

@@ -14,28 +14,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
+#include "control/http/http_session.h"
 #include "lib/base/ip_address.h"
 
 namespace podlane::control {
-
-/// What was asked for; views live for the call.
-struct HttpRequest {
-    std::string_view path;         ///< "/metrics", without its query
-    std::string_view query = {};   ///< behind the "?", as it came
-    std::string_view accept = {};  ///< headers; empty without them
-    std::string_view host = {};    ///< as is_local_host_header() takes it
-    std::string_view if_none_match = {};
-};
-
-struct HttpAnswer {
-    unsigned status = 200;
-    std::string content_type = "text/plain; charset=utf-8";
-    std::string body = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};  ///< beside the usual ones
-};
 
 using HttpHandler = std::function<HttpAnswer(const HttpRequest&)>;
 

@@ -5,31 +5,23 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "control/http/http_session.h"
 
 namespace podlane::control {
 
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::chrono::seconds kPatience{5};
 /// Who checks asks every few seconds: more than these at once are no checkers.
-constexpr int kMostSessions = 64;
+constexpr size_t kMostSessions = 64;
 
 std::string rfc3339(int64_t seconds) {
     const auto at = std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
@@ -37,56 +29,16 @@ std::string rfc3339(int64_t seconds) {
                        fmt::gmtime(std::chrono::time_point_cast<std::chrono::seconds>(at)));
 }
 
-class Session : public std::enable_shared_from_this<Session> {
-  public:
-    Session(tcp::socket socket, const std::function<ProxyHealth()>& ask, int& count)
-        : stream_(std::move(socket)), ask_(ask), count_(count) {
-        ++count_;
+HttpAnswer answer_for(const HttpRequest& request, const ProxyHealth& health) {
+    const bool is_livez = request.path == "/livez";
+    if (!is_livez && request.path != "/healthz") {
+        return {.status = 404, .content_type = "application/json", .body = "{}"};
     }
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
-    ~Session() { --count_; }
-
-    void start() {
-        stream_.expires_after(kPatience);
-        http::async_read_header(stream_, buffer_, parser_,
-                                [self = shared_from_this()](const error_code& failed, size_t) {
-                                    if (!failed) self->reply();
-                                });
-    }
-
-  private:
-    void reply() {
-        const auto target = parser_.get().target();
-        const bool is_livez = target == "/livez";
-        const bool is_known = is_livez || target == "/healthz";
-        const ProxyHealth health = ask_();
-        // The process lives, whatever the API server and podlaned do.
-        const bool is_well = is_livez || health.is_ready;
-        response_.result(!is_known ? http::status::not_found
-                         : is_well ? http::status::ok
-                                   : http::status::service_unavailable);
-        response_.version(11);
-        response_.keep_alive(false);
-        response_.set(http::field::content_type, "application/json");
-        response_.set("X-Content-Type-Options", "nosniff");
-        response_.body() = is_known ? proxy_health_body(health) : std::string("{}");
-        response_.prepare_payload();
-        if (parser_.get().method() == http::verb::head) response_.body().clear();
-        http::async_write(stream_, response_,
-                          [self = shared_from_this()](const error_code&, size_t) {
-                              error_code ignored;
-                              self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-                          });
-    }
-
-    beast::tcp_stream stream_;
-    beast::flat_buffer buffer_{8192};
-    http::request_parser<http::empty_body> parser_;
-    http::response<http::string_body> response_;
-    const std::function<ProxyHealth()>& ask_;
-    int& count_;
-};
+    // The process lives, whatever the API server and podlaned do.
+    return {.status = is_livez || health.is_ready ? 200U : 503U,
+            .content_type = "application/json",
+            .body = proxy_health_body(health)};
+}
 
 class Server : public HealthServer {
   public:
@@ -128,13 +80,15 @@ class Server : public HealthServer {
         acceptor_.async_accept([this](const error_code& failed, tcp::socket socket) {
             if (failed == asio::error::operation_aborted) return;
             if (!failed && sessions_ < kMostSessions)
-                std::make_shared<Session>(std::move(socket), ask_, sessions_)->start();
+                serve_http(
+                    std::move(socket), {}, sessions_, nullptr,
+                    [this](const HttpRequest& request) { return answer_for(request, ask_()); });
             accept();
         });
     }
 
     const std::function<ProxyHealth()> ask_;
-    int sessions_ = 0;  // before io_, whose handlers hold sessions
+    size_t sessions_ = 0;  // before io_, whose handlers hold sessions
     asio::io_context io_;
     tcp::acceptor acceptor_;
     std::thread thread_;

@@ -1,0 +1,51 @@
+// One HTTP/1.1 connection: requests are read, who serves answers them.
+//
+// Whoever accepts connections calls it: the server beside this, health checks of Services
+// (control/health) and of podlane-kube (control/watch). All of it runs on the thread that runs the
+// socket's io_context.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace podlane::control {
+
+/// What was asked for; views live for the call.
+struct HttpRequest {
+    std::string_view method = "GET";
+    std::string_view path;         ///< "/metrics", without its query
+    std::string_view query = {};   ///< behind the "?", as it came
+    std::string_view accept = {};  ///< headers; empty without them
+    std::string_view host = {};    ///< as is_local_host_header() takes it
+    std::string_view if_none_match = {};
+};
+
+struct HttpAnswer {
+    unsigned status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};  ///< beside the usual ones
+};
+
+/// Nothing: the connection is closed without an answer.
+using HttpResponder = std::function<std::optional<HttpAnswer>(const HttpRequest&)>;
+
+struct HttpSessionRules {
+    std::chrono::seconds patience{5};  ///< for a request to come, and for its answer to leave
+    bool keeps_alive = false;          ///< further requests, where the client asks for it
+};
+
+/// Serves the connection until it ends. A request's body is not waited for; HEAD gets none.
+/// `sessions` counts those that there are, and `owner` keeps it alive.
+void serve_http(boost::asio::ip::tcp::socket socket, HttpSessionRules rules, size_t& sessions,
+                std::shared_ptr<void> owner, HttpResponder respond);
+
+}  // namespace podlane::control
