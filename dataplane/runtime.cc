@@ -48,7 +48,7 @@ class Runtime final : public Dataplane {
         shared_->pool = pool_.get();
         shared_->large_pool = large_pool_.get();
         shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
+        shared_->control_doorbell.arm();
         current_ = make_empty_snapshot();
         shared_->snapshot.store(current_.get(), std::memory_order_release);
     }
@@ -395,7 +395,7 @@ DeviceLosses Runtime::device_losses() const {
 size_t Runtime::take_events(std::span<Event> out) {
     shared_->control_doorbell.clear();
     // From here on a new event rings again; what is already in the rings is taken below.
-    shared_->control_doorbell.sleeping.store(true, std::memory_order_seq_cst);
+    shared_->control_doorbell.arm();
     size_t count = 0;
     for (auto& [id, port] : ports_) {
         // Pairs with the release in open_device_port(). The kernel waits until it is closed.

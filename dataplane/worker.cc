@@ -39,19 +39,6 @@ constexpr uint64_t kNoMark = index_of(kNoPort);
 
 }  // namespace
 
-void Doorbell::ring() noexcept {
-    if (sleeping.load(std::memory_order_seq_cst) &&
-        sleeping.exchange(false, std::memory_order_seq_cst)) {
-        const uint64_t one = 1;
-        [[maybe_unused]] const ssize_t done = write(fd, &one, sizeof(one));
-    }
-}
-
-void Doorbell::clear() noexcept {
-    uint64_t count = 0;
-    [[maybe_unused]] const ssize_t done = read(fd, &count, sizeof(count));
-}
-
 Worker::Worker(Shared& shared, unsigned id)
     : shared_(shared), fragments_(std::make_unique<Fragments>(*shared.counters[id])) {
     ctx_.id = id;
@@ -394,7 +381,7 @@ void Worker::sleep() noexcept {
     // Not awake for long after it unless there is work: idle_turns_ goes on from here.
     arm_wakes();
     Doorbell& doorbell = shared_.doorbells[ctx_.id];
-    doorbell.sleeping.store(true, std::memory_order_seq_cst);  // pairs with ring()
+    doorbell.arm();
     const uint64_t start = rte_rdtsc();
     // What came between the last look and arming must not wait for the next packet.
     if (poll_devices() == 0 && !work_waits()) {
@@ -410,7 +397,7 @@ void Worker::sleep() noexcept {
         shared_.domain.online(ctx_.id);
         slept_ = true;
     }
-    doorbell.sleeping.store(false, std::memory_order_seq_cst);
+    doorbell.disarm();
     flush(ctx_);
     ctx_.counters->idle_cycles.add(rte_rdtsc() - start);
 }

@@ -4,11 +4,11 @@
 #include <rte_mempool.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <type_traits>
 
 #include "dataplane/clock.h"
+#include "dataplane/doorbell.h"
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
@@ -32,18 +32,6 @@ class TapIo;
 
 using EventRing = SpscRing<Event, 1024>;
 using CommandRing = SpscRing<Command, 1024>;
-
-/// Wakes a thread that sleeps in epoll on an eventfd.
-/// Threads: sleeping is set by the sleeper, ring() called by anybody.
-struct alignas(kCacheLine) Doorbell {
-    int fd = -1;
-    std::atomic<bool> sleeping{false};
-
-    /// Costs a system call only when somebody sleeps.
-    void ring() noexcept;
-    /// Takes the wake-ups that came in.
-    void clear() noexcept;
-};
 
 /// A worker's state. Threads: its own worker, but for the members that say otherwise.
 struct alignas(kCacheLine) WorkerCtx {

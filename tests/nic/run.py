@@ -268,6 +268,21 @@ class Case:
                             else "that the device does not wake it is found out and said once"):
                 expect(lines == ("0" if wakes else "1"), f"said {lines} times")
 
+    def link(self):
+        told = ("for i in $(seq 40); do podlanectl get ports uplink0 -o json | grep -q "
+                "'\"state\": \"{}\"' && break; sleep 0.5; done; podlanectl health; "
+                "podlanectl get ports uplink0 -o json; tail -n 3 /run/n/log")
+        with self.check("a link that is off is told by get ports, health and the log"):
+            self.guest.set_link("off")
+            seen = self.guest.out(told.format("down") + "; true")
+            expect('"state": "down"' in seen, seen)
+            expect(seen.count("uplink0: its link is down") == 2, seen)
+        with self.check("and so is its return, with which traffic is back"):
+            self.guest.set_link("on")
+            seen = self.guest.out(told.format("up") + "; true")
+            expect('"state": "up"' in seen and "its link is up" in seen, seen)
+            sh("ping -c 2 -W 5 192.168.50.1")
+
     def unbound(self):
         with self.check("a NIC that is unbound is let go, and podlaned says so and ends"):
             self.guest.out(f"timeout 20 sh -c 'echo {self.pci} > "
@@ -298,6 +313,7 @@ def run_case(name, folder, report):
             case.make_pods()
         case.function()
         case.idle()
+        case.link()
         if driver == "vfio-pci":
             case.unbound()
         else:

@@ -66,21 +66,6 @@ TEST(Packet, TheLastWordOnItsVerdictCounts) {
     EXPECT_FALSE(packet.is(kFromOverlay));
 }
 
-TEST(Doorbell, RingsOnlyForASleeper) {
-    int ends[2];
-    ASSERT_EQ(pipe(ends), 0);
-    Doorbell bell;
-    bell.fd = ends[1];
-    bell.ring();
-    bell.sleeping = true;
-    bell.ring();
-    bell.ring();
-    char bytes[64];
-    EXPECT_EQ(read(ends[0], bytes, sizeof(bytes)), 8) << "one wake-up of eight bytes";
-    close(ends[0]);
-    close(ends[1]);
-}
-
 TEST(PortTable, AChangeRaisesTheVersion) {
     auto table = std::make_unique<PortTable>();
     const uint32_t before = table->version();
