@@ -1,13 +1,18 @@
 // The config socket's methods: parameters out of the message, the node's answer back.
 #include "control/daemon/methods.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "control/daemon/version.h"
 #include "control/node/flannel.h"
 #include "control/show/render.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 
@@ -91,6 +96,14 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
                              static_cast<FlowCursor>(from.value_or(0))));
 }
 
+/// The name of the process at the other end, "podlane-cni"; where it is gone, or its name cannot be
+/// seen from here, "operator".
+std::string program_of(const RpcPeer& peer) {
+    std::ifstream file(fmt::format("/proc/{}/comm", peer.pid));
+    std::string name;
+    return std::getline(file, name) && !name.empty() ? printable(name) : std::string(kOperator);
+}
+
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
@@ -101,6 +114,7 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto ifname = request.params.text_if_any("ifname")) pod.ifname = *ifname;
     if (const auto mac = request.params.text_if_any("mac")) pod.mac = *mac;
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
+    pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));
 }
@@ -110,6 +124,7 @@ RpcResult call_pod_del(NodeModel& node, RpcRequest& request) {
     pod.pod = request.params.text_if_any("pod").value_or("");
     pod.container = request.params.text_if_any("container").value_or("");
     pod.ifname = request.params.text_if_any("ifname").value_or("");
+    pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.remove_pod(pod));
 }
@@ -170,6 +185,33 @@ void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
                  std::move(done));
 }
 
+void call_events(Watchers& watchers, RpcRequest& request, RpcDone done) {
+    constexpr int64_t kLongestWait = 300;
+    HistoryRequest history;
+    if (request.params.has("kinds")) {
+        for (const std::string_view kind : request.params.texts("kinds")) {
+            history.kinds.emplace_back(kind);
+        }
+    }
+    history.name = request.params.text_if_any("name").value_or("");
+    history.by = request.params.text_if_any("by").value_or("");
+    const auto number = [&request](const char* key, int64_t most = INT64_MAX) {
+        return static_cast<uint64_t>(request.params.number_if_any(key, 0, most).value_or(0));
+    };
+    history.since_ms = number("sinceMs");
+    history.until_ms = number("untilMs");
+    history.limit = number("limit");
+    if (const auto after = request.params.number_if_any("after", 0, INT64_MAX)) {
+        history.after = static_cast<uint64_t>(*after);
+    }
+    const std::chrono::seconds wait(number("waitSeconds", kLongestWait));
+    if (auto failure = request.params.failure()) {
+        done(std::move(*failure));
+        return;
+    }
+    watchers.add(std::move(history), wait, std::move(done));
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -202,6 +244,9 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
                               const std::string& dpdk) {
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
         call_watch(watchers, request, std::move(done));
+    });
+    methods.add_waiting("events", [&watchers](RpcRequest& request, RpcDone done) {
+        call_events(watchers, request, std::move(done));
     });
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);

@@ -178,6 +178,7 @@ Outcome<LogLevelView> NodeModel::log_level(std::optional<std::string_view> level
         }
         spdlog::set_level(spdlog_level(*parsed));
         dataplane_.set_log_level(*parsed);
+        tell_event("podlaned", config_.node, fmt::format("the log's level is {}", *level));
     }
     return LogLevelView{log_level_of(spdlog::get_level())};
 }
