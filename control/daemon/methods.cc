@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "control/daemon/version.h"
@@ -83,17 +84,45 @@ RpcResult call_delete(NodeModel& node, RpcRequest& request) {
     return to_reply(node.remove(documents, scope));
 }
 
+RpcResult call_get_flows(NodeModel& node, RpcParams& params, FlowQuestion question,
+                         std::optional<size_t> limit) {
+    const auto text = [&params](const char* key, std::optional<std::string>& to) {
+        if (const auto given = params.text_if_any(key)) to = *given;
+    };
+    const auto number = [&params](const char* key, int64_t most, auto& to) {
+        using Number = typename std::remove_reference_t<decltype(to)>::value_type;
+        if (const auto given = params.number_if_any(key, 0, most)) to = static_cast<Number>(*given);
+    };
+    text("pod", question.pod);
+    text("service", question.service);
+    text("address", question.address);
+    text("protocol", question.protocol);
+    text("state", question.state);
+    number("port", 65535, question.port);
+    number("worker", 63, question.worker);
+    number("olderSeconds", UINT32_MAX, question.older_s);
+    number("youngerSeconds", UINT32_MAX, question.younger_s);
+    number("idleSeconds", UINT32_MAX, question.idle_s);
+    question.dropped = params.flag("dropped");
+    const auto from = params.number_if_any("from", 0, INT64_MAX);
+    if (auto failure = params.failure()) return std::move(*failure);
+    return to_reply(node.get_flows(question, limit, static_cast<FlowCursor>(from.value_or(0))));
+}
+
 RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto kind = request.params.text("kind");
     const auto name = request.params.text_if_any("name");
-    const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
-    const auto from = request.params.number_if_any("from", 0, INT64_MAX);
+    const auto given = request.params.number_if_any("limit", 0, INT64_MAX);
+    const auto limit = given ? std::optional(static_cast<size_t>(*given)) : std::nullopt;
+    if (kind == "flows") {
+        FlowQuestion question;
+        if (name) question.name = *name;
+        return call_get_flows(node, request.params, std::move(question), limit);
+    }
     const bool refused = request.params.flag("refused");
     if (auto failure = request.params.failure()) return std::move(*failure);
     if (refused) return to_reply(node.get_refused(kind, name));
-    return to_reply(node.get(kind, name,
-                             limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
-                             static_cast<FlowCursor>(from.value_or(0))));
+    return to_reply(node.get(kind, name, limit));
 }
 
 /// The name of the process at the other end, "podlane-cni"; where it is gone, or its name cannot be

@@ -25,6 +25,7 @@
 #include "control/node/journal.h"
 #include "control/node/kept_taps.h"
 #include "control/node/links.h"
+#include "control/node/listings.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
@@ -159,10 +160,12 @@ class NodeModel {
     Outcome<PodRemoval> remove_pod(const PodDelRequest& request);
 
     // queries.cc
-    /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
-    /// answer before this one said that there are more.
+    /// `limit`: items at most, 0 is all; none: the kind's default.
     [[nodiscard]] Outcome<Listing> get(std::string_view kind, std::optional<std::string_view> name,
-                                       std::optional<size_t> limit, FlowCursor from = 0) const;
+                                       std::optional<size_t> limit) const;
+    /// `from`: where an answer before this one said that there are more.
+    [[nodiscard]] Outcome<Listing> get_flows(const FlowQuestion& question,
+                                             std::optional<size_t> limit, FlowCursor from) const;
     /// Those of the kind that are refused, and why; of one name, of a namespace ("ns/"), or all.
     [[nodiscard]] Outcome<Listing> get_refused(std::string_view kind,
                                                std::optional<std::string_view> name) const;
@@ -233,10 +236,6 @@ class NodeModel {
     void keep_pod(const AttachedPod& pod, NetnsId where);
     /// Pods whose namespaces are gone though our queues hold them.
     void look_at_namespaces(uint64_t now_ms);
-
-    // queries.cc
-    [[nodiscard]] Listing get_flows(std::optional<std::string_view> name,
-                                    std::optional<size_t> limit, FlowCursor from) const;
 
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<ObjectsText>& documents,
