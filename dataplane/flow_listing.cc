@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/slowpath/slow_path.h"
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::dataplane {
@@ -32,13 +33,30 @@ FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts,
     info.state = info.protocol == kProtocolTcp
                      ? to_string(connection.state.tcp_state.load(std::memory_order_relaxed))
                      : (connection.state.replied() ? "REPLIED" : "UNREPLIED");
-    const auto idle = static_cast<int32_t>(now_s - connection.last_seen_s());
-    info.idle_seconds = idle > 0 ? static_cast<uint32_t>(idle) : 0;
+    // Another worker's clock may be a little ahead.
+    const auto since = [now_s](uint32_t then) {
+        const auto passed = static_cast<int32_t>(now_s - then);
+        return passed > 0 ? static_cast<uint32_t>(passed) : 0;
+    };
+    info.age_seconds = since(connection.state.created_s);
+    info.idle_seconds = since(connection.last_seen_s());
     const uint32_t timeout = connection.timeout_seconds(timeouts);
     info.timeout_seconds = timeout > info.idle_seconds ? timeout - info.idle_seconds : 0;
     info.service = ServiceId{connection.original().service_id.load(std::memory_order_relaxed)};
     info.worker = connection.state.owner;
     return info;
+}
+
+/// For what a worker would drop the connection's next packet.
+template <Family F>
+Drop blocked_by(const Snapshot& snapshot, const Connection<F>& connection) {
+    bool isolated = false;
+    const Drop drop = judge_connection(snapshot, connection, isolated);
+    if (drop != Drop::kNone) return drop;
+    const Hop hop = connection.original().current_hop();
+    if (!snapshot.is_current(hop.topology_epoch)) return Drop::kNone;  // found anew
+    const Adjacency& next = snapshot.adjacencies[hop.adjacency];
+    return next.kind == AdjacencyKind::kFailed ? Drop::kNeighbourUnreachable : Drop::kNone;
 }
 
 }  // namespace
@@ -65,8 +83,11 @@ template <Family F>
 void FlowReader::read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
                       uint32_t& budget, FlowPage& page) {
     const auto take = [&](Connection<F>& connection) {
-        const FlowInfo info = describe(connection, table.timeouts(), now_s_);
-        if (filter.matches(info)) page.flows.push_back(info);
+        FlowInfo info = describe(connection, table.timeouts(), now_s_);
+        if (!filter.matches(info)) return true;
+        info.blocked = blocked_by(snapshot_, connection);
+        if (filter.blocked && info.blocked == Drop::kNone) return true;
+        page.flows.push_back(info);
         return page.flows.size() < limit;
     };
     do {

@@ -6,6 +6,7 @@
 #include "lib/base/quiescent.h"
 #include "lib/border/flows.h"
 #include "lib/flow/table.h"
+#include "lib/model/snapshot.h"
 
 namespace podlane::dataplane {
 
@@ -14,10 +15,16 @@ namespace podlane::dataplane {
 /// Threads: one, which has the domain's place `reader`; online for the life of the object.
 class FlowReader {
   public:
-    /// `now_s` is the worker clock's.
+    /// `now_s` is the worker clock's, `snapshot` the live one.
     FlowReader(FlowTable<V4>& v4, FlowTable<V6>& v6, QuiescentDomain& domain, unsigned reader,
-               uint32_t now_s)
-        : v4_(v4), v6_(v6), domain_(domain), id_(reader), online_(domain, reader), now_s_(now_s) {}
+               uint32_t now_s, const Snapshot& snapshot)
+        : v4_(v4),
+          v6_(v6),
+          domain_(domain),
+          id_(reader),
+          online_(domain, reader),
+          now_s_(now_s),
+          snapshot_(snapshot) {}
 
     [[nodiscard]] std::optional<FlowInfo> find(const FlowTuple& first) const;
     /// See Dataplane::flows().
@@ -38,6 +45,7 @@ class FlowReader {
     const unsigned id_;
     QuiescentReader online_;
     const uint32_t now_s_;
+    const Snapshot& snapshot_;
 };
 
 }  // namespace podlane::dataplane

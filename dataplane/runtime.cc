@@ -131,7 +131,8 @@ class Runtime final : public Dataplane {
   private:
     [[nodiscard]] uint32_t now_s() const noexcept { return shared_->clock.seconds(rte_rdtsc()); }
     [[nodiscard]] FlowReader flow_reader() {
-        return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, now_s()};
+        return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, now_s(),
+                *current_};
     }
     template <Family F>
     [[nodiscard]] std::optional<AffinityInfo> affinity_in(const IpAddress& client,

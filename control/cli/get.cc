@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/cli/cell.h"
+#include "control/cli/flows.h"
 #include "control/cli/listing.h"
 #include "control/cli/report.h"
 #include "control/cli/selector.h"
@@ -43,6 +44,7 @@ class Getter {
         const auto limit = call_.options.number("limit");
         if (limit && !selector_) params["limit"] = *limit;
         if (call_.has("refused")) params["refused"] = true;
+        add_flow_params(call_, params);
         auto reply = client.call("get", params);
         if (!reply) return reply.error();
         Listed listed{target, std::move((*reply)["items"]), 0};
@@ -347,6 +349,19 @@ std::vector<Related> related_to(const CliKind& kind, const Json& item) {
     return {};
 }
 
+/// The first `most` items; of connections podlaned looks at a part of the table for a call.
+Json first_items(RpcClient& client, Json params, uint64_t most) {
+    Json items = Json::array();
+    do {
+        params["limit"] = most - items.size();
+        auto reply = client.call("get", params);
+        if (!reply) break;
+        for (Json& item : (*reply)["items"]) items.push_back(std::move(item));
+        params["from"] = reply->value("next", uint64_t{0});
+    } while (params["from"] != 0 && items.size() < most);
+    return items;
+}
+
 void describe(const Invocation& call, const Listed& listed, RpcClient& client,
               CliEnvironment& environment) {
     constexpr uint64_t kShownFlows = 20;
@@ -354,9 +369,8 @@ void describe(const Invocation& call, const Listed& listed, RpcClient& client,
         environment.out << to_yaml(item);
         for (const Related& related : related_to(*listed.target.kind, item)) {
             const CliKind* kind = find_kind(related.kind);
-            const auto reply = client.call(
-                "get", {{"kind", kind->plural}, {"name", related.name}, {"limit", kShownFlows}});
-            const Json items = reply ? at(reply.value(), "/items") : Json::array();
+            const Json items =
+                first_items(client, {{"kind", kind->plural}, {"name", related.name}}, kShownFlows);
             environment.out << related.heading << ':';
             if (items.empty()) {
                 environment.out << " <none>\n";
@@ -385,6 +399,7 @@ std::string get_fault(Invocation& call) {
          (is_data && all.size() > 1))) {
         return "--refused goes with a table, or json and yaml of one kind; not with -w and -l";
     }
+    if (auto wrong = flow_options_fault(call, all); !wrong.empty()) return wrong;
     for (const Target& target : all) {
         if (call.has("refused") && target.kind->live != nullptr) {
             return fmt::format("--refused: {} are no objects", target.kind->plural);
@@ -409,6 +424,10 @@ std::string describe_fault(Invocation& call) {
 
 int run_get(const Invocation& call, CliEnvironment& environment) {
     const Getter getter(call);
+    const std::vector<Target>& targets = getter.targets();
+    if (targets.size() == 1 && targets[0].kind->plural == "flows" && !call.has("watch")) {
+        return run_flows(call, targets[0], environment);
+    }
     auto client = connect(call);
     if (!client) return fail(environment, client.error());
     return call.has("watch") ? watch(call, getter, client.value(), environment)

@@ -1,7 +1,10 @@
 // The rows of `get` and `describe`.
 #include <array>
+#include <span>
+#include <vector>
 
 #include "control/cli/commands.h"
+#include "control/cli/flows.h"
 #include "control/cli/get.h"
 
 namespace podlane::control {
@@ -25,6 +28,17 @@ constexpr auto kGetOptions = std::to_array<OptionRow>({
     {"limit", 0, OptionType::kNumber, "N", "at most so many; 0: all (flows: 10000 unless given)"},
 });
 
+/// Those, and the ones that are for flows alone.
+std::span<const OptionRow> get_options() {
+    static const std::vector<OptionRow> kAll = [] {
+        std::vector<OptionRow> all(kGetOptions.begin(), kGetOptions.end());
+        const auto flows = flow_options();
+        all.insert(all.end(), flows.begin(), flows.end());
+        return all;
+    }();
+    return kAll;
+}
+
 constexpr auto kDescribeOptions = std::to_array<OptionRow>({kNamespace, kAllNamespaces});
 
 constexpr std::string_view kGetDetails =
@@ -34,7 +48,7 @@ constexpr std::string_view kGetDetails =
     "Live state is named by what it is: a port, an address, a MAC address, a prefix, a Service's "
     "NAMESPACE/NAME.";
 
-constexpr std::array kGetCommands{
+const std::array kGetCommands{
     CliCommand{.name = "get",
                .synopsis = "KIND[,KIND...] [NAME...] | KIND/NAME...",
                .summary = "list objects or live state",
@@ -43,8 +57,10 @@ constexpr std::array kGetCommands{
                            "  podlanectl get svc,endpointslices -n shop -l app=web\n"
                            "  podlanectl get svc/web -n shop -o yaml\n"
                            "  podlanectl get frontends shop/web -o json\n"
-                           "  podlanectl get flows shop/web-0",
-               .options = kGetOptions,
+                           "  podlanectl get flows shop/web-0\n"
+                           "  podlanectl get flows --service shop/web --state SYN_SENT --sort age\n"
+                           "  podlanectl get flows --dropped -o wide",
+               .options = get_options(),
                .least_words = 1,
                .most_words = 1000,
                .word_kind = WordKind::kKinds,

@@ -1,13 +1,19 @@
 // The config socket's methods: parameters out of the message, the node's answer back.
 #include "control/daemon/methods.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <chrono>
+#include <fstream>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "control/daemon/version.h"
 #include "control/node/flannel.h"
 #include "control/show/render.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 
@@ -78,17 +84,53 @@ RpcResult call_delete(NodeModel& node, RpcRequest& request) {
     return to_reply(node.remove(documents, scope));
 }
 
+RpcResult call_get_flows(NodeModel& node, RpcParams& params, FlowQuestion question,
+                         std::optional<size_t> limit) {
+    const auto text = [&params](const char* key, std::optional<std::string>& to) {
+        if (const auto given = params.text_if_any(key)) to = *given;
+    };
+    const auto number = [&params](const char* key, int64_t most, auto& to) {
+        using Number = typename std::remove_reference_t<decltype(to)>::value_type;
+        if (const auto given = params.number_if_any(key, 0, most)) to = static_cast<Number>(*given);
+    };
+    text("pod", question.pod);
+    text("service", question.service);
+    text("address", question.address);
+    text("protocol", question.protocol);
+    text("state", question.state);
+    number("port", 65535, question.port);
+    number("worker", 63, question.worker);
+    number("olderSeconds", UINT32_MAX, question.older_s);
+    number("youngerSeconds", UINT32_MAX, question.younger_s);
+    number("idleSeconds", UINT32_MAX, question.idle_s);
+    question.dropped = params.flag("dropped");
+    const auto from = params.number_if_any("from", 0, INT64_MAX);
+    if (auto failure = params.failure()) return std::move(*failure);
+    return to_reply(node.get_flows(question, limit, static_cast<FlowCursor>(from.value_or(0))));
+}
+
 RpcResult call_get(NodeModel& node, RpcRequest& request) {
     const auto kind = request.params.text("kind");
     const auto name = request.params.text_if_any("name");
-    const auto limit = request.params.number_if_any("limit", 0, INT64_MAX);
-    const auto from = request.params.number_if_any("from", 0, INT64_MAX);
+    const auto given = request.params.number_if_any("limit", 0, INT64_MAX);
+    const auto limit = given ? std::optional(static_cast<size_t>(*given)) : std::nullopt;
+    if (kind == "flows") {
+        FlowQuestion question;
+        if (name) question.name = *name;
+        return call_get_flows(node, request.params, std::move(question), limit);
+    }
     const bool refused = request.params.flag("refused");
     if (auto failure = request.params.failure()) return std::move(*failure);
     if (refused) return to_reply(node.get_refused(kind, name));
-    return to_reply(node.get(kind, name,
-                             limit ? std::optional(static_cast<size_t>(*limit)) : std::nullopt,
-                             static_cast<FlowCursor>(from.value_or(0))));
+    return to_reply(node.get(kind, name, limit));
+}
+
+/// The name of the process at the other end, "podlane-cni"; where it is gone, or its name cannot be
+/// seen from here, "operator".
+std::string program_of(const RpcPeer& peer) {
+    std::ifstream file(fmt::format("/proc/{}/comm", peer.pid));
+    std::string name;
+    return std::getline(file, name) && !name.empty() ? printable(name) : std::string(kOperator);
 }
 
 PortMapping read_port_mapping(Fields& fields) {
@@ -113,6 +155,7 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
     request.params.each("portMappings",
                         [&](Fields& one) { pod.port_mappings.push_back(read_port_mapping(one)); });
+    pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));
 }
@@ -122,6 +165,7 @@ RpcResult call_pod_del(NodeModel& node, RpcRequest& request) {
     pod.pod = request.params.text_if_any("pod").value_or("");
     pod.container = request.params.text_if_any("container").value_or("");
     pod.ifname = request.params.text_if_any("ifname").value_or("");
+    pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.remove_pod(pod));
 }
@@ -182,6 +226,33 @@ void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
                  std::move(done));
 }
 
+void call_events(Watchers& watchers, RpcRequest& request, RpcDone done) {
+    constexpr int64_t kLongestWait = 300;
+    HistoryRequest history;
+    if (request.params.has("kinds")) {
+        for (const std::string_view kind : request.params.texts("kinds")) {
+            history.kinds.emplace_back(kind);
+        }
+    }
+    history.name = request.params.text_if_any("name").value_or("");
+    history.by = request.params.text_if_any("by").value_or("");
+    const auto number = [&request](const char* key, int64_t most = INT64_MAX) {
+        return static_cast<uint64_t>(request.params.number_if_any(key, 0, most).value_or(0));
+    };
+    history.since_ms = number("sinceMs");
+    history.until_ms = number("untilMs");
+    history.limit = number("limit");
+    if (const auto after = request.params.number_if_any("after", 0, INT64_MAX)) {
+        history.after = static_cast<uint64_t>(*after);
+    }
+    const std::chrono::seconds wait(number("waitSeconds", kLongestWait));
+    if (auto failure = request.params.failure()) {
+        done(std::move(*failure));
+        return;
+    }
+    watchers.add(std::move(history), wait, std::move(done));
+}
+
 /// A method without parameters.
 template <class Answer>
 void add_plain_method(RpcMethods& methods, const char* name, Answer answer) {
@@ -214,6 +285,9 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
                               const std::string& dpdk) {
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
         call_watch(watchers, request, std::move(done));
+    });
+    methods.add_waiting("events", [&watchers](RpcRequest& request, RpcDone done) {
+        call_events(watchers, request, std::move(done));
     });
     add_documents_method(methods, node, "validate", &NodeModel::validate);
     add_documents_method(methods, node, "diff", &NodeModel::diff);

@@ -14,18 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* word_of(NewsType type) {
-    switch (type) {
-        case NewsType::kAdded:
-            return "ADDED";
-        case NewsType::kModified:
-            break;
-        case NewsType::kDeleted:
-            return "DELETED";
-    }
-    return "MODIFIED";
-}
-
 /// What the item is now, as `get` has it; nothing when it is gone meanwhile.
 std::optional<Json> item_of(NodeModel& node, const News& news) {
     RpcResult got = to_reply(node.get(news.kind, news.name, 1));
@@ -35,7 +23,7 @@ std::optional<Json> item_of(NodeModel& node, const News& news) {
 }
 
 Json event_json(NodeModel& node, const News& news) {
-    if (!news.text.empty()) return {{"kind", news.kind}, {"text", news.text}};
+    if (news.kind == kEventNews) return {{"kind", news.kind}, {"text", news.text}};
     Json event = {{"kind", news.kind}, {"type", word_of(news.type)}};
     if (news.name.empty()) return event;
     event["name"] = news.name;
@@ -50,33 +38,58 @@ Json event_json(NodeModel& node, const News& news) {
     return event;
 }
 
-}  // namespace
-
-RpcResult Watchers::reply_to(const WatchRequest& request) {
-    const Outcome<WatchReport> outcome = node_.watch(request);
+RpcResult reply_to(NodeModel& node, const Outcome<WatchReport>& outcome) {
     if (!outcome.ok()) return to_failure(outcome.refusal());
     Json events = Json::array();
-    for (const News& news : outcome->news) events.push_back(event_json(node_, news));
+    for (const News& news : outcome->news) events.push_back(event_json(node, news));
     return Json{{"cursor", outcome->cursor},
                 {"generation", outcome->generation},
                 {"relist", outcome->relist},
                 {"events", std::move(events)}};
 }
 
+}  // namespace
+
 void Watchers::add(WatchRequest request, std::chrono::seconds wait, RpcDone done) {
-    const Outcome<WatchReport> outcome = node_.watch(request);
-    const bool has_nothing =
-        outcome.ok() && request.since && !outcome->relist && outcome->news.empty();
-    if (!has_nothing || wait.count() == 0) {
-        done(reply_to(request));
+    const auto ask =
+        [this, request = std::move(request)](bool is_last) mutable -> std::optional<RpcResult> {
+        const Outcome<WatchReport> outcome = node_.watch(request);
+        if (!is_last && outcome.ok() && request.since && !outcome->relist &&
+            outcome->news.empty()) {
+            // News of other kinds is behind it now, and cannot push it out of the journal.
+            request.since = outcome->cursor;
+            return std::nullopt;
+        }
+        return reply_to(node_, outcome);
+    };
+    add(Question(ask), wait, std::move(done));
+}
+
+void Watchers::add(HistoryRequest request, std::chrono::seconds wait, RpcDone done) {
+    const auto ask =
+        [this, request = std::move(request)](bool is_last) mutable -> std::optional<RpcResult> {
+        const Outcome<History> outcome = node_.history(request);
+        if (!is_last && outcome.ok() && request.after && !outcome->is_torn &&
+            outcome->events.empty()) {
+            request.after = outcome->cursor;
+            return std::nullopt;
+        }
+        return to_reply(outcome);
+    };
+    add(Question(ask), wait, std::move(done));
+}
+
+void Watchers::add(Question ask, std::chrono::seconds wait, RpcDone done) {
+    if (auto reply = ask(wait.count() == 0)) {
+        done(*std::move(reply));
         return;
     }
-    const auto at = waiting_.emplace(waiting_.end(), io_, std::move(request), std::move(done));
+    const auto at = waiting_.emplace(waiting_.end(), io_, std::move(ask), std::move(done));
     at->timer.expires_after(wait);
     at->timer.async_wait([this, at](const boost::system::error_code& cancelled) {
         if (cancelled) return;
         const RpcDone answer = std::move(at->done);
-        RpcResult reply = reply_to(at->request);
+        RpcResult reply = at->ask(true).value();
         waiting_.erase(at);
         answer(std::move(reply));
     });
@@ -93,17 +106,14 @@ void Watchers::wake() {
 
 void Watchers::look() {
     for (auto at = waiting_.begin(); at != waiting_.end();) {
-        const Outcome<WatchReport> outcome = node_.watch(at->request);
-        if (outcome.ok() && !outcome->relist && outcome->news.empty()) {
-            // News of other kinds is behind it now, and cannot push it out of the journal.
-            at->request.since = outcome->cursor;
+        auto reply = at->ask(false);
+        if (!reply) {
             ++at;
             continue;
         }
         const RpcDone answer = std::move(at->done);
-        RpcResult reply = reply_to(at->request);
         at = waiting_.erase(at);
-        answer(std::move(reply));
+        answer(*std::move(reply));
     }
 }
 

@@ -1,4 +1,5 @@
-// Who waits for news: `watch` calls of the config socket that had nothing to tell when they came.
+// Who waits for news: `watch` and `events` calls of the config socket that had nothing to tell when
+// they came.
 //
 // The socket's bindings add them, the node model's news and their time wake them. Control thread.
 #pragma once
@@ -7,7 +8,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <list>
+#include <optional>
+#include <utility>
 
 #include "control/node/node_model.h"
 #include "control/rpc/methods.h"
@@ -21,20 +25,23 @@ class Watchers {
     /// Answers at once if there is something to tell or `wait` is zero, else when there is, or
     /// after `wait`.
     void add(WatchRequest request, std::chrono::seconds wait, RpcDone done);
+    void add(HistoryRequest request, std::chrono::seconds wait, RpcDone done);
     /// There is news; many calls in one turn of the loop cost one look.
     void wake();
     [[nodiscard]] size_t waiting() const noexcept { return waiting_.size(); }
 
   private:
+    /// Looks whether there is something to tell; `is_last`: tells that there is nothing, too.
+    using Question = std::function<std::optional<RpcResult>(bool is_last)>;
     struct Waiting {
-        Waiting(boost::asio::io_context& io, WatchRequest what, RpcDone whom)
-            : request(std::move(what)), done(std::move(whom)), timer(io) {}
-        WatchRequest request;
+        Waiting(boost::asio::io_context& io, Question what, RpcDone whom)
+            : ask(std::move(what)), done(std::move(whom)), timer(io) {}
+        Question ask;
         RpcDone done;
         boost::asio::steady_timer timer;
     };
+    void add(Question ask, std::chrono::seconds wait, RpcDone done);
     void look();
-    [[nodiscard]] RpcResult reply_to(const WatchRequest& request);
 
     boost::asio::io_context& io_;
     NodeModel& node_;

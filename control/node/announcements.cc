@@ -69,8 +69,9 @@ void Announcements::tick(uint64_t now_ms) {
     });
 }
 
-std::vector<IpAddress> Announcements::follow(const Announcer& announcer, uint64_t now_ms) {
-    std::vector<IpAddress> moved;
+std::vector<Announcements::Moved> Announcements::follow(const Announcer& announcer,
+                                                        uint64_t now_ms) {
+    std::vector<Moved> moved;
     if (announcer.version() == announcer_version_) return moved;
     announcer_version_ = announcer.version();
     std::set<IpAddress> here, possible;
@@ -78,12 +79,13 @@ std::vector<IpAddress> Announcements::follow(const Announcer& announcer, uint64_
         if (announced.can_be) possible.insert(address);
         if (announced.is_here) here.insert(address);
         if (announced.is_here == here_.contains(address)) continue;
-        moved.push_back(address);
-        spdlog::info("address {} of Service {}: {} answers for it now", to_string(address),
-                     to_string(announced.service),
-                     announced.is_here        ? "this node"
-                     : announced.node.empty() ? "no node"
-                                              : "node " + announced.node);
+        moved.push_back({address, to_string(announced.service),
+                         (announced.is_here        ? "this node"
+                          : announced.node.empty() ? "no node"
+                                                   : "node " + announced.node) +
+                             " answers for it now"});
+        spdlog::info("address {} of Service {}: {}", to_string(address), moved.back().service,
+                     moved.back().text);
     }
     for (const IpAddress& address : here) {
         if (here_.contains(address)) continue;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "control/compile/announcer.h"
@@ -41,9 +42,15 @@ class Announcements {
     /// Repeats what is due.
     void tick(uint64_t now_ms);
 
+    /// An address that came here or went.
+    struct Moved {
+        IpAddress address;
+        std::string service;  ///< "namespace/name"
+        std::string text;     ///< who answers for it now
+    };
     /// After a generation: announces the load balancer addresses that are here now, and tells the
-    /// kernel which ones may be. Those that came here or went are the result.
-    [[nodiscard]] std::vector<IpAddress> follow(const Announcer& announcer, uint64_t now_ms);
+    /// kernel which ones may be.
+    [[nodiscard]] std::vector<Moved> follow(const Announcer& announcer, uint64_t now_ms);
     /// After a generation: tells the kernel at which of its own addresses podlane serves.
     void follow_own_frontends(const ServiceCompiler& services, const Snapshot& live);
 

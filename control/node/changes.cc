@@ -78,7 +78,7 @@ Result<ParsedObjects> NodeModel::parse(const std::vector<ObjectsText>& documents
 void NodeModel::accept(AddressAllocator::Outcome outcome) {
     for (const std::string& notice : outcome.notices) {
         spdlog::warn("{}", notice);
-        tell_event(notice);
+        tell_event("addresses", "", notice);
     }
     const bool is_news = outcome.memory != addresses_.memory();
     addresses_.accept(std::move(outcome));
@@ -146,6 +146,8 @@ Outcome<ChangeReport> NodeModel::commit(ChangeSet plan, std::vector<std::string>
             return Refusal{RefusalKind::kInvalid, compiled.error()};
         }
         owners_.follow(plan, scope.owner);
+        tell_objects(plan, scope.owner);
+        last_refusal_.clear();
         if (keeper_ != nullptr) {
             keeper_->put_objects(plan,
                                  [this](const ObjectKey& key) { return owners_.owner_of(key); });
@@ -180,8 +182,8 @@ std::optional<Refusal> NodeModel::check_keys(const std::vector<ObjectKey>& keys,
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents,
-                                       const ChangeScope& scope) {
+Outcome<ChangeReport> NodeModel::do_apply(const std::vector<ObjectsText>& documents,
+                                          const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto parsed = parse(documents, scope.each);
     if (!parsed.ok()) return Refusal{RefusalKind::kInvalid, parsed.error()};
@@ -224,8 +226,8 @@ std::optional<Refusal> NodeModel::check_replacement(const std::vector<ObjectKey>
     return std::nullopt;
 }
 
-Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documents,
-                                         const ChangeScope& scope) {
+Outcome<ChangeReport> NodeModel::do_replace(const std::vector<ObjectsText>& documents,
+                                            const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     auto kinds = kinds_of(scope);
     if (!kinds.ok()) return kinds.refusal();
@@ -264,8 +266,8 @@ Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documen
     return done;
 }
 
-Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& documents,
-                                        const ChangeScope& scope) {
+Outcome<ChangeReport> NodeModel::do_remove(const std::vector<ObjectsText>& documents,
+                                           const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     std::vector<ObjectKey> keys;
     for (const ObjectsText& document : documents) {
@@ -285,8 +287,8 @@ Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& document
     return done;
 }
 
-Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view name,
-                                        const ChangeScope& scope) {
+Outcome<ChangeReport> NodeModel::do_remove(std::string_view kind, std::string_view name,
+                                           const ChangeScope& scope) {
     if (auto refused = check_owner(scope)) return std::move(*refused);
     const auto known = kind_from_word(kind);
     if (!known) {
@@ -303,6 +305,32 @@ Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view 
         return refusal(RefusalKind::kNotFound, fmt::format("{} does not exist", to_string(*key)));
     }
     return commit(std::move(plan), std::vector<std::string>{}, scope);
+}
+
+Outcome<ChangeReport> NodeModel::told(Outcome<ChangeReport> done, std::string_view what,
+                                      const ChangeScope& scope) {
+    if (!done.ok()) tell_refusal(scope, what, done.refusal());
+    return done;
+}
+
+Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents,
+                                       const ChangeScope& scope) {
+    return told(do_apply(documents, scope), "apply", scope);
+}
+
+Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documents,
+                                         const ChangeScope& scope) {
+    return told(do_replace(documents, scope), "replace", scope);
+}
+
+Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& documents,
+                                        const ChangeScope& scope) {
+    return told(do_remove(documents, scope), "delete", scope);
+}
+
+Outcome<ChangeReport> NodeModel::remove(std::string_view kind, std::string_view name,
+                                        const ChangeScope& scope) {
+    return told(do_remove(kind, name, scope), "delete", scope);
 }
 
 Outcome<ChangeReport> NodeModel::dry_run(const std::vector<ObjectsText>& documents,

@@ -49,29 +49,31 @@ void NodeModel::port_lost(PortId port) {
         const std::string line = fmt::format("pod {}: its {} is gone, port removed", pod,
                                              is_static ? "device" : "network namespace");
         spdlog::info("{}", line);
-        tell_event(line);
-        if (auto done = detach(key); !done.ok()) {
+        tell_event("links", pod, line);
+        if (auto done = detach(key, std::string(kSelf)); !done.ok()) {
             spdlog::error("pod {}: the port could not be removed: {}", pod, done.error().message);
         }
         return;
     }
-    std::string name;
+    std::string name, port_name;
     std::string_view remedy = "restart podlaned when it is back";
     if (const UplinkConfig* uplink = links_.uplink_at(port)) {
         name = "uplink " + uplink->name;
+        port_name = uplink->name;
         if (!uplink->mac) {
             remedy = "it is taken back when it is there again";
             lost_uplinks_.emplace(port, LostUplink{uplink});
         }
     } else if (port == ports_.host()) {
         name = "host interface " + config_.host->interface;
+        port_name = config_.host->interface;
     } else {
         return;  // removed meanwhile
     }
     if (!links_.add_lost(name)) return;
     const std::string line = fmt::format("{}: its device is gone; {}", name, remedy);
     spdlog::error("{}", line);
-    tell_event(line);
+    tell_event("links", port_name, line);
 }
 
 void NodeModel::wake_missed(PortId port) {
@@ -91,8 +93,8 @@ void NodeModel::look_at_links(uint64_t now_ms) {
             port_lost(news.port);
         } else {
             spdlog::log(news.good ? spdlog::level::info : spdlog::level::warn, news.text);
-            tell_event(news.text);
-            tell("ports", NewsType::kModified, "");
+            tell_event("links", PortNames(dataplane_).name(news.port), news.text);
+            tell_programs("ports", "");
         }
     }
 }
@@ -100,7 +102,7 @@ void NodeModel::look_at_links(uint64_t now_ms) {
 void NodeModel::look_at_workers() {
     for (const Standstill::News& news : standstill_.look(dataplane_)) {
         spdlog::log(news.good ? spdlog::level::info : spdlog::level::err, news.text);
-        tell_event(news.text);
+        tell_event("workers", "", news.text);
     }
 }
 
@@ -117,7 +119,7 @@ void NodeModel::tick() {
     }
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {
         spdlog::warn("{}", line);
-        tell_event(line);
+        tell_event("snat", "", line);
     }
 }
 

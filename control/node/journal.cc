@@ -1,39 +1,110 @@
 #include "control/node/journal.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace podlane::control {
 
-void Journal::add(std::string_view kind, NewsType type, std::string_view name,
-                  std::string_view text) {
-    if (news_.size() == kCapacity) news_.pop_front();
-    news_.push_back({++last_, std::string(kind), type, std::string(name), std::string(text)});
+namespace {
+
+/// What it takes, about.
+size_t bytes_of(const News& news) noexcept {
+    return sizeof(News) + news.name.size() + news.text.size() + news.about.size() + news.by.size();
+}
+
+}  // namespace
+
+bool NewsFilter::matches(const News& news) const noexcept {
+    if (news.text.empty()) return false;
+    const bool is_named = name.empty() || news.name == name || news.about == name ||
+                          (name.ends_with('/') && news.name.starts_with(name));
+    return is_named && (kinds.empty() || kinds.contains(news.shown_kind())) &&
+           (by.empty() || news.by == by) && news.time_ms >= since_ms &&
+           (until_ms == 0 || news.time_ms < until_ms);
+}
+
+void Journal::add(News news) {
+    news.cursor = ++last_;
+    bytes_ += bytes_of(news);
+    news_.push_back(std::move(news));
+    while (news_.size() > kCapacity || bytes_ > kMostBytes) {
+        bytes_ -= bytes_of(news_.front());
+        news_.pop_front();
+        has_lost_ = true;
+    }
 }
 
 bool Journal::reaches(uint64_t cursor) const noexcept {
     return cursor <= last_ && cursor + news_.size() >= last_;
 }
 
+std::deque<News>::const_iterator Journal::behind(uint64_t cursor) const {
+    return std::ranges::upper_bound(news_, cursor, {}, &News::cursor);
+}
+
+uint64_t Journal::kept_from_ms() const noexcept {
+    return has_lost_ && !news_.empty() ? news_.front().time_ms : 0;
+}
+
 Journal::Page Journal::after(uint64_t cursor, const std::set<std::string>& kinds,
                              size_t limit) const {
-    const auto first = std::ranges::upper_bound(news_, cursor, {}, &News::cursor);
     std::vector<News> out;
     Page page;
     page.cursor = cursor;
-    for (auto at = first; at != news_.end() && out.size() < limit; ++at) {
-        if (kinds.contains(at->kind)) out.push_back(*at);
+    for (auto at = behind(cursor); at != news_.end() && out.size() < limit; ++at) {
+        if (kinds.contains(std::string(at->kind))) out.push_back(*at);
         page.cursor = at->cursor;
     }
     // Whatever an item went through meanwhile, what it is now is asked for only once.
     std::set<std::pair<std::string_view, std::string_view>> seen;
     for (auto at = out.rbegin(); at != out.rend(); ++at) {
-        const bool is_event = !at->text.empty();
-        if (is_event || seen.emplace(at->kind, at->name).second) page.news.push_back(*at);
+        if (at->kind == kEventNews || seen.emplace(at->kind, at->name).second) {
+            page.news.push_back(*at);
+        }
     }
     std::ranges::reverse(page.news);
     return page;
+}
+
+History Journal::newest(const NewsFilter& filter, size_t limit) const {
+    History history;
+    history.cursor = last_;
+    history.kept_from_ms = kept_from_ms();
+    for (auto at = news_.rbegin(); at != news_.rend(); ++at) {
+        if (!filter.matches(*at)) continue;
+        if (history.events.size() < limit) {
+            history.events.push_back(*at);
+        } else {
+            ++history.left_out;
+        }
+    }
+    std::ranges::reverse(history.events);
+    return history;
+}
+
+History Journal::history_after(uint64_t cursor, const NewsFilter& filter, size_t limit) const {
+    History history;
+    history.cursor = last_;
+    history.is_torn = !reaches(cursor);
+    // A cursor of another process is above all of ours, or below.
+    for (auto at = history.is_torn ? news_.begin() : behind(cursor); at != news_.end(); ++at) {
+        if (!filter.matches(*at)) continue;
+        if (history.events.size() == limit) {
+            history.cursor = history.events.back().cursor;
+            break;
+        }
+        history.events.push_back(*at);
+    }
+    return history;
+}
+
+uint64_t microseconds_since_1970() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
 }  // namespace podlane::control

@@ -1,41 +1,44 @@
-// What has changed lately, for those who watch instead of polling.
+// What has changed lately, for those who watch instead of polling, and for those who ask later.
 //
-// The node model writes it, whoever watches reads on from where it stands. It is bounded: a reader
-// that falls behind what is kept is told to list again, and costs nothing meanwhile. Control
-// thread.
+// The node model writes it, whoever watches reads on from where it stands. It is bounded by number
+// and bytes: a reader that falls behind what is kept is told so, and costs nothing meanwhile.
+// Control thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "control/show/news.h"
 
 namespace podlane::control {
 
-enum class NewsType : uint8_t { kAdded, kModified, kDeleted };
+/// Which of the news `events` is asked for: those that fit all that is set.
+struct NewsFilter {
+    std::set<std::string, std::less<>> kinds;  ///< by News::shown_kind(); empty: all
+    /// By name, or what it is about; "shop/" is all of a namespace; empty: all.
+    std::string name = {};
+    std::string by = {};
+    uint64_t since_ms = 0;  ///< not older, since 1970
+    uint64_t until_ms = 0;  ///< older; 0: any
 
-/// One change. Without a name it concerns the kind as a whole: list it again.
-struct News {
-    uint64_t cursor = 0;
-    std::string kind;  ///< in the plural, as for `get`; "events" for what has only a text
-    NewsType type = NewsType::kModified;
-    std::string name;
-    std::string text;  ///< of "events"
+    /// News without a text fits none.
+    [[nodiscard]] bool matches(const News& news) const noexcept;
 };
 
 class Journal {
   public:
-    static constexpr size_t kCapacity = 16'384;
+    static constexpr size_t kCapacity = 65'536;
+    static constexpr size_t kMostBytes = size_t{24} << 20;
 
     /// `first`: above every cursor that a process before this one has given, such as microseconds
     /// since 1970.
     explicit Journal(uint64_t first) : last_(first) {}
 
-    void add(std::string_view kind, NewsType type, std::string_view name,
-             std::string_view text = {});
+    void add(News news);
     /// Of the newest news; what comes after has a higher one.
     [[nodiscard]] uint64_t cursor() const noexcept { return last_; }
     /// Whether all that came after `cursor` is still here.
@@ -49,9 +52,22 @@ class Journal {
     [[nodiscard]] Page after(uint64_t cursor, const std::set<std::string>& kinds,
                              size_t limit) const;
 
+    /// The newest `limit` that fit.
+    [[nodiscard]] History newest(const NewsFilter& filter, size_t limit) const;
+    /// The first `limit` that fit after `cursor`, or of what is kept where it does not reach that.
+    [[nodiscard]] History history_after(uint64_t cursor, const NewsFilter& filter,
+                                        size_t limit) const;
+
   private:
+    [[nodiscard]] std::deque<News>::const_iterator behind(uint64_t cursor) const;
+    [[nodiscard]] uint64_t kept_from_ms() const noexcept;
+
     std::deque<News> news_;
+    size_t bytes_ = 0;       ///< of news_
+    bool has_lost_ = false;  ///< some are not kept any more
     uint64_t last_;
 };
+
+[[nodiscard]] uint64_t microseconds_since_1970();
 
 }  // namespace podlane::control

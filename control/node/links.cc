@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "control/node/live_view.h"
 
@@ -102,20 +103,37 @@ std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wan
     return lines;
 }
 
-std::vector<std::pair<NewsType, IpAddress>> Links::neighbour_news() {
-    std::vector<std::pair<NewsType, IpAddress>> news;
-    std::map<IpAddress, NeighbourState> now;
-    for (const auto& [key, neighbour] : neighbours_.all()) now[key.address] = neighbour.state;
+std::string Links::text_of(const Told& before, const Told& now) {
+    if (!now.mac.is_zero() && before.mac.is_zero()) return "reachable at " + to_string(now.mac);
+    if (!now.mac.is_zero() && before.mac != now.mac) {
+        return fmt::format("moved to {}, was at {}", to_string(now.mac), to_string(before.mac));
+    }
+    if (now.state == NeighbourState::kFailed && before.state != NeighbourState::kFailed) {
+        return before.mac.is_zero() ? "does not answer" : "does not answer any more";
+    }
+    return {};
+}
+
+std::vector<Links::NeighbourNews> Links::neighbour_news() {
+    std::vector<NeighbourNews> news;
+    std::map<IpAddress, Told> now;
+    for (const auto& [key, neighbour] : neighbours_.all()) {
+        now[key.address] = {neighbour.state,
+                            neighbour.is_resolved() ? neighbour.mac : MacAddress{}};
+    }
     for (const auto& [address, state] : now) {
         const auto before = told_.find(address);
         if (before == told_.end()) {
-            news.emplace_back(NewsType::kAdded, address);
+            const Told unknown{NeighbourState::kIncomplete, MacAddress{}};
+            news.push_back({NewsType::kAdded, address, text_of(unknown, state)});
         } else if (before->second != state) {
-            news.emplace_back(NewsType::kModified, address);
+            news.push_back({NewsType::kModified, address, text_of(before->second, state)});
         }
     }
     for (const auto& [address, state] : told_) {
-        if (!now.contains(address)) news.emplace_back(NewsType::kDeleted, address);
+        if (now.contains(address)) continue;
+        news.push_back(
+            {NewsType::kDeleted, address, state.mac.is_zero() ? "" : "not needed any more"});
     }
     told_ = std::move(now);
     return news;

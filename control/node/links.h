@@ -8,15 +8,14 @@
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
-#include "control/node/journal.h"
 #include "control/node/link_watch.h"
+#include "control/show/news.h"
 #include "lib/border/dataplane.h"
 
 namespace podlane::control {
@@ -69,8 +68,13 @@ class Links {
     /// links that are down or lose frames.
     [[nodiscard]] std::vector<std::string> problems(const std::vector<WantedNeighbour>& wanted,
                                                     uint64_t now_ms) const;
-    /// The neighbours whose state is another one than at the last call.
-    [[nodiscard]] std::vector<std::pair<NewsType, IpAddress>> neighbour_news();
+    struct NeighbourNews {
+        NewsType type;
+        IpAddress address;
+        std::string text;  ///< empty: of no interest to a person, as that a live one is asked again
+    };
+    /// The neighbours whose state or MAC address is another one than at the last call.
+    [[nodiscard]] std::vector<NeighbourNews> neighbour_news();
 
   private:
     /// Sends what is to be asked; whether something has changed.
@@ -80,7 +84,14 @@ class Links {
     Dataplane& dataplane_;
     Uplinks uplinks_;
     NeighbourTable neighbours_;
-    std::map<IpAddress, NeighbourState> told_;
+    struct Told {
+        NeighbourState state;
+        MacAddress mac;  ///< that could be sent to; zero: none
+        friend bool operator==(const Told&, const Told&) = default;
+    };
+    /// What of a neighbour has changed, in words.
+    [[nodiscard]] static std::string text_of(const Told& before, const Told& now);
+    std::map<IpAddress, Told> told_;
     MacTable macs_;
     LinkWatch watch_;
     std::vector<std::string> lost_;

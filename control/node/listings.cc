@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "control/node/routes.h"
@@ -15,12 +13,6 @@
 namespace podlane::control {
 
 namespace {
-
-/// Connections that are in memory at a time, beside their text.
-constexpr size_t kFlowsAtOnce = 4096;
-/// Looks at the table that one answer may take: with those of some ten thousand connections, a
-/// million.
-constexpr unsigned kFlowLooks = 256;
 
 void take_addresses(const LiveView& live, const PortInfo& port, PortRow& row) {
     if (port.kind == PortKind::kDns) {
@@ -124,64 +116,6 @@ std::vector<FdbRow> list_fdb(const LiveView& live, const PortNames& names) {
     return rows;
 }
 
-template <Family F>
-PortId port_towards(const Snapshot& snapshot, const IpAddress& address) {
-    const Route<F>* route = snapshot.family<F>().routes->find(address.as<F>());
-    if (route == nullptr) return kNoPort;
-    if (route->adjacency == kNoAdjacency) return route->port;
-    return snapshot.adjacencies[index_of(route->adjacency)].port;
-}
-
-PortId port_towards(const Snapshot& snapshot, const IpAddress& address) {
-    return address.is_v4() ? port_towards<V4>(snapshot, address)
-                           : port_towards<V6>(snapshot, address);
-}
-
-/// "10.0.0.1", "10.0.0.1:80", "fd00::1" or "[fd00::1]:80" as a filter's end.
-bool read_end(std::string_view text, FlowFilter& filter) {
-    if (const auto address = parse_ip(text)) {
-        filter.addresses = {*address};
-        return true;
-    }
-    const size_t colon = text.rfind(':');
-    if (colon == text.npos) return false;
-    std::string_view host = text.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const auto address = parse_ip(host);
-    const std::string_view digits = text.substr(colon + 1);
-    uint16_t port = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (!address || error != std::errc() || end != digits.data() + digits.size()) return false;
-    filter.addresses = {*address};
-    filter.port = port;
-    return true;
-}
-
-/// What `get flows NAME` asks for; nothing when the name is nobody's.
-std::optional<FlowFilter> flow_filter(const LiveView& live,
-                                      const std::map<ServiceId, std::string>& services,
-                                      std::string_view name) {
-    FlowFilter filter;
-    if (read_end(name, filter)) return filter;
-    for (const auto& [id, service] : services) {
-        if (service == name) filter.services.push_back(id);
-    }
-    if (const AttachedPod* pod = live.ports.find(name)) filter.addresses = pod->addresses;
-    if (filter.services.empty() && filter.addresses.empty()) return std::nullopt;
-    return filter;
-}
-
-FlowRow flow_row(const LiveView& live, const PortNames& names,
-                 const std::map<ServiceId, std::string>& services, const FlowInfo& flow) {
-    FlowRow row;
-    row.flow = flow;
-    const auto service = services.find(flow.service);
-    if (flow.service != kNoService && service != services.end()) row.service = service->second;
-    row.in_port = names.name(port_towards(live.snapshot, flow.src));
-    row.out_port = names.name(port_towards(live.snapshot, flow.reply_src));
-    return row;
-}
-
 /// The NUMA node of a CPU by what the kernel's folder of it contains; 0 on machines without.
 int numa_node_of(int cpu) {
     for (int node = 0; node < 8; ++node) {
@@ -255,27 +189,6 @@ Rows only(std::vector<Row> rows, std::optional<std::string_view> name) {
 }
 
 }  // namespace
-
-FlowList list_flows(const LiveView& live, std::optional<std::string_view> name, size_t limit,
-                    FlowCursor from) {
-    FlowList list;
-    const auto services = service_names(live.snapshot);
-    const auto filter = name ? flow_filter(live, services, *name) : FlowFilter{};
-    if (!filter) return list;
-    const PortNames names(live.dataplane);
-    list.next = from;
-    for (unsigned looks = 0; looks < kFlowLooks; ++looks) {
-        const size_t left = limit == 0 ? kFlowsAtOnce : limit - list.rows.size();
-        const FlowPage page =
-            live.dataplane.flows(*filter, std::min(left, kFlowsAtOnce), list.next);
-        for (const FlowInfo& flow : page.flows) {
-            list.rows.push_back(flow_row(live, names, services, flow));
-        }
-        list.next = page.next;
-        if (list.next == 0 || (limit != 0 && list.rows.size() >= limit)) break;
-    }
-    return list;
-}
 
 std::optional<Rows> list_live(const LiveView& live, std::string_view kind,
                               std::optional<std::string_view> name) {

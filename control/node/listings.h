@@ -3,12 +3,15 @@
 // Called by the node, control thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/node/live_view.h"
 #include "control/show/rows.h"
+#include "lib/base/result.h"
 
 namespace podlane::control {
 
@@ -17,15 +20,35 @@ namespace podlane::control {
 [[nodiscard]] std::optional<Rows> list_live(const LiveView& live, std::string_view kind,
                                             std::optional<std::string_view> name);
 
+/// Which connections `get flows` is asked for: those that fit all that is set.
+struct FlowQuestion {
+    /// A Service, a pod or an address, the last one with or without its port.
+    std::optional<std::string> name = {};
+    std::optional<std::string> pod = {}, service = {};  ///< "namespace/name"
+    std::optional<std::string> address = {};            ///< at either end
+    std::optional<uint16_t> port = {};                  ///< of either end
+    std::optional<std::string> protocol = {};           ///< "tcp", "47"
+    std::optional<std::string> state = {};
+    std::optional<unsigned> worker = {};
+    std::optional<uint32_t> older_s = {}, younger_s = {}, idle_s = {};
+    bool dropped = false;  ///< only those whose packets are dropped now
+
+    /// Whether all of them are asked for.
+    [[nodiscard]] bool is_plain() const noexcept {
+        return !name && !pod && !service && !address && !port && !protocol && !state && !worker &&
+               !older_s && !younger_s && !idle_s && !dropped;
+    }
+};
+
 /// Connections, and where to go on where there may be more.
 struct FlowList {
     std::vector<FlowRow> rows;
     FlowCursor next = 0;
 };
 
-/// Up to `limit` connections (0: as many as one answer may pass) from `from` on. `name`: those of
-/// one Service, pod or address, the last one with or without its port; none: all.
-[[nodiscard]] FlowList list_flows(const LiveView& live, std::optional<std::string_view> name,
-                                  size_t limit, FlowCursor from);
+/// Up to `limit` connections (0: as many as one answer may pass) from `from` on. An error says what
+/// the question has that is none.
+[[nodiscard]] Result<FlowList> list_flows(const LiveView& live, const FlowQuestion& question,
+                                          size_t limit, FlowCursor from);
 
 }  // namespace podlane::control

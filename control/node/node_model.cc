@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "control/config/config_place.h"
@@ -17,12 +16,6 @@ namespace {
 /// Every answer over UDP passes it whole, and IPv6 needs it.
 constexpr uint16_t kLeastServerMtu = 1280;
 constexpr const char* kDnsPortName = "dns";
-
-uint64_t microseconds_since_1970() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 NeighbourStatus status_of(const Neighbour& neighbour) {
     if (neighbour.is_resolved()) return NeighbourStatus::kResolved;
@@ -47,7 +40,14 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       compiler_(config_),
       links_(config_, dataplane_),
       announcements_(dataplane_, links_),
-      journal_(microseconds_since_1970()) {}
+      journal_(microseconds_since_1970()) {
+    refused_.on_news([this](const RefusedObject& object, bool is_refused) {
+        const ObjectKey& key = object.key;
+        tell_event("refusals", is_namespaced(key.kind) ? key.name_space + "/" + key.name : key.name,
+                   fmt::format("{} {}{}", kind_name(key.kind),
+                               is_refused ? "refused: " : "no longer refused", object.message));
+    });
+}
 
 NodeModel::~NodeModel() {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
@@ -70,6 +70,9 @@ Result<void> NodeModel::start() {
     }
     announcements_.announce_own(now_ms_());
     is_started_ = true;
+    tell_event("podlaned", config_.node,
+               fmt::format("started with {} objects and {} pods' ports", store_.size(),
+                           ports_.pods().size()));
     return {};
 }
 
@@ -248,12 +251,15 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     refused_.follow(compiler_.refused());
-    for (const IpAddress& address : announcements_.follow(compiler_.announcer(), now_ms_())) {
-        tell("addresses", NewsType::kModified, to_string(address));
+    for (const Announcements::Moved& moved :
+         announcements_.follow(compiler_.announcer(), now_ms_())) {
+        tell({.kind = "addresses",
+              .name = to_string(moved.address),
+              .text = moved.text,
+              .about = moved.service});
     }
     announcements_.follow_own_frontends(compiler_.services(), *compiled->snapshot);
     if (links_.set_wanted(compiler_.wanted_neighbours(), now_ms_())) pending_ = true;
-    if (objects != nullptr) tell_objects(*objects);
     if (changes.topology != nullptr) tell_topology();
     tell_health_checks();
     return std::move(compiled->notices);

@@ -26,6 +26,7 @@
 #include "control/node/journal.h"
 #include "control/node/kept_taps.h"
 #include "control/node/links.h"
+#include "control/node/listings.h"
 #include "control/node/live_view.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
@@ -35,6 +36,7 @@
 #include "control/node/standstill.h"
 #include "control/node/tap_maker.h"
 #include "control/show/answers.h"
+#include "control/show/news.h"
 #include "control/show/node_stats.h"
 #include "control/show/outcome.h"
 #include "control/show/rows.h"
@@ -54,6 +56,7 @@ struct PodAddRequest {
     /// known by the pod's name.
     std::string container = {};
     std::vector<PortMapping> port_mappings = {};
+    std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
 /// What `pod.del` asks for: the port of a container (of one interface in it, or all), or the one
@@ -62,6 +65,7 @@ struct PodDelRequest {
     std::string pod = {};
     std::string container = {};
     std::string ifname = {};
+    std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
 /// Whose change of objects it is, and how far it may go.
@@ -88,6 +92,17 @@ struct WatchReport {
     uint64_t generation = 0;
     bool relist = false;  ///< some news are not kept any more: list again
     std::vector<News> news;
+};
+
+/// What `events` asks for.
+struct HistoryRequest {
+    std::vector<std::string> kinds;  ///< words as for `get`, and what events are about; empty: all
+    std::string name = {};           ///< or "namespace/"
+    std::string by = {};
+    uint64_t since_ms = 0, until_ms = 0;  ///< since 1970; 0: any
+    /// The cursor of the last answer: what came after it, the oldest first; none: the newest.
+    std::optional<uint64_t> after = {};
+    size_t limit = 0;  ///< 0: as many as one answer may have
 };
 
 using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
@@ -147,10 +162,12 @@ class NodeModel {
     Outcome<PodRemoval> remove_pod(const PodDelRequest& request);
 
     // queries.cc
-    /// `limit`: items at most, 0 is all; none: the kind's default. `from`: of flows, where an
-    /// answer before this one said that there are more.
+    /// `limit`: items at most, 0 is all; none: the kind's default.
     [[nodiscard]] Outcome<Listing> get(std::string_view kind, std::optional<std::string_view> name,
-                                       std::optional<size_t> limit, FlowCursor from = 0) const;
+                                       std::optional<size_t> limit) const;
+    /// `from`: where an answer before this one said that there are more.
+    [[nodiscard]] Outcome<Listing> get_flows(const FlowQuestion& question,
+                                             std::optional<size_t> limit, FlowCursor from) const;
     /// Those of the kind that are refused, and why; of one name, of a namespace ("ns/"), or all.
     [[nodiscard]] Outcome<Listing> get_refused(std::string_view kind,
                                                std::optional<std::string_view> name) const;
@@ -169,6 +186,8 @@ class NodeModel {
 
     // watch.cc
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
+    // history.cc
+    [[nodiscard]] Outcome<History> history(const HistoryRequest& request) const;
     /// `told` is called for each piece of news, within the call that causes it.
     void on_news(std::function<void()> told) { news_ = std::move(told); }
 
@@ -220,10 +239,6 @@ class NodeModel {
     /// Pods whose namespaces are gone though our queues hold them.
     void look_at_namespaces(uint64_t now_ms);
 
-    // queries.cc
-    [[nodiscard]] Listing get_flows(std::optional<std::string_view> name,
-                                    std::optional<size_t> limit, FlowCursor from) const;
-
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<ObjectsText>& documents,
                                               bool each = false) const;
@@ -247,6 +262,17 @@ class NodeModel {
     Outcome<ChangeReport> commit(ChangeSet plan, ParsedObjects parsed, const ChangeScope& scope);
     /// The plan is live: the addresses that it brought are remembered.
     void accept(AddressAllocator::Outcome outcome);
+    Outcome<ChangeReport> do_apply(const std::vector<ObjectsText>& documents,
+                                   const ChangeScope& scope);
+    Outcome<ChangeReport> do_replace(const std::vector<ObjectsText>& documents,
+                                     const ChangeScope& scope);
+    Outcome<ChangeReport> do_remove(const std::vector<ObjectsText>& documents,
+                                    const ChangeScope& scope);
+    Outcome<ChangeReport> do_remove(std::string_view kind, std::string_view name,
+                                    const ChangeScope& scope);
+    /// `done`; a refusal is told.
+    Outcome<ChangeReport> told(Outcome<ChangeReport> done, std::string_view what,
+                               const ChangeScope& scope);
     Outcome<ChangeReport> dry_run(const std::vector<ObjectsText>& documents,
                                   const ChangeScope& scope);
 
@@ -270,13 +296,20 @@ class NodeModel {
     [[nodiscard]] PodPortView view_of(const AttachedPod& pod) const;
     [[nodiscard]] std::vector<IpAddress> gateways_of(const std::vector<IpAddress>& addresses) const;
     /// Out of the tables, a generation without it, its connections purged, the port closed.
-    Result<void> detach(const PodPortKey& key);
+    Result<void> detach(const PodPortKey& key, const std::string& by);
 
     // watch.cc
-    void tell(std::string_view kind, NewsType type, std::string_view name,
-              std::string_view text = {});
-    void tell_event(std::string_view text) { tell("events", NewsType::kAdded, "", text); }
-    void tell_objects(const ChangeSet& objects);
+    /// With the time and the generation of now.
+    void tell(News news);
+    /// Something of the kind is another than before, all of it without a name: of use to those who
+    /// watch, alone.
+    void tell_programs(std::string_view kind, std::string name) {
+        tell({.kind = kind, .name = std::move(name)});
+    }
+    /// What has only a text. `topic` stands until the process ends.
+    void tell_event(std::string_view topic, std::string_view name, std::string_view text);
+    void tell_objects(const ChangeSet& objects, const std::string& owner);
+    void tell_refusal(const ChangeScope& scope, std::string_view what, const Refusal& refusal);
     /// After a generation with other ports, neighbours or learned addresses.
     void tell_topology();
 
@@ -326,6 +359,7 @@ class NodeModel {
     SnatWatch snat_watch_;
     Standstill standstill_;
     Journal journal_;
+    std::string last_refusal_;  ///< that was told
     std::function<void()> news_;
     bool is_started_ = false;  ///< what the start brings is no news
     bool pending_ = false;

@@ -243,12 +243,18 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         spdlog::warn("{}: pods that knew its addresses by another MAC may take a minute to find it",
                      words_of(pod));
     }
-    tell("ports", NewsType::kAdded, name);
+    tell({.kind = "ports",
+          .type = NewsType::kAdded,
+          .name = name,
+          .text = fmt::format("attached with {}: {} in {}", join(request.addresses), request.ifname,
+                              request.netns),
+          .about = request.pod,
+          .by = request.by});
     spdlog::info("{}: port {} with {}", words_of(pod), index_of(id), join(request.addresses));
     return view_of(pod);
 }
 
-Result<void> NodeModel::detach(const PodPortKey& key) {
+Result<void> NodeModel::detach(const PodPortKey& key, const std::string& by) {
     AttachedPod pod = ports_.take(key);
     if (auto published = publish(nullptr, true); !published.ok()) {
         ports_.add(std::move(pod));
@@ -267,7 +273,12 @@ Result<void> NodeModel::detach(const PodPortKey& key) {
     }
     links_.remove_macs(pod.port.id());
     watched_netns_.erase(pod.port.id());
-    tell("ports", NewsType::kDeleted, pod.name);
+    tell({.kind = "ports",
+          .type = NewsType::kDeleted,
+          .name = pod.name,
+          .text = "detached",
+          .about = pod.pod,
+          .by = by});
     return {};
 }
 
@@ -310,7 +321,7 @@ Outcome<PodRemoval> NodeModel::remove_pod(const PodDelRequest& request) {
     if (!keys.ok()) return keys.refusal();
     for (const PodPortKey& key : keys.value()) {
         const std::string words = words_of(*ports_.find(key));
-        if (auto done = detach(key); !done.ok()) {
+        if (auto done = detach(key, request.by); !done.ok()) {
             return Refusal{RefusalKind::kFailed, done.error()};
         }
         spdlog::info("{}: port removed", words);

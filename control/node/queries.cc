@@ -91,17 +91,22 @@ bool is_empty(const Rows& rows) {
 
 }  // namespace
 
-Listing NodeModel::get_flows(std::optional<std::string_view> name, std::optional<size_t> limit,
-                             FlowCursor from) const {
-    FlowList list = list_flows(live(), name, limit.value_or(find_live_kind("flows")->limit), from);
-    Listing out{.kind = "flows", .rows = std::move(list.rows), .total = {}, .next = list.next};
-    if (list.next != 0 && !name) out.total = dataplane_.flow_totals().active;
+Outcome<Listing> NodeModel::get_flows(const FlowQuestion& question, std::optional<size_t> limit,
+                                      FlowCursor from) const {
+    auto list = list_flows(live(), question, limit.value_or(find_live_kind("flows")->limit), from);
+    if (!list.ok()) return Refusal{RefusalKind::kBadRequest, list.error()};
+    Listing out{.kind = "flows", .rows = std::move(list->rows), .total = {}, .next = list->next};
+    if (list->next != 0 && question.is_plain()) out.total = dataplane_.flow_totals().active;
     return out;
 }
 
 Outcome<Listing> NodeModel::get(std::string_view kind, std::optional<std::string_view> name,
-                                std::optional<size_t> limit, FlowCursor from) const {
-    if (kind == "flows") return get_flows(name, limit, from);
+                                std::optional<size_t> limit) const {
+    if (kind == "flows") {
+        FlowQuestion question;
+        if (name) question.name = *name;
+        return get_flows(question, limit, 0);
+    }
     const LiveKind* const live_kind = find_live_kind(kind);
     if (live_kind == nullptr) {
         const auto object_kind = kind_from_word(kind);
@@ -178,6 +183,7 @@ Outcome<LogLevelView> NodeModel::log_level(std::optional<std::string_view> level
         }
         spdlog::set_level(spdlog_level(*parsed));
         dataplane_.set_log_level(*parsed);
+        tell_event("podlaned", config_.node, fmt::format("the log's level is {}", *level));
     }
     return LogLevelView{log_level_of(spdlog::get_level())};
 }

@@ -10,6 +10,12 @@ namespace podlane::control {
 void RefusedObjects::tell(const RefusedObject& object) {
     ++total_;
     spdlog::warn("refused: {}: {}", to_string(object.key), object.message);
+    if (told_) told_(object, true);
+}
+
+void RefusedObjects::tell_taken(const ObjectKey& key) {
+    spdlog::info("no longer refused: {}", to_string(key));
+    if (told_) told_({key, {}}, false);
 }
 
 void RefusedObjects::refuse(const ObjectKey& key, std::string message, std::string_view owner) {
@@ -21,7 +27,7 @@ void RefusedObjects::refuse(const ObjectKey& key, std::string message, std::stri
 
 bool RefusedObjects::forget(const ObjectKey& key) {
     if (unread_.erase(key) == 0) return false;
-    spdlog::info("no longer refused: {}", to_string(key));
+    tell_taken(key);
     return true;
 }
 
@@ -40,7 +46,7 @@ void RefusedObjects::follow(const std::vector<RefusedObject>& unserved) {
         if (!unserved_.contains(object)) tell(object);
     }
     for (const RefusedObject& object : unserved_) {
-        if (!now.contains(object)) spdlog::info("no longer refused: {}", to_string(object.key));
+        if (!now.contains(object)) tell_taken(object.key);
     }
     unserved_ = std::move(now);
 }

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/compile/refused.h"
@@ -19,6 +21,10 @@ namespace podlane::control {
 
 class RefusedObjects {
   public:
+    /// `told` is called when an object comes to be refused, and when it no longer is.
+    void on_news(std::function<void(const RefusedObject&, bool is_refused)> told) {
+        told_ = std::move(told);
+    }
     /// The owner handed in an object that cannot be taken. What was there of its key stays.
     void refuse(const ObjectKey& key, std::string message, std::string_view owner);
     /// An object of that key was taken, or is not wanted any more; true if it was refused before.
@@ -41,7 +47,9 @@ class RefusedObjects {
         std::string owner;
     };
     void tell(const RefusedObject& object);
+    void tell_taken(const ObjectKey& key);
 
+    std::function<void(const RefusedObject&, bool)> told_;
     std::map<ObjectKey, Unread> unread_;
     std::set<RefusedObject> unserved_;
     uint64_t total_ = 0;

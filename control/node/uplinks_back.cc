@@ -69,8 +69,8 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
     announcements_.announce_own(now_ms);
     const std::string line = fmt::format("uplink {}: its device is back", uplink.name);
     spdlog::info("{}", line);
-    tell_event(line);
-    tell("ports", NewsType::kModified, "");
+    tell_event("links", uplink.name, line);
+    tell_programs("ports", "");
     return true;
 }
 

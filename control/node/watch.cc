@@ -1,7 +1,13 @@
 // News for those who watch: what each change of the node's state is called, and who may ask.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
 
 #include "control/kube/kind_words.h"
+#include "control/node/change_text.h"
 #include "control/node/node_model.h"
 #include "control/rpc/live_kinds.h"
 
@@ -28,15 +34,8 @@ std::string live_words() {
 
 /// The Service that a change concerns; empty where that is not said.
 std::string service_of(const Change& change) {
-    const std::string name_space = change.key.name_space + "/";
-    if (change.key.kind == Kind::kService || change.key.kind == Kind::kEndpoints) {
-        return name_space + change.key.name;
-    }
-    if (change.key.kind != Kind::kEndpointSlice) return {};
-    const Object& object = change.after ? *change.after : *change.before;
-    const auto* slice = std::get_if<ObjectPtr<EndpointSlice>>(&object);
-    return slice != nullptr && !(*slice)->service.empty() ? name_space + (*slice)->service
-                                                          : std::string();
+    if (change.key.kind == Kind::kService) return change.key.name_space + "/" + change.key.name;
+    return endpoints_service(change);
 }
 
 std::string name_of(const ObjectKey& key) {
@@ -45,38 +44,80 @@ std::string name_of(const ObjectKey& key) {
 
 }  // namespace
 
-void NodeModel::tell(std::string_view kind, NewsType type, std::string_view name,
-                     std::string_view text) {
+void NodeModel::tell(News news) {
     if (!is_started_) return;
-    journal_.add(kind, type, name, text);
+    news.time_ms = microseconds_since_1970() / 1000;
+    news.generation = compiler_.current()->generation;
+    if (news.kind != kEventNews && !news.text.empty()) {
+        spdlog::debug("{} {}: {}, by {}", news.kind, news.name, news.text, news.by);
+    }
+    journal_.add(std::move(news));
     if (news_) news_();
 }
 
-void NodeModel::tell_objects(const ChangeSet& objects) {
+void NodeModel::tell_event(std::string_view topic, std::string_view name, std::string_view text) {
+    tell({.kind = kEventNews,
+          .type = NewsType::kAdded,
+          .name = std::string(name),
+          .text = std::string(text),
+          .topic = topic});
+}
+
+void NodeModel::tell_objects(const ChangeSet& objects, const std::string& owner) {
     bool moves_endpoints = false, moves_routes = false;
     const auto tell_all = [&](const std::vector<Change>& changes, NewsType type) {
         for (const Change& change : changes) {
-            tell(kind_plural(change.key.kind), type, name_of(change.key));
+            std::string text = change_text(change);
+            if (change.key.kind == Kind::kNetworkPolicy && type != NewsType::kDeleted) {
+                const size_t pods =
+                    compiler_.policies().selected({change.key.name_space, change.key.name});
+                text += fmt::format("; it selects {} pod{} here", pods, pods == 1 ? "" : "s");
+            }
+            tell({.kind = kind_plural(change.key.kind),
+                  .type = type,
+                  .name = name_of(change.key),
+                  .text = std::move(text),
+                  .about = endpoints_service(change),
+                  .by = owner});
             moves_endpoints |= change.key.kind == Kind::kPod || change.key.kind == Kind::kNode;
             moves_routes |= change.key.kind == Kind::kNode;
             const std::string service = service_of(change);
-            if (!service.empty()) tell("frontends", NewsType::kModified, service);
+            if (!service.empty()) tell_programs("frontends", service);
         }
     };
     tell_all(objects.added, NewsType::kAdded);
     tell_all(objects.changed, NewsType::kModified);
     tell_all(objects.removed, NewsType::kDeleted);
     // Which Services a Pod or a Node is an endpoint of is known to the compiler alone.
-    if (moves_endpoints) tell("frontends", NewsType::kModified, "");
-    if (moves_routes) tell("routes", NewsType::kModified, "");
+    if (moves_endpoints) tell_programs("frontends", "");
+    if (moves_routes) tell_programs("routes", "");
 }
 
 void NodeModel::tell_topology() {
-    tell("routes", NewsType::kModified, "");
-    tell("fdb", NewsType::kModified, "");
-    for (const auto& [type, address] : links_.neighbour_news()) {
-        tell("neighbors", type, to_string(address));
+    tell_programs("routes", "");
+    tell_programs("fdb", "");
+    for (Links::NeighbourNews& news : links_.neighbour_news()) {
+        tell({.kind = "neighbors",
+              .type = news.type,
+              .name = to_string(news.address),
+              .text = std::move(news.text)});
     }
+}
+
+void NodeModel::tell_refusal(const ChangeScope& scope, std::string_view what,
+                             const Refusal& refusal) {
+    const bool is_question =
+        refusal.kind == RefusalKind::kBadRequest || refusal.kind == RefusalKind::kNotFound;
+    std::string text = fmt::format("{} refused: {}", what, refusal.error.message);
+    // A feeder that tries the same again and again is told of once.
+    if (is_question || text == last_refusal_) return;
+    last_refusal_ = text;
+    spdlog::info("{}: {}", scope.owner, text);
+    tell({.kind = kEventNews,
+          .type = NewsType::kAdded,
+          .text = std::move(text),
+          .topic = "refusals",
+          .by = scope.owner});
 }
 
 Outcome<WatchReport> NodeModel::watch(const WatchRequest& request) const {

@@ -57,6 +57,7 @@ constexpr auto kFlowColumns = std::to_array<LiveColumn>({
     {"TO", "/to"},
     {"TRANSLATED-TO", "/translatedTo"},
     {"STATE", "/state", kText, false, 1},
+    {"AGE", "/ageSeconds", kSeconds, false, 3},
     {"IDLE", "/idleSeconds", kSeconds, false, 2},
     {"TRANSLATED-FROM", "/translatedFrom", kText, kWide},
     {"EXPIRES", "/expiresSeconds", kSeconds, kWide},
@@ -64,6 +65,7 @@ constexpr auto kFlowColumns = std::to_array<LiveColumn>({
     {"IN-PORT", "/inPort", kText, kWide},
     {"OUT-PORT", "/outPort", kText, kWide},
     {"WORKER", "/worker", kNumber, kWide},
+    {"DROPPED-FOR", "/drop", kText, kWide},
 });
 constexpr auto kWorkerColumns = std::to_array<LiveColumn>({
     {"ID", "/id", kNumber},

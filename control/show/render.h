@@ -7,6 +7,7 @@
 
 #include "control/rpc/request.h"
 #include "control/show/answers_json.h"
+#include "control/show/news_json.h"
 #include "control/show/outcome.h"
 #include "control/show/rows_json.h"
 #include "control/show/stats_json.h"

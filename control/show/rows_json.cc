@@ -129,8 +129,10 @@ Json row_json(const FlowRow& row) {
     item["inPort"] = row.in_port;
     item["outPort"] = row.out_port;
     item["worker"] = flow.worker;
+    item["ageSeconds"] = flow.age_seconds;
     item["idleSeconds"] = flow.idle_seconds;
     item["expiresSeconds"] = flow.timeout_seconds;
+    if (flow.blocked != Drop::kNone) item["drop"] = drop_info(flow.blocked).name;
     return item;
 }
 

@@ -35,7 +35,8 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
         }
     }
     bool isolated = false;
-    if (const Drop drop = judge_connection(ctx, entry, isolated); drop != Drop::kNone) {
+    if (const Drop drop = judge_connection(*ctx.snapshot, connection_of(entry), isolated);
+        drop != Drop::kNone) {
         // It stays known, and its packets come here, for as long as they are not allowed.
         packet.drop(drop);
         return false;

@@ -194,7 +194,8 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     }
     if (!ctx.snapshot->is_current(entry->current_hop().topology_epoch)) {
         bool isolated = false;
-        if (const Drop drop = judge_connection(ctx, *entry, isolated); drop != Drop::kNone) {
+        if (const Drop drop = judge_connection(*ctx.snapshot, connection_of(*entry), isolated);
+            drop != Drop::kNone) {
             packet.drop(drop);
             return;
         }

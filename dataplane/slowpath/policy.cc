@@ -7,15 +7,16 @@
 namespace podlane::dataplane {
 
 template <Family F>
-Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry, bool& isolated) noexcept {
-    const Snapshot& snapshot = *ctx.snapshot;
+Drop judge_connection(const Snapshot& snapshot, const Connection<F>& connection,
+                      bool& isolated) noexcept {
     isolated = false;
     if (!snapshot.has_policies()) return Drop::kNone;
-    const FlowKey<F>& reply = connection_of(entry).reply().key;
-    FlowKey<F> asked = connection_of(entry).original().key;
+    const FlowKey<F>& reply = connection.reply().key;
+    FlowKey<F> asked = connection.original().key;
     asked.dst = reply.src;
     asked.dst_port = reply.src_port;
-    const auto query = policy_query_of<F>(snapshot, asked, (entry.flags & kEntryFromNode) != 0);
+    const auto query =
+        policy_query_of<F>(snapshot, asked, (connection.original().flags & kEntryFromNode) != 0);
     isolated = snapshot.polices(query.from) || snapshot.polices(query.to);
     NoTrace trace;
     return judge_policies(snapshot, query, trace);
@@ -45,8 +46,8 @@ Drop judge_frame(const WorkerCtx& ctx, const Packet& packet, PortId to) noexcept
     return receiver && !receiver->ingress.empty() ? Drop::kPolicyIngress : Drop::kNone;
 }
 
-template Drop judge_connection<V4>(const WorkerCtx&, FlowEntry<V4>&, bool&) noexcept;
-template Drop judge_connection<V6>(const WorkerCtx&, FlowEntry<V6>&, bool&) noexcept;
+template Drop judge_connection<V4>(const Snapshot&, const Connection<V4>&, bool&) noexcept;
+template Drop judge_connection<V6>(const Snapshot&, const Connection<V6>&, bool&) noexcept;
 template Drop judge_packet<V4>(const WorkerCtx&, const Packet&, const FlowKey<V4>&,
                                PortId) noexcept;
 template Drop judge_packet<V6>(const WorkerCtx&, const Packet&, const FlowKey<V6>&,

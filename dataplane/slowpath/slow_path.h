@@ -94,7 +94,7 @@ template <Family F>
 /// What NetworkPolicies say now of a connection that exists: Drop::kNone allows it. `isolated`:
 /// whether they select one of its pods.
 template <Family F>
-[[nodiscard]] Drop judge_connection(const WorkerCtx& ctx, FlowEntry<F>& entry,
+[[nodiscard]] Drop judge_connection(const Snapshot& snapshot, const Connection<F>& connection,
                                     bool& isolated) noexcept;
 /// Of a packet that makes no flow, on its way to a pod's port, or to none (kNoPort).
 template <Family F>

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/drop.h"
 #include "lib/base/ip_address.h"
 #include "lib/model/ids.h"
 
@@ -30,38 +31,25 @@ struct FlowInfo {
     uint16_t src_port = 0, dst_port = 0;
     IpAddress reply_src, reply_dst;  ///< as replies come
     uint16_t reply_src_port = 0, reply_dst_port = 0;
-    std::string_view state;  ///< "ESTABLISHED", "UNREPLIED", ...; a literal
+    std::string_view state;    ///< "ESTABLISHED", "UNREPLIED", ...; a literal
+    uint32_t age_seconds = 0;  ///< since its first packet
     uint32_t idle_seconds = 0;
     uint32_t timeout_seconds = 0;  ///< until it is aged out
     ServiceId service = kNoService;
     unsigned worker = 0;
+    /// For what its packets are dropped now: present policies, a next hop that does not answer.
+    Drop blocked = Drop::kNone;
 };
 
-/// Which connections are asked for: those that fit all that is set.
-struct FlowFilter {
-    std::optional<uint8_t> protocol;
-    std::optional<IpAddress> src, dst;  ///< as the first packet came
-    std::optional<uint16_t> dst_port;   ///< likewise
-    /// One of its ends, before or behind the translation, has one of these addresses and, where it
-    /// is set, the port; or it is of one of these services. Nothing set: every connection fits.
+/// What a connection may concern: one of its ends, before or behind the translation, has one of
+/// these addresses and, where it is set, the port; or it is of one of these services. Nothing set:
+/// every connection.
+struct FlowSubject {
     std::vector<IpAddress> addresses;
     std::optional<uint16_t> port;
     std::vector<ServiceId> services;
-    std::string state;  ///< as in FlowInfo; empty: any
 
-    [[nodiscard]] bool matches(const FlowInfo& flow) const noexcept {
-        return (!protocol || *protocol == flow.protocol) && (!src || *src == flow.src) &&
-               (!dst || *dst == flow.dst) && (!dst_port || *dst_port == flow.dst_port) &&
-               (state.empty() || state == flow.state) && concerns(flow);
-    }
-
-  private:
-    [[nodiscard]] bool is_end(const IpAddress& address, uint16_t at) const noexcept {
-        return (!port || *port == at) &&
-               (addresses.empty() ||
-                std::find(addresses.begin(), addresses.end(), address) != addresses.end());
-    }
-    [[nodiscard]] bool concerns(const FlowInfo& flow) const noexcept {
+    [[nodiscard]] bool fits(const FlowInfo& flow) const noexcept {
         const bool by_end = !addresses.empty() || port.has_value();
         if (!by_end && services.empty()) return true;
         if (std::find(services.begin(), services.end(), flow.service) != services.end()) {
@@ -70,6 +58,36 @@ struct FlowFilter {
         return by_end && (is_end(flow.src, flow.src_port) || is_end(flow.dst, flow.dst_port) ||
                           is_end(flow.reply_src, flow.reply_src_port) ||
                           is_end(flow.reply_dst, flow.reply_dst_port));
+    }
+
+  private:
+    [[nodiscard]] bool is_end(const IpAddress& address, uint16_t at) const noexcept {
+        return (!port || *port == at) &&
+               (addresses.empty() ||
+                std::find(addresses.begin(), addresses.end(), address) != addresses.end());
+    }
+};
+
+/// Which connections are asked for: those that fit all that is set.
+struct FlowFilter {
+    std::optional<uint8_t> protocol;
+    std::optional<IpAddress> src, dst;  ///< as the first packet came
+    std::optional<uint16_t> dst_port;   ///< likewise
+    std::vector<FlowSubject> subjects;  ///< all of them
+    std::string state;                  ///< as in FlowInfo; empty: any
+    std::optional<unsigned> worker;     ///< that made it
+    uint32_t least_age_s = 0, most_age_s = UINT32_MAX;
+    uint32_t least_idle_s = 0;
+    bool blocked = false;  ///< only those whose packets are dropped; not asked by matches()
+
+    [[nodiscard]] bool matches(const FlowInfo& flow) const noexcept {
+        return (!protocol || *protocol == flow.protocol) && (!src || *src == flow.src) &&
+               (!dst || *dst == flow.dst) && (!dst_port || *dst_port == flow.dst_port) &&
+               (state.empty() || state == flow.state) && (!worker || *worker == flow.worker) &&
+               flow.age_seconds >= least_age_s && flow.age_seconds <= most_age_s &&
+               flow.idle_seconds >= least_idle_s &&
+               std::all_of(subjects.begin(), subjects.end(),
+                           [&flow](const FlowSubject& each) { return each.fits(flow); });
     }
 };
 

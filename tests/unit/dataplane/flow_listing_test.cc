@@ -1,6 +1,8 @@
 // What control sees of connections: one by its key, pages of those that fit, never all at once.
 #include "dataplane/flow_listing.h"
 
+#include <rte_cycles.h>
+
 #include <set>
 #include <string>
 
@@ -21,7 +23,10 @@ class FlowListing : public testing::Test {
   protected:
     FlowReader reader() {
         Shared& shared = rig_.shared();
-        return {*shared.flows_v4, *shared.flows_v6, shared.domain, kControlReader, 5};
+        // 5 s or a little more after whatever the workers did last.
+        const uint32_t now_s = shared.clock.seconds(rte_rdtsc()) + 5;
+        return {*shared.flows_v4, *shared.flows_v6, shared.domain, kControlReader, now_s,
+                rig_.snapshot()};
     }
     void open(uint16_t source_port) {
         rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, World<F>::kPodA,
@@ -98,22 +103,61 @@ TYPED_TEST(FlowListing, AFilterPicksByEndProtocolStateAndService) {
     EXPECT_EQ(with([](FlowFilter& f) { f.src = address(W::kService); }), 0u);
     EXPECT_EQ(with([](FlowFilter& f) { f.dst_port = 53; }), 1u);
     EXPECT_EQ(with([](FlowFilter& f) { f.state = "SYN_SENT"; }), 2u);
-    EXPECT_EQ(with([](FlowFilter& f) { f.addresses = {address(W::kPodB)}; }), 2u)
+    EXPECT_EQ(with([](FlowFilter& f) { f.subjects = {{.addresses = {address(W::kPodB)}}}; }), 2u)
         << "the endpoint behind the Service";
-    EXPECT_EQ(with([](FlowFilter& f) { f.port = 4000; }), 2u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.subjects = {{.port = 4000}}; }), 2u);
     EXPECT_EQ(with([](FlowFilter& f) {
-                  f.addresses = {address(W::kService)};
-                  f.port = 4000;
+                  f.subjects = {{.addresses = {address(W::kService)}, .port = 4000}};
               }),
               0u)
         << "the port is that of the same end";
-    EXPECT_EQ(with([](FlowFilter& f) { f.services = {ServiceId{7}}; }), 2u);
-    EXPECT_EQ(with([](FlowFilter& f) {
-                  f.services = {ServiceId{7}};
-                  f.addresses = {address(W::kRemotePod)};
-              }),
-              3u)
+    EXPECT_EQ(with([](FlowFilter& f) { f.subjects = {{.services = {ServiceId{7}}}}; }), 2u);
+    EXPECT_EQ(
+        with([](FlowFilter& f) {
+            f.subjects = {{.addresses = {address(W::kRemotePod)}, .services = {ServiceId{7}}}};
+        }),
+        3u)
         << "one of a name's two meanings is enough";
+    EXPECT_EQ(
+        with([](FlowFilter& f) {
+            f.subjects = {{.addresses = {address(W::kRemotePod)}}, {.services = {ServiceId{7}}}};
+        }),
+        0u)
+        << "of two subjects both";
+    EXPECT_EQ(with([](FlowFilter& f) { f.worker = 0; }), 3u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.worker = 1; }), 0u);
+}
+
+TYPED_TEST(FlowListing, AgeAndIdlenessAreOfTheWorkersClock) {
+    this->open(4000);
+    const auto with = [&](auto set) {
+        FlowFilter filter;
+        set(filter);
+        return this->count(filter);
+    };
+    EXPECT_EQ(with([](FlowFilter& f) { f.least_age_s = 4; }), 1u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.least_age_s = 60; }), 0u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.most_age_s = 3; }), 0u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.least_idle_s = 4; }), 1u);
+    EXPECT_EQ(with([](FlowFilter& f) { f.least_idle_s = 60; }), 0u);
+}
+
+TYPED_TEST(FlowListing, AConnectionThatPoliciesForbidMeanwhileIsNamedWithTheReason) {
+    this->open(4000);
+    FlowFilter blocked;
+    blocked.blocked = true;
+    EXPECT_EQ(this->count(blocked), 0u);
+    this->rig_.change([&](Snapshot& next) {
+        auto closed = std::make_shared<CompiledPolicy>();  // selects it and allows nothing
+        closed->name = "default/nothing";
+        PodPolicies policies{.pod = "default/b", .ingress = {closed}, .egress = {}};
+        next.pod_policies.set(index_of(this->rig_.port(Rig::kPodB)),
+                              std::make_shared<const PodPolicies>(std::move(policies)));
+    });
+    EXPECT_EQ(this->count(blocked), 1u);
+    const FlowPage page = this->reader().page({}, 9, 0);
+    ASSERT_EQ(page.flows.size(), 1u);
+    EXPECT_EQ(page.flows[0].blocked, Drop::kPolicyIngress);
 }
 
 }  // namespace

@@ -28,12 +28,22 @@ TEST_F(LinksTest, ADeviceThatIsGoneIsNewsOnceAndAProblemForGood) {
 
 TEST_F(LinksTest, NeighboursAreNewsWhenTheirStateIsAnother) {
     const NeighbourKey key{uplink_, address("192.168.50.77")};
-    using News = std::vector<std::pair<NewsType, IpAddress>>;
+    const auto only_news = [&](NewsType type) {
+        const auto news = links_.neighbour_news();
+        EXPECT_EQ(news.size(), 1u);
+        if (news.size() != 1) return std::string("none");
+        EXPECT_EQ(news[0].type, type);
+        EXPECT_EQ(news[0].address, key.address);
+        return news[0].text;
+    };
     (void)links_.needed(key, 1000);
-    EXPECT_EQ(links_.neighbour_news(), (News{{NewsType::kAdded, key.address}}));
+    EXPECT_EQ(only_news(NewsType::kAdded), "") << "that it is asked for says nothing";
     EXPECT_TRUE(links_.neighbour_news().empty());
     EXPECT_TRUE(links_.seen(key, kPeerMac, true, 1100));
-    EXPECT_EQ(links_.neighbour_news(), (News{{NewsType::kModified, key.address}}));
+    EXPECT_EQ(only_news(NewsType::kModified), "reachable at " + to_string(kPeerMac));
+    EXPECT_TRUE(links_.seen(key, kUplinkMac, true, 1200));
+    EXPECT_EQ(only_news(NewsType::kModified),
+              "moved to " + to_string(kUplinkMac) + ", was at " + to_string(kPeerMac));
     EXPECT_EQ(dataplane_.commands_of(CommandKind::kSolicit).size(), 1u);
 }
 

@@ -220,8 +220,10 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     flow.reply_dst = address("10.244.1.1");
     flow.reply_dst_port = 40001;
     flow.state = "ESTABLISHED";
+    flow.age_seconds = 7;
     flow.idle_seconds = 2;
     flow.timeout_seconds = 100;
+    flow.blocked = Drop::kPolicyIngress;
     flow.service = frontend->service;
     FlowInfo echo;
     echo.protocol = 1;
@@ -241,8 +243,10 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
                               {"inPort", "default/web"},
                               {"outPort", "default/web"},
                               {"worker", 0},
+                              {"ageSeconds", 7},
                               {"idleSeconds", 2},
-                              {"expiresSeconds", 100}}));
+                              {"expiresSeconds", 100},
+                              {"drop", "policy_ingress"}}));
     EXPECT_EQ(flows[1].at("protocol"), "ICMP");
     EXPECT_EQ(flows[1].at("from"), "192.168.50.77");
     EXPECT_FALSE(flows[1].contains("service"));
@@ -262,7 +266,7 @@ TEST_F(Queries, FlowsAreCutAtTheLimit) {
     EXPECT_EQ(reply.at("items").size(), 3u);
     EXPECT_EQ(reply.at("total"), 5);
     const auto next = reply.at("next").get<FlowCursor>();
-    const Json rest = ok(node_->get("flows", std::nullopt, 3, next));
+    const Json rest = ok(node_->get_flows({}, 3, next));
     EXPECT_EQ(rest.at("items").size(), 2u);
     EXPECT_FALSE(rest.contains("next"));
 }
@@ -276,6 +280,59 @@ TEST_F(Queries, ANameAmongManyFlowsIsLookedForPageByPage) {
     EXPECT_EQ(items("flows", "10.244.1.10").size(), 1u);
     EXPECT_EQ(dataplane_.pages, (std::vector<FlowCursor>{0, 2, 4}));
     EXPECT_EQ(items("flows", "default/web").size(), 1u) << "the pod's";
+}
+
+TEST_F(Queries, FlowsAreFilteredByAllThatIsAsked) {
+    apply(kWebService);
+    const auto* frontend = live().v4.frontends.find({address("10.96.0.10").as<V4>(), be16(80), 6});
+    FlowInfo web;
+    web.protocol = 6;
+    web.src = web.reply_dst = address("10.244.2.99");
+    web.src_port = web.reply_dst_port = 40000;
+    web.dst = address("10.96.0.10");
+    web.dst_port = 80;
+    web.reply_src = address("10.244.1.10");
+    web.reply_src_port = 8080;
+    web.state = "ESTABLISHED";
+    web.service = frontend->service;
+    web.age_seconds = 100;
+    FlowInfo dns = web;
+    dns.protocol = 17;
+    dns.dst = dns.reply_src = address("192.0.2.1");
+    dns.dst_port = dns.reply_src_port = 53;
+    dns.state = "UNREPLIED";
+    dns.service = kNoService;
+    dns.age_seconds = 5;
+    dns.worker = 1;
+    dataplane_.connections = {web, dns};
+    const auto count = [&](const FlowQuestion& question) {
+        return ok(node_->get_flows(question, std::nullopt, 0)).at("items").size();
+    };
+    EXPECT_EQ(count({}), 2u);
+    EXPECT_EQ(count({.pod = "default/web"}), 1u) << "a pod with a port here";
+    EXPECT_EQ(count({.service = "default/web"}), 1u);
+    EXPECT_EQ(count({.pod = "default/web", .port = 53}), 0u);
+    EXPECT_EQ(count({.address = "10.244.2.99"}), 2u);
+    EXPECT_EQ(count({.address = "192.0.2.1:53"}), 1u);
+    EXPECT_EQ(count({.port = 8080}), 1u);
+    EXPECT_EQ(count({.protocol = "UDP"}), 1u);
+    EXPECT_EQ(count({.protocol = "6"}), 1u);
+    EXPECT_EQ(count({.state = "unreplied"}), 1u);
+    EXPECT_EQ(count({.worker = 1}), 1u);
+    EXPECT_EQ(count({.older_s = 50}), 1u);
+    EXPECT_EQ(count({.younger_s = 50}), 1u);
+    EXPECT_EQ(count({.idle_s = 1}), 0u);
+    apply(
+        "{apiVersion: v1, kind: Pod, metadata: {name: far}, spec: {nodeName: node-b}, status: "
+        "{podIP: 10.244.2.99, phase: Running}}");
+    EXPECT_EQ(count({.pod = "default/far"}), 2u) << "a pod of another node";
+    for (const FlowQuestion& wrong : {FlowQuestion{.pod = "default/nobody"},
+                                      {.service = "default/nobody"},
+                                      {.address = "somewhere"},
+                                      {.protocol = "tpc"},
+                                      {.protocol = "256"}}) {
+        EXPECT_FALSE(node_->get_flows(wrong, std::nullopt, 0).ok());
+    }
 }
 
 TEST_F(Queries, TheLogsLevelIsToldAndChangedOnBothSides) {
