@@ -11,7 +11,7 @@
 namespace podlane::cni {
 namespace {
 
-constexpr auto kConnectRetry = std::chrono::milliseconds(50);
+constexpr auto kNodeRetry = std::chrono::milliseconds(50);
 // A change waits for those before it; 250 pods that start at once are as many changes.
 constexpr auto kCallLimit = std::chrono::seconds(60);
 
@@ -43,10 +43,10 @@ Answer NodeLink::call(const std::string& method, const Json& params) {
             if (client_->last_code() != 0) return Refusal{client_->last_code(), why};
             client_.reset();
         }
-        if (Clock::now() + kConnectRetry > until_) {
+        if (Clock::now() + kNodeRetry > until_) {
             throw Failure(code::kTryAgainLater, "podlaned does not answer", why);
         }
-        std::this_thread::sleep_for(kConnectRetry);
+        std::this_thread::sleep_for(kNodeRetry);
     }
 }
 
