@@ -34,8 +34,10 @@ bool holds_objects(std::string_view text, std::string_view name) {
     DocumentHandler handler;
     handler.on_document = [&](const Document& document) {
         has_documents = true;
-        has_objects =
-            document.root.find("apiVersion") != nullptr || document.root.find("kind") != nullptr;
+        const Value& root = document.root;
+        // What names its kind, or forgot to. Others have an apiVersion as well, such as a chart.
+        has_objects = root.find("kind") != nullptr ||
+                      (root.find("apiVersion") != nullptr && root.find("metadata") != nullptr);
         return !has_objects;
     };
     // Items of a list are objects; none of them needs to be kept to know that.
@@ -48,7 +50,7 @@ bool holds_objects(std::string_view text, std::string_view name) {
 }
 
 std::string no_objects_notice(std::string_view name) {
-    return fmt::format("{}: skipped, it holds no Kubernetes object (no apiVersion and kind)", name);
+    return fmt::format("{}: skipped, it holds no Kubernetes object (no kind)", name);
 }
 
 }  // namespace podlane::control

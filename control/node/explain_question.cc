@@ -46,6 +46,19 @@ std::vector<IpAddress> addresses_of_sender(const LiveView& live, std::string_vie
     return object ? object->ips : std::vector<IpAddress>{};
 }
 
+/// The namespace of the pod that sends; "" where it is none.
+std::string namespace_of_sender(const LiveView& live, std::string_view from) {
+    const auto address = parse_ip(from);
+    for (const auto& [name, pod] : live.pods) {
+        const bool is_it = address
+                               ? std::ranges::find(pod.addresses, *address) != pod.addresses.end()
+                               : from == name || from == pod.pod || from == "port:" + name;
+        if (is_it) return pod.pod.substr(0, pod.pod.find('/'));
+    }
+    const size_t slash = from.find('/');
+    return std::string(address || slash == std::string_view::npos ? "" : from.substr(0, slash));
+}
+
 /// The first of the destination's addresses for which the sender has one of the same family.
 IpAddress pick_destination(const std::vector<IpAddress>& wanted,
                            const std::vector<IpAddress>& sender) {
@@ -206,7 +219,8 @@ Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& 
                                          const ExplainRequest& request) {
     ExplainQuestion question;
     const auto target =
-        resolve_target(live.store, live.snapshot.dns.get(), request.to, request.protocol != "icmp");
+        resolve_target(live.store, live.snapshot.dns.get(), namespace_of_sender(live, request.from),
+                       request.to, request.protocol != "icmp");
     if (!target.ok()) return target.error();
     question.dst = pick_destination(target->addresses, addresses_of_sender(live, request.from));
     const auto protocol = parse_protocol(request.protocol, question.dst.is_v4());
@@ -234,6 +248,16 @@ Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& 
         from_address(live, names, question);
         const auto own = question.from == PortKind::kUplink ? pod_of(live, *address) : nullptr;
         if (own) return never_added(*own);
+        const bool is_nobodys =
+            question.from == PortKind::kUplink &&
+            std::ranges::any_of(live.config.pods.cidrs,
+                                [&](const IpPrefix& cidr) { return cidr.contains(*address); });
+        if (is_nobodys) {
+            return Error{
+                fmt::format("from: no pod of this node has {}: podlanectl pod add NAMESPACE/NAME "
+                            "--netns PATH --address {}",
+                            request.from, request.from)};
+        }
     } else if (request.from.find('/') != std::string::npos) {
         from = from_pod_name(live, names, request.from, question);
     } else {

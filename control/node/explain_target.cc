@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <utility>
 
 #include "control/node/dns_question.h"
 #include "lib/dns/name.h"
@@ -93,31 +94,69 @@ std::shared_ptr<const Service> service_of(const ObjectStore& store, std::string_
                                 std::string(host.substr(0, first))});
 }
 
-Result<ExplainTarget> of_name(const ObjectStore& store, const DnsZone* zone, const Split& parts,
+/// What a pod's resolver asks for in turn, by the search domains that `pod add` gives it.
+std::vector<std::string> searched(const DnsZone& zone, std::string_view sender_namespace,
+                                  std::string_view host) {
+    std::vector<std::string> names;
+    if (!host.ends_with('.')) {
+        const std::string domain = dns_name_text(zone.identity().domain);
+        if (!sender_namespace.empty()) {
+            names.push_back(fmt::format("{}.{}.svc.{}", host, sender_namespace, domain));
+        }
+        names.push_back(fmt::format("{}.svc.{}", host, domain));
+        names.push_back(fmt::format("{}.{}", host, domain));
+    }
+    names.emplace_back(host);
+    return names;
+}
+
+/// The addresses of the first of these names that has any, and which one that is.
+struct Found {
+    std::string name;
+    std::vector<IpAddress> addresses;
+    bool is_elsewhere = false;  ///< the last one is no name of the cluster
+};
+
+Found look_up(const DnsZone& zone, const std::vector<std::string>& names) {
+    Found found;
+    for (const std::string& name : names) {
+        const auto wire = dns_name_from_text(name);
+        if (!wire) continue;
+        found.name = name;
+        for (const bool is_v6 : {false, true}) {
+            const DnsAddresses answer = dns_addresses(zone, *wire, is_v6);
+            found.is_elsewhere = answer.is_elsewhere;
+            found.addresses.insert(found.addresses.end(), answer.addresses.begin(),
+                                   answer.addresses.end());
+        }
+        if (!found.addresses.empty()) break;
+    }
+    return found;
+}
+
+Result<ExplainTarget> of_name(const ObjectStore& store, const DnsZone* zone,
+                              std::string_view sender_namespace, const Split& parts,
                               std::string_view text, bool wants_port) {
-    const auto wire = dns_name_from_text(parts.host);
-    if (!wire || parts.host.find('.') == std::string_view::npos) return not_understood(text);
+    if (!dns_name_from_text(parts.host)) return not_understood(text);
     if (zone == nullptr) {
         return Error{
             fmt::format("to: {} is a name, and cluster.dns is off; give its address", parts.host)};
     }
-    ExplainTarget target;
-    for (const bool is_v6 : {false, true}) {
-        const DnsAddresses found = dns_addresses(*zone, *wire, is_v6);
-        if (found.is_elsewhere) {
-            return Error{
-                fmt::format("to: {} is no name of the cluster, and no server outside is "
-                            "asked; give its address",
-                            parts.host)};
-        }
-        target.addresses.insert(target.addresses.end(), found.addresses.begin(),
-                                found.addresses.end());
+    Found found = look_up(*zone, searched(*zone, sender_namespace, parts.host));
+    if (found.addresses.empty() && parts.host.find('.') == std::string_view::npos) {
+        return not_understood(text);
     }
-    if (target.addresses.empty()) {
+    if (found.addresses.empty() && found.is_elsewhere) {
+        return Error{
+            fmt::format("to: {} is no name of the cluster, and no server outside is asked; give "
+                        "its address",
+                        parts.host)};
+    }
+    if (found.addresses.empty()) {
         return Error{fmt::format("to: {} has no address in the cluster's DNS", parts.host)};
     }
-    target.port = port_number(parts.port);
-    if (const auto service = service_of(store, parts.host); service && !target.port) {
+    ExplainTarget target{std::move(found.addresses), port_number(parts.port)};
+    if (const auto service = service_of(store, found.name); service && !target.port) {
         const auto port = service_port(*service, parts, wants_port);
         if (!port.ok()) return port.error();
         target.port = port.value();
@@ -130,7 +169,8 @@ Result<ExplainTarget> of_name(const ObjectStore& store, const DnsZone* zone, con
 }  // namespace
 
 Result<ExplainTarget> resolve_target(const ObjectStore& store, const DnsZone* zone,
-                                     std::string_view text, bool wants_port) {
+                                     std::string_view sender_namespace, std::string_view text,
+                                     bool wants_port) {
     const auto parts = split(text);
     if (!parts) return not_understood(text);
     if (const auto address = parse_ip(parts->host)) {
@@ -140,7 +180,7 @@ Result<ExplainTarget> resolve_target(const ObjectStore& store, const DnsZone* zo
     }
     if (parts->host.find('/') != std::string_view::npos)
         return of_object(store, *parts, wants_port);
-    return of_name(store, zone, *parts, text, wants_port);
+    return of_name(store, zone, sender_namespace, *parts, text, wants_port);
 }
 
 }  // namespace podlane::control

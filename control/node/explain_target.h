@@ -22,9 +22,12 @@ struct ExplainTarget {
 };
 
 /// Understands "10.96.0.10:80", "[fd00::a]:80", "10.96.0.10", "shop/web:80", "shop/web:http",
-/// "shop/web" (of one port alone, where one is wanted) and "web.shop.svc.cluster.local:80".
-/// `zone`: null where DNS is off. `wants_port`: the protocol has ports.
+/// "shop/web" (of one port alone, where one is wanted) and "web.shop.svc.cluster.local:80", also
+/// "web.shop:80" and the like, which a pod's resolver completes by its search domains.
+/// `zone`: null where DNS is off. `sender_namespace`: "" for who is no pod. `wants_port`: the
+/// protocol has ports.
 [[nodiscard]] Result<ExplainTarget> resolve_target(const ObjectStore& store, const DnsZone* zone,
+                                                   std::string_view sender_namespace,
                                                    std::string_view text, bool wants_port);
 
 }  // namespace podlane::control

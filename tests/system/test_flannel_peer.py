@@ -36,7 +36,8 @@ def tunnel_device(report, family, kernel, ours, theirs):
     lab.expect_clean(report, inside, f"IPv{family}: no bad checksum on {device}", least=100)
     with Capture(kernel.namespace, "eth1", "udp port 8472") as outside:
         with report.check(f"IPv{family}: ten pings under a capture on the uplink, none lost"):
-            received, output = lab.ping(ours.namespace, theirs.address(family), count=10)
+            received, output = lab.ping(ours.namespace, theirs.address(family), count=10,
+                                        patient=True)
             expect_equal(received, 10, output)
     lab.expect_clean(report, outside, f"IPv{family}: no bad outer or inner checksum on the uplink",
                      "-T", "vxlan", least=10)

@@ -53,7 +53,8 @@ def names(node, kind):
 def works(node, pods):
     """Without a second try: all is there at `ready`."""
     for family in (4, 6):
-        received, output = lab.ping(pods[0].namespace, pods[1].address(family), count=3)
+        received, output = lab.ping(pods[0].namespace, pods[1].address(family), count=3,
+                                    patient=True)
         expect_equal(received, 3, output[-300:])
     seen = lab.call(pods[2].namespace, "ask", address=SERVICE, port=80, count=4)
     expect(seen, "the Service does not answer")

@@ -64,9 +64,8 @@ TEST_F(DocumentsTest, AFolderLeavesOutFilesThatHoldNoObject) {
     ASSERT_TRUE(read.ok()) << read.error().message;
     // What cannot be read is left to the daemon, which says why.
     ASSERT_EQ(read->documents.size(), 2U);
-    EXPECT_EQ(read->notices,
-              std::vector<std::string>{
-                  node + ": skipped, it holds no Kubernetes object (no apiVersion and kind)"});
+    EXPECT_EQ(read->notices, std::vector<std::string>{
+                                 node + ": skipped, it holds no Kubernetes object (no kind)"});
     // Named directly, it is meant.
     EXPECT_EQ(read_documents({node}, in_)->documents.size(), 1U);
 }

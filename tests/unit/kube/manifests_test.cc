@@ -10,7 +10,9 @@ namespace {
 
 TEST(Manifests, AFileHoldsObjectsIfAnyDocumentIsOne) {
     EXPECT_TRUE(holds_objects("kind: Service\n", "a"));
-    EXPECT_TRUE(holds_objects("apiVersion: v1\n", "a")) << "its kind is missing, which is an error";
+    EXPECT_TRUE(holds_objects("apiVersion: v1\nmetadata: {name: a}\n", "a"))
+        << "its kind is missing, which is an error";
+    EXPECT_FALSE(holds_objects("apiVersion: v2\nname: web\nversion: 1.0.0\n", "a")) << "a chart";
     EXPECT_TRUE(holds_objects("a: 1\n---\nkind: Pod\n", "a"));
     EXPECT_TRUE(holds_objects(R"({"items": [{"kind": "Pod"}], "kind": "List"})", "a"));
     EXPECT_FALSE(holds_objects("node: node-a\nuplinks: []\n", "a"));
@@ -39,7 +41,7 @@ TEST(Manifests, AFolderGivesItsFilesByName) {
 
 TEST(Manifests, TheNoticeNamesTheFileAndWhatItLacks) {
     EXPECT_EQ(no_objects_notice("a.yaml"),
-              "a.yaml: skipped, it holds no Kubernetes object (no apiVersion and kind)");
+              "a.yaml: skipped, it holds no Kubernetes object (no kind)");
 }
 
 }  // namespace

@@ -44,6 +44,23 @@ TEST_F(ExplainTargetTest, AServiceIsUnderstoodByItsNameAndPort) {
     EXPECT_EQ(explain("default/client", "default/web"), explain("default/client", "10.96.0.10:80"));
 }
 
+TEST_F(ExplainTargetTest, ANameIsCompletedAsThePodsResolverDoes) {
+    const Json by_address = explain("default/client", "10.96.0.10:80");
+    for (const char* to : {"web:80", "web", "web.default:80", "web.default.svc:80",
+                           "web.default.svc.cluster.local.:80"}) {
+        EXPECT_EQ(explain("default/client", to), by_address) << to;
+    }
+    EXPECT_EQ(explain("default/client", "two.shop:tls"),
+              explain("default/client", "10.96.0.30:443"));
+    EXPECT_EQ(explain("10.244.1.20", "web:80"), explain("10.244.1.20", "10.96.0.10:80"));
+    // It is in another namespace, or no pod at all.
+    EXPECT_NE(fault("default/client", "two:80").find("is not ADDRESS:PORT"), std::string::npos);
+    EXPECT_NE(fault("port:uplink0", "web:80").find("is not ADDRESS:PORT"), std::string::npos);
+    EXPECT_EQ(explain("port:uplink0", "web.default:80"), explain("port:uplink0", "10.96.0.10:80"));
+    EXPECT_NE(fault("default/client", "www.example:80").find("no name of the cluster"),
+              std::string::npos);
+}
+
 TEST_F(ExplainTargetTest, IcmpHasNoPort) {
     EXPECT_EQ(ok(node_->explain({"default/client", "default/web", "icmp", std::nullopt})),
               ok(node_->explain({"default/client", "10.96.0.10", "icmp", std::nullopt})));
@@ -75,13 +92,17 @@ TEST_F(ExplainTargetTest, APodOfThisNodeThatWasNeverAddedSaysSo) {
     EXPECT_EQ(fault("shop/late", "10.96.0.10:80"), wanted);
     EXPECT_EQ(fault("10.244.1.77", "10.96.0.10:80"), wanted);
     EXPECT_EQ(fault("shop/far", "10.96.0.10:80"), "(none)");
+    EXPECT_EQ(
+        fault("10.244.1.99", "10.96.0.10:80"),
+        "from: no pod of this node has 10.244.1.99: podlanectl pod add NAMESPACE/NAME --netns "
+        "PATH --address 10.244.1.99");
 }
 
 TEST_F(ExplainTargetTest, AQuestionIsAnsweredByTheZoneOfTheSnapshot) {
     const DnsQuery query = dns_question(*dns_name_from_text("a.b"), kDnsA);
     EXPECT_EQ(query.type, kDnsA);
     EXPECT_EQ(query.class_, kDnsClassIn);
-    const auto none = resolve_target({}, nullptr, "web.default.svc.cluster.local:80", true);
+    const auto none = resolve_target({}, nullptr, "", "web.default.svc.cluster.local:80", true);
     EXPECT_NE(none.error().message.find("cluster.dns is off"), std::string::npos);
 }
 
