@@ -178,9 +178,9 @@ std::string body(const Shell& shell) {
     text += fmt::format("    case \"$command\" in\n        ''|help) {} ;;\n",
                         offer(shell, command_choices("")));
     for (const Choice& choice : command_choices("")) {
-        const auto seconds = command_choices(choice.word + ' ');
-        if (!seconds.empty())
-            text += fmt::format("        {}) {} ;;\n", choice.word, offer(shell, seconds));
+        const auto second_words = command_choices(choice.word + ' ');
+        if (!second_words.empty())
+            text += fmt::format("        {}) {} ;;\n", choice.word, offer(shell, second_words));
     }
     for (const CliCommand* command : cli_commands()) {
         if (command->word_kind == WordKind::kKinds) {

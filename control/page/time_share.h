@@ -12,8 +12,9 @@ namespace podlane::control {
 
 class TimeShare {
   public:
-    /// What may be used at once after a rest.
-    static constexpr int64_t kMostUs = 100'000;
+    /// What may be used after a rest, by one answer after the other: who opens one thing after the
+    /// other does not wait.
+    static constexpr int64_t kMostUs = 500'000;
 
     [[nodiscard]] bool is_free(uint64_t now_us) const noexcept { return credit_us(now_us) > 0; }
     /// An answer was made between these.

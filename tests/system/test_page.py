@@ -60,6 +60,48 @@ return { back: light(body.backgroundColor),
   dim: of(light(getComputedStyle(document.getElementById('keys')).color),
           light(body.backgroundColor)) };
 """
+# Random nodes of many sizes, laid out for many widths: what overlaps, and what arrows do not reach.
+LAYOUTS = """
+return (async () => {
+  const { layout } = await import('/page/layout.js');
+  const { nearest } = await import('/page/keys.js');
+  let seed = 1;
+  const pick = (list) => list[(seed = (seed * 48271) % 2147483647) % list.length];
+  const ids = (kind, count) => Array.from({ length: count }, (_, i) => `${kind} ${i}`);
+  const bad = [];
+  for (let turn = 0; turn < arguments[0]; ++turn) {
+    const uplinks = ids('uplink', pick([0, 1, 2, 4]));
+    const things = { uplinks, hosts: ids('host', pick([0, 1, 2])),
+      pods: ids('pod', pick([0, 1, 5, 24, 25, 120, 121, 400])),
+      services: ids('service', pick([0, 1, 3, 31, 60, 200])),
+      peers: ids('peer', pick([0, 1, 3, 13, 500])).map((id) => ({ id, port: pick(uplinks) })) };
+    const width = pick([100, 340, 640, 899, 900, 1280, 1920, 3840]);
+    const { boxes, width: whole, height } = layout(things, width);
+    boxes.forEach((one, i) => {
+      if (!(one.x >= 0 && one.y >= 0 && one.x + one.w <= whole && one.y + one.h <= height)) {
+        bad.push(['outside', width, one]);
+      }
+      for (const other of boxes.slice(i + 1)) {
+        const isAside = one.x >= other.x + other.w || other.x >= one.x + one.w;
+        const isAbove = one.y >= other.y + other.h || other.y >= one.y + one.h;
+        if (!isAside && !isAbove) bad.push(['overlap', width, one, other]);
+      }
+    });
+    const reached = new Set(['bridge']);
+    const ahead = boxes.filter((one) => one.id === 'bridge');
+    while (ahead.length) {
+      const from = ahead.pop();
+      for (const way of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        const next = nearest(boxes, from, way);
+        if (next && !reached.has(next.id)) ahead.push(next);
+        if (next) reached.add(next.id);
+      }
+    }
+    for (const one of boxes) if (!reached.has(one.id)) bad.push(['unreached', width, one]);
+  }
+  return bad.slice(0, 3);
+})();
+"""
 
 
 def text_of(browser, selector):
@@ -176,6 +218,8 @@ def keyboard(report, browser):
         expect(focused(browser).startswith("service "), f"right of it: {focused(browser)}")
         browser.press("Enter")
         expect("Service" in text_of(browser, "#panel"), "Enter opens nothing")
+    with report.check("of nodes of any size nothing overlaps, and arrows reach everything"):
+        expect_equal(browser.run(LAYOUTS, 300), [], "faults")
     with report.check("what has the focus is seen, and keeps it while numbers change"):
         before = focused(browser)
         stroke = browser.run("return getComputedStyle(document.activeElement.querySelector('.box'))"
@@ -264,9 +308,8 @@ def many(report, browser, node):
                             else f"fd00:10:244:1::{number + 50:x}"])
         names.append(f"port {name}")
     with report.check(f"{MANY} pods are laid out without overlap, each name inside its box"):
-        wait_until(lambda: browser.run(LOOK)["count"] > MANY, 60, "all of them")
+        wait_until(lambda: set(names) <= set(browser.run(LOOK)["names"]), 60, "all of them")
         look = browser.run(LOOK)
-        expect(set(names) <= set(look["names"]), "some are missing")
         expect(not look["overlaps"] and not look["outside"], {**look, "names": ""})
         expect(look["size"] >= 11, f"text of {look['size']} px")
     with report.check("so they are in a window of 80 columns"):
@@ -331,7 +374,9 @@ def tests(report, options, cluster):
         if options.screenshots:
             screenshots(browser, options.screenshots)
         with report.check("the browser has nothing to complain of"):
-            expect_equal(browser.complaints(), [], "complaints")
+            # A 503 is how the node asks for patience; the page asks again.
+            expect_equal([line for line in browser.complaints() if "status of 503" not in line],
+                         [], "complaints")
         hostile(report, browser, node)
         browser.open(PLACE + "/")
         many(report, browser, node)

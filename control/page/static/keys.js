@@ -2,27 +2,26 @@
 
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The box that is nearest to `from` in a direction; the next row or column comes before others. */
+/** How far apart two stretches are; 0 where they overlap. */
+const apart = (from, to, start, end) => Math.max(0, start - to, from - end);
+
+/**
+ * The box that is nearest to `from` in a direction. Sideways what is in the same row comes first;
+ * up and down what is in the next row, the one that lies least aside of the middle.
+ */
 export function nearest(boxes, from, [dx, dy]) {
-  const x = from.x + from.w / 2,
-    y = from.y + from.h / 2;
-  let best = null,
-    least = Infinity;
+  const x = from.x + from.w / 2;
+  let best = null;
+  let least = Infinity;
   for (const one of boxes) {
-    const ahead =
-      dx > 0
-        ? one.x - from.x - from.w
-        : dx < 0
-          ? from.x - one.x - one.w
-          : dy > 0
-            ? one.y - from.y - from.h
-            : from.y - one.y - one.h;
-    // To the side, the distance to the box, not to its middle: a bar that lies across is near.
-    const aside = dx
-      ? Math.max(0, one.y - y, y - one.y - one.h)
-      : Math.max(0, one.x - x, x - one.x - one.w);
+    const [right, left] = [one.x - from.x - from.w, from.x - one.x - one.w];
+    const [down, up] = [one.y - from.y - from.h, from.y - one.y - one.h];
+    const ahead = dx > 0 ? right : dx < 0 ? left : dy > 0 ? down : up;
     if (one === from || ahead < -1) continue;
-    const cost = 4 * ahead + aside;
+    const aside = dx
+      ? 100 * apart(from.y, from.y + from.h, one.y, one.y + one.h)
+      : apart(x, x, one.x, one.x + one.w) / 4;
+    const cost = ahead + aside;
     if (cost < least) [best, least] = [one, cost];
   }
   return best;

@@ -25,10 +25,11 @@ TEST(TimeShare, AnswersTakeATenthOfTheTimeAtMost) {
 TEST(TimeShare, LongAnswerIsPaidForBeforeTheNextOne) {
     TimeShare share;
     EXPECT_TRUE(share.is_free(0));
-    share.used(1'000'000, 1'300'000);
-    EXPECT_FALSE(share.is_free(1'300'000));
-    EXPECT_FALSE(share.is_free(3'200'000));
-    EXPECT_TRUE(share.is_free(3'400'000));
+    const uint64_t end_us = 1'000'000 + TimeShare::kMostUs + 200'000;
+    share.used(1'000'000, end_us);
+    EXPECT_FALSE(share.is_free(end_us));
+    EXPECT_FALSE(share.is_free(end_us + 1'900'000));
+    EXPECT_TRUE(share.is_free(end_us + 2'100'000));
     // A rest, however long, allows no more than kMostUs.
     share.used(900'000'000, 900'000'000 + TimeShare::kMostUs);
     EXPECT_FALSE(share.is_free(900'000'000 + TimeShare::kMostUs));
