@@ -28,14 +28,41 @@ std::optional<ListenPlace> parse_listen_place(std::string_view text) {
     return place;
 }
 
+namespace {
+
+/// A word of the configuration; unquoted, `on` and `off` are YAML's booleans.
+std::string word_of(const Value& value) {
+    if (!value.is(ValueType::kBool)) return std::string(value.text());
+    return value.text() == "false" ? "off" : "on";
+}
+
+PageSwitch read_page(const Value& value, Problems& problems) {
+    const std::string word = word_of(value);
+    if (word == "on") return PageSwitch::kOn;
+    if (word == "off") return PageSwitch::kOff;
+    if (word != "auto") {
+        problems.add(value, fmt::format("{} is not auto, on or off", shown(value)));
+    }
+    return PageSwitch::kAuto;
+}
+
+bool is_loopback(const IpAddress& address) {
+    return address.is_v4() ? address.as<V4>().is_loopback() : address.as<V6>().is_loopback();
+}
+
+}  // namespace
+
+bool MetricsConfig::shows_page() const noexcept {
+    if (!listen || page == PageSwitch::kOff) return false;
+    return page == PageSwitch::kOn || is_loopback(listen->address);
+}
+
 MetricsConfig read_metrics(const Value* section, Problems& problems) {
     constexpr IntegerRange kServices{0, 100'000, "a number of Services"};
     MetricsConfig out;
     Fields fields(section, problems, Keys::kStrict);
     if (const Value* listen = fields.get("listen")) {
-        // Unquoted, `off` is one of YAML's booleans.
-        const bool is_off =
-            listen->text() == "off" || (listen->is(ValueType::kBool) && listen->text() == "false");
+        const bool is_off = word_of(*listen) == "off";
         out.listen = parse_listen_place(listen->text());
         if (!is_off && !out.listen) {
             problems.add(*listen, fmt::format("{} is not ADDRESS:PORT such as 127.0.0.1:9967 or "
@@ -44,6 +71,7 @@ MetricsConfig read_metrics(const Value* section, Problems& problems) {
         }
     }
     out.services = fields.integer<uint32_t>("services", kServices, out.services);
+    if (const Value* page = fields.get("page")) out.page = read_page(*page, problems);
     fields.finish();
     return out;
 }
@@ -69,8 +97,9 @@ Result<MetricsConfig> load_metrics_config(const std::string& path) {
 
 std::string describe(const MetricsConfig& metrics) {
     if (!metrics.listen) return "metrics    off\n";
-    return fmt::format("metrics    http://{}/metrics, series for {} Services\n",
-                       to_string(metrics.listen->address, metrics.listen->port), metrics.services);
+    return fmt::format("metrics    http://{}/metrics, series for {} Services; {}\n",
+                       to_string(metrics.listen->address, metrics.listen->port), metrics.services,
+                       metrics.shows_page() ? "a page at /" : "no page");
 }
 
 }  // namespace podlane::control

@@ -1,4 +1,5 @@
-// The configuration's section `metrics`: where podlaned answers Prometheus, and with how much.
+// The configuration's section `metrics`: where podlaned answers Prometheus, with how much, and
+// whether it shows its page there.
 //
 // The composition root alone reads it; load_node_config() has checked it with the rest. Control
 // thread.
@@ -20,9 +21,19 @@ struct ListenPlace {
     uint16_t port = 0;  ///< host order
 };
 
+/// Whether there is a page at that place as well.
+enum class PageSwitch : uint8_t {
+    kAuto,  ///< where only this machine can reach it: at a loopback address
+    kOn,
+    kOff,
+};
+
 struct MetricsConfig {
     std::optional<ListenPlace> listen = ListenPlace{*parse_ip("127.0.0.1"), 9967};  ///< none: off
     uint32_t services = 1000;  ///< Services with series of their own, at most
+    PageSwitch page = PageSwitch::kAuto;
+
+    [[nodiscard]] bool shows_page() const noexcept;
 };
 
 /// Of the section, null where there is none.

@@ -10,6 +10,7 @@
 
 #include "control/daemon/http_pages.h"
 #include "control/daemon/methods.h"
+#include "control/daemon/page.h"
 
 namespace podlane::control {
 
@@ -59,6 +60,7 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
     });
     register_reading_methods(reading_methods_, node_, watchers_, dpdk);
     add_http_pages(http_, node_, dpdk, metrics_.services);
+    if (metrics_.shows_page()) add_page(http_, node_, dataplane);
 }
 
 RpcResult Daemon::shut_down(bool forget) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -12,6 +13,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <charconv>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -70,6 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
         response_.keep_alive(request.keep_alive() && parser_->is_done());
         response_.set(http::field::content_type, answer.content_type);
         response_.set("X-Content-Type-Options", "nosniff");
+        for (const auto& [name, value] : answer.headers) response_.set(name, value);
         if (answer.status == 405) response_.set(http::field::allow, "GET, HEAD");
         response_.body() = std::move(answer.body);
         response_.prepare_payload();
@@ -205,7 +208,12 @@ HttpAnswer HttpServer::Core::answer(const http::request<http::empty_body>& reque
         for (const auto& [known, handler] : paths_) all += " " + known;
         return problem(404, "there is only" + all);
     }
-    return found->second({path, view(request[http::field::accept])});
+    const size_t query = std::min(path.size() + 1, target.size());
+    return found->second({.path = path,
+                          .query = target.substr(query),
+                          .accept = view(request[http::field::accept]),
+                          .host = view(request[http::field::host]),
+                          .if_none_match = view(request[http::field::if_none_match])});
 }
 
 bool is_local_host_header(std::string_view host) {
@@ -213,6 +221,40 @@ bool is_local_host_header(std::string_view host) {
     host = host.substr(0, host.find(':'));
     // HTTP/1.0 has no Host, and no browser speaks it.
     return host.empty() || host == "localhost" || parse_ip(host).has_value();
+}
+
+namespace {
+
+/// Of a query: "+" is a blank there. Nothing where a percent sign has no two digits behind it.
+std::optional<std::string> decoded(std::string_view text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i] == '+' ? ' ' : text[i];
+            continue;
+        }
+        unsigned char value = 0;
+        if (text.size() < i + 3) return std::nullopt;
+        const char* const end = text.data() + i + 3;
+        const auto [parsed, error] = std::from_chars(text.data() + i + 1, end, value, 16);
+        if (error != std::errc{} || parsed != end) return std::nullopt;
+        out += static_cast<char>(value);
+        i += 2;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::optional<std::string> query_value(std::string_view query, std::string_view key) {
+    while (!query.empty()) {
+        const std::string_view part = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(part.size() + 1, query.size()));
+        const size_t equals = part.find('=');
+        if (equals == std::string_view::npos || part.substr(0, equals) != key) continue;
+        return decoded(part.substr(equals + 1));
+    }
+    return std::nullopt;
 }
 
 HttpServer::HttpServer(asio::io_context& io) : core_(std::make_shared<Core>(io)) {}

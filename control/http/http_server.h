@@ -11,8 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/base/ip_address.h"
 
@@ -20,14 +23,18 @@ namespace podlane::control {
 
 /// What was asked for; views live for the call.
 struct HttpRequest {
-    std::string_view path;    ///< "/metrics", without its query
-    std::string_view accept;  ///< the Accept header, empty without one
+    std::string_view path;         ///< "/metrics", without its query
+    std::string_view query = {};   ///< behind the "?", as it came
+    std::string_view accept = {};  ///< headers; empty without them
+    std::string_view host = {};    ///< as is_local_host_header() takes it
+    std::string_view if_none_match = {};
 };
 
 struct HttpAnswer {
     unsigned status = 200;
     std::string content_type = "text/plain; charset=utf-8";
-    std::string body;
+    std::string body = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};  ///< beside the usual ones
 };
 
 using HttpHandler = std::function<HttpAnswer(const HttpRequest&)>;
@@ -61,5 +68,9 @@ class HttpServer {
 /// Whether a request with this Host header may be answered at a loopback address: an address or
 /// localhost, so that no web page reaches it by a name of its own (DNS rebinding).
 [[nodiscard]] bool is_local_host_header(std::string_view host);
+
+/// The value of `key` in "a=1&b=%2F", its percent-encoding undone; nothing where it is absent or
+/// wrongly encoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
 
 }  // namespace podlane::control

@@ -20,11 +20,26 @@ std::string described(const std::string& section) {
 
 TEST(MetricsConfig, IsOnLoopbackUnlessToldOtherwise) {
     EXPECT_EQ(described(""),
-              "metrics    http://127.0.0.1:9967/metrics, series for 1000 Services\n");
+              "metrics    http://127.0.0.1:9967/metrics, series for 1000 Services; a page at /\n");
     EXPECT_EQ(described("metrics: {listen: \"[::]:80\", services: 0}\n"),
-              "metrics    http://[::]:80/metrics, series for 0 Services\n");
+              "metrics    http://[::]:80/metrics, series for 0 Services; no page\n");
     EXPECT_EQ(described("metrics: {listen: off}\n"), "metrics    off\n");
     EXPECT_EQ(described("metrics: {listen: \"off\"}\n"), "metrics    off\n");
+}
+
+TEST(MetricsConfig, PageIsWhereOnlyThisMachineIsUnlessToldOtherwise) {
+    const auto shows = [](const std::string& section) {
+        return described("metrics: {" + section + "}\n").ends_with("; a page at /\n");
+    };
+    for (const char* section :
+         {"page: auto", "listen: \"127.3.2.1:80\"", "listen: \"[::1]:80\"",
+          "listen: \"192.0.2.1:80\", page: on", "listen: \"[::]:80\", page: \"on\""}) {
+        EXPECT_TRUE(shows(section)) << section;
+    }
+    for (const char* section : {"page: off", "page: \"off\"", "listen: \"192.0.2.1:80\"",
+                                "listen: \"[fd00::1]:80\", page: auto", "listen: off, page: on"}) {
+        EXPECT_FALSE(shows(section)) << section;
+    }
 }
 
 TEST(MetricsConfig, WrongValuesAreNamedWithTheirPlace) {
@@ -34,6 +49,8 @@ TEST(MetricsConfig, WrongValuesAreNamedWithTheirPlace) {
     EXPECT_TRUE(described("metrics: {port: 80}\n").starts_with(":2:11: metrics.port: "))
         << described("metrics: {port: 80}\n");
     EXPECT_TRUE(described("metrics: {services: many}\n").starts_with(":2:21: metrics.services: "));
+    EXPECT_EQ(described("metrics: {page: maybe}\n"),
+              ":2:17: metrics.page: \"maybe\" is not auto, on or off");
     EXPECT_FALSE(load_metrics_config("/nonexistent.yaml").ok());
 }
 

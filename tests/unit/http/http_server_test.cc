@@ -47,6 +47,13 @@ class HttpServerTest : public testing::Test {
             return HttpAnswer{.body = std::string(request.path) + "|" +
                                       std::string(request.accept) + "\n"};
         });
+        server_.add("/told", [](const HttpRequest& request) {
+            if (request.if_none_match == "\"1\"") {
+                return HttpAnswer{.status = 304, .headers = {{"ETag", "\"1\""}}};
+            }
+            return HttpAnswer{.body = std::string(request.host) + "|" + std::string(request.query),
+                              .headers = {{"Cache-Control", "no-store"}}};
+        });
         server_.listen(*parse_ip("127.0.0.1"), 0);
     }
     /// What comes until the other end closes, or `until` has come.
@@ -81,6 +88,33 @@ TEST_F(HttpServerTest, PathGetsItsAnswerWithoutItsQuery) {
         "GET /echo?a=b HTTP/1.1\r\nHost: localhost\r\nAccept: text/x\r\nConnection: close\r\n\r\n");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
     EXPECT_TRUE(answer.ends_with("\r\n\r\n/echo|text/x\n")) << answer;
+}
+
+TEST_F(HttpServerTest, HandlerIsToldHostAndQueryAndAddsHeaders) {
+    const std::string answer =
+        ask("GET /told?a=b%20c&d HTTP/1.1\r\nHost: localhost:9967\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(has(answer, "\r\nCache-Control: no-store\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nlocalhost:9967|a=b%20c&d")) << answer;
+    EXPECT_TRUE(ask("GET /told HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
+                    .ends_with("\r\n\r\n[::1]|"));
+}
+
+TEST_F(HttpServerTest, WhatTheAskerHasIsNotSentAgain) {
+    const std::string answer =
+        ask("GET /told HTTP/1.1\r\nIf-None-Match: \"1\"\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 304 Not Modified\r\n")) << answer;
+    EXPECT_TRUE(has(answer, "\r\nETag: \"1\"\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+}
+
+TEST_F(HttpServerTest, QueryValuesAreDecoded) {
+    EXPECT_EQ(query_value("name=shop%2Fweb+1&x=2", "name"), "shop/web 1");
+    EXPECT_EQ(query_value("xname=1&name=&name=2", "name"), "");
+    EXPECT_EQ(query_value("", "name"), std::nullopt);
+    EXPECT_EQ(query_value("name", "name"), std::nullopt);
+    for (const char* wrong : {"name=%", "name=%1", "name=%zz", "name=%1z"}) {
+        EXPECT_EQ(query_value(wrong, "name"), std::nullopt) << wrong;
+    }
 }
 
 TEST_F(HttpServerTest, HeadHasTheLengthAndNoBody) {
