@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/system")]
 from checks import Report, expect  # noqa: E402  (the path must be known first)
-from guest import Absent, Guest  # noqa: E402
+from guest import Absent, Guest, find_kernel  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build"))
 CASES = ["virtio/vfio-pci", "e1000e/vfio-pci", "e1000/uio_pci_generic", "vmxnet3/vfio-pci"]
@@ -271,15 +271,15 @@ class Case:
     def link(self):
         told = ("for i in $(seq 40); do podlanectl get ports uplink0 -o json | grep -q "
                 "'\"state\": \"{}\"' && break; sleep 0.5; done; podlanectl health; "
-                "podlanectl get ports uplink0 -o json; tail -n 3 /run/n/log")
+                "podlanectl get ports uplink0 -o json; grep 'its link is' /run/n/log")
         with self.check("a link that is off is told by get ports, health and the log"):
             self.guest.set_link("off")
-            seen = self.guest.out(told.format("down") + "; true")
+            seen = self.guest.out(told.format("down"))
             expect('"state": "down"' in seen, seen)
-            expect(seen.count("uplink0: its link is down") == 2, seen)
+            expect(seen.count("uplink0: its link is down") >= 2, seen)
         with self.check("and so is its return, with which traffic is back"):
             self.guest.set_link("on")
-            seen = self.guest.out(told.format("up") + "; true")
+            seen = self.guest.out(told.format("up"))
             expect('"state": "up"' in seen and "its link is up" in seen, seen)
             sh("ping -c 2 -W 5 192.168.50.1")
 
@@ -322,29 +322,39 @@ def run_case(name, folder, report):
 
 
 def main():
-    needed = ["qemu-system-x86_64", "busybox", "cpio", "depmod", "ip", "curl"]
+    needed = ["qemu-system-x86_64", "busybox", "cpio", "depmod", "lspci", "dpdk-devbind.py", "ip",
+              "curl"]
     missing = [name for name in needed if not shutil.which(name)]
     if os.geteuid() or missing:
         print(f"1..0 # SKIP needs root and {', '.join(missing or needed)}")
         return 77
-    if not os.environ.get("PODLANE_NIC_INSIDE"):
-        os.environ["PODLANE_NIC_INSIDE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    folder = os.environ.get("PODLANE_NIC_INSIDE")
+    if folder:
+        return run_cases(folder)
+    with tempfile.TemporaryDirectory(prefix="podlane-nic-") as temporary:
+        folder = os.environ.get("NIC_DIR") or temporary
+        try:
+            # Here, as there is no way out of the namespace.
+            find_kernel(os.path.join(folder, "kernel"))
+        except Absent as absent:
+            print(f"1..0 # SKIP needs {absent}")
+            return 77
+        return subprocess.run(["unshare", "--net", "--mount", sys.executable, *sys.argv],
+                              env=os.environ | {"PODLANE_NIC_INSIDE": folder},
+                              check=False).returncode
+
+
+def run_cases(folder):
+    """All that is asked for, in a network namespace of its own."""
     report = Report()
     sh("set -e\n" + PEER)
     server = ThreadingHTTPServer(("192.168.50.77", 8000), WhoAsks)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(prefix="podlane-nic-") as temporary:
-        folder = os.environ.get("NIC_DIR") or temporary
-        os.makedirs(folder, exist_ok=True)
-        try:
-            for name in sys.argv[1:] or CASES:
-                run_case(name, folder, report)
-        except Absent as absent:
-            print(f"1..0 # SKIP needs {absent}")
-            return 77
-        except RuntimeError as error:
-            report.result("the guest lives", False, str(error))
+    try:
+        for name in sys.argv[1:] or CASES:
+            run_case(name, folder, report)
+    except RuntimeError as error:
+        report.result("the guest lives", False, str(error))
     return 1 if report.finish() else 0
 
 
