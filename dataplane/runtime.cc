@@ -125,6 +125,11 @@ class Runtime final : public Dataplane {
     FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
         return flow_reader().page(filter, limit, from);
     }
+    void record_flows(FlowSample sample) override { shared_->recorder.record(sample); }
+    size_t take_flow_records(std::span<FlowRecord> out) override {
+        return shared_->recorder.take(out);
+    }
+    uint64_t lost_flow_records() const override { return shared_->recorder.lost(); }
     std::optional<AffinityInfo> affinity(const IpAddress& client, ServiceId service) const override;
     uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 
@@ -200,6 +205,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     if (!v6) return v6.error();
     shared_->flows_v4 = std::move(v4).value();
     shared_->flows_v6 = std::move(v6).value();
+    shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     shared_->affinity = std::make_unique<AffinityTables>(config.flow_capacity / kFlowsPerClient);
     return {};
 }

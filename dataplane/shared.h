@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/clock.h"
+#include "dataplane/flow_recorder.h"
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
 #include "dataplane/ports/port.h"
@@ -25,7 +26,8 @@ struct Shared {
         : workers(worker_count),
           handoff(worker_count),
           events(worker_count),
-          counters(worker_count) {
+          counters(worker_count),
+          recorder(worker_count) {
         for (auto& ring : events) ring = std::make_unique<EventRing>();
         for (auto& block : counters) block = std::make_unique<WorkerCounters>();
     }
@@ -48,7 +50,8 @@ struct Shared {
     HandoffRings handoff;
     std::vector<std::unique_ptr<EventRing>> events;         ///< by worker
     std::vector<std::unique_ptr<WorkerCounters>> counters;  ///< by worker
-    CommandRing commands;                                   ///< to worker 0
+    FlowRecorder recorder;
+    CommandRing commands;  ///< to worker 0
     std::array<Doorbell, kMaxWorkers> doorbells;
     Doorbell control_doorbell;
     rte_mempool* pool = nullptr;

@@ -66,6 +66,7 @@ Worker::Worker(Shared& shared, unsigned id)
     ctx_.flow_targets = &shared.flow_targets;
     ctx_.handoff = &shared.handoff;
     ctx_.fragments = fragments_.get();
+    ctx_.recorder = &shared.recorder;
     ctx_.doorbells = shared.doorbells.data();
     ctx_.control_doorbell = &shared.control_doorbell;
     ctx_.events = shared.events[id].get();

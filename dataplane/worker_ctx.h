@@ -27,6 +27,7 @@
 
 namespace podlane::dataplane {
 
+class FlowRecorder;
 class Fragments;
 class TapIo;
 
@@ -63,6 +64,7 @@ struct alignas(kCacheLine) WorkerCtx {
     FlowTargets* flow_targets = nullptr;
     HandoffRings* handoff = nullptr;
     Fragments* fragments = nullptr;
+    FlowRecorder* recorder = nullptr;
     TapIo* tap_io = nullptr;
     Doorbell* doorbells = nullptr;         ///< of all workers, by id
     Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed

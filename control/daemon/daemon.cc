@@ -73,8 +73,19 @@ RpcResult Daemon::shut_down(bool forget) {
     return nlohmann::ordered_json{{"stopping", true}};
 }
 
+void Daemon::begin_flow_log() {
+    if (flow_log_ == nullptr) return;
+    node_.log_flows({.sample = sample_one_in(flow_log_config_.one_in),
+                     .starts = flow_log_config_.starts,
+                     .ends = flow_log_config_.ends,
+                     .denials = flow_log_config_.denials,
+                     .write = [this](const LoggedFlow& flow) { flow_log_->write(flow); },
+                     .stats = [this] { return flow_log_->stats(); }});
+}
+
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
+    begin_flow_log();
     if (metrics_.listen) http_.listen(metrics_.listen->address, metrics_.listen->port);
     if (auto listens = server_.start(); !listens.ok()) return listens;
     return node_.config().read_only_socket.empty() ? Result<void>{} : reading_server_.start();
@@ -128,6 +139,7 @@ void Daemon::wait_for_tick() {
     tick_.async_wait([this](const boost::system::error_code& failed) {
         if (failed || ending_) return;
         node_.tick();
+        if (flow_log_ != nullptr) flow_log_->flush();
         if (++ticks_ % kTicksPerSecond == 0 && each_second_) each_second_();
         schedule_publish();
         wait_for_tick();

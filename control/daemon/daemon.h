@@ -8,11 +8,14 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/daemon/watchers.h"
+#include "control/flowlog/flow_log.h"
 #include "control/health/service_health.h"
 #include "control/http/http_server.h"
 #include "control/node/node_model.h"
@@ -36,6 +39,11 @@ class Daemon {
     /// Runs until SIGTERM or SIGINT, then ends cleanly; a second signal ends the process at once.
     /// `ready` is called when the loop answers.
     void run(const std::function<void()>& ready);
+    /// Connections are logged so, if at all. Before start().
+    void log_flows(const FlowLogConfig& config) {
+        if (config.is_on()) flow_log_ = std::make_unique<FlowLog>(config);
+        flow_log_config_ = config;
+    }
     /// Called about once a second while it runs. Before run().
     void each_second(std::function<void()> work) { each_second_ = std::move(work); }
     /// Nothing is wrong that only a restart can mend.
@@ -51,6 +59,7 @@ class Daemon {
 
   private:
     RpcResult shut_down(bool forget);
+    void begin_flow_log();
     void wait_for_signal();
     void wait_for_events();
     void wait_for_tick();
@@ -70,6 +79,8 @@ class Daemon {
     bool ending_ = false;
     bool forgets_ = false;
     ServiceHealth service_health_;
+    FlowLogConfig flow_log_config_;
+    std::unique_ptr<FlowLog> flow_log_;  ///< null: off. The node model gives to it
     NodeModel node_;
     const MetricsConfig metrics_;
     HttpServer http_;

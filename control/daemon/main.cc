@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "control/config/config_place.h"
+#include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/config/state_config.h"
@@ -222,6 +223,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     }
     const auto state = control::load_state_config(options.config, config.socket);
     if (!state.ok()) return fail(state.error().message);
+    const auto flow_log = control::load_flow_log_config(options.config);
+    if (!flow_log.ok()) return fail(flow_log.error().message);
     std::optional<control::Keeper> keeper;
     if (state->keep) keeper.emplace(state->directory);
     control::Keeper* const kept = keeper ? &*keeper : nullptr;
@@ -249,6 +252,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics);
+    daemon.log_flows(*flow_log);
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return guard_again(uplink, socket, guards);
     });
@@ -295,6 +299,9 @@ int check(const NodeConfig& config, const control::MetricsConfig& metrics,
     }
     for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
     fmt::print("{}", control::describe(metrics));
+    const auto flow_log = control::load_flow_log_config(options.config);
+    if (!flow_log.ok()) return fail(flow_log.error().message);
+    fmt::print("{}", control::describe(*flow_log));
     return 0;
 }
 

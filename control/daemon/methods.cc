@@ -214,6 +214,13 @@ void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
                  std::move(done));
 }
 
+RpcResult call_new_flows(NodeModel& node, RpcRequest& request) {
+    constexpr int64_t kMost = 1000, kUsual = 20;
+    const auto limit = request.params.number_if_any("limit", 1, kMost);
+    if (auto failure = request.params.failure()) return std::move(*failure);
+    return to_reply(node.new_flows(static_cast<size_t>(limit.value_or(kUsual))));
+}
+
 void call_events(Watchers& watchers, RpcRequest& request, RpcDone done) {
     constexpr int64_t kLongestWait = 300;
     HistoryRequest history;
@@ -286,6 +293,7 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
     add("explain", call_explain);
     add("resolve", call_resolve);
     add("health", call_health);
+    add("newflows", call_new_flows);
     const auto refuse = [](RpcRequest&) {
         return RpcResult(RpcFailure{rpc_code::kNotAllowed, "this socket only reads", nullptr});
     };

@@ -191,6 +191,15 @@ constexpr Family kFamilies[] = {
      of_flows<&FlowTotals::evicted>},
     {{"podlane_flows_refused", kCounter, "New connections that found no room."},
      of_flows<&FlowTotals::refused>},
+    {{"podlane_flow_log_records", kCounter, "Connections that the flow log was given."},
+     [](const Source& from, Exposition& to) {
+         if (from.node.stats.flow_log) to.sample({}, from.node.stats.flow_log->written);
+     }},
+    {{"podlane_flow_log_lost", kCounter,
+      "Records of connections for which a worker, control or a receiver had no room."},
+     [](const Source& from, Exposition& to) {
+         if (from.node.stats.flow_log) to.sample({}, from.node.stats.flow_log->lost);
+     }},
     {{"podlane_affinity_capacity", kGauge,
       "Clients that session affinity can remember, in each family."},
      [](const Source& from, Exposition& to) { to.sample({}, from.node.stats.affinity.capacity); }},

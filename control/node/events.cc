@@ -109,6 +109,7 @@ void NodeModel::look_at_workers() {
 void NodeModel::tick() {
     const uint64_t now = now_ms_();
     look_at_workers();
+    flow_watch_.tick(live());
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);

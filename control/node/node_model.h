@@ -22,6 +22,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
+#include "control/node/flow_watch.h"
 #include "control/node/journal.h"
 #include "control/node/kept_taps.h"
 #include "control/node/links.h"
@@ -181,6 +182,13 @@ class NodeModel {
     [[nodiscard]] bool is_serving() const;
     /// Liveness: nothing is wrong that only a restart can mend. A node may be unready and live.
     [[nodiscard]] bool is_live() const noexcept { return !standstill_.is_hopeless(); }
+
+    /// Connections are logged from now on. After start().
+    void log_flows(FlowLogPlan plan) { flow_watch_.set_log(std::move(plan)); }
+    /// Who opened most connections lately, at most `count`; counts from the first call on.
+    [[nodiscard]] NewFlowReport new_flows(size_t count) {
+        return flow_watch_.new_flows(live(), count);
+    }
 
     // watch.cc
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
@@ -350,6 +358,7 @@ class NodeModel {
     Announcements announcements_;
     SnatWatch snat_watch_;
     Standstill standstill_;
+    FlowWatch flow_watch_;
     Journal journal_;
     std::string last_refusal_;  ///< that was told
     std::function<void()> news_;

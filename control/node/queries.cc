@@ -150,6 +150,7 @@ Outcome<Listing> NodeModel::get_refused(std::string_view kind,
 NodeStats NodeModel::stats() const {
     NodeStats stats = node_stats(live());
     stats.objects = {refused_.size(), refused_.total()};
+    stats.flow_log = flow_watch_.stats();
     if (!config_.cluster.dns.empty()) stats.dns = dns_stats(dataplane_, name_server_);
     return stats;
 }

@@ -14,6 +14,7 @@
 
 #include "control/dns/name_server.h"
 #include "control/loadbalancer/allocator.h"
+#include "control/show/logged_flow.h"
 #include "lib/base/drop.h"
 #include "lib/border/dataplane.h"
 #include "lib/border/port_state.h"
@@ -110,7 +111,8 @@ struct NodeStats {
     SnatStats snat;
     std::vector<ServiceStats> services;  ///< by name
     AllocationTotals load_balancer;
-    std::optional<DnsStats> dns;  ///< none where the node serves no names
+    std::optional<DnsStats> dns;           ///< none where the node serves no names
+    std::optional<FlowLogStats> flow_log;  ///< none while nothing is logged
 };
 
 /// As `drops` answers.

@@ -144,7 +144,27 @@ Json to_json(const NodeStats& stats) {
           {"pending", stats.load_balancer.pending},
           {"refused", stats.load_balancer.refused}}}};
     if (stats.dns) out["dns"] = dns_json(*stats.dns);
+    if (stats.flow_log) {
+        out["flowLog"] = {{"written", stats.flow_log->written}, {"lost", stats.flow_log->lost}};
+    }
     return out;
+}
+
+Json to_json(const NewFlowReport& report) {
+    Json sources = Json::array();
+    for (const NewFlowSource& source : report.sources) {
+        Json item = {{"from", to_string(source.address)}};
+        if (!source.pod.empty()) item["pod"] = source.pod;
+        item["inPort"] = source.port;
+        item["flows"] = source.flows;
+        item["denied"] = source.denied;
+        item["lastTo"] = source.last_to;
+        sources.push_back(std::move(item));
+    }
+    return {{"milliseconds", report.milliseconds},
+            {"flows", report.flows},
+            {"mostError", report.most_error},
+            {"sources", std::move(sources)}};
 }
 
 Json to_json(const DropStats& drops) {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/show/logged_flow.h"
 #include "control/show/node_stats.h"
 
 namespace podlane::control {
@@ -12,5 +13,6 @@ namespace podlane::control {
 [[nodiscard]] nlohmann::ordered_json to_json(const NodeStats& stats);
 /// Every reason in the order of the code, with its help.
 [[nodiscard]] nlohmann::ordered_json to_json(const DropStats& drops);
+[[nodiscard]] nlohmann::ordered_json to_json(const NewFlowReport& report);
 
 }  // namespace podlane::control

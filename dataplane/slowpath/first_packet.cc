@@ -1,4 +1,5 @@
 // The first packet of a connection: the decision is compiled into both directions' rewrites.
+#include "dataplane/flow_recorder.h"
 #include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
@@ -171,6 +172,8 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
                     ctx.counters->service_connections[slot].add(1);
                 }
                 packet.entry = result.entry;
+                if (ctx.recorder->wants(connection_of(*result.entry).state.hash[0])) [[unlikely]]
+                    ctx.recorder->opened(ctx, packet, *result.entry);
                 if (tries != 0) ctx.counters->snat_shortages.relieve(snat_target(spec));
                 return true;
             case InsertStatus::kExists:

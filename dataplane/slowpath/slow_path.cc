@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dataplane/flow_recorder.h"
 #include "dataplane/guard.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
@@ -73,6 +74,14 @@ bool is_unjudged(const Packet& packet) noexcept {
            slow == SlowReason::kNotIp || slow == SlowReason::kFragment;
 }
 
+/// Whether a drop of this packet is one of its connection: that is refused, or is not allowed any
+/// more. What is only too large or too old is no such thing.
+bool is_of_connection(SlowReason slow) noexcept {
+    return slow == SlowReason::kMiss || slow == SlowReason::kReroute ||
+           slow == SlowReason::kServiceChange || slow == SlowReason::kReplace ||
+           slow == SlowReason::kUnresolved;
+}
+
 /// Whether this packet will open a flow, as far as can be said.
 bool opens_flow(const Packet& packet) noexcept {
     return packet.slow == SlowReason::kMiss && packet.is(kToRouter);
@@ -100,7 +109,12 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
             packet.drop(drop);
             continue;
         }
+        const SlowReason slow = packet.slow;
         handle(ctx, packet);
+        if (packet.verdict == Verdict::kDrop && is_of_connection(slow) &&
+            ctx.recorder->wants(packet.hash)) [[unlikely]] {
+            ctx.recorder->denied(ctx, packet);
+        }
     }
     ctx.plans<V4>().clear();
     ctx.plans<V6>().clear();

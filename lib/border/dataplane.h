@@ -15,6 +15,7 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/events.h"
+#include "lib/border/flow_records.h"
 #include "lib/border/flows.h"
 #include "lib/border/log_level.h"
 #include "lib/border/port_caps.h"
@@ -132,6 +133,13 @@ class Dataplane {
     /// comes or goes between two calls may be missed.
     [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
                                          FlowCursor from) = 0;
+    /// Of which connections workers tell from now on; 0: of none.
+    virtual void record_flows(FlowSample sample) = 0;
+    /// Takes what they have told. To be asked some times a second: each worker holds a few
+    /// thousand.
+    virtual size_t take_flow_records(std::span<FlowRecord> out) = 0;
+    /// That a worker had no room for, since the start.
+    [[nodiscard]] virtual uint64_t lost_flow_records() const = 0;
     /// Where the client's last connection to this Service port went, while that is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
                                                                ServiceId service) const = 0;

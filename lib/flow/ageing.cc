@@ -82,7 +82,9 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
         }
     }
     for (unsigned n = 0; n < expired; ++n) {
-        if (unlink(worker, blocks_.at(due[n]))) PerWorker::add(per_worker_[worker].expired);
+        if (unlink(worker, blocks_.at(due[n]), FlowEnd::kExpired)) {
+            PerWorker::add(per_worker_[worker].expired);
+        }
     }
 }
 
@@ -163,7 +165,9 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted,
     std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(take),
                       found.begin() + static_cast<ptrdiff_t>(count), cheaper);
     for (size_t i = 0; i < take; ++i) {
-        if (unlink(worker, blocks_.at(found[i].block))) PerWorker::add(mine.evicted);
+        if (unlink(worker, blocks_.at(found[i].block), FlowEnd::kEvicted)) {
+            PerWorker::add(mine.evicted);
+        }
     }
 }
 

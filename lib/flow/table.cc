@@ -292,13 +292,13 @@ void FlowTable<F>::count(unsigned worker, const Connection<F>& connection,
 template <Family F>
 bool FlowTable<F>::give_up(unsigned worker, Connection<F>& connection) noexcept {
     if (eviction_priority(connection) != EvictionPriority::kUnproven) return false;
-    if (!unlink(worker, connection)) return false;
+    if (!unlink(worker, connection, FlowEnd::kEvicted)) return false;
     PerWorker::add(per_worker_[worker].evicted);
     return true;
 }
 
 template <Family F>
-bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
+bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection, FlowEnd why) noexcept {
     uint32_t life = connection.state.life.load(std::memory_order_acquire);
     if (ConnectionState::life_of(life) != Life::kLive) return false;
     const uint32_t dead = (life & ~3u) | static_cast<uint32_t>(Life::kDead);
@@ -312,6 +312,9 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
     clear_slot(connection.state.hash[1], blocks_.number_of(connection.reply()));
     deadlines_.clear(blocks_.index_of(connection));
     if (shares_) count(worker, connection, -1);
+    // Pairs with tell_ends(). The block is ours until it is retired.
+    if (auto* const listener = ends_.load(std::memory_order_acquire)) [[unlikely]]
+        listener->ended(worker, connection, why);
     blocks_.retire(worker, connection);
     PerWorker::add(per_worker_[worker].removed);
     return true;
@@ -319,7 +322,7 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection) noexcept {
 
 template <Family F>
 bool FlowTable<F>::remove(unsigned worker, Connection<F>& connection) noexcept {
-    return unlink(worker, connection);
+    return unlink(worker, connection, FlowEnd::kRemoved);
 }
 
 template <Family F>

@@ -27,6 +27,7 @@
 #include "lib/flow/claim.h"
 #include "lib/flow/deadlines.h"
 #include "lib/flow/entry.h"
+#include "lib/flow/flow_end.h"
 #include "lib/flow/hash.h"
 #include "lib/flow/shares.h"
 #include "lib/flow/timeouts.h"
@@ -151,6 +152,12 @@ class FlowTable {
     /// this second's pass is done.
     unsigned sweep(unsigned worker, uint32_t now_s, unsigned budget) noexcept;
 
+    /// From now on `listener`, which must outlive the table, is told of connections that end; null:
+    /// nobody is. Any thread.
+    void tell_ends(FlowEndListener<F>* listener) noexcept {
+        ends_.store(listener, std::memory_order_release);  // pairs with unlink()
+    }
+
     [[nodiscard]] FlowCounters counters() const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] const FlowTimeouts& timeouts() const noexcept { return timeouts_; }
@@ -207,7 +214,7 @@ class FlowTable {
               const uint64_t (&hashes)[2], uint32_t now_s) noexcept;
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                              bool& published) noexcept;
-    bool unlink(unsigned worker, Connection<F>& connection) noexcept;
+    bool unlink(unsigned worker, Connection<F>& connection, FlowEnd why) noexcept;
     /// Whether the shares of its holders allow a new connection.
     [[nodiscard]] bool has_share(const NewConnection<F>& spec) const noexcept;
     void count(unsigned worker, const Connection<F>& connection, int32_t change) noexcept;
@@ -241,6 +248,7 @@ class FlowTable {
     unsigned workers_;
     FlowTimeouts timeouts_;
     std::unique_ptr<PerWorker[]> per_worker_;
+    std::atomic<FlowEndListener<F>*> ends_{nullptr};
     alignas(kCacheLine) std::atomic<uint64_t> pass_{0};  ///< the sweep's second and next block
 };
 

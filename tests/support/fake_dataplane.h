@@ -52,7 +52,10 @@ class FakeDataplane final : public Dataplane {
     std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
     std::vector<StuckWorker> stuck;
     BufferUse buffers{.total = 1000, .free = 900, .between_workers = 0};
-    std::vector<FlowCursor> pages;  ///< the cursors that were asked with
+    std::vector<FlowCursor> pages;        ///< the cursors that were asked with
+    FlowSample flow_sample = 0;           ///< that was asked for
+    std::deque<FlowRecord> flow_records;  ///< to be taken
+    uint64_t flow_records_lost = 0;
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
     /// The commands of a kind, in order.
@@ -154,6 +157,16 @@ class FakeDataplane final : public Dataplane {
         page.next = end < connections.size() ? end : 0;
         return page;
     }
+    void record_flows(FlowSample sample) override { flow_sample = sample; }
+    size_t take_flow_records(std::span<FlowRecord> out) override {
+        size_t taken = 0;
+        for (; taken < out.size() && !flow_records.empty(); ++taken) {
+            out[taken] = flow_records.front();
+            flow_records.pop_front();
+        }
+        return taken;
+    }
+    uint64_t lost_flow_records() const override { return flow_records_lost; }
     std::optional<AffinityInfo> affinity(const IpAddress& client,
                                          ServiceId service) const override {
         const auto at = affinities.find({client, service});

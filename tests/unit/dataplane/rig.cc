@@ -67,6 +67,7 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
     shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
     shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
     shared_->affinity = std::make_unique<AffinityTables>(options.capacity);
+    shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     for (unsigned i = 0; i < workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*shared_, i));
     }

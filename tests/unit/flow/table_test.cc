@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 #include <vector>
 
+#include "lib/flow/flow_end.h"
 #include "tests/unit/flow/support.h"
 
 namespace podlane {
@@ -246,6 +248,40 @@ TEST(FlowTable, CapacitiesAndWorkersOutOfRangeAreRefused) {
     EXPECT_FALSE(FlowTable<V4>::create({.capacity = (1u << 28) + 1}, domain).ok());
     EXPECT_FALSE(FlowTable<V4>::create({.workers = 0}, domain).ok());
     EXPECT_FALSE(FlowTable<V4>::create({.workers = 1000}, domain).ok());
+}
+
+template <class F>
+class Ends final : public FlowEndListener<F> {
+  public:
+    void ended(unsigned worker, const Connection<F>& connection, FlowEnd why) noexcept override {
+        EXPECT_EQ(worker, 0u);
+        last = connection.original().key;
+        told.emplace_back(to_string(why));
+    }
+    std::vector<std::string> told;
+    FlowKey<F> last{};
+};
+
+TYPED_TEST(FlowTableTest, WhoListensIsToldOfEachEndOnceAndWhy) {
+    OneWorker<TypeParam> worker(64);
+    Ends<TypeParam> ends;
+    (void)worker.insert(client_connection<TypeParam>(1));
+    EXPECT_TRUE(worker.table().remove(0, connection_of(*worker.find(client_key<TypeParam>(1)))));
+    EXPECT_TRUE(ends.told.empty()) << "nobody listens yet";
+    worker.table().tell_ends(&ends);
+    const auto first = worker.insert(client_connection<TypeParam>(2));
+    Connection<TypeParam>& connection = connection_of(*first.entry);
+    EXPECT_TRUE(worker.table().remove(0, connection));
+    EXPECT_FALSE(worker.table().remove(0, connection));
+    EXPECT_EQ(ends.told, std::vector<std::string>{"removed"});
+    EXPECT_EQ(ends.last, client_key<TypeParam>(2));
+    const auto second = worker.insert(client_connection<TypeParam>(3));
+    EXPECT_TRUE(worker.table().give_up(0, connection_of(*second.entry)));
+    (void)worker.insert(client_connection<TypeParam>(4), 100);
+    worker.sweep(100'000);
+    EXPECT_EQ(ends.told, (std::vector<std::string>{"removed", "evicted", "expired"}));
+    EXPECT_EQ(ends.last, client_key<TypeParam>(4));
+    worker.table().tell_ends(nullptr);
 }
 
 }  // namespace

@@ -1,0 +1,84 @@
+// Tells control of connections that begin, end or are denied, while somebody wants to know.
+//
+// The slow path and the flow table call it where a connection is made, removed or refused: never
+// for a packet of an established one. Nobody wanting to know costs a load for each of those.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/clock.h"
+#include "dataplane/packet.h"
+#include "lib/base/spsc_ring.h"
+#include "lib/border/flow_records.h"
+#include "lib/flow/table.h"
+#include "lib/telemetry/counter.h"
+
+namespace podlane::dataplane {
+
+struct WorkerCtx;
+
+/// Threads: record(), take() and lost() are control's; opened(), denied() and ended() a worker's
+/// with its own id; wants() is anybody's.
+class FlowRecorder final : FlowEndListener<V4>, FlowEndListener<V6> {
+  public:
+    /// Records that a worker can be ahead of control: 100 ms of 160,000 a second.
+    static constexpr size_t kSlots = 16'384;
+
+    explicit FlowRecorder(unsigned workers) : rings_(workers), lost_(workers) {}
+    FlowRecorder(const FlowRecorder&) = delete;
+    FlowRecorder& operator=(const FlowRecorder&) = delete;
+
+    /// Tables that are told of, and the workers' clock; before any worker runs.
+    void attach(FlowTable<V4>& v4, FlowTable<V6>& v6, const Clock& clock) noexcept;
+
+    /// Which connections are told of from now on. The first call with any makes the rings.
+    void record(FlowSample sample);
+    /// Takes records of all workers, oldest first of each; times are since 1970 then.
+    [[nodiscard]] size_t take(std::span<FlowRecord> out) noexcept;
+    /// Records that there was no room for, since the start.
+    [[nodiscard]] uint64_t lost() const noexcept;
+
+    [[nodiscard]] bool wants(uint64_t hash) const noexcept {
+        // Pairs with record(): the rings are there.
+        return mark_of(hash) < sample_.load(std::memory_order_acquire);
+    }
+    template <Family F>
+    void opened(const WorkerCtx& ctx, const Packet& packet, FlowEntry<F>& entry) noexcept;
+    /// The slow path has dropped it.
+    void denied(const WorkerCtx& ctx, const Packet& packet) noexcept;
+
+  private:
+    using Ring = SpscRing<FlowRecord, kSlots>;
+
+    [[nodiscard]] static uint32_t mark_of(uint64_t hash) noexcept {
+        return static_cast<uint32_t>(hash);
+    }
+    void ended(unsigned worker, const Connection<V4>& connection, FlowEnd why) noexcept override {
+        note_end(worker, connection, why);
+    }
+    void ended(unsigned worker, const Connection<V6>& connection, FlowEnd why) noexcept override {
+        note_end(worker, connection, why);
+    }
+    template <Family F>
+    void note_end(unsigned worker, const Connection<F>& connection, FlowEnd why) noexcept;
+    void push(unsigned worker, const FlowRecord& record) noexcept {
+        if (!rings_[worker]->push(record)) lost_[worker].count.add(1);
+    }
+
+    struct alignas(kCacheLine) Lost {
+        Counter count;
+    };
+    std::atomic<FlowSample> sample_{0};
+    std::vector<std::unique_ptr<Ring>> rings_;  ///< by worker; null until record()
+    std::vector<Lost> lost_;                    ///< by worker
+    FlowTable<V4>* v4_ = nullptr;
+    FlowTable<V6>* v6_ = nullptr;
+    const Clock* clock_ = nullptr;
+    size_t next_ = 0;  ///< take(): the worker that is looked at first
+};
+
+}  // namespace podlane::dataplane
