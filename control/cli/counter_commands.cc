@@ -115,17 +115,20 @@ constexpr std::array kCommands{
                .examples = "  podlanectl drops",
                .method = "drops",
                .render = show_drops},
-    CliCommand{.name = "top",
-               .synopsis = "",
-               .summary = "rates of ports, Services, drops and workers, and who holds most flows",
-               .details = "Redrawn once a second. Keys: q quits; p, b and d sort ports by packets, "
-                          "bytes and drops; / filters rows. Connections are counted 5000 a second, "
-                          "one pass over the flow table after the other.",
-               .examples = "  podlanectl top --sort drops\n"
-                           "  podlanectl top --count 1 | head -20",
-               .options = kTopOptions,
-               .method = "stats",
-               .run = run_top},
+    CliCommand{
+        .name = "top",
+        .synopsis = "",
+        .summary =
+            "rates of ports, Services, drops and workers, and who holds and opens most flows",
+        .details = "Redrawn once a second. Keys: q quits; p, b and d sort ports by packets, "
+                   "bytes and drops; / filters rows. Connections are counted 5000 a second, "
+                   "one pass over the flow table after the other; who opens them is counted "
+                   "by podlaned while top runs.",
+        .examples = "  podlanectl top --sort drops\n"
+                    "  podlanectl top --count 1 | head -20",
+        .options = kTopOptions,
+        .method = "stats",
+        .run = run_top},
 };
 
 }  // namespace

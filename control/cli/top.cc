@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Connections that one look counts.
 constexpr uint64_t kFlowsOfLook = 5000;
+/// Of those who open most so many are asked for.
+constexpr uint64_t kOpeners = 50;
 constexpr std::chrono::milliseconds kLook{100};
 constexpr std::string_view kKeys = "q quit   p packets   b bytes   d drops   / filter";
 
@@ -131,6 +133,9 @@ class Top {
             const auto now = Clock::now();
             if (now - looked < std::chrono::seconds(1)) continue;
             if (const auto read = read_flows(); !read) return fail(environment_, read.error());
+            // An older podlaned does without.
+            auto opened = client_.call("newflows", Json{{"limit", kOpeners}});
+            sample_.opened = opened ? std::move(opened).value() : Json();
             stats = client_.call("stats");
             if (!stats) return fail(environment_, stats.error());
             if (looks > 0) sample_.before = std::move(sample_.now);

@@ -17,7 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Of the rows of each list, so many stay when the screen is small.
-constexpr size_t kLeastRows = 3;
+constexpr size_t kLeastRows = 2;
 
 /// Rates between two answers.
 class Rates {
@@ -157,6 +157,21 @@ std::vector<Row> holder_rows(const TopSample& sample) {
     return rows;
 }
 
+/// Who opens connections, and whose are denied.
+std::vector<Row> opener_rows(const TopSample& sample) {
+    std::vector<Row> rows;
+    const double seconds = number_at(sample.opened, "/milliseconds") / 1000;
+    if (seconds <= 0) return rows;
+    for (const Json& source : at(sample.opened, "/sources")) {
+        const double opened = number_at(source, "/flows") / seconds;
+        const double denied = number_at(source, "/denied") / seconds;
+        rows.push_back({opened + denied,
+                        {cell(source, "/from"), cell(source, "/inPort"), short_number(opened),
+                         short_number(denied), cell(source, "/lastTo")}});
+    }
+    return rows;
+}
+
 /// The text's lines, no wider and no more than the screen has.
 std::string fitted(const std::string& text, const Screen& screen) {
     std::string out;
@@ -185,9 +200,9 @@ std::string short_number(double value) {
 std::string top_text(const TopSample& sample, const TopView& view, const Screen& screen) {
     const std::string head = header(sample);
     const auto used = static_cast<size_t>(std::ranges::count(head, '\n'));
-    // Four lists with a heading and an empty line each, and the last line.
+    // Five lists with a heading and an empty line each, and the last line.
     const size_t room = screen.rows == 0 ? 80 : screen.rows > used ? screen.rows - used : 0;
-    const size_t each = std::max(kLeastRows, room > 9 ? (room - 9) / 4 : 0);
+    const size_t each = std::max(kLeastRows, room > 11 ? (room - 11) / 5 : 0);
     constexpr std::array kOrders = {"packets", "bytes", "drops"};
     const std::string order = kOrders[static_cast<size_t>(view.order)];
     std::string out = head;
@@ -206,6 +221,12 @@ std::string top_text(const TopSample& sample, const TopView& view, const Screen&
                          {"FLOWS", true},
                          {"LAST TO", false, false, 1}}),
                   holder_rows(sample), view, each, screen));
+    add(list_text(Table({{"OPENS FLOWS"},
+                         {"PORT", false, false, 2},
+                         {"NEW/S", true},
+                         {"DENIED/S", true},
+                         {"LAST TO", false, false, 1}}),
+                  opener_rows(sample), view, each, screen));
     add(list_text(Table({{"SERVICE"}, {"NEW/S", true}}), service_rows(sample), view, each, screen));
     add(list_text(Table({{"DROPPED FOR"}, {"P/S", true}}), drop_rows(sample), view, each, screen));
     return fitted(out, screen);

@@ -1,4 +1,5 @@
-// What `podlanectl top` shows: rates between two answers of `stats`, and who has most connections.
+// What `podlanectl top` shows: rates between two answers of `stats`, who has most connections, and
+// who opens most.
 //
 // Pure: answers in, text out; the terminal is top.cc's.
 #pragma once
@@ -25,6 +26,7 @@ struct TopSample {
     nlohmann::ordered_json before, now;  ///< answers of stats
     double seconds = 1;                  ///< between them
     FlowHolders holders;
+    nlohmann::ordered_json opened;  ///< the answer of newflows; null: there is none
 };
 
 /// Lines that are ended, as many as the screen has, none wider than it.

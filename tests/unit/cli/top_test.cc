@@ -102,6 +102,29 @@ TEST_F(TopText, RatesAreThoseOfTheInterval) {
     EXPECT_THAT(text, Not(HasSubstr("too_big")));
 }
 
+TEST_F(TopText, WhoOpensMostIsShownWithRates) {
+    EXPECT_THAT(top_text(sample_, {}, {.columns = 80, .rows = 40}), Not(HasSubstr("OPENS FLOWS")));
+    sample_.opened = {{"milliseconds", 500},
+                      {"flows", 30},
+                      {"sources",
+                       {{{"from", "10.244.1.7"},
+                         {"pod", "shop/scan"},
+                         {"inPort", "shop/scan"},
+                         {"flows", 1000},
+                         {"denied", 20},
+                         {"lastTo", "10.96.0.10:80"}},
+                        {{"from", "203.0.113.9"},
+                         {"inPort", "uplink0"},
+                         {"flows", 5000},
+                         {"denied", 0},
+                         {"lastTo", "192.168.50.1:30080"}}}}};
+    const std::string text = top_text(sample_, {}, {.columns = 80, .rows = 40});
+    EXPECT_THAT(text, testing::ContainsRegex(
+                          "OPENS FLOWS +PORT +NEW/S +DENIED/S +LAST TO\n"
+                          "203\\.0\\.113\\.9 +uplink0 +10\\.0k +0 +192\\.168\\.50\\.1:30080\n"
+                          "10\\.244\\.1\\.7 +shop/scan +2\\.0k +40 +10\\.96\\.0\\.10:80\n"));
+}
+
 TEST_F(TopText, FilterLeavesRowsThatHaveIt) {
     const std::string text = top_text(sample_, {.filter = "shop"}, {.columns = 80, .rows = 40});
     EXPECT_THAT(text, HasSubstr("shop/web"));
