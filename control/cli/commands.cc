@@ -38,7 +38,8 @@ const std::vector<const CliCommand*>& cli_commands() {
         std::vector<const CliCommand*> all;
         for (const auto part : {change_commands(), get_commands(), pod_commands(),
                                 counter_commands(), event_commands(), explain_commands(),
-                                doctor_commands(), ingress_commands(), node_commands()}) {
+                                capture_commands(), doctor_commands(), ingress_commands(),
+                                node_commands()}) {
             for (const CliCommand& command : part) all.push_back(&command);
         }
         return all;
