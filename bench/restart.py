@@ -3,8 +3,9 @@
 
 A node with pods on TAPs and Services by the config socket; one pod pings another each 5 ms while
 podlaned is ended, by SIGTERM or kill -9, and started again. `away` is the longest time between two
-answers, `ready` from the start of the new process to its `ready`. Needs root; runs in namespaces of
-its own.
+answers, `ready` from the start of the new process to its `ready`. A third pod holds connections to
+a Service all the while, in half of which the server speaks; those count as kept that have the same
+server after the last restart. Needs root; runs in namespaces of its own.
 """
 
 import argparse
@@ -17,12 +18,15 @@ import time
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
                 for path in ("../scripts", "../tests/system")]
 
+import cluster as lab_cluster  # noqa: E402
 from lab import objects  # noqa: E402
 from lab.isolate import isolate  # noqa: E402
-from lab.net import Wire  # noqa: E402
+from lab.net import Wire, wait_until  # noqa: E402
 from lab.node import Node  # noqa: E402
 
 INTERVAL = 0.005
+HELD = "10.96.0.40"  # the Service whose connections are held
+END = "/run/lab/end-of-holding"
 
 
 def longest_gap(log):
@@ -40,6 +44,21 @@ def services(count, node):
         ends = [objects.endpoint(f"10.244.1.{10 + index % 200}", node)]
         items.append(objects.endpoint_slice(name, ends, [("http", "TCP", 8080)]))
     return objects.document(*items)
+
+
+def hold(node, pods, count):
+    """Starts the connections that are to be kept."""
+    ends = []
+    for number in (0, 1):
+        lab_cluster.keep_answering(pods[number].namespace, f"server{number}")
+        ends.append(objects.endpoint(pods[number].address(4), node.name))
+    node.ctl("apply", "-f", "-", stdin=objects.document(
+        objects.service("held", [HELD], [objects.port(80, lab_cluster.HELD, name="held")]),
+        objects.endpoint_slice("held", ends, [("held", "TCP", lab_cluster.HELD)])))
+    held = lab_cluster.hold(pods[2].namespace, address=HELD, port=80, end=END, seconds=600,
+                            asking=count // 2, hearing=count - count // 2)
+    wait_until(lambda: node.stats()["flows"]["active"] >= count, 60, "connections are there")
+    return held
 
 
 def measure(node, pods, number, name):
@@ -66,6 +85,7 @@ def main():
     parser.add_argument("--pods", type=int, default=200)
     parser.add_argument("--services", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=500)
     options = parser.parse_args()
     isolate()
     wire = Wire()
@@ -76,14 +96,19 @@ def main():
             for number in range(options.pods)]
     print(f"{options.pods} pods made in {time.monotonic() - started:.1f} s", flush=True)
     node.ctl("apply", "-f", "-", stdin=services(options.services, node.name), timeout=120)
+    held = hold(node, pods, options.connections)
     gaps = []
     for number in range(options.rounds):
         gaps.append(measure(node, pods, signal.SIGTERM, f"SIGTERM{number}"))
         gaps.append(measure(node, pods, signal.SIGKILL, f"kill-9-{number}"))
     shown = [port for port in node.json("get", "ports") if port["kind"] == "pod"]
     found = len(node.json("get", "frontends"))
+    with open(END, "w", encoding="utf-8"):
+        pass
+    moved = lab_cluster.result_of(held, 90)["moved"]
+    print(f"{options.connections - len(moved)} of {options.connections} connections kept")
     print(f"{len(shown)} pods, {found} frontends at the end; longest away {max(gaps):.3f} s")
-    if len(shown) != options.pods or found != options.services:
+    if len(shown) != options.pods or found != options.services + 1 or moved:
         sys.exit("something was lost")
     node.end()
     node.close()

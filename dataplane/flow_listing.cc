@@ -120,4 +120,17 @@ FlowPage FlowReader::page(const FlowFilter& filter, size_t limit, FlowCursor fro
     return page;
 }
 
+FlowTotals total_flows(const FlowTable<V4>& v4, const FlowTable<V6>& v6) {
+    const FlowCounters a = v4.counters();
+    const FlowCounters b = v6.counters();
+    FlowTotals out;
+    out.active = a.active + b.active;
+    out.capacity = a.capacity;
+    out.created = a.created + b.created;
+    out.expired = a.expired + b.expired;
+    out.evicted = a.evicted + b.evicted;
+    out.refused = a.refused + b.refused;
+    return out;
+}
+
 }  // namespace podlane::dataplane

@@ -48,4 +48,7 @@ class FlowReader {
     const Snapshot& snapshot_;
 };
 
+/// See Dataplane::flow_totals().
+[[nodiscard]] FlowTotals total_flows(const FlowTable<V4>& v4, const FlowTable<V6>& v6);
+
 }  // namespace podlane::dataplane

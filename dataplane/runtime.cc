@@ -57,6 +57,7 @@ class Runtime final : public Dataplane {
 
     ~Runtime() override {
         shared_->stop.store(true, std::memory_order_relaxed);
+        begin();
         wake_workers();
         if (!wait_for_end()) {
             abandon();
@@ -79,9 +80,11 @@ class Runtime final : public Dataplane {
     Result<void> run_workers(const RuntimeConfig& config);
 
     bool publish(std::shared_ptr<const Snapshot> next) override {
+        if (!shared_->begun.load(std::memory_order_relaxed)) settle_kept_flows(*shared_, *next);
         std::shared_ptr<const Snapshot> old = std::exchange(current_, std::move(next));
         // Pairs with the loads in Worker::begin_turn() and Place::hold().
         shared_->snapshot.store(current_.get(), std::memory_order_seq_cst);
+        begin();
         wake_workers();
         const uint64_t token = shared_->domain.start_grace();
         const bool in_use = wait_for_workers(token);
@@ -121,7 +124,9 @@ class Runtime final : public Dataplane {
         return *shared_->counters[worker];
     }
     BufferUse buffer_use() const override;
-    FlowTotals flow_totals() const override;
+    FlowTotals flow_totals() const override {
+        return total_flows(*shared_->flows_v4, *shared_->flows_v6);
+    }
     std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
         return flow_reader().find(first);
     }
@@ -152,6 +157,12 @@ class Runtime final : public Dataplane {
     }
     [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
     [[nodiscard]] PortId free_id() const noexcept;
+    /// Workers go on from their beginning, if they wait there.
+    void begin() noexcept {
+        if (shared_->begun.load(std::memory_order_relaxed)) return;
+        shared_->begun.store(true, std::memory_order_release);  // pairs with Worker::run()
+        shared_->begun.notify_all();
+    }
     /// Workers do not find the port from here on.
     void take_out_of_service(const OpenPort& port);
     /// For DPDK's interrupt thread: control looks at once.
@@ -201,16 +212,11 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     FlowTableOptions options;
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
-    options.workers = shared_->workers;
     options.shares = true;
-    auto v4 = FlowTable<V4>::create(options, shared_->domain);
-    if (!v4) return v4.error();
-    auto v6 = FlowTable<V6>::create(options, shared_->domain);
-    if (!v6) return v6.error();
-    shared_->flows_v4 = std::move(v4).value();
-    shared_->flows_v6 = std::move(v6).value();
-    shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     shared_->affinity = std::make_unique<AffinityTables>(config.flow_capacity / kFlowsPerClient);
+    auto made = create_flow_tables(*shared_, options, config.kept_flows, config.kept_flows_log);
+    if (!made.ok()) return made;
+    shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     return {};
 }
 
@@ -329,6 +335,7 @@ std::vector<StuckWorker> Runtime::stuck_workers() {
     for (const auto& worker : workers_) turns.push_back(worker->place().turns());
     watch_.look(turns, WorkerWatch::Clock::now());
     let_go();
+    grow_kept_flows(*shared_);
     std::vector<StuckWorker> out;
     for (unsigned i = 0; i < workers_.size(); ++i) {
         const uint64_t still_ms = watch_.still_ms(i);
@@ -440,23 +447,14 @@ BufferUse Runtime::buffer_use() const {
     return out;
 }
 
-FlowTotals Runtime::flow_totals() const {
-    const FlowCounters a = shared_->flows_v4->counters();
-    const FlowCounters b = shared_->flows_v6->counters();
-    FlowTotals out;
-    out.active = a.active + b.active;
-    out.capacity = a.capacity;
-    out.created = a.created + b.created;
-    out.expired = a.expired + b.expired;
-    out.evicted = a.evicted + b.evicted;
-    out.refused = a.refused + b.refused;
-    return out;
-}
-
 }  // namespace
 
 std::string memory_summary(const RuntimeConfig& config) {
     return podlane::memory_summary(eal_request(config), read_hugepages());
+}
+
+void forget_flows(const std::string& kept_flows) {
+    KeptFlows::remove(kept_flows);
 }
 
 Result<Started> start(const RuntimeConfig& config) {

@@ -43,6 +43,8 @@ struct RuntimeConfig {
     uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
     uint32_t flow_capacity = 1u << 20;  ///< connections
     FlowTimeouts flow_timeouts;
+    std::string kept_flows;  ///< folder where flows outlive the process; empty: they do not
+    LogReceiver kept_flows_log;    ///< what becomes of them: when control calls, on its thread
     std::vector<UplinkRequest> uplinks;
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
     LogLevel log_level = LogLevel::kInfo;
@@ -61,7 +63,10 @@ struct Started {
 /// Touches no device.
 [[nodiscard]] std::string memory_summary(const RuntimeConfig& config);
 
-/// Starts EAL, opens the uplinks and runs the workers on an empty snapshot.
+/// Removes the flows that a process has left for this folder.
+void forget_flows(const std::string& kept_flows);
+
+/// Starts EAL, opens the uplinks and makes workers, which wait for the first generation.
 /// Threads: call on the control thread, once in the process's life. On an error nothing runs.
 [[nodiscard]] Result<Started> start(const RuntimeConfig& config);
 

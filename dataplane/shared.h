@@ -11,6 +11,7 @@
 #include "dataplane/flow_recorder.h"
 #include "dataplane/flow_targets.h"
 #include "dataplane/handoff.h"
+#include "dataplane/kept_flows.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/runtime.h"
 #include "dataplane/worker_ctx.h"
@@ -56,6 +57,7 @@ struct Shared {
     Doorbell control_doorbell;
     rte_mempool* pool = nullptr;
     rte_mempool* large_pool = nullptr;
+    std::unique_ptr<KeptFlows> kept_flows;  ///< null: flows go with the process
     std::unique_ptr<FlowTable<V4>> flows_v4;
     std::unique_ptr<FlowTable<V6>> flows_v6;
     std::unique_ptr<AffinityTables> affinity;
@@ -63,6 +65,9 @@ struct Shared {
     std::atomic<const Snapshot*> snapshot{nullptr};
     /// The probes that are on, null without any; as `snapshot`.
     std::atomic<const ProbeSet*> probes{nullptr};
+    /// Set by control with the first generation: until then workers take no packet, so that none is
+    /// dropped, and no flow forgotten, for want of what is still being put together.
+    std::atomic<bool> begun{false};
     std::atomic<bool> stop{false};
     std::atomic<unsigned> running{0};  ///< workers whose threads have not ended
 };

@@ -92,6 +92,7 @@ void Worker::unwatch(int fd) noexcept {
 }
 
 void Worker::run() noexcept {
+    shared_.begun.wait(false, std::memory_order_acquire);  // pairs with Runtime::begin()
     shared_.domain.online(ctx_.id);
     while (!shared_.stop.load(std::memory_order_relaxed)) {
         turn();

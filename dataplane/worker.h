@@ -22,7 +22,7 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Turns and sleeps until shared.stop.
+    /// Waits for shared.begun, then turns and sleeps until shared.stop.
     void run() noexcept;
     /// One round over everything that can bring work; returns the number of packets and commands.
     /// The worker is online in the domain.

@@ -88,7 +88,8 @@ dataplane::HugepageMode hugepages_of(control::HugepagesMode mode) {
 }
 
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
-                                        const control::DaemonOptions& options) {
+                                        const control::DaemonOptions& options,
+                                        std::string kept_flows = {}) {
     dataplane::RuntimeConfig runtime;
     runtime.worker_cpus = std::move(worker_cpus);
     runtime.idle = config.idle == control::IdleMode::kPoll ? dataplane::IdleMode::kPoll
@@ -98,6 +99,10 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.mbuf_bytes = config.memory.mbuf_bytes;
     runtime.flow_capacity = config.flows.capacity;
     runtime.flow_timeouts = config.flows.timeouts;
+    runtime.kept_flows = std::move(kept_flows);
+    runtime.kept_flows_log = [](LogLevel level, std::string_view line) {
+        spdlog::log(control::spdlog_level(level), "{}", line);
+    };
     for (const control::UplinkConfig& uplink : config.uplinks) {
         runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
     }
@@ -226,12 +231,17 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     const auto flow_log = control::load_flow_log_config(options.config);
     if (!flow_log.ok()) return fail(flow_log.error().message);
     std::optional<control::Keeper> keeper;
-    if (state->keep) keeper.emplace(state->directory);
+    if (state->keep) {
+        keeper.emplace(state->directory);
+    } else {
+        dataplane::forget_flows(state->directory);
+    }
     control::Keeper* const kept = keeper ? &*keeper : nullptr;
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
     LeftAsTheyWere left_as_they_were(*guards);
-    auto started = dataplane::start(runtime_config(config, cpus->workers, options));
+    auto started = dataplane::start(
+        runtime_config(config, cpus->workers, options, state->keep ? state->directory : ""));
     if (!started.ok()) return fail(start_failure(config, started.error().message));
     // Threads that libraries start from here on inherit it, too: none may disturb a worker.
     if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
@@ -273,6 +283,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         control::notify_service_manager("READY=1");
     });
     control::notify_service_manager("STOPPING=1");
+    if (kept != nullptr && daemon.forgets()) dataplane::forget_flows(state->directory);
     if (kept != nullptr && !daemon.forgets()) {
         for (control::KernelInterfaceGuard& guard : *guards) guard.leave();
     } else {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 
 #include "control/kube/json.h"
 #include "control/kube/parse.h"
+#include "lib/persist/kept_memory.h"
 
 namespace podlane::control {
 
@@ -26,14 +26,6 @@ constexpr std::string_view kBootKey = "boot";
 constexpr uint64_t kLookMs = 1000;
 /// A disk that is full is tried again, but not with each change.
 constexpr uint64_t kRewriteMs = 5000;
-
-/// The kernel's name for the machine's present run.
-std::string boot_id() {
-    std::ifstream file("/proc/sys/kernel/random/boot_id");
-    std::string text;
-    std::getline(file, text);
-    return text;
-}
 
 std::string key_text(const ObjectKey& key) {
     return fmt::format("{}{}/{}/{}", kObjectKey, kind_name(key.kind), key.name_space, key.name);

@@ -7,6 +7,11 @@ namespace podlane {
 
 namespace {
 
+/// Blocks that move between workers at once.
+uint32_t batch_for(uint32_t capacity, unsigned workers) noexcept {
+    return std::clamp<uint32_t>(capacity / (16 * workers), 1, 64);
+}
+
 /// Retired blocks that one reclaim() makes allocatable: a turn's bound.
 constexpr uint32_t kReclaimPerTurn = 64;
 
@@ -14,13 +19,25 @@ constexpr uint32_t kReclaimPerTurn = 64;
 
 template <Family F>
 BlockPool<F>::BlockPool(const FlowMemory& memory, uint32_t capacity, unsigned workers)
-    : batch_(std::clamp<uint32_t>(capacity / (16 * workers), 1, 64)),
-      caches_(std::make_unique<Cache[]>(workers)) {
-    // With several workers, up to three batches can lie unused in the lists of each.
-    total_ = capacity + (workers > 1 ? workers * 3 * batch_ : 0);
+    : batch_(batch_for(capacity, workers)), caches_(std::make_unique<Cache[]>(workers)) {
+    total_ = count_for(capacity, workers);
     arena_ = FlowArena(memory, size_t{total_} * sizeof(Connection<F>));
     // Zeroed memory is a valid array of free blocks: life 0 is kFree.
     blocks_ = static_cast<Connection<F>*>(arena_.data());
+}
+
+template <Family F>
+uint32_t BlockPool<F>::count_for(uint32_t capacity, unsigned workers) noexcept {
+    // With several workers, up to three batches can lie unused in the lists of each.
+    return capacity + (workers > 1 ? workers * 3 * batch_for(capacity, workers) : 0);
+}
+
+template <Family F>
+void BlockPool<F>::add_free(Connection<F>& block) noexcept {
+    Cache& cache = caches_[0];
+    push(cache.free, block);
+    // Whoever needs them takes them from there.
+    if (cache.free.count >= 2 * batch_) share_batch(cache);
 }
 
 template <Family F>
@@ -132,8 +149,9 @@ bool BlockPool<F>::take_fresh(Cache& cache) noexcept {
     uint32_t begin = fresh_.load(std::memory_order_relaxed);
     uint32_t end;
     do {
-        if (begin >= total_) return false;
-        end = std::min(begin + batch_, total_);
+        const uint32_t last = std::min(total_, allowed_.load(std::memory_order_relaxed));
+        if (begin >= last) return false;
+        end = std::min(begin + batch_, last);
     } while (!fresh_.compare_exchange_weak(begin, end, std::memory_order_acq_rel,
                                            std::memory_order_relaxed));
     cache.fresh_begin = begin;

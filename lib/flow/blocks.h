@@ -17,6 +17,10 @@
 
 namespace podlane {
 
+/// Of a connection in memory that outlives the process: raised when another podlaned could not read
+/// what this one writes.
+inline constexpr uint32_t kConnectionForm = 1;
+
 /// The array of blocks and who may use which.
 ///
 /// A block goes: never used or free -> allocate() -> published -> retire() -> grace period -> free.
@@ -26,6 +30,8 @@ class BlockPool {
   public:
     /// Room for `capacity` connections, and for what lies unused in the workers' own lists.
     BlockPool(const FlowMemory& memory, uint32_t capacity, unsigned workers);
+    /// The blocks that it then has.
+    [[nodiscard]] static uint32_t count_for(uint32_t capacity, unsigned workers) noexcept;
     [[nodiscard]] bool ok() const noexcept { return arena_.data() != nullptr; }
 
     /// A block whose life is kInserting and whose other content is of no meaning; null when there
@@ -35,6 +41,14 @@ class BlockPool {
     void give_back(unsigned worker, Connection<F>& block) noexcept;
     /// Takes back a block that is linked nowhere any more but may still be read.
     void retire(unsigned worker, Connection<F>& block) noexcept;
+    /// Blocks that have memory: the first ones. Only these are handed out; all of them unless said.
+    /// May be called while workers allocate; never with less than before.
+    void allow(uint32_t blocks) noexcept { allowed_.store(blocks, std::memory_order_relaxed); }
+    /// For memory that another process has left, before any worker: the first `blocks` may have
+    /// been used.
+    void begin_with(uint32_t blocks) noexcept { fresh_.store(blocks, std::memory_order_relaxed); }
+    /// One of those that is free now. Before any worker.
+    void add_free(Connection<F>& block) noexcept;
     /// Moves retired blocks on, a bounded number at a time: call once per loop turn.
     void reclaim(unsigned worker, QuiescentDomain& domain) noexcept;
 
@@ -95,6 +109,7 @@ class BlockPool {
     FlowArena arena_;
     Connection<F>* blocks_ = nullptr;
     uint32_t total_ = 0;
+    std::atomic<uint32_t> allowed_{UINT32_MAX};
     uint32_t batch_ = 1;
     std::unique_ptr<Cache[]> caches_;
     alignas(kCacheLine) std::atomic<uint32_t> fresh_{0};  ///< first block that nobody took

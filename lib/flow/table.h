@@ -45,6 +45,9 @@ struct FlowTableOptions {
     bool shares = false;
     FlowTimeouts timeouts = {};
     FlowMemory memory = {};  ///< where memory comes from; default: anonymous, huge pages if free
+    /// The same for the connections themselves; default: `memory`. What another process has left
+    /// there is of no use before adopt().
+    FlowMemory block_memory = {};
 };
 
 /// What the slow path decided about a new connection.
@@ -129,6 +132,20 @@ class FlowTable {
     /// hundred loads where workers meet on one key.
     [[nodiscard]] InsertResult<F> insert(unsigned worker, const NewConnection<F>& spec,
                                          uint32_t now_s) noexcept;
+
+    /// The connections that block_memory has to hold.
+    [[nodiscard]] static uint32_t block_count(const FlowTableOptions& options) noexcept;
+    /// Takes over the connections that another process has left in the first `blocks` of
+    /// block_memory, before any worker runs: those that were whole and are not too old. Each has
+    /// to find its way again, and its Service. Returns how many there are.
+    uint32_t adopt(uint32_t blocks, uint32_t now_s) noexcept;
+    /// Whose share a connection takes that was adopted. Before any worker runs, once.
+    void hold(Connection<F>& connection, uint16_t port, uint16_t service) noexcept;
+    /// New connections get the first `blocks` alone: what has memory. Control, at any time; never
+    /// less than before.
+    void allow_blocks(uint32_t blocks) noexcept { blocks_.allow(blocks); }
+    /// Blocks that have been used so far.
+    [[nodiscard]] uint32_t used_blocks() const noexcept { return blocks_.limit(); }
 
     /// Removes `connection`, which was found since this worker's last quiescent(). False: another
     /// worker did it already. Not counted as expired.
@@ -215,6 +232,7 @@ class FlowTable {
     [[nodiscard]] InsertResult<F> try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                              bool& published) noexcept;
     bool unlink(unsigned worker, Connection<F>& connection, FlowEnd why) noexcept;
+    [[nodiscard]] bool adopt_one(Connection<F>& block, uint32_t now_s) noexcept;
     /// Whether the shares of its holders allow a new connection.
     [[nodiscard]] bool has_share(const NewConnection<F>& spec) const noexcept;
     void count(unsigned worker, const Connection<F>& connection, int32_t change) noexcept;

@@ -21,7 +21,8 @@ from lab.net import PYTHON, CommandFailed, Namespace, Wire, add_addresses, wait_
 from lab.node import Node, program
 
 _TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
-LINES, UDP, BULK = 8080, 8081, 8082
+_HOLDING = os.path.join(os.path.dirname(_TRAFFIC), "holding.py")
+LINES, UDP, BULK, HELD = 8080, 8081, 8082, 8083
 MEBI = 1 << 20
 
 
@@ -56,6 +57,18 @@ def spawn_call(namespace, function, **arguments):
     """Starts a client function in the background; its result is the last line of its log."""
     words = [PYTHON, _TRAFFIC, "call", function, json.dumps(arguments)]
     return namespace.spawn(words)
+
+
+def keep_answering(namespace, name):
+    """Starts the server of holding.py in a namespace, at HELD, and waits until it listens."""
+    process = namespace.spawn([PYTHON, _HOLDING, "serve", name, str(HELD)])
+    wait_until(lambda: f":{HELD} " in namespace.run(["ss", "-Hltn"]).stdout, 10, f"{name} listens")
+    return process
+
+
+def hold(namespace, **arguments):
+    """Starts holding.py's connections in the background; result_of() has what became of them."""
+    return namespace.spawn([PYTHON, _HOLDING, "hold", json.dumps(arguments)])
 
 
 def result_of(process, timeout):

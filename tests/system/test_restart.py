@@ -1,4 +1,5 @@
-"""What outlives podlaned: pods' interfaces, objects with owners, whatever way it ended."""
+"""What outlives podlaned: pods' interfaces, objects with owners and connections, whatever way it
+ended."""
 
 import glob
 import os
@@ -12,8 +13,9 @@ from checks import expect, expect_equal
 from lab import objects
 from lab.net import CommandFailed, wait_until
 
-SERVICE = "10.96.0.40"
+SERVICE, SERVICE_V6 = "10.96.0.40", "fd00:10:96::40"
 ROUNDS = 10
+END = "/run/lab/end-of-holding"  # until this is there connections are held
 BETWEEN = 0.3  # seconds of changes before each kill
 
 
@@ -64,8 +66,8 @@ def restart(report, node, pods, number, how):
     with report.check(f"{how}: pods, Services and objects are as before"):
         links, before = [link_number(pod) for pod in pods], ports(node)
         frontends = node.json("get", "frontends")
-        held = lab.spawn_call(pods[0].namespace, "load", address=pods[1].address(4),
-                              port=lab.LINES, clients=0, held=5, seconds=6, pause=0.1)
+        held = lab.hold(pods[0].namespace, address=pods[1].address(4), port=lab.HELD, asking=5,
+                        hearing=0, end=END)
         time.sleep(1)
         code = node.stop(number)
         if number == signal.SIGTERM:
@@ -78,9 +80,12 @@ def restart(report, node, pods, number, how):
         expect_equal(node.json("get", "frontends"), frontends, "frontends")
         works(node, pods)
     with report.check(f"{how}: connections from pod to pod go on"):
-        result = lab.result_of(held, 30)
-        expect_equal((result["failed"], result["moved"]), (0, []), str(result["failures"]))
-        expect(result["held_requests"] > 20, f"{result['held_requests']} requests")
+        with open(END, "w", encoding="utf-8"):
+            pass
+        result = lab.result_of(held, 60)
+        os.remove(END)
+        expect_equal(result["moved"], [], "reset, silent, other server or source")
+        expect(result["answers"] > 20, f"{result['answers']} answers")
     with report.check(f"{how}: objects have the owners that they had"):
         done = node.ctl("delete", "service", "default/front", check=False)
         expect("feeder" in done.stderr, done.stderr)
@@ -226,13 +231,110 @@ def forgotten(report, node):
         node.end()
 
 
+EACH = 3  # connections of each kind in which the client speaks, and as many where the server does
+
+
+def web(cluster, pods):
+    """A Service at ClusterIPs of both families and a NodePort."""
+    items = []
+    for family, address in ((4, SERVICE), (6, SERVICE_V6)):
+        name = f"web{family}"
+        port = objects.port(80, lab.HELD, name="held", node_port=30080 + family)
+        items.append(objects.service(name, [address], [port]))
+        ends = [objects.endpoint(pod.address(family), pod.node.name) for pod in pods]
+        items.append(objects.endpoint_slice(name, ends, [("held", "TCP", lab.HELD)],
+                                            family=family))
+    cluster.apply(*items)
+
+
+def connections(report, workers):
+    """All kinds over SIGTERM and a start, and then over kill -9 and a start."""
+    cluster = lab.Cluster(workers=workers, keep=True)
+    node = cluster.nodes["a"]
+    try:
+        client, near, far = (cluster.pod(*each, servers=False) for each in
+                             (("a", "client"), ("a", "near"), ("b", "far")))
+        web(cluster, [near, far])
+        for namespace, name in ((near.namespace, "near"), (far.namespace, "far"),
+                                (cluster.outside, "world")):
+            lab.keep_answering(namespace, name)
+        kinds = {}
+        for family in (4, 6):
+            service = SERVICE_V6 if family == 6 else SERVICE
+            lab.expect_ping(client.namespace, cluster.outside_address(family), count=3)
+            for name, namespace, address, port in (
+                    ("ClusterIP", client.namespace, service, 80),
+                    ("the node's own to a ClusterIP", node.namespace, service, 80),
+                    ("NodePort", cluster.outside, node.address(family), 30080 + family),
+                    ("masqueraded", client.namespace, cluster.outside_address(family), lab.HELD),
+                    ("pod to pod", client.namespace, near.address(family), lab.HELD),
+                    ("pod to pod by VXLAN", client.namespace, far.address(family), lab.HELD)):
+                kinds[f"{name}, IPv{family}"] = lab.hold(
+                    namespace, address=address, port=port, asking=EACH, hearing=EACH, end=END)
+        least = 2 * EACH * (len(kinds) - 2)  # pods of one node need no flow
+        wait_until(lambda: node.stats()["flows"]["active"] >= least, 20, "flows are there")
+        time.sleep(1)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with report.check(f"{workers} workers: flows are there again after {number.name}"):
+                node.stop(number)
+                node.start()
+                expect("are taken over from" in node.daemon.output(), node.daemon.output())
+                active = node.stats()["flows"]["active"]
+                expect(active >= least, f"{active} flows, {least} of connections that are held")
+                listed = node.json("get", "flows")
+                expect(any(flow.get("service") == "default/web4" for flow in listed), listed[:3])
+            time.sleep(2)
+        with open(END, "w", encoding="utf-8"):
+            pass
+        for name, held in kinds.items():
+            with report.check(f"{workers} workers: {name}: goes on, whoever speaks first"):
+                result = lab.result_of(held, 60)
+                expect_equal(result["moved"], [], "reset, silent, other server or source")
+                expect(result["answers"] > 4 * EACH, f"{result['answers']} answers")
+        os.remove(END)
+        with report.check(f"{workers} workers: another capacity begins anew, and says so"):
+            node.stop()
+            node.config["flows"] = {"capacity": 70000}
+            node.start()
+            expect("flows.v4 is refused, and made anew: its number of items" in
+                   node.daemon.output(), node.daemon.output())
+            expect(lab.call(client.namespace, "ask", address=SERVICE, port=80, count=4),
+                   "no answer")
+        for each in cluster.nodes.values():
+            each.end()
+    finally:
+        if report.failed:
+            for text in cluster.describe():
+                report.note(text)
+        cluster.close()
+
+
+def nothing_kept(report):
+    with report.check("with keep: false there is no file of flows, also of one before"):
+        cluster = lab.Cluster(names=("a",), outside=False, keep=True)
+        node = cluster.nodes["a"]
+        try:
+            expect(os.path.exists(state_folder(node) + "/flows.v4"), "no file")
+            node.stop()
+            node.config["state"] = {"keep": False}
+            node.start()
+            expect_equal(glob.glob(state_folder(node) + "/flows*"), [], "files")
+        finally:
+            cluster.close()
+            shutil.rmtree(state_folder(node))
+
+
 def tests(report, _options):
+    for workers in (1, 2):
+        connections(report, workers)
+    nothing_kept(report)
     cluster = lab.Cluster(names=("a",), outside=False, keep=True)
     node = cluster.nodes["a"]
     try:
         pods = [cluster.pod("a", f"pod{number}") for number in range(4)]
         node.ctl("apply", "--owner", "feeder", "-f", "-", stdin=front(node, pods[:2]))
         works(node, pods)
+        lab.keep_answering(pods[1].namespace, "pod1")
         restart(report, node, pods, signal.SIGTERM, "SIGTERM and a start")
         restart(report, node, pods, signal.SIGKILL, "kill -9 and a start")
         kills(report, node)

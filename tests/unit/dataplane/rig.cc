@@ -53,7 +53,8 @@ VirtioNetHeader partial_header(const Frame& frame) {
 
 }  // namespace
 
-Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
+Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory)
+    : memory_(std::move(memory)) {
     const Pools& packets = pools();  // first: without EAL the clock would not know its rate
     shared_ = std::make_unique<Shared>(workers);
     shared_->pool = packets.usual.get();
@@ -62,10 +63,11 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
     shared_->control_doorbell.sleeping = false;
     FlowTableOptions options;
     options.capacity = flow_capacity;
-    options.workers = workers;
     options.shares = shares;
-    shared_->flows_v4 = FlowTable<V4>::create(options, shared_->domain).value();
-    shared_->flows_v6 = FlowTable<V6>::create(options, shared_->domain).value();
+    const auto made = create_flow_tables(
+        *shared_, options, memory_.kept_flows,
+        [this](LogLevel, std::string_view line) { memory_.log.emplace_back(line); });
+    if (!made) throw std::runtime_error(made.error().message);
     shared_->affinity = std::make_unique<AffinityTables>(options.capacity);
     shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     for (unsigned i = 0; i < workers; ++i) {
@@ -76,7 +78,9 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares) {
     add_port(kUplink, PortKind::kUplink, "uplink0", 1514);
     add_port(kHost, PortKind::kHost, "podlane0", 70000);
 
-    publish(make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)}));
+    auto world = make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)});
+    settle_kept_flows(*shared_, *world);
+    publish(std::move(world));
     for (unsigned i = 0; i < workers; ++i) shared_->domain.online(i);
 }
 
@@ -106,7 +110,7 @@ void Rig::add_port(Who who, PortKind kind, const std::string& name, uint32_t max
     spec.vnet_header_bytes = sizeof(VirtioNetHeader);
     spec.queue_fds = near;
     auto opened = open_tap_port(spec, static_cast<unsigned>(workers_.size())).value();
-    opened->port.id = PortId{static_cast<uint16_t>(who)};
+    opened->port.id = PortId{static_cast<uint16_t>(memory_.first_port + who)};
     // The uplink is to behave like a network card without offloads.
     if (kind != PortKind::kUplink) {
         opened->port.caps.tx_tso = opened->port.takes_large_udp = true;

@@ -22,10 +22,18 @@ namespace podlane::dataplane {
 
 using Frame = std::vector<uint8_t>;
 
+/// For a rig that goes on with what another has left.
+struct RigMemory {
+    std::string kept_flows = {};     ///< the folder; empty: nothing is kept
+    uint16_t first_port = 0;         ///< number of its first port
+    std::vector<std::string> log{};  ///< what is told of flows that are taken over
+};
+
 /// Workers, as a rule one, in the world of make_world(), with their ports.
 class Rig {
   public:
-    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024, bool shares = false);
+    explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024, bool shares = false,
+                 RigMemory memory = {});
     ~Rig();
 
     enum Who { kPodA, kPodB, kUplink, kHost };
@@ -82,6 +90,7 @@ class Rig {
     }
     [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
     [[nodiscard]] Shared& shared() { return *shared_; }
+    [[nodiscard]] const RigMemory& memory() const { return memory_; }
     [[nodiscard]] const Worker& worker(unsigned id) const { return *workers_[id]; }
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
@@ -91,7 +100,10 @@ class Rig {
                                                                 int bell);
     void close_device(const OpenPort& port) { shared_->ports.set(port.port.id, nullptr); }
     /// Worker 0's life, on the caller's thread, until stop().
-    void run_worker() { workers_[0]->run(); }
+    void run_worker() {
+        shared_->begun.store(true);
+        workers_[0]->run();
+    }
     void stop() {
         shared_->stop.store(true);
         shared_->doorbells[0].ring();
@@ -101,6 +113,7 @@ class Rig {
     void publish(std::shared_ptr<const Snapshot> next);
     void add_port(Who who, PortKind kind, const std::string& name, uint32_t max_frame);
 
+    RigMemory memory_;
     std::unique_ptr<Shared> shared_;
     std::vector<std::unique_ptr<OpenPort>> ports_;
     std::vector<std::vector<int>> far_ends_;  ///< by port and worker

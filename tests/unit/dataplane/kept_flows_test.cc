@@ -1,0 +1,224 @@
+// Workers that go on with connections of workers before them.
+#include "dataplane/kept_flows.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "lib/model/port_sources.h"
+#include "tests/unit/dataplane/frames_of.h"
+
+namespace podlane::dataplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class F>
+class KeptFlowsTest : public testing::Test {
+  protected:
+    using Here = World<F>;
+
+    KeptFlowsTest() {
+        std::string name = "/dev/shm/kept-flows-XXXXXX";
+        folder_ = ::mkdtemp(name.data());
+        start(0);
+    }
+    ~KeptFlowsTest() override {
+        rig_.reset();
+        fs::remove_all(folder_);
+    }
+
+    /// Another process, whose ports have other numbers.
+    void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024) {
+        rig_.reset();
+        rig_ = std::make_unique<Rig>(workers, capacity, true, RigMemory{folder_, first_port, {}});
+    }
+    std::string log() const {
+        std::string out;
+        for (const std::string& line : rig_->memory().log) out += line + "\n";
+        return out;
+    }
+    /// Pod A's connection to the Service: its SYN and pod B's answer.
+    void connect(uint16_t port) {
+        rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, Here::kPodA, port,
+                                      Here::kService, 80, kTcpSyn));
+        rig_->take_one(Rig::kPodB);
+        rig_->send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, Here::kPodB, 8080,
+                                      Here::kPodA, port, kTcpSyn | kTcpAck));
+        rig_->take_one(Rig::kPodA);
+        rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, Here::kPodA, port,
+                                      Here::kService, 80, kTcpAck));
+        rig_->take_one(Rig::kPodB);
+    }
+    FlowEntry<F>* find(const FlowKey<F>& key) {
+        FlowTable<F>& table = rig_->shared().template flows_of<F>();
+        return table.lookup(key, table.hash(key));
+    }
+
+    std::string folder_;
+    std::unique_ptr<Rig> rig_;
+};
+using Families = testing::Types<V4, V6>;
+TYPED_TEST_SUITE(KeptFlowsTest, Families);
+
+TYPED_TEST(KeptFlowsTest, AConnectionThroughAServiceGoesOnWhoeverSpeaksFirst) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->connect(4000);
+    this->connect(4001);
+    this->start(40);
+    EXPECT_NE(this->log().find(std::string("flows: 2 are taken over")), std::string::npos)
+        << this->log();
+    // The server's segment goes to its neighbour by MAC; the bridge must not pass it as it is.
+    this->rig_->send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA,
+                                        4000, kTcpAck | kTcpPsh));
+    const auto heard = look<F>(this->rig_->take_one(Rig::kPodA));
+    EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
+    EXPECT_TRUE(heard.checksums_ok);
+    this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4001,
+                                        W::kService, 80, kTcpAck | kTcpPsh));
+    const auto asked = look<F>(this->rig_->take_one(Rig::kPodB));
+    EXPECT_EQ(text(asked.key), text(key_of<F>(W::kPodA, 4001, W::kPodB, 8080, kProtocolTcp)));
+    EXPECT_EQ(this->rig_->all_drops(), 0u);
+    EXPECT_EQ(this->rig_->shared().template flows_of<F>().counters().active, 2u);
+    // The second segment of each finds all of it in place.
+    const uint64_t slow = this->rig_->shared().counters[0]->slow_path.get();
+    this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4001,
+                                        W::kService, 80, kTcpAck | kTcpPsh));
+    EXPECT_EQ(this->rig_->shared().counters[0]->slow_path.get(), slow);
+}
+
+TYPED_TEST(KeptFlowsTest, AnAnswerFromAnotherPodsPortIsStillForged) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->connect(4000);
+    this->start(40);
+    this->rig_->change([this](Snapshot& next) {
+        auto own = std::make_shared<PortSources>();
+        own->mac = Names::kPodAMac;
+        own->v4.add({ip<V4>(World<V4>::kPodA), 32});
+        own->v6.add({ip<V6>(World<V6>::kPodA), 128});
+        auto views = std::make_shared<PortViews>(*next.ports);
+        (*views)[index_of(this->rig_->port(Rig::kPodA))].sources = own;
+        next.ports = views;
+    });
+    this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodB, 8080,
+                                        W::kPodA, 4000, kTcpAck | kTcpPsh));
+    EXPECT_EQ(this->rig_->drops(Drop::kPodSourceSpoofed), 1u);
+    EXPECT_TRUE(this->rig_->take(Rig::kPodA).empty());
+}
+
+TYPED_TEST(KeptFlowsTest, AMasqueradedPortStaysItsOwners) {
+    using F = TypeParam;
+    using W = World<F>;
+    // Two clients with one port, so that the second has another towards pod B.
+    std::vector<std::string> before;
+    const auto send = [&](const char* client, uint8_t flags) {
+        this->rig_->send(Rig::kUplink, tcp<F>(Names::kPeerMac, Names::kUplinkMac, client, 5000,
+                                              W::kNode, 30080, flags));
+        return text(look<F>(this->rig_->take_one(Rig::kPodB)).key);
+    };
+    for (const char* client : {W::kPeer, W::kStranger}) before.push_back(send(client, kTcpSyn));
+    EXPECT_NE(before[0], before[1]);
+    this->start(12);
+    EXPECT_EQ(send(W::kStranger, kTcpAck), before[1]);
+    EXPECT_EQ(send(W::kPeer, kTcpAck), before[0]);
+}
+
+TYPED_TEST(KeptFlowsTest, FlowsHaveTheirServiceAndTheirSharesAgain) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->connect(4000);
+    const auto key = key_of<F>(W::kPodA, 4000, W::kService, 80, kProtocolTcp);
+    const uint32_t service = this->find(key)->service_id.load();
+    const auto holders = connection_of(*this->find(key)).state.holders[1];
+    ASSERT_NE(service, 0u);
+    this->start(7);
+    FlowEntry<F>* const entry = this->find(key);
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(entry->service_id.load(), service);
+    EXPECT_EQ(connection_of(*entry).state.holders[0], index_of(this->rig_->port(Rig::kPodA)));
+    EXPECT_EQ(connection_of(*entry).state.holders[1], holders);
+}
+
+TYPED_TEST(KeptFlowsTest, ADatagramFlowOfAServiceThatHasGoneIsForgotten) {
+    using F = TypeParam;
+    using W = World<F>;
+    const auto ask = [&](uint16_t port) {
+        this->rig_->send(Rig::kPodA, udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, port,
+                                            W::kService, 80));
+    };
+    ask(4000);
+    FlowEntry<F>* entry = this->find(key_of<F>(W::kPodA, 4000, W::kService, 80));
+    ASSERT_NE(entry, nullptr);
+    // As if it had been of a Service at 81, which is not there.
+    Connection<F>& connection = connection_of(*entry);
+    connection.original().key.dst_port = be16(81);
+    ask(4001);
+    this->start(7);
+    EXPECT_EQ(this->find(key_of<F>(W::kPodA, 4000, W::kService, 81)), nullptr);
+    EXPECT_NE(this->find(key_of<F>(W::kPodA, 4001, W::kService, 80)), nullptr);
+    ask(4001);
+    EXPECT_EQ(this->rig_->take(Rig::kPodB).size(), 1u);
+}
+
+TYPED_TEST(KeptFlowsTest, OtherCountsOfWorkersOrConnectionsBeginAnewAndSaySo) {
+    this->connect(4000);
+    this->start(0, 1, 2048);
+    EXPECT_NE(this->log().find("its number of items is 1152, and this is 2304"), std::string::npos)
+        << this->log();
+    EXPECT_EQ(this->rig_->shared().template flows_of<TypeParam>().counters().active, 0u);
+    this->connect(4000);
+    this->start(0, 2, 2048);
+    EXPECT_NE(this->log().find("is refused, and made anew: its number of items"), std::string::npos)
+        << this->log();
+    EXPECT_EQ(this->rig_->shared().template flows_of<TypeParam>().counters().active, 0u);
+}
+
+TYPED_TEST(KeptFlowsTest, TwoWorkersGoOnWithThoseOfTwo) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->start(0, 2);
+    this->connect(4000);
+    this->start(9, 2);
+    this->rig_->send(
+        Rig::kPodB,
+        tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000, kTcpAck | kTcpPsh),
+        false, 1);
+    const auto heard = look<F>(this->rig_->take_one(Rig::kPodA));
+    EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
+}
+
+TYPED_TEST(KeptFlowsTest, NothingIsLeftWhereNothingIsToBe) {
+    this->rig_.reset();
+    EXPECT_FALSE(fs::is_empty(this->folder_));
+    KeptFlows::remove(this->folder_);
+    EXPECT_TRUE(fs::is_empty(this->folder_));
+}
+
+TEST(KeptFlowsPlace, AFolderOnADiskHasItsFlowsInMemoryAllTheSame) {
+    std::string name = "/var/tmp/kept-flows-XXXXXX";
+    const std::string folder = ::mkdtemp(name.data());
+    const auto found = [] {
+        size_t count = 0;
+        for (const auto& each : fs::directory_iterator("/dev/shm")) {
+            count += each.path().filename().string().starts_with("podlane-");
+        }
+        return count;
+    };
+    const size_t before = found();
+    { const Rig rig(1, 1024, true, RigMemory{folder}); }
+    EXPECT_TRUE(fs::is_empty(folder));
+    EXPECT_EQ(found(), before + 1);
+    {
+        const Rig rig(1, 1024, true, RigMemory{folder});
+        EXPECT_NE(rig.memory().log.front().find("0 are taken over"), std::string::npos);
+    }
+    KeptFlows::remove(folder);
+    EXPECT_EQ(found(), before);
+    fs::remove(folder);
+}
+
+}  // namespace
+}  // namespace podlane::dataplane
