@@ -22,13 +22,13 @@
 #include "control/config/state_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
-#include "control/daemon/log_sink.h"
 #include "control/daemon/options.h"
 #include "control/daemon/privileges.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/keep/keeper.h"
+#include "control/log/log_sink.h"
 #include "control/netdev/kernel_guard.h"
 #include "control/node/kept_taps.h"
 #include "control/node/log_level.h"
@@ -293,7 +293,9 @@ int check(const NodeConfig& config, const control::MetricsConfig& metrics,
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
-    for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
+    for (const std::string& notice : objects->notices) {
+        fmt::print("notice: {}\n", printable(notice));
+    }
     fmt::print("{}", control::describe(metrics));
     return 0;
 }
