@@ -232,8 +232,9 @@ Result<void> Runtime::run_workers(const RuntimeConfig& config) {
     for (unsigned i = 0; i < shared_->workers; ++i) {
         Worker* worker = workers_[i].get();
         shared_->running.fetch_add(1, std::memory_order_relaxed);
-        auto thread = start_worker_thread({"podlane-w" + std::to_string(i), config.worker_cpus[i]},
-                                          [worker] { worker->run(); });
+        auto thread = start_worker_thread(
+            {"podlane-w" + std::to_string(i), config.worker_cpus[i], config.confine_worker},
+            [worker] { worker->run(); });
         if (!thread) {
             shared_->running.fetch_sub(1, std::memory_order_relaxed);
             return thread.error();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/config/metrics_config.h"
+#include "control/config/security_config.h"
 #include "control/config/state_config.h"
 #include "control/document/names.h"
 
@@ -82,7 +83,8 @@ NodeConfig ConfigReader::read() {
     read_load_balancer(fields.fields("loadBalancer"));
     // Kept by nobody here: who wants it reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
-    (void)read_metrics(fields.get("metrics"), problems_);  // likewise
+    (void)read_metrics(fields.get("metrics"), problems_);    // likewise
+    (void)read_security(fields.get("security"), problems_);  // likewise
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

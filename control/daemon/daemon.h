@@ -12,6 +12,7 @@
 
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
+#include "control/daemon/methods.h"
 #include "control/daemon/watchers.h"
 #include "control/health/service_health.h"
 #include "control/http/http_server.h"
@@ -38,6 +39,11 @@ class Daemon {
     void run(const std::function<void()>& ready);
     /// Called about once a second while it runs. Before run().
     void each_second(std::function<void()> work) { each_second_ = std::move(work); }
+    /// Before start().
+    void set_security(SyscallFiltering seccomp, gid_t keys_group) noexcept {
+        process_.seccomp = seccomp;
+        process_.keys_group = keys_group;
+    }
     /// Nothing is wrong that only a restart can mend.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Called before an uplink's device that was gone is opened again. Before start().
@@ -69,6 +75,7 @@ class Daemon {
     bool publish_scheduled_ = false;
     bool ending_ = false;
     bool forgets_ = false;
+    ProcessFacts process_;
     ServiceHealth service_health_;
     NodeModel node_;
     const MetricsConfig metrics_;
