@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "dataplane/runtime.h"
 #include "dataplane/shared.h"
 #include "lib/base/stable_hash.h"
 #include "lib/decide/decide.h"
@@ -203,6 +204,10 @@ void grow_kept_flows(Shared& shared) {
     if (!shared.kept_flows) return;
     shared.kept_flows->grow(*shared.flows_v4);
     shared.kept_flows->grow(*shared.flows_v6);
+}
+
+void forget_flows(const std::string& kept_flows) {
+    KeptFlows::remove(kept_flows);
 }
 
 }  // namespace podlane::dataplane

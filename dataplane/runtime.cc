@@ -249,8 +249,9 @@ Result<void> Runtime::run_workers(const RuntimeConfig& config) {
     for (unsigned i = 0; i < shared_->workers; ++i) {
         Worker* worker = workers_[i].get();
         shared_->running.fetch_add(1, std::memory_order_relaxed);
-        auto thread = start_worker_thread({"podlane-w" + std::to_string(i), config.worker_cpus[i]},
-                                          [worker] { worker->run(); });
+        auto thread = start_worker_thread(
+            {"podlane-w" + std::to_string(i), config.worker_cpus[i], config.confine_worker},
+            [worker] { worker->run(); });
         if (!thread) {
             shared_->running.fetch_sub(1, std::memory_order_relaxed);
             return thread.error();
@@ -451,10 +452,6 @@ BufferUse Runtime::buffer_use() const {
 
 std::string memory_summary(const RuntimeConfig& config) {
     return podlane::memory_summary(eal_request(config), read_hugepages());
-}
-
-void forget_flows(const std::string& kept_flows) {
-    KeptFlows::remove(kept_flows);
 }
 
 Result<Started> start(const RuntimeConfig& config) {

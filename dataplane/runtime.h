@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ struct RuntimeConfig {
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
     LogLevel log_level = LogLevel::kInfo;
     LogReceiver log;  ///< takes DPDK's lines, on any thread; none: standard output
+    /// Called by each worker before its work; on an error nothing runs. May be empty.
+    std::function<Result<void>()> confine_worker;
 };
 
 /// What a running dataplane is, with what would make it faster, a line each.

@@ -95,7 +95,7 @@ class IngressConfig {
             has_returned_ = false;
             turns_without_ = 0;
         }
-        Json params = Json::object();
+        Json params{{"keys", true}};
         if (generation_) params["since"] = *generation_;
         auto reply = client_->call("ingress.objects", params);
         if (!reply.ok()) {

@@ -8,6 +8,7 @@
 #include "control/cli/yaml.h"
 #include "control/ingress/status.h"
 #include "control/rpc/client.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 
@@ -46,7 +47,7 @@ int run_ingress_status(const Invocation& call, CliEnvironment& environment) {
         return 1;
     }
     environment.out << (call.format == OutputFormat::kYaml ? to_yaml(made.value())
-                                                           : made->dump(2) + '\n');
+                                                           : json_text(made.value(), 2));
     return environment.out.good() ? 0 : 1;
 }
 

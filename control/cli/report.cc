@@ -126,6 +126,9 @@ std::string health_text(const Json& reply, const Screen& screen) {
         fmt::format("{}: node {}, generation {}, up {}, {} of {} workers alive\n",
                     cell(reply, "/status"), cell(reply, "/node"), cell(reply, "/generation"),
                     duration_text(seconds), alive, workers.size());
+    if (cell(reply, "/seccomp") == "off") {
+        text += "  system calls are not filtered: security.seccomp is off\n";
+    }
     for (const Json& problem : at(reply, "/problems")) {
         const std::string line = printable(cell_text(problem));
         text +=

@@ -6,6 +6,7 @@
 
 #include "control/cli/command_line.h"
 #include "control/cli/yaml.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 namespace {
@@ -99,7 +100,7 @@ void show_notices(const Json& reply, CliEnvironment& environment) {
 }
 
 std::string json_text(const Json& value, int indent) {
-    return value.dump(indent, ' ', false, Json::error_handler_t::replace) + '\n';
+    return printable_json(value.dump(indent, ' ', false, Json::error_handler_t::replace)) + '\n';
 }
 
 std::string data_text(OutputFormat format, const Json& value) {

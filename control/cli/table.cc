@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/options/help.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 namespace {
@@ -79,10 +80,7 @@ void fit(Layout& layout, const Screen& screen) {
 }  // namespace
 
 std::string printable(std::string_view text) {
-    std::string clean(text);
-    std::ranges::replace_if(
-        clean, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    return clean;
+    return podlane::printable(text);
 }
 
 std::string shortened(std::string words, size_t most) {

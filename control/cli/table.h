@@ -31,8 +31,8 @@ class Table {
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    /// One cell for each column. Control characters are shown as '?': they come from documents, and
-    /// must not reach the terminal.
+    /// One cell for each column. What comes from documents must not drive the terminal: cells are
+    /// shown by printable().
     void add(std::vector<std::string> cells);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
     /// Headings and rows, each line ended; no blanks at the ends of lines. A table that is too wide
@@ -45,7 +45,7 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-/// `text` with control characters replaced by '?'.
+/// `text` as the function of the same name in lib/base/printable.h shows it.
 [[nodiscard]] std::string printable(std::string_view text);
 
 /// The first `most` of words joined by commas: "a,b,+3 more".

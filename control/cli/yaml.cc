@@ -1,4 +1,5 @@
 #include "control/cli/yaml.h"
+#include "lib/base/printable.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -32,7 +33,7 @@ void emit(YAML::Emitter& out, const Json& value) {
         out << YAML::BeginMap;
         for (const auto& [key, member] : value.items()) {
             out << YAML::Key;
-            if (needs_quotes(key)) out << YAML::DoubleQuoted;
+            if (needs_quotes(key) || !is_printable(key)) out << YAML::DoubleQuoted;
             out << key << YAML::Value;
             emit(out, member);
         }
@@ -44,7 +45,7 @@ void emit(YAML::Emitter& out, const Json& value) {
         out << YAML::EndSeq;
     } else if (value.is_string()) {
         const auto& text = value.get_ref<const std::string&>();
-        if (needs_quotes(text)) out << YAML::DoubleQuoted;
+        if (needs_quotes(text) || !is_printable(text)) out << YAML::DoubleQuoted;
         out << text;
     } else if (value.is_null()) {
         out << YAML::Null;
@@ -58,7 +59,7 @@ void emit(YAML::Emitter& out, const Json& value) {
 std::string to_yaml(const Json& value) {
     YAML::Emitter out;
     emit(out, value);
-    return std::string(out.c_str()) + '\n';
+    return printable_json(out.c_str()) + '\n';
 }
 
 }  // namespace podlane::control

@@ -15,6 +15,7 @@
 #include "control/cni/node_link.h"
 #include "control/cni/result.h"
 #include "control/rpc/request.h"
+#include "lib/base/printable.h"
 
 namespace podlane::cni {
 namespace {
@@ -403,8 +404,8 @@ Json answer(const Request& request, const Environment& environment) {
 
 int run(const Environment& environment, std::string_view input, std::ostream& out) {
     const auto tell = [&](const Failure& failure) {
-        out << failure.to_json(version_of(input))
-                   .dump(4, ' ', false, Json::error_handler_t::replace)
+        out << printable_json(failure.to_json(version_of(input))
+                                  .dump(4, ' ', false, Json::error_handler_t::replace))
             << '\n';
         return 1;
     };

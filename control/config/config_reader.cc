@@ -9,6 +9,7 @@
 
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
+#include "control/config/security_config.h"
 #include "control/config/state_config.h"
 #include "control/config/subnet_file.h"
 #include "control/document/names.h"
@@ -88,8 +89,9 @@ NodeConfig ConfigReader::read() {
     read_load_balancer(fields.fields("loadBalancer"));
     // Kept by nobody here: who wants it reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
-    (void)read_metrics(fields.get("metrics"), problems_);   // likewise
-    (void)read_flow_log(fields.get("flowLog"), problems_);  // likewise
+    (void)read_metrics(fields.get("metrics"), problems_);    // likewise
+    (void)read_flow_log(fields.get("flowLog"), problems_);   // likewise
+    (void)read_security(fields.get("security"), problems_);  // likewise
     const Value* pods = fields.get("pods");
     resolve_pod_mtu(pods == nullptr ? nullptr : pods->find("mtu"));
     const Value* cluster = fields.get("cluster");

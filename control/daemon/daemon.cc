@@ -55,13 +55,14 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       server_(io_, methods_, {.path = node_.config().socket}),
       reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}) {
     node_.on_news([this] { watchers_.wake(); });
-    register_methods(methods_, node_, watchers_, dpdk);
+    process_.dpdk = dpdk;
+    register_methods(methods_, node_, watchers_, process_);
     methods_.add("shutdown", [this](RpcRequest& request) -> RpcResult {
         const bool forget = request.params.flag("forget");
         if (auto failure = request.params.failure()) return std::move(*failure);
         return shut_down(forget);
     });
-    register_reading_methods(reading_methods_, node_, watchers_, dpdk);
+    register_reading_methods(reading_methods_, node_, watchers_, process_);
     register_probe_methods(methods_, probes_, monotonic_ms);
     refuse_probe_methods(reading_methods_);
     add_http_pages(http_, node_, dpdk, metrics_.services);

@@ -14,6 +14,7 @@
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
+#include "control/daemon/methods.h"
 #include "control/daemon/probe_sessions.h"
 #include "control/daemon/watchers.h"
 #include "control/flowlog/flow_log.h"
@@ -48,6 +49,11 @@ class Daemon {
     }
     /// Called about once a second while it runs. Before run().
     void each_second(std::function<void()> work) { each_second_ = std::move(work); }
+    /// Before start().
+    void set_security(SyscallFiltering seccomp, gid_t keys_group) noexcept {
+        process_.seccomp = seccomp;
+        process_.keys_group = keys_group;
+    }
     /// Nothing is wrong that only a restart can mend.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Called before an uplink's device that was gone is opened again. Before start().
@@ -80,6 +86,7 @@ class Daemon {
     bool publish_scheduled_ = false;
     bool ending_ = false;
     bool forgets_ = false;
+    ProcessFacts process_;
     ServiceHealth service_health_;
     FlowLogConfig flow_log_config_;
     std::unique_ptr<FlowLog> flow_log_;  ///< null: off. The node model gives to it

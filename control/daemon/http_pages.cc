@@ -7,6 +7,7 @@
 #include "control/daemon/version.h"
 #include "control/metrics/families.h"
 #include "control/metrics/service_series.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 
@@ -39,7 +40,9 @@ HttpAnswer state(const NodeModel& node, std::string_view probe) {
     const bool is_well = health.ok() && health.value().is_well;
     HttpAnswer answer{.status = is_well ? 200U : 503U, .body = is_well ? "ok\n" : "not ok\n"};
     if (!health.ok()) return answer;
-    for (const std::string& problem : health.value().problems) answer.body += problem + "\n";
+    for (const std::string& problem : health.value().problems) {
+        answer.body += printable(problem) + "\n";
+    }
     return answer;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -20,16 +21,18 @@
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
+#include "control/config/security_config.h"
 #include "control/config/state_config.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
-#include "control/daemon/log_sink.h"
 #include "control/daemon/options.h"
 #include "control/daemon/privileges.h"
 #include "control/daemon/service_manager.h"
+#include "control/daemon/syscall_filter.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/keep/keeper.h"
+#include "control/log/log_sink.h"
 #include "control/netdev/kernel_guard.h"
 #include "control/node/kept_taps.h"
 #include "control/node/log_level.h"
@@ -85,6 +88,36 @@ dataplane::HugepageMode hugepages_of(control::HugepagesMode mode) {
             break;
     }
     return dataplane::HugepageMode::kAuto;
+}
+
+/// What threads may not do; nothing to call where they may all.
+struct Confinement {
+    control::SyscallFiltering seccomp = control::SyscallFiltering::kOff;
+    std::function<Result<void>()> worker = {};
+    std::function<Result<void>()> name_server = {};
+};
+
+/// Confines this thread, and with it all that it starts from here on.
+Result<Confinement> confine(const control::SecurityConfig& security) {
+    using control::SyscallFilter, control::ThreadKind;
+    Confinement out;
+    if (!security.seccomp || !control::kernel_has_seccomp()) {
+        out.seccomp = security.seccomp ? control::SyscallFiltering::kMissing : out.seccomp;
+        spdlog::warn("system calls are not filtered: {}",
+                     security.seccomp ? "the kernel has no seccomp" : "security.seccomp is off");
+        return out;
+    }
+    const auto worker = SyscallFilter::of(ThreadKind::kWorker);
+    const auto name_server = SyscallFilter::of(ThreadKind::kNameServer);
+    const auto process = SyscallFilter::of(ThreadKind::kProcess);
+    for (const auto* filter : {&worker, &name_server, &process}) {
+        if (!filter->ok()) return filter->error();
+    }
+    if (auto done = process->install(); !done.ok()) return done.error();
+    out.seccomp = control::SyscallFiltering::kOn;
+    out.worker = [filter = *worker] { return filter.install(); };
+    out.name_server = [filter = *name_server] { return filter.install(); };
+    return out;
 }
 
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
@@ -216,7 +249,7 @@ int give_back(const NodeConfig& config) {
 }
 
 int run(NodeConfig config, const control::MetricsConfig& metrics,
-        const control::DaemonOptions& options) {
+        const control::SecurityConfig& security, const control::DaemonOptions& options) {
     // Before anything is touched that the other one uses.
     if (is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
@@ -240,8 +273,21 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     auto guards = guard_interfaces(config);
     if (!guards.ok()) return fail(guards.error().message);
     LeftAsTheyWere left_as_they_were(*guards);
-    auto started = dataplane::start(
-        runtime_config(config, cpus->workers, options, state->keep ? state->directory : ""));
+    const Result<gid_t> keys =
+        security.keys.empty() ? Result<gid_t>(gid_t(-1)) : control::keys_group(security);
+    if (!keys.ok()) {
+        return fail(fmt::format("{}: {}", control::config_place(config.document, "security.keys"),
+                                keys.error().message));
+    }
+    auto confined = confine(security);
+    if (!confined.ok()) {
+        return fail(fmt::format("{}: {}", control::config_place(config.document, "security"),
+                                confined.error().message));
+    }
+    dataplane::RuntimeConfig runtime =
+        runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
+    runtime.confine_worker = std::move(confined->worker);
+    auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));
     // Threads that libraries start from here on inherit it, too: none may disturb a worker.
     if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
@@ -259,11 +305,13 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     if (kept == nullptr && config.host) {
         control::remove_left_tap(config.host->interface, config.node);
     }
-    control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
+    control::DnsServer name_server(
+        {.upstreams = config.cluster.upstream_dns, .confine = std::move(confined->name_server)});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics,
                            started->probes);
     daemon.log_flows(*flow_log);
+    daemon.set_security(confined->seccomp, *keys);
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return guard_again(uplink, socket, guards);
     });
@@ -294,7 +342,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
 
 /// Says what would be done; the objects that would be applied are read, too.
 int check(const NodeConfig& config, const control::MetricsConfig& metrics,
-          const control::DaemonOptions& options) {
+          const control::SecurityConfig& security, const control::DaemonOptions& options) {
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());
     if (!cpus.ok()) return fail(workers_failure(config, cpus.error().message));
     const auto objects = control::check_object_files(config);
@@ -309,11 +357,13 @@ int check(const NodeConfig& config, const control::MetricsConfig& metrics,
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
-    for (const std::string& notice : objects->notices) fmt::print("notice: {}\n", notice);
-    fmt::print("{}", control::describe(metrics));
+    for (const std::string& notice : objects->notices) {
+        fmt::print("notice: {}\n", printable(notice));
+    }
     const auto flow_log = control::load_flow_log_config(options.config);
     if (!flow_log.ok()) return fail(flow_log.error().message);
-    fmt::print("{}", control::describe(*flow_log));
+    fmt::print("{}{}{}", control::describe(metrics), control::describe(*flow_log),
+               control::describe(security));
     return 0;
 }
 
@@ -337,14 +387,16 @@ int main(int argc, char** argv) try {
     if (!config.ok()) return fail(config.error().message);
     const auto metrics = control::load_metrics_config(options->config);
     if (!metrics.ok()) return fail(metrics.error().message);
-    if (options->check) return check(*config, *metrics, *options);
+    const auto security = control::load_security_config(options->config);
+    if (!security.ok()) return fail(security.error().message);
+    if (options->check) return check(*config, *metrics, *security, *options);
     if (options->give_back) return give_back(*config);
     set_up_log(options->log_level);
     allow_open_files();
     if (auto done = control::forbid_new_privileges(); !done.ok()) {
         return fail(done.error().message);
     }
-    return run(std::move(config).value(), *metrics, *options);
+    return run(std::move(config).value(), *metrics, *security, *options);
 } catch (const std::exception& error) {
     return fail(error.what());
 }

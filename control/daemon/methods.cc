@@ -2,6 +2,7 @@
 #include "control/daemon/methods.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -12,6 +13,7 @@
 
 #include "control/daemon/version.h"
 #include "control/node/flannel.h"
+#include "control/rpc/peer.h"
 #include "control/show/render.h"
 #include "lib/base/printable.h"
 
@@ -182,11 +184,24 @@ RpcResult call_explain(NodeModel& node, RpcRequest& request) {
     return to_reply(node.explain(question));
 }
 
-RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request) {
+RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request, gid_t keys_group) {
     const auto since = request.params.number_if_any("since", 0, INT64_MAX);
+    const bool keys = request.params.flag("keys");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return to_reply(
-        node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since)) : std::nullopt));
+    // A group counts as the caller's first one: the socket's own is another.
+    if (keys && !is_allowed({request.peer, {}}, ::geteuid(), keys_group)) {
+        return RpcFailure{rpc_code::kNotAllowed,
+                          "TLS keys are for root, and for the group that security.keys names",
+                          nullptr};
+    }
+    IngressObjects answer =
+        node.ingress_objects(since ? std::optional(static_cast<uint64_t>(*since)) : std::nullopt);
+    if (!keys && answer.objects) {
+        std::erase_if(*answer.objects, [](const Object& object) {
+            return std::holds_alternative<ObjectPtr<Secret>>(object);
+        });
+    }
+    return to_reply(std::move(answer));
 }
 
 RpcResult call_resolve(NodeModel& node, RpcRequest& request) {
@@ -202,10 +217,32 @@ RpcResult call_log_level(NodeModel& node, RpcRequest& request) {
     return to_reply(node.log_level(level));
 }
 
-RpcResult call_health(NodeModel& node, RpcRequest& request) {
+const char* word_of(SyscallFiltering seccomp) noexcept {
+    switch (seccomp) {
+        case SyscallFiltering::kOn:
+            return "on";
+        case SyscallFiltering::kOff:
+            return "off";
+        case SyscallFiltering::kMissing:
+            break;
+    }
+    return "missing";
+}
+
+RpcResult call_health(NodeModel& node, RpcRequest& request, SyscallFiltering seccomp) {
     const auto probe = request.params.text_if_any("probe");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    return to_reply(node.health(probe));
+    auto health = node.health(probe);
+    const bool is_missing = seccomp == SyscallFiltering::kMissing;
+    if (health.ok() && is_missing) {
+        health.value().problems.emplace_back(
+            "the kernel has no seccomp: system calls are not filtered; security.seccomp: off says "
+            "that this is meant");
+        if (!probe) health.value().is_well = false;
+    }
+    RpcResult reply = to_reply(std::move(health));
+    if (auto* const answer = std::get_if<Json>(&reply)) (*answer)["seccomp"] = word_of(seccomp);
+    return reply;
 }
 
 void call_watch(Watchers& watchers, RpcRequest& request, RpcDone done) {
@@ -275,21 +312,22 @@ namespace {
 
 using Call = RpcResult (*)(NodeModel&, RpcRequest&);
 
-/// What changes this node or its daemon, or gives away what is secret.
-constexpr std::array<std::pair<const char*, Call>, 7> kRestricted{{
+constexpr const char* kIngressObjects = "ingress.objects";
+
+/// What changes this node or its daemon.
+constexpr std::array<std::pair<const char*, Call>, 6> kRestricted{{
     {"apply", call_apply},
     {"replace", call_replace},
     {"delete", call_delete},
     {"pod.add", call_pod_add},
     {"pod.del", call_pod_del},
-    {"ingress.objects", call_ingress_objects},
     {"log.level", call_log_level},
 }};
 
 }  // namespace
 
 void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
-                              const std::string& dpdk) {
+                              const ProcessFacts& process) {
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
         call_watch(watchers, request, std::move(done));
     });
@@ -304,29 +342,35 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
     add("get", call_get);
     add("explain", call_explain);
     add("resolve", call_resolve);
-    add("health", call_health);
+    methods.add("health", [&node, &process](RpcRequest& request) {
+        return call_health(node, request, process.seccomp);
+    });
     add("newflows", call_new_flows);
     const auto refuse = [](RpcRequest&) {
         return RpcResult(RpcFailure{rpc_code::kNotAllowed, "this socket only reads", nullptr});
     };
     methods.add("shutdown", refuse);
+    methods.add(kIngressObjects, refuse);
     for (const auto& [name, call] : kRestricted) methods.add(name, refuse);
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
     add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
     add_plain_method(methods, "flannel",
                      [&node] { return to_reply(flannel_facts(node.config())); });
     add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });
-    add_plain_method(methods, "version", [dpdk] {
-        return RpcResult(Json{{"version", kVersion}, {"dpdk", dpdk}});
+    add_plain_method(methods, "version", [&process] {
+        return RpcResult(Json{{"version", kVersion}, {"dpdk", process.dpdk}});
     });
 }
 
 void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
-                      const std::string& dpdk) {
-    register_reading_methods(methods, node, watchers, dpdk);
+                      const ProcessFacts& process) {
+    register_reading_methods(methods, node, watchers, process);
     for (const auto& [name, call] : kRestricted) {
         methods.add(name, [&node, call = call](RpcRequest& r) { return call(node, r); });
     }
+    methods.add(kIngressObjects, [&node, &process](RpcRequest& request) {
+        return call_ingress_objects(node, request, process.keys_group);
+    });
 }
 
 }  // namespace podlane::control

@@ -3,6 +3,9 @@
 // The daemon registers them once, before its socket opens; control thread.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <string>
 
 #include "control/daemon/watchers.h"
@@ -11,15 +14,28 @@
 
 namespace podlane::control {
 
-/// Puts the node's answers behind the methods of docs/rpc.md. `node` and `watchers` must outlive
-/// `methods`.
-/// `dpdk`: what `version` says of DPDK.
-void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
-                      const std::string& dpdk);
+/// Whether this process makes the system calls of a list alone.
+enum class SyscallFiltering : uint8_t {
+    kOn,
+    kOff,      ///< by configuration
+    kMissing,  ///< the kernel cannot
+};
 
-/// The same for the socket that only reads: methods that change something, or that give Secrets
+/// What the methods know of the process beside its node; asked for each call.
+struct ProcessFacts {
+    std::string dpdk;              ///< its version
+    gid_t keys_group = gid_t(-1);  ///< whose members may read TLS keys, beside root; -1: nobody's
+    SyscallFiltering seccomp = SyscallFiltering::kOff;
+};
+
+/// Puts the node's answers behind the methods of docs/rpc.md. `node`, `watchers` and `process` must
+/// outlive `methods`.
+void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
+                      const ProcessFacts& process);
+
+/// The same for the socket that only reads: methods that change something, or that give TLS keys
 /// away, refuse.
 void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
-                              const std::string& dpdk);
+                              const ProcessFacts& process);
 
 }  // namespace podlane::control

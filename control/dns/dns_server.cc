@@ -107,6 +107,11 @@ Result<void> DnsServer::open(const std::string& netns_path,
         pthread_setname_np(pthread_self(), "podlane-dns");
         // It reads what strangers send, by sockets that are open.
         drop_thread_capabilities();
+        if (options_.confine) {
+            if (auto confined = options_.confine(); !confined.ok()) {
+                spdlog::warn("dns: its thread is not confined: {}", confined.error().message);
+            }
+        }
         io_.run();
     });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

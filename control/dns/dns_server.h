@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,9 @@ struct DnsServerOptions {
     std::optional<std::vector<UpstreamDns>> upstreams;
     std::string resolv_conf = "/etc/resolv.conf";
     uint16_t port = kDnsPort;  ///< where it listens; tests take another
+    /// Called on the server's thread, before its work: takes from it what it must not do. On an
+    /// error names are served all the same, and the log says so. May be empty.
+    std::function<Result<void>()> confine = {};
 };
 
 /// Threads: made, used and destroyed on the control thread.

@@ -48,6 +48,22 @@ void look_at_health(Examination& at) {
     }
 }
 
+void look_at_seccomp(Examination& at) {
+    const std::string state = at.node.health.is_object() ? text_in(at.node.health, "seccomp") : "";
+    if (state == "off") {
+        at.note("podlaned's system calls are not filtered",
+                "a fault in it could be used for more; security.seccomp: on");
+    } else if (state == "on") {
+        at.ok("podlaned's system calls are filtered");
+    } else if (at.machine.exists("/proc/sys/kernel/seccomp/actions_avail")) {
+        at.ok("the kernel has seccomp");
+    } else {
+        at.warn("the kernel has no seccomp",
+                "podlaned's system calls cannot be filtered; a kernel with CONFIG_SECCOMP_FILTER, "
+                "or security.seccomp: off");
+    }
+}
+
 void look_at_losses(Examination& at) {
     if (!at.node.stats.is_object() || !at.node.stats.contains("ports")) return;
     bool loses = false;
@@ -122,8 +138,8 @@ void look_at_mtus(Examination& at) {
 
 constexpr std::array kNodeChecks{
     DoctorCheck{"podlaned", look_at_daemon}, DoctorCheck{"health", look_at_health},
-    DoctorCheck{"losses", look_at_losses},   DoctorCheck{"flows", look_at_flows},
-    DoctorCheck{"mtu", look_at_mtus},
+    DoctorCheck{"seccomp", look_at_seccomp}, DoctorCheck{"losses", look_at_losses},
+    DoctorCheck{"flows", look_at_flows},     DoctorCheck{"mtu", look_at_mtus},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "control/document/fields.h"
+#include "lib/base/printable.h"
 
 #include <fmt/format.h>
 
@@ -99,18 +100,10 @@ void Problems::add_at(const Value& at, const std::string& path, std::string_view
 }
 
 std::string in_quotes(std::string_view text) {
-    std::string out = "\"";
     // A cut must not leave half a character.
     size_t size = std::min(text.size(), kShownBytes);
     while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80) --size;
-    for (const char c : text.substr(0, size)) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-            out += c;
-        }
-    }
-    return out + (size < text.size() ? "...\"" : "\"");
+    return '"' + printable(text.substr(0, size)) + (size < text.size() ? "...\"" : "\"");
 }
 
 std::string shown(const Value& value) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/document/message.h"
+#include "lib/base/printable.h"
 
 namespace podlane::control {
 namespace {
@@ -18,7 +19,9 @@ std::string text_of(const nlohmann::ordered_json& value) {
 
 std::string reply_text(std::string_view id, const RpcResult& result) {
     if (const auto* failure = std::get_if<RpcFailure>(&result)) {
-        nlohmann::ordered_json error{{"code", failure->code}, {"message", failure->message}};
+        // Messages quote what came in; it must not leave its line.
+        nlohmann::ordered_json error{{"code", failure->code},
+                                     {"message", printable(failure->message)}};
         if (!failure->data.is_null()) error["data"] = failure->data;
         return fmt::format(R"({{"jsonrpc":"2.0","id":{},"error":{}}})", id, text_of(error));
     }

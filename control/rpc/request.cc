@@ -5,11 +5,10 @@
 namespace podlane::control {
 
 RpcFailure rpc_failure(const Error& error, int code) {
-    // Messages quote what came in; it must not leave its line.
-    RpcFailure failure{code, printable(error.message), nullptr};
-    if (!error.document.empty()) failure.data["document"] = error.document;
+    RpcFailure failure{code, error.message, nullptr};
+    if (!error.document.empty()) failure.data["document"] = printable(error.document);
     if (error.line > 0) failure.data["line"] = error.line;
-    if (!error.path.empty()) failure.data["path"] = error.path;
+    if (!error.path.empty()) failure.data["path"] = printable(error.path);
     return failure;
 }
 

@@ -4,8 +4,8 @@
 // for /healthz; this one waits for a signal.
 #include <fmt/format.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -18,6 +18,7 @@
 #include <optional>
 #include <thread>
 
+#include "control/log/log_sink.h"
 #include "control/watch/api_client.h"
 #include "control/watch/api_server.h"
 #include "control/watch/cluster.h"
@@ -29,6 +30,7 @@
 #include "control/watch/resource.h"
 #include "control/watch/watcher.h"
 #include "control/watch/writer.h"
+#include "lib/base/printable.h"
 
 namespace {
 
@@ -136,7 +138,6 @@ int run(const KubeOptions& options, const ApiServer& server) {
     sigaddset(&ends, SIGINT);
     // Before any thread: they all inherit it, and sigwait() below is the one that hears.
     pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-    signal(SIGPIPE, SIG_IGN);
 
     std::atomic<bool> stop{false};
     Cluster cluster(watched_resources());
@@ -167,7 +168,7 @@ int run(const KubeOptions& options, const ApiServer& server) {
                                std::chrono::duration_cast<std::chrono::seconds>(now).count()};
         });
         if (!started) {
-            fmt::print(stderr, "podlane-kube: {}\n", started.error().message);
+            fmt::print(stderr, "podlane-kube: {}\n", printable(started.error().message));
             return 1;
         }
         health = std::move(*started);
@@ -198,7 +199,7 @@ int run(const KubeOptions& options, const ApiServer& server) {
 int main(int argc, char** argv) {
     const auto options = parse_kube_options(argc, argv);
     if (!options) {
-        fmt::print(stderr, "podlane-kube: {}\n", options.error().message);
+        fmt::print(stderr, "podlane-kube: {}\n", printable(options.error().message));
         return 2;
     }
     if (options->help) {
@@ -212,10 +213,12 @@ int main(int argc, char** argv) {
     const auto server = options->kubeconfig.empty() ? in_cluster_server(options->service_account)
                                                     : read_kubeconfig(options->kubeconfig);
     if (!server) {
-        fmt::print(stderr, "podlane-kube: {}\n", server.error().message);
+        fmt::print(stderr, "podlane-kube: {}\n", printable(server.error().message));
         return 1;
     }
-    auto log = spdlog::stdout_logger_mt("podlane-kube");
+    signal(SIGPIPE, SIG_IGN);
+    auto log =
+        std::make_shared<spdlog::logger>("podlane-kube", std::make_shared<LogSink>(STDOUT_FILENO));
     log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     log->set_level(spdlog::level::from_str(options->log_level));
     log->flush_on(spdlog::level::info);

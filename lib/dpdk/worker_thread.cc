@@ -48,6 +48,14 @@ Started prepare(const WorkerThreadRequest& request) {
         return out;
     }
     out.lcore = rte_lcore_id();
+    // A worker reads and writes what others have opened.
+    drop_thread_capabilities();
+    if (request.confine) {
+        if (auto confined = request.confine(); !confined.ok()) {
+            out.error = confined.error().message;
+            rte_thread_unregister();
+        }
+    }
     return out;
 }
 
@@ -68,8 +76,6 @@ Result<WorkerThread> start_worker_thread(const WorkerThreadRequest& request,
             std::thread([request, body = std::move(body), promise = std::move(promise)]() mutable {
                 Started mine = prepare(request);
                 const bool runs = mine.error.empty();
-                // A worker reads and writes what others have opened.
-                if (runs) drop_thread_capabilities();
                 promise.set_value(std::move(mine));
                 if (!runs) return;
                 body();

@@ -14,6 +14,9 @@ namespace podlane {
 struct WorkerThreadRequest {
     std::string name;  ///< at most 15 characters, as `top -H` shows it
     int cpu = -1;      ///< Linux CPU id to run on; -1: wherever the process may
+    /// Called on the new thread, before its work: takes from it what it must not do. May be empty;
+    /// on an error the thread does not start.
+    std::function<Result<void>()> confine = {};
 };
 
 /// A running worker thread. Joins when it goes: tell `body` to end first.

@@ -13,11 +13,12 @@ import json
 import os
 import re
 import sys
+import time
 
 from checks import Report, expect, expect_equal
 from lab import objects
 from lab.isolate import Interrupted, Unavailable, isolate
-from lab.net import PYTHON, CommandFailed, Namespace, Wire, add_addresses, wait_until
+from lab.net import PYTHON, CommandFailed, Namespace, Wire, add_addresses, run, wait_until
 from lab.node import Node, program
 
 _TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
@@ -213,6 +214,16 @@ class Cluster:
         self.wire.namespace.close()
 
 
+def refused_calls(since):
+    """System calls of podlaned that its filter refused from then on, as the kernel's log has them;
+    none where there is no such log, or it is another's."""
+    log = run(["dmesg"], check=False).stdout
+    found = re.findall(r"audit\((\d+\.\d+):\d+\): (.*)", log)
+    mine = f'exe="{os.path.realpath(program("podlaned"))}"'
+    return [line for when, line in found if float(when) >= since and mine in line
+            and "syscall=" in line]
+
+
 def main(tests, **arguments):
     """Runs `tests(report, options)` isolated, as one TAP program. `arguments`: name=default."""
     parser = argparse.ArgumentParser()
@@ -229,10 +240,13 @@ def main(tests, **arguments):
         print(f"1..0 # SKIP {reason}")
         return
     report = Report()
+    begin = time.time()
     try:
         tests(report, options)
     except (Exception, Interrupted) as error:
         report.result(f"the test runs to its end: {type(error).__name__}: {error}", False)
+    with report.check("podlaned made no system call that is not on its list"):
+        expect_equal(refused_calls(begin), [], "refused by the kernel")
     report.finish()
     sys.stdout.flush()
     os._exit(0)

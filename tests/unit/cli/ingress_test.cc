@@ -26,6 +26,7 @@ class IngressConfigTest : public ServerFixture {
     IngressConfigTest() {
         methods_.add("ingress.objects", [this](RpcRequest& request) -> RpcResult {
             const auto since = request.params.number_if_any("since", 0, INT64_MAX);
+            EXPECT_TRUE(request.params.flag("keys"));
             if (auto failure = request.params.failure()) return *failure;
             ordered_json reply{{"generation", generation_}};
             if (since != generation_) reply["items"] = items_;

@@ -33,10 +33,9 @@ TEST(Table, CountsCharactersNotBytes) {
 }
 
 TEST(Table, KeepsControlCharactersFromTheTerminal) {
-    EXPECT_EQ(printable("a\x1b[31mb\nc\x7f"), "a?[31mb?c?");
     Table table({{"NAME"}});
     table.add({"x\x1b[2J"});
-    EXPECT_EQ(table.text(), "NAME\nx?[2J\n");
+    EXPECT_EQ(table.text(), "NAME\nx\\x1b[2J\n");
 }
 
 TEST(Cell, ShowsEachKindOfValue) {

@@ -78,6 +78,38 @@ TEST_F(DaemonTest, TheReadOnlySocketAnswersAndTakesNoChange) {
     EXPECT_EQ(call("apply", {{"documents", kNodeB}}).at("added").size(), 1u);
 }
 
+TEST_F(DaemonTest, KeysLeaveByTheMainSocketAloneAndWhenAskedFor) {
+    constexpr const char* kSecretIngress =
+        "{apiVersion: v1, kind: Secret, metadata: {name: cert}, type: kubernetes.io/tls, "
+        "data: {tls.crt: Zm9v, tls.key: c2VjcmV0}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i}, "
+        "spec: {tls: [{secretName: cert}], rules: []}}\n";
+    const std::string main = config_.socket;
+    config_.read_only_socket = main + ".read";
+    start();
+    ASSERT_EQ(call("apply", {{"documents", kSecretIngress}}).at("added").size(), 2u);
+    const auto shows = [&](const std::string& method, const Json& params) {
+        const std::string text = call(method, params).dump();
+        return text.find("c2VjcmV0") != std::string::npos ||
+               text.find("secret\"") != std::string::npos;
+    };
+    EXPECT_TRUE(shows("ingress.objects", {{"keys", true}}));
+    EXPECT_FALSE(shows("ingress.objects", {{"keys", false}}));
+    for (const std::string& socket : {main, main + ".read"}) {
+        config_.socket = socket;
+        EXPECT_FALSE(shows("ingress.objects", Json::object()));
+        EXPECT_FALSE(shows("get", {{"kind", "secrets"}}));
+        EXPECT_FALSE(shows("get", {{"kind", "secrets"}, {"name", "default/cert"}}));
+        EXPECT_FALSE(shows("get", {{"kind", "ingresses"}}));
+        EXPECT_FALSE(shows("diff", {{"documents", kSecretIngress}}));
+        EXPECT_FALSE(shows("validate", {{"documents", kSecretIngress}}));
+        EXPECT_FALSE(shows("watch", {{"kinds", {"secrets"}}}));
+    }
+    EXPECT_FALSE(shows("ingress.objects", {{"keys", true}}));
+    EXPECT_EQ(last_code_, rpc_code::kNotAllowed);
+    config_.socket = main;
+}
+
 TEST_F(DaemonTest, AnswersEveryMethod) {
     start();
     EXPECT_EQ(call("version"), (Json{{"version", kVersion}, {"dpdk", "DPDK 1.2.3"}}));

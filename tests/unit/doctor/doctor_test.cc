@@ -32,7 +32,7 @@ class DoctorTest : public testing::Test {
         write("/sys/devices/system/node/node0/cpulist", "0-3\n");
         write("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
         node_.version = {{"version", "1.0"}, {"dpdk", "DPDK 22.11"}};
-        node_.health = {{"problems", Json::array()}};
+        node_.health = {{"seccomp", "on"}, {"problems", Json::array()}};
         node_.stats = {{"ports", Json::array()},
                        {"flows", {{"active", 1U}, {"capacity", 100U}, {"refused", 0U}}}};
         node_.ports = Json::array({Json{{"name", "uplink0"},

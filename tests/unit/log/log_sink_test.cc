@@ -1,5 +1,5 @@
 // The log's end of podlaned: it takes what there is room for and holds nobody up.
-#include "control/daemon/log_sink.h"
+#include "control/log/log_sink.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,6 @@
 #include <csignal>
 #include <memory>
 #include <string>
-
-#include "lib/base/printable.h"
 
 namespace podlane::control {
 namespace {
@@ -53,6 +51,11 @@ TEST_F(LogSinkTest, WhatAMessageQuotesStaysInItsLine) {
               "b\n");
 }
 
+TEST_F(LogSinkTest, WhatLooksLikeOtherTextIsShownAsItIs) {
+    log_->info("name {}", "a\xe2\x80\xaetxt.b\xff\xe2\x80\xa8info ok");
+    EXPECT_EQ(read(), "name a\\xe2\\x80\\xaetxt.b\\xff\\xe2\\x80\\xa8info ok\n");
+}
+
 TEST_F(LogSinkTest, AFullPipeHoldsNobodyUpAndTheLossIsTold) {
     for (int i = 0; i < 2000; ++i) log_->info("{:0>1000}", i);
     EXPECT_GT(sink_->lost(), 1000U);
@@ -73,13 +76,6 @@ TEST_F(LogSinkTest, AReaderThatIsGoneEndsNothing) {
 TEST_F(LogSinkTest, ALongLineIsCut) {
     log_->info("{}", std::string(10'000, 'x'));
     EXPECT_EQ(read().size(), LogSink::kMostLineBytes);
-}
-
-TEST(Printable, LeavesTextAsItIs) {
-    EXPECT_EQ(printable("pod d/\xc3\xa4 \xe2\x86\x92 10.0.0.1"),
-              "pod d/\xc3\xa4 \xe2\x86\x92 10.0.0.1");
-    EXPECT_EQ(printable("a\tb\x7f\xc2"), "a\\x09b\\x7f\xc2");
-    EXPECT_EQ(printable(""), "");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "control/daemon/log_sink.h"
+#include "control/log/log_sink.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -35,7 +35,11 @@ void LogSink::sink_it_(const spdlog::details::log_msg& message) {
     std::string_view text(formatted.data(), formatted.size());
     while (text.ends_with('\n')) text.remove_suffix(1);
     std::string line = printable(text);
-    if (line.size() >= kMostLineBytes) line.resize(kMostLineBytes - 1);
+    if (line.size() >= kMostLineBytes) {
+        size_t size = kMostLineBytes - 1;
+        while ((line[size] & 0xc0) == 0x80) --size;  // no half character
+        line.resize(size);
+    }
     line += '\n';
     if (untold_ != 0 &&
         write_line(fmt::format("{} lines of the log were lost: it was not read\n", untold_)))

@@ -1,8 +1,8 @@
-// Where podlaned's log goes: its standard error, which must never hold it up.
+// Where the logs of podlaned and podlane-kube go: a descriptor that must never hold them up.
 //
 // A log reader may be slow, stop reading, or be gone. A line for which there is no room is lost and
 // counted, and the next line that fits says how many were. Whatever a message quotes stays in its
-// line: control characters are escaped.
+// line, and looks like what it is (lib/base/printable.h).
 #pragma once
 
 #include <spdlog/sinks/base_sink.h>

@@ -1,0 +1,91 @@
+#include "control/daemon/syscall_list.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace podlane::control {
+
+namespace {
+
+/// What each thread does: wait, tell the time, have memory, be signalled, write what it has to say,
+/// end.
+constexpr std::string_view kEveryThread =
+    "brk clock_getres clock_gettime clock_nanosleep close epoll_ctl epoll_pwait epoll_pwait2 "
+    "epoll_wait exit exit_group fstat futex getcpu getpid getrandom gettid gettimeofday lseek "
+    "madvise membarrier munmap nanosleep poll ppoll read readv recvfrom recvmmsg recvmsg "
+    "restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity "
+    "sched_yield sendmmsg sendmsg sendto set_robust_list sigaltstack tgkill time write writev";
+
+/// Rings are made by control.
+constexpr std::string_view kWorker = "io_uring_enter";
+
+/// Upstream servers, and /etc/resolv.conf where it changes.
+constexpr std::string_view kNameServer =
+    "accept accept4 access bind connect eventfd2 faccessat faccessat2 fcntl getpeername "
+    "getsockname getsockopt newfstatat pread64 readlink setsockopt shutdown stat statx "
+    "timerfd_create timerfd_settime";
+
+/// Pools, hugepages on their NUMA node, what must not be swapped.
+constexpr std::string_view kMemory =
+    "fallocate ftruncate get_mempolicy mbind memfd_create mincore mlock mlock2 mlockall "
+    "move_pages mremap msync munlock munlockall set_mempolicy";
+
+/// Threads and the process itself.
+constexpr std::string_view kThreads =
+    "arch_prctl capget capset get_robust_list getegid geteuid getgid getppid getpriority "
+    "getrlimit getrusage getuid prctl prlimit64 rt_sigpending rt_sigsuspend rt_sigtimedwait "
+    "sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler "
+    "sched_setaffinity seccomp set_tid_address setrlimit signalfd4 sysinfo times umask uname";
+
+/// Configuration, objects, the journal, sysfs and sysctls, what libraries load.
+constexpr std::string_view kFiles =
+    "access chmod chown close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 "
+    "fadvise64 fchmod fchmodat fchown fchownat fcntl fdatasync flock fstatfs fsync getcwd "
+    "getdents64 inotify_add_watch inotify_init1 inotify_rm_watch lstat mkdir mkdirat "
+    "newfstatat open openat pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 "
+    "readlink readlinkat rename renameat renameat2 rmdir sendfile stat statfs statx "
+    "sync_file_range unlink unlinkat utimensat";
+
+constexpr std::string_view kWaiting =
+    "epoll_create epoll_create1 eventfd eventfd2 pselect6 select timerfd_create "
+    "timerfd_gettime timerfd_settime";
+
+constexpr std::string_view kSockets =
+    "accept accept4 bind connect getpeername getsockname getsockopt listen setsockopt "
+    "shutdown";
+
+/// Every ioctl: what a device can be asked is its driver's business. bpf: the XDP program that
+/// keeps frames from the kernel, and its maps. io_uring: workers' rings are made. iopl, ioperm:
+/// ports of a legacy virtio NIC, for which the kernel wants CAP_SYS_RAWIO as well.
+constexpr std::string_view kDevices =
+    "bpf io_uring_enter io_uring_register io_uring_setup ioctl ioperm iopl";
+
+}  // namespace
+
+std::vector<std::string_view> allowed_syscalls(ThreadKind kind) {
+    std::vector<std::string_view> out;
+    const auto add = [&out](std::initializer_list<std::string_view> lists) {
+        for (std::string_view names : lists) {
+            while (!names.empty()) {
+                const size_t size = std::min(names.find(' '), names.size());
+                out.push_back(names.substr(0, size));
+                names.remove_prefix(std::min(size + 1, names.size()));
+            }
+        }
+    };
+    add({kEveryThread});
+    switch (kind) {
+        case ThreadKind::kProcess:
+            add({kMemory, kThreads, kFiles, kWaiting, kSockets, kDevices});
+            break;
+        case ThreadKind::kWorker:
+            add({kWorker});
+            break;
+        case ThreadKind::kNameServer:
+            add({kNameServer});
+            break;
+    }
+    return out;
+}
+
+}  // namespace podlane::control
