@@ -132,9 +132,10 @@ class Dataplane {
     /// comes or goes between two calls may be missed.
     [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
                                          FlowCursor from) = 0;
-    /// Where the client's last connection to this Service port went, while that is remembered.
+    /// Where the client's last connection to the Service port with this affinity_key() (lib/decide)
+    /// went, while that is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
-                                                               ServiceId service) const = 0;
+                                                               uint32_t service) const = 0;
     /// Clients of Services that can be remembered, in each family.
     [[nodiscard]] virtual uint32_t affinity_capacity() const = 0;
 };
