@@ -30,6 +30,11 @@ constexpr const char* kMemoryFolder = "/dev/shm";
 template <Family F>
 constexpr const char* kName = std::same_as<F, V4> ? "flows.v4" : "flows.v6";
 template <Family F>
+constexpr const char* kAffinityName = std::same_as<F, V4> ? "affinity.v4" : "affinity.v6";
+template <Family F>
+constexpr std::string_view kAffinityKind =
+    std::same_as<F, V4> ? "session affinity, IPv4" : "session affinity, IPv6";
+template <Family F>
 constexpr std::string_view kKind = std::same_as<F, V4> ? "flows, IPv4" : "flows, IPv6";
 
 bool is_in_memory(const std::string& folder) {
@@ -76,28 +81,48 @@ PortId port_towards(const Snapshot& snapshot, const typename F::Address& address
 KeptFlows::KeptFlows(const std::string& folder, LogReceiver log)
     : folder_(place_for(folder)), log_(std::move(log)) {}
 
-template <Family F>
-FlowMemory KeptFlows::open(const FlowTableOptions& options) {
-    const auto not_kept = [this](const std::string& why) {
-        log_(LogLevel::kWarning, "flows will not outlive this process: " + why);
-        return FlowMemory{};
+std::optional<KeptMemory> KeptFlows::open(const char* name, const MemoryLayout& layout,
+                                          uint64_t least, const char* what) {
+    const auto not_kept = [&](const std::string& why) {
+        log_(LogLevel::kWarning, std::string(what) + " will not outlive this process: " + why);
+        return std::nullopt;
     };
     if (const auto own = make_own(folder_); !own.ok()) return not_kept(own.error().message);
-    auto memory = KeptMemory::open(
-        folder_ + "/" + kName<F>,
-        {kKind<F>, kConnectionForm, sizeof(Connection<F>), FlowTable<F>::block_count(options)});
+    auto memory = KeptMemory::open(folder_ + "/" + name, layout);
     if (!memory.ok()) return not_kept(memory.error().message);
     if (!memory->note().empty()) {
-        log_(LogLevel::kWarning, memory->note() + "; connections of before are not known");
+        log_(LogLevel::kWarning, memory->note() + "; " + what + " begin anew");
     }
-    if (!memory->reserve(std::max<uint64_t>(memory->reserved(), kAhead))) {
-        memory->remove();
-        return not_kept(folder_ + ": the file system is full");
+    if (memory->reserve(std::max(memory->reserved(), least))) return std::move(memory).value();
+    memory->remove();
+    return not_kept(folder_ + ": the file system is full");
+}
+
+template <Family F>
+FlowMemory KeptFlows::open(const FlowTableOptions& options) {
+    std::optional<KeptMemory>& memory = file<F>().memory;
+    if (auto made = open(
+            kName<F>,
+            {kKind<F>, kConnectionForm, sizeof(Connection<F>), FlowTable<F>::block_count(options)},
+            kAhead, "flows")) {
+        memory.emplace(std::move(*made));
     }
-    File& its = file<F>();
-    its.memory.emplace(std::move(memory).value());
+    if (!memory) return {};
     const auto data = [](size_t, void* of) { return static_cast<KeptMemory*>(of)->data(); };
-    return {data, nullptr, &*its.memory};
+    return {data, nullptr, &*memory};
+}
+
+template <Family F>
+void* KeptFlows::open_affinity(uint32_t clients) {
+    std::optional<KeptMemory>& memory = file<F>().affinity;
+    constexpr uint32_t kLine = kCacheLine;
+    // Clients come anywhere in it, so that all of it has memory from the first on.
+    const uint64_t lines = AffinityTable<F>::bytes_for(clients) / kLine;
+    if (auto made = open(kAffinityName<F>, {kAffinityKind<F>, kAffinityForm, kLine, lines}, lines,
+                         "session affinity")) {
+        memory.emplace(std::move(*made));
+    }
+    return memory ? memory->data() : nullptr;
 }
 
 template <Family F>
@@ -172,14 +197,22 @@ void KeptFlows::grow(FlowTable<F>& table) {
 void KeptFlows::remove(const std::string& folder) noexcept {
     std::error_code ignored;
     const std::string place = place_for(folder);
-    for (const char* name : {kName<V4>, kName<V6>}) fs::remove(place + "/" + name, ignored);
+    for (const char* name : {kName<V4>, kName<V6>, kAffinityName<V4>, kAffinityName<V6>}) {
+        fs::remove(place + "/" + name, ignored);
+    }
     if (place != folder) fs::remove(place, ignored);
 }
 
-Result<void> create_flow_tables(Shared& shared, FlowTableOptions options, const std::string& folder,
-                                const LogReceiver& log) {
+Result<void> create_flow_tables(Shared& shared, FlowTableOptions options, uint32_t clients,
+                                const std::string& folder, const LogReceiver& log) {
     options.workers = shared.workers;
-    if (!folder.empty()) shared.kept_flows = std::make_unique<KeptFlows>(folder, log);
+    void *affinity_v4 = nullptr, *affinity_v6 = nullptr;
+    if (!folder.empty()) {
+        shared.kept_flows = std::make_unique<KeptFlows>(folder, log);
+        affinity_v4 = shared.kept_flows->open_affinity<V4>(clients);
+        affinity_v6 = shared.kept_flows->open_affinity<V6>(clients);
+    }
+    shared.affinity = std::make_unique<AffinityTables>(clients, affinity_v4, affinity_v6);
     const auto create = [&]<Family F>(std::unique_ptr<FlowTable<F>>& out) -> Result<void> {
         if (shared.kept_flows) options.block_memory = shared.kept_flows->open<F>(options);
         auto made = FlowTable<F>::create(options, shared.domain);

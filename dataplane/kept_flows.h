@@ -1,5 +1,6 @@
-// Connections over the end of the process: the flow tables' blocks in files, beside the state that
-// control keeps, and what has to be done so that the next process goes on with them.
+// Connections and session affinity over the end of the process: the flow tables' blocks, and the
+// tables of affinity, in files beside the state that control keeps, and what has to be done so that
+// the next process goes on with them.
 //
 // docs/decisions/restart.md says what is kept how. Control's thread; workers see memory alone.
 #pragma once
@@ -30,6 +31,10 @@ class KeptFlows {
     /// the process that is told, and the table gets memory as usual.
     template <Family F>
     [[nodiscard]] FlowMemory open(const FlowTableOptions& options);
+    /// The same for a table of session affinity, which takes over what it finds there; null: none
+    /// that outlives the process.
+    template <Family F>
+    [[nodiscard]] void* open_affinity(uint32_t clients);
     /// Before any worker runs: takes over what a process before this one has left.
     template <Family F>
     void adopt(FlowTable<F>& table, uint32_t now_s);
@@ -47,9 +52,13 @@ class KeptFlows {
   private:
     struct File {
         std::optional<KeptMemory> memory;  ///< none: nothing is kept
+        std::optional<KeptMemory> affinity;
         uint32_t adopted = 0;
         bool is_full = false;  ///< the file system is; the rest is memory of this process alone
     };
+    /// One that has memory for `least` items; what is not so is told.
+    [[nodiscard]] std::optional<KeptMemory> open(const char* name, const MemoryLayout& layout,
+                                                 uint64_t least, const char* what);
     template <Family F>
     [[nodiscard]] File& file() noexcept {
         if constexpr (std::same_as<F, V4>) {
@@ -64,10 +73,12 @@ class KeptFlows {
     File v4_, v6_;
 };
 
-/// Makes both flow tables of `shared`; in a `folder` they have what another process left, and their
-/// connections outlive this one. Empty: neither.
+/// Makes the flow tables of `shared`, and those of session affinity for so many clients; in a
+/// `folder` they have what another process left, and what is in them outlives this one. Empty:
+/// neither.
 [[nodiscard]] Result<void> create_flow_tables(Shared& shared, FlowTableOptions options,
-                                              const std::string& folder, const LogReceiver& log);
+                                              uint32_t clients, const std::string& folder,
+                                              const LogReceiver& log);
 /// KeptFlows::settle() for both, if they are kept.
 void settle_kept_flows(Shared& shared, const Snapshot& first);
 /// KeptFlows::grow() for both, if they are kept.

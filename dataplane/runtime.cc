@@ -138,7 +138,7 @@ class Runtime final : public Dataplane {
         return shared_->recorder.take(out);
     }
     uint64_t lost_flow_records() const override { return shared_->recorder.lost(); }
-    std::optional<AffinityInfo> affinity(const IpAddress& client, ServiceId service) const override;
+    std::optional<AffinityInfo> affinity(const IpAddress& client, uint32_t service) const override;
     uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 
   private:
@@ -149,9 +149,8 @@ class Runtime final : public Dataplane {
     }
     template <Family F>
     [[nodiscard]] std::optional<AffinityInfo> affinity_in(const IpAddress& client,
-                                                          ServiceId service) const {
-        const auto had = shared_->affinity->of<F>().find(
-            client.as<F>(), static_cast<uint32_t>(index_of(service)), now_s());
+                                                          uint32_t service) const {
+        const auto had = shared_->affinity->of<F>().find(client.as<F>(), service, now_s());
         if (!had) return std::nullopt;
         return AffinityInfo{had->address, had->port.host()};
     }
@@ -213,8 +212,8 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
     options.shares = true;
-    shared_->affinity = std::make_unique<AffinityTables>(config.flow_capacity / kFlowsPerClient);
-    auto made = create_flow_tables(*shared_, options, config.kept_flows, config.kept_flows_log);
+    auto made = create_flow_tables(*shared_, options, config.flow_capacity / kFlowsPerClient,
+                                   config.kept_flows, config.kept_flows_log);
     if (!made.ok()) return made;
     shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     return {};
@@ -433,7 +432,7 @@ size_t Runtime::take_events(std::span<Event> out) {
     return count;
 }
 
-std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, ServiceId service) const {
+std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, uint32_t service) const {
     return client.is_v4() ? affinity_in<V4>(client, service) : affinity_in<V6>(client, service);
 }
 

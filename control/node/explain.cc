@@ -240,7 +240,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     }
     if (const Frontend<F>* frontend = find_frontend(live.snapshot, query.key)) {
         answer.service = frontend->service_name;
-        const auto had = live.dataplane.affinity(question.src, frontend->service);
+        const auto had = live.dataplane.affinity(question.src, affinity_key(*frontend));
         if (had) {
             query.remembered =
                 podlane::Endpoint<F>{had->endpoint.template as<F>(), be16(had->port)};

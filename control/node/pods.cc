@@ -254,6 +254,17 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     return view_of(pod);
 }
 
+void NodeModel::purge(const std::vector<IpAddress>& addresses) {
+    for (const IpAddress& address : addresses) {
+        Command purge;
+        purge.kind = CommandKind::kPurge;
+        purge.address = RawAddress::from(address);
+        if (!dataplane_.command(purge)) {
+            spdlog::warn("the connections of {} stay until they age out", to_string(address));
+        }
+    }
+}
+
 Result<void> NodeModel::detach(const PodPortKey& key, const std::string& by) {
     AttachedPod pod = ports_.take(key);
     if (auto published = publish(nullptr, true); !published.ok()) {
@@ -262,15 +273,7 @@ Result<void> NodeModel::detach(const PodPortKey& key, const std::string& by) {
     }
     pod.port.set_published(false);
     if (keeper_ != nullptr) keeper_->erase_pod(pod.name);
-    for (const IpAddress& address : pod.addresses) {
-        Command purge;
-        purge.kind = CommandKind::kPurge;
-        purge.address = RawAddress::from(address);
-        if (!dataplane_.command(purge)) {
-            spdlog::warn("{}: the connections of {} stay until they age out", words_of(pod),
-                         to_string(address));
-        }
-    }
+    purge(pod.addresses);
     links_.remove_macs(pod.port.id());
     watched_netns_.erase(pod.port.id());
     tell({.kind = "ports",

@@ -32,6 +32,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
     const auto forgotten = [this](const KeptPod& pod, const std::string& why) {
         spdlog::warn("pod {}: its port is not taken back: {}", pod.name, why);
         keeper_->erase_pod(pod.name);
+        purge(pod.addresses);
     };
     std::vector<const KeptPod*> wanted;
     std::vector<PodTapRequest> requests;

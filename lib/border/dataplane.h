@@ -140,9 +140,10 @@ class Dataplane {
     virtual size_t take_flow_records(std::span<FlowRecord> out) = 0;
     /// That a worker had no room for, since the start.
     [[nodiscard]] virtual uint64_t lost_flow_records() const = 0;
-    /// Where the client's last connection to this Service port went, while that is remembered.
+    /// Where the client's last connection to the Service port with this affinity_key() (lib/decide)
+    /// went, while that is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
-                                                               ServiceId service) const = 0;
+                                                               uint32_t service) const = 0;
     /// Clients of Services that can be remembered, in each family.
     [[nodiscard]] virtual uint32_t affinity_capacity() const = 0;
 };

@@ -96,15 +96,14 @@ template <Family F, class Trace>
 std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Frontend<F>& frontend,
                                              const EndpointSet<F>& set,
                                              PathDecision<F>& decision) noexcept {
-    const auto service = static_cast<uint32_t>(index_of(frontend.service));
     const auto usable = [&set](const Endpoint<F>& endpoint) { return set.contains(endpoint); };
     const Endpoint<F>& candidate = set.pick(query.hash);
     if constexpr (Trace::kEnabled) {
         const auto& had = query.remembered;
         return had && usable(*had) ? std::pair(*had, true) : std::pair(candidate, false);
     }
-    const auto settled = query.affinity->settle(query.key.src, service, candidate, query.now_s,
-                                                frontend.affinity_seconds, usable);
+    const auto settled = query.affinity->settle(query.key.src, affinity_key(frontend), candidate,
+                                                query.now_s, frontend.affinity_seconds, usable);
     if (settled) return {*settled, *settled != candidate};
     // Without a memory the address alone chooses, which holds as long as endpoints hardly change.
     decision.affinity_full = true;

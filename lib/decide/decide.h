@@ -116,6 +116,11 @@ template <Family F>
 [[nodiscard]] const Frontend<F>* find_frontend(const Snapshot& snapshot,
                                                const FlowKey<F>& key) noexcept;
 
+/// By what session affinity knows a Service port: its names, which outlive the process. Where two
+/// have one key, a client of both may lose what was remembered. Cost: its names' bytes.
+template <Family F>
+[[nodiscard]] uint32_t affinity_key(const Frontend<F>& frontend) noexcept;
+
 /// The next hop towards `destination`: fills verdict, reason, adjacency, port and next_hop.
 template <Family F, class Trace>
 void decide_route(const Snapshot& snapshot, const typename F::Address& destination,

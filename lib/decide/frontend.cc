@@ -1,6 +1,7 @@
 // Which Service serves a destination, and which endpoint of it a connection gets.
 #include <algorithm>
 
+#include "lib/base/stable_hash.h"
 #include "lib/decide/decide.h"
 #include "lib/proto/ip_protocol.h"
 
@@ -52,6 +53,13 @@ const Frontend<F>* find_frontend(const Snapshot& snapshot, const FlowKey<F>& key
 }
 
 template <Family F>
+uint32_t affinity_key(const Frontend<F>& frontend) noexcept {
+    const uint64_t service = stable_hash(frontend.service_name, frontend.protocol);
+    const auto key = static_cast<uint32_t>(stable_hash(frontend.port_name, service) >> 32);
+    return key == 0 ? 1 : key;  // 0 is nobody's
+}
+
+template <Family F>
 std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const FlowKey<F>& original,
                                             ServiceId service,
                                             const Endpoint<F>& endpoint) noexcept {
@@ -64,6 +72,7 @@ std::optional<ServiceId> service_that_keeps(const Snapshot& snapshot, const Flow
 #define PODLANE_INSTANTIATE(F)                                                                 \
     template uint32_t service_hash<F>(const FlowKey<F>&) noexcept;                             \
     template const Frontend<F>* find_frontend<F>(const Snapshot&, const FlowKey<F>&) noexcept; \
+    template uint32_t affinity_key<F>(const Frontend<F>&) noexcept;                            \
     template std::optional<ServiceId> service_that_keeps<F>(                                   \
         const Snapshot&, const FlowKey<F>&, ServiceId, const Endpoint<F>&) noexcept;
 PODLANE_INSTANTIATE(V4)

@@ -35,11 +35,26 @@ uint32_t buckets_for(uint32_t clients) noexcept {
 }  // namespace
 
 template <Family F>
-AffinityTable<F>::AffinityTable(uint32_t clients, uint64_t seed)
-    : capacity_(clients),
-      bucket_count_(buckets_for<kWays>(clients)),
-      seed_(seed != 0 ? seed : random_seed()),
-      memory_(size_t{bucket_count_} * sizeof(Bucket)) {}
+AffinityTable<F>::AffinityTable(uint32_t clients, uint64_t seed, void* kept)
+    : capacity_(clients), bucket_count_(buckets_for<kWays>(clients)) {
+    if (kept == nullptr) kept = own_.emplace(bytes_for(clients)).data();
+    buckets_ = static_cast<Bucket*>(kept) + 1;
+    auto& header = *static_cast<Header*>(kept);
+    if (header.seed == 0) header.seed = seed != 0 ? seed : random_seed();
+    seed_ = header.seed;
+    if (own_) return;
+    for (uint32_t i = 0; i < bucket_count_; ++i) {
+        // Whoever had it was writing when it ended.
+        if (buckets_[i].claimed.load(std::memory_order_relaxed) == 0) continue;
+        buckets_[i].entries = {};
+        buckets_[i].claimed.store(0, std::memory_order_relaxed);
+    }
+}
+
+template <Family F>
+size_t AffinityTable<F>::bytes_for(uint32_t clients) noexcept {
+    return (size_t{buckets_for<kWays>(clients)} + 1) * sizeof(Bucket);
+}
 
 template <Family F>
 typename AffinityTable<F>::Bucket& AffinityTable<F>::bucket_of(const typename F::Address& client,
@@ -53,7 +68,7 @@ typename AffinityTable<F>::Bucket& AffinityTable<F>::bucket_of(const typename F:
         h ^= h >> 32;
     }
     const uint64_t index = ((h & 0xffffffffu) * bucket_count_) >> 32;
-    return static_cast<Bucket*>(memory_.data())[index];
+    return buckets_[index];
 }
 
 template class AffinityTable<V4>;

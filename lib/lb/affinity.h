@@ -35,8 +35,11 @@ class ZeroedMemory {
 template <Family F>
 class AffinityTable {
   public:
-    /// Room for `clients` of Services: as many entries, in buckets with as much room again.
-    explicit AffinityTable(uint32_t clients, uint64_t seed = 0);
+    /// Room for `clients` of Services: as many entries, in buckets with as much room again. `kept`:
+    /// bytes_for(clients) that are zero, or what another process has left there, kill -9 included;
+    /// null: of its own.
+    explicit AffinityTable(uint32_t clients, uint64_t seed = 0, void* kept = nullptr);
+    [[nodiscard]] static size_t bytes_for(uint32_t clients) noexcept;
 
     /// What the client's new connection gets: the endpoint that it had, if its time is not over and
     /// `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on, or
@@ -86,7 +89,7 @@ class AffinityTable {
 
     struct Entry {
         typename F::Address client;
-        uint32_t service;  ///< ServiceId; kFree: nobody's
+        uint32_t service;  ///< affinity_key() in lib/decide; kFree: nobody's
         Endpoint<F> endpoint;
         uint32_t until_s;  ///< the last second of the workers' clock that remembers it
     };
@@ -95,6 +98,10 @@ class AffinityTable {
         std::array<Entry, kWays> entries;
     };
     static_assert(sizeof(Bucket) == (std::same_as<F, V4> ? 128 : 256));
+    /// Before the buckets, in the place of one.
+    struct Header {
+        uint64_t seed;
+    };
 
     /// Has a bucket to itself for its life, or nothing.
     class Claim {
@@ -127,16 +134,22 @@ class AffinityTable {
 
     uint32_t capacity_;
     uint32_t bucket_count_;
+    std::optional<ZeroedMemory> own_;
+    Bucket* buckets_;
     uint64_t seed_;  // nobody outside can aim at one bucket
-    ZeroedMemory memory_;
 };
 
 extern template class AffinityTable<V4>;
 extern template class AffinityTable<V6>;
 
+/// Of what stands there: raised when another podlaned could not read what this one writes.
+inline constexpr uint32_t kAffinityForm = 1;
+
 /// The tables of a node.
 struct AffinityTables {
-    explicit AffinityTables(uint32_t clients) : v4(clients), v6(clients) {}
+    /// `kept_v4`, `kept_v6`: see AffinityTable.
+    explicit AffinityTables(uint32_t clients, void* kept_v4 = nullptr, void* kept_v6 = nullptr)
+        : v4(clients, 0, kept_v4), v6(clients, 0, kept_v6) {}
 
     template <Family F>
     [[nodiscard]] auto& of() noexcept {

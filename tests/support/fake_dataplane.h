@@ -49,7 +49,7 @@ class FakeDataplane final : public Dataplane {
     std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
     std::optional<LogLevel> log_level;   ///< that was set
     FlowTotals totals{.capacity = 1000};
-    std::map<std::pair<IpAddress, ServiceId>, AffinityInfo> affinities;
+    std::map<std::pair<IpAddress, uint32_t>, AffinityInfo> affinities;
     std::vector<StuckWorker> stuck;
     BufferUse buffers{.total = 1000, .free = 900, .between_workers = 0};
     std::vector<FlowCursor> pages;        ///< the cursors that were asked with
@@ -167,8 +167,7 @@ class FakeDataplane final : public Dataplane {
         return taken;
     }
     uint64_t lost_flow_records() const override { return flow_records_lost; }
-    std::optional<AffinityInfo> affinity(const IpAddress& client,
-                                         ServiceId service) const override {
+    std::optional<AffinityInfo> affinity(const IpAddress& client, uint32_t service) const override {
         const auto at = affinities.find({client, service});
         return at != affinities.end() ? std::optional(at->second) : std::nullopt;
     }

@@ -13,6 +13,7 @@ from checks import expect, expect_equal
 from lab import objects
 from lab.net import CommandFailed, wait_until
 
+STICKY = "10.96.0.41"
 SERVICE, SERVICE_V6 = "10.96.0.40", "fd00:10:96::40"
 ROUNDS = 10
 END = "/run/lab/end-of-holding"  # until this is there connections are held
@@ -247,6 +248,12 @@ def web(cluster, pods):
     cluster.apply(*items)
 
 
+def stuck_to(client):
+    """The servers of eight new connections to the Service with session affinity."""
+    return {server for server, _ in lab.call(client.namespace, "ask", address=STICKY, port=80,
+                                             count=8)}
+
+
 def connections(report, workers):
     """All kinds over SIGTERM and a start, and then over kill -9 and a start."""
     cluster = lab.Cluster(workers=workers, keep=True)
@@ -255,9 +262,14 @@ def connections(report, workers):
         client, near, far = (cluster.pod(*each, servers=False) for each in
                              (("a", "client"), ("a", "near"), ("b", "far")))
         web(cluster, [near, far])
+        sticky = objects.service("sticky", [STICKY], [objects.port(80, lab.HELD, name="held")],
+                                 sessionAffinity="ClientIP")
+        ends = [objects.endpoint(pod.address(4), pod.node.name) for pod in (near, far)]
+        cluster.apply(sticky, objects.endpoint_slice("sticky", ends, [("held", "TCP", lab.HELD)]))
         for namespace, name in ((near.namespace, "near"), (far.namespace, "far"),
                                 (cluster.outside, "world")):
             lab.keep_answering(namespace, name)
+        chosen = stuck_to(client)
         kinds = {}
         for family in (4, 6):
             service = SERVICE_V6 if family == 6 else SERVICE
@@ -283,6 +295,7 @@ def connections(report, workers):
                 expect(active >= least, f"{active} flows, {least} of connections that are held")
                 listed = node.json("get", "flows")
                 expect(any(flow.get("service") == "default/web4" for flow in listed), listed[:3])
+                expect_equal(stuck_to(client), chosen, "the endpoint of sessionAffinity")
             time.sleep(2)
         with open(END, "w", encoding="utf-8"):
             pass

@@ -65,10 +65,9 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory
     options.capacity = flow_capacity;
     options.shares = shares;
     const auto made = create_flow_tables(
-        *shared_, options, memory_.kept_flows,
+        *shared_, options, options.capacity, memory_.kept_flows,
         [this](LogLevel, std::string_view line) { memory_.log.emplace_back(line); });
     if (!made) throw std::runtime_error(made.error().message);
-    shared_->affinity = std::make_unique<AffinityTables>(options.capacity);
     shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     for (unsigned i = 0; i < workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*shared_, i));

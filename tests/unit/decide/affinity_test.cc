@@ -48,8 +48,7 @@ TYPED_TEST(Affinity, AClientWithSessionAffinityKeepsItsEndpointWhileThatIsThere)
         NoTrace none;
         const auto silent = decide<TypeParam>(*net.snapshot, query, none);
         // Explained afterwards it is the same.
-        query.remembered =
-            table.find(query.key.src, static_cast<uint32_t>(index_of(frontend.service)), now);
+        query.remembered = table.find(query.key.src, affinity_key(frontend), now);
         EXPECT_EQ(net.ask(query).to.dst, silent.to.dst);
         return this->text(silent.to.dst);
     };
@@ -75,6 +74,27 @@ TYPED_TEST(Affinity, AClientWithSessionAffinityKeepsItsEndpointWhileThatIsThere)
     std::set<std::string> later;
     for (uint16_t port = 1; port < 40; ++port) later.insert(ask(port, 1000u * port));
     EXPECT_EQ(later.size(), 2u) << "when its time is over it may get another one";
+}
+
+TYPED_TEST(Affinity, AServicePortIsKnownByItsNamesInEachProcess) {
+    Frontend<TypeParam> frontend = this->serve_three();
+    frontend.service_name = "default/web";
+    frontend.port_name = "http";
+    frontend.protocol = kProtocolTcp;
+    const uint32_t key = affinity_key(frontend);
+    frontend.service = ServiceId{77};
+    frontend.kind = FrontendKind::kNodePort;
+    EXPECT_EQ(affinity_key(frontend), key);
+    EXPECT_EQ(key, 2069427831u) << "written down in files: a change raises kAffinityForm";
+    std::set<uint32_t> keys{key};
+    frontend.port_name = "https";
+    keys.insert(affinity_key(frontend));
+    frontend.protocol = kProtocolUdp;
+    keys.insert(affinity_key(frontend));
+    frontend.service_name = "default/webhttps";
+    frontend.port_name = "";
+    keys.insert(affinity_key(frontend));
+    EXPECT_EQ(keys.size(), 4u);
 }
 
 TYPED_TEST(Affinity, WithoutRoomForAClientItsAddressChoosesTheEndpoint) {

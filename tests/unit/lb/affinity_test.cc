@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -132,6 +133,55 @@ TYPED_TEST(Affinity, WorkersThatMeetOnOneClientAgree) {
     }
     for (auto& thread : threads) thread.join();
     for (unsigned t = 1; t < kThreads; ++t) EXPECT_EQ(got[t], got[0]);
+}
+
+template <class F>
+class KeptAffinity : public testing::Test {
+  protected:
+    static constexpr uint32_t kClients = 100;
+
+    KeptAffinity()
+        : bytes_(AffinityTable<F>::bytes_for(kClients)),
+          memory_(static_cast<uint8_t*>(std::aligned_alloc(256, (bytes_ + 255) / 256 * 256))) {
+        std::fill_n(memory_, bytes_, uint8_t{0});
+        AffinityTable<F> before(kClients, 0, memory_);
+        for (uint32_t n = 0; n < 50; ++n) {
+            (void)before.settle(address<F>(n), 7, endpoint<F>(n), 100, 60, kAnything);
+        }
+    }
+    ~KeptAffinity() override { std::free(memory_); }
+    size_t remembered(const AffinityTable<F>& table) {
+        size_t count = 0;
+        for (uint32_t n = 0; n < 50; ++n) {
+            const auto got = table.find(address<F>(n), 7, 110);
+            count += got == std::optional(endpoint<F>(n));
+        }
+        return count;
+    }
+
+    size_t bytes_;
+    uint8_t* memory_;
+};
+TYPED_TEST_SUITE(KeptAffinity, Families);
+
+TYPED_TEST(KeptAffinity, TheNextTableThereRemembersWhatOneBeforeItDid) {
+    const AffinityTable<TypeParam> table(this->kClients, 0, this->memory_);
+    EXPECT_EQ(this->remembered(table), 50u);
+}
+
+TYPED_TEST(KeptAffinity, WhatWasBeingWrittenIsForgottenAndHasRoomAgain) {
+    // Every other bucket was somebody's when the process ended; the first place is no bucket.
+    constexpr size_t kBucket = std::same_as<TypeParam, V4> ? 128 : 256;
+    for (size_t at = kBucket; at < this->bytes_; at += 2 * kBucket) this->memory_[at] = 1;
+    AffinityTable<TypeParam> table(this->kClients, 0, this->memory_);
+    const size_t left = this->remembered(table);
+    EXPECT_GT(left, 0u);
+    EXPECT_LT(left, 50u);
+    for (uint32_t n = 0; n < 50; ++n) {
+        const auto got =
+            table.settle(address<TypeParam>(n), 7, endpoint<TypeParam>(n), 110, 60, kAnything);
+        EXPECT_EQ(got, endpoint<TypeParam>(n));
+    }
 }
 
 TEST(AffinityTables, HaveOneForEachFamily) {

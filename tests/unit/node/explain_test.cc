@@ -239,8 +239,8 @@ TEST_F(Explain, AClientsEndpointIsTheOneThatSessionAffinityRemembers) {
         *dataplane_.current(), {{}, address("10.96.0.10").as<V4>(), be16(0), be16(80), 6, 0, 0});
     ASSERT_NE(frontend, nullptr);
     for (const char* endpoint : {"10.244.1.10", "10.244.2.10"}) {
-        dataplane_.affinities[{address("10.244.1.20"), frontend->service}] = {address(endpoint),
-                                                                              8080};
+        dataplane_.affinities[{address("10.244.1.20"), affinity_key(*frontend)}] = {
+            address(endpoint), 8080};
         const Json answer = explain("default/client", "10.96.0.10:80");
         EXPECT_EQ(answer.at("translatedTo"), std::string(endpoint) + ":8080");
         EXPECT_TRUE(has(step(answer, "service").at("why"), "sessionAffinity"));

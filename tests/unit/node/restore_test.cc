@@ -124,6 +124,9 @@ TEST_F(Restore, APodWhoseNamespaceIsGoneIsForgotten) {
     begin();
     EXPECT_EQ(port_of("default/web"), kNoPort);
     EXPECT_NE(port_of("default/other"), kNoPort);
+    const auto purged = dataplane_.commands_of(CommandKind::kPurge);
+    ASSERT_EQ(purged.size(), 1u) << "its connections are not the next one's with its address";
+    EXPECT_EQ(purged[0].address.to_ip(), address("10.244.1.10"));
     live_again();
     ASSERT_EQ(taps_.attached.size(), 1u) << "and stays forgotten";
 }
