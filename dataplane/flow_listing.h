@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/base/quiescent.h"
+#include "lib/border/dataplane.h"
 #include "lib/border/flows.h"
 #include "lib/flow/table.h"
 #include "lib/model/snapshot.h"

@@ -44,8 +44,8 @@ struct RuntimeConfig {
     uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
     uint32_t flow_capacity = 1u << 20;  ///< connections
     FlowTimeouts flow_timeouts;
-    std::string kept_flows;  ///< folder where flows outlive the process; empty: they do not
-    LogReceiver kept_flows_log;    ///< what becomes of them: when control calls, on its thread
+    std::string kept_flows;      ///< folder where flows outlive the process; empty: they do not
+    LogReceiver kept_flows_log;  ///< what becomes of them: when control calls, on its thread
     std::vector<UplinkRequest> uplinks;
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
     LogLevel log_level = LogLevel::kInfo;

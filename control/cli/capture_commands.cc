@@ -82,11 +82,6 @@ Result<Json> probe_params(const Invocation& call, RpcClient& client) {
     return params;
 }
 
-std::string text_in(const Json& item, const char* key) {
-    const auto found = item.find(key);
-    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// "send to default/web; flow TCP 10.244.1.10:4000 > 10.96.0.10:80 (shop/web), ...".
 std::string comment_of(const Json& packet) {
     std::string out = text_in(packet, "verdict");

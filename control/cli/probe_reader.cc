@@ -15,7 +15,7 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::chrono::milliseconds kLook{50};
+constexpr std::chrono::milliseconds kReadInterval{50};
 
 volatile std::sig_atomic_t is_interrupted = 0;
 
@@ -122,7 +122,7 @@ Result<ProbeOutcome> read_probe(RpcClient& client, const Json& params,
             if (!more) break;
         }
         if (!flush()) break;
-        if (more && !last && packets.empty()) std::this_thread::sleep_for(kLook);
+        if (more && !last && packets.empty()) std::this_thread::sleep_for(kReadInterval);
     }
     if (const auto stopped = client.call("probe.stop", probe); !stopped) return stopped.error();
     return outcome;

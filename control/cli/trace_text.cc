@@ -16,10 +16,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kLastStage = "tx";
 
-std::string text_in(const Json& item, const char* key) {
-    const auto found = item.find(key);
-    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 uint64_t number_in(const Json& item, const char* key) {
     const auto found = item.find(key);
     return found != item.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
@@ -57,6 +53,11 @@ std::string decided(const Json& record) {
 }
 
 }  // namespace
+
+std::string text_in(const Json& item, const char* key) {
+    const auto found = item.find(key);
+    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 std::optional<TracedPacket> TraceAssembler::add(const Json& record) {
     const uint64_t number = number_in(record, "packet");

@@ -15,6 +15,9 @@ namespace podlane::control {
 /// A packet's records: as it came in, then one for each stage.
 using TracedPacket = std::vector<nlohmann::ordered_json>;
 
+/// A text of it; empty where there is none.
+[[nodiscard]] std::string text_in(const nlohmann::ordered_json& item, const char* key);
+
 /// Puts records together that come interleaved. Bounded: a packet that never ends is forgotten.
 class TraceAssembler {
   public:

@@ -13,7 +13,7 @@ namespace podlane::dataplane {
 namespace {
 
 /// Of a program, more than any filter in words becomes; and what is followed on all ways together.
-constexpr size_t kMostInstructions = 512;
+constexpr size_t kMostGistInstructions = 512;
 constexpr unsigned kMostSteps = 20'000;
 /// Ways that end with the frame taken.
 constexpr size_t kMostWays = 64;
@@ -246,7 +246,7 @@ class GistMaker {
 };
 
 FilterGist FilterGist::of(std::span<const FilterInstruction> program) {
-    if (program.empty() || program.size() > kMostInstructions) return {};
+    if (program.empty() || program.size() > kMostGistInstructions) return {};
     return GistMaker(program).make();
 }
 

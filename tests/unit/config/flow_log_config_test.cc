@@ -17,7 +17,7 @@ Result<FlowLogConfig> loaded(const std::string& section) {
     return config;
 }
 
-std::string described(const std::string& section) {
+std::string log_described(const std::string& section) {
     const auto config = loaded(section);
     if (config.ok()) return describe(config.value());
     const std::string& message = config.error().message;
@@ -25,11 +25,11 @@ std::string described(const std::string& section) {
 }
 
 TEST(FlowLogConfig, IsOffUnlessThereIsAReceiver) {
-    EXPECT_EQ(described(""), "flow log   off\n");
-    EXPECT_EQ(described("flowLog: {oneIn: 10}\n"), "flow log   off\n");
-    EXPECT_EQ(described("flowLog: {ipfix: 192.0.2.1:4739, oneIn: 10}\n"),
+    EXPECT_EQ(log_described(""), "flow log   off\n");
+    EXPECT_EQ(log_described("flowLog: {oneIn: 10}\n"), "flow log   off\n");
+    EXPECT_EQ(log_described("flowLog: {ipfix: 192.0.2.1:4739, oneIn: 10}\n"),
               "flow log   IPFIX to 192.0.2.1:4739, one of 10 connections\n");
-    EXPECT_EQ(described("flowLog: {file: flows.json, ipfix: \"[fd00::1]:4739\"}\n"),
+    EXPECT_EQ(log_described("flowLog: {file: flows.json, ipfix: \"[fd00::1]:4739\"}\n"),
               "flow log   IPFIX to [fd00::1]:4739, JSON lines in /tmp/flows.json, all "
               "connections\n");
 }
@@ -43,7 +43,7 @@ TEST(FlowLogConfig, RecordsAreThoseThatAreNamed) {
 }
 
 TEST(FlowLogConfig, WrongValuesAreNamedWithTheirPlace) {
-    EXPECT_TRUE(described("flowLog: {ipfix: collector:4739}\n")
+    EXPECT_TRUE(log_described("flowLog: {ipfix: collector:4739}\n")
                     .starts_with(":2:18: flowLog.ipfix: \"collector:4739\" is not ADDRESS:PORT"));
     for (const char* section :
          {"flowLog: {oneIn: 0}\n", "flowLog: {records: [begin]}\n", "flowLog: {fileBytes: 1}\n",
