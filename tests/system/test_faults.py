@@ -281,7 +281,7 @@ FAULTS = [
     ("a name is not found", unknown_name, ("resolve", "wbe.default.svc.cluster.local"),
      r"NXDOMAIN"),
     ("new connections are refused: one pod fills the flow table", table_full,
-     ("top", "--count", "1"), r"10\.244\.1\.\d+ +default/client +\d{3,}"),
+     ("top", "--count", "1"), r"10\.244\.1\.\d+ +default/client +[\d.]+k"),
     ("a node's pods are not reached: the node is gone", node_gone, ("health",),
      r"192\.168\.50\.2.*does not answer"),
     ("everything outside is silent: the uplink is down", uplink_down, ("health",),

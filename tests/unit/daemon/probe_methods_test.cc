@@ -28,7 +28,7 @@ TEST_F(ProbeMethods, ProbeIsStartedReadAndStopped) {
                                                           {"filter", {"6 0 0 65535"}},
                                                           {"snapBytes", 64},
                                                           {"packetsPerSecond", 5}}));
-    EXPECT_EQ(started, (Json{{"probe", 1}, {"ports", {"uplink0"}}}));
+    EXPECT_EQ(started, (Json{{"probe", 1}, {"ports", {"uplink0", "podlane0"}}}));
     EXPECT_EQ(probes_.started.at(0).snap_bytes, 64);
     EXPECT_EQ(probes_.started.at(0).filter.size(), 1u);
     const Json probe{{"probe", 1}};

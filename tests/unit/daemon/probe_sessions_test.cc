@@ -32,7 +32,7 @@ TEST_F(ProbesTest, QuestionInWordsBecomesARequest) {
                                           .packets_per_second = 7},
                                          now_ms_);
     ASSERT_TRUE(started.ok());
-    EXPECT_EQ(started->ports, (std::vector<std::string>{"uplink0", "default/web"}));
+    EXPECT_EQ(started->ports, (std::vector<std::string>{"uplink0", "podlane0", "default/web"}));
     ASSERT_EQ(probes_.started.size(), 1u);
     const ProbeRequest& request = probes_.started.front();
     EXPECT_EQ(request.points, kProbeIn | kProbeDrop);
