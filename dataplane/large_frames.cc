@@ -109,6 +109,7 @@ void cut(WorkerCtx& ctx, Packet& packet, void (*give)(WorkerCtx&, Packet& piece)
     const uint32_t count = plan.count();
     ctx.counters->made.add(count);
     ctx.counters->taken.add(1);
+    ctx.being_cut = &packet;
     for (uint32_t i = 0; i < count; ++i) {
         Packet piece = packet;
         piece.mbuf = packet.headers.ip_version == V4::kVersion

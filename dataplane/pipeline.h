@@ -1,7 +1,7 @@
 // The packet's way: the stages in their order. To add one, write its file and put it here.
 //
-// One list, run as it is by the workers, and with an observer between the stages by who wants to
-// see what each of them does to a packet.
+// One list, run as it is by the workers, and with an observer between the stages (probe/observer.h)
+// while somebody wants to see what each of them does to packets.
 #pragma once
 
 #include "dataplane/slowpath/slow_path.h"
@@ -15,35 +15,39 @@
 
 namespace podlane::dataplane {
 
-/// Sees a burst before its first stage and behind each one, by the stage's name. Packets whose
-/// verdict is kConsumed, and after Tx all, have no mbuf that may be looked at.
+/// Sees a burst before its first stage and behind each one. Packets whose verdict is kConsumed, and
+/// after Tx all, have no mbuf that may be looked at.
 template <class O>
-concept StageObserver = requires(O& observer, const char* stage, std::span<const Packet> burst) {
+concept StageObserver = requires(O& observer, std::span<const Packet> burst) {
     { observer.begin(burst) }
     noexcept;
-    { observer.after(stage, burst) }
+    { observer.template after<Tx>(burst) }
     noexcept;
 };
 
 /// Sees nothing, and costs nothing.
 struct NoObserver {
     static void begin(std::span<const Packet>) noexcept {}
-    static void after(const char*, std::span<const Packet>) noexcept {}
+    template <Stage>
+    static void after(std::span<const Packet>) noexcept {}
 };
 
 /// Runs a burst through the stages, one after the other.
 template <Stage... Stages>
 struct PipelineOf {
     static void run(WorkerCtx& ctx, Burst burst) noexcept {
-        const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
-        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst)), ...);
+        NoObserver nobody;
+        run(ctx, burst, nobody);
     }
 
     /// The same, observed.
     template <StageObserver Observer>
     static void run(WorkerCtx& ctx, Burst burst, Observer& observer) noexcept {
+        const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
         observer.begin(burst);
-        ((Stages::run(ctx, burst), observer.after(Stages::kName, burst)), ...);
+        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst),
+          observer.template after<Stages>(burst)),
+         ...);
     }
 };
 

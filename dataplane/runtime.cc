@@ -16,6 +16,7 @@
 #include "dataplane/memory_plan.h"
 #include "dataplane/ports/open_ports.h"
 #include "dataplane/ports/tap_io.h"
+#include "dataplane/probe/probes.h"
 #include "dataplane/shared.h"
 #include "dataplane/worker.h"
 #include "dataplane/worker_watch.h"
@@ -43,6 +44,7 @@ class Runtime final : public Dataplane {
           pool_(std::move(pool)),
           large_pool_(std::move(large_pool)),
           shared_(std::make_unique<Shared>(workers)),
+          probes_(std::make_unique<Probes>(*shared_)),
           watch_(workers),
           leaving_(std::make_unique<LeavingPorts>(shared_->domain)) {
         shared_->pool = pool_.get();
@@ -71,6 +73,7 @@ class Runtime final : public Dataplane {
     }
 
     void set_idle(IdleMode idle) noexcept { shared_->idle = idle; }
+    [[nodiscard]] PacketProbes& probes() noexcept { return *probes_; }
     Result<void> create_tables(const RuntimeConfig& config);
     Result<void> open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints);
     Result<void> run_workers(const RuntimeConfig& config);
@@ -172,6 +175,7 @@ class Runtime final : public Dataplane {
     PacketPool pool_;
     PacketPool large_pool_;
     std::unique_ptr<Shared> shared_;
+    std::unique_ptr<Probes> probes_;
     std::shared_ptr<const Snapshot> current_;
     struct Retired {
         uint64_t token;
@@ -343,6 +347,7 @@ void Runtime::abandon() {
         Eal eal;
         PacketPool pool, large_pool;
         std::unique_ptr<Shared> shared;
+        std::unique_ptr<Probes> probes;
         std::shared_ptr<const Snapshot> current;
         std::vector<Retired> retired;
         std::unique_ptr<LeavingPorts> leaving;
@@ -351,9 +356,9 @@ void Runtime::abandon() {
         std::vector<WorkerThread> threads;
     };
     static_cast<void>(new Left{std::move(eal_), std::move(pool_), std::move(large_pool_),
-                               std::move(shared_), std::move(current_), std::move(retired_),
-                               std::move(leaving_), std::move(ports_), std::move(workers_),
-                               std::move(threads_)});
+                               std::move(shared_), std::move(probes_), std::move(current_),
+                               std::move(retired_), std::move(leaving_), std::move(ports_),
+                               std::move(workers_), std::move(threads_)});
 }
 
 void Runtime::remove_port(PortId id) {
@@ -484,6 +489,7 @@ Result<Started> start(const RuntimeConfig& config) {
         return opened.error();
     }
     if (auto running = runtime->run_workers(config); !running) return running.error();
+    started.probes = &runtime->probes();
     started.dataplane = std::move(runtime);
     return started;
 }

@@ -14,6 +14,7 @@
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 #include "lib/border/log_level.h"
+#include "lib/border/probe.h"
 #include "lib/flow/timeouts.h"
 
 namespace podlane::dataplane {
@@ -51,6 +52,7 @@ struct RuntimeConfig {
 /// What a running dataplane is, with what would make it faster, a line each.
 struct Started {
     std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
+    PacketProbes* probes = nullptr;        ///< the same one's
     std::vector<std::string> hints;
     std::string memory;  ///< what it takes, see memory_summary()
 };

@@ -58,6 +58,8 @@ struct Shared {
     std::unique_ptr<AffinityTables> affinity;
     /// Release by control in publish(), acquire by each worker once a turn.
     std::atomic<const Snapshot*> snapshot{nullptr};
+    /// The probes that are on, null without any; as `snapshot`.
+    std::atomic<const ProbeSet*> probes{nullptr};
     std::atomic<bool> stop{false};
     std::atomic<unsigned> running{0};  ///< workers whose threads have not ended
 };

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "dataplane/pipeline.h"
+#include "dataplane/probe/observer.h"
 
 namespace podlane::dataplane {
 
@@ -147,6 +148,8 @@ void Worker::begin_turn() noexcept {
     const Snapshot* snapshot = shared_.snapshot.load(std::memory_order_acquire);
     snapshot_changed_ = snapshot != ctx_.snapshot;
     if (snapshot_changed_) ctx_.snapshot = ctx_.place.hold(shared_.snapshot);
+    // Pairs with the store in Probes::put_on().
+    ctx_.probes = shared_.probes.load(std::memory_order_acquire);
     turn_tsc_ = ctx_.tsc = rte_rdtsc();
     ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);
@@ -242,10 +245,28 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     ctx_.counters->rx_packets.add(count);
     // A full burst says that more waits; what is put aside must not be overtaken by its own flow.
     if (count == kBurst || ctx_.budgets.of(port).deferred > 0) {
-        CrowdedPipeline::run(ctx_, {ctx_.packets.data(), count});
+        run_stages<CrowdedPipeline>({ctx_.packets.data(), count}, false);
     } else {
-        Pipeline::run(ctx_, {ctx_.packets.data(), count});
+        run_stages<Pipeline>({ctx_.packets.data(), count}, false);
     }
+}
+
+template <class Stages>
+void Worker::run_stages(Burst burst, bool again) noexcept {
+    if (ctx_.probes == nullptr) [[likely]] {
+        Stages::run(ctx_, burst);
+    } else {
+        run_observed<Stages>(burst, again);
+    }
+}
+
+/// Out of line, so that the way without a probe stays as it was.
+template <class Stages>
+[[gnu::noinline]] void Worker::run_observed(Burst burst, bool again) noexcept {
+    ProbeObserver observer(ctx_, *ctx_.probes, again);
+    ctx_.observer = &observer;
+    Stages::run(ctx_, burst, observer);
+    ctx_.observer = nullptr;
 }
 
 unsigned Worker::run_deferred() noexcept {
@@ -254,7 +275,7 @@ unsigned Worker::run_deferred() noexcept {
     unsigned count = 0;
     Handoff item;
     const auto run = [&] {
-        if (count > 0) Pipeline::run(ctx_, {ctx_.packets.data(), count});
+        if (count > 0) run_stages<Pipeline>({ctx_.packets.data(), count}, true);
         done += count;
         count = 0;
     };
@@ -306,7 +327,7 @@ void Worker::run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept {
     packet.mbuf = mbuf;
     packet.in_port = in_port;
     packet.flags = flags;
-    Pipeline::run(ctx_, {&packet, 1});
+    run_stages<Pipeline>({&packet, 1}, true);
 }
 
 void Worker::serve_fragments() noexcept {
@@ -336,14 +357,19 @@ void Worker::release_held() noexcept {
                 drop_and_tell<V4>(ctx_, packet, Drop::kNeighbourUnreachable,
                                   Notice::kHostUnreachable);
             }
-            Tx::run(ctx_, {&packet, 1});
+            drop_held(packet);
         } else if (snapshot_changed_) {
-            Pipeline::run(ctx_, {&packet, 1});
+            run_stages<Pipeline>({&packet, 1}, true);
         } else if (!ctx_.hold.add(held[i])) {
             packet.drop(Drop::kNeighbourHoldFull);
-            Tx::run(ctx_, {&packet, 1});
+            drop_held(packet);
         }
     }
+}
+
+void Worker::drop_held(Packet& packet) noexcept {
+    if (ctx_.probes != nullptr) observe_single(ctx_, packet);
+    Tx::run(ctx_, {&packet, 1});
 }
 
 void Worker::account(uint64_t turn_start, unsigned moved) noexcept {

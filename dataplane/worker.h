@@ -56,6 +56,12 @@ class Worker {
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// `again`: the packets have been seen to come in already.
+    template <class Stages>
+    void run_stages(Burst burst, bool again) noexcept;
+    template <class Stages>
+    void run_observed(Burst burst, bool again) noexcept;
+    void drop_held(Packet& packet) noexcept;
     /// A burst of what Defer has put aside; returns the number of packets.
     unsigned run_deferred() noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;

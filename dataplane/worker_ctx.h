@@ -28,6 +28,8 @@
 namespace podlane::dataplane {
 
 class Fragments;
+class ProbeObserver;
+struct ProbeSet;
 class TapIo;
 
 using EventRing = SpscRing<Event, 1024>;
@@ -53,6 +55,10 @@ struct alignas(kCacheLine) WorkerCtx {
     uint64_t tsc = 0;     ///< of the last look at the clock
     Clock clock{};
     const Snapshot* snapshot = nullptr;  ///< of this turn
+    const ProbeSet* probes = nullptr;    ///< likewise; null: nobody looks at packets
+    ProbeObserver* observer = nullptr;   ///< of the burst that is run now, if probes are on
+    uint64_t observed = 0;               ///< packets that probes were shown
+    const Packet* being_cut = nullptr;   ///< by cut(): whose pieces these are
     WorkerCounters* counters = nullptr;
     FlowTable<V4>* flows_v4 = nullptr;
     FlowTable<V6>* flows_v6 = nullptr;

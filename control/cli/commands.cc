@@ -36,9 +36,9 @@ std::string command_lines(std::string_view prefix) {
 const std::vector<const CliCommand*>& cli_commands() {
     static const std::vector<const CliCommand*> kAll = [] {
         std::vector<const CliCommand*> all;
-        for (const auto part :
-             {change_commands(), get_commands(), pod_commands(), counter_commands(),
-              explain_commands(), doctor_commands(), ingress_commands(), node_commands()}) {
+        for (const auto part : {change_commands(), get_commands(), pod_commands(),
+                                counter_commands(), explain_commands(), capture_commands(),
+                                doctor_commands(), ingress_commands(), node_commands()}) {
             for (const CliCommand& command : part) all.push_back(&command);
         }
         return all;

@@ -17,6 +17,7 @@ namespace podlane::control {
 [[nodiscard]] std::span<const CliCommand> pod_commands() noexcept;
 [[nodiscard]] std::span<const CliCommand> counter_commands() noexcept;
 [[nodiscard]] std::span<const CliCommand> explain_commands() noexcept;
+[[nodiscard]] std::span<const CliCommand> capture_commands() noexcept;
 [[nodiscard]] std::span<const CliCommand> doctor_commands() noexcept;
 [[nodiscard]] std::span<const CliCommand> ingress_commands() noexcept;
 [[nodiscard]] std::span<const CliCommand> node_commands() noexcept;

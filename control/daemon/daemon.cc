@@ -10,6 +10,7 @@
 
 #include "control/daemon/http_pages.h"
 #include "control/daemon/methods.h"
+#include "control/daemon/probe_methods.h"
 
 namespace podlane::control {
 
@@ -28,7 +29,8 @@ uint64_t monotonic_ms() {
 }  // namespace
 
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
-               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps, MetricsConfig metrics)
+               NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps, MetricsConfig metrics,
+               PacketProbes* probes)
     : signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),
@@ -47,6 +49,7 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
              }}),
       metrics_(metrics),
       http_(io_),
+      probes_(dataplane, probes),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}),
       reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}) {
@@ -58,6 +61,8 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
         return shut_down(forget);
     });
     register_reading_methods(reading_methods_, node_, watchers_, dpdk);
+    register_probe_methods(methods_, probes_, monotonic_ms);
+    refuse_probe_methods(reading_methods_);
     add_http_pages(http_, node_, dpdk, metrics_.services);
 }
 
@@ -128,6 +133,7 @@ void Daemon::wait_for_tick() {
     tick_.async_wait([this](const boost::system::error_code& failed) {
         if (failed || ending_) return;
         node_.tick();
+        probes_.tick(monotonic_ms());
         if (++ticks_ % kTicksPerSecond == 0 && each_second_) each_second_();
         schedule_publish();
         wait_for_tick();

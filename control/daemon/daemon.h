@@ -12,6 +12,7 @@
 
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
+#include "control/daemon/probe_sessions.h"
 #include "control/daemon/watchers.h"
 #include "control/health/service_health.h"
 #include "control/http/http_server.h"
@@ -29,7 +30,8 @@ class Daemon {
     /// `dataplane` and `taps` must outlive the daemon. `dpdk`: its version, for `version`.
     Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
            NameServer* name_server = nullptr, Keeper* keeper = nullptr,
-           KeptTaps* kept_taps = nullptr, MetricsConfig metrics = {.listen = std::nullopt});
+           KeptTaps* kept_taps = nullptr, MetricsConfig metrics = {.listen = std::nullopt},
+           PacketProbes* probes = nullptr);
 
     /// Ports, objects, socket, in this order. On an error nothing is left behind.
     [[nodiscard]] Result<void> start();
@@ -73,6 +75,7 @@ class Daemon {
     NodeModel node_;
     const MetricsConfig metrics_;
     HttpServer http_;
+    ProbeSessions probes_;
     Watchers watchers_;
     RpcMethods methods_;
     RpcServer server_;

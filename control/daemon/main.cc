@@ -248,7 +248,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     }
     control::DnsServer name_server({.upstreams = config.cluster.upstream_dns});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
-                           &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics);
+                           &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics,
+                           started->probes);
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return guard_again(uplink, socket, guards);
     });

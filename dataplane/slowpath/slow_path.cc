@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "dataplane/guard.h"
+#include "dataplane/probe/observer.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/tx.h"
@@ -138,6 +139,7 @@ void emit(WorkerCtx& ctx, Packet& packet) noexcept {
     ctx.counters->made.add(1);
     const Burst one(&packet, 1);
     Forward::run(ctx, one);
+    if (ctx.probes != nullptr) observe_single(ctx, packet);
     Tx::run(ctx, one);
 }
 

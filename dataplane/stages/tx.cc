@@ -5,6 +5,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/large_frames.h"
 #include "dataplane/ports/tap_io.h"
+#include "dataplane/probe/observer.h"
 #include "dataplane/stages/encap.h"
 
 namespace podlane::dataplane {
@@ -17,6 +18,7 @@ constexpr unsigned kSendTries = 4;
 void drop_all(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count,
               Drop reason) noexcept {
     if (count == 0) return;
+    if (ctx.probes != nullptr) observe_lost(ctx, port, {frames, count}, reason);
     ctx.counters->drop(reason, count);
     ctx.counters->ports[index_of(port)].tx_dropped.add(count);
     rte_pktmbuf_free_bulk(frames, count);
@@ -95,11 +97,13 @@ namespace {
 
 /// A piece of a frame that `port` does not take whole, to be sent.
 void send_piece(WorkerCtx& ctx, Packet& piece) noexcept {
+    if (ctx.probes != nullptr) observe_piece(ctx, piece);
     Tx::run(ctx, {&piece, 1});
 }
 
 void send_tunnelled(WorkerCtx& ctx, Packet& piece) noexcept {
     if (encap(ctx, piece)) sum_outer_ipv6(piece);
+    if (ctx.probes != nullptr) observe_piece(ctx, piece);
     Tx::run(ctx, {&piece, 1});
 }
 
@@ -146,6 +150,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
                 append(ctx, id, *lane, packet.mbuf);
                 continue;
             }
+            if (ctx.probes != nullptr) observe_single(ctx, packet);
         }
         if (packet.verdict == Verdict::kDrop) {
             drop(ctx, packet);

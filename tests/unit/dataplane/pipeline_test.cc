@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "dataplane/ports/tap_io.h"
+#include "dataplane/probe/observer.h"
 #include "dataplane/slowpath/fragments.h"
 #include "tests/unit/dataplane/frames_of.h"
 
@@ -22,11 +24,14 @@ struct Verdicts {
     std::vector<std::pair<std::string, Verdict>> seen;
 
     void begin(std::span<const Packet>) noexcept { seen.clear(); }
-    void after(const char* stage, std::span<const Packet> burst) noexcept {
-        seen.emplace_back(stage, burst.front().verdict);
+    template <Stage S>
+    void after(std::span<const Packet> burst) noexcept {
+        seen.emplace_back(S::kName, burst.front().verdict);
     }
 };
 static_assert(StageObserver<Verdicts> && StageObserver<NoObserver>);
+// Who does not look takes no room, and its calls are empty: the compiler leaves nothing of them.
+static_assert(std::is_empty_v<NoObserver> && StageObserver<ProbeObserver>);
 
 template <class F>
 class Observed : public testing::Test {

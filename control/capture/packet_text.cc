@@ -1,0 +1,172 @@
+#include "control/capture/packet_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/mac.h"
+#include "lib/proto/ethernet.h"
+#include "lib/proto/ip_protocol.h"
+#include "lib/proto/parse.h"
+#include "lib/proto/tcp.h"
+#include "lib/proto/udp.h"
+#include "lib/proto/vxlan.h"
+
+namespace podlane::control {
+
+namespace {
+
+constexpr uint16_t kEtherTypeOfArp = 0x0806;
+/// Linux's and the IANA's port of VXLAN.
+constexpr uint16_t kVxlanPorts[] = {8472, 4789};
+
+/// What is shown of a frame.
+struct Facts {
+    MacAddress src_mac{}, dst_mac{};
+    uint16_t ether_type = 0;
+    std::optional<IpAddress> src, dst;
+    uint16_t src_port = 0, dst_port = 0;
+    bool has_ports = false;
+    uint8_t protocol = 0, ttl = 0, tcp_flags = 0;
+    bool is_fragment = false;
+    size_t payload_at = 0;
+};
+
+template <Family F>
+void read_ip(const uint8_t* frame, const Headers& headers, Facts& out) {
+    out.src = IpAddress(src_address<F>(frame, headers));
+    out.dst = IpAddress(dst_address<F>(frame, headers));
+    out.ttl = frame[headers.l3_offset + (std::same_as<F, V4> ? 8 : 7)];
+}
+
+std::optional<Facts> facts_of(const FrameView& frame) {
+    if (frame.bytes.size() < sizeof(EthernetHeader)) return std::nullopt;
+    Headers headers{};
+    const Drop bad = parse_frame(frame.bytes, frame.wire_bytes, headers);
+    Facts out;
+    std::copy_n(frame.bytes.data(), 6, out.dst_mac.bytes.data());
+    std::copy_n(frame.bytes.data() + 6, 6, out.src_mac.bytes.data());
+    out.ether_type = static_cast<uint16_t>(frame.bytes[12] << 8 | frame.bytes[13]);
+    if (bad != Drop::kNone || headers.ip_version == 0) return out;
+    const uint8_t* const bytes = frame.bytes.data();
+    if (headers.ip_version == V4::kVersion) {
+        read_ip<V4>(bytes, headers, out);
+    } else {
+        read_ip<V6>(bytes, headers, out);
+    }
+    out.protocol = headers.protocol;
+    out.tcp_flags = headers.tcp_flags;
+    out.is_fragment = headers.has(Headers::kFragment);
+    out.has_ports = headers.has(Headers::kPorts);
+    if (out.has_ports) {
+        out.src_port = load<be16>(bytes + headers.l4_offset).host();
+        out.dst_port = load<be16>(bytes + headers.l4_offset + 2).host();
+    }
+    out.payload_at = headers.payload_offset;
+    return out;
+}
+
+std::string protocol_word(uint8_t protocol) {
+    switch (protocol) {
+        case kProtocolTcp:
+            return "TCP";
+        case kProtocolUdp:
+            return "UDP";
+        case kProtocolSctp:
+            return "SCTP";
+        case kProtocolIcmp:
+            return "ICMP";
+        case kProtocolIcmpv6:
+            return "ICMPv6";
+        default:
+            return fmt::format("protocol {}", protocol);
+    }
+}
+
+std::string flags_word(uint8_t flags) {
+    constexpr std::pair<uint8_t, const char*> kFlags[] = {
+        {0x02, "SYN"}, {0x01, "FIN"}, {0x04, "RST"}, {0x10, "ACK"}};
+    std::string out;
+    for (const auto& [bit, word] : kFlags) {
+        if ((flags & bit) != 0) out += fmt::format("{}{}", out.empty() ? " " : ",", word);
+    }
+    return out;
+}
+
+std::string end_text(const IpAddress& address, bool has_port, uint16_t port) {
+    return has_port ? to_string(address, port) : to_string(address);
+}
+
+/// The frame within a VXLAN packet.
+std::optional<FrameView> inner_of(const FrameView& frame, const Facts& facts) {
+    const bool is_vxlan = facts.protocol == kProtocolUdp && facts.has_ports &&
+                          std::ranges::find(kVxlanPorts, facts.dst_port) != std::end(kVxlanPorts);
+    const size_t at = facts.payload_at + sizeof(VxlanHeader);
+    if (!is_vxlan || at >= frame.bytes.size()) return std::nullopt;
+    return FrameView{frame.bytes.subspan(at), frame.wire_bytes - static_cast<uint32_t>(at)};
+}
+
+std::string text_of(const Facts& facts) {
+    if (!facts.src) {
+        if (facts.ether_type == kEtherTypeOfArp) {
+            return fmt::format("ARP {} > {}", to_string(facts.src_mac), to_string(facts.dst_mac));
+        }
+        return fmt::format("EtherType 0x{:04x} {} > {}", facts.ether_type, to_string(facts.src_mac),
+                           to_string(facts.dst_mac));
+    }
+    return fmt::format("{} {} > {}{}{}", protocol_word(facts.protocol),
+                       end_text(*facts.src, facts.has_ports, facts.src_port),
+                       end_text(*facts.dst, facts.has_ports, facts.dst_port),
+                       flags_word(facts.tcp_flags), facts.is_fragment ? " fragment" : "");
+}
+
+void compare(std::vector<std::string>& out, std::string_view what, const std::string& before,
+             const std::string& after) {
+    if (before != after) out.push_back(fmt::format("{} {} becomes {}", what, before, after));
+}
+
+}  // namespace
+
+std::string packet_summary(const FrameView& frame) {
+    const auto facts = facts_of(frame);
+    if (!facts) return fmt::format("{} bytes, too few for a frame", frame.wire_bytes);
+    std::string out = fmt::format("{}, {} bytes", text_of(*facts), frame.wire_bytes);
+    if (const auto inner = inner_of(frame, *facts)) {
+        out = fmt::format("VXLAN {} > {}: {}", to_string(*facts->src), to_string(*facts->dst),
+                          packet_summary(*inner));
+    }
+    return out;
+}
+
+std::vector<std::string> packet_changes(const FrameView& before, const FrameView& after) {
+    std::vector<std::string> out;
+    auto old = facts_of(before);
+    auto now = facts_of(after);
+    if (!old || !now) return out;
+    const auto old_inner = inner_of(before, *old);
+    const auto new_inner = inner_of(after, *now);
+    if (old_inner.has_value() != new_inner.has_value()) {
+        const Facts& tunnel = old_inner ? *old : *now;
+        out.push_back(fmt::format("tunnel {} > {} {}", to_string(*tunnel.src),
+                                  to_string(*tunnel.dst), old_inner ? "ends" : "begins"));
+        if (old_inner) {
+            old = facts_of(*old_inner);
+        } else {
+            now = facts_of(*new_inner);
+        }
+        if (!old || !now) return out;
+    }
+    compare(out, "source MAC", to_string(old->src_mac), to_string(now->src_mac));
+    compare(out, "destination MAC", to_string(old->dst_mac), to_string(now->dst_mac));
+    if (!old->src || !now->src) return out;
+    compare(out, "source", end_text(*old->src, old->has_ports, old->src_port),
+            end_text(*now->src, now->has_ports, now->src_port));
+    compare(out, "destination", end_text(*old->dst, old->has_ports, old->dst_port),
+            end_text(*now->dst, now->has_ports, now->dst_port));
+    compare(out, "TTL", std::to_string(old->ttl), std::to_string(now->ttl));
+    return out;
+}
+
+}  // namespace podlane::control

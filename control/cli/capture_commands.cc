@@ -1,0 +1,280 @@
+// The rows of `capture` and `trace`.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <fstream>
+#include <ostream>
+
+#include "control/capture/pcapng.h"
+#include "control/cli/cell.h"
+#include "control/cli/commands.h"
+#include "control/cli/probe_reader.h"
+#include "control/cli/run.h"
+#include "control/cli/trace_text.h"
+#include "control/kube/base64.h"
+
+namespace podlane::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr auto kCaptureOptions = std::to_array<OptionRow>({
+    {"write", 'w', OptionType::kText, "FILE", "where to (- for stdout, which is the default)"},
+    {"port", 0, OptionType::kText, "NAME", "only what comes in or leaves by this port"},
+    {"point", 0, OptionType::kText, "POINTS",
+     "where: in, inside, out, drop, joined by commas (default in,out)"},
+    {"drops", 0, OptionType::kFlag, "", "only dropped packets, where they are dropped"},
+    {"reason", 0, OptionType::kText, "REASON", "only packets dropped for this reason"},
+    {"pod", 0, OptionType::kText, "NAMESPACE/POD", "only packets from or to this pod's addresses"},
+    {"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
+     "only packets from or to this Service's cluster addresses"},
+    {"snap", 0, OptionType::kNumber, "BYTES", "of a frame at most (default: all)"},
+    {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 10000; 0: all)"},
+    {"one-in", 0, OptionType::kNumber, "N", "one in so many of the packets that fit"},
+    {"count", 'c', OptionType::kNumber, "N", "end after so many"},
+    {"size", 0, OptionType::kNumber, "BYTES", "end before the file is larger"},
+    {"seconds", 0, OptionType::kNumber, "N", "end after so long"},
+});
+
+constexpr auto kTraceOptions = std::to_array<OptionRow>({
+    {"port", 0, OptionType::kText, "NAME", "only what comes in by this port"},
+    {"reason", 0, OptionType::kText, "REASON", "only packets dropped for this reason"},
+    {"pod", 0, OptionType::kText, "NAMESPACE/POD", "only packets from or to this pod's addresses"},
+    {"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
+     "only packets from or to this Service's cluster addresses"},
+    {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 1000; 0: all)"},
+    {"one-in", 0, OptionType::kNumber, "N", "one in so many of the packets that fit"},
+    {"count", 'c', OptionType::kNumber, "N", "end after so many"},
+    {"seconds", 0, OptionType::kNumber, "N", "end after so long"},
+});
+
+constexpr uint64_t kTraceRate = 1000;
+
+/// The words of a list joined by commas.
+Json split(const std::string& list) {
+    Json out = Json::array();
+    size_t begin = 0;
+    for (size_t end = 0; end != std::string::npos; begin = end + 1) {
+        end = list.find(',', begin);
+        out.push_back(list.substr(begin, end - begin));
+    }
+    return out;
+}
+
+std::optional<std::chrono::steady_clock::time_point> end_of(const Invocation& call) {
+    const auto seconds = call.options.number("seconds");
+    if (!seconds) return std::nullopt;
+    return std::chrono::steady_clock::now() + std::chrono::seconds(*seconds);
+}
+
+/// What capture and trace tell probe.start alike.
+Result<Json> probe_params(const Invocation& call, RpcClient& client) {
+    const auto text = filter_text(call, client);
+    if (!text.ok()) return text.error();
+    auto lines = filter_lines(text.value());
+    if (!lines.ok()) return lines.error();
+    Json params{{"filter", std::move(lines).value()}};
+    if (call.has("port")) params["port"] = call.text("port");
+    if (call.has("reason")) params["reason"] = call.text("reason");
+    if (const auto rate = call.options.number("rate")) params["packetsPerSecond"] = *rate;
+    if (const auto one_in = call.options.number("one-in")) params["oneIn"] = *one_in;
+    return params;
+}
+
+std::string text_in(const Json& item, const char* key) {
+    const auto found = item.find(key);
+    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// "send to default/web; flow TCP 10.244.1.10:4000 > 10.96.0.10:80 (shop/web), ...".
+std::string comment_of(const Json& packet) {
+    std::string out = text_in(packet, "verdict");
+    const std::string reason = text_in(packet, "reason");
+    if (!reason.empty()) out += ": " + reason;
+    const std::string out_port = text_in(packet, "outPort");
+    if (!out_port.empty()) out += " by " + out_port;
+    const std::string slow = text_in(packet, "slow");
+    if (!slow.empty()) out += "; slow path: " + slow;
+    const std::string flow = text_in(packet, "flow");
+    if (!flow.empty()) {
+        out += "; flow " + flow;
+        const std::string service = text_in(packet, "service");
+        if (!service.empty()) out += " (" + service + ")";
+        out += ", replies " + text_in(packet, "replies");
+    }
+    return out;
+}
+
+/// A new file is its owner's alone: packets have secrets in them.
+bool open_for_one_user(const std::string& path, std::ofstream& out) {
+    const mode_t before = ::umask(077);
+    out.open(path, std::ios::binary | std::ios::trunc);
+    ::umask(before);
+    return static_cast<bool>(out);
+}
+
+/// Where a capture goes to, and how much of it.
+struct CaptureFile {
+    std::ostream* out = nullptr;
+    std::string pending;  ///< blocks that are not written yet
+    uint64_t written = 0;
+    uint64_t packets = 0;
+    std::optional<uint64_t> most_bytes, most_packets;
+
+    [[nodiscard]] bool flush() {
+        out->write(pending.data(), static_cast<std::streamsize>(pending.size()));
+        out->flush();
+        written += pending.size();
+        pending.clear();
+        return static_cast<bool>(*out);
+    }
+    /// False: enough.
+    [[nodiscard]] bool add(PcapngWriter& writer, const Json& packet) {
+        const auto bytes = from_base64(text_in(packet, "bytes"));
+        if (!bytes) return true;
+        const std::string point = text_in(packet, "point");
+        const bool is_outbound =
+            point == "out" || (point == "inside" && packet.contains("outPort"));
+        const std::string name = text_in(packet, is_outbound ? "outPort" : "inPort");
+        const std::string interface = point == "inside" ? name + " (inside)"
+                                      : point == "drop" ? name + " (drop)"
+                                                        : name;
+        const std::string comment = comment_of(packet);
+        const size_t before = pending.size();
+        writer.add({.interface = interface,
+                    .time_ns = packet.value("timeNs", uint64_t{0}),
+                    .is_outbound = is_outbound,
+                    .wire_bytes = packet.value("wireBytes", uint32_t{0}),
+                    .bytes = {reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()},
+                    .comment = comment,
+                    .packet_id = packet.value("packet", uint64_t{0})});
+        if (most_bytes && written + pending.size() > *most_bytes) {
+            pending.resize(before);
+            return false;
+        }
+        ++packets;
+        return !most_packets || packets < *most_packets;
+    }
+};
+
+int run_capture(const Invocation& call, CliEnvironment& environment) {
+    const std::string path = call.has("write") ? call.text("write") : "-";
+    if (path == "-" && environment.is_terminal) {
+        environment.err << "error: a capture is no text for a terminal: give -w FILE, or pipe it "
+                           "(podlanectl capture | tcpdump -nr -)\n";
+        return exit_code::kWrongUsage;
+    }
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    auto params = probe_params(call, client.value());
+    if (!params.ok()) return fail(environment, params.error());
+    const bool only_drops = call.has("drops") || call.has("reason");
+    const std::string points = call.has("point") ? call.text("point")
+                               : only_drops      ? "drop"
+                                                 : "in,out";
+    (*params)["points"] = split(points);
+    if (const auto snap = call.options.number("snap")) (*params)["snapBytes"] = *snap;
+
+    std::ofstream file;
+    CaptureFile capture{.out = &environment.out,
+                        .most_bytes = call.options.number("size"),
+                        .most_packets = call.options.number("count")};
+    if (path != "-") {
+        if (!open_for_one_user(path, file)) {
+            return fail(environment, Error{path + ": cannot be written"});
+        }
+        capture.out = &file;
+    }
+    Json ports;
+    PcapngWriter writer(capture.pending, "podlanectl " PODLANE_VERSION);
+    const auto outcome = read_probe(
+        *client, *params, end_of(call),
+        [&](const Json& there_are) {
+            ports = there_are;
+            (void)capture.flush();
+            environment.err << "capturing at " << points << '\n' << std::flush;
+        },
+        [&](const Json& packet) { return capture.add(writer, packet); },
+        [&] { return capture.flush(); });
+    if (!outcome.ok()) return fail(environment, outcome.error());
+    // Without any interface tcpdump does not take a file.
+    if (capture.packets == 0 && !ports.empty()) writer.describe(ports.front().get<std::string>());
+    if (!capture.most_bytes) writer.finish(outcome->missed);
+    const bool is_written = capture.flush();
+    environment.err << fmt::format("{} packets captured, {} missed\n", capture.packets,
+                                   outcome->missed);
+    if (!is_written) return fail(environment, Error{path + ": cannot be written"});
+    return finish(environment);
+}
+
+int run_trace(const Invocation& call, CliEnvironment& environment) {
+    auto client = connect(call);
+    if (!client) return fail(environment, client.error());
+    auto params = probe_params(call, client.value());
+    if (!params.ok()) return fail(environment, params.error());
+    if (!call.has("rate")) (*params)["packetsPerSecond"] = kTraceRate;
+    const auto most = call.options.number("count");
+    uint64_t seen = 0;
+    TraceAssembler assembler;
+    const bool is_json = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
+    const auto outcome = read_probe(
+        *client, *params, end_of(call),
+        [&](const Json&) { environment.err << "tracing\n"
+                                           << std::flush; },
+        [&](const Json& record) {
+            const auto whole = assembler.add(record);
+            if (!whole) return true;
+            ++seen;
+            environment.out << (is_json ? json_text(trace_json(*whole), -1)
+                                        : trace_text(*whole, seen) + '\n');
+            return !most || seen < *most;
+        },
+        [&] { return static_cast<bool>(environment.out.flush()); });
+    if (!outcome.ok()) return fail(environment, outcome.error());
+    environment.err << fmt::format("{} packets traced, {} missed\n", seen, outcome->missed);
+    return finish(environment);
+}
+
+constexpr std::array kCommands{
+    CliCommand{
+        .name = "capture",
+        .synopsis = "[FILTER...] [-w FILE]",
+        .summary = "packets as they pass, as a pcapng file",
+        .details =
+            "FILTER is pcap's (pcap-filter(7)), asked of the frame at each point: in, as it comes "
+            "in by a port; inside, without the tunnel's headers; out, as it leaves, rewritten; "
+            "drop, where it is dropped. A comment says what becomes of each packet, why, and of "
+            "which flow it is. Ends at --count, --size, --seconds or Ctrl-C.",
+        .examples = "  podlanectl capture tcp port 80 | tcpdump -nr -\n"
+                    "  podlanectl capture --pod shop/web-0 -w web.pcapng --seconds 10\n"
+                    "  podlanectl capture --reason policy_ingress | tshark -r -",
+        .options = kCaptureOptions,
+        .most_words = 256,
+        .word_kind = WordKind::kText,
+        .method = "probe.start",
+        .run = run_capture},
+    CliCommand{.name = "trace",
+               .synopsis = "[FILTER...]",
+               .summary = "real packets, stage by stage: what each saw, decided and wrote",
+               .details =
+                   "FILTER is pcap's (pcap-filter(7)), asked of the frame as it comes in, and of a "
+                   "tunnel's packet without the tunnel's headers. Cycles are those of the stage "
+                   "for the whole burst. Ends at --count, --seconds or Ctrl-C.",
+               .examples = "  podlanectl trace --pod shop/web-0 -c 5\n"
+                           "  podlanectl trace tcp port 80 and host 10.244.1.9\n"
+                           "  podlanectl trace --reason policy_ingress",
+               .options = kTraceOptions,
+               .most_words = 256,
+               .word_kind = WordKind::kText,
+               .method = "probe.start",
+               .run = run_trace},
+};
+
+}  // namespace
+
+std::span<const CliCommand> capture_commands() noexcept {
+    return kCommands;
+}
+
+}  // namespace podlane::control

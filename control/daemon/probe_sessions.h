@@ -1,0 +1,54 @@
+// Probes by name and for a while: what `probe.start`, `probe.read` and `probe.stop` do.
+//
+// Owned by the daemon, control thread. Who starts a probe has to read it every few seconds, so
+// that one whose reader has died does not stay on.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/show/outcome.h"
+#include "control/show/probe_view.h"
+#include "lib/border/dataplane.h"
+#include "lib/border/probe.h"
+
+namespace podlane::control {
+
+/// What `probe.start` asks for.
+struct ProbeQuestion {
+    std::vector<std::string> points;  ///< "in", "inside", "out", "drop"; none: a trace
+    std::string port;                 ///< a port's name; empty: every one
+    std::string reason;               ///< a drop reason's name; empty: any
+    std::vector<std::string> filter;  ///< a line for each instruction: "CODE JT JF K", as -ddd's
+    std::optional<uint32_t> snap_bytes, packets_per_second, one_in;
+    uid_t user = 0;  ///< who asks, for the log
+};
+
+class ProbeSessions {
+  public:
+    /// A probe that nobody reads for so long is stopped.
+    static constexpr uint64_t kPatienceMs = 10'000;
+
+    /// Both are one dataplane's; `probes` may be null: there are none then.
+    ProbeSessions(const Dataplane& dataplane, PacketProbes* probes)
+        : dataplane_(dataplane), probes_(probes) {}
+
+    [[nodiscard]] Outcome<ProbeStarted> start(const ProbeQuestion& question, uint64_t now_ms);
+    [[nodiscard]] Outcome<ProbeView> read(ProbeId id, uint64_t now_ms);
+    [[nodiscard]] Outcome<ProbeStarted> stop(ProbeId id);
+    /// Ends those that nobody reads any more, and frees what ended ones held.
+    void tick(uint64_t now_ms);
+
+  private:
+    const Dataplane& dataplane_;
+    PacketProbes* const probes_;
+    std::map<ProbeId, uint64_t> read_at_ms_;
+};
+
+}  // namespace podlane::control

@@ -1,0 +1,89 @@
+#include "control/capture/packet_text.h"
+
+#include <gmock/gmock.h>
+
+#include "lib/proto/tcp.h"
+#include "tests/support/frames.h"
+
+namespace podlane::control {
+namespace {
+
+using test::Bytes;
+using test::frame;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+FrameView view(const Bytes& bytes) {
+    return {bytes, static_cast<uint32_t>(bytes.size())};
+}
+test::Frame syn(const char* dst, uint16_t port) {
+    return frame().eth().ip("10.244.1.10", dst).tcp(4000, port, kTcpSyn);
+}
+
+TEST(PacketText, SummaryNamesEndsAndFlags) {
+    EXPECT_EQ(packet_summary(view(syn("10.96.0.10", 80).build())),
+              "TCP 10.244.1.10:4000 > 10.96.0.10:80 SYN, 54 bytes");
+    EXPECT_EQ(packet_summary(view(frame().eth().ip("fd00::1", "fd00::2").udp(1, 2).build())),
+              "UDP [fd00::1]:1 > [fd00::2]:2, 62 bytes");
+    EXPECT_EQ(
+        packet_summary(view(frame().eth().ip("10.0.0.1", "10.0.0.2").icmp_echo(1, 1).build())),
+        "ICMP 10.0.0.1 > 10.0.0.2, 42 bytes");
+}
+
+TEST(PacketText, TunnelHasItsInnerPacketInTheSummary) {
+    const Bytes bytes = frame()
+                            .eth()
+                            .ip("192.168.50.1", "192.168.50.2")
+                            .udp(50000, 8472)
+                            .vxlan(1)
+                            .eth()
+                            .ip("10.244.1.10", "10.244.2.10")
+                            .udp(7, 8)
+                            .build();
+    EXPECT_EQ(packet_summary(view(bytes)),
+              "VXLAN 192.168.50.1 > 192.168.50.2: UDP 10.244.1.10:7 > 10.244.2.10:8, 42 bytes");
+}
+
+TEST(PacketText, CutAndBrokenFramesHaveASummaryAsWell) {
+    Bytes bytes = syn("10.96.0.10", 80).build();
+    for (size_t length = 0; length < bytes.size(); ++length) {
+        const Bytes cut(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length));
+        EXPECT_FALSE(packet_summary({cut, static_cast<uint32_t>(bytes.size())}).empty());
+        EXPECT_FALSE(packet_summary(view(cut)).empty());
+        (void)packet_changes(view(bytes), view(cut));
+    }
+}
+
+TEST(PacketText, ChangesAreThoseOfARewrite) {
+    const Bytes before = syn("10.96.0.10", 80).build();
+    EXPECT_THAT(packet_changes(view(before), view(before)), IsEmpty());
+    const Bytes after = frame()
+                            .eth(test::kMacB, test::kMacA)
+                            .ip("10.244.1.10", "10.244.1.11")
+                            .tcp(4000, 8080, kTcpSyn)
+                            .build();
+    EXPECT_THAT(packet_changes(view(before), view(after)),
+                ElementsAre("source MAC 02:00:00:00:00:0a becomes 02:00:00:00:00:0b",
+                            "destination MAC 02:00:00:00:00:0b becomes 02:00:00:00:00:0a",
+                            "destination 10.96.0.10:80 becomes 10.244.1.11:8080"));
+}
+
+TEST(PacketText, TunnelBeginsAndEnds) {
+    const Bytes inner = frame().eth().ip("10.244.1.10", "10.244.2.10").udp(7, 8).build();
+    const Bytes outer = frame()
+                            .eth()
+                            .ip("192.168.50.1", "192.168.50.2")
+                            .udp(50000, 8472)
+                            .vxlan(1)
+                            .eth()
+                            .ip("10.244.1.10", "10.244.2.10")
+                            .udp(7, 8)
+                            .build();
+    EXPECT_THAT(packet_changes(view(inner), view(outer)),
+                ElementsAre("tunnel 192.168.50.1 > 192.168.50.2 begins"));
+    EXPECT_THAT(packet_changes(view(outer), view(inner)),
+                ElementsAre("tunnel 192.168.50.1 > 192.168.50.2 ends"));
+}
+
+}  // namespace
+}  // namespace podlane::control
