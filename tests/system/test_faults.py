@@ -2,11 +2,13 @@
 
 import os
 import re
+import time
 
 import cluster as lab
 from checks import expect
 from lab import objects
 from lab.net import CommandFailed, wait_until
+from probes import Running, tcpdump
 
 ROWS = 24  # of a first screen
 # Until a neighbour that has answered lately counts as gone.
@@ -14,6 +16,9 @@ PATIENCE = 45
 CLUSTER_IP = "10.96.0.10"
 OUTSIDE = "192.168.50.254"
 LOAD_BALANCER = "192.168.50.200"
+NOBODY = "192.168.50.77"  # of the uplink's network
+SILENT_DNS = "203.0.113.53"  # the outside host drops what is for it
+CAPACITY = 4096
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
                         "troubleshooting.md")
 
@@ -61,6 +66,15 @@ class Scene:
         return lab.call((pod or self.client).namespace, "refused", address=address, port=port,
                         timeout=0.5)
 
+    def gateway_mac(self):
+        lab.ping(self.client.namespace, self.node.gateway(4), count=1)
+        return self.client.namespace.ip_json("neigh", "show", self.node.gateway(4))[0]["lladdr"]
+
+    def send_from_client(self, layers, mac=None):
+        """A raw frame from the pod to its gateway."""
+        macs = (self.gateway_mac() + (mac or self.client.port["mac"])).replace(":", "")
+        lab.call(self.client.namespace, "send_frames", interface="eth0", frames=[macs + layers])
+
     def send_outside(self, layers):
         """Raw frames from the outside host to the node's uplink."""
         links = self.cluster.outside.ip_json("link", "show", "eth0")
@@ -89,11 +103,11 @@ def ipv4(payload, *, source=OUTSIDE, to="192.168.50.1", protocol=17, good=True):
     return "0800" + head[:20] + total + head[24:] + payload
 
 
-def vxlan(vni, inner_mac="020000000001"):
+def vxlan(vni, inner_mac="020000000001", source="192.168.50.2"):
     inner = f"{inner_mac}0200000000020800" + ipv4("00070008000c000000000000",
                                                   to="10.244.1.10", source="10.244.2.9")[4:]
     body = f"08000000{vni:06x}00" + inner
-    return ipv4(f"c000{8472:04x}{8 + len(body) // 2:04x}0000" + body, source="192.168.50.2")
+    return ipv4(f"c000{8472:04x}{8 + len(body) // 2:04x}0000" + body, source=source)
 
 
 # Each: the symptom's heading in the document, what is broken, what is tried, the command, and what
@@ -169,12 +183,40 @@ def ttl_ends(scene):
 
 
 def spoofed(scene):
-    lab.ping(scene.client.namespace, scene.node.gateway(4), count=1)
-    neighbour = scene.client.namespace.ip_json("neigh", "show", scene.node.gateway(4))[0]
-    macs = (neighbour["lladdr"] + scene.web.port["mac"]).replace(":", "")
-    lab.call(scene.client.namespace, "send_frames", interface="eth0",
-             frames=[macs + ipv4("00070008000c000000000000", source=scene.client.address(4),
-                                 to=scene.far.address(4))])
+    scene.send_from_client(ipv4("00070008000c000000000000", source=scene.client.address(4),
+                                to=scene.far.address(4)), mac=scene.web.port["mac"])
+
+
+def other_address(scene):
+    scene.send_from_client(ipv4("00070008000c000000000000", source="10.244.1.200",
+                                to=scene.far.address(4)))
+
+
+def wrong_target_port(scene):
+    service, endpoints = web([scene.endpoint()])
+    endpoints["ports"][0]["port"] = 9999
+    scene.cluster.apply(service, endpoints)
+    scene.ask()
+
+
+def no_neighbour(scene):
+    lab.ping(scene.client.namespace, NOBODY, count=8, interval=0.5, wait=1)
+
+
+def stranger(scene):
+    scene.send_outside(vxlan(1, source=NOBODY))
+
+
+def silent_dns(scene):
+    lab.call(scene.client.namespace, "dns_by_one_socket", address=CLUSTER_IP,
+             names=["www.example.org"], count=1, timeout=1, check=False)
+
+
+def table_full(scene):
+    lab.call(scene.client.namespace, "flood_tcp", interface="eth0",
+             source_mac=scene.client.port["mac"], target_mac=scene.gateway_mac(),
+             sources=[scene.client.address(4)], target=scene.far.address(4), port=9,
+             count=2 * CAPACITY)
 
 
 def unknown_name(scene):
@@ -221,8 +263,25 @@ FAULTS = [
     ("packets run in a circle", ttl_ends, ("drops",), r"ttl_expired"),
     ("a pod's frames do not arrive: it uses another's MAC", spoofed, ("drops",),
      r"pod_mac_spoofed"),
+    ("a pod's packets do not arrive: it uses an address that is not its own", other_address,
+     ("trace", "--reason", "pod_source_spoofed"),
+     r"in by default/client\n.*10\.244\.1\.200[^$]*drop: pod_source_spoofed"),
+    ("a Service refuses connections: nobody listens at its target port", wrong_target_port,
+     ("trace", "--pod", "default/web", "tcp[tcpflags] & tcp-rst != 0"),
+     r"in by default/web\n *TCP 10\.244\.1\.\d+:9999 > .* RST"),
+    ("an address of the uplink's network is silent: nobody has it", no_neighbour,
+     ("trace", "--reason", "neighbour_unreachable"),
+     r"10\.244\.1\.\d+ > 192\.168\.50\.77[^$]*drop: neighbour_unreachable"),
+    ("nothing comes from one node: it has no Node object", stranger,
+     ("capture", "--reason", "tunnel_stranger"),
+     r"192\.168\.50\.77\.\d+ > 192\.168\.50\.1\.8472"),
+    ("names outside of the cluster are not found: the upstream server is silent", silent_dns,
+     ("capture", "--port", "uplink0", "udp port 53"),
+     r"> 203\.0\.113\.53\.53: .*www\.example\.org"),
     ("a name is not found", unknown_name, ("resolve", "wbe.default.svc.cluster.local"),
      r"NXDOMAIN"),
+    ("new connections are refused: one pod fills the flow table", table_full,
+     ("top", "--count", "1"), r"10\.244\.1\.\d+ +default/client +[\d.]+k"),
     ("a node's pods are not reached: the node is gone", node_gone, ("health",),
      r"192\.168\.50\.2.*does not answer"),
     ("everything outside is silent: the uplink is down", uplink_down, ("health",),
@@ -230,31 +289,59 @@ FAULTS = [
 ]
 
 
+WATCHING = ("capture", "trace")  # they begin before the packets come
+
+
+def shown(command):
+    """As one types it."""
+    words = [f"'{word}'" if re.search("[&!]", word) else word for word in command]
+    return " ".join(["podlanectl", *words]) + (" | tcpdump -nr -" if "capture" in command else "")
+
+
 def documented(report):
-    with report.check("docs/troubleshooting.md has each symptom, and no other"):
+    with report.check("docs/troubleshooting.md has each symptom and what to ask, and no other"):
         with open(DOCUMENT, encoding="utf-8") as file:
-            rows = re.findall(r"^\| ([^|]+?) \| `podlanectl", file.read(), re.MULTILINE)
-        wanted = [fault[0] for fault in FAULTS]
+            rows = re.findall(r"^\| ([^|]+?) \| `(podlanectl [^`]*)`", file.read(), re.MULTILINE)
+        rows = [(symptom, ask.replace("\\|", "|")) for symptom, ask in rows]
+        wanted = [(symptom, shown(command)) for symptom, _, command, _ in FAULTS]
         expect(rows == wanted, f"{set(rows) ^ set(wanted) or 'another order'}")
 
 
-@lab.with_cluster()
+def first_screen(scene, break_it, command):
+    """What the command shows of what is broken."""
+    if command[0] in WATCHING:
+        running = Running(scene.node, *command)
+        break_it(scene)
+        time.sleep(0.2)
+        out = running.stop()[0]
+        lines = tcpdump(out)[0] if "capture" in command else out.decode().splitlines()
+    else:
+        done = scene.node.ctl(*command, check=False)
+        lines = (done.stdout + done.stderr).splitlines()
+    return "\n".join(lines[:ROWS])
+
+
+@lab.with_cluster(start=False)
 def tests(report, options, cluster):
     documented(report)
+    cluster.nodes["a"].config["flows"]["capacity"] = CAPACITY
+    cluster.nodes["a"].config["cluster"]["upstreamDns"] = [SILENT_DNS]
+    cluster.start()
     scene = Scene(cluster)
-    node = scene.node
     for symptom, break_it, command, named in FAULTS:
         with report.check(f"{symptom}: {command[0]} names the cause"):
-            break_it(scene)
+            if command[0] not in WATCHING:
+                break_it(scene)
+            screens = []
 
-            def first_screen():
-                done = node.ctl(*command, check=False)
-                return "\n".join((done.stdout + done.stderr).splitlines()[:ROWS])
+            def is_named():
+                screens.append(first_screen(scene, break_it, command))
+                return re.search(named, screens[-1])
 
             try:
-                wait_until(lambda: re.search(named, first_screen()), PATIENCE, named)
+                wait_until(is_named, PATIENCE, named)
             except CommandFailed as error:
-                raise AssertionError(f"{error}: {first_screen()}") from error
+                raise AssertionError(f"{error}: {screens[-1]}") from error
         if break_it not in (node_gone, uplink_down):
             scene.heal()
 
