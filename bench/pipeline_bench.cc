@@ -7,12 +7,17 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
+#include "control/capture/filter.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/ports/open_ports.h"
+#include "dataplane/probe/observer.h"
+#include "dataplane/probe/probes.h"
 #include "dataplane/shared.h"
 #include "lib/dpdk/eal.h"
 #include "lib/dpdk/mempool.h"
@@ -139,16 +144,33 @@ Burst next_burst(WorkerCtx& ctx, const std::vector<Template>& from, size_t& at) 
     return {ctx.packets.data(), kBurst};
 }
 
+/// As a worker runs a burst (worker.cc).
+void run_burst(WorkerCtx& ctx, Burst burst) {
+    if (ctx.probes == nullptr) {
+        Pipeline::run(ctx, burst);
+        return;
+    }
+    ProbeObserver observer(ctx, *ctx.probes, false);
+    ctx.observer = &observer;
+    Pipeline::run(ctx, burst, observer);
+    ctx.observer = nullptr;
+}
+
+/// `probe`: what is looked at meanwhile.
 template <Family F>
-void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac) {
+void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac,
+         std::optional<ProbeRequest> probe = std::nullopt) {
     Bench& bench = Bench::get();
     WorkerCtx& ctx = *bench.ctx;
+    Probes probes(*bench.shared);
+    const ProbeId id = probe ? take(probes.start_probe(*std::move(probe))) : ProbeId{0};
+    ctx.probes = bench.shared->probes.load();
     const auto flows = static_cast<uint32_t>(state.range(0));
     const auto frames = templates<F>(flows, dst, dst_mac);
     size_t at = 0;
     const auto one = [&] {
         bench.shared->domain.quiescent(0);
-        Pipeline::run(ctx, next_burst<F>(ctx, frames, at));
+        run_burst(ctx, next_burst<F>(ctx, frames, at));
         flush(ctx);
     };
     for (uint32_t i = 0; i < flows + kBurst; i += kBurst) one();
@@ -160,6 +182,11 @@ void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac) {
         state.SkipWithError("packets were dropped");
     }
     state.counters["slow"] = static_cast<double>(ctx.counters->slow_path.get() - slow_before);
+    if (ctx.probes == nullptr) return;
+    const ProbeBatch seen = probes.read_probe(id);
+    state.counters["records"] = static_cast<double>(seen.records.size() + seen.missed);
+    probes.stop_probe(id);
+    ctx.probes = nullptr;
 }
 
 void ClusterIpIpv4(benchmark::State& state) {
@@ -185,6 +212,32 @@ void EncapIpv4(benchmark::State& state) {
 void EncapIpv6(benchmark::State& state) {
     run<V6>(state, World<V6>::kRemotePod, RigNames::kGatewayMac);
 }
+
+/// Of templates(): one flow at both ends of its way, by a filter in pcap's words.
+ProbeRequest one_flow(uint8_t points) {
+    ProbeRequest request;
+    request.points = points;
+    request.filter =
+        take(control::compile_filter("udp and src host " + std::string(World<V4>::kPodA) +
+                                     " and src port 1024 and (dst port 80 or dst port 8080)"));
+    request.packets_per_second = 0;
+    return request;
+}
+void ClusterIpIpv4Captured(benchmark::State& state) {
+    run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, one_flow(kProbeIn | kProbeOut));
+}
+void ClusterIpIpv4Traced(benchmark::State& state) {
+    run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, one_flow(0));
+}
+/// Only what is dropped, which is nothing.
+void ClusterIpIpv4DropsCaptured(benchmark::State& state) {
+    ProbeRequest drops;
+    drops.points = kProbeDrop;
+    run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, drops);
+}
+BENCHMARK(ClusterIpIpv4Captured)->Arg(65536);
+BENCHMARK(ClusterIpIpv4Traced)->Arg(65536);
+BENCHMARK(ClusterIpIpv4DropsCaptured)->Arg(65536);
 BENCHMARK(BridgedIpv4)->Arg(4096);
 BENCHMARK(BridgedAfterLookupIpv4)->Arg(4096);
 BENCHMARK(ClusterIpIpv4)->Arg(1)->Arg(4096)->Arg(65536)->Arg(1 << 19);
