@@ -128,5 +128,7 @@ void FlowRecorder::note_end(unsigned worker, const Connection<F>& connection,
 
 template void FlowRecorder::opened<V4>(const WorkerCtx&, const Packet&, FlowEntry<V4>&) noexcept;
 template void FlowRecorder::opened<V6>(const WorkerCtx&, const Packet&, FlowEntry<V6>&) noexcept;
+template void FlowRecorder::note_end<V4>(unsigned, const Connection<V4>&, FlowEnd) noexcept;
+template void FlowRecorder::note_end<V6>(unsigned, const Connection<V6>&, FlowEnd) noexcept;
 
 }  // namespace podlane::dataplane

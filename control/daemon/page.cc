@@ -124,9 +124,9 @@ PageNumbers page_numbers(const NodeModel& node) {
 
 template <class View>
 HttpAnswer json_answer(const View& view) {
-    using Json = nlohmann::ordered_json;
+    using Errors = nlohmann::ordered_json::error_handler_t;
     return {.content_type = "application/json",
-            .body = to_json(view).dump(-1, ' ', false, Json::error_handler_t::replace),
+            .body = to_json(view).dump(-1, ' ', false, Errors::replace),
             .headers = {{"Cache-Control", "no-store"}}};
 }
 
