@@ -2,7 +2,11 @@
 
 namespace podlane::control {
 
+namespace {
+
 using Json = nlohmann::ordered_json;
+
+}  // namespace
 
 void append_word(std::string& words, std::string_view part) {
     if (!words.empty()) words += ',';

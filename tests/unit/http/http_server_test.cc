@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "control/http/http_session.h"
+
 namespace podlane::control {
 namespace {
 
