@@ -11,10 +11,10 @@ namespace {
 constexpr const char* kNodes[] = {"node-a", "node-b", ""};
 constexpr const char* kZones[] = {"zone-a", "zone-b", ""};
 
-IpAddress ip(const std::string& text) {
+IpAddress parsed_ip(const std::string& text) {
     return parse_ip(text).value();
 }
-IpPrefix prefix(const std::string& text) {
+IpPrefix parsed_prefix(const std::string& text) {
     return parse_prefix(text).value();
 }
 
@@ -25,8 +25,8 @@ NamespacedName RandomObjects::service_name() {
 }
 
 IpAddress RandomObjects::pod_ip(bool v6, unsigned node, unsigned n) {
-    return ip(v6 ? fmt::format("fd00:10:{}::{:x}", node, n + 2)
-                 : fmt::format("10.244.{}.{}", node, n + 2));
+    return parsed_ip(v6 ? fmt::format("fd00:10:{}::{:x}", node, n + 2)
+                        : fmt::format("10.244.{}.{}", node, n + 2));
 }
 
 IpAddress RandomObjects::pod_ip(bool v6) {
@@ -36,8 +36,9 @@ IpAddress RandomObjects::pod_ip(bool v6) {
 
 IpAddress RandomObjects::endpoint_ip(bool v6) {
     if (chance(90)) return pod_ip(v6);
-    if (chance(70)) return ip((v6 ? "fd00:50::" : "192.168.50.") + std::to_string(below(2) + 1));
-    return ip(v6 ? "2001:db8::9" : "203.0.113.9");
+    if (chance(70))
+        return parsed_ip((v6 ? "fd00:50::" : "192.168.50.") + std::to_string(below(2) + 1));
+    return parsed_ip(v6 ? "2001:db8::9" : "203.0.113.9");
 }
 
 Protocol RandomObjects::protocol() {
@@ -58,8 +59,8 @@ Object RandomObjects::service() {
     const unsigned which = chance(80) ? own : below(16) + 1;
     if (!made->headless && chance(92)) {
         const unsigned families = below(10);
-        const IpAddress v4 = ip(fmt::format("10.96.0.{}", which));
-        const IpAddress v6 = ip(fmt::format("fd00:96::{:x}", which));
+        const IpAddress v4 = parsed_ip(fmt::format("10.96.0.{}", which));
+        const IpAddress v6 = parsed_ip(fmt::format("fd00:96::{:x}", which));
         if (families != 0) made->cluster_ips.push_back(v4);
         if (families < 6) made->cluster_ips.push_back(v6);
     } else if (chance(50)) {
@@ -92,20 +93,21 @@ Object RandomObjects::service() {
 }
 
 void RandomObjects::reach_from_outside(Service& service) {
-    if (chance(25)) service.external_ips.push_back(ip("198.51.100.7"));
-    if (chance(10)) service.external_ips.push_back(ip("192.168.50.1"));
-    if (chance(20)) service.external_ips.push_back(ip("2001:db8:7::7"));
+    if (chance(25)) service.external_ips.push_back(parsed_ip("198.51.100.7"));
+    if (chance(10)) service.external_ips.push_back(parsed_ip("192.168.50.1"));
+    if (chance(20)) service.external_ips.push_back(parsed_ip("2001:db8:7::7"));
     if (chance(50)) {
-        service.load_balancer.push_back({ip(chance(70)   ? fmt::format("192.0.2.{}", 80 + below(8))
-                                            : chance(50) ? "192.168.50.1"
-                                                         : "10.96.0.1"),
-                                         "", chance(20)});
+        service.load_balancer.push_back(
+            {parsed_ip(chance(70)   ? fmt::format("192.0.2.{}", 80 + below(8))
+                       : chance(50) ? "192.168.50.1"
+                                    : "10.96.0.1"),
+             "", chance(20)});
     }
-    if (chance(30)) service.load_balancer.push_back({ip("2001:db8:8::80"), "", chance(20)});
+    if (chance(30)) service.load_balancer.push_back({parsed_ip("2001:db8:8::80"), "", chance(20)});
     if (chance(10)) service.load_balancer.push_back({std::nullopt, "lb.example.com", false});
     for (const char* range : {"203.0.113.0/24", "10.244.1.0/24", "192.168.50.0/24", "2001:db8::/32",
                               "fd00:10:1::/64"}) {
-        if (chance(8)) service.source_ranges.push_back(prefix(range));
+        if (chance(8)) service.source_ranges.push_back(parsed_prefix(range));
     }
 }
 
@@ -154,7 +156,7 @@ Object RandomObjects::pod() {
         if (chance(30)) {
             port.host_port =
                 static_cast<uint16_t>(chance(80) ? 9000 + number * 2 + i : 30000 + below(60));
-            if (chance(40)) port.host_ip = ip(chance(70) ? "192.168.50.1" : "fd00:50::1");
+            if (chance(40)) port.host_ip = parsed_ip(chance(70) ? "192.168.50.1" : "fd00:50::1");
         }
         made->ports.push_back(port);
     }
@@ -169,10 +171,10 @@ Object RandomObjects::node(unsigned number, const std::string& zone) {
     auto made = std::make_shared<Node>();
     made->meta.name = kNodes[number];
     if (!zone.empty()) made->meta.labels = {{"topology.kubernetes.io/zone", zone}};
-    made->pod_cidrs = {prefix(fmt::format("10.244.{}.0/24", number + 1)),
-                       prefix(fmt::format("fd00:10:{}::/64", number + 1))};
-    made->internal_ips = {ip(fmt::format("192.168.50.{}", number + 1)),
-                          ip(fmt::format("fd00:50::{}", number + 1))};
+    made->pod_cidrs = {parsed_prefix(fmt::format("10.244.{}.0/24", number + 1)),
+                       parsed_prefix(fmt::format("fd00:10:{}::/64", number + 1))};
+    made->internal_ips = {parsed_ip(fmt::format("192.168.50.{}", number + 1)),
+                          parsed_ip(fmt::format("fd00:50::{}", number + 1))};
     return ObjectPtr<Node>(made);
 }
 
