@@ -1,5 +1,6 @@
 #include "dataplane/probe/probes.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,8 @@ ProbeBatch Probes::read_probe(ProbeId id) {
     ProbeBatch out;
     const auto found = probes_.find(id);
     if (found != probes_.end()) found->second->read(shared_.clock, kReadBytes, out);
+    // Workers come one behind the other: who stops at a number of packets means the first ones.
+    std::ranges::stable_sort(out.records, {}, &ProbeRecord::time_ns);
     return out;
 }
 

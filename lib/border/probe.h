@@ -82,7 +82,7 @@ struct ProbeRecord {
 };
 
 struct ProbeBatch {
-    std::vector<ProbeRecord> records;  ///< in the order of each worker
+    std::vector<ProbeRecord> records;  ///< by time; each worker's as it made them
     uint64_t missed = 0;  ///< packets that fit, since the start, without room or beyond the rate
 };
 
