@@ -9,7 +9,7 @@ namespace podlane::dataplane {
 namespace {
 
 template <class O, class I>
-struct Families {
+struct OuterInner {
     using Outer = O;
     using Inner = I;
 };
@@ -76,7 +76,7 @@ class EcnTest : public testing::Test {
     Rig rig;
 };
 using AllFamilies =
-    testing::Types<Families<V4, V4>, Families<V4, V6>, Families<V6, V4>, Families<V6, V6>>;
+    testing::Types<OuterInner<V4, V4>, OuterInner<V4, V6>, OuterInner<V6, V4>, OuterInner<V6, V6>>;
 TYPED_TEST_SUITE(EcnTest, AllFamilies);
 
 // Figure 4 of RFC 6040, typed in again: by inner, then outer, in the order of the figure.

@@ -5,7 +5,7 @@
 namespace podlane::dataplane {
 namespace {
 
-using W = World<V4>;
+using World4 = World<V4>;
 
 TEST(Budget, IsFullAtFirstAndComesBackWithTime) {
     Budget budget;
@@ -32,40 +32,40 @@ class NoiseTest : public testing::Test {
 TEST_F(NoiseTest, APodsBroadcastsAreBoundedAndAnothersGoOn) {
     uint64_t came = 0;
     for (uint32_t n = 0; n < 2000; ++n) {
-        rig.send(Rig::kPodA, broadcast(Names::kPodAMac, W::kPodA, n));
+        rig.send(Rig::kPodA, broadcast(Names::kPodAMac, World4::kPodA, n));
         came += rig.take(Rig::kPodB).size();
     }
     EXPECT_GT(rig.drops(Drop::kFloodShareFull), 0u);
     EXPECT_EQ(came + rig.drops(Drop::kFloodShareFull), 2000u);
-    rig.send(Rig::kPodB, broadcast(Names::kPodBMac, W::kPodB, 1));
+    rig.send(Rig::kPodB, broadcast(Names::kPodBMac, World4::kPodB, 1));
     EXPECT_EQ(rig.take(Rig::kPodA).size(), 1u);
 }
 
 TEST_F(NoiseTest, APodThatLooksForManyNeighboursHoldsItsShareOfPacketsOnly) {
     for (unsigned i = 0; i < HoldQueue::kPerPort + 50; ++i) {
         const std::string target = "192.168.50." + std::to_string(100 + i / 2);
-        rig.send(Rig::kPodA, udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA,
+        rig.send(Rig::kPodA, udp<V4>(Names::kPodAMac, Names::kGatewayMac, World4::kPodA,
                                      static_cast<uint16_t>(1 + i), target.c_str(), 9));
     }
     EXPECT_EQ(rig.drops(Drop::kNeighbourHoldFull), 50u);
     (void)rig.events();
     rig.send(Rig::kPodB,
-             udp<V4>(Names::kPodBMac, Names::kGatewayMac, W::kPodB, 1, W::kStranger, 9));
+             udp<V4>(Names::kPodBMac, Names::kGatewayMac, World4::kPodB, 1, World4::kStranger, 9));
     EXPECT_EQ(rig.drops(Drop::kNeighbourHoldFull), 50u);
     EXPECT_EQ(rig.events().size(), 1u) << "its question is asked";
 }
 
 TEST_F(NoiseTest, IcmpErrorsHaveAShareForEachPort) {
     const auto knock = [&](Rig::Who who, const MacAddress& mac, const char* from, uint16_t port) {
-        rig.send(who, udp<V4>(mac, Names::kGatewayMac, from, port, W::kEmptyService, 80));
+        rig.send(who, udp<V4>(mac, Names::kGatewayMac, from, port, World4::kEmptyService, 80));
         return rig.take(who).size();
     };
     size_t told = 0;
     for (uint16_t i = 0; i < 80; ++i) {
-        told += knock(Rig::kPodA, Names::kPodAMac, W::kPodA, static_cast<uint16_t>(1000 + i));
+        told += knock(Rig::kPodA, Names::kPodAMac, World4::kPodA, static_cast<uint16_t>(1000 + i));
     }
     EXPECT_GE(told, PortBudgets::kNotices.burst);
-    EXPECT_EQ(knock(Rig::kPodB, Names::kPodBMac, W::kPodB, 1000), 1u);
+    EXPECT_EQ(knock(Rig::kPodB, Names::kPodBMac, World4::kPodB, 1000), 1u);
 }
 
 TEST(TableShares, AFullTableRefusesWhoHasMuchByName) {
@@ -73,10 +73,10 @@ TEST(TableShares, AFullTableRefusesWhoHasMuchByName) {
     FlowTable<V4>& flows = *rig.shared().flows_v4;
     uint16_t port = 1000;
     for (; rig.drops(Drop::kFlowShareFull) == 0 && port < 2000; ++port) {
-        rig.send(Rig::kPodA, tcp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, port,
-                                     W::kService, 80, kTcpSyn));
+        rig.send(Rig::kPodA, tcp<V4>(Names::kPodAMac, Names::kGatewayMac, World4::kPodA, port,
+                                     World4::kService, 80, kTcpSyn));
         (void)rig.take(Rig::kPodB);
-        const auto key = key_of<V4>(W::kPodA, port, W::kService, 80, kProtocolTcp);
+        const auto key = key_of<V4>(World4::kPodA, port, World4::kService, 80, kProtocolTcp);
         FlowEntry<V4>* const entry = flows.lookup(key, flows.hash(key));
         if (entry == nullptr) continue;
         (void)connection_of(*entry).note_packet(FlowDirection::kReply, kTcpSyn | kTcpAck, {});
@@ -84,8 +84,8 @@ TEST(TableShares, AFullTableRefusesWhoHasMuchByName) {
     }
     EXPECT_EQ(rig.drops(Drop::kFlowShareFull), 1u);
     EXPECT_GE(flows.counters().active, 500u);
-    rig.send(Rig::kPodB,
-             tcp<V4>(Names::kPodBMac, Names::kGatewayMac, W::kPodB, 1, W::kPeer, 80, kTcpSyn));
+    rig.send(Rig::kPodB, tcp<V4>(Names::kPodBMac, Names::kGatewayMac, World4::kPodB, 1,
+                                 World4::kPeer, 80, kTcpSyn));
     EXPECT_EQ(rig.take(Rig::kUplink).size(), 1u) << "another pod has little";
 }
 

@@ -27,6 +27,7 @@ class DoctorTest : public testing::Test {
               "MemTotal: 100 kB\nHugePages_Total:     256\nHugePages_Free:      200\n"
               "Hugepagesize:       2048 kB\n");
         write("/proc/1/comm", "systemd\n");
+        write("/proc/sys/kernel/seccomp/actions_avail", "kill_process trap errno log allow\n");
         write("/dev/net/tun", "");
         write("/sys/devices/system/cpu/isolated", "2-3\n");
         write("/sys/devices/system/node/node0/cpulist", "0-3\n");

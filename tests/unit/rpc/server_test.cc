@@ -176,7 +176,8 @@ TEST_F(RpcServerTest, UnfinishedRequestsOfAllClientsTogetherAreBounded) {
     auto small = connect();
     ASSERT_TRUE(small.send_bytes(std::string(100'000, 'x')).ok());
     auto large = connect();
-    ASSERT_TRUE(large.send_bytes(std::string(5'000'000, 'x')).ok());
+    // It may be closed before all is on its way.
+    (void)large.send_bytes(std::string(5'000'000, 'x'));
     EXPECT_FALSE(large.receive_line().ok()) << "the largest one goes";
     EXPECT_TRUE(connect().call("count").ok());
     ASSERT_TRUE(small.send_line("").ok());
