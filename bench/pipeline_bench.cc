@@ -79,6 +79,7 @@ struct Bench {
         ctx->pool = pool.get();
         ctx->ports = &shared->ports;
         ctx->flow_targets = &shared->flow_targets;
+        ctx->recorder = &shared->recorder;
         shared->affinity = std::make_unique<AffinityTables>(kFlowCapacity);
         ctx->affinity = shared->affinity.get();
         ctx->handoff = &shared->handoff;

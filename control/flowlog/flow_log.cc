@@ -99,9 +99,12 @@ uint64_t LineFile::flush() {
     lines_ = 0;
     buffer_.clear();
     if (bytes_ >= most_) {
+        // A pipe or a device goes on under its name.
+        struct stat file {};
+        const bool is_file = ::fstat(fd_, &file) == 0 && S_ISREG(file.st_mode);
         ::close(std::exchange(fd_, -1));
         const std::string before = path_ + ".1";
-        if (std::rename(path_.c_str(), before.c_str()) != 0) {
+        if (is_file && std::rename(path_.c_str(), before.c_str()) != 0) {
             spdlog::warn("flowLog.file: {}: {}", before, std::strerror(errno));
         }
         bytes_ = 0;

@@ -36,7 +36,7 @@ void Announcements::set_kernel(SetRoute set_route, SetRules set_rules) {
 }
 
 void Announcements::announce(PortId port, const IpAddress& address) const {
-    const MacAddress& mac = dataplane_.current()->port(port).mac;
+    const MacAddress mac = dataplane_.current()->port(port).mac;
     (void)dataplane_.command(announcement(CommandKind::kAnnounce, port, mac, address));
 }
 

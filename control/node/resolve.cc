@@ -29,7 +29,7 @@ constexpr auto kTypes = std::to_array<std::pair<std::string_view, uint16_t>>({
 }  // namespace
 
 Outcome<Resolution> NodeModel::resolve(std::string_view name, std::string_view type) const {
-    const std::shared_ptr<const DnsZone>& zone = compiler_.current()->dns;
+    const std::shared_ptr<const DnsZone> zone = compiler_.current()->dns;
     if (!zone) {
         return refusal(RefusalKind::kFailed,
                        "cluster.dns is off: this node answers no names (docs/dns.md)");

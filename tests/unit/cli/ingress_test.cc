@@ -26,7 +26,7 @@ class IngressConfigTest : public ServerFixture {
     IngressConfigTest() {
         methods_.add("ingress.objects", [this](RpcRequest& request) -> RpcResult {
             const auto since = request.params.number_if_any("since", 0, INT64_MAX);
-            EXPECT_TRUE(request.params.flag("keys"));
+            keys_ = request.params.flag("keys");
             if (auto failure = request.params.failure()) return *failure;
             ordered_json reply{{"generation", generation_}};
             if (since != generation_) reply["items"] = items_;
@@ -81,6 +81,7 @@ class IngressConfigTest : public ServerFixture {
     }
 
     int64_t generation_ = 0;
+    bool keys_ = false;  ///< were asked for
     ordered_json items_;
     int turn_ = 0;
     std::function<void(int)> between_ = [](int) {};
@@ -92,6 +93,7 @@ TEST_F(IngressConfigTest, WritesWhatTheObjectsSayAndReloads) {
     start();
     EXPECT_EQ(run({"--reload-pid", own_pid_file()}), 0) << err_.str();
     EXPECT_TRUE(serves("a.b"));
+    EXPECT_TRUE(keys_);
     EXPECT_EQ(out_.str(), out() + "/nginx.conf written: 1 Ingresses, 1 hosts\n");
     EXPECT_EQ(hangups, 1);
     EXPECT_EQ(run({"--reload-pid", own_pid_file()}), 0);

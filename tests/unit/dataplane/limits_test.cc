@@ -23,6 +23,7 @@ class LimitsTest : public testing::Test {
         ctx_->pool = shared.pool;
         ctx_->ports = &shared.ports;
         ctx_->flow_targets = &shared.flow_targets;
+        ctx_->recorder = &shared.recorder;
         ctx_->handoff = &shared.handoff;
         ctx_->doorbells = shared.doorbells.data();
         ctx_->control_doorbell = &shared.control_doorbell;

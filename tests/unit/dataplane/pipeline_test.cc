@@ -49,6 +49,7 @@ class Observed : public testing::Test {
         ctx_->tap_io = &tap_io_;
         ctx_->ports = &shared.ports;
         ctx_->flow_targets = &shared.flow_targets;
+        ctx_->recorder = &shared.recorder;
         ctx_->handoff = &shared.handoff;
         ctx_->fragments = fragments_.get();
         ctx_->doorbells = shared.doorbells.data();

@@ -86,6 +86,7 @@ TEST_F(FlowLogTest, AFileThatCannotBeWrittenLosesAndCounts) {
     full.add("two\n");
     EXPECT_EQ(full.flush(), 2u);
     EXPECT_EQ(full.flush(), 0u);
+    EXPECT_TRUE(std::filesystem::is_character_file("/dev/full")) << "no file to begin anew";
 }
 
 TEST_F(FlowLogTest, ACollectorGetsTemplatesBeforeRecords) {
