@@ -24,7 +24,7 @@ enum class Kind : uint8_t {
     PODLANE_KINDS(PODLANE_ENUMERATOR)
 #undef PODLANE_ENUMERATOR
 };
-#define PODLANE_COUNT(...) +1
+#define PODLANE_COUNT(...) +1  // NOLINT(bugprone-macro-parentheses): a term of a sum
 inline constexpr size_t kKindCount = 0 PODLANE_KINDS(PODLANE_COUNT);
 #undef PODLANE_COUNT
 
