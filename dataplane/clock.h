@@ -31,6 +31,12 @@ struct Clock {
     [[nodiscard]] uint32_t seconds(uint64_t tsc) const noexcept {
         return static_cast<uint32_t>(milliseconds(tsc) / 1000);
     }
+    /// As milliseconds(), finer. Costs two divisions.
+    [[nodiscard]] uint64_t nanoseconds_of(uint64_t tsc) const noexcept {
+        const uint64_t since = tsc - start_tsc;
+        return (start_ms + since / tsc_per_ms) * 1'000'000 +
+               since % tsc_per_ms * 1'000'000 / tsc_per_ms;
+    }
     /// The length of an interval of less than an hour.
     [[nodiscard]] uint64_t nanoseconds(uint64_t tsc_difference) const noexcept {
         return (tsc_difference * ns_per_tsc_q20) >> 20;

@@ -221,10 +221,31 @@ unsigned Worker::receive_tap(PortId id) noexcept {
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
     }
     if (got.count == 0) return 0;
-    process(frames.data(), got.count, id);
+    unsigned count = got.count;
+    if (port->meters != nullptr) [[unlikely]] count = hold_to_limit(*port, frames.data(), count);
+    if (count > 0) process(frames.data(), count, id);
     // While they are in the cache.
     if (got.bytes > kManyBytes) flush(ctx_);
     return got.count;
+}
+
+unsigned Worker::hold_to_limit(const Port& port, rte_mbuf** frames, unsigned count) noexcept {
+    const uint64_t now_ns = shared_.clock.nanoseconds_of(ctx_.tsc);
+    unsigned kept = 0;
+    PortCounters& counters = ctx_.counters->ports[index_of(port.id)];
+    for (unsigned i = 0; i < count; ++i) {
+        if (port.meters->from_port.take(now_ns, frames[i]->pkt_len)) {
+            frames[kept++] = frames[i];
+            continue;
+        }
+        counters.rx_packets.add(1);
+        counters.rx_bytes.add(frames[i]->pkt_len);
+        counters.rx_dropped.add(1);
+        ctx_.counters->rx_packets.add(1);
+        ctx_.counters->drop(Drop::kBandwidthEgress);
+        rte_pktmbuf_free(frames[i]);
+    }
+    return kept;
 }
 
 void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {

@@ -90,6 +90,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.kind = spec.kind;
     port.mtu = spec.mtu;
     port.vnet_header_bytes = spec.vnet_header_bytes;
+    if (spec.bandwidth.is_limited()) port.meters = std::make_shared<PortMeters>(spec.bandwidth);
     agree_on_large_frames(port);
     port.mac = spec.mac;
     port.name = spec.name;

@@ -6,8 +6,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "dataplane/rate_meter.h"
 #include "lib/base/mac.h"
 #include "lib/border/port_caps.h"
 #include "lib/dpdk/ethdev_port.h"
@@ -41,6 +43,7 @@ struct Port {
     std::array<uint16_t, kMaxWorkers> tx_queue{};
     std::array<uint8_t, kMaxWorkers> tx_owner{};  ///< by worker: who sends for it
     std::array<int, kMaxWorkers> tap_fds{};       ///< by worker (TAP)
+    std::shared_ptr<PortMeters> meters;           ///< TAP: its limits; null: none
 };
 
 /// All ports by PortId.

@@ -44,15 +44,34 @@ unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
     return sent;
 }
 
+/// Drops what is more than the port's pod may get; the rest stays in its order.
+void hold_to_limit(WorkerCtx& ctx, PortMeters& meters, PortId id, TxBuffers::Lane& lane) noexcept {
+    const uint64_t now_ns = ctx.clock.nanoseconds_of(ctx.tsc);
+    std::array<rte_mbuf*, kBurst> refused;
+    unsigned refused_count = 0, kept = 0;
+    for (unsigned i = 0; i < lane.count; ++i) {
+        rte_mbuf* const frame = lane.frames[i];
+        if (meters.to_port.take(now_ns, frame->pkt_len)) {
+            lane.frames[kept++] = frame;
+        } else {
+            lane.bytes -= frame->pkt_len;
+            refused[refused_count++] = frame;
+        }
+    }
+    lane.count = kept;
+    drop_all(ctx, id, refused.data(), refused_count, Drop::kBandwidthIngress);
+}
+
 /// Sends a lane's frames; how many left.
 unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     rte_mbuf** const frames = lane.frames.data();
-    const unsigned count = lane.count;
     const Port* port = ctx.ports->get(id);
     if (port == nullptr) {
-        drop_all(ctx, id, frames, count, Drop::kPortDown);
+        drop_all(ctx, id, frames, lane.count, Drop::kPortDown);
         return 0;
     }
+    if (port->meters != nullptr) [[unlikely]] hold_to_limit(ctx, *port->meters, id, lane);
+    const unsigned count = lane.count;
     if (port->backend == PortBackend::kEthdev && port->tx_queue[ctx.id] == kNoQueue) {
         hand_off(ctx, *port, frames, count);
         return 0;

@@ -14,6 +14,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/bandwidth.h"
 #include "lib/border/events.h"
 #include "lib/border/flows.h"
 #include "lib/border/log_level.h"
@@ -46,6 +47,7 @@ struct TapPortSpec {
     uint16_t mtu = 1500;
     uint8_t vnet_header_bytes = 12;  ///< of the virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
     std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
+    Bandwidth bandwidth = {};
 };
 
 struct WorkerInfo {
