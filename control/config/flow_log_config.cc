@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "control/document/reader.h"
+#include "control/config/section.h"
 
 namespace podlane::control {
 
@@ -57,21 +53,11 @@ FlowLogConfig read_flow_log(const Value* section, Problems& problems) {
 }
 
 Result<FlowLogConfig> load_flow_log_config(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{path + ": cannot be read: " + std::strerror(errno), path};
-    std::ostringstream text;
-    text << file.rdbuf();
-    Problems problems(path);
     FlowLogConfig out;
-    const DocumentHandler handler{[&](const Document& document) {
-                                      problems.enter(document.root);
-                                      out = read_flow_log(document.root.find("flowLog"), problems);
-                                      return true;
-                                  },
-                                  nullptr};
-    const auto read = read_documents(text.view(), path, handler);
-    if (!problems.empty()) return problems.errors().front();
-    if (!read.ok()) return read.error();
+    const auto done = read_section(path, "flowLog", [&](const Value* section, Problems& problems) {
+        out = read_flow_log(section, problems);
+    });
+    if (!done.ok()) return done.error();
     return out;
 }
 

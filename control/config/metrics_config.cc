@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
-#include "control/document/reader.h"
+#include "control/config/section.h"
 
 namespace podlane::control {
 
@@ -77,21 +73,11 @@ MetricsConfig read_metrics(const Value* section, Problems& problems) {
 }
 
 Result<MetricsConfig> load_metrics_config(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{path + ": cannot be read: " + std::strerror(errno), path};
-    std::ostringstream text;
-    text << file.rdbuf();
-    Problems problems(path);
     MetricsConfig out;
-    const DocumentHandler handler{[&](const Document& document) {
-                                      problems.enter(document.root);
-                                      out = read_metrics(document.root.find("metrics"), problems);
-                                      return true;
-                                  },
-                                  nullptr};
-    const auto read = read_documents(text.view(), path, handler);
-    if (!problems.empty()) return problems.errors().front();
-    if (!read.ok()) return read.error();
+    const auto done = read_section(path, "metrics", [&](const Value* section, Problems& problems) {
+        out = read_metrics(section, problems);
+    });
+    if (!done.ok()) return done.error();
     return out;
 }
 

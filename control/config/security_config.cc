@@ -4,15 +4,12 @@
 #include <grp.h>
 
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <vector>
 
-#include "control/document/reader.h"
+#include "control/config/section.h"
 
 namespace podlane::control {
 
@@ -63,21 +60,11 @@ Result<gid_t> keys_group(const SecurityConfig& security) {
 }
 
 Result<SecurityConfig> load_security_config(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{path + ": cannot be read: " + std::strerror(errno), path};
-    std::ostringstream text;
-    text << file.rdbuf();
-    Problems problems(path);
     SecurityConfig out;
-    const DocumentHandler handler{[&](const Document& document) {
-                                      problems.enter(document.root);
-                                      out = read_security(document.root.find("security"), problems);
-                                      return true;
-                                  },
-                                  nullptr};
-    const auto read = read_documents(text.view(), path, handler);
-    if (!problems.empty()) return problems.errors().front();
-    if (!read.ok()) return read.error();
+    const auto done = read_section(path, "security", [&](const Value* section, Problems& problems) {
+        out = read_security(section, problems);
+    });
+    if (!done.ok()) return done.error();
     return out;
 }
 

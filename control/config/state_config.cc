@@ -1,12 +1,8 @@
 #include "control/config/state_config.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "control/document/reader.h"
+#include "control/config/section.h"
 
 namespace podlane::control {
 
@@ -28,22 +24,11 @@ StateConfig read_state(const Value* section, std::string_view socket, Problems& 
 }
 
 Result<StateConfig> load_state_config(const std::string& path, std::string_view socket) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{path + ": cannot be read: " + std::strerror(errno), path};
-    std::ostringstream text;
-    text << file.rdbuf();
-    Problems problems(path);
     StateConfig out;
-    const DocumentHandler handler{[&](const Document& document) {
-                                      problems.enter(document.root);
-                                      out =
-                                          read_state(document.root.find("state"), socket, problems);
-                                      return true;
-                                  },
-                                  nullptr};
-    const auto read = read_documents(text.view(), path, handler);
-    if (!problems.empty()) return problems.errors().front();
-    if (!read.ok()) return read.error();
+    const auto done = read_section(path, "state", [&](const Value* section, Problems& problems) {
+        out = read_state(section, socket, problems);
+    });
+    if (!done.ok()) return done.error();
     return out;
 }
 

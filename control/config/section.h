@@ -1,0 +1,24 @@
+// One section of a configuration file by itself, for sections that the composition root alone
+// reads.
+//
+// load_node_config() has checked the whole file before. Control thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "control/document/fields.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// Takes the section, null where there is none, and reports what is wrong with it.
+using SectionReader = std::function<void(const Value* section, Problems& problems)>;
+
+/// Reads the file at `path` and gives `read` its section `name`. The error is the first one: that
+/// the file cannot be read, what `read` reported, or that it is no document.
+[[nodiscard]] Result<void> read_section(const std::string& path, std::string_view name,
+                                        const SectionReader& read);
+
+}  // namespace podlane::control
