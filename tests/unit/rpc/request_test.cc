@@ -104,8 +104,7 @@ TEST_F(RpcParamsTest, ObjectsOfAListAreReadEachAndTheirMistakesAreNamedByPlace) 
     EXPECT_EQ(read("{}").second, "");
     EXPECT_EQ(read(R"({"list": [{}, {"port": 70000}]})").second,
               "params.list[1].port: 70000 is not a port (1-65535)");
-    EXPECT_EQ(read(R"({"list": [{"prot": 1}]})").second,
-              "params.list[0].prot: unknown key");
+    EXPECT_EQ(read(R"({"list": [{"prot": 1}]})").second, "params.list[0].prot: unknown key");
     EXPECT_EQ(read(R"({"list": [7]})").second, "params.list[0]: 7 is not a mapping");
     EXPECT_EQ(read(R"({"list": {}})").second, "params.list: a mapping is not a list");
 }
