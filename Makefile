@@ -1,5 +1,7 @@
-# A thin front: it installs what is missing and calls meson. BUILD=dir takes another build folder.
+# A thin front: it installs what is missing and calls meson. BUILD=dir takes another build folder,
+# SETUP="-Dunity=on" more options for a new one.
 BUILD ?= build
+SETUP ?=
 export PODLANE_BUILD = $(abspath $(BUILD))
 
 .PHONY: all build deps demo test tidy hooks bench bench-pods microbench deb image install clean
@@ -10,7 +12,7 @@ deps:
 	@scripts/deps.sh build nic test demo
 
 $(BUILD)/build.ninja: | deps
-	meson setup $(BUILD)
+	meson setup $(BUILD) $(SETUP)
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)

@@ -51,9 +51,10 @@ def _order(new, pods, services, random):
 
 
 def _prepare(_shop, scenario, count):
-    """`count` connections to the Service, and as many packets a round.
+    """`count` connections to the Service, and as many packets a round, beside `count` idle ones.
 
-    The rows of the flows: those of the Service, those between pods, SYNs, RSTs.
+    The rows of the flows: those of the Service, those between pods, SYNs, RSTs. Of the Service's a
+    round has those that Zipf's law draws. The idle ones are another pod's, by a port of its own.
     """
     random = np.random.default_rng(SEED)
     news, pods = max(1, round(count * NEW_SHARE)), max(1, round(count * POD_SHARE))
@@ -93,8 +94,11 @@ def _prepare(_shop, scenario, count):
     scenario = replace(scenario, frames=make, expected=expected)
     all_marks = np.arange(starts[-1])
     made = make(sent, all_marks)
-    return Traffic(scenario, sent, order, made[order], opener=made[shuffled(count)],
-                   opened=count + news)
+    idle = client_flows(4, TCP, "idle", one(4, "service"), world.SERVICE_PORT, count)
+    opener = build(idle, world.mac("gateway"), world.mac("idle"), all_marks[:count],
+                   tcp_flags=flags[:count])
+    return Traffic(scenario, sent, order, made[order], opener=opener[shuffled(count)],
+                   opener_port="idle", opened=count + len(np.unique(order)) - news)
 
 
 def mix():
@@ -115,6 +119,6 @@ def _prepare_full(_shop, scenario, count):
 def table_full():
     return replace(
         clusterip(4, UDP), name="table-full",
-        title="a full table: every packet a new connection that takes an old one's place",
+        title="a full table: every packet a new connection, from one pod, beyond its share",
         counts=(LARGE,), prepare=_prepare_full, targets={},
-        may_lose=("flow_table_full",))
+        may_lose=("flow_table_full", "flow_share_full", "new_flow_overload"))

@@ -58,8 +58,11 @@ def running(shop, traffic, source, sink, *, hugepages):
         if traffic.opener is not None:
             feed = stack.enter_context(Feed(shop.path("opener.pcap"),
                                             again_and_again(traffic.opener)))
-            extra.append(world.opener(feed.device(2)))
-            gate = world.gate()
+            if traffic.opener_port == "idle":
+                extra.append(world.idle(feed.device(2)))
+            else:
+                sink = feed.beside(sink)
+                gate = world.gate()
         config = world.configuration(
             {scenario.source: source, scenario.sink: sink}, socket=shop.socket,
             memory={"hugepages": "on" if hugepages else "off", "mbufs": mbufs,
@@ -74,5 +77,6 @@ def running(shop, traffic, source, sink, *, hugepages):
                             f"its {traffic.opened} connections are open")
         if feed:
             feed.end()
+        if gate:
             daemon.rpc.call("delete", documents=world.objects.document(*gate))
         yield daemon

@@ -1,7 +1,8 @@
 """What endpoints answer, on connections that the clients' requests have opened.
 
 The requests run first, to a pipe, which shows the endpoint that each was given; the answers come
-from there. In the run itself a third pod port sends the requests until every connection is open.
+from there. In the run itself the clients' port, the sink, sends the requests until every connection
+is open: answers are believed on connections of their own port alone.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ def answers(scenario, requests, sent):
     count = len(sent.sport)
     order = shuffled(count)
     return Traffic(scenario, sent, order, scenario.frames(sent, np.arange(count))[order],
-                   opener=requests.frames, opened=count, exactly=True)
+                   opener=requests.frames, opener_port=scenario.sink, opened=count, exactly=True)
 
 
 def _to_client(family, protocol, sent, marks):

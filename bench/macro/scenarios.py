@@ -84,8 +84,7 @@ def _routed(family, protocol, sent, marks, out_mac, *, src=None, sport=None, dst
 
 def l2(family=4):
     def make(flows, marks):
-        return build(flows, world.mac("servers"),
-                     world.client_mac(flows.src[:, -1] - flows.src[:, -1].min()), marks)
+        return build(flows, world.mac("servers"), world.mac("clients"), marks)
 
     return Scenario(
         "l2", "L2 between known MACs", family, UDP, "clients", "servers", (SMALL,),

@@ -24,7 +24,8 @@ class Traffic:
     sent: frames.Flows  # by mark
     marks: np.ndarray  # of each frame of the file
     frames: np.ndarray
-    opener: np.ndarray | None = None  # frames that open the connections, from a port of their own
+    opener: np.ndarray | None = None  # frames that open connections before it is measured,
+    opener_port: str = ""  # and the port by which they come in: the scenario's sink, or "idle"
     opened: int | None = None  # connections that there are when all are open; None: do not wait
     exactly: bool = False  # and that there must be in the end, neither more nor less
     capacity: int | None = None  # connections that the table holds; None: enough
@@ -80,6 +81,10 @@ class Feed:
 
     def device(self, number):
         return f"net_pcap{number},rx_pcap={self.path}"
+
+    def beside(self, sink):
+        """The sink, with these frames as what comes in by it."""
+        return f"{sink},rx_pcap={self.path}" if sink.startswith("net_pcap") else self.device(9)
 
     def _open(self):
         while not self._ended.is_set():

@@ -30,15 +30,15 @@ MAC = {
     "peer-vtep": "02:00:00:00:00:22",
     "clients": "02:00:0a:f4:00:0a",
     "servers": "02:00:0a:f4:00:65",
-    "opener": "02:00:0a:f4:00:fa",
+    "idle": "02:00:0a:f4:00:a0",
 }
 FIRST = {  # the first of each kind; the others count up from it
     4: {"client": "10.244.0.10", "endpoint": "10.244.0.101", "remote": "10.244.1.10",
         "service": "10.96.0.10", "far": "10.96.0.11", "outside": "198.18.0.10",
-        "opener": "10.244.0.250", "node": NODE, "gateway": "10.244.0.1"},
+        "idle": "10.244.0.160", "node": NODE, "gateway": "10.244.0.1"},
     6: {"client": "fd00:10:244::10", "endpoint": "fd00:10:244::80",
         "remote": "fd00:10:244:1::10", "service": "fd00:10:96::10", "far": "fd00:10:96::11",
-        "outside": "fd00:5f::10", "opener": "fd00:10:244::fa", "node": NODE_V6,
+        "outside": "fd00:5f::10", "idle": "fd00:10:244::c0", "node": NODE_V6,
         "gateway": "fd00:10:244::1"},
 }
 POD_CIDRS = ["10.244.0.0/24", "fd00:10:244::/64"]
@@ -68,13 +68,6 @@ def rows(family, kind, numbers):
     return frames.addresses(FIRST[family][kind], numbers)
 
 
-def client_mac(numbers):
-    """The MAC of each client, of which the port's own is the first."""
-    out = np.tile(mac("clients"), (len(numbers), 1))
-    out[:, 5] += numbers.astype(np.uint8)
-    return out
-
-
 def silent(name):
     return f"{name},size=64,no-rx=1"
 
@@ -86,6 +79,7 @@ def configuration(devices, *, socket, memory, capacity, cpus, extra_ports=()):
     return {
         "node": "node-a",
         "socket": socket,
+        "state": {"keep": False},  # each run begins without the connections of the one before
         "workers": list(cpus),
         "idle": "poll",
         "memory": memory,
@@ -114,10 +108,10 @@ def configuration(devices, *, socket, memory, capacity, cpus, extra_ports=()):
     }
 
 
-def opener(device):
-    """A pod port whose packets open connections; nothing is sent to it."""
-    return {"name": "bench/opener", "device": device, "mac": MAC["opener"],
-            "addresses": every("opener", 1)}
+def idle(device):
+    """A pod port that opens connections and sends nothing on them later; nothing is sent to it."""
+    return {"name": "bench/idle", "device": device, "mac": MAC["idle"],
+            "addresses": every("idle", CLIENTS)}
 
 
 def _service(name, address, node_name, target, count, node_port=None):

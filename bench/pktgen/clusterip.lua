@@ -6,7 +6,7 @@
 -- Pktgen sends it, rfc2544.lua measures with it.
 
 local GATEWAY_MAC = "00:01:02:03:04:01"
-local CLIENT_MAC = "02:00:0a:f4:00:0a"
+local CLIENT_MAC = "00:01:02:03:04:00"
 local PORT = "0"
 
 -- A field's range: where it starts, from and to where it runs, by which step.
