@@ -12,7 +12,7 @@
 
 namespace podlane::dataplane {
 
-/// The buffers of a chain from byte `offset` to the end, at most 64 of them.
+/// The pieces of a buffer chain from byte `offset` to the end, at most 64 of them.
 class ChainView {
   public:
     ChainView(const rte_mbuf& head, uint32_t offset, uint32_t end) noexcept;
@@ -25,22 +25,22 @@ class ChainView {
     size_t count_ = 0;
 };
 
-/// The L4 checksum over what begins at `l4_offset` of the chain; its field must be zero.
+/// The L4 checksum of the chain's bytes from `l4_offset` on. The checksum field must be zero.
 template <Family F>
 [[nodiscard]] be16 checksum_over_chain(const rte_mbuf& head, uint32_t l4_offset,
                                        const typename F::Address& src,
                                        const typename F::Address& dst, uint8_t protocol) noexcept;
 
-/// Finishes a partial checksum in software; nothing to do for a complete one.
+/// Finishes a partial checksum in software; leaves a complete one alone.
 void complete_checksum(Packet& packet) noexcept;
 
-/// hand_over_checksum() for a partial one.
+/// hand_over_checksum() for a packet with a partial checksum.
 void hand_over_partial_checksum(Packet& packet, const Port& port) noexcept;
 
-/// Before a frame is given to `port`: leaves a partial checksum to the port where it can finish it,
-/// finishes it here where it cannot.
+/// Call before giving a frame to `port`. A partial checksum is left to the port if the port can
+/// finish it, and finished in software otherwise.
 inline void hand_over_checksum(Packet& packet, const Port& port) noexcept {
-    // What was said on receipt means nothing to the sender.
+    // The receive flags would mean something else on transmit.
     packet.mbuf->ol_flags = 0;
     if (packet.csum == CsumState::kPartial) [[unlikely]]
         hand_over_partial_checksum(packet, port);

@@ -1,9 +1,10 @@
-// Wakes a thread that sleeps in epoll on an eventfd: costs a system call only when it does.
+// Wakes a thread that sleeps in epoll, by an eventfd. Ringing costs a system call only when the
+// thread sleeps.
 //
-// The sleeper arms the bell, looks for work once more and only then sleeps; whoever brings work
-// puts it where the sleeper looks and then rings. Each so stores and then loads what the other one
-// stores, and each has a full fence in between: without them, on x86 as well, both may look before
-// they can see each other's store, and the work waits for the next ring.
+// The sleeper arms the bell, looks for work once more and only then sleeps. A producer first puts
+// the work where the sleeper looks and then rings. So each side stores, and then loads what the
+// other side stores, with a full fence in between. Without the fences, on x86 as well, both sides
+// may load before they see each other's store, and the work would wait for the next ring.
 #pragma once
 
 #include <atomic>
@@ -12,18 +13,18 @@
 
 namespace podlane::dataplane {
 
-/// Threads: arm(), disarm() and clear() by the sleeper, ring() by anybody.
+/// Threads: arm(), disarm() and clear() by the sleeper, ring() by any thread.
 struct alignas(kCacheLine) Doorbell {
     int fd = -1;
     std::atomic<bool> sleeping{false};
 
-    /// Before the last look for work: what comes after it rings.
+    /// Call before the last look for work: work that comes later rings.
     void arm() noexcept;
-    /// Awake: nobody need ring.
+    /// Call when awake: no ring is needed from here on.
     void disarm() noexcept { sleeping.store(false, std::memory_order_relaxed); }
-    /// After the work was put where the sleeper looks.
+    /// Call after putting the work where the sleeper looks.
     void ring() noexcept;
-    /// Takes the wake-ups that came in.
+    /// Reads the pending wake-ups off the eventfd.
     void clear() noexcept;
 };
 

@@ -9,11 +9,11 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Between two quiescent points.
+/// Blocks that are read between two quiescent points.
 constexpr uint32_t kBlocksAtOnce = 4096;
-/// What one page passes: a few ms of the control thread, in which it answers nobody else.
+/// Blocks that one page reads at most: a few ms, in which the control thread serves nothing else.
 constexpr uint32_t kBlocksOfPage = 1u << 16;
-/// Cursors of the IPv6 table, which comes behind the other.
+/// Cursors of the IPv6 table, which is listed after the IPv4 table.
 constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 
 template <Family F>
@@ -47,14 +47,14 @@ FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts,
     return info;
 }
 
-/// For what a worker would drop the connection's next packet.
+/// The reason for which a worker would drop the connection's next packet.
 template <Family F>
 Drop blocked_by(const Snapshot& snapshot, const Connection<F>& connection) {
     bool isolated = false;
     const Drop drop = judge_connection(snapshot, connection, isolated);
     if (drop != Drop::kNone) return drop;
     const Hop hop = connection.original().current_hop();
-    if (!snapshot.is_current(hop.topology_epoch)) return Drop::kNone;  // found anew
+    if (!snapshot.is_current(hop.topology_epoch)) return Drop::kNone;  // will be rerouted
     const Adjacency& next = snapshot.adjacencies[hop.adjacency];
     return next.kind == AdjacencyKind::kFailed ? Drop::kNeighbourUnreachable : Drop::kNone;
 }

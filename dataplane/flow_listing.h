@@ -1,4 +1,4 @@
-// Connections in words, for `get flows` and `explain`. Control's thread, beside the workers.
+// Describes connections for `get flows` and `explain`. On the control thread, while workers run.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,12 @@
 
 namespace podlane::dataplane {
 
-/// Looks into both tables as a reader of their own.
+/// Reads both flow tables as a quiescent reader of its own.
 ///
-/// Threads: one, which has the domain's place `reader`; online for the life of the object.
+/// Threads: one, which owns the domain's slot `reader`; online for the life of the object.
 class FlowReader {
   public:
-    /// `now_s` is the worker clock's, `snapshot` the live one.
+    /// `now_s`: the worker clock's time; `snapshot`: the live one.
     FlowReader(FlowTable<V4>& v4, FlowTable<V6>& v6, QuiescentDomain& domain, unsigned reader,
                uint32_t now_s, const Snapshot& snapshot)
         : v4_(v4),
@@ -35,7 +35,7 @@ class FlowReader {
     template <Family F>
     [[nodiscard]] std::optional<FlowInfo> find_in(FlowTable<F>& table,
                                                   const FlowTuple& first) const;
-    /// Continues at `block`, which becomes the one to continue at, 0 at the end of the table.
+    /// Continues at `block` and leaves there the block to continue at next time, 0 at the end.
     template <Family F>
     void read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
               uint32_t& budget, FlowPage& page);

@@ -31,7 +31,7 @@ void set_connection(FlowRecord& record, const Connection<F>& connection) noexcep
     record.start_ms = uint64_t{connection.state.created_s} * 1000;
 }
 
-/// What its packet says, with the connection's rest where there is one.
+/// A record made from the packet, and from its connection if it has one.
 template <Family F>
 FlowRecord denied_record(const Packet& packet) noexcept {
     FlowRecord record;
@@ -65,7 +65,7 @@ size_t FlowRecorder::take(std::span<FlowRecord> out) noexcept {
     const auto wall = std::chrono::system_clock::now().time_since_epoch();
     const auto wall_ms =
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count());
-    // Of the worker clock, what it was at 1970; it wraps, and comes out right in the sum.
+    // The worker clock's zero in wall-clock time. It may wrap; the sum below is still right.
     const uint64_t offset = wall_ms - clock_->milliseconds(rte_rdtsc());
     size_t count = 0;
     for (size_t i = 0; i < rings_.size(); ++i) {

@@ -1,7 +1,7 @@
-// Tells control of connections that begin, end or are denied, while somebody wants to know.
+// Tells control of connections that begin, end or are denied, while a sample is being recorded.
 //
 // The slow path and the flow table call it where a connection is made, removed or refused: never
-// for a packet of an established one. Nobody wanting to know costs a load for each of those.
+// for a packet of an established one. While nothing is recorded, each of those costs one load.
 #pragma once
 
 #include <atomic>
@@ -21,25 +21,26 @@ namespace podlane::dataplane {
 
 struct WorkerCtx;
 
-/// Threads: record(), take() and lost() are control's; opened(), denied() and ended() a worker's
-/// with its own id; wants() is anybody's.
+/// Threads: record(), take() and lost() on the control thread; opened(), denied() and ended() on a
+/// worker with its own id; wants() on any thread.
 class FlowRecorder final : FlowEndListener<V4>, FlowEndListener<V6> {
   public:
-    /// Records that a worker can be ahead of control: 100 ms of 160,000 a second.
+    /// Records that a worker can be ahead of control: 100 ms at 160,000 records a second.
     static constexpr size_t kSlots = 16'384;
 
     explicit FlowRecorder(unsigned workers) : rings_(workers), lost_(workers) {}
     FlowRecorder(const FlowRecorder&) = delete;
     FlowRecorder& operator=(const FlowRecorder&) = delete;
 
-    /// Tables that are told of, and the workers' clock; before any worker runs.
+    /// Sets the tables to record from, and the workers' clock. Call before any worker runs.
     void attach(FlowTable<V4>& v4, FlowTable<V6>& v6, const Clock& clock) noexcept;
 
-    /// Which connections are told of from now on. The first call with any makes the rings.
+    /// Sets which connections are recorded from now on. The first call with a sample makes the
+    /// rings.
     void record(FlowSample sample);
-    /// Takes records of all workers, oldest first of each; times are since 1970 then.
+    /// Takes the records of all workers, each worker's oldest first. Their times are since 1970.
     [[nodiscard]] size_t take(std::span<FlowRecord> out) noexcept;
-    /// Records that there was no room for, since the start.
+    /// Records lost to full rings since the start.
     [[nodiscard]] uint64_t lost() const noexcept;
 
     [[nodiscard]] bool wants(uint64_t hash) const noexcept {
@@ -48,7 +49,7 @@ class FlowRecorder final : FlowEndListener<V4>, FlowEndListener<V6> {
     }
     template <Family F>
     void opened(const WorkerCtx& ctx, const Packet& packet, FlowEntry<F>& entry) noexcept;
-    /// The slow path has dropped it.
+    /// Call when the slow path has dropped the packet.
     void denied(const WorkerCtx& ctx, const Packet& packet) noexcept;
 
   private:
@@ -78,7 +79,7 @@ class FlowRecorder final : FlowEndListener<V4>, FlowEndListener<V6> {
     FlowTable<V4>* v4_ = nullptr;
     FlowTable<V6>* v6_ = nullptr;
     const Clock* clock_ = nullptr;
-    size_t next_ = 0;  ///< take(): the worker that is looked at first
+    size_t next_ = 0;  ///< take(): the worker to begin with
 };
 
 }  // namespace podlane::dataplane

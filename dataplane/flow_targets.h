@@ -1,10 +1,10 @@
-// Pod ports that connections lead to, or from which a neighbour was asked by another address than
-// its own: only what comes from there can be an answer to translate back, or have the ports of a
-// connection that is translated.
+// Pod ports that connections lead to, or that reached a neighbour pod by another address than the
+// neighbour's own. Only a frame from such a port can be a reply that must be translated back, or
+// have the same ports as a translated connection.
 //
-// A pod answers a neighbour of its own subnet by MAC. If it was asked through a ClusterIP, the
-// bridge must find the connection; frames of all other pods are bridged without a look at it. See
-// docs/decisions/bridged-frames.md.
+// A pod replies to a neighbour of its own subnet by MAC. If the request came through a ClusterIP,
+// the bridge must look up the connection. Frames of all other pods are bridged without a look-up.
+// See docs/decisions/bridged-frames.md.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@
 
 namespace podlane::dataplane {
 
-/// Threads: workers add and ask; control forgets a port before it is put into service.
+/// Threads: workers add and query; control forgets a port before putting it into service.
 class FlowTargets {
   public:
-    /// Before a packet leaves by `port` on a connection's way. Relaxed is enough: the answer to
+    /// Call before a packet leaves by `port` along a connection. Relaxed is enough: the reply to
     /// that packet cannot come before the packet has left.
     void add(PortId port) noexcept {
         if (index_of(port) >= kMaxPorts || has(port)) return;

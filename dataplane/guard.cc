@@ -23,7 +23,7 @@ struct Ports {
     be16 src, dst;
 };
 
-/// Of UDP; both 0 for all else.
+/// The UDP ports; both 0 for a packet of another protocol.
 Ports udp_ports(const Packet& packet) noexcept {
     if (packet.headers.protocol != kProtocolUdp || !packet.headers.has(Headers::kPorts)) return {};
     const uint8_t* l4 = packet.frame + packet.headers.l4_offset;
@@ -35,7 +35,7 @@ bool is_nd(const Headers& headers) noexcept {
            headers.icmp_type >= kNdRouterSolicitation && headers.icmp_type <= kNdRedirect;
 }
 
-/// What only a router or a DHCP server may say. A pod is neither.
+/// Refuses messages that only a router or a DHCP server may send. A pod is neither.
 template <Family F>
 Drop judge_role(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
@@ -52,8 +52,8 @@ Drop judge_role(const Packet& packet) noexcept {
     return Drop::kNone;
 }
 
-/// Who has no address yet may look for one: DHCP; RFC 4861 section 4.1 and 4.3 (duplicates,
-/// routers), RFC 3590 (groups).
+/// Whether the source may be unspecified, because the sender has no address yet: DHCP; RFC 4861
+/// sections 4.1 and 4.3 (duplicates, routers), RFC 3590 (groups).
 template <Family F>
 bool may_be_unspecified(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
@@ -71,7 +71,7 @@ bool may_be_unspecified(const Packet& packet) noexcept {
 
 Drop judge_pod_arp(const Packet& packet, const PortSources& sources) noexcept {
     ArpMessage message{};
-    // What is malformed is named so where ARP is handled.
+    // A malformed message gets its drop reason where ARP is handled.
     if (parse_arp(packet.head(), packet.headers.l3_offset, message) != Drop::kNone) {
         return Drop::kNone;
     }
@@ -116,7 +116,7 @@ bool is_node_address(const FamilyState<F>& state, const typename F::Address& add
     return std::find(own.begin(), own.end(), address) != own.end();
 }
 
-/// Whether an address is this node's or of its pods.
+/// Whether the address belongs to this node or to one of its pods.
 template <Family F>
 bool is_of_this_node(const FamilyState<F>& state, const typename F::Address& address) noexcept {
     return is_node_address<F>(state, address) ||
@@ -124,14 +124,14 @@ bool is_of_this_node(const FamilyState<F>& state, const typename F::Address& add
                        [&](const Prefix<F>& cidr) { return cidr.contains(address); });
 }
 
-/// Whether it is of a pod that the tunnel leads to. A Node's own addresses are on the wire.
+/// Whether the address is a pod's behind the tunnel. Addresses of Nodes are on the wire.
 template <Family F>
 bool is_behind_tunnel(const FamilyState<F>& state, const typename F::Address& address) noexcept {
     return state.tunnel_sources->find(address) != nullptr &&
            state.tunnel_peers->find(address) == nullptr;
 }
 
-/// What pods of other nodes send to this node itself comes as it is, past the tunnel.
+/// Pods of other nodes send to this node itself without the tunnel.
 template <Family F>
 bool is_for_this_node(const FamilyState<F>& state, const typename F::Address& address) noexcept {
     return is_node_address<F>(state, address) ||
@@ -139,7 +139,7 @@ bool is_for_this_node(const FamilyState<F>& state, const typename F::Address& ad
             std::binary_search(state.announced->begin(), state.announced->end(), address));
 }
 
-/// Whether nobody on an uplink's link can have, or resolve to, this address.
+/// Whether no host on an uplink's link can have this address, or answer for it.
 template <Family F>
 bool is_behind_us(const Snapshot& snapshot, const typename F::Address& address) noexcept {
     const FamilyState<F>& state = snapshot.family<F>();

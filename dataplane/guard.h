@@ -1,8 +1,7 @@
-// Who may send as whom: the check of a packet's source against the port, or the tunnel, by which it
-// came.
+// The source guard: checks a packet's source against the port, or the tunnel, that it came by.
 //
-// Packets of known flows are not asked here: a flow's direction holds for one ingress, which the
-// look-up compares together with its epoch. On workers; no state.
+// Packets of known flows are not checked here: a flow's direction is valid for one ingress, and the
+// look-up compares that together with the epoch. On workers; no state.
 #pragma once
 
 #include "dataplane/packet.h"
@@ -10,10 +9,10 @@
 
 namespace podlane::dataplane {
 
-/// Why a parsed frame may not have come by its port from where it says; Drop::kNone when it may.
-/// Pods: their own MAC and IP addresses, in ARP and neighbour discovery too, and nothing that is a
-/// router's or a DHCP server's. Uplinks: no address of this node, of its pods or of pods behind the
-/// tunnel. The tunnel: the sending Node's own addresses and its pods'.
+/// Why a parsed frame's source is not allowed on its port; Drop::kNone when it is allowed. Pods:
+/// their own MAC and IP addresses, in ARP and neighbour discovery too, and no messages of a router
+/// or a DHCP server. Uplinks: no address of this node, of its pods or of pods behind the tunnel.
+/// The tunnel: the sending Node's own addresses and its pods'.
 [[nodiscard]] Drop judge_sender(const WorkerCtx& ctx, const Packet& packet) noexcept;
 
 /// Whether a frame that is bridged without being parsed (is_plainly_bridged() in stages/parse.cc)
@@ -28,8 +27,8 @@ namespace podlane::dataplane {
     return sources.v6.allows(load<Ipv6Address>(frame + kL3 + offsetof(Ipv6Header, src)));
 }
 
-/// Where replies to what goes by `adjacency` to `destination` will come from, kUnknownIngress when
-/// that cannot be said.
+/// The ingress of replies to what leaves by `adjacency` for `destination`; kUnknownIngress when it
+/// cannot be told.
 template <Family F>
 [[nodiscard]] uint16_t ingress_behind(const Snapshot& snapshot, const Adjacency& adjacency,
                                       const typename F::Address& destination) noexcept;

@@ -1,5 +1,5 @@
-// Frames that one worker gives to another: to send them, because a device has fewer send queues
-// than workers, or to look at them, because fragments of one packet meet on one worker.
+// Frames that one worker hands to another: to be sent, because a device has fewer send queues than
+// workers, or to be processed, because fragments of one packet meet on one worker.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -12,7 +12,7 @@
 
 namespace podlane::dataplane {
 
-/// A finished frame and the port by which it must leave; or one that came in by the port.
+/// A finished frame and the port to send it by, or a received frame and the port it came in by.
 struct Handoff {
     rte_mbuf* mbuf;
     PortId port;
@@ -21,8 +21,8 @@ struct Handoff {
 };
 using HandoffRing = SpscRing<Handoff, 1024>;
 
-/// One ring from each worker to each other.
-/// Threads: ring(from, to) is pushed to by worker `from` and popped by worker `to`.
+/// One ring from each worker to each worker. Threads: worker `from` pushes to ring(from, to),
+/// worker `to` pops.
 class HandoffRings {
   public:
     explicit HandoffRings(unsigned workers) : workers_(workers), rings_(size_t{workers} * workers) {

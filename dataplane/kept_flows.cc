@@ -21,8 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Blocks that have memory before anybody wants them: those of 200,000 new connections a second
-/// while control is busy with something else for a third of one.
+/// Blocks that have memory in advance: enough for 200,000 new connections a second while control is
+/// busy elsewhere for a third of a second.
 constexpr uint32_t kAhead = 65536;
 constexpr long kTmpfsMagic = 0x01021994;  // linux/magic.h
 constexpr const char* kMemoryFolder = "/dev/shm";
@@ -42,8 +42,8 @@ bool is_in_memory(const std::string& folder) {
     return ::statfs(folder.c_str(), &info) == 0 && info.f_type == kTmpfsMagic;
 }
 
-/// Where the files of a node lie whose state is in `folder`. Dirty pages of a disk's file would be
-/// written to it every few seconds.
+/// The folder for the files of a node with its state in `folder`. On a disk, dirty pages would be
+/// written back every few seconds.
 std::string place_for(const std::string& folder) {
     if (is_in_memory(folder)) return folder;
     std::error_code ignored;
@@ -56,7 +56,7 @@ std::string place_for(const std::string& folder) {
     return name;
 }
 
-/// Anybody may make folders beside this one, and before us.
+/// /dev/shm is open to all users, so another one may have made this folder before us.
 Result<void> make_own(const std::string& folder) {
     struct stat info {};
     if (!folder.starts_with(kMemoryFolder)) return {};
@@ -116,7 +116,7 @@ template <Family F>
 void* KeptFlows::open_affinity(uint32_t clients) {
     std::optional<KeptMemory>& memory = file<F>().affinity;
     constexpr uint32_t kLine = kCacheLine;
-    // Clients come anywhere in it, so that all of it has memory from the first on.
+    // Clients are spread over all of it, so all of it has memory from the start.
     const uint64_t lines = AffinityTable<F>::bytes_for(clients) / kLine;
     if (auto made = open(kAffinityName<F>, {kAffinityKind<F>, kAffinityForm, kLine, lines}, lines,
                          "session affinity")) {
@@ -149,7 +149,7 @@ void KeptFlows::settle(FlowTable<F>& table, const Snapshot& snapshot, FlowTarget
             is_translated ? find_frontend<F>(snapshot, first) : nullptr;
         const bool follows = (connection.original().flags & kEntryCheckService) != 0;
         if (is_translated && frontend == nullptr && follows) {
-            // Its Service has gone. TCP goes on while its endpoint answers.
+            // The Service has gone. TCP goes on while the endpoint answers.
             table.remove(0, connection);
             return;
         }

@@ -1,8 +1,7 @@
-// Connections and session affinity over the end of the process: the flow tables' blocks, and the
-// tables of affinity, in files beside the state that control keeps, and what has to be done so that
-// the next process goes on with them.
+// Keeps connections and session affinity beyond the end of the process. The flow tables' blocks and
+// the affinity tables lie in files beside control's state, and the next process takes them over.
 //
-// docs/decisions/restart.md says what is kept how. Control's thread; workers see memory alone.
+// docs/decisions/restart.md says what is kept, and how. Control thread; workers see only memory.
 #pragma once
 
 #include <cstdint>
@@ -20,33 +19,34 @@ namespace podlane::dataplane {
 
 struct Shared;
 
-/// The files of both tables, and how much of them is in use.
-/// Threads: one; grow() also while workers run. Must outlive the tables that have its memory.
+/// The files of both tables, and how much of them is in use. Threads: one; grow() also while
+/// workers run. Must outlive the tables that use its memory.
 class KeptFlows {
   public:
-    /// `folder` is control's. The files lie in it if it is in memory (tmpfs), else below /dev/shm.
+    /// `folder` is control's state folder. The files lie in it if it is in memory (tmpfs), else
+    /// below /dev/shm.
     explicit KeptFlows(const std::string& folder, LogReceiver log);
 
-    /// The memory for the blocks of a table with these options. Where there is none that outlives
-    /// the process that is told, and the table gets memory as usual.
+    /// The memory for the blocks of a table with these options. If none can outlive the process, a
+    /// line is logged and the table gets ordinary memory.
     template <Family F>
     [[nodiscard]] FlowMemory open(const FlowTableOptions& options);
-    /// The same for a table of session affinity, which takes over what it finds there; null: none
-    /// that outlives the process.
+    /// The same for an affinity table, which takes over what it finds there. Null: no memory can
+    /// outlive the process.
     template <Family F>
     [[nodiscard]] void* open_affinity(uint32_t clients);
-    /// Before any worker runs: takes over what a process before this one has left.
+    /// Before any worker runs: takes over what an earlier process left.
     template <Family F>
     void adopt(FlowTable<F>& table, uint32_t now_s);
-    /// Once, with the first generation and before any worker runs: whose adopted connections are,
-    /// and from which ports answers to them come.
+    /// Once, with the first generation and before any worker runs: finds the Service of each
+    /// adopted connection, and the ports that its replies come from.
     template <Family F>
     void settle(FlowTable<F>& table, const Snapshot& snapshot, FlowTargets& targets);
-    /// Some ten times a second: there is memory for those that come next.
+    /// Some ten times a second: keeps memory ready for the next blocks.
     template <Family F>
     void grow(FlowTable<F>& table);
 
-    /// Removes what lies in, or for, this folder.
+    /// Removes the files that belong to this folder.
     static void remove(const std::string& folder) noexcept;
 
   private:
@@ -54,9 +54,9 @@ class KeptFlows {
         std::optional<KeptMemory> memory;  ///< none: nothing is kept
         std::optional<KeptMemory> affinity;
         uint32_t adopted = 0;
-        bool is_full = false;  ///< the file system is; the rest is memory of this process alone
+        bool is_full = false;  ///< the file system is full; what follows is not kept
     };
-    /// One that has memory for `least` items; what is not so is told.
+    /// Opens a file with memory for `least` items; logs why if it cannot.
     [[nodiscard]] std::optional<KeptMemory> open(const char* name, const MemoryLayout& layout,
                                                  uint64_t least, const char* what);
     template <Family F>
@@ -73,9 +73,9 @@ class KeptFlows {
     File v4_, v6_;
 };
 
-/// Makes the flow tables of `shared`, and those of session affinity for so many clients; in a
-/// `folder` they have what another process left, and what is in them outlives this one. Empty:
-/// neither.
+/// Makes the flow tables and the session affinity tables of `shared`, the latter for `clients`.
+/// With a `folder` they begin with what an earlier process left there, and their content outlives
+/// this one. Empty: neither.
 [[nodiscard]] Result<void> create_flow_tables(Shared& shared, FlowTableOptions options,
                                               uint32_t clients, const std::string& folder,
                                               const LogReceiver& log);

@@ -14,21 +14,21 @@ size_t checksum_field(const Headers& headers) noexcept {
                                             : offsetof(UdpHeader, checksum);
 }
 
-/// Finishes a checksum at any place, as the kernel does for a device that cannot: that of a tunnel
-/// that the pod makes itself, or of a protocol that is only bridged.
+/// Finishes a checksum at any offset, as the kernel does for a device that cannot: the checksum of
+/// a tunnel that the pod makes itself, or of a protocol that is only bridged.
 bool finish_anywhere(Packet& packet, const TapMarks& marks) noexcept {
     const rte_mbuf& mbuf = *packet.mbuf;
     const uint32_t field = uint32_t{marks.checksum_start} + marks.checksum_offset;
     // Headers are in the first buffer.
     if (field + sizeof(be16) > mbuf.data_len) return false;
     const ChainView view(mbuf, marks.checksum_start, mbuf.pkt_len);
-    // UDP cannot be told from others here, so that its 0 becomes 0xffff, which is the same sum.
+    // UDP cannot be told from other protocols here, so 0 becomes 0xffff, which is the same sum.
     store(packet.head().data() + field,
           udp_checksum_on_wire(complete_partial_checksum(view.segments())));
     return true;
 }
 
-/// Whether the frame can be cut at all, and is what the TAP calls it.
+/// Whether the frame can be cut, and is of the type that the TAP's header says.
 bool is_right(const Headers& headers, const TapMarks& marks, const SegmentPlan& plan) noexcept {
     const bool is_tcp = headers.protocol == kProtocolTcp;
     const uint8_t tcp_type = headers.ip_version == V4::kVersion ? kVirtioGsoTcp4 : kVirtioGsoTcp6;
@@ -38,7 +38,7 @@ bool is_right(const Headers& headers, const TapMarks& marks, const SegmentPlan& 
            plan.count() <= kMostPieces;
 }
 
-/// What covers the whole of the frame, whatever the sender put there.
+/// Writes the partial checksum of the whole frame, whatever the sender put there.
 template <Family F>
 void write_partial(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
@@ -54,7 +54,7 @@ rte_mbuf* buffer_for(const WorkerCtx& ctx, uint32_t bytes) noexcept {
     return pool == nullptr ? nullptr : rte_pktmbuf_alloc(pool);
 }
 
-/// One piece in a buffer of its own; null without one.
+/// Copies one piece into a buffer of its own; null without a free buffer.
 template <Family F>
 rte_mbuf* make_piece(const WorkerCtx& ctx, const Packet& packet, const SegmentPlan& plan,
                      uint32_t index, Headers& headers) noexcept {
@@ -99,7 +99,7 @@ Drop judge_tap_marks(Packet& packet) noexcept {
     }
     packet.csum = CsumState::kComplete;
     if (!finish_anywhere(packet, marks)) return Drop::kL4BadChecksum;
-    // A packet that waits comes here once more.
+    // A packet that is held is parsed again and comes here once more.
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     return Drop::kNone;
 }

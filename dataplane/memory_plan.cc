@@ -9,9 +9,9 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Of the large pool, for each worker: 8 MiB.
+/// Buffers of the large pool for each worker: 8 MiB.
 constexpr size_t kLargeBuffers = 512;
-/// Descriptors rings and the like, beside the packet pool.
+/// Descriptor rings and other memory of the EAL, beside the packet pools.
 constexpr uint64_t kEalSpareBytes = uint64_t{96} << 20;
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kHugepageBytes = uint64_t{2} << 20;

@@ -1,6 +1,6 @@
-// How much memory the EAL and the packet pools are to have, by the configuration.
+// How much memory the EAL and the packet pools need, by the configuration.
 //
-// For the runtime's start and for `podlaned --check`; touches nothing.
+// For the runtime's start and for `podlaned --check`; changes nothing.
 #pragma once
 
 #include "dataplane/runtime.h"
@@ -9,15 +9,15 @@
 
 namespace podlane::dataplane {
 
-/// The pool of the configuration, with buffers as the uplinks' drivers want them for what the
-/// operator asks for: frames in one piece.
+/// The packet pool of the configuration, its buffers large enough for the uplinks' drivers to
+/// receive each frame in one piece, if the operator asks for such frames.
 [[nodiscard]] PacketPoolRequest pool_request(const RuntimeConfig& config);
 
-/// Some large frames of 64 KiB for each worker: what one reads is sent soon (worker.cc). When they
-/// are used up, the usual buffers serve.
+/// A few frames of 64 KiB for each worker, since they are sent soon after they are read
+/// (worker.cc). When these buffers run out, ordinary ones are used.
 [[nodiscard]] PacketPoolRequest large_pool_request(const RuntimeConfig& config);
 
-/// What the EAL is to reserve for both, and the arguments of the configuration.
+/// The EAL's request: memory for both pools, and the arguments of the configuration.
 [[nodiscard]] EalRequest eal_request(const RuntimeConfig& config);
 
 }  // namespace podlane::dataplane

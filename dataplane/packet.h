@@ -18,17 +18,17 @@
 
 namespace podlane::dataplane {
 
-/// What is to become of a packet. Each stage works on the verdicts that are its own.
+/// What is to become of a packet. Each stage handles the verdicts that concern it.
 enum class Verdict : uint8_t {
-    kLookUp,    ///< parsed; the flow table is asked
-    kBridge,    ///< not parsed: only the bridge is asked
+    kLookUp,    ///< parsed; to be looked up in the flow table
+    kBridge,    ///< not parsed; for the bridge alone
     kSlow,      ///< the slow path must see it; `slow` says why
     kForward,   ///< its flow and adjacency are known: rewrite, then send
     kRouted,    ///< no flow: only the MACs (or the tunnel) of `adjacency` are to be written
     kSend,      ///< the frame is as it must leave by `out_port`
     kCut,       ///< kLarge and for the tunnel of `adjacency`: cut, and each piece encapsulated
     kDrop,      ///< count `reason`, free
-    kConsumed,  ///< somebody else has the mbuf
+    kConsumed,  ///< the mbuf is owned elsewhere now
 };
 
 /// Why the fast path could not finish a packet.
@@ -39,14 +39,14 @@ enum class SlowReason : uint8_t {
     kMulticast,      ///< broadcast or multicast destination MAC
     kNotIp,          ///< another EtherType on the bridge
     kMiss,           ///< no flow
-    kIcmpError,      ///< quotes another packet: translated by that packet's flow
+    kIcmpError,      ///< quotes another packet; translated by that packet's flow
     kReroute,        ///< the topology has changed since the flow was compiled
     kServiceChange,  ///< the service has lost an endpoint since
     kUnresolved,     ///< the next hop's MAC is not known, or it does not answer
     kTtl,            ///< must be decremented and is 1 or 0
     kTooBig,         ///< larger than the next hop's MTU
     kReplace,        ///< a SYN that begins a new connection on a closed one's tuple
-    kFragment,       ///< its flow is known when its first fragment has come
+    kFragment,       ///< its flow is known once the first fragment has come
 };
 
 /// Bits of Packet::flags.
@@ -54,11 +54,11 @@ enum PacketFlags : uint8_t {
     kFromOverlay = 0x01,  ///< came out of our tunnel
     kToRouter = 0x02,     ///< the destination MAC is ours
     kHeldBefore = 0x04,   ///< has waited for a neighbour; not counted as received again
-    kHasUpper = 0x08,     ///< a later fragment, and `upper` is its packet's
+    kHasUpper = 0x08,     ///< a later fragment with `upper` from its first one
     kLarge = 0x10,        ///< several packets of one TCP or UDP flow in one (large_frames.h)
 };
 
-/// What later fragments lack and their first one has: of FlowKey.
+/// FlowKey fields that only a packet's first fragment has.
 struct UpperLayer {
     be16 src_port;
     be16 dst_port;
@@ -100,7 +100,7 @@ struct Packet {
         verdict = Verdict::kSend;
         out_port = port;
     }
-    /// The key of its flow. For a later fragment `upper` must be known.
+    /// The key of the packet's flow. For a later fragment, `upper` must be known.
     template <Family F>
     [[nodiscard]] FlowKey<F> key() const noexcept {
         FlowKey<F> out = flow_key<F>(frame, headers);
@@ -117,7 +117,7 @@ struct Packet {
     }
 };
 
-/// Packets that a receive call returns at most; figures for 32 and 64 are in docs/performance.md.
+/// The most packets that one receive call returns; docs/performance.md has figures for 32 and 64.
 inline constexpr unsigned kBurst = 64;
 
 /// What one receive call returned: packets of one port.

@@ -1,7 +1,7 @@
-// The packet's way: the stages in their order. To add one, write its file and put it here.
+// The stages of the packet path, in order. To add one, write its file and put it here.
 //
-// One list, run as it is by the workers, and with an observer between the stages (probe/observer.h)
-// while somebody wants to see what each of them does to packets.
+// One list: workers run it as it is, or with an observer between the stages (probe/observer.h)
+// while a probe is on.
 #pragma once
 
 #include "dataplane/slowpath/slow_path.h"
@@ -15,8 +15,8 @@
 
 namespace podlane::dataplane {
 
-/// Sees a burst before its first stage and behind each one. Packets whose verdict is kConsumed, and
-/// after Tx all, have no mbuf that may be looked at.
+/// Sees a burst before its first stage and after each one. A packet with kConsumed, and after Tx
+/// every packet, has no mbuf that may be looked at.
 template <class O>
 concept StageObserver = requires(O& observer, std::span<const Packet> burst) {
     { observer.begin(burst) }
@@ -40,7 +40,7 @@ struct PipelineOf {
         run(ctx, burst, nobody);
     }
 
-    /// The same, observed.
+    /// The same, with an observer.
     template <StageObserver Observer>
     static void run(WorkerCtx& ctx, Burst burst, Observer& observer) noexcept {
         const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
@@ -52,7 +52,7 @@ struct PipelineOf {
 };
 
 using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Join, Forward, Tx>;
-/// Of a worker that gets more than it can look at.
+/// For a worker that gets more packets than it can process.
 using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Join, Forward, Tx>;
 
 }  // namespace podlane::dataplane

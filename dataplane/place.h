@@ -1,7 +1,7 @@
-// Where a worker is: for whoever finds it standing still.
+// Where a worker is, for finding out why one stands still.
 //
-// Written for each burst and each turn, never for each packet; the watch of the control side
-// (dataplane/worker_watch.h) reads it.
+// Written for each burst and each turn, never for each packet. The control side's watch reads it
+// (dataplane/worker_watch.h).
 #pragma once
 
 #include <atomic>
@@ -13,23 +13,24 @@
 
 namespace podlane::dataplane {
 
-/// Threads: the worker writes, anybody reads. Relaxed: each value stands for itself.
+/// Threads: the worker writes, any thread reads. Relaxed: the values do not depend on each other.
 class alignas(kCacheLine) Place {
   public:
     void begin_turn() noexcept {
         turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
-    /// `step`: "receive", or a stage's name; of static storage.
+    /// `step`: "receive", or a stage's name, of static storage.
     void at(const char* step, PortId port = kNoPort) noexcept {
         step_.store(step, std::memory_order_relaxed);
         port_.store(port, std::memory_order_relaxed);
     }
-    /// Takes the snapshot of now for the worker's turns to come. What a worker holds is not freed,
-    /// though everybody else has gone on.
+    /// Takes the live snapshot for the turns to come. A snapshot that a worker holds is not freed,
+    /// even when all others have moved on.
     [[nodiscard]] const Snapshot* hold(const std::atomic<const Snapshot*>& live) noexcept {
         const Snapshot* found = live.load(std::memory_order_seq_cst);
         for (;;) {
-            // By the single order of seq_cst either publish() sees this, or we see its snapshot.
+            // By the single order of seq_cst, either publish() sees this store or we see its
+            // snapshot.
             held_.store(found, std::memory_order_seq_cst);
             const Snapshot* const again = live.load(std::memory_order_seq_cst);
             if (again == found) return found;
@@ -37,7 +38,7 @@ class alignas(kCacheLine) Place {
         }
     }
 
-    /// Grows with each turn. A worker with nothing to do sleeps for a quarter of a second at most.
+    /// Rises by one each turn. An idle worker sleeps for a quarter of a second at most.
     [[nodiscard]] uint64_t turns() const noexcept { return turns_.load(std::memory_order_relaxed); }
     [[nodiscard]] const char* step() const noexcept {
         return step_.load(std::memory_order_relaxed);
@@ -45,7 +46,7 @@ class alignas(kCacheLine) Place {
     [[nodiscard]] bool holds(const Snapshot* snapshot) const noexcept {
         return held_.load(std::memory_order_seq_cst) == snapshot;
     }
-    /// kNoPort: it is about no port.
+    /// The port that the step works on; kNoPort: none.
     [[nodiscard]] PortId port() const noexcept { return port_.load(std::memory_order_relaxed); }
 
   private:

@@ -1,5 +1,5 @@
-// What each port may have a worker do beside moving its packets: copies of broadcasts, ICMP errors,
-// questions to control. One port's noise uses up its own share, not the worker.
+// What each port may cost a worker beside moving its packets: copies of broadcasts, ICMP errors,
+// questions to control. A noisy port uses up its own share, not the worker.
 //
 // On its worker; docs/decisions/shares.md has the figures.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace podlane::dataplane {
 
-/// A token bucket that is full at first.
+/// A token bucket that starts full.
 class Budget {
   public:
     struct Rate {
@@ -19,7 +19,7 @@ class Budget {
         uint32_t burst;
     };
 
-    /// True, and taken, when `amount` is there. An amount beyond the burst is never.
+    /// Takes `amount` tokens; false when there are fewer. More than the burst is never granted.
     [[nodiscard]] bool take(uint64_t now_ms, uint32_t amount, Rate rate) noexcept {
         const uint64_t back = (now_ms - at_ms_) * rate.per_second;
         const uint64_t used = used_milli_ > back ? used_milli_ - back : 0;
@@ -35,16 +35,16 @@ class Budget {
     uint64_t at_ms_ = 0;
 };
 
-/// One worker's, by port.
+/// One worker's budgets, by port.
 struct PortBudgets {
-    /// Copies: 64 pods get 16 broadcasts at once and 128 a second of each of them.
+    /// Copies of broadcasts: with 64 pods, 16 broadcasts at once and 128 a second from each.
     static constexpr Budget::Rate kFlood{8192, 1024};
     static constexpr Budget::Rate kNotices{500, 50};
     static constexpr Budget::Rate kQuestions{200, 100};
 
     struct OfPort {
         Budget flood, notices, questions;
-        uint16_t deferred = 0;  ///< first packets that wait: stages/defer.h
+        uint16_t deferred = 0;  ///< first packets put aside, see stages/defer.h
     };
     std::array<OfPort, kMaxPorts> ports{};
 

@@ -32,9 +32,9 @@ namespace {
 
 /// The control side's place in the quiescent domain, behind the workers.
 constexpr unsigned kControlReader = kMaxWorkers;
-/// At the end a worker gets so long to come to its loop's head.
+/// At the end, a worker gets this long to come back to the head of its loop.
 constexpr std::chrono::seconds kEndWait{2};
-/// Session affinity has room for a client for so many connections.
+/// Connections for each client that session affinity has room for.
 constexpr uint32_t kFlowsPerClient = 4;
 
 class Runtime final : public Dataplane {
@@ -156,31 +156,31 @@ class Runtime final : public Dataplane {
     }
     [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
     [[nodiscard]] PortId free_id() const noexcept;
-    /// Workers go on from their beginning, if they wait there.
+    /// Lets the workers begin, if they are waiting to.
     void begin() noexcept {
         if (shared_->begun.load(std::memory_order_relaxed)) return;
         shared_->begun.store(true, std::memory_order_release);  // pairs with Worker::run()
         shared_->begun.notify_all();
     }
-    /// Workers do not find the port from here on.
+    /// From here on, workers no longer find the port.
     void take_out_of_service(const OpenPort& port);
-    /// For DPDK's interrupt thread: control looks at once.
+    /// For DPDK's interrupt thread: makes control look at once.
     [[nodiscard]] std::function<void()> on_leave() const {
         return [&bell = shared_->control_doorbell] { bell.ring(); };
     }
-    /// False: a worker is behind, and is waited for only a little from now on.
+    /// False: a worker is behind. The next waits will be short.
     bool wait_for_workers(uint64_t token) {
         const bool short_wait = is_late_ || watch_.any_still();
         const std::chrono::milliseconds most{short_wait ? kStuckWaitMs : kMostWaitMs};
         is_late_ = !shared_->domain.wait_for(token, most);
         return !is_late_;
     }
-    /// Waits for the ports that leave, and closes those that no worker uses any more.
+    /// Waits for the leaving ports, and closes those that no worker uses any more.
     void close_leaving();
-    /// Frees and closes what only waited for workers to go on.
+    /// Frees and closes what was only waiting for workers to go on.
     void let_go();
     [[nodiscard]] bool wait_for_end() const;
-    /// Leaves all that a worker may be using to the end of the process.
+    /// Leaves everything that a worker may be using until the process ends.
     void abandon();
     void wake_workers() noexcept {
         for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
@@ -197,8 +197,8 @@ class Runtime final : public Dataplane {
         uint64_t token;
         std::shared_ptr<const Snapshot> snapshot;
     };
-    std::vector<Retired> retired_;  ///< that a worker behind may hold
-    bool is_late_ = false;          ///< a worker was, at the last wait
+    std::vector<Retired> retired_;  ///< may be held by a worker that is behind
+    bool is_late_ = false;          ///< a worker was behind at the last wait
     WorkerWatch watch_;
     std::unique_ptr<LeavingPorts> leaving_;
     std::map<PortId, std::unique_ptr<OpenPort>> ports_;
@@ -309,7 +309,7 @@ void Runtime::take_out_of_service(const OpenPort& port) {
 }
 
 void Runtime::close_leaving() {
-    // A grace period each time; two for a port.
+    // One grace period each time; a port needs two.
     while (const auto token = leaving_->token()) {
         if (!wait_for_workers(*token)) return;
         closed_losses_ += leaving_->close_free();
@@ -320,7 +320,7 @@ void Runtime::let_go() {
     closed_losses_ += leaving_->close_free();
     std::erase_if(retired_, [this](const Retired& old) {
         for (unsigned i = 0; i < workers_.size(); ++i) {
-            // Of many that were published meanwhile a worker behind holds one.
+            // Of the many snapshots published meanwhile, a worker that is behind holds only one.
             if (shared_->domain.is_behind(i, old.token) &&
                 workers_[i]->place().holds(old.snapshot.get())) {
                 return false;
@@ -413,11 +413,12 @@ DeviceLosses Runtime::device_losses() const {
 
 size_t Runtime::take_events(std::span<Event> out) {
     shared_->control_doorbell.clear();
-    // From here on a new event rings again; what is already in the rings is taken below.
+    // From here on a new event rings again; events already in the rings are taken below.
     shared_->control_doorbell.arm();
     size_t count = 0;
     for (auto& [id, port] : ports_) {
-        // Pairs with the release in open_device_port(). The kernel waits until it is closed.
+        // Pairs with the release in open_device_port(). The kernel waits until the device is
+        // closed.
         if (count == out.size() || !port->device_leaves.exchange(false, std::memory_order_acquire))
             continue;
         take_out_of_service(*port);

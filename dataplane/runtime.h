@@ -1,7 +1,7 @@
-// Starts the packet side of the process and gives control its handle on it.
+// Starts the dataplane and gives control its handle on it.
 //
-// The composition root is the only one outside dataplane/ that includes this file; control works
-// through lib/border/dataplane.h.
+// Outside dataplane/, only the composition root includes this file; control works through
+// lib/border/dataplane.h.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace podlane::dataplane {
 
-/// How workers behave when nothing comes in.
+/// What idle workers do.
 enum class IdleMode : uint8_t {
     kPoll,      ///< never sleep
     kAdaptive,  ///< sleep after some empty turns, wake on traffic
@@ -28,7 +28,7 @@ enum class IdleMode : uint8_t {
 
 enum class HugepageMode : uint8_t { kAuto, kOn, kOff };
 
-/// A DPDK device that leads to other nodes and outside.
+/// A DPDK device that leads to other nodes and to the outside.
 struct UplinkRequest {
     std::string name;    ///< "uplink0"
     std::string device;  ///< PCI address or vdev arguments
@@ -45,32 +45,32 @@ struct RuntimeConfig {
     uint32_t flow_capacity = 1u << 20;  ///< connections
     FlowTimeouts flow_timeouts;
     std::string kept_flows;      ///< folder where flows outlive the process; empty: they do not
-    LogReceiver kept_flows_log;  ///< what becomes of them: when control calls, on its thread
+    LogReceiver kept_flows_log;  ///< lines about them, on the control thread
     std::vector<UplinkRequest> uplinks;
-    std::vector<std::string> eal_arguments;  ///< added behind the derived ones
+    std::vector<std::string> eal_arguments;  ///< appended to the derived ones
     LogLevel log_level = LogLevel::kInfo;
     LogReceiver log;  ///< takes DPDK's lines, on any thread; none: standard output
-    /// Called by each worker before its work; on an error nothing runs. May be empty.
+    /// Each worker calls it before its work; on an error nothing runs. May be empty.
     std::function<Result<void>()> confine_worker;
 };
 
-/// What a running dataplane is, with what would make it faster, a line each.
+/// A running dataplane, with advice on what would make it faster, one line each.
 struct Started {
     std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
-    PacketProbes* probes = nullptr;        ///< the same one's
+    PacketProbes* probes = nullptr;        ///< of the same dataplane
     std::vector<std::string> hints;
-    std::string memory;  ///< what it takes, see memory_summary()
+    std::string memory;  ///< its memory, see memory_summary()
 };
 
-/// What start() would take of this machine's memory for packets, and what would be better: a line.
-/// Touches no device.
+/// One line on the memory that start() would take for packets on this machine, and what would be
+/// better. Touches no device.
 [[nodiscard]] std::string memory_summary(const RuntimeConfig& config);
 
-/// Removes the flows that a process has left for this folder.
+/// Removes the flows that a process left for this folder.
 void forget_flows(const std::string& kept_flows);
 
-/// Starts EAL, opens the uplinks and makes workers, which wait for the first generation.
-/// Threads: call on the control thread, once in the process's life. On an error nothing runs.
+/// Starts the EAL, opens the uplinks and makes the workers, which wait for the first generation.
+/// Threads: call on the control thread, once in the life of the process. On an error nothing runs.
 [[nodiscard]] Result<Started> start(const RuntimeConfig& config);
 
 }  // namespace podlane::dataplane

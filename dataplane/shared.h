@@ -21,7 +21,8 @@
 
 namespace podlane::dataplane {
 
-/// One for the process, on the heap before any worker starts and until the last has ended.
+/// One object for the process, on the heap from before the first worker starts until the last has
+/// ended.
 struct Shared {
     explicit Shared(unsigned worker_count)
         : workers(worker_count),
@@ -57,16 +58,16 @@ struct Shared {
     Doorbell control_doorbell;
     rte_mempool* pool = nullptr;
     rte_mempool* large_pool = nullptr;
-    std::unique_ptr<KeptFlows> kept_flows;  ///< null: flows go with the process
+    std::unique_ptr<KeptFlows> kept_flows;  ///< null: flows end with the process
     std::unique_ptr<FlowTable<V4>> flows_v4;
     std::unique_ptr<FlowTable<V6>> flows_v6;
     std::unique_ptr<AffinityTables> affinity;
-    /// Release by control in publish(), acquire by each worker once a turn.
+    /// Stored with release by control in publish(), loaded with acquire by each worker once a turn.
     std::atomic<const Snapshot*> snapshot{nullptr};
-    /// The probes that are on, null without any; as `snapshot`.
+    /// The active probes, null without any; ordered as `snapshot` is.
     std::atomic<const ProbeSet*> probes{nullptr};
-    /// Set by control with the first generation: until then workers take no packet, so that none is
-    /// dropped, and no flow forgotten, for want of what is still being put together.
+    /// Set by control with the first generation. Until then workers take no packets: what is still
+    /// being put together would make them drop packets and forget flows.
     std::atomic<bool> begun{false};
     std::atomic<bool> stop{false};
     std::atomic<unsigned> running{0};  ///< workers whose threads have not ended

@@ -18,21 +18,21 @@ namespace {
 
 /// Empty turns before a worker sleeps. A turn without traffic takes about a microsecond.
 constexpr unsigned kTurnsBeforeSleep = 64;
-/// With traffic on the devices, TAPs are looked at so often: one system call for all of them.
+/// How often TAPs are polled while devices have traffic: one system call for all of them.
 constexpr uint64_t kTapIntervalsPerMs = 50;
-/// Full bursts that are taken of one queue before the next one's turn.
+/// Full bursts that are taken from one queue before the next queue's turn.
 constexpr unsigned kCrowdedRounds = 8;
-/// Blocks of the flow table aged in one turn: many times what a burst of new connections adds, so
-/// that a pass ends however many come.
+/// Blocks of the flow table that are aged in one turn: many times what a burst of new connections
+/// adds, so that a pass always ends.
 constexpr unsigned kSweepBudget = 16 * kBurst;
 /// Sleep with nothing to wait for but the clock (ageing).
 constexpr long kLongSleepNs = 250'000'000;
-/// Sleep where a device cannot wake the worker: polls it 10,000 times a second.
+/// Sleep if a device cannot wake the worker: it is polled 10,000 times a second.
 constexpr long kShortSleepNs = 100'000;
 /// Sleep while packets wait for a neighbour.
 constexpr long kHoldSleepNs = 20'000'000;
 
-/// What came by one TAP and is sent at once, not at the end of the turn: large frames.
+/// Bytes from one TAP that are sent at once, not at the end of the turn: large frames.
 constexpr uint32_t kManyBytes = 64 * 1024;
 
 constexpr uint64_t kDoorbellMark = ~uint64_t{0};
@@ -70,7 +70,7 @@ Worker::Worker(Shared& shared, unsigned id)
 }
 
 Worker::~Worker() {
-    // The thread has ended: what it still held goes back to the pool.
+    // The thread has ended: the packets that it still held go back to the pool.
     Handoff item;
     while (deferred(ctx_).pop(item)) rte_pktmbuf_free(item.mbuf);
     const auto held = std::make_unique<std::array<HeldPacket, HoldQueue::kSlots>>();
@@ -171,7 +171,8 @@ unsigned Worker::poll_devices() noexcept {
         PolledQueue& queue = polled_[i];
         ctx_.tx.receive_at(ctx_.tsc);
         ctx_.place.at("receive", queue.id);
-        // While bursts are full the ring is emptied first: new flows wait in memory, not there.
+        // While bursts are full, the device's ring is emptied first: new flows wait in memory
+        // instead.
         unsigned count = kBurst;
         for (unsigned round = 0; round < kCrowdedRounds && count == kBurst; ++round) {
             count = rte_eth_rx_burst(queue.ethdev, queue.queue, frames.data(), kBurst);
@@ -214,7 +215,7 @@ unsigned Worker::receive_tap(PortId id) noexcept {
     }
     if (got.count == 0) return 0;
     process(frames.data(), got.count, id);
-    // While they are in the cache.
+    // Send them while they are in the cache.
     if (got.bytes > kManyBytes) flush(ctx_);
     return got.count;
 }
@@ -232,7 +233,8 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     ctx_.counters->rx_packets.add(count);
-    // A full burst says that more waits; what is put aside must not be overtaken by its own flow.
+    // A full burst means that more waits. And a packet that was put aside must not be overtaken by
+    // later packets of its flow.
     if (count == kBurst || ctx_.budgets.of(port).deferred > 0) {
         run_stages<CrowdedPipeline>({ctx_.packets.data(), count}, false);
     } else {
@@ -249,7 +251,7 @@ void Worker::run_stages(Burst burst, bool again) noexcept {
     }
 }
 
-/// Out of line, so that the way without a probe stays as it was.
+/// Out of line, so that the path without a probe stays as fast as it was.
 template <class Stages>
 [[gnu::noinline]] void Worker::run_observed(Burst burst, bool again) noexcept {
     ProbeObserver observer(ctx_, *ctx_.probes, again);
@@ -270,7 +272,7 @@ unsigned Worker::run_deferred() noexcept {
     };
     while (done + count < kBurst && queue.pop(item)) {
         --ctx_.budgets.of(item.port).deferred;
-        // A burst is of one port.
+        // All packets of a burst are from one port.
         if (count > 0 && ctx_.packets[count - 1].in_port != item.port) run();
         Packet& packet = ctx_.packets[count++];
         packet.mbuf = item.mbuf;
@@ -371,7 +373,7 @@ bool Worker::work_waits() noexcept {
     if (shared_.snapshot.load(std::memory_order_acquire) != ctx_.snapshot) return true;
     if (shared_.ports.version() != ports_version_) return true;
     for (unsigned from = 0; from < shared_.workers; ++from) {
-        // Its own included: what Defer has put aside.
+        // The ring to itself included, which has what Defer put aside.
         if (shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
     }
     return shared_.stop.load(std::memory_order_relaxed);
@@ -391,7 +393,7 @@ void Worker::disarm_wakes(bool judge) noexcept {
     armed_ = false;
     for (unsigned i = 0; i < polled_count_; ++i) {
         const PolledQueue& queue = polled_[i];
-        // Ports can have been removed while asleep.
+        // Ports may have been removed during the sleep.
         const Port* port = shared_.ports.get(queue.id);
         if (port == nullptr || port->device_port == nullptr) continue;
         const bool found = judge && slept_ && queue.found;
@@ -406,19 +408,19 @@ void Worker::do_without_wake(const PolledQueue& queue) noexcept {
 }
 
 void Worker::sleep() noexcept {
-    // Not awake for long after it unless there is work: idle_turns_ goes on from here.
+    // idle_turns_ is not reset here, so the worker soon sleeps again unless it finds work.
     arm_wakes();
     Doorbell& doorbell = shared_.doorbells[ctx_.id];
     doorbell.arm();
     const uint64_t start = rte_rdtsc();
-    // What came between the last look and arming must not wait for the next packet.
+    // A packet that came between the last look and arming must not wait for the next one.
     if (poll_devices() == 0 && !work_waits()) {
         long ns = all_wake_ ? kLongSleepNs : kShortSleepNs;
         if (!ctx_.hold.empty()) ns = std::min(ns, kHoldSleepNs);
         const timespec timeout{0, ns};
         std::array<epoll_event, 1> ready;
         for (unsigned i = 0; i < polled_count_; ++i) polled_[i].found = false;
-        // Asleep, this worker holds nothing shared and no grace period waits for it.
+        // Asleep, this worker holds nothing shared, and no grace period waits for it.
         shared_.domain.offline(ctx_.id);
         ctx_.place.at("sleep");
         epoll_pwait2(epoll_fd_, ready.data(), 1, &timeout, nullptr);

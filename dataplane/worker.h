@@ -22,13 +22,14 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Waits for shared.begun, then turns and sleeps until shared.stop.
+    /// Waits for shared.begun, then alternates turns and sleeps until shared.stop.
     void run() noexcept;
     /// One round over everything that can bring work; returns the number of packets and commands.
-    /// The worker is online in the domain.
+    /// The worker must be online in the domain.
     unsigned turn() noexcept;
 
-    /// Adds a descriptor to what the worker polls or sleeps on; `port` comes back with readiness.
+    /// Adds a descriptor to those that the worker polls or sleeps on; `port` is returned when it is
+    /// ready.
     [[nodiscard]] bool watch(int fd, PortId port) noexcept;
     void unwatch(int fd) noexcept;
 
@@ -40,7 +41,7 @@ class Worker {
         PortId id;
         uint16_t ethdev;
         uint16_t queue;
-        bool found = false;  ///< frames, since it was last armed
+        bool found = false;  ///< frames came since it was last armed
     };
 
     void begin_turn() noexcept;
@@ -49,27 +50,27 @@ class Worker {
     unsigned poll_taps() noexcept;
     unsigned receive_tap(PortId id) noexcept;
     unsigned run_commands() noexcept;
-    /// Sends, or looks at, what other workers handed to this one; returns the number of frames.
+    /// Sends, or processes, frames that other workers handed over; returns their number.
     unsigned drain_handoff() noexcept;
     void serve_fragments() noexcept;
-    /// Runs a packet that is not counted as received once more.
+    /// Runs a packet once more; it is not counted as received again.
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
     void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
-    /// `again`: the packets have been seen to come in already.
+    /// `again`: probes have recorded the packets as received already.
     template <class Stages>
     void run_stages(Burst burst, bool again) noexcept;
     template <class Stages>
     void run_observed(Burst burst, bool again) noexcept;
     void drop_held(Packet& packet) noexcept;
-    /// A burst of what Defer has put aside; returns the number of packets.
+    /// Runs a burst of packets that Defer put aside; returns their number.
     unsigned run_deferred() noexcept;
     void account(uint64_t turn_start, unsigned moved) noexcept;
     void sleep() noexcept;
     void arm_wakes() noexcept;
     /// `judge`: a turn has passed since the sleep, and no port has gone.
     void disarm_wakes(bool judge) noexcept;
-    /// From now on the queue is looked at often instead.
+    /// From now on the queue is polled often instead.
     void do_without_wake(const PolledQueue& queue) noexcept;
     [[nodiscard]] bool work_waits() noexcept;
 
@@ -85,9 +86,9 @@ class Worker {
     std::array<PolledQueue, 32> polled_{};
     bool all_wake_ = true;  ///< every polled device can wake this worker
     bool armed_ = false;    ///< the devices' wake-ups are on
-    bool slept_ = false;    ///< since they were armed
+    bool slept_ = false;    ///< has slept since they were armed
     unsigned idle_turns_ = 0;
-    uint64_t taps_tsc_ = 0;  ///< when TAPs were looked at last
+    uint64_t taps_tsc_ = 0;  ///< when TAPs were polled last
     bool snapshot_changed_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Everything a stage may use: one object for each worker, given to every stage by reference.
+// Everything a stage may use: one object for each worker, passed to every stage by reference.
 #pragma once
 
 #include <rte_mempool.h>
@@ -36,24 +36,24 @@ class TapIo;
 using EventRing = SpscRing<Event, 1024>;
 using CommandRing = SpscRing<Command, 1024>;
 
-/// A worker's state. Threads: its own worker, but for the members that say otherwise.
+/// A worker's state. Threads: its own worker only, except for the members that say otherwise.
 struct alignas(kCacheLine) WorkerCtx {
     unsigned id = 0;
     uint32_t now_s = 0;   ///< seconds of the boot clock, at the beginning of this turn
     uint64_t now_ms = 0;  ///< its milliseconds, likewise
-    uint64_t tsc = 0;     ///< of the last look at the clock
+    uint64_t tsc = 0;     ///< when the clock was last read
     Clock clock{};
-    const Snapshot* snapshot = nullptr;  ///< of this turn
-    const ProbeSet* probes = nullptr;    ///< likewise; null: nobody looks at packets
-    ProbeObserver* observer = nullptr;   ///< of the burst that is run now, if probes are on
+    const Snapshot* snapshot = nullptr;  ///< this turn's
+    const ProbeSet* probes = nullptr;    ///< this turn's; null: no probes
+    ProbeObserver* observer = nullptr;   ///< of the present burst, if probes are on
     uint64_t observed = 0;               ///< packets that probes were shown
-    const Packet* being_cut = nullptr;   ///< by cut(): whose pieces these are
+    const Packet* being_cut = nullptr;   ///< by cut(): the packet that the pieces are from
     WorkerCounters* counters = nullptr;
     FlowTable<V4>* flows_v4 = nullptr;
     FlowTable<V6>* flows_v6 = nullptr;
     AffinityTables* affinity = nullptr;
     rte_mempool* pool = nullptr;
-    rte_mempool* large_pool = nullptr;  ///< may be null: then for what fits into the usual ones
+    rte_mempool* large_pool = nullptr;  ///< may be null: then `pool` is used
     const PortTable* ports = nullptr;
     FlowTargets* flow_targets = nullptr;
     HandoffRings* handoff = nullptr;
@@ -70,7 +70,7 @@ struct alignas(kCacheLine) WorkerCtx {
 
     uint64_t held_until_ms = 0;  ///< deadline of the packet being run again (kHeldBefore)
 
-    /// Neighbours asked for lately, so that a burst asks once.
+    /// Neighbours asked for lately, so that a burst asks only once.
     struct Asked {
         RawAddress address;
         PortId port = kNoPort;
@@ -78,9 +78,9 @@ struct alignas(kCacheLine) WorkerCtx {
     };
     std::array<Asked, 64> asked{};
 
-    uint64_t port_search_ms = 0;  ///< when one may be made again where none was found
+    uint64_t port_search_ms = 0;  ///< the earliest next search after one that failed
 
-    /// ICMP errors that may still be sent, RFC 1812 section 4.3.2.8; see may_notify().
+    /// Tokens for ICMP errors, RFC 1812 section 4.3.2.8; see may_notify().
     uint32_t notice_tokens = kNoticeBurst;
     uint64_t notice_ms = 0;
     static constexpr uint32_t kNoticeBurst = 100;
@@ -118,8 +118,8 @@ struct alignas(kCacheLine) WorkerCtx {
         random ^= random >> 27;
         return static_cast<uint32_t>((random * 0x2545f4914f6cdd1du) >> 32);
     }
-    /// At most one ICMP error a millisecond in the long run, and kNoticeBurst at once; of these at
-    /// most half for one port's packets.
+    /// Allows one ICMP error a millisecond in the long run and kNoticeBurst at once, of which one
+    /// port's packets get at most half.
     [[nodiscard]] bool may_notify(PortId port) noexcept {
         if (!budgets.of(port).notices.take(now_ms, 1, PortBudgets::kNotices)) return false;
         const uint64_t fresh = notice_tokens + (now_ms - notice_ms);
@@ -129,7 +129,7 @@ struct alignas(kCacheLine) WorkerCtx {
         --notice_tokens;
         return true;
     }
-    /// Tells control; lost when the ring is full, the next packet says it again.
+    /// Sends control an event. It is lost if the ring is full; the next packet causes it again.
     void tell(const Event& event) noexcept {
         if (events->push(event)) control_doorbell->ring();
     }

@@ -13,15 +13,15 @@ namespace {
 
 /// Ethernet header with a VLAN tag.
 constexpr uint32_t kLinkBytes = 18;
-/// With IPv6 the header does not count in the length field.
+/// IPv6's length field does not count the header.
 constexpr uint32_t kTapMaxFrameBytes = kLinkBytes + V6::kMinHeaderBytes + 65535;
 
-/// Asks the kernel for frames of many segments, as much as it knows of them: USO since Linux 6.2.
-/// A TAP that refuses, or no TAP, remains with single packets.
+/// Asks the kernel for frames of several segments, as far as it knows them: USO since Linux 6.2. A
+/// port that is no TAP, or a TAP that refuses, stays with single packets.
 void agree_on_large_frames(Port& port) noexcept {
     constexpr unsigned long kTso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
     constexpr unsigned long kUso = 0x20 | 0x40;  // TUN_F_USO4 and 6, not in all headers yet
-    const int fd = port.tap_fds[0];              // the offloads are the interface's
+    const int fd = port.tap_fds[0];              // offloads are per interface
     port.takes_large_udp = ioctl(fd, TUNSETOFFLOAD, kTso | kUso) == 0;
     port.caps.tx_tso = port.takes_large_udp || ioctl(fd, TUNSETOFFLOAD, kTso) == 0;
     port.caps.rx_large = port.caps.tx_tso;
@@ -107,8 +107,8 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
 }
 
 std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
-    // A TAP is writable while its interface is up, and in error once that is deleted
-    // (tun_chr_poll() of the kernel): known by the descriptor, whatever network namespace the
+    // A TAP is writable while its interface is up, and in error once the interface is deleted
+    // (tun_chr_poll() in the kernel). Its descriptor shows this whatever network namespace the
     // interface is in.
     std::vector<pollfd> taps;
     for (const OpenPort* each : ports) {
@@ -141,7 +141,7 @@ bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> w
             all = workers[i]->watch(port.port.tap_fds[i], port.port.id) && all;
         } else if (port.port.rx_queue[i] != kNoQueue) {
             const int fd = port.ethdev->wake_fd(port.port.rx_queue[i]);
-            // It only wakes the worker, which then polls the device.
+            // The descriptor only wakes the worker, which then polls the device.
             if (fd >= 0) all = workers[i]->watch(fd, kNoPort) && all;
         }
     }

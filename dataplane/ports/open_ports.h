@@ -1,6 +1,6 @@
-// Opening and closing what is behind a Port: DPDK devices and TAP descriptors.
+// Opens and closes what is behind a Port: DPDK devices and TAP descriptors.
 //
-// Control only; the workers see the Port in the PortTable.
+// Control only; workers see the Port in the PortTable.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@
 
 namespace podlane::dataplane {
 
-/// A port and what it owns; closes it when destroyed. No worker may use it then.
+/// A port and what it owns. Destroying it closes it; no worker may use it then.
 struct OpenPort {
     OpenPort() = default;
     OpenPort(const OpenPort&) = delete;
@@ -43,20 +43,21 @@ struct DevicePortRequest {
     std::function<void()> on_leave{};  ///< called when OpenPort::device_leaves has been set
 };
 
-/// Opens a DPDK device. Where it has fewer queues than there are workers, the queues go to the
-/// first workers and the others hand over what they want to send.
+/// Opens a DPDK device. If it has fewer queues than there are workers, the first workers get the
+/// queues, and the others hand over what they want to send.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& request);
 
 /// Takes the TAP's descriptors, one for each worker.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
-/// Each port's link now. Control only; one system call for all TAPs, some for each device.
+/// The present link state of each port. Control only; one system call for all TAPs, a few for each
+/// device.
 [[nodiscard]] std::vector<Link> links_of(std::span<const OpenPort* const> ports);
-/// What the port's device lost since it was opened. Nothing of a TAP: its kernel's end may be in
+/// What the port's device has lost since it was opened. None for a TAP: its kernel end may be in
 /// another network namespace.
 [[nodiscard]] DeviceLosses losses_of(const OpenPort& port) noexcept;
 
-/// Puts the port's descriptors into the workers' epoll sets; false when one cannot be.
+/// Adds the port's descriptors to the workers' epoll sets; false if one cannot be added.
 bool watch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);
 void unwatch_port(const OpenPort& port, std::span<const std::unique_ptr<Worker>> workers);
 

@@ -1,6 +1,6 @@
-// A port as workers use it: a DPDK device or a TAP of our own, behind one pair of burst calls.
+// A port as workers use it: a DPDK device or a TAP, behind one pair of burst calls.
 //
-// The table of ports hangs off the runtime; control adds and removes entries, workers read them.
+// The port table hangs off the runtime; control adds and removes entries, workers read them.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ namespace podlane::dataplane {
 
 enum class PortBackend : uint8_t { kEthdev, kTap };
 
-/// Worker that owns no queue of a port: it hands frames to the one that does.
+/// For a worker that owns no queue of a port: it hands frames to the one that does.
 inline constexpr uint16_t kNoQueue = 0xffff;
 
 /// One port. Immutable once it is in the table.
@@ -32,14 +32,14 @@ struct Port {
     EthdevPort* device_port = nullptr;  ///< ethdev: for its wake-ups; null for a TAP
     uint8_t vnet_header_bytes = 0;      ///< TAP: before each frame
     bool takes_large_udp = false;       ///< TAP: datagrams of one flow in one frame (USO)
-    uint32_t rx_frame_bytes = 0;        ///< TAP: the longest frame that comes
+    uint32_t rx_frame_bytes = 0;        ///< TAP: the longest received frame
     MacAddress mac{};
     std::string name;
     std::string device;
-    /// By worker: the queue to receive from and to send to (ethdev), kNoQueue: none.
+    /// By worker: the queue to receive from and to send to (ethdev); kNoQueue: none.
     std::array<uint16_t, kMaxWorkers> rx_queue{};
     std::array<uint16_t, kMaxWorkers> tx_queue{};
-    std::array<uint8_t, kMaxWorkers> tx_owner{};  ///< by worker: who sends for it
+    std::array<uint8_t, kMaxWorkers> tx_owner{};  ///< by worker: the worker that sends for it
     std::array<int, kMaxWorkers> tap_fds{};       ///< by worker (TAP)
 };
 
@@ -57,7 +57,8 @@ class PortTable {
         ports_[index_of(id)].store(port, std::memory_order_release);  // pairs with get()
         version_.fetch_add(1, std::memory_order_release);             // pairs with version()
     }
-    /// Rises with each change; a worker that sees a new one looks again what it has to poll.
+    /// Rises with each change; a worker that sees a new version works out again what it has to
+    /// poll.
     [[nodiscard]] uint32_t version() const noexcept {
         return version_.load(std::memory_order_acquire);
     }

@@ -16,15 +16,15 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// What one call reads at most, give or take some frames: large frames are copied by the kernel
-/// twice, and the second time they should not come from memory.
+/// About how much one call reads at most. The kernel copies large frames twice, and should find
+/// them in the cache the second time.
 constexpr uint32_t kMostBytes = 256 * 1024;
-/// Reads at once where large frames come.
+/// Reads at once if large frames are coming.
 constexpr unsigned kFewReads = 4;
-/// Reads at once where next to nothing comes: a frame, and one that finds the queue empty.
+/// Reads at once if next to nothing is coming: one frame, and one read that finds the queue empty.
 constexpr unsigned kLeastReads = 2;
 
-/// Notes in the mbuf what the header says.
+/// Records in the mbuf what the header says.
 void take_header(rte_mbuf& mbuf, const VirtioNetHeader& header) noexcept {
     const bool partial = (header.flags & kVirtioNeedsChecksum) != 0;
     const bool large = header.gso_type != kVirtioGsoNone;
@@ -86,7 +86,7 @@ bool TapIo::fill(Slot& slot, const Port& port, const FramePools& pools) noexcept
     return true;
 }
 
-/// Gives the `bytes` of one frame to as many of the slot's buffers as it takes, chained.
+/// Chains as many of the slot's buffers as a frame of `bytes` takes.
 rte_mbuf* TapIo::Slot::take(uint32_t bytes) noexcept {
     rte_mbuf* const first = std::exchange(head, nullptr);
     const auto put = [&bytes](rte_mbuf* segment) {
@@ -106,7 +106,7 @@ rte_mbuf* TapIo::Slot::take(uint32_t bytes) noexcept {
     }
     if (used == 0) return first;
     first->nb_segs = static_cast<uint16_t>(used + 1);
-    // What was not used serves the next frame.
+    // Unused buffers serve the next frame.
     for (unsigned i = used; i < count; ++i) rest[i - used] = rest[i];
     count -= used;
     return first;
@@ -114,7 +114,7 @@ rte_mbuf* TapIo::Slot::take(uint32_t bytes) noexcept {
 
 void TapIo::Slot::release(const rte_mempool* large) noexcept {
     rte_pktmbuf_free(std::exchange(head, nullptr));
-    // Large ones stay for the next time; the usual ones may be needed elsewhere.
+    // Large buffers stay for the next call; ordinary ones may be needed elsewhere.
     if (std::all_of(rest.begin(), rest.begin() + count,
                     [large](const rte_mbuf* each) { return each->pool == large; })) {
         return;
@@ -204,7 +204,7 @@ unsigned TapIo::send(const Port& port, unsigned worker, rte_mbuf** frames,
         }
         const std::span<const int32_t> results = ring_.run();
         for (const int32_t result : results) {
-            // A TAP whose interface is down refuses with EIO: such frames are lost, not queued.
+            // A TAP with its interface down refuses with EIO: such frames are lost, not queued.
             rte_mbuf* const frame = frames[done++];
             if (result < 0) {
                 refused[refused_count++] = frame;

@@ -1,7 +1,7 @@
 // What a TAP's header said of a received frame, kept in its mbuf until the frame leaves.
 //
-// In the field of the transmit offloads, which mean nothing before Tx writes them, so that it
-// survives waiting and a ring between workers. Parse believes none of it: a pod may send any.
+// It is in the field for transmit offloads, which means nothing before Tx writes it. So it survives
+// holding and a ring between workers. Parse trusts none of it: a pod may send anything.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -12,11 +12,11 @@
 
 namespace podlane::dataplane {
 
-/// Of frames with RTE_MBUF_F_RX_L4_CKSUM_NONE from a TAP. Those with segments have
+/// For frames with RTE_MBUF_F_RX_L4_CKSUM_NONE from a TAP. Frames with segments have
 /// RTE_MBUF_F_RX_LRO as well.
 struct TapMarks {
     uint16_t checksum_start;   ///< frame offset of the L4 header
-    uint16_t checksum_offset;  ///< from there, the checksum field
+    uint16_t checksum_offset;  ///< of the checksum field, from there
     uint16_t segment_bytes;    ///< payload of each segment but the last
     uint8_t gso_type;          ///< kVirtioGso...
     uint8_t unused;

@@ -11,7 +11,7 @@ namespace podlane::dataplane {
 
 TapRing::TapRing(bool use_io_uring) {
     if (!use_io_uring) return;
-    // Refused by an old kernel, by kernel.io_uring_disabled or by a container's filter.
+    // An old kernel, kernel.io_uring_disabled or a container's filter may refuse it.
     auto ring = std::make_unique<io_uring>();
     if (io_uring_queue_init(kMost, ring.get(), 0) != 0) return;
     ring_ = std::move(ring);
@@ -39,7 +39,7 @@ bool TapRing::ends_at_once() noexcept {
 std::span<const int32_t> TapRing::run() noexcept {
     const std::span<const Operation> all(waiting_.data(), count_);
     count_ = 0;
-    // A ring costs more than one call, and less than two.
+    // A ring costs more than one plain call, and less than two.
     if (!ring_ || (all.size() == 1 && all[0].is_write)) {
         call(all);
     } else if (!submit(all)) {
@@ -61,12 +61,12 @@ bool TapRing::submit(std::span<const Operation> all) noexcept {
         } else {
             io_uring_prep_readv(entry, each.fd, each.parts.data(), parts, 0);
         }
-        // O_NONBLOCK alone would make it wait for a file that can say "not now".
+        // With O_NONBLOCK alone, the ring would wait for a file that can say "not now".
         entry->rw_flags = RWF_NOWAIT;
         entry->user_data = i;
     }
     const auto count = static_cast<unsigned>(all.size());
-    // Buffers belong to the kernel until all have ended.
+    // The buffers belong to the kernel until all operations have ended.
     for (unsigned ended = 0; ended < count;) {
         const int submitted = io_uring_submit_and_wait(ring_.get(), count - ended);
         if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) {
@@ -79,12 +79,12 @@ bool TapRing::submit(std::span<const Operation> all) noexcept {
             ++ended;
         }
     }
-    // TAPs of kernels before 6.4 cannot say "not now": nothing has been done then.
+    // TAPs of kernels before 6.4 cannot say "not now": then nothing has been done.
     return results_[0] != -EOPNOTSUPP;
 }
 
 void TapRing::call(std::span<const Operation> all) noexcept {
-    bool empty = false;  // what follows would find nothing either
+    bool empty = false;  // later reads would find nothing either
     for (size_t i = 0; i < all.size(); ++i) {
         const Operation& each = all[i];
         const auto parts = static_cast<int>(each.parts.size());

@@ -1,8 +1,8 @@
-// Many reads or writes of TAPs in one system call: io_uring where the kernel offers it, the calls
-// one by one elsewhere.
+// Many reads or writes of TAPs in one system call: by io_uring if the kernel offers it, by separate
+// calls otherwise.
 //
-// Descriptors are non-blocking, so that each operation ends within the call. Threads: one worker;
-// control makes it.
+// Descriptors are non-blocking, so each operation ends within the call. Threads: one worker; made
+// by control.
 #pragma once
 
 #include <sys/uio.h>
@@ -18,19 +18,21 @@ namespace podlane::dataplane {
 
 class TapRing {
   public:
-    /// Operations in one call at most.
+    /// The most operations in one call.
     static constexpr unsigned kMost = 64;
 
-    /// `use_io_uring`: false for the calls one by one.
+    /// `use_io_uring`: false for separate calls.
     explicit TapRing(bool use_io_uring = true);
     ~TapRing();
     TapRing(const TapRing&) = delete;
     TapRing& operator=(const TapRing&) = delete;
 
-    /// To be done by the next run(), at most kMost of one kind; `parts` must last until then.
+    /// Adds an operation for the next run(): at most kMost, all reads or all writes. `parts` must
+    /// last until then.
     void read(int fd, std::span<const iovec> parts) noexcept { add(fd, parts, false); }
     void write(int fd, std::span<const iovec> parts) noexcept { add(fd, parts, true); }
-    /// Does it, in order: for each the bytes, or -errno. Valid until the next add.
+    /// Runs the operations in order. Returns for each the bytes, or -errno; valid until the next
+    /// add.
     [[nodiscard]] std::span<const int32_t> run() noexcept;
 
   private:
@@ -43,13 +45,13 @@ class TapRing {
     void add(int fd, std::span<const iovec> parts, bool is_write) noexcept {
         waiting_[count_++] = {fd, is_write, parts};
     }
-    /// False: io_uring is of no use, and nothing was done.
+    /// False: io_uring cannot do it here, and nothing was done.
     [[nodiscard]] bool submit(std::span<const Operation> all) noexcept;
     void call(std::span<const Operation> all) noexcept;
-    /// Whether reads of an empty queue end at once, as the rest relies on.
+    /// Whether reads of an empty queue return at once, which the rest relies on.
     [[nodiscard]] bool ends_at_once() noexcept;
 
-    std::unique_ptr<io_uring> ring_;  ///< null: one by one
+    std::unique_ptr<io_uring> ring_;  ///< null: separate calls
     unsigned count_ = 0;
     std::array<Operation, kMost> waiting_;
     std::array<int32_t, kMost> results_{};

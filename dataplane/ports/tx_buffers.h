@@ -1,4 +1,4 @@
-// Frames on their way out, gathered by port until a burst is full or the worker's turn ends.
+// Frames waiting to be sent, gathered by port until a burst is full or the worker's turn ends.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -11,18 +11,18 @@
 
 namespace podlane::dataplane {
 
-/// One worker's gathering place. Threads: its worker only.
+/// One worker's frames. Threads: its worker only.
 class TxBuffers {
   public:
     struct Lane {
-        uint64_t since_tsc = 0;  ///< when the worker looked for the oldest of the frames
+        uint64_t since_tsc = 0;  ///< when the worker polled for the oldest frame
         uint64_t bytes = 0;      ///< of all frames
         unsigned count = 0;
         bool listed = false;
         std::array<rte_mbuf*, kBurst> frames;
     };
 
-    /// The port's lane; drain() finds it from now on.
+    /// The port's lane, which drain() will visit.
     [[nodiscard]] Lane& lane(PortId port) noexcept {
         Lane& found = lanes_[index_of(port)];
         if (!found.listed) {
@@ -32,9 +32,9 @@ class TxBuffers {
         }
         return found;
     }
-    /// Frames come in that the worker looked for at `tsc`, until the next call.
+    /// Sets the time at which the worker polled for the frames that come in until the next call.
     void receive_at(uint64_t tsc) noexcept { received_tsc_ = tsc; }
-    /// The lane is empty again; what it gets next is of what comes in now.
+    /// Empties the lane; the frames that it gets next count from the present poll.
     void reset(Lane& lane) noexcept {
         lane.bytes = 0;
         lane.count = 0;

@@ -12,16 +12,17 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Of a program, more than any filter in words becomes; and what is followed on all ways together.
+/// Longest program that is analysed, longer than any filter in words becomes; and the steps on all
+/// its paths together.
 constexpr size_t kMostGistInstructions = 512;
 constexpr unsigned kMostSteps = 20'000;
-/// Ways that end with the frame taken.
+/// The most paths that accept the frame.
 constexpr size_t kMostWays = 64;
-/// Bytes of the frame that are reasoned about, and those of an IPv4 header without options.
+/// The bytes of the frame that are analysed, and the length of an IPv4 header without options.
 constexpr size_t kBytes = 60;
 constexpr uint32_t kPlainIpBytes = 20;
 
-/// What is known of a frame: bits, and what they are.
+/// What is known of a frame: which bits, and their values.
 struct Known {
     std::array<uint8_t, kBytes> mask{}, value{};
 
@@ -43,7 +44,7 @@ struct Field {
 constexpr Field kEtherType{12, 2, 0xffff, false};
 constexpr uint32_t kIpv4 = 0x0800;
 
-/// Whether the field is `value`; nothing where that is not known.
+/// Whether the field equals `value`; none if that is not known.
 std::optional<bool> is_known(const Known& known, const Field& field, uint32_t value) {
     bool is_sure = true;
     for (uint32_t i = 0; i < field.bytes; ++i) {
@@ -68,7 +69,7 @@ void learn(Known& known, const Field& field, uint32_t value) {
     }
 }
 
-/// What two frames have in common that are known like this.
+/// What holds for a frame that fits `a` or `b`.
 Known common(const Known& a, const Known& b) {
     Known out;
     for (size_t i = 0; i < kBytes; ++i) {
@@ -78,8 +79,8 @@ Known common(const Known& a, const Known& b) {
     return out;
 }
 
-/// Of the sixteen bytes at `at`. Those that most frames have alike, such as the EtherType and the
-/// protocol, count little.
+/// How well the sixteen bytes at `at` tell frames apart. Bytes that most frames have in common,
+/// such as the EtherType and the protocol, count little.
 int worth(const Known& known, size_t at) {
     int out = 0;
     for (size_t i = at; i < at + 16; ++i) {
@@ -91,7 +92,7 @@ int worth(const Known& known, size_t at) {
 
 }  // namespace
 
-/// Follows all ways through a program and gathers what those know of a frame that take it.
+/// Follows all paths through a program and gathers what each accepting path knows of the frame.
 class GistMaker {
   public:
     explicit GistMaker(std::span<const FilterInstruction> program) : program_(program) {}
@@ -220,7 +221,7 @@ class GistMaker {
         learn(state.known, field, value);
     }
 
-    /// Makes one way of the two that lose least by it.
+    /// Merges the two paths that lose least by it.
     void join_two() {
         size_t first = 0, second = 1;
         int least = std::numeric_limits<int>::max();

@@ -1,9 +1,9 @@
 // What a frame must have at least to pass a filter: a few masked words, compared before the
 // filter's program is run.
 //
-// A program of classic BPF costs 10 to 30 ns a frame, which is as much as everything else that a
-// worker does with it. Nearly all frames do not fit, and most of these are told by an address or a
-// port: four comparisons or fewer. Made with a probe on the control thread, asked by workers.
+// A classic BPF program costs 10 to 30 ns a frame, as much as all else that a worker does with it.
+// Nearly all frames do not match, and an address or a port tells most of these: four comparisons or
+// fewer. Made with a probe on the control thread, used by workers.
 #pragma once
 
 #include <smmintrin.h>
@@ -20,26 +20,26 @@ namespace podlane::dataplane {
 /// Threads: constant once made.
 class FilterGist {
   public:
-    /// A program that bpf_validate() has taken. Of one that asks for nothing that could be compared
-    /// here every frame may pass.
+    /// `program` has passed bpf_validate(). If it tests nothing that can be compared here, every
+    /// frame may pass.
     [[nodiscard]] static FilterGist of(std::span<const FilterInstruction> program);
 
-    /// False: the program would not take the frame. By its first buffer.
+    /// False: the program would not accept the frame. Looks at the first buffer only.
     [[nodiscard]] bool may_pass(std::span<const uint8_t> head) const noexcept {
-        // Shorter than Ethernet's frames on a wire: not worth the care.
+        // Shorter than any frame on a wire: left to the program.
         if (head.size() < kWindowEnd) return true;
-        // Behind IPv4's options the upper layer's header is at another place.
+        // After IPv4 options, the upper layer's header is at another offset.
         if (at_ports_ && (head[14] & 0x0f) != 5 && head[12] == 0x08 && head[13] == 0) return true;
         bool passes = everything_;
         for (size_t i = 0; i < count_; ++i) passes |= patterns_[i].fits(head.data());
         return passes;
     }
 
-    /// Comparisons for a frame; 0 where all may pass, or none.
+    /// Comparisons for a frame; 0 if all frames may pass, or none.
     [[nodiscard]] size_t patterns() const noexcept { return count_; }
 
   private:
-    /// Where the ports of an IPv6 packet end, and a little more.
+    /// A little behind the ports of an IPv6 packet.
     static constexpr size_t kWindowEnd = 60;
     static constexpr size_t kMostPatterns = 4;
 
@@ -60,7 +60,7 @@ class FilterGist {
     std::array<Pattern, kMostPatterns> patterns_{};
     size_t count_ = 0;
     bool everything_ = true;
-    bool at_ports_ = false;  ///< what stands behind an IPv4 header without options is compared
+    bool at_ports_ = false;  ///< compares bytes behind an IPv4 header without options
 };
 
 }  // namespace podlane::dataplane

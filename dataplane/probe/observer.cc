@@ -10,14 +10,14 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Of a frame, in a trace: all headers that a stage can have written.
+/// Bytes of a frame in a trace: all headers that a stage can have written.
 constexpr size_t kTraceBytes = 192;
 
 constexpr uint64_t bit(size_t index) noexcept {
     return uint64_t{1} << index;
 }
 
-/// Copies `count` bytes of a frame in one or more buffers, from `skip` on.
+/// Copies `count` bytes of a frame, which may span buffers, from `skip` on.
 void copy_frame(const rte_mbuf* mbuf, size_t skip, size_t count, uint8_t* to) noexcept {
     for (; mbuf != nullptr && count > 0; mbuf = mbuf->next) {
         const size_t here = rte_pktmbuf_data_len(mbuf);
@@ -180,7 +180,7 @@ void ProbeObserver::end_capture(View& view, std::span<const Packet> burst) noexc
     constexpr uint8_t kEnds = kProbeInside | kProbeOut | kProbeDrop;
     if (view.has_last == 0 && !view.probe->wants(kEnds)) return;
     for (size_t i = 0; i < burst.size(); ++i) {
-        // Now it is known what becomes of what came in.
+        // Now the fate of the received packet is known.
         if ((view.has_last & bit(i)) != 0) fill(*view.last[i], burst[i], i);
         end_packet(view, burst[i], i);
     }
@@ -273,7 +273,7 @@ void ProbeObserver::trace(View& view, const char* stage, bool is_last,
         if ((view.followed & bit(i)) == 0) continue;
         const Packet& packet = burst[i];
         const bool is_there = packet.verdict != Verdict::kConsumed && !is_last;
-        // Nothing more becomes of it.
+        // The packet's way ends here.
         if (!is_there || packet.verdict == Verdict::kDrop) view.followed &= ~bit(i);
         RecordHeader* const record =
             is_there ? write(view, packet, i, 0, 0) : write_end(view, packet, i);

@@ -1,8 +1,8 @@
-// What a worker runs the pipeline with while a probe is on: it looks at packets between the stages
-// and writes down those that a probe wants.
+// Runs with the pipeline while a probe is on: it looks at packets between the stages and records
+// those that a probe wants.
 //
 // Made on the worker's stack for one burst (worker.cc). It changes no packet, allocates nothing and
-// waits for nobody; what a ring has no room for is counted and left out.
+// never waits; a packet that a ring has no room for is counted and left out.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ namespace podlane::dataplane {
 
 class ProbeObserver {
   public:
-    /// `again`: packets that have been seen to come in already.
+    /// `again`: the packets have been recorded as received already.
     ProbeObserver(WorkerCtx& ctx, const ProbeSet& probes, bool again) noexcept;
     ~ProbeObserver();
     ProbeObserver(const ProbeObserver&) = delete;
@@ -43,26 +43,26 @@ class ProbeObserver {
         if (has_trace_) trace_all(Stage::kName, std::same_as<Stage, Tx>, kTunnelsEnd, burst);
     }
 
-    /// A packet that never was in a burst: made by the slow path, or dropped outside of the
-    /// pipeline. Its verdict is kSend or kDrop.
+    /// A packet that was never in a burst: made by the slow path, or dropped outside the pipeline.
+    /// Its verdict is kSend or kDrop.
     void single(const Packet& packet) noexcept;
-    /// Frames that were for `port` and got lost before it.
+    /// Frames for `port` that were lost before they reached it.
     void lost(PortId port, std::span<rte_mbuf* const> frames, Drop reason) noexcept;
-    /// Whether this one is of the burst.
+    /// Whether the packet is in the burst.
     [[nodiscard]] bool has(const Packet& packet) const noexcept {
         return std::less_equal<>{}(burst_begin_, &packet) &&
                std::less<>{}(&packet, burst_begin_ + burst_);
     }
-    /// What was cut of ctx.being_cut, which is one of the burst.
+    /// A piece cut from ctx.being_cut, which is in the burst.
     void piece(const Packet& piece) noexcept;
 
   private:
-    /// What one probe knows of the burst.
+    /// One probe's view of the burst.
     struct View {
         Probe* probe;
         uint64_t has_last;  ///< a bit for each packet that has a record in `last`
-        uint64_t followed;  ///< a trace: of each packet that is still being followed
-        /// Of each packet: a capture's record at kProbeIn, a trace's last one.
+        uint64_t followed;  ///< traces: a bit for each packet still followed
+        /// By packet: a capture's record at kProbeIn, or a trace's latest one.
         std::array<RecordHeader*, kBurst> last;
     };
 
@@ -79,16 +79,16 @@ class ProbeObserver {
                    std::span<const Packet> burst) noexcept;
     void trace(View& view, const char* stage, bool is_last, std::span<const Packet> burst,
                uint64_t cycles) noexcept;
-    /// A trace's record without the frame, which is not to be looked at any more.
+    /// Ends a trace without the frame, which must not be looked at any more.
     RecordHeader* write_end(View& view, const Packet& packet, size_t index) noexcept;
-    /// A trace of packets that are dropped for one reason: the others' records are not shown.
+    /// For a trace of packets that are dropped for one reason: hides the other packets' records.
     static void leave_out_others(View& view, std::span<const Packet> burst) noexcept;
-    /// A record with the frame, the first `skip` bytes left out; null without room, or where the
-    /// filter does not fit.
+    /// A record with the frame but its first `skip` bytes; null without room, or if the filter does
+    /// not match.
     RecordHeader* write(View& view, const Packet& packet, size_t index, uint8_t point,
                         size_t skip) noexcept;
     void fill(RecordHeader& record, const Packet& packet, size_t index) const noexcept;
-    /// Whether Tx will cut it: its pieces are what leaves.
+    /// Whether Tx will cut the packet: then its pieces are what leaves.
     [[nodiscard]] bool is_cut(const Packet& packet) const noexcept;
 
     WorkerCtx& ctx_;
@@ -97,14 +97,14 @@ class ProbeObserver {
     bool has_trace_ = false, has_inside_ = false;
     const Packet* burst_begin_ = nullptr;
     uint64_t stage_began_ = 0;
-    uint64_t first_number_ = 0;  ///< of the burst's first packet
+    uint64_t first_number_ = 0;  ///< number of the burst's first packet
     uint64_t has_flow_ = 0;      ///< a bit for each packet whose entry is known
     uint16_t burst_ = 0;
     std::array<SlowReason, kBurst> slow_{};
     std::array<View, kMaxProbes> views_;
 };
 
-/// For what goes other ways than through the pipeline; `ctx.probes` is not null for any of these.
+/// For packets outside the pipeline. `ctx.probes` must not be null.
 void observe_single(WorkerCtx& ctx, const Packet& packet) noexcept;
 void observe_lost(WorkerCtx& ctx, PortId port, std::span<rte_mbuf* const> frames,
                   Drop reason) noexcept;

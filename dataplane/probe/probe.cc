@@ -99,7 +99,7 @@ Result<std::shared_ptr<Probe>> Probe::create(ProbeRequest request, unsigned work
         return Error{"filter: " + std::to_string(length) + " instructions, at most " +
                      std::to_string(kMostInstructions) + " are allowed"};
     }
-    // Jumps lead forward and stay inside, memory is in range, and it ends.
+    // Checked: jumps lead forward and stay inside, memory is in range, and the program ends.
     if (length != 0 && bpf_validate(program_of(request.filter), static_cast<int>(length)) == 0) {
         return Error{"filter: it is no valid program of classic BPF"};
     }
@@ -151,7 +151,8 @@ void Probe::read(const Clock& clock, size_t most_bytes, ProbeBatch& out) {
                 if (header.is_void) return;
                 ProbeRecord record;
                 record.packet = header.packet;
-                // In pieces of a second: nanoseconds() holds for intervals of less than an hour.
+                // In pieces of a second, since nanoseconds() holds for intervals of less than an
+                // hour.
                 const uint64_t per_second = clock.tsc_per_ms * 1000;
                 const uint64_t passed = header.tsc > begin_tsc_ ? header.tsc - begin_tsc_ : 0;
                 record.time_ns = begin_ns_ + passed / per_second * 1'000'000'000 +

@@ -1,6 +1,6 @@
-// A probe as workers run it: its filter, its bounds, a ring of records for each worker.
+// A probe as workers run it: its filter, its limits, a ring of records for each worker.
 //
-// Made and read by control (probes.h); workers find those that are on in WorkerCtx::probes.
+// Made and read by control (probes.h); workers find the active probes in WorkerCtx::probes.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ struct RecordedFlow {
     uint8_t protocol = 0;
 };
 
-/// What stands before a frame in the ring.
+/// Precedes a frame in the ring.
 struct RecordHeader {
     uint64_t packet;
     uint64_t tsc;
@@ -41,26 +41,27 @@ struct RecordHeader {
     Verdict verdict;
     SlowReason slow;
     Drop reason;
-    RecordHeader* before;  ///< of the same packet and burst; the worker's own
-    bool is_void;          ///< to be passed over
+    RecordHeader* before;  ///< of the same packet and burst; for the worker alone
+    bool is_void;          ///< to be skipped
     bool has_flow;
     RecordedFlow flow, reply;
 };
 
-/// Threads: the request is constant; a lane's ring as RecordRing, the rest of it its worker's own.
+/// Threads: the request is constant; a lane's ring as RecordRing says; the rest of a lane is its
+/// worker's alone.
 class Probe {
   public:
     struct alignas(kCacheLine) Lane {
         explicit Lane(size_t ring_bytes) : ring(ring_bytes) {}
         RecordRing<RecordHeader> ring;
         Counter missed;
-        unsigned observers = 0;  ///< that write into the ring now: the last one commits
-        uint32_t fitting = 0;    ///< packets since one was seen
-        uint32_t tokens = 0;     ///< packets that may still be seen in this second
-        uint64_t second = 0;     ///< which one that is
+        unsigned observers = 0;  ///< writing to the ring now: the last one commits
+        uint32_t fitting = 0;    ///< matching packets since one was recorded
+        uint32_t tokens = 0;     ///< packets that may still be recorded in this second
+        uint64_t second = 0;     ///< the number of this second
     };
 
-    /// Fails for a filter that is no valid program.
+    /// Fails for an invalid filter program.
     [[nodiscard]] static Result<std::shared_ptr<Probe>> create(ProbeRequest request,
                                                                unsigned workers);
 
@@ -72,34 +73,35 @@ class Probe {
     [[nodiscard]] bool concerns(PortId port) const noexcept {
         return !request_.port || *request_.port == port;
     }
-    /// Whether a frame passes the filter, by its first buffer. `wire_bytes`: its whole length.
+    /// Whether a frame passes the filter, judged by its first buffer. `wire_bytes`: its whole
+    /// length.
     [[nodiscard]] bool matches(std::span<const uint8_t> head, uint32_t wire_bytes) const noexcept {
         return request_.filter.empty() || (gist_.may_pass(head) && runs(head, wire_bytes));
     }
-    /// Whether one more packet may be seen; counted if not.
+    /// Whether one more packet may be recorded; counts it if not.
     [[nodiscard]] bool may_see(unsigned worker, uint64_t now_ms) noexcept;
     [[nodiscard]] Lane& lane(unsigned worker) noexcept { return *lanes_[worker]; }
 
-    /// Moves what is there to `out`, about `most_bytes` of it.
+    /// Moves the records that are there to `out`, about `most_bytes` of them.
     void read(const Clock& clock, size_t most_bytes, ProbeBatch& out);
 
   private:
     Probe(ProbeRequest request, unsigned workers);
-    /// The filter's program.
+    /// Runs the filter's program.
     [[nodiscard]] bool runs(std::span<const uint8_t> head, uint32_t wire_bytes) const noexcept;
 
     const ProbeRequest request_;
     const FilterGist gist_;
-    const uint32_t per_second_;  ///< of one worker; 0: without a bound
-    uint64_t begin_ns_ = 0;      ///< of the wall clock
-    uint64_t begin_tsc_ = 0;     ///< at that time
+    const uint32_t per_second_;  ///< for one worker; 0: unlimited
+    uint64_t begin_ns_ = 0;      ///< start, by the wall clock
+    uint64_t begin_tsc_ = 0;     ///< the TSC at that time
     std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
-/// Probes at once, at most.
+/// The most probes at once.
 inline constexpr size_t kMaxProbes = 4;
 
-/// Those that are on. Immutable.
+/// The active probes. Immutable.
 struct ProbeSet {
     std::array<Probe*, kMaxProbes> probes{};
     size_t count = 0;

@@ -8,9 +8,9 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// What one look brings, so that control is not held up.
+/// What one read returns at most, so that control is not held up.
 constexpr size_t kReadBytes = size_t{1} << 20;
-/// Sets that a worker may still hold. More wait only behind one that stands still.
+/// Retired sets that a worker may still hold. More pile up only if a worker stands still.
 constexpr size_t kMostRetired = 16;
 
 }  // namespace
@@ -36,7 +36,8 @@ ProbeBatch Probes::read_probe(ProbeId id) {
     ProbeBatch out;
     const auto found = probes_.find(id);
     if (found != probes_.end()) found->second->read(shared_.clock, kReadBytes, out);
-    // Workers come one behind the other: who stops at a number of packets means the first ones.
+    // Records come worker by worker; a reader that stops at a number of packets means the first
+    // ones in time.
     std::ranges::stable_sort(out.records, {}, &ProbeRecord::time_ns);
     return out;
 }

@@ -1,7 +1,8 @@
 // Records of different lengths from one worker to control, in a ring of bytes.
 //
-// A worker appends records of a burst and commits them together, so that what is found out about a
-// packet later can still be written into its record. Full: the record is not taken.
+// A worker appends the records of a burst and commits them together, so that what is learnt about a
+// packet later can still be written into its record. A record that finds the ring full is not
+// taken.
 #pragma once
 
 #include <atomic>
@@ -21,12 +22,12 @@ class RecordRing {
     /// `bytes`: a power of two.
     explicit RecordRing(size_t bytes) : mask_(bytes - 1), bytes_(new uint8_t[bytes]()) {}
 
-    /// Room for a header and `data_bytes` behind it, or null. Not seen before commit().
+    /// Room for a header and `data_bytes` behind it, or null. Not visible before commit().
     [[nodiscard]] Header* append(size_t data_bytes) noexcept {
         const size_t need = kLengthBytes + round_up(sizeof(Header) + data_bytes);
         const size_t at = head_ & mask_;
         const size_t to_end = mask_ + 1 - at;
-        // A record lies in one piece; what is left at the end is passed over.
+        // A record lies in one piece; the rest at the ring's end is skipped.
         const size_t skipped = to_end < need ? to_end : 0;
         // Pairs with the release in take().
         const size_t free = mask_ + 1 - (head_ - tail_.load(std::memory_order_acquire));
@@ -38,11 +39,11 @@ class RecordRing {
         head_ += need;
         return header;
     }
-    /// What was appended can be taken.
+    /// Makes the appended records visible to take().
     void commit() noexcept { committed_.store(head_, std::memory_order_release); }
 
-    /// Calls `visit(const Header&, const uint8_t* data, size_t data_bytes)` for records, until some
-    /// `most_bytes` have gone.
+    /// Calls `visit(const Header&, const uint8_t* data, size_t data_bytes)` for each record, up to
+    /// about `most_bytes`.
     template <class Visit>
     void take(size_t most_bytes, Visit visit) {
         size_t tail = tail_.load(std::memory_order_relaxed);

@@ -11,7 +11,7 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Neighbours on an uplink are control's to know; what pods say of themselves is fixed already.
+/// Control has to know the neighbours on an uplink; the addresses of pods are fixed.
 void report_sender(WorkerCtx& ctx, PortId port, const ArpMessage& message) noexcept {
     if (ctx.snapshot->port(port).kind != PortKind::kUplink || message.sender.is_zero()) return;
     ctx.tell({EventKind::kNeighbourSeen, message.operation == kArpReply, port, message.sender_mac,
@@ -62,7 +62,7 @@ void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept {
 
 namespace {
 
-/// To the pods but the one in whose name it is.
+/// Sends the frame to all pods except the one that it announces.
 void send_to_pods(WorkerCtx& ctx, PortId from, std::span<const uint8_t> frame) noexcept {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
     if (mbuf == nullptr) {
@@ -75,7 +75,7 @@ void send_to_pods(WorkerCtx& ctx, PortId from, std::span<const uint8_t> frame) n
     Packet packet = make_packet(mbuf, from);
     packet.to_slow(SlowReason::kArp);
     flood(ctx, packet);
-    // A node's first pod has nobody to tell.
+    // A node's first pod has no other pod to tell.
     if (packet.verdict == Verdict::kDrop) consume(ctx, packet);
 }
 
@@ -90,7 +90,7 @@ void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept 
         NdMessage message =
             announce ? nd_announcement(command.our_mac, target, kNdOverride)
                      : nd_solicitation(command.our_mac, command.source.to_ip().as<V6>(), target);
-        // A probe of a known neighbour goes to it alone (RFC 4861 section 7.3.3).
+        // A known neighbour is probed by unicast (RFC 4861 section 7.3.3).
         if (!announce && !command.mac.is_zero()) message.dst = target;
         bytes = build_nd_frame(frame, command.our_mac, command.mac, message);
     } else {

@@ -1,5 +1,4 @@
-// Packets for the router: opens connections, and brings those up to date whose surroundings
-// changed.
+// Packets for the router: opens connections, and brings existing ones up to date after a change.
 #include <optional>
 
 #include "dataplane/guard.h"
@@ -10,10 +9,10 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Rounds of "mend one thing, check again" that a packet can need: replace, open, reroute, resolve.
+/// Rounds of "fix one thing, check again" that a packet can need: replace, open, reroute, resolve.
 constexpr unsigned kMaxRounds = 6;
 
-/// Forgets the connection; the packet is decided upon anew.
+/// Forgets the connection, so that the packet is decided on as a first packet.
 template <Family F>
 void forget(WorkerCtx& ctx, Packet& packet) noexcept {
     ctx.flows<F>().remove(ctx.id, connection_of(packet.flow<F>()));
@@ -21,12 +20,12 @@ void forget(WorkerCtx& ctx, Packet& packet) noexcept {
     packet.to_slow(SlowReason::kMiss);
 }
 
-/// Finds the way again under the present topology, if the present policies allow one. False: the
-/// packet's verdict is final.
+/// Finds the route again in the present topology, if the present policies allow the connection.
+/// False: the packet's verdict is final.
 template <Family F>
 bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
-    // Another ingress than the flow's: one that may send so, as when a pod has a new port, or not.
+    // Not the flow's ingress: the packet may come from there if, for example, a pod has a new port.
     if (entry.current_hop().ingress != packet.ingress) {
         const Drop drop = judge_sender(ctx, packet);
         if (drop != Drop::kNone) {
@@ -37,7 +36,8 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
     bool isolated = false;
     if (const Drop drop = judge_connection(*ctx.snapshot, connection_of(entry), isolated);
         drop != Drop::kNone) {
-        // It stays known, and its packets come here, for as long as they are not allowed.
+        // The connection stays in the table, and its packets come here, as long as it is not
+        // allowed.
         packet.drop(drop);
         return false;
     }
@@ -59,21 +59,22 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
         case PathVerdict::kNoRoute:
         case PathVerdict::kExpired:
         case PathVerdict::kDns:
-            // Its destination is gone. A new decision finds another endpoint (which resets a TCP
-            // connection that it does not know, better than silence) or tells the sender.
+            // The destination is gone. A new decision finds another endpoint, which resets a TCP
+            // connection that it does not know (better than silence), or it tells the sender.
             forget<F>(ctx, packet);
             return true;
     }
     return false;
 }
 
-/// A place of the service lost an endpoint, went, or is another's. A datagram flow whose endpoint
-/// it was gets another at once; so does one whose place was nobody's and has become a service's.
+/// Something changed at the connection's Service address: the Service lost an endpoint, is gone, or
+/// the address is another Service's now. A UDP flow to the lost endpoint gets another one at once;
+/// so does one to an address that was no Service's and is one now.
 template <Family F>
 void recheck_service(WorkerCtx& ctx, Packet& packet) noexcept {
     FlowEntry<F>& entry = packet.flow<F>();
     std::optional<ServiceId> service = ServiceId{entry.service_id.load(std::memory_order_relaxed)};
-    // What the endpoint still sends may pass; the client's next packet decides.
+    // The endpoint's packets may still pass; the client's next packet decides.
     if (entry.direction() != FlowDirection::kReply) {
         const FlowKey<F>& reply = connection_of(entry).reply().key;
         service =
@@ -94,7 +95,7 @@ void handle_unresolved(WorkerCtx& ctx, Packet& packet) noexcept {
         drop_and_tell<F>(ctx, packet, Drop::kNeighbourUnreachable, Notice::kHostUnreachable);
         return;
     }
-    // Control made this adjacency and is asking already.
+    // Control made this adjacency and is resolving it already.
     hold_for(ctx, packet, packet.adjacency->port, rewrite_of(packet.flow<F>()).dst, false);
 }
 

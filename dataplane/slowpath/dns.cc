@@ -1,6 +1,6 @@
-// The cluster's names over UDP: answered by the worker that got the query, from its snapshot.
+// Cluster DNS over UDP: the worker that got the query answers it from its snapshot.
 //
-// docs/decisions/dns.md says why nothing here makes a flow, and where the rest is answered.
+// docs/decisions/dns.md says why this makes no flow, and where other queries are answered.
 #include <algorithm>
 #include <array>
 
@@ -32,8 +32,8 @@ bool checksum_is_wrong(const Packet& packet, const FlowKey<F>& key, be16 field,
     return !l4_checksum_ok<F>(key.src, key.dst, kProtocolUdp, datagram);
 }
 
-/// The most that an answer to this packet may have: what the client takes, what passes its port
-/// whole, what the buffer holds.
+/// The largest answer to this packet: what the client accepts, what its port's MTU allows, and what
+/// the buffer holds.
 template <Family F>
 size_t answer_limit(const WorkerCtx& ctx, const Packet& packet, const DnsQuery& query) noexcept {
     const uint16_t mtu = ctx.snapshot->port(packet.in_port).mtu;
@@ -43,7 +43,8 @@ size_t answer_limit(const WorkerCtx& ctx, const Packet& packet, const DnsQuery& 
     return std::min({query.udp_limit(), mtu - kIpBytes<F>, buffer - before});
 }
 
-/// Ethernet's are there: IP and UDP from the server to who asked, and the answer.
+/// Writes IP, UDP and the answer, from the server back to the client; the Ethernet header is there
+/// already.
 template <Family F>
 void write_answer(uint8_t* frame, const FlowKey<F>& key, std::span<const uint8_t> answer) noexcept {
     uint8_t* l3 = frame + sizeof(EthernetHeader);
@@ -82,7 +83,7 @@ template <Family F>
 void send_answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key,
                  std::span<const uint8_t> answer) noexcept {
     Packet reply = packet;
-    // VLAN tags of priority alone stay behind.
+    // Priority-only VLAN tags are left out.
     const auto tags = static_cast<uint16_t>(packet.headers.l3_offset - sizeof(EthernetHeader));
     reply.frame = packet.frame + tags;
     if (!send_back<F>(ctx, packet, reply)) {
@@ -98,11 +99,12 @@ void send_answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key,
     packet = reply;
 }
 
-/// False: for the server to answer.
+/// False: the DNS server has to answer.
 template <Family F>
 bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
     const Headers& headers = packet.headers;
-    // The server's kernel puts together what came in several buffers, and takes several apart.
+    // The server's kernel reassembles a query in several buffers, and cuts a large packet into
+    // queries.
     if (packet.mbuf->nb_segs != 1 || packet.is(kLarge)) return false;
     const uint8_t* udp_at = packet.frame + headers.l4_offset;
     const auto udp = load<UdpHeader>(udp_at);
@@ -139,7 +141,7 @@ bool answer(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key) noexcept {
 
 template <Family F>
 void answer_dns(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept {
-    // A fragment is for the server, whose kernel puts the query together.
+    // A fragment goes to the server, where the kernel reassembles the query.
     const bool whole = !packet.headers.has(Headers::kFragment);
     if (whole && answer<F>(ctx, packet, decision.to)) return;
     if (decision.adjacency != kNoAdjacency) {

@@ -1,4 +1,4 @@
-// The first packet of a connection: the decision is compiled into both directions' rewrites.
+// The first packet of a connection: the decision is compiled into the rewrites of both directions.
 #include "dataplane/flow_recorder.h"
 #include "dataplane/guard.h"
 #include "dataplane/slowpath/slow_path.h"
@@ -9,21 +9,21 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Source ports tried before a destination counts as having run out of them: with one port of a
-/// hundred free, one search in 30,000 finds none.
+/// Source ports tried before a destination counts as out of ports. If one port in a hundred is
+/// free, one search in 30,000 finds none.
 constexpr unsigned kPortTries = 1024;
-/// Towards a destination that has run out packets are refused at once, but for one search in so
-/// many ms for what has become free, whichever destination it is for
+/// Packets to a destination that is out of ports are refused at once. Only one search in this many
+/// ms looks for a port that is free again, whichever the destination
 /// (docs/decisions/source-ports.md).
 constexpr uint64_t kSearchIntervalMs = 50;
-/// Times that two workers may meet on one key before this packet is given up.
+/// How often two workers may collide on one key before this packet is dropped.
 constexpr unsigned kBusyTries = 8;
 constexpr uint16_t kFirstDynamicPort = 1024;
-/// Ports that are looked at before one is taken from a half-open connection.
+/// Ports that are tried before one is taken from a half-open connection.
 constexpr unsigned kTriesBeforeTaking = 8;
 
-/// Whether a packet can be told apart by another source port (or echo identifier). A later fragment
-/// cannot take one that its first did not: that one opens the flow.
+/// Whether the connection can be given another source port (or echo identifier). Not by a later
+/// fragment: the first one opens the flow.
 bool has_source_port(const Packet& packet) noexcept {
     return packet.headers.has(Headers::kPorts) || packet.headers.has(Headers::kEchoRequest);
 }
@@ -34,7 +34,7 @@ bool is_late(const Packet& packet) noexcept {
            (packet.headers.tcp_flags & (kTcpSyn | kTcpAck)) != kTcpSyn;
 }
 
-/// Carries out what is not forwarding. False: the packet's verdict is final.
+/// Handles every verdict but kForward. False: the packet's verdict is final.
 template <Family F>
 bool may_forward(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision) noexcept {
     switch (decision.verdict) {
@@ -80,7 +80,7 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
                       ingress_behind<F>(*ctx.snapshot, towards, decision.to.dst)};
     spec.service_id = static_cast<uint32_t>(index_of(decision.service));
     spec.service_epoch = decision.service_epoch;
-    // Also one that is no Service's yet.
+    // Also for an address that is no Service's yet.
     spec.entry_flags = key.protocol == kProtocolUdp ? kEntryCheckService : 0;
     if (is_nodes_own(ctx.snapshot->port(packet.in_port).kind)) {
         spec.entry_flags = static_cast<uint8_t>(spec.entry_flags | kEntryFromNode);
@@ -94,7 +94,7 @@ NewConnection<F> compile(const WorkerCtx& ctx, const Packet& packet, const FlowK
     return spec;
 }
 
-/// Another source port for masquerading, or for a reply key that another connection has.
+/// A random source port, for masquerading or if the reply key is taken.
 be16 random_port(WorkerCtx& ctx) noexcept {
     constexpr uint32_t kCount = 65536 - kFirstDynamicPort;
     const uint64_t scaled = (uint64_t{ctx.next_random()} * kCount) >> 32;
@@ -107,7 +107,7 @@ SnatTarget snat_target(const NewConnection<F>& spec) noexcept {
     return {reply.dst, reply.src, reply.src_port.host(), reply.protocol};
 }
 
-/// Whether a source port is to be searched for towards `target`.
+/// Whether to search for a free source port towards `target`.
 bool may_search(WorkerCtx& ctx, const Packet& packet, const SnatTarget& target) noexcept {
     if (!has_source_port(packet)) return false;
     if (!ctx.counters->snat_shortages.lacks(target)) return true;
@@ -116,7 +116,7 @@ bool may_search(WorkerCtx& ctx, const Packet& packet, const SnatTarget& target) 
     return true;
 }
 
-/// The oldest half-open connection whose port a search has met.
+/// The oldest half-open connection that the search has met, and its port.
 template <Family F>
 struct HalfOpenHolder {
     Connection<F>* connection = nullptr;
@@ -135,8 +135,8 @@ struct HalfOpenHolder {
     }
 };
 
-/// `tries` ports have been tried in vain. True: try another one, as a rule at random; after some
-/// that of a half-open connection, which gives it up.
+/// Sets the next port to try after `tries` failures: a random one or, after some tries, the port of
+/// a half-open connection, which is given up for it. False: there is none; the packet is refused.
 template <Family F>
 bool try_another_port(WorkerCtx& ctx, const Packet& packet, NewConnection<F>& spec, unsigned tries,
                       HalfOpenHolder<F>& half_open) noexcept {
@@ -202,7 +202,7 @@ bool insert(WorkerCtx& ctx, Packet& packet, NewConnection<F>& spec) noexcept {
     }
 }
 
-/// Marks the ports between which answers may need translation.
+/// Marks the ports between which replies may need translation.
 template <Family F>
 void mark_ports(WorkerCtx& ctx, const Packet& packet, const PathDecision<F>& decision) noexcept {
     const PortId out = ctx.snapshot->adjacencies[index_of(decision.adjacency)].port;
@@ -250,7 +250,7 @@ void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept {
 template <Family F>
 bool handle_first_packet(WorkerCtx& ctx, Packet& packet) noexcept {
     const FlowKey<F> key = packet.key<F>();
-    // An earlier packet of this burst, or another worker, may have opened it meanwhile.
+    // An earlier packet of this burst, or another worker, may have opened the flow meanwhile.
     packet.entry = ctx.flows<F>().lookup(key, ctx.flows<F>().hash(key));
     if (packet.entry != nullptr) return true;
     const PathDecision<F>* const planned = ctx.plans<F>().take(packet);
@@ -279,8 +279,8 @@ bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept {
     if (!may_forward(ctx, packet, decision) || !decision.makes_flow) return false;
     NewConnection<F> spec = compile(ctx, packet, key, decision);
     if (insert(ctx, packet, spec)) return true;
-    // Without room for it, it goes as between pods of which no such connection is known; but a
-    // isolated one's answer would not be known either.
+    // Without room for the flow, the packet is bridged as between pods without a translated
+    // connection. Not for an isolated pod: without the flow, its reply would not be allowed back.
     if (packet.reason != Drop::kSnatPortsExhausted && !decision.isolated) packet.send_to(out);
     return false;
 }

@@ -1,4 +1,4 @@
-// Frames for a group of receivers.
+// Frames to a group of receivers, and to unknown MAC addresses.
 #include "dataplane/checksum_offload.h"
 #include "dataplane/slowpath/slow_path.h"
 
@@ -26,7 +26,7 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
     const Snapshot& snapshot = *ctx.snapshot;
     const PortKind from = snapshot.port(packet.in_port).kind;
     if (from == PortKind::kUplink) {
-        // Of the node's own network (DHCP, OSPF, VRRP, ...): the kernel's, not the pods'.
+        // A group of the node's network (DHCP, OSPF, VRRP, ...): for the kernel, not for the pods.
         if (snapshot.host_port != kNoPort) {
             packet.send_to(snapshot.host_port);
         } else {
@@ -42,14 +42,14 @@ void flood(WorkerCtx& ctx, Packet& packet) noexcept {
         packet.drop(Drop::kMulticastUnrouted);
         return;
     }
-    // No policy concerns how pods find each other.
+    // Policies do not apply to address resolution between pods.
     const bool is_free = packet.slow == SlowReason::kArp || packet.slow == SlowReason::kNd;
     const auto others = static_cast<uint32_t>(snapshot.bridge_ports.size());
     if (!ctx.budgets.of(packet.in_port).flood.take(ctx.now_ms, others, PortBudgets::kFlood)) {
         packet.drop(Drop::kFloodShareFull);
         return;
     }
-    // Split horizon: never back to where it came from.
+    // Split horizon: never back to the sender's port.
     unsigned copies = 0;
     Drop refused = Drop::kBridgeNoPort;
     for (const PortId port : snapshot.bridge_ports) {

@@ -1,4 +1,4 @@
-// Fragments: only a packet's first one has ports, so that the others go as it went.
+// Fragments: only a packet's first fragment has ports, so the others follow the way that it went.
 #include "dataplane/slowpath/fragments.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
@@ -7,8 +7,9 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Fragments of one packet may come to different workers, since devices spread them by addresses
-/// alone and whole packets by ports: those of one key meet on one worker. False: it was given away.
+/// Fragments of one packet may come to different workers, since devices spread fragments by
+/// addresses alone but whole packets by ports too. All fragments with one key meet on one worker.
+/// False: the fragment was handed over.
 bool is_for_this_worker(WorkerCtx& ctx, Packet& packet, uint64_t hash) noexcept {
     const auto owner = static_cast<unsigned>((hash >> 32) % ctx.handoff->workers());
     if (owner == ctx.id) return true;
@@ -28,8 +29,8 @@ void tell_upper(Packet& packet, const FragmentedPacket<F>& of) noexcept {
     packet.flags |= kHasUpper;
 }
 
-/// One that went through note_and_wait() before it waited for its neighbour, perhaps longer ago
-/// than fragments are waited for.
+/// For a fragment that went through note_and_wait() and then waited for its neighbour, perhaps
+/// longer than fragments are kept.
 template <Family F>
 bool recall(WorkerCtx& ctx, Packet& packet, const FlowKey<F>& key, uint64_t hash) noexcept {
     if (packet.headers.has(Headers::kFirstFragment)) return true;

@@ -60,7 +60,7 @@ template <Family F>
 FragmentedPacket<F>& Fragments::find_or_make(const FlowKey<F>& key, uint64_t hash,
                                              uint64_t now_ms) noexcept {
     if (FragmentedPacket<F>* found = find(key, hash, now_ms)) return *found;
-    // A complete packet is needed only by its fragments that wait for a neighbour.
+    // A complete packet is only needed for its fragments that wait for a neighbour.
     const auto worth = [](const FragmentedPacket<F>& of) {
         return of.ranges.complete() ? of.until_ms - kLifeMs : of.until_ms;
     };
@@ -84,8 +84,8 @@ void Fragments::begin(FragmentedPacket<F>& of, const FlowKey<F>& key, uint64_t n
 template <Family F>
 Drop Fragments::note(FragmentedPacket<F>& of, const FragmentPart& part, bool is_first,
                      uint64_t now_ms) noexcept {
-    // Identifications are soon used again (RFC 4963): a packet that has passed, or whose beginning
-    // comes once more, gives way to the next one.
+    // Identifications are reused soon (RFC 4963): a packet that is complete, or that begins once
+    // more, gives way to the next one with the same key.
     if (of.ranges.complete() || (is_first && of.first_bytes == part.bytes)) {
         begin(of, FlowKey<F>(of.key), now_ms);
     }

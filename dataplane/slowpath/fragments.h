@@ -1,8 +1,9 @@
-// Packets that come in fragments: what is known of each, and fragments that wait for their first.
+// Packets that come in fragments: what is known of each packet, and fragments that wait for their
+// first one.
 //
-// A worker's own, bounded memory: as many packets as kSets x kWays for each family, and kHeld
-// fragments that wait. Fragments are not put together; a later one is told what its first one says,
-// and goes its way by itself (docs/decisions/fragments.md).
+// Each worker has its own bounded memory: kSets x kWays packets for each family, and kHeld waiting
+// fragments. Fragments are not reassembled: a later one is given the ports of the first, and goes
+// its way by itself (docs/decisions/fragments.md).
 #pragma once
 
 #include <rte_mbuf.h>
@@ -26,7 +27,7 @@ struct HeldFragment {
     UpperLayer upper;  ///< once the first has come
 };
 
-/// Held fragments in the order in which they came.
+/// Held fragments in order of arrival.
 struct FragmentList {
     static constexpr uint16_t kEnd = 0xffff;
     uint16_t head = kEnd;
@@ -34,11 +35,11 @@ struct FragmentList {
     uint16_t count = 0;
 };
 
-/// One packet of which fragments have come.
+/// One packet that comes in fragments.
 template <Family F>
 struct FragmentedPacket {
     FlowKey<F> key;         ///< fragment_key()
-    uint64_t until_ms = 0;  ///< forgotten then; 0: unused
+    uint64_t until_ms = 0;  ///< when it is forgotten; 0: unused
     FragmentRanges ranges;
     uint32_t first_bytes = 0;  ///< of the first fragment; 0: it has not come
     UpperLayer upper;          ///< once the first has come
@@ -51,7 +52,7 @@ struct FragmentedPacket {
 /// Threads: one worker.
 class Fragments {
   public:
-    /// How long the fragments of a packet may take.
+    /// How long the fragments of a packet may take to arrive.
     static constexpr uint64_t kLifeMs = 2000;
     static constexpr unsigned kSets = 128;
     static constexpr unsigned kWays = 8;
@@ -59,37 +60,38 @@ class Fragments {
     /// A packet of 64 KiB has 53 fragments of 1,280 bytes.
     static constexpr unsigned kHeldPerPacket = 64;
 
-    /// What is lost here is counted in `counters`.
+    /// Losses are counted in `counters`.
     explicit Fragments(WorkerCounters& counters) noexcept;
     ~Fragments();
     Fragments(const Fragments&) = delete;
     Fragments& operator=(const Fragments&) = delete;
 
-    /// The packet with this fragment_key(), whose hash is `hash`, or null.
+    /// The packet with this fragment_key() and its `hash`, or null.
     template <Family F>
     [[nodiscard]] FragmentedPacket<F>* find(const FlowKey<F>& key, uint64_t hash,
                                             uint64_t now_ms) noexcept;
-    /// Likewise; a new one takes the place of one that is over, complete, or the oldest of its set.
+    /// The same, but makes a new one if there is none. It takes the place of one that is over,
+    /// complete, or the oldest in its set.
     template <Family F>
     [[nodiscard]] FragmentedPacket<F>& find_or_make(const FlowKey<F>& key, uint64_t hash,
                                                     uint64_t now_ms) noexcept;
-    /// Notes a fragment; anything but Drop::kNone: it is not to pass.
+    /// Records a fragment; any result but Drop::kNone: it must be dropped.
     template <Family F>
     [[nodiscard]] Drop note(FragmentedPacket<F>& of, const FragmentPart& part, bool is_first,
                             uint64_t now_ms) noexcept;
-    /// Keeps a fragment until its first comes. False: there is no room.
+    /// Holds a fragment until its first one comes. False: there is no room.
     template <Family F>
     [[nodiscard]] bool hold(FragmentedPacket<F>& of, const Packet& packet) noexcept;
-    /// The first has come: what waits for it is ready.
+    /// The first fragment has come: those held for it are ready.
     template <Family F>
     void release(FragmentedPacket<F>& of) noexcept;
 
-    /// Whether anything is held, ready or not.
+    /// Whether any fragment is held, ready or not.
     [[nodiscard]] bool holds_any() const noexcept { return held_count_ > 0; }
     [[nodiscard]] unsigned held() const noexcept { return held_count_; }
     /// Takes a fragment that is ready; false when there is none.
     [[nodiscard]] bool take_ready(HeldFragment& out) noexcept;
-    /// Drops fragments whose first did not come in time. Looks every kScanMs.
+    /// Drops held fragments if their first one did not come in time. Looks every kScanMs.
     void expire(uint64_t now_ms) noexcept;
 
   private:

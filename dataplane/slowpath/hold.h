@@ -1,7 +1,7 @@
 // Packets that wait until the next hop's MAC address is known.
 //
-// They are held as they came in and run through the pipeline again when a new snapshot arrives or
-// their time is up, so that nothing has to be undone.
+// They are held as they came in, and run through the pipeline again when a new snapshot arrives or
+// their time is up. So nothing has to be undone.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -19,23 +19,22 @@ struct HeldPacket {
     rte_mbuf* mbuf;
     uint64_t until_ms;  ///< dropped after this
     PortId in_port;
-    PortId next_port;  ///< where the neighbour is asked for
+    PortId next_port;  ///< where the neighbour is looked for
     uint8_t flags;     ///< PacketFlags
     RawAddress next_hop;
 };
 
-/// Bounded in all, for each next hop, so that one silent neighbour cannot fill it, and for each
-/// port, so that one pod that looks for many cannot.
-/// Threads: one worker.
+/// Bounded in three ways: in all, for each next hop, so that one silent neighbour cannot fill it,
+/// and for each port, so that one pod with many next hops cannot. Threads: one worker.
 class HoldQueue {
   public:
     static constexpr unsigned kSlots = 512;
     static constexpr unsigned kPerNextHop = 64;
     static constexpr unsigned kPerPort = 128;
-    /// Longer than the control side's last try for a neighbour.
+    /// Longer than control tries to resolve a neighbour.
     static constexpr uint64_t kHoldMs = 3000;
 
-    /// False when there is no room; the packet is still the caller's.
+    /// False when there is no room; the caller still owns the packet.
     [[nodiscard]] bool add(const HeldPacket& packet) noexcept {
         if (count_ == kSlots) return false;
         unsigned same = 0;
@@ -52,7 +51,7 @@ class HoldQueue {
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     [[nodiscard]] unsigned size() const noexcept { return count_; }
 
-    /// Moves all packets to `out` (room for kSlots), oldest first; the queue is empty then.
+    /// Moves all packets to `out` (room for kSlots), oldest first, and empties the queue.
     unsigned take_all(HeldPacket* out) noexcept {
         for (unsigned i = 0; i < count_; ++i) out[i] = packets_[i];
         const unsigned taken = count_;

@@ -1,5 +1,6 @@
-// ICMP errors: they quote the packet that caused them, as it looked where the error arose. Behind a
-// translation that is not how its sender knows it, so the quoted packet is translated back.
+// ICMP errors: they quote the packet that caused them, as it was where the error arose. If that
+// packet was translated, its sender does not know it in this form, so the quoted packet is
+// translated back.
 #include <algorithm>
 
 #include "dataplane/checksum_offload.h"
@@ -19,7 +20,7 @@ template <Family F>
 constexpr size_t kDstField = std::same_as<F, V4> ? offsetof(Ipv4Header, dst)
                                                  : offsetof(Ipv6Header, dst);
 
-/// Adds the change of the quoted packet's L4 checksum, where the quotation reaches that far.
+/// Adds the change of the quoted packet's L4 checksum, if the quotation reaches that far.
 template <Family F>
 void patch_quoted_checksum(std::span<uint8_t> head, const Headers& quoted,
                            const Rewrite<F>& change) noexcept {
@@ -67,7 +68,7 @@ void rewrite_quoted(std::span<uint8_t> head, const Headers& quoted, const FlowKe
     }
 }
 
-/// Writes the error's own addresses, takes `hops` off its TTL and sums it anew.
+/// Writes the error's own addresses, takes `hops` off its TTL and updates its checksum.
 template <Family F>
 void finish_outer(Packet& packet, const typename F::Address& src, const typename F::Address& dst,
                   uint8_t hops) noexcept {
@@ -91,7 +92,7 @@ void finish_outer(Packet& packet, const typename F::Address& src, const typename
 
 template <Family F>
 bool icmp_checksum_is_right(const Packet& packet) noexcept {
-    // The whole message lies in the first buffer but for jumbo quotations, which are not judged.
+    // The whole message lies in the first buffer, except a jumbo quotation, which is not checked.
     const auto head = packet.head();
     if (packet.headers.l3_end() > head.size()) return true;
     return l4_checksum_ok<F>(src_address<F>(packet.frame, packet.headers),
@@ -99,7 +100,8 @@ bool icmp_checksum_is_right(const Packet& packet) noexcept {
                              head.subspan(packet.headers.l4_offset, packet.headers.l4_bytes()));
 }
 
-/// Sends the error on, from `src` to `dst`. The node's own keep their TTL, as its other packets do.
+/// Sends the error on, from `src` to `dst`. Errors from the node itself keep their TTL, as its
+/// other packets do.
 template <Family F>
 void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
              const typename F::Address& dst) noexcept {
@@ -130,9 +132,9 @@ void send_on(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
     packet.verdict = Verdict::kRouted;
 }
 
-/// Whether an error that quotes a packet of this flow (null: of none) can be believed. Routers
-/// speak from addresses of their own, which out of the tunnel is right where the flow leads; a pod
-/// speaks of its own connections alone.
+/// Whether an error that quotes a packet of the flow that `replies` belong to (null: no flow) can
+/// be believed. A router sends from an address of its own; out of the tunnel that is allowed from
+/// the Node that the flow leads to. A pod may only report on its own connections.
 template <Family F>
 Drop judge_error(const WorkerCtx& ctx, const Packet& packet, const FlowEntry<F>* replies) noexcept {
     const uint16_t expected = replies == nullptr ? kUnknownIngress : replies->current_hop().ingress;
@@ -144,7 +146,7 @@ Drop judge_error(const WorkerCtx& ctx, const Packet& packet, const FlowEntry<F>*
     return is_others ? Drop::kIcmpErrorUnmatched : Drop::kNone;
 }
 
-/// About a packet of no flow: as it is, if policies let it.
+/// An error about a packet of no flow: passed on unchanged, if policies allow it.
 template <Family F>
 void pass_unrelated(WorkerCtx& ctx, Packet& packet, const typename F::Address& src,
                     const typename F::Address& dst) noexcept {
@@ -167,7 +169,7 @@ void pass_unrelated(WorkerCtx& ctx, Packet& packet, const typename F::Address& s
 template <Family F>
 void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     Headers quoted;
-    // Without the padding of a short frame, which is no part of the quotation.
+    // Without a short frame's padding, which is not part of the quotation.
     const auto all = packet.head();
     const auto head = all.first(std::min<size_t>(all.size(), packet.headers.l3_end()));
     if (parse_quoted_packet<F>(head, packet.headers.payload_offset, quoted) != Drop::kNone) {
@@ -181,7 +183,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     const auto src = src_address<F>(packet.frame, packet.headers);
     const auto dst = dst_address<F>(packet.frame, packet.headers);
     const FlowKey<F> seen = flow_key<F>(head.data(), quoted);
-    // The error travels with the replies to the packet that it quotes.
+    // The error travels the way of the replies to the packet that it quotes.
     const FlowKey<F> back = seen.reversed();
     FlowEntry<F>* entry = ctx.flows<F>().lookup(back, ctx.flows<F>().hash(back));
     if (const Drop drop = judge_error<F>(ctx, packet, entry); drop != Drop::kNone) {
@@ -203,7 +205,7 @@ void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept {
     const Rewrite<F> to = rewrite_of(*entry);
     rewrite_quoted<F>(head, quoted, seen,
                       {to.dst, to.src, to.dst_port, to.src_port, seen.protocol, seen.kind, 0});
-    // An error from the endpoint itself comes, for the client, from the service's address.
+    // To the client, an error from the endpoint itself comes from the Service's address.
     send_on<F>(ctx, packet, src == back.src ? to.src : src, to.dst);
 }
 

@@ -18,7 +18,7 @@ void report_sender(WorkerCtx& ctx, PortId port, const NdMessage& message) noexce
               message.mac, who});
 }
 
-/// Router solicitations, and what pods say to each other.
+/// For router solicitations, and for pods that talk to each other.
 void bridge_or_drop(WorkerCtx& ctx, Packet& packet) noexcept {
     if (ctx.snapshot->port(packet.in_port).kind != PortKind::kPod) {
         packet.drop(Drop::kNdHandled);
@@ -49,7 +49,8 @@ void handle_nd(WorkerCtx& ctx, Packet& packet) noexcept {
     report_sender(ctx, packet.in_port, message);
     if (type == kNdNeighbourSolicitation) {
         const auto mac = answer_for<V6>(*ctx.snapshot, packet.in_port, message.target);
-        // A probe for duplicates (source ::) is answered too: that is how one is found.
+        // A duplicate address probe (source ::) is answered too: the answer is how a duplicate is
+        // found.
         if (mac && !message.src.is_zero()) {
             std::array<uint8_t, kNdFrameBytes> frame;
             const MacAddress asker =

@@ -1,4 +1,4 @@
-// Telling the sender why its packet is lost, and answering pings to the pod gateway.
+// Tells the sender why its packet is lost, and answers pings to the pod gateway.
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 #include "lib/proto/icmp_build.h"
@@ -23,9 +23,9 @@ IcmpError to_icmp(Notice notice) noexcept {
     return IcmpError::kNetUnreachable;
 }
 
-/// This node's address towards the sender. The node's own kernel would not believe a packet from
-/// one of its own addresses, so it is told by the gateway. Where there is no such address, the
-/// packet's destination speaks.
+/// The address that a notice comes from: this node's own, towards the outside; otherwise the pod
+/// gateway's, because the node's kernel drops packets with its own source addresses. If there is
+/// neither, the packet's destination.
 template <Family F>
 typename F::Address own_address(const WorkerCtx& ctx, const Packet& packet) noexcept {
     const FamilyState<F>& state = ctx.snapshot->family<F>();
@@ -36,7 +36,7 @@ typename F::Address own_address(const WorkerCtx& ctx, const Packet& packet) noex
     return dst_address<F>(packet.frame, packet.headers);
 }
 
-/// Builds the notice into `room`; returns its bytes, 0 when none may be sent.
+/// Builds the notice in `room`; returns its bytes, 0 if none may be sent.
 template <Family F>
 size_t build_notice(WorkerCtx& ctx, const Packet& packet, Notice notice, uint16_t mtu,
                     std::span<uint8_t> room) noexcept {
@@ -107,7 +107,7 @@ void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept {
         }
         return;
     }
-    // The way back is found by the request's source, before the addresses are exchanged.
+    // The way back is found by the request's source, before the addresses are swapped.
     Packet reply = packet;
     if (!send_back<F>(ctx, packet, reply)) {
         packet.drop(Drop::kNoRoute);

@@ -1,5 +1,5 @@
-// NetworkPolicies beyond a connection's first packet: connections that exist, and packets that make
-// no flow.
+// NetworkPolicies beyond a connection's first packet: for existing connections, and for packets
+// that make no flow.
 #include "lib/decide/policy.h"
 
 #include "dataplane/slowpath/slow_path.h"

@@ -1,4 +1,4 @@
-// Next hops whose MAC address is not known yet.
+// Next hops with a MAC address that is not known yet.
 #include "dataplane/slowpath/slow_path.h"
 #include "lib/base/stable_hash.h"
 
@@ -6,7 +6,7 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// How long a question to control counts as asked.
+/// How long control is not asked again for the same next hop.
 constexpr uint64_t kAskAgainMs = 100;
 
 }  // namespace
@@ -23,14 +23,14 @@ void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept {
 
 void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& next_hop,
               bool ask) noexcept {
-    // Who asks too much waits for others' questions.
+    // A port that asks too much has its packets held, but control is not asked for it.
     if (ask &&
         ctx.budgets.of(packet.in_port).questions.take(ctx.now_ms, 1, PortBudgets::kQuestions)) {
         ask_for(ctx, port, next_hop);
     }
     HeldPacket held{};
     held.mbuf = packet.mbuf;
-    // Waiting again does not begin the time anew.
+    // A packet that waits again keeps its first deadline.
     held.until_ms = packet.is(kHeldBefore) ? ctx.held_until_ms : ctx.now_ms + HoldQueue::kHoldMs;
     held.in_port = packet.in_port;
     held.next_port = port;

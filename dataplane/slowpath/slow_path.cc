@@ -66,8 +66,8 @@ void handle(WorkerCtx& ctx, Packet& packet) noexcept {
     }
 }
 
-/// Whether nobody has asked yet if the packet may have come from where it says: what the look-up
-/// has seen it has judged, and errors out of the tunnel are judged with the flow that they quote.
+/// Whether the source guard has not seen the packet yet. The look-up has checked the packets that
+/// went through it, and errors out of the tunnel are checked with the flow that they quote.
 bool is_unjudged(const Packet& packet) noexcept {
     const SlowReason slow = packet.slow;
     if (slow == SlowReason::kIcmpError) return !packet.is(kFromOverlay);
@@ -75,15 +75,15 @@ bool is_unjudged(const Packet& packet) noexcept {
            slow == SlowReason::kNotIp || slow == SlowReason::kFragment;
 }
 
-/// Whether a drop of this packet is one of its connection: that is refused, or is not allowed any
-/// more. What is only too large or too old is no such thing.
+/// Whether dropping this packet means that its connection is refused, or no longer allowed. A
+/// packet that is only too large or has no hops left says nothing about its connection.
 bool is_of_connection(SlowReason slow) noexcept {
     return slow == SlowReason::kMiss || slow == SlowReason::kReroute ||
            slow == SlowReason::kServiceChange || slow == SlowReason::kReplace ||
            slow == SlowReason::kUnresolved;
 }
 
-/// Whether this packet will open a flow, as far as can be said.
+/// Whether this packet will open a flow, as far as can be told now.
 bool opens_flow(const Packet& packet) noexcept {
     return packet.slow == SlowReason::kMiss && packet.is(kToRouter);
 }
@@ -127,7 +127,7 @@ void send_as_is(WorkerCtx& ctx, Packet& packet, AdjacencyId to,
     if (packet.adjacency->is_passable()) {
         packet.verdict = Verdict::kRouted;
     } else if (packet.adjacency->kind == AdjacencyKind::kUnresolved) {
-        // Control made this adjacency and is asking already.
+        // Control made this adjacency and is resolving it already.
         hold_for(ctx, packet, packet.adjacency->port, next_hop, false);
     } else {
         packet.drop(Drop::kNeighbourUnreachable);

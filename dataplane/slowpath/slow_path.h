@@ -1,7 +1,7 @@
 // Stage 5: everything that is not an established flow, in arrival order, on the same worker.
 //
-// Each kind of work has its file in this folder; what they share is declared here. All functions
-// leave the packet with a verdict that a later stage acts on, or kConsumed.
+// Each kind of work has its file in this folder; the functions that they share are declared here.
+// All functions leave the packet with a verdict that a later stage acts on, or kConsumed.
 #pragma once
 
 #include "dataplane/stages/stage.h"
@@ -9,8 +9,7 @@
 
 namespace podlane::dataplane {
 
-/// The slow path. Packets that a decision lets through go on as kForward, like those of a known
-/// flow.
+/// The slow path. Packets that are allowed go on as kForward, like those of a known flow.
 struct SlowPath {
     static constexpr const char* kName = "slow_path";
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
@@ -18,29 +17,29 @@ struct SlowPath {
 
 // connection.cc -------------------------------------------------------------------------------
 
-/// An IP packet for the router that the fast path could not finish, for whatever SlowReason.
+/// An IP packet for the router that the fast path could not finish, for any SlowReason.
 template <Family F>
 void handle_ip(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // first_packet.cc --------------------------------------------------------------------------------
 
-/// Decides ahead about a packet without a flow, and asks for the memory that its flow will need.
+/// Decides in advance about a packet without a flow, and prefetches the memory for its flow.
 template <Family F>
 void plan_flow(WorkerCtx& ctx, const Packet& packet) noexcept;
 
-/// Decides about a packet without a flow, if plan_flow() has not, and makes one. False: the
-/// packet's verdict is final.
+/// Decides about a packet without a flow, unless plan_flow() has done so, and makes the flow.
+/// False: the packet's verdict is final.
 template <Family F>
 [[nodiscard]] bool handle_first_packet(WorkerCtx& ctx, Packet& packet) noexcept;
 
-/// Makes a flow for a packet that bridge() sends, as it is or with another source port. False: the
+/// Makes a flow for a packet that bridge() sends, unchanged or with another source port. False: the
 /// packet's verdict is final.
 template <Family F>
 [[nodiscard]] bool open_bridged_flow(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // fragment.cc ---------------------------------------------------------------------------------
 
-/// A fragment: waits for its packet's first one, and then goes as that one's flow says.
+/// A fragment: waits for its packet's first one, and then follows that one's flow.
 template <Family F>
 void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept;
 
@@ -50,18 +49,18 @@ void handle_fragment(WorkerCtx& ctx, Packet& packet) noexcept;
 void handle_arp(WorkerCtx& ctx, Packet& packet) noexcept;
 /// The same for neighbour discovery (RFC 4861).
 void handle_nd(WorkerCtx& ctx, Packet& packet) noexcept;
-/// Sends a request for `command.address`, or an announcement of it, as control asked.
+/// Sends a request for `command.address`, or announces it, as control ordered.
 void execute_neighbour_command(WorkerCtx& ctx, const Command& command) noexcept;
 
 // flood.cc ------------------------------------------------------------------------------------
 
-/// A frame to a group or to an unknown MAC: to all other ports of the bridge; from an uplink to the
-/// node's kernel, and from that to its uplink.
+/// A frame to a group or an unknown MAC address. From a pod: to all other ports of the bridge; from
+/// an uplink: to the node's kernel; from the kernel: to its uplink.
 void flood(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // icmp_error.cc -------------------------------------------------------------------------------
 
-/// Brings an ICMP error to whom it concerns, translated by the flow of the packet that it quotes.
+/// Forwards an ICMP error to the host it concerns, translated by the flow of the packet it quotes.
 template <Family F>
 void handle_icmp_error(WorkerCtx& ctx, Packet& packet) noexcept;
 
@@ -75,33 +74,32 @@ enum class Notice : uint8_t {
     kTimeExceeded,
     kTooBig,  ///< with the MTU that would have passed
 };
-/// Sends the notice back where the packet came from, if the RFCs allow one, and drops the packet
-/// for `reason`.
+/// Sends the notice back to the sender, if the RFCs allow one, and drops the packet for `reason`.
 template <Family F>
 void drop_and_tell(WorkerCtx& ctx, Packet& packet, Drop reason, Notice notice,
                    uint16_t mtu = 0) noexcept;
-/// Answers an echo request to the pod gateway in place; anything else there is rejected.
+/// Answers an echo request to the pod gateway in place; rejects any other packet to it.
 template <Family F>
 void answer_gateway(WorkerCtx& ctx, Packet& packet) noexcept;
 
-/// Points `out`, whose frame begins where it will be sent from, back to where `cause` came from;
-/// writes its Ethernet header. False: no way. `out` may be a copy of `cause`.
+/// Addresses `out` back to where `cause` came from and writes its Ethernet header. False: there is
+/// no way back. `out` may be a copy of `cause`.
 template <Family F>
 [[nodiscard]] bool send_back(WorkerCtx& ctx, const Packet& cause, Packet& out) noexcept;
 
 // policy.cc -----------------------------------------------------------------------------------
 
-/// What NetworkPolicies say now of a connection that exists: Drop::kNone allows it. `isolated`:
-/// whether they select one of its pods.
+/// Whether NetworkPolicies still allow an existing connection: Drop::kNone if so. `isolated`:
+/// whether a policy selects one of its pods.
 template <Family F>
 [[nodiscard]] Drop judge_connection(const Snapshot& snapshot, const Connection<F>& connection,
                                     bool& isolated) noexcept;
-/// Of a packet that makes no flow, on its way to a pod's port, or to none (kNoPort).
+/// The same for a packet that makes no flow, on its way to a pod's port, or to none (kNoPort).
 template <Family F>
 [[nodiscard]] Drop judge_packet(const WorkerCtx& ctx, const Packet& packet, const FlowKey<F>& key,
                                 PortId to) noexcept;
-/// Of a frame of any kind from a pod's port to another's. What is not IP passes only between pods
-/// that are open to each other.
+/// The same for any frame between two pods' ports. A frame that is not IP passes only between pods
+/// that are not isolated.
 [[nodiscard]] Drop judge_frame(const WorkerCtx& ctx, const Packet& packet, PortId to) noexcept;
 
 // dns.cc --------------------------------------------------------------------------------------
@@ -113,38 +111,39 @@ void answer_dns(WorkerCtx& ctx, Packet& packet, const PathDecision<F>& decision)
 
 // too_big.cc ----------------------------------------------------------------------------------
 
-/// A packet of a known flow, larger than its next hop's MTU: fragmented, or its sender told.
+/// A packet of a known flow that is larger than its next hop's MTU: fragments it, or tells the
+/// sender.
 template <Family F>
 void handle_too_big(WorkerCtx& ctx, Packet& packet) noexcept;
 
 // resolve.cc ----------------------------------------------------------------------------------
 
-/// Holds the packet until `next_hop` on `port` is resolved; asks control for it when `ask`.
+/// Holds the packet until `next_hop` on `port` is resolved; asks control for it if `ask`.
 void hold_for(WorkerCtx& ctx, Packet& packet, PortId port, const RawAddress& next_hop,
               bool ask) noexcept;
-/// Tells control that `next_hop` on `port` is needed, unless it was told a moment ago.
+/// Asks control to resolve `next_hop` on `port`, unless it was asked a moment ago.
 void ask_for(WorkerCtx& ctx, PortId port, const RawAddress& next_hop) noexcept;
 
 // slow_path.cc ----------------------------------------------------------------------------------
 
-/// Sends a packet of no flow to `to`, with nothing changed but its MAC addresses. `next_hop`: whom
-/// it waits for, if it must.
+/// Sends a packet without a flow to `to`, with only its MAC addresses changed. `next_hop`: the
+/// address to resolve, if it must wait.
 void send_as_is(WorkerCtx& ctx, Packet& packet, AdjacencyId to,
                 const RawAddress& next_hop) noexcept;
 
-/// How a packet came in, as lib/decide asks.
+/// How a packet came in, in the form that lib/decide takes.
 [[nodiscard]] Arrival arrival_of(const WorkerCtx& ctx, const Packet& packet) noexcept;
 
-/// Sends a packet that this worker made itself: packet.verdict is kRouted with an adjacency, or
-/// kSend with a port.
+/// Sends a packet that this worker made: packet.verdict is kRouted with an adjacency, or kSend with
+/// a port.
 void emit(WorkerCtx& ctx, Packet& packet) noexcept;
-/// Sends a whole frame that this worker made by `port`; false without a free buffer.
+/// Sends a whole frame, made by this worker, by `port`; false without a free buffer.
 bool send_bytes(WorkerCtx& ctx, PortId port, std::span<const uint8_t> frame) noexcept;
 /// Frees a packet that has served its purpose.
 void consume(WorkerCtx& ctx, Packet& packet) noexcept;
-/// Counts a frame that could not be made, for want of a buffer.
+/// Counts a frame that could not be made because no buffer was free.
 void lose_unmade(WorkerCtx& ctx) noexcept;
-/// A new packet around `mbuf`, parsed as far as the checksum stages need.
+/// A new packet around `mbuf`, parsed as far as the checksum stages need it.
 [[nodiscard]] Packet make_packet(rte_mbuf* mbuf, PortId in_port) noexcept;
 
 }  // namespace podlane::dataplane

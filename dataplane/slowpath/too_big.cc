@@ -12,7 +12,7 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Sends one fragment of `packet`, whose rewrite has been applied. False without a free buffer.
+/// Sends one fragment of `packet`, which has been rewritten. False without a free buffer.
 bool send_fragment(WorkerCtx& ctx, const Packet& packet, const Ipv4Fragment& fragment) noexcept {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
     if (mbuf == nullptr) return false;
@@ -46,7 +46,7 @@ void fragment_and_send(WorkerCtx& ctx, Packet& packet) noexcept {
         drop_and_tell<V4>(ctx, packet, Drop::kIpTtlExpired, Notice::kTimeExceeded);
         return;
     }
-    // Once in pieces, the checksum can no longer be left to a device.
+    // Fragments cannot leave the checksum to a device.
     complete_checksum(packet);
     apply_rewrite<V4>(packet.frame, packet.headers, entry, packet.csum);
     entry.touch(ctx.now_s);

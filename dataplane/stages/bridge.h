@@ -1,7 +1,7 @@
-// The bridge between the node's pods: frames that are for another MAC address than the router's.
+// The bridge between the node's pods: frames for another MAC address than the router's.
 //
-// Lookup sends plain frames on in its loop over a burst, and those of flows behind it; the slow
-// path asks for single ones. What is decided is lib/decide/bridge.h's.
+// Lookup bridges plain frames in its loop over a burst, and packets of flows after it; the slow
+// path bridges single packets. lib/decide/bridge.h decides.
 #pragma once
 
 #include "dataplane/stages/stage.h"
@@ -10,7 +10,7 @@
 
 namespace podlane::dataplane {
 
-/// Tells SlowPath, too, that there is something for it in this burst.
+/// Leaves a packet to SlowPath, and tells SlowPath that this burst has work for it.
 inline void leave_to_slow_path(WorkerCtx& ctx, Packet& packet, SlowReason why) noexcept {
     packet.to_slow(why);
     ctx.slow_waits = true;
@@ -18,13 +18,14 @@ inline void leave_to_slow_path(WorkerCtx& ctx, Packet& packet, SlowReason why) n
 
 namespace detail {
 
-/// Of a source that is not the pod's own: learned, or false: the packet is dropped.
+/// For a source MAC that is not the pod's own: learns it, or drops the packet and returns false.
 [[nodiscard, gnu::noinline]] bool admit_source(WorkerCtx& ctx, Packet& packet, const Fdb& fdb,
                                                uint64_t src) noexcept;
 
 }  // namespace detail
 
-/// Sends a unicast frame from a port whose pod's MAC is `peer`, as MacAddress::as_u64() gives it.
+/// Bridges a unicast frame from the port of the pod with the MAC `peer`, as MacAddress::as_u64()
+/// gives it.
 [[gnu::always_inline]] inline void bridge_from(WorkerCtx& ctx, uint64_t peer, const Fdb& fdb,
                                                Packet& packet) noexcept {
     const uint64_t src = src_mac_word(packet.frame);
@@ -41,23 +42,23 @@ namespace detail {
     }
 }
 
-/// Sends a unicast frame for another MAC on the bridge to where that MAC is. `packet` is for the
-/// slow path when the MAC is not known.
+/// Sends a unicast frame for another MAC on the bridge to that MAC's port. If the MAC is not known,
+/// `packet` is left to the slow path.
 void bridge(WorkerCtx& ctx, Packet& packet) noexcept;
 
-/// bridge() for a packet of a flow. A flow is the permission for one way: a MAC address that leads
-/// to another pod than the flow does not.
+/// bridge() for a packet of a flow. A flow permits one way only: if policies apply and the MAC
+/// leads to another pod than the flow does, the packet is dropped.
 void forward_bridged(WorkerCtx& ctx, Packet& packet) noexcept;
 
-/// Whether a NetworkPolicy has a say about a frame that bridge() sends.
+/// Whether a NetworkPolicy applies to a frame that bridge() sends.
 [[nodiscard]] inline bool is_isolated(const WorkerCtx& ctx, const Packet& packet) noexcept {
     return packet.verdict == Verdict::kSend &&
            podlane::is_isolated(*ctx.snapshot, packet.in_port, packet.out_port);
 }
 
-/// Whether a frame that bridge() sends must have a flow all the same: it needs a policy's
-/// permission, or between these two pods there may be a connection through a ClusterIP, whose
-/// answers look like this one's.
+/// Whether a frame that bridge() sends needs a flow: because policies must allow its connection, or
+/// because these two pods may have a connection through a ClusterIP with replies that look like
+/// this frame.
 [[nodiscard]] inline bool needs_flow(const WorkerCtx& ctx, const Packet& packet) noexcept {
     if (is_isolated(ctx, packet)) return true;
     return packet.verdict == Verdict::kSend && ctx.flow_targets->has(packet.in_port) &&

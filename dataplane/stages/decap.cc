@@ -8,7 +8,7 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Whole packets to our tunnel's end.
+/// Whether this is a whole packet for our tunnel endpoint.
 bool is_tunnelled(const Ingress& ingress, const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
     if (!headers.has(Headers::kPorts) || headers.has(Headers::kFragment)) return false;
@@ -28,9 +28,10 @@ uint16_t sender_of(const Snapshot& snapshot, const Packet& packet) noexcept {
                : ingress_of_peer<V6>(snapshot, src_address<V6>(packet.frame, packet.headers));
 }
 
-/// Why the inner frame cannot be taken, Drop::kNone when it can.
+/// Why the inner frame cannot be accepted; Drop::kNone if it can.
 Drop judge_inner(const Ingress& ingress, const Packet& packet) noexcept {
-    // Only routed packets come through the tunnel: nodes find each other's MAC addresses elsewhere.
+    // Only routed packets come through the tunnel: nodes learn each other's MAC addresses
+    // elsewhere.
     if (packet.headers.ether_type == kEtherTypeArp || packet.headers.has(Headers::kMulticastMac)) {
         return Drop::kTunnelLinkTraffic;
     }
@@ -70,7 +71,7 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
     const uint32_t surplus = rte_pktmbuf_pkt_len(packet.mbuf) - packet.headers.l3_end();
     if (surplus > 0) rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(surplus));
     rte_pktmbuf_adj(packet.mbuf, static_cast<uint16_t>(vxlan_at + sizeof(VxlanHeader)));
-    // What the device said of the outer checksum does not hold for the inner one.
+    // The device's word on the outer checksum says nothing about the inner one.
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.flags |= kFromOverlay;
     parse_packet(ingress, packet);

@@ -5,7 +5,8 @@ namespace podlane::dataplane {
 void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
     HandoffRing& queue = deferred(ctx);
     for (Packet& packet : burst) {
-        // What came out of the tunnel is changed already, and is a Node's word.
+        // A packet out of the tunnel has lost its outer headers already, and another Node vouches
+        // for it.
         const bool is_new = packet.verdict == Verdict::kSlow && packet.slow == SlowReason::kMiss &&
                             !packet.is(kFromOverlay | kHeldBefore);
         if (!is_new) [[likely]]

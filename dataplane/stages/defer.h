@@ -1,8 +1,9 @@
-// Stage between look-up and slow path, run while more comes in than the worker can look at: known
-// flows go on, first packets of new ones wait their turn in a queue of the worker's own.
+// Stage between Lookup and SlowPath, used while more packets come in than the worker can process:
+// packets of known flows go on, first packets of new flows wait in a queue of the worker.
 //
-// A new flow costs many times what a packet of a known one does. Without this a flood of new flows
-// fills the device's ring, where known flows are lost as likely as the flood.
+// A new flow costs many times as much as a packet of a known one. Without this stage, a flood of
+// new flows would fill the device's ring, and known flows would lose packets as often as the flood
+// does.
 #pragma once
 
 #include "dataplane/stages/stage.h"
@@ -14,10 +15,10 @@ struct Defer {
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
 };
 
-/// Of one port: half of the queue, so that another flooded port has the rest.
+/// The most for one port: half of the queue, so that another flooded port has the rest.
 inline constexpr uint16_t kMostDeferred = 512;
 
-/// What waits: the ring from a worker to itself. Packets as they came in, oldest first.
+/// The packets that wait, as they came in, oldest first: the ring from a worker to itself.
 [[nodiscard]] inline HandoffRing& deferred(WorkerCtx& ctx) noexcept {
     return ctx.handoff->ring(ctx.id, ctx.id);
 }

@@ -35,8 +35,8 @@ template <Family F>
 inline constexpr uint16_t kOuterBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes +
                                         sizeof(UdpHeader) + sizeof(VxlanHeader);
 
-/// The outer lengths and IPv4's checksum. UDP's stays absent over IPv4 (RFC 7348) and is left to
-/// sum_outer_ipv6() over IPv6.
+/// Writes the outer lengths and IPv4's checksum. The UDP checksum stays absent over IPv4 (RFC
+/// 7348); over IPv6 sum_outer_ipv6() writes it.
 template <Family F>
 inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adjacency,
                             uint16_t udp_bytes) noexcept {
@@ -55,7 +55,7 @@ inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adj
     }
 }
 
-/// True: the outer UDP checksum is to be summed.
+/// Returns true if the outer UDP checksum must still be written.
 template <Family F>
 inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
     if (packet.csum == CsumState::kPartial) [[unlikely]] {
@@ -87,15 +87,15 @@ inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
 
 }  // namespace detail
 
-/// Writes the UDP checksum over a packet's outer IPv6, its whole inner frame included: UDP over
+/// Writes the UDP checksum of a packet's outer IPv6 header, over its whole inner frame: UDP over
 /// IPv6 must carry one for receivers that do not expect zero (RFC 6935 makes zero the exception).
-/// After encap() has made kSend of it, and best some time after, as what was written just before in
-/// small pieces cannot be read in large ones at once.
+/// Call after encap() has left kSend, best a while later: bytes that were just written in small
+/// pieces cannot be read at once in large ones.
 void sum_outer_ipv6(const Packet& packet) noexcept;
 
-/// Writes a kForward or kRouted packet's MACs and, for a tunnel, prepends its template and patches
-/// length, identification, source port and IPv4 checksum. Leaves kSend, or kCut of a large packet
-/// for a tunnel. No look-ups. True: what is left to do is sum_outer_ipv6().
+/// Writes a kForward or kRouted packet's MACs. For a tunnel, prepends its template and patches
+/// length, identification, source port and IPv4 checksum. Leaves kSend, or kCut for a large packet
+/// into a tunnel. No look-ups. True: sum_outer_ipv6() must still be called.
 [[nodiscard, gnu::always_inline]] inline bool encap(WorkerCtx& ctx, Packet& packet) noexcept {
     const Adjacency& adjacency = *packet.adjacency;
     detail::write_macs(packet.frame, adjacency);

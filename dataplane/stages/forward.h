@@ -1,14 +1,14 @@
-// Stage 7: the compiled decision is carried out: the rewrite, then the next hop's headers.
+// Stage 7: carries out the compiled decision: the rewrite, then the next hop's headers.
 //
-// Both in one loop, for a packet is in the cache's first level now and will not be when the burst
-// is through.
+// Both in one loop, because a packet is in the first-level cache now, and no longer after a whole
+// burst.
 #pragma once
 
 #include "dataplane/stages/stage.h"
 
 namespace podlane::dataplane {
 
-/// Rewrites kForward packets (rewrite.h), gives them and kRouted ones their next hop's headers
+/// Rewrites kForward packets (rewrite.h), gives kForward and kRouted ones their next hop's headers
 /// (encap.h), and leaves kSend.
 struct Forward {
     static constexpr const char* kName = "forward";

@@ -12,11 +12,11 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Connections of a burst that can grow at once.
+/// Connections that can be joined at once in a burst.
 constexpr unsigned kOpen = 8;
 constexpr uint32_t kMaxL3Bytes = 65535;
 
-/// A packet that others may be joined to.
+/// A packet that later ones may be joined to.
 struct Open {
     Packet* head = nullptr;  ///< null: a free place
     rte_mbuf* tail = nullptr;
@@ -36,8 +36,8 @@ TcpHeader tcp_of(const Packet& packet) noexcept {
     return load<TcpHeader>(packet.frame + packet.headers.l4_offset);
 }
 
-/// Data of a connection on its way to a port that takes large frames: nothing that the receiver
-/// has to see as a packet of its own.
+/// Whether this is plain data of a connection to a port that takes large frames: nothing that the
+/// receiver must see as a separate packet.
 bool may_join(const WorkerCtx& ctx, const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
     constexpr uint8_t kPlain = kTcpAck | kTcpPsh;
@@ -59,7 +59,7 @@ bool tcp_checksum_is_right(const Packet& packet) noexcept {
                              dst_address<F>(packet.frame, headers), kProtocolTcp, l4);
 }
 
-/// What is joined gets a new checksum, so that an error on the wire would not be seen any more.
+/// A joined packet gets a new checksum, which would hide an error on the wire.
 bool is_intact(const Packet& packet) noexcept {
     if (packet.csum == CsumState::kPartial ||
         (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
@@ -69,7 +69,8 @@ bool is_intact(const Packet& packet) noexcept {
                                                      : tcp_checksum_is_right<V6>(packet);
 }
 
-/// Whether both IP headers say the same but for lengths, and the later identification follows.
+/// Whether both IP headers are equal except for their lengths, and the later identification follows
+/// the earlier one.
 bool is_like_ip(const Packet& head, const Packet& next, unsigned index) noexcept {
     const uint8_t* const a = head.frame + head.headers.l3_offset;
     const uint8_t* const b = next.frame + next.headers.l3_offset;
@@ -80,7 +81,7 @@ bool is_like_ip(const Packet& head, const Packet& next, unsigned index) noexcept
     const auto first = load<Ipv4Header>(a);
     const auto later = load<Ipv4Header>(b);
     const bool follows = static_cast<uint16_t>(first.id.host() + index) == later.id.host();
-    // Without DF identifications must not repeat, and cutting counts them up.
+    // Without DF, identifications must not repeat, and cutting counts them up.
     return first.tos == later.tos && first.ttl == later.ttl && first.fragment == later.fragment &&
            (follows || head.headers.has(Headers::kDontFragment));
 }
@@ -102,7 +103,7 @@ bool continues(const Open& open, const Packet& packet) noexcept {
            is_like_tcp(*open.head, packet);
 }
 
-/// Without Ethernet's padding, which is at the end of short frames.
+/// Cuts off Ethernet's padding at the end of a short frame.
 void trim(const Packet& packet) noexcept {
     const uint32_t surplus = packet.mbuf->pkt_len - packet.headers.l3_end();
     if (surplus > 0) rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(surplus));
@@ -154,7 +155,7 @@ void write_lengths(Packet& packet) noexcept {
                               packet.headers.l4_bytes()));
 }
 
-/// Makes one packet of what was gathered, if it was more than one; the place is free again.
+/// Makes one packet of those gathered, if there is more than one, and frees the place.
 void close(Open& open) noexcept {
     Packet* const packet = std::exchange(open.head, nullptr);
     if (packet == nullptr || open.count == 1) return;
@@ -185,7 +186,7 @@ class Gathering {
         }
         return nullptr;
     }
-    /// A free place; the one that was opened longest ago is closed where there is none.
+    /// A free place; if there is none, the one that was opened first is closed.
     Open& take() noexcept {
         for (Open& open : open_) {
             if (open.head == nullptr) return open;
@@ -206,7 +207,7 @@ class Gathering {
 void join(const WorkerCtx& ctx, Gathering& gathering, Packet& packet) noexcept {
     Open* open = gathering.find(packet);
     if (!may_join(ctx, packet)) {
-        // What comes later must not overtake it.
+        // Later packets must not overtake it.
         if (open != nullptr) close(*open);
         return;
     }

@@ -13,7 +13,8 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// What flows are checked against, out of a snapshot: what the loop over a burst keeps at hand.
+/// What flows are checked against: the parts of a snapshot that the loop over a burst keeps at
+/// hand.
 struct FlowValidity {
     uint64_t topology;  ///< Hop::condition() of the epochs
     uint64_t isolated;
@@ -29,7 +30,7 @@ struct FlowValidity {
           now_s(ctx.now_s) {}
 };
 
-/// See check_flow(). In place, because every packet passes here.
+/// See check_flow(). Inlined, because every packet passes here.
 template <Family F>
 [[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(FlowTable<F>& table,
                                                                const FlowValidity& validity,
@@ -38,7 +39,7 @@ template <Family F>
     prefetch_rewrite(entry);
     const uint8_t flags = entry.flags;
     const uint64_t hop = entry.hop.load(std::memory_order_relaxed);
-    // The epoch and, in the same word, where the flow's packets come from.
+    // The epoch and, in the same word, the flow's ingress.
     const uint64_t condition = Hop::condition_of(hop) ^ packet.ingress;
     if (condition != validity.topology && condition != validity.isolated) [[unlikely]] {
         return SlowReason::kReroute;
@@ -49,7 +50,7 @@ template <Family F>
         [[unlikely]] {
         return SlowReason::kServiceChange;
     }
-    // That of a hop not resolved yet, 0, is not in use.
+    // The adjacency 0, of a hop that is not resolved yet, is kNone.
     const Adjacency& adjacency = validity.adjacencies[Hop::unpacked(hop).adjacency];
     packet.adjacency = &adjacency;
     if (!adjacency.is_passable()) [[unlikely]] {
@@ -107,7 +108,7 @@ struct Batch {
     }
 };
 
-/// The other two steps, and what becomes of the packets.
+/// The other two steps, and the packets' verdicts.
 template <Family F>
 [[gnu::noinline]] void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
     FlowTable<F>& table = ctx.flows<F>();
@@ -146,8 +147,8 @@ template SlowReason check_flow<V6>(WorkerCtx&, Packet&, FlowEntry<V6>&) noexcept
 
 namespace {
 
-/// A frame that was bridged without being parsed and leads to a pod that a policy selects: it is
-/// parsed after all, for the policy asks about connections.
+/// For a frame that was to be bridged without parsing, but leads to an isolated pod: it is parsed
+/// after all, because policies ask about connections.
 [[gnu::noinline]] void parse_after_all(WorkerCtx& ctx, Packet& packet) noexcept {
     Ingress ingress = ingress_of(ctx, packet.in_port);
     ingress.plain_bridge = false;

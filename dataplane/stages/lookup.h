@@ -1,4 +1,4 @@
-// Stage 4: finds each packet's flow and checks that what was compiled for it still holds.
+// Stage 4: finds each packet's flow and checks that what was compiled for it is still valid.
 #pragma once
 
 #include "dataplane/stages/bridge.h"
@@ -6,21 +6,21 @@
 
 namespace podlane::dataplane {
 
-/// Looks up the burst, family by family, and leaves each packet with kForward (flow and adjacency
-/// known), with the slow path, or with the bridge's port. Cost: two cache lines a packet,
-/// prefetched over the burst.
+/// Looks up the burst, family by family. Leaves each packet with kForward (flow and adjacency
+/// known), to the slow path, or with the bridge's port. Cost: two cache lines a packet, prefetched
+/// over the burst.
 struct Lookup {
     static constexpr const char* kName = "lookup";
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
 };
 
-/// Checks a flow against the snapshot and this packet, notes the packet in the flow's state and
-/// sets packet.adjacency. Anything but kNone is for the slow path; the flow is unchanged then.
+/// Checks a flow against the snapshot and this packet, updates the flow's state and sets
+/// packet.adjacency. Any result but kNone is for the slow path; the flow is unchanged then.
 template <Family F>
 [[nodiscard]] SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept;
 
-/// What becomes of a packet whose flow holds. One that came over the bridge and that its flow
-/// leaves alone goes on as it is: what is routed between pods changes the TTL at least.
+/// Sends on a packet with a valid flow. A bridged packet that its flow does not change goes on as
+/// it is; a packet routed between pods changes at least its TTL.
 [[gnu::always_inline]] inline void forward(WorkerCtx& ctx, Packet& packet,
                                            uint8_t rewrite_flags) noexcept {
     packet.verdict = Verdict::kForward;
@@ -28,7 +28,7 @@ template <Family F>
         forward_bridged(ctx, packet);
 }
 
-/// The TTL or hop limit.
+/// The packet's TTL or hop limit.
 template <Family F>
 [[nodiscard]] inline uint8_t ttl_of(const Packet& packet) noexcept {
     constexpr size_t kField =

@@ -13,8 +13,8 @@ namespace podlane::dataplane {
 namespace {
 
 constexpr unsigned kPrefetchAhead = 4;
-/// Bytes of a frame that are there to be looked at before it is bridged without parsing: all that
-/// TCP, UDP and SCTP have in common.
+/// Bytes that a frame must have to be bridged without parsing: enough for what TCP, UDP and SCTP
+/// have in common.
 template <Family F>
 constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader);
 
@@ -25,8 +25,8 @@ bool is_neighbour_discovery(const Headers& headers) noexcept {
            headers.icmp_type <= kNdRedirect;
 }
 
-/// Some drivers deliver the kernel's partial checksums without a word: such a field holds exactly
-/// the uncomplemented pseudo-header sum. A complete checksum that happens to look like this has the
+/// Some drivers deliver the kernel's partial checksums unmarked: such a field holds exactly the
+/// uncomplemented pseudo-header sum. A complete checksum that happens to look like this has the
 /// same value when it is computed again, so taking it for a partial one does no harm.
 template <Family F>
 bool looks_partial(const Packet& packet) noexcept {
@@ -48,12 +48,12 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     return partial ? CsumState::kPartial : CsumState::kComplete;
 }
 
-/// Whether the device says that the L4 checksum is still to be finished.
+/// Whether the device says that the L4 checksum must still be finished.
 [[gnu::always_inline]] inline bool is_marked_partial(const rte_mbuf& mbuf) noexcept {
     return (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
-/// note_checksum() where there is something to look at.
+/// note_checksum() for a packet that needs a closer look.
 [[gnu::noinline]] bool note_partial(const Ingress& ingress, Packet& packet, bool marked) noexcept {
     if (!marked || !ingress.is_tap) {
         packet.csum = look_for_partial(packet, marked);
@@ -64,7 +64,7 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     return bad == Drop::kNone;
 }
 
-/// Sets `csum`, which was kComplete, and whether the packet is kLarge. False: it is dropped.
+/// Sets `csum`, which was kComplete, and whether the packet is kLarge. False: it was dropped.
 [[nodiscard, gnu::always_inline]] inline bool note_checksum(const Ingress& ingress,
                                                             Packet& packet) noexcept {
     const bool marked = is_marked_partial(*packet.mbuf);
@@ -73,7 +73,7 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     return note_partial(ingress, packet, marked);
 }
 
-/// Notes whether a frame is for the router. False: it is for nobody, and dropped.
+/// Notes whether a frame is for the router. False: it is for no host here, and was dropped.
 [[nodiscard, gnu::always_inline]] inline bool find_destination(const Ingress& ingress,
                                                                Packet& packet) noexcept {
     const bool ours = dst_mac_word(packet.frame) == ingress.mac ||
@@ -87,7 +87,7 @@ CsumState look_for_partial(const Packet& packet, bool marked) noexcept {
     return true;
 }
 
-/// Who looks at a unicast frame next.
+/// Decides which stage looks at a unicast frame next.
 void sort_by_kind(Packet& packet) noexcept {
     if (packet.headers.ip_version != 0) {
         if (packet.headers.has(Headers::kFragment)) {
@@ -130,8 +130,8 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
 
 namespace {
 
-/// TCP, UDP or SCTP without options, and not from the port of a DHCP server: all that a guard would
-/// have to ask about such a frame is its source.
+/// TCP, UDP or SCTP without IP options, and not from a DHCP server's port: the source guard has
+/// only the frame's source address to check.
 template <Family F>
 [[gnu::always_inline]] inline bool is_ordinary(const rte_mbuf& mbuf,
                                                const uint8_t* frame) noexcept {
@@ -147,8 +147,8 @@ template <Family F>
            (next == kProtocolUdp && load<be16>(frame + kL3 + F::kMinHeaderBytes) != kDhcpServer);
 }
 
-/// IP to a neighbour on the bridge, which nobody but it needs to understand, and no checksum that
-/// is still to be finished.
+/// An IP frame to a neighbour on the bridge that can be bridged unparsed, without a checksum that
+/// must still be finished.
 [[gnu::always_inline]] inline bool is_plainly_bridged(const Ingress& ingress,
                                                       const Packet& packet) noexcept {
     const rte_mbuf& mbuf = *packet.mbuf;
@@ -162,7 +162,8 @@ template <Family F>
                : type == be16(kEtherTypeIpv6) && is_ordinary<V6>(mbuf, packet.frame);
 }
 
-/// Takes the tunnel's headers off what the short way can parse, as Decap does with the rest.
+/// Takes off the tunnel's headers if the fast parser can parse the frame, as Decap does for other
+/// frames.
 [[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress,
                                                       Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
@@ -193,12 +194,12 @@ template <Family F>
         sender = ingress_of_peer<V6>(*ingress.snapshot,
                                      load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
     }
-    // The long way says so.
+    // Decap drops it with the reason.
     if (sender == kUnknownIngress) [[unlikely]]
         return false;
     packet.ingress = sender;
     rte_pktmbuf_adj(&mbuf, static_cast<uint16_t>(outer));
-    // What the device said of the outer checksum does not hold for the inner one.
+    // The device's word on the outer checksum says nothing about the inner one.
     mbuf.ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.frame += outer;
     if (!note_checksum(ingress, packet)) return true;
@@ -209,11 +210,11 @@ template <Family F>
     return true;
 }
 
-/// Frames that parse_plain_frame() leaves, right and wrong.
+/// Frames that parse_plain_frame() does not accept, valid or not.
 [[gnu::noinline]] void parse_other(const Ingress& ingress, Packet& packet) noexcept {
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
     Drop bad = parse_frame(packet.head(), frame_bytes, packet.headers);
-    // Only a host port there has a use for it (decide()).
+    // Only a host port can use such a packet (decide()).
     if (bad == Drop::kIpBadAddress && ingress.kind == PortKind::kHost) {
         bad = parse_to_loopback(packet.head(), frame_bytes, packet.headers);
     }
@@ -273,7 +274,7 @@ template <Family F>
 
 namespace {
 
-/// The Node of a packet that is out of its tunnel already. It was believed when it came.
+/// The sending Node of a packet that is out of its tunnel already. It was checked when it came.
 template <Family F>
 uint16_t ingress_of_source(const Snapshot& snapshot, const Packet& packet) noexcept {
     const NodeNumber* const node =
@@ -281,7 +282,7 @@ uint16_t ingress_of_source(const Snapshot& snapshot, const Packet& packet) noexc
     return node == nullptr ? kUnknownIngress : ingress_of_node(*node);
 }
 
-/// parse_one() for a packet that may have waited outside of its tunnel.
+/// parse_one() for a packet that may have been held after decapsulation.
 void parse_again(const Ingress& ingress, Packet& packet) noexcept {
     const bool is_inner = packet.is(kFromOverlay);
     parse_one(ingress, packet);
@@ -299,8 +300,8 @@ void parse_packet(const Ingress& ingress, Packet& packet) noexcept {
 
 namespace {
 
-/// Asks for a frame's headers; those of a tunnelled one begin in its first line and end in its
-/// second.
+/// Prefetches a frame's headers. A tunnelled frame's inner headers begin in its first cache line
+/// and end in its second.
 void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
     const auto* const frame = rte_pktmbuf_mtod(mbuf, const uint8_t*);
     rte_prefetch0(frame);
@@ -312,7 +313,7 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
-    // What waited comes alone.
+    // A packet that was held comes alone.
     if (burst.front().is(kFromOverlay)) [[unlikely]] {
         for (Packet& packet : burst) parse_again(ingress, packet);
         return;

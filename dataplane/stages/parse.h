@@ -1,4 +1,4 @@
-// Stage 2: one bounds-checked pass over the headers, and what kind of frame this is.
+// Stage 2: one bounds-checked pass over the headers, which also tells what kind of frame it is.
 #pragma once
 
 #include "dataplane/stages/stage.h"
@@ -7,7 +7,7 @@
 namespace podlane::dataplane {
 
 /// Parses each frame and sorts it: to the flow table, to the slow path, or dropped. Detects partial
-/// checksums where the port delivers them. Cost: reads the headers, prefetched four frames ahead.
+/// checksums if the port delivers them. Cost: reads the headers, prefetched four frames ahead.
 struct Parse {
     static constexpr const char* kName = "parse";
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
@@ -16,19 +16,19 @@ struct Parse {
 /// What the parser must know of the port that a burst came from.
 struct Ingress {
     uint64_t mac;  ///< ours on that port, as MacAddress::as_u64()
-    uint16_t id;   ///< Packet::ingress of what comes by the port itself
+    uint16_t id;   ///< Packet::ingress of packets not out of a tunnel
     PortKind kind;
     bool tunnel_end;     ///< frames may be for `tunnel`
     bool is_tap;         ///< frames have TapMarks
-    bool maybe_partial;  ///< L4 checksums may be partial without a word of the driver
+    bool maybe_partial;  ///< L4 checksums may be partial though unmarked
     bool plain_bridge;   ///< a pod's port without answers to translate, which no policy concerns:
                          ///< its neighbours get frames as is
     TunnelEnd tunnel;
     const Snapshot* snapshot;
 };
 
-/// Packet::ingress of what the Node with this outer source sends by the tunnel, kUnknownIngress for
-/// strangers.
+/// Packet::ingress of tunnel packets from the Node with this outer source; kUnknownIngress if there
+/// is no such Node.
 template <Family F>
 [[nodiscard]] inline uint16_t ingress_of_peer(const Snapshot& snapshot,
                                               const typename F::Address& outer) noexcept {

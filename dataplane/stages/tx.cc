@@ -12,7 +12,7 @@ namespace podlane::dataplane {
 
 namespace {
 
-/// Tries to place the rest of a burst before it counts as lost: a queue that drains gets it all.
+/// Tries before the rest of a burst counts as lost: a queue that drains gets all of it.
 constexpr unsigned kSendTries = 4;
 
 void drop_all(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count,
@@ -24,7 +24,7 @@ void drop_all(WorkerCtx& ctx, PortId port, rte_mbuf** frames, unsigned count,
     rte_pktmbuf_free_bulk(frames, count);
 }
 
-/// Frames to the worker that owns this port's send queue.
+/// Hands frames to the worker that owns this port's send queue.
 void hand_off(WorkerCtx& ctx, const Port& port, rte_mbuf** frames, unsigned count) noexcept {
     const unsigned owner = port.tx_owner[ctx.id];
     HandoffRing& ring = ctx.handoff->ring(ctx.id, owner);
@@ -46,7 +46,7 @@ unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
     return sent;
 }
 
-/// Sends a lane's frames; how many left.
+/// Sends a lane's frames; returns how many left.
 unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     rte_mbuf** const frames = lane.frames.data();
     const unsigned count = lane.count;
@@ -95,7 +95,7 @@ namespace {
     if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
 }
 
-/// A piece of a frame that `port` does not take whole, to be sent.
+/// Sends a piece of a frame that `port` cannot take whole.
 void send_piece(WorkerCtx& ctx, Packet& piece) noexcept {
     if (ctx.probes != nullptr) observe_piece(ctx, piece);
     Tx::run(ctx, {&piece, 1});
@@ -107,7 +107,7 @@ void send_tunnelled(WorkerCtx& ctx, Packet& piece) noexcept {
     Tx::run(ctx, {&piece, 1});
 }
 
-/// Whether this frame can leave by `port`; otherwise the packet is one to drop.
+/// Whether this frame can leave by `port`; if not, the packet must be dropped.
 [[gnu::always_inline]] inline bool may_leave(const Port* port, Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
     if (port == nullptr) [[unlikely]] {
@@ -130,7 +130,7 @@ void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
 }
 
 void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
-    // A packet leaves by the same port as the one before it, as a rule.
+    // A packet usually leaves by the same port as the one before it.
     PortId id = kNoPort;
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;

@@ -1,4 +1,4 @@
-// Stage 8: the one place where frames leave a worker, and where lost ones are freed and counted.
+// Stage 8: the one place where frames leave a worker, and where lost frames are freed and counted.
 #pragma once
 
 #include "dataplane/stages/stage.h"
@@ -12,7 +12,7 @@ struct Tx {
     static void run(WorkerCtx& ctx, Burst burst) noexcept;
 };
 
-/// Sends all that is gathered; at the end of a worker's turn.
+/// Sends all gathered frames; called at the end of a worker's turn.
 void flush(WorkerCtx& ctx) noexcept;
 
 /// Gives a finished frame to `port`. The mbuf is consumed.
