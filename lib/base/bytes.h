@@ -1,7 +1,7 @@
 // Big-endian integers as types, so that byte order cannot be mixed up.
 //
-// Wire structs are made of these. There is no implicit conversion either way: a value is read with
-// host() and made with an explicit constructor.
+// Wire structs are made of these. There is no implicit conversion either way: host() reads a value,
+// an explicit constructor makes one.
 #pragma once
 
 #include <bit>
@@ -63,7 +63,7 @@ static_assert(sizeof(be16) == 2 && std::is_trivially_copyable_v<be16>);
 static_assert(std::is_trivially_default_constructible_v<be32>);
 static_assert(std::has_unique_object_representations_v<be32>);
 
-/// Bytes in a cache line of every machine we run on; fixed so that layouts do not depend on flags.
+/// Bytes in a cache line of every machine we run on. Fixed, so that layouts do not depend on flags.
 inline constexpr std::size_t kCacheLine = 64;
 
 }  // namespace podlane

@@ -1,7 +1,7 @@
 // A persistent array: an immutable value whose changed copy shares all untouched chunks.
 //
-// This is what keeps the price of one change independent of the size of the cluster: a copy copies
-// the spine (size / kChunk pointers) and the one chunk that changed.
+// So one change costs little, however large the cluster: a copy copies the spine (size / kChunk
+// pointers) and the one chunk that changed.
 #pragma once
 
 #include <array>
@@ -12,15 +12,15 @@
 
 namespace podlane {
 
-/// Copy-on-write array of T; elements never set read as T{}.
-/// Threads: a value is immutable through its const interface, so any number of readers may use it
-/// while the builder prepares the next one from a copy. Builder only: set().
+/// Copy-on-write array of T; elements that were never set read as T{}. Threads: the const interface
+/// never changes a value, so any number of readers may use it while the builder prepares the next
+/// one from a copy. Builder only: set().
 template <class T, size_t Chunk = 64>
 class CowArray {
   public:
     static constexpr size_t kChunk = Chunk;
 
-    /// What readers of many elements keep in registers; it lives as long as this value.
+    /// What a reader of many elements keeps in registers; valid as long as this value.
     class View {
       public:
         [[nodiscard, gnu::always_inline]] const T& operator[](size_t index) const noexcept {
@@ -42,7 +42,7 @@ class CowArray {
     /// The element at `index`; T{} beyond the end. No reference counts are touched.
     [[nodiscard]] const T& operator[](size_t index) const noexcept { return view()[index]; }
     [[nodiscard]] View view() const noexcept { return View(*this); }
-    /// Where the element lies, for a prefetch; nullptr beyond the end.
+    /// The element's address, for a prefetch; nullptr beyond the end.
     [[nodiscard]] const T* address_of(size_t index) const noexcept {
         const size_t chunk = index / Chunk;
         return chunk < spine_.size() && spine_[chunk] ? &(*spine_[chunk])[index % Chunk] : nullptr;
@@ -52,7 +52,7 @@ class CowArray {
     void set(size_t index, const T& value) { mutable_at(index) = value; }
     void set(size_t index, T&& value) { mutable_at(index) = std::move(value); }
 
-    /// The element for changing in place; its chunk is copied first when another value shares it.
+    /// The element, to be changed in place; its chunk is copied first if another value shares it.
     [[nodiscard]] T& mutable_at(size_t index) {
         const size_t chunk = index / Chunk;
         if (chunk >= spine_.size()) spine_.resize(chunk + 1);

@@ -13,7 +13,7 @@ bool is_hex(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789abcdefABCDEF") == text.npos;
 }
 
-/// "3b:00.0" or "0000:3b:00.0", with the domain put before it if it has none; else empty.
+/// "0000:3b:00.0" from "3b:00.0" or "0000:3b:00.0"; empty for anything else.
 std::string pci_address(std::string_view text) {
     const std::string whole = text.size() == 7 ? "0000:" + std::string(text) : std::string(text);
     const std::string_view w = whole;
@@ -27,10 +27,10 @@ std::string pci_address(std::string_view text) {
     return lower;
 }
 
-/// Driver names of the EAL's virtual network devices all begin in one of these ways.
+/// The name of each virtual network device of the EAL begins with one of these.
 constexpr std::array<std::string_view, 3> kVirtualPrefixes = {"net_", "eth_", "virtio_user"};
 
-/// "net_null0", as the EAL's names are written.
+/// Whether it is a name such as "net_null0", as the EAL writes them.
 bool is_virtual_name(std::string_view name) {
     const bool is_plain = std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';

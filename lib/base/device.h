@@ -1,7 +1,6 @@
-// Device strings as the configuration has them: a PCI address, or DPDK vdev arguments.
+// Device strings of the configuration: a PCI address, or DPDK vdev arguments.
 //
-// Plain text work, no DPDK: the configuration is read with it, ports are opened with it. Any
-// thread.
+// Text work only, without DPDK: for reading the configuration and for opening ports. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +19,12 @@ struct Device {
     DeviceKind kind = DeviceKind::kVirtual;
     std::string name;       ///< "0000:3b:00.0" with its domain, or "net_tap0"
     std::string driver;     ///< of a virtual device, without its number: "net_tap"; else empty
-    std::string arguments;  ///< what stands behind the first comma
+    std::string arguments;  ///< all after the first comma
 
     /// The value of `key` among the arguments: "eth1" for "iface" in
     /// "net_tap0,remote=x,iface=eth1".
     [[nodiscard]] std::optional<std::string> argument(std::string_view key) const;
-    /// As the EAL takes it: NAME or NAME,ARGUMENTS.
+    /// In the form that the EAL takes: NAME or NAME,ARGUMENTS.
     [[nodiscard]] std::string text() const;
 };
 
@@ -33,8 +32,8 @@ struct Device {
 /// Error says what is allowed.
 [[nodiscard]] Result<Device> parse_device(std::string_view text);
 
-/// The kernel interface that the device sits on and takes frames from: `iface` of net_af_packet
-/// and net_af_xdp, `remote` of net_tap, `iface` of net_pcap.
+/// The kernel interface that the device uses: `iface` of net_af_packet and net_af_xdp, `remote` of
+/// net_tap, `iface` of net_pcap.
 [[nodiscard]] std::optional<std::string> kernel_interface(const Device& device);
 
 }  // namespace podlane

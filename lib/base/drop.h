@@ -1,7 +1,7 @@
-// Every reason for which a packet can be lost: one list, in words an operator can act on.
+// Every reason for which a packet can be dropped: one list, in words an operator can act on.
 //
 // A reason has a name (in `podlanectl drops` and `stats`), a counter on each worker and a help
-// line. To add one: a line in PODLANE_DROPS, and the test that provokes it.
+// line. To add one: a line in PODLANE_DROPS, and a test that provokes it.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// The address families as types: everything that differs between IPv4 and IPv6 on the packet's way
+// The address families as types: everything on the packet path that differs between IPv4 and IPv6
 // is a template over V4 or V6.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Drop reasons of the source guard: who may send what, by which port. Part of the one list in
-// drop.h; apart from it so that the rules for sources stand together.
+// Drop reasons of the source guard, which checks who may send what by which port. Part of the one
+// list in drop.h; a file of its own keeps the rules for sources together.
 #pragma once
 
 // X(enumerator, "name", "help")

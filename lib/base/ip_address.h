@@ -1,5 +1,5 @@
-// Addresses and prefixes of either family, for the control side: configuration, objects, text.
-// The packet's way uses the family's own types (family.h).
+// Addresses and prefixes of either family, for the control side: configuration, objects, text. The
+// packet path uses the types of one family (family.h).
 #pragma once
 
 #include <compare>
@@ -24,7 +24,7 @@ class IpAddress {
 
     [[nodiscard]] constexpr bool is_v4() const noexcept { return value_.index() == 0; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return value_.index() == 1; }
-    /// The address as family F has it; must be of that family.
+    /// The address as a type of family F; it must be of that family.
     template <Family F>
     [[nodiscard]] constexpr const typename F::Address& as() const {
         return std::get<typename F::Address>(value_);

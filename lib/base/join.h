@@ -1,4 +1,4 @@
-// Lists as text. fmt::join with g++ 12 at -O3 gives warnings that are none (-Wstringop-overflow).
+// Lists as text. fmt::join gives false warnings with g++ 12 at -O3 (-Wstringop-overflow).
 #pragma once
 
 #include <fmt/format.h>

@@ -21,7 +21,7 @@ struct MacAddress {
     [[nodiscard]] constexpr bool is_zero() const noexcept { return *this == MacAddress{}; }
     /// The six bytes as a number, the first one lowest: for hashing, comparing and table keys.
     [[nodiscard]] constexpr uint64_t as_u64() const noexcept {
-        // Two numbers, since six bytes written in pieces would have to be read back as eight.
+        // Two numbers: six bytes written one by one could not be read back as one word at once.
         const auto number = [this](unsigned from, unsigned count) {
             uint64_t value = 0;
             for (unsigned i = 0; i < count; ++i) value |= uint64_t{bytes[from + i]} << (8 * i);

@@ -11,7 +11,7 @@ namespace podlane {
 
 namespace {
 
-/// A character, and how many bytes it has; a byte that begins none is one of its own.
+/// A character and its length in bytes; a byte that begins no character counts as one itself.
 struct Character {
     char32_t code = 0;
     size_t size = 1;
@@ -41,15 +41,15 @@ struct Range {
     char32_t first, last;
 };
 
-/// Controls, formats and separators that change what a reader takes the text around them for.
+/// Controls, formats and separators that change how a reader sees the text around them.
 constexpr auto kEscaped = std::to_array<Range>({
     {0x00, 0x1f},
     {0x7f, 0x9f},
     {0xad, 0xad},        // soft hyphen
     {0x61c, 0x61c},      // Arabic letter mark
     {0x180e, 0x180e},    // Mongolian vowel separator
-    {0x200b, 0x200f},    // no width, and marks of direction
-    {0x2028, 0x202e},    // separators, embeddings and overrides of direction
+    {0x200b, 0x200f},    // zero width, and direction marks
+    {0x2028, 0x202e},    // separators, direction embeddings and overrides
     {0x2060, 0x206f},    // isolates
     {0xfeff, 0xfeff},    // byte order mark
     {0xfff9, 0xfffb},    // interlinear annotations
@@ -97,7 +97,7 @@ std::string printable_json(std::string_view text) {
         } else if (code < 0x10000) {
             fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
         } else {
-            // A pair of surrogates (RFC 8259 section 7).
+            // A surrogate pair (RFC 8259 section 7).
             fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}",
                            0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
         }

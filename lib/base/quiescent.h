@@ -1,9 +1,9 @@
 // Grace periods: how memory that workers read without locks is reused or freed.
 //
 // A reader promises to hold no pointer into shared structures when it calls quiescent(), once per
-// loop turn. Whoever has unlinked something asks for a token with start_grace() and may reuse the
+// loop turn. A writer that has unlinked something gets a token from start_grace() and may reuse the
 // memory once passed(token): every reader that was online has been quiescent since. The flow table
-// reuses blocks this way; the publisher of snapshots frees old ones.
+// reuses blocks this way, and the publisher frees old snapshots.
 #pragma once
 
 #include <array>
@@ -20,23 +20,23 @@ namespace podlane {
 /// Quiescent-state based reclamation for a fixed number of readers.
 ///
 /// Threads: each reader id belongs to one thread at a time, and online(), offline(), quiescent()
-/// are called by that thread. start_grace(), passed() and wait() are for anyone, readers included
-/// (but a reader that wait()s while online waits for itself). Nothing here blocks a reader.
+/// are called by that thread. Any thread may call start_grace(), passed() and wait_for(), readers
+/// included (but a reader that waits while online waits for itself). Nothing here blocks a reader.
 ///
 /// Why it holds: a reader stores an epoch only after it has loaded that epoch with acquire, and
 /// start_grace() raises the epoch after the unlinking. So a reader that shows an epoch >= token has
-/// seen the unlinking, and, as it stored with release, has done with all it read before.
+/// seen the unlinking. And since it stored with release, it is done with all that it read before.
 class QuiescentDomain {
   public:
-    /// 64 workers, and a few readers of the control side.
+    /// 64 workers, and a few readers on the control side.
     static constexpr unsigned kMaxReaders = 72;
 
     QuiescentDomain() = default;
     QuiescentDomain(const QuiescentDomain&) = delete;
     QuiescentDomain& operator=(const QuiescentDomain&) = delete;
 
-    /// From now on grace periods wait for this reader. Before its first read of anything shared,
-    /// and after a sleep. Idempotent.
+    /// From now on grace periods wait for this reader. Call before its first read of anything
+    /// shared, and after a sleep. Idempotent.
     void online(unsigned reader) noexcept {
         std::atomic<uint64_t>& seen = slot(reader);
         unsigned known = readers_.load(std::memory_order_seq_cst);
@@ -44,9 +44,9 @@ class QuiescentDomain {
                !readers_.compare_exchange_weak(known, reader + 1, std::memory_order_seq_cst)) {
         }
         uint64_t epoch = epoch_.load(std::memory_order_seq_cst);
-        // The second load closes the gap in which a writer raised the epoch and did not yet see us:
-        // by the single order of seq_cst either it sees our store, or we see its epoch and with it
-        // what it unlinked. Pairs with start_grace() and passed().
+        // The second load closes the gap in which a writer raised the epoch and did not yet see us.
+        // By the single order of seq_cst either the writer sees our store, or we see its epoch and
+        // with it what it unlinked. Pairs with start_grace() and passed().
         for (;;) {
             seen.store(epoch, std::memory_order_seq_cst);
             const uint64_t again = epoch_.load(std::memory_order_seq_cst);
@@ -60,9 +60,9 @@ class QuiescentDomain {
         slot(reader).store(kOffline, std::memory_order_release);  // pairs with passed()
     }
 
-    /// Once per loop turn of an online reader: it holds nothing shared at this point. One load of a
-    /// line that rarely changes; a store to its own line only after somebody asked for a grace
-    /// period.
+    /// Once per loop turn of an online reader: it holds nothing shared at this point. Costs one
+    /// load of a line that rarely changes; stores to its own line only after a grace period has
+    /// begun.
     void quiescent(unsigned reader) noexcept {
         std::atomic<uint64_t>& seen = slot(reader);
         const uint64_t epoch = epoch_.load(std::memory_order_acquire);  // pairs with start_grace()
@@ -79,7 +79,7 @@ class QuiescentDomain {
 
     /// True once no reader can still hold what was unlinked before start_grace() gave `token`.
     [[nodiscard]] bool passed(uint64_t token) const noexcept {
-        // A reader that this count does not yet tell of comes online after start_grace().
+        // A reader that is not counted here yet comes online after start_grace().
         const unsigned readers = readers_.load(std::memory_order_seq_cst);
         for (unsigned i = 0; i < readers; ++i) {
             // Pairs with the stores in quiescent(), offline() and online(). kOffline is above any
@@ -89,7 +89,7 @@ class QuiescentDomain {
         return true;
     }
 
-    /// Waits until passed(token), sleeping in between; false when a reader is still behind after
+    /// Waits until passed(token), sleeping in between; false if a reader is still behind after
     /// `most`. Not for a reader that is online.
     [[nodiscard]] bool wait_for(uint64_t token, std::chrono::milliseconds most) const {
         const auto deadline = std::chrono::steady_clock::now() + most;

@@ -1,5 +1,4 @@
-// An IP address of either family as plain bytes: what rings between threads and shared tables
-// carry.
+// An IP address of either family as plain bytes, for rings between threads and for shared tables.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
-// A value or one line of text that says what is wrong: the control side's way to fail.
+// A value, or one line of text that says what is wrong: how the control side reports errors.
 //
-// The text says what, where, which value and what is allowed. Nothing in dataplane/ uses this on
-// the packet's way; there a Verdict and a Drop reason do the work.
+// The text says what, where, which value and what is allowed. The packet path does not use this:
+// there, a Verdict and a Drop reason do the work.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@
 
 namespace podlane {
 
-/// One line for an operator, and where it points.
+/// One line for an operator, and the place that it is about.
 struct Error {
-    std::string message;        ///< whole line, location included where there is one
+    std::string message;        ///< the whole line, with the location if there is one
     std::string document = {};  ///< file or document name, if known
     int line = 0;               ///< 1-based; 0 when there is none
     std::string path = {};      ///< key path such as "spec.ports[0].port"

@@ -12,7 +12,7 @@
 namespace podlane {
 
 /// Single producer, single consumer, wait-free both ways; holds Slots values, a power of two.
-/// Threads: push() on one thread, pop() on one other. size() may be asked anywhere and is a hint.
+/// Threads: push() on one thread, pop() on one other. Any thread may call size(), which is a hint.
 template <class T, size_t Slots>
 class SpscRing {
     static_assert(std::is_trivially_copyable_v<T>);

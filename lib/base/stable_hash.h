@@ -1,5 +1,6 @@
-// A hash that is the same on every machine and in every release: for choices that nodes make alike
-// without talking, and that outlive a restart. Not for hash tables that strangers fill. Any thread.
+// A hash that is the same on every machine and in every release: for choices that nodes must make
+// alike without talking to each other, and that outlive a restart. Not for hash tables with keys
+// from strangers. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,9 @@
 
 namespace podlane {
 
-/// FNV-1a, 64 bits. `hash`: of what stands before. Its upper bits depend little on the last bytes,
-/// see stable_hash(); for values that others know, such as MAC addresses made of names.
+/// FNV-1a, 64 bits. `hash`: the hash of the bytes before. Its upper bits depend little on the last
+/// bytes, see stable_hash(); for values that must not change, such as MAC addresses made from
+/// names.
 [[nodiscard]] constexpr uint64_t fnv1a(std::span<const uint8_t> bytes,
                                        uint64_t hash = 0xcbf29ce484222325u) noexcept {
     for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
@@ -21,8 +23,8 @@ namespace podlane {
     return fnv1a(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()), hash);
 }
 
-/// FNV-1a over the bytes, its bits then mixed (MurmurHash3's finalizer), so that each of them
-/// depends on every byte. `seed`: the hash of what stands before.
+/// FNV-1a over the bytes, then mixed (MurmurHash3's finalizer), so that each bit depends on every
+/// byte. `seed`: the hash of the bytes before.
 [[nodiscard]] constexpr uint64_t stable_hash(std::span<const uint8_t> bytes,
                                              uint64_t seed = 0) noexcept {
     uint64_t hash = fnv1a(bytes, 0xcbf29ce484222325u ^ seed);

@@ -38,14 +38,14 @@ struct PortInfo {
     bool is_tap = false;  ///< a TAP made by control, no DPDK device
 };
 
-/// A TAP made by control, for the workers to read and write. One queue for each worker.
+/// A TAP made by control for the workers, with one queue for each of them.
 struct TapPortSpec {
     std::string name;
     PortKind kind = PortKind::kPod;
     std::string ifname;
     MacAddress mac{};
     uint16_t mtu = 1500;
-    uint8_t vnet_header_bytes = 12;  ///< of the virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
+    uint8_t vnet_header_bytes = 12;  ///< virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
     std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
 };
 
@@ -55,21 +55,21 @@ struct WorkerInfo {
     int tid = 0;  ///< Linux thread id
 };
 
-/// A worker that has not come to begin a turn for a while: nothing that it serves is moved.
+/// A worker that has not begun a turn for a while: no packet that it serves is moved.
 struct StuckWorker {
     unsigned id = 0;
-    std::string port;       ///< that it is about; empty: none
+    std::string port;       ///< the port that it is busy with; empty: none
     std::string_view step;  ///< "send", "receive", or the name of a stage; of static storage
-    uint64_t still_ms = 0;  ///< for how long, as far as looks have shown
+    uint64_t still_ms = 0;  ///< for how long, as far as looks can tell
 };
 
-/// Where a client's connections to a Service port go, by sessionAffinity.
+/// Where a client's connections to a Service port go because of sessionAffinity.
 struct AffinityInfo {
     IpAddress endpoint;
     uint16_t port = 0;  ///< host order
 };
 
-/// Packet buffers, and frames on their way between workers, now.
+/// The present use of packet buffers, and frames on their way between workers.
 struct BufferUse {
     uint32_t total = 0;
     uint32_t free = 0;
@@ -80,8 +80,8 @@ struct FlowTotals {
     uint64_t active = 0, capacity = 0, created = 0, expired = 0, evicted = 0, refused = 0;
 };
 
-/// Threads: everything on the control thread. No call blocks a worker, and a worker that stands
-/// still holds no call up for longer than kMostWaitMs, or kStuckWaitMs once it is known.
+/// Threads: everything on the control thread. No call blocks a worker. A worker that stands still
+/// delays a call by at most kMostWaitMs, or kStuckWaitMs once it is known to stand still.
 class Dataplane {
   public:
     static constexpr unsigned kMostWaitMs = 700;
@@ -89,62 +89,60 @@ class Dataplane {
 
     virtual ~Dataplane() = default;
 
-    /// Makes the workers use `next`. True: every worker does, or sleeps and will. False: a worker
-    /// did not come to it in time; it will when it goes on, and what it still holds is kept.
+    /// Makes the workers use `next`. True: every worker uses it, or sleeps and will. False: a
+    /// worker did not get to it in time. It will when it goes on, and what it still holds is kept.
     virtual bool publish(std::shared_ptr<const Snapshot> next) = 0;
     [[nodiscard]] virtual std::shared_ptr<const Snapshot> current() const = 0;
 
-    /// Takes a TAP into service; it is polled from now on, and named in the next snapshot.
+    /// Takes a TAP into service. It is polled from now on; the next snapshot must name it.
     virtual Result<PortId> add_tap_port(TapPortSpec spec) = 0;
     /// Opens a DPDK device as a pod port (memif, vhost, pcap, ...).
     virtual Result<PortId> add_device_port(const std::string& name, PortKind kind,
                                            const std::string& device, uint16_t mtu) = 0;
-    /// Closes the port, when no worker can be using it any more. Call after a snapshot without it
-    /// has been published.
+    /// Closes the port once no worker can be using it. Call after publishing a snapshot without it.
     virtual void remove_port(PortId id) = 0;
     [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
-    /// Each port's link and its device's losses now, in the order of ports(). Some system calls for
-    /// a device, one for all TAPs.
+    /// The present link and device losses of each port, in the order of ports(). A few system calls
+    /// for each device, one for all TAPs.
     [[nodiscard]] virtual std::vector<PortState> port_states() const = 0;
-    /// What the devices lost of all ports that there are, or were.
+    /// What the devices of all present and former ports have lost.
     [[nodiscard]] virtual DeviceLosses device_losses() const = 0;
 
     /// Readable when events wait.
     [[nodiscard]] virtual int event_fd() const = 0;
     /// Takes up to out.size() events of all workers; clears the fd's readiness.
     virtual size_t take_events(std::span<Event> out) = 0;
-    /// Gives worker 0 something to do; false when its ring is full.
+    /// Gives worker 0 a task; false when its ring is full.
     virtual bool command(const Command& command) = 0;
 
-    /// How much of DPDK's own messages is logged from now on.
+    /// Sets how much of DPDK's own messages is logged.
     virtual void set_log_level(LogLevel level) = 0;
 
     [[nodiscard]] virtual std::vector<WorkerInfo> workers() const = 0;
-    /// Which workers stand still now. To be asked some times a second: it is by these looks that
-    /// it is known, and that what waited for such a worker is closed and freed.
+    /// The workers that stand still now. Call it a few times a second: these calls find them, and
+    /// also close and free what was waiting for such a worker.
     [[nodiscard]] virtual std::vector<StuckWorker> stuck_workers() = 0;
     [[nodiscard]] virtual const WorkerCounters& counters(unsigned worker) const = 0;
-    /// Cost: a look at each thread's cache of buffers.
+    /// Cost: reads each thread's buffer cache.
     [[nodiscard]] virtual BufferUse buffer_use() const = 0;
     [[nodiscard]] virtual FlowTotals flow_totals() const = 0;
-    /// The connection whose first packet was this. Cost: a look-up.
+    /// The connection with this first packet. Cost: a look-up.
     [[nodiscard]] virtual std::optional<FlowInfo> find_flow(const FlowTuple& first) = 0;
-    /// Up to `limit` connections that fit, from `from` on; passes some ten thousand at most. What
-    /// comes or goes between two calls may be missed.
+    /// Up to `limit` connections that match, starting at `from`; reads some ten thousand at most. A
+    /// connection that comes or goes between two calls may be missed.
     [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
                                          FlowCursor from) = 0;
-    /// Of which connections workers tell from now on; 0: of none.
+    /// Sets which connections workers report from now on; 0: none.
     virtual void record_flows(FlowSample sample) = 0;
-    /// Takes what they have told. To be asked some times a second: each worker holds a few
-    /// thousand.
+    /// Takes the records. Call it a few times a second: each worker holds a few thousand.
     virtual size_t take_flow_records(std::span<FlowRecord> out) = 0;
-    /// That a worker had no room for, since the start.
+    /// Records lost for want of room, since the start.
     [[nodiscard]] virtual uint64_t lost_flow_records() const = 0;
     /// Where the client's last connection to the Service port with this affinity_key() (lib/decide)
-    /// went, while that is remembered.
+    /// went, while it is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,
                                                                uint32_t service) const = 0;
-    /// Clients of Services that can be remembered, in each family.
+    /// How many clients of Services can be remembered, in each family.
     [[nodiscard]] virtual uint32_t affinity_capacity() const = 0;
 };
 

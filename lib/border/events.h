@@ -1,7 +1,7 @@
 // What crosses the thread border besides snapshots: plain events up, plain commands down.
 //
 // Workers never wait for control and control never waits for a worker: both rings are bounded, and
-// a full one only delays learning (the next packet says the same again).
+// a full one only delays learning, since the next packet causes the same event.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class EventKind : uint8_t {
     kNeighbourSeen,    ///< ARP or ND on `port` says that `address` has `mac`
     kMacLearned,       ///< a frame came from `mac` on pod port `port`, which the FDB does not know
     kPortLost,         ///< the port's device is gone (the pod's namespace died)
-    kWakeMissed,       ///< the port's device does not wake an idle worker, which polls it instead
+    kWakeMissed,       ///< the port's device does not wake its idle worker, which polls instead
 };
 
 /// From a worker to control.
@@ -34,9 +34,10 @@ static_assert(std::is_trivially_copyable_v<Event>);
 enum class CommandKind : uint8_t {
     kSolicit,   ///< send an ARP request or neighbour solicitation for `address` on `port`
     kAnnounce,  ///< send a gratuitous ARP or unsolicited advertisement for `address`
-    /// The same to the pods of the bridge, in the name of the one at `port`, which does not get it.
+    /// The same, but to the pods on the bridge, on behalf of the one at `port`, which does not get
+    /// it.
     kAnnouncePod,
-    kPurge,  ///< remove all connections in which `address` takes part
+    kPurge,  ///< remove all connections with `address` at either end
 };
 
 /// From control to worker 0.

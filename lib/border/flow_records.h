@@ -1,7 +1,7 @@
-// What workers tell of connections as they begin, end, or are denied: plain values up.
+// Records of connections that begin, end, or are denied: plain values from workers to control.
 //
-// Workers write them into rings of their own, where a full one loses them and counts; control takes
-// them some times a second, for the flow log and for who opens most.
+// Each worker writes to a ring of its own; records that find it full are lost and counted. Control
+// takes them a few times a second, for the flow log and for `top`.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,11 @@ namespace podlane {
 enum class FlowRecordKind : uint8_t {
     kOpened,
     kClosed,
-    kDenied,  ///< a packet that was to begin a connection, or is not allowed on it any more
+    kDenied,  ///< a packet may not begin a connection, or may not go on in one
 };
 
-/// Ports in host order. Addresses of a denied one are those of its packet, on both sides.
+/// Ports in host order. The addresses of a denied connection are those of its packet, on both
+/// sides.
 struct FlowRecord {
     FlowRecordKind kind{};
     FlowEnd end{};         ///< kClosed
@@ -35,15 +36,15 @@ struct FlowRecord {
     RawAddress src{}, dst{};              ///< as the first packet came
     RawAddress reply_src{}, reply_dst{};  ///< as replies come
     ServiceId service = kNoService;
-    uint32_t mark = 0;  ///< of the connection, by which it is sampled: random, and always the same
-    // Milliseconds since 1970 for who takes it; in the ring, of the worker clock.
+    uint32_t mark = 0;  ///< for sampling: random, and constant for the connection
+    // Milliseconds since 1970 when taken by control; in the ring, by the worker clock.
     uint64_t time_ms = 0;   ///< when it was told
     uint64_t start_ms = 0;  ///< when the connection was made, to the second
     uint64_t last_ms = 0;   ///< kClosed: when its last packet came, to the second
 };
 static_assert(std::is_trivially_copyable_v<FlowRecord>);
 
-/// Marks below it are told of: of all connections this part of 2^32. 0: of none.
+/// A connection with a mark below it is recorded: this part of 2^32 of all connections. 0: none.
 using FlowSample = uint64_t;
 inline constexpr FlowSample kAllFlows = FlowSample{1} << 32;
 

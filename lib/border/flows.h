@@ -1,6 +1,6 @@
-// Connections as control sees them: one in words, which ones are asked for, and pages of them.
+// Connections as control sees them: the description of one, filters, and pages.
 //
-// The dataplane fills and filters, control asks; both on the control thread, beside the workers.
+// Control asks, the dataplane filters and fills, both on the control thread while workers run.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 
 namespace podlane {
 
-/// A connection's first packet, as it came. Ports in host order.
+/// A connection's first packet as it came in. Ports in host order.
 struct FlowTuple {
     uint8_t protocol = 0;
     IpAddress src, dst;  ///< of one family
@@ -37,13 +37,14 @@ struct FlowInfo {
     uint32_t timeout_seconds = 0;  ///< until it is aged out
     ServiceId service = kNoService;
     unsigned worker = 0;
-    /// For what its packets are dropped now: present policies, a next hop that does not answer.
+    /// The reason for which its packets are dropped now: present policies, or a next hop that does
+    /// not answer.
     Drop blocked = Drop::kNone;
 };
 
-/// What a connection may concern: one of its ends, before or behind the translation, has one of
-/// these addresses and, where it is set, the port; or it is of one of these services. Nothing set:
-/// every connection.
+/// What a connection may concern: one of its ends, before or after translation, has one of these
+/// addresses and, if set, the port; or it belongs to one of these services. Nothing set: every
+/// connection.
 struct FlowSubject {
     std::vector<IpAddress> addresses;
     std::optional<uint16_t> port;
@@ -68,17 +69,17 @@ struct FlowSubject {
     }
 };
 
-/// Which connections are asked for: those that fit all that is set.
+/// Which connections are wanted: those that match all that is set.
 struct FlowFilter {
     std::optional<uint8_t> protocol;
     std::optional<IpAddress> src, dst;  ///< as the first packet came
     std::optional<uint16_t> dst_port;   ///< likewise
     std::vector<FlowSubject> subjects;  ///< all of them
     std::string state;                  ///< as in FlowInfo; empty: any
-    std::optional<unsigned> worker;     ///< that made it
+    std::optional<unsigned> worker;     ///< the worker that made it
     uint32_t least_age_s = 0, most_age_s = UINT32_MAX;
     uint32_t least_idle_s = 0;
-    bool blocked = false;  ///< only those whose packets are dropped; not asked by matches()
+    bool blocked = false;  ///< only with dropped packets; matches() ignores it
 
     [[nodiscard]] bool matches(const FlowInfo& flow) const noexcept {
         return (!protocol || *protocol == flow.protocol) && (!src || *src == flow.src) &&
@@ -91,11 +92,11 @@ struct FlowFilter {
     }
 };
 
-/// Where the next page begins; 0: at the beginning, or that there is none.
+/// Where the next page begins; 0: the beginning, or no further page.
 using FlowCursor = uint64_t;
 
-/// What one look brought. It can have fewer connections than were asked for, even none, though
-/// more come behind `next`: a look is bounded by what it passes as well.
+/// The outcome of one look. It can hold fewer connections than asked for, even none, although more
+/// follow at `next`: a look is bounded by what it reads as well.
 struct FlowPage {
     std::vector<FlowInfo> flows;
     FlowCursor next = 0;

@@ -1,4 +1,4 @@
-// How much is logged: podlaned's own lines, and DPDK's, which come through the same log.
+// How much is logged: podlaned's own lines, and DPDK's, which go to the same log.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace podlane {
 
 enum class LogLevel : uint8_t { kError, kWarning, kInfo, kDebug };
 
-/// Takes a line without its end, on any thread.
+/// Takes a line without its line end, on any thread.
 using LogReceiver = std::function<void(LogLevel, std::string_view)>;
 
 /// By LogLevel, as --log-level and `log.level` spell them.

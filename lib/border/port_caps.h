@@ -1,7 +1,7 @@
 // What a port delivers and what may be given to it: offloads, sizes, queues.
 //
-// Filled once when a port is opened and constant while it is open. Workers follow it when they
-// receive and send; control shows it in `get ports`. No DPDK type in here.
+// Filled once when a port is opened and constant while it is open. Workers obey it when they
+// receive and send; control shows it in `get ports`. No DPDK types here.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@ namespace podlane {
 /// num_buffers, which a TAP ignores (linux/virtio_net.h).
 inline constexpr size_t kTapHeaderBytes = 12;
 
-/// What can be relied on about the TCP, UDP and SCTP checksums of received frames.
+/// How far the TCP, UDP and SCTP checksums of received frames can be trusted.
 enum class RxChecksum : uint8_t {
-    kComplete,      ///< as the sender put them on the wire; nobody has looked at them
-    kVerified,      ///< the device has looked: each frame carries good, bad or unknown
-    kMarked,        ///< complete, or partial and each partial one says so (TAP with its header)
-    kMaybePartial,  ///< some hold only the pseudo-header sum and nothing tells which: frames that
+    kComplete,      ///< as the sender put them on the wire; not checked
+    kVerified,      ///< the device has checked: good, bad or unknown for each frame
+    kMarked,        ///< complete, or marked as partial (TAP with its header)
+    kMaybePartial,  ///< some are partial but not marked as such: frames that
                     ///< a local kernel sent over veth to a packet or XDP socket
 };
 

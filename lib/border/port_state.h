@@ -1,6 +1,6 @@
-// What a port's device says of itself while it runs: its link, and the frames that it lost.
+// What a port's device reports while it runs: its link, and the frames that it lost.
 //
-// Asked by control of the dataplane, on the control thread; frames that workers lose are counted in
+// Control asks the dataplane for it, on the control thread. Frames that workers lose are counted in
 // lib/telemetry/counters.h.
 #pragma once
 
@@ -34,7 +34,8 @@ struct Link {
     uint32_t mbit_per_second = 0;  ///< 0: unknown or without meaning
 };
 
-/// Frames that a device lost before a worker saw them, or after one let them go. They only grow.
+/// Frames that a device lost on receive before a worker saw them, or on send after a worker gave
+/// them to it. The counts only grow.
 struct DeviceLosses {
     uint64_t rx_missed = 0;     ///< no descriptor was free: workers were too slow
     uint64_t rx_errors = 0;     ///< bad on the wire
@@ -49,7 +50,7 @@ struct DeviceLosses {
         tx_errors += other.tx_errors;
         return *this;
     }
-    /// What came since `before`; nothing where a counter was set back.
+    /// The losses since `before`; 0 for a counter that was reset.
     [[nodiscard]] DeviceLosses since(const DeviceLosses& before) const noexcept {
         const auto grown = [](uint64_t now, uint64_t then) { return now > then ? now - then : 0; };
         return {grown(rx_missed, before.rx_missed), grown(rx_errors, before.rx_errors),
@@ -65,7 +66,7 @@ struct DeviceLosses {
     }
 };
 
-/// A port of now.
+/// A port's present state.
 struct PortState {
     PortId id = kNoPort;
     Link link;

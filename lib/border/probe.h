@@ -1,8 +1,8 @@
-// Probes: which packets control wants to see on their way, and what is seen of them.
+// Probes: which packets control wants to see on their way, and what was seen of them.
 //
-// `capture` wants frames at certain points, `trace` what each stage did. Control starts a probe,
-// reads it again and again, and stops it; the dataplane fills it beside the workers' rings. Without
-// a probe a worker asks one pointer for each burst and does nothing else.
+// `capture` records frames at certain points, `trace` what each stage did. Control starts a probe,
+// reads it repeatedly, and stops it; the dataplane fills it. Without a probe, a worker checks one
+// pointer for each burst and does nothing else.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace podlane {
 /// Where a frame can be captured; bits of ProbeRequest::points.
 enum ProbePoint : uint8_t {
     kProbeIn = 0x01,      ///< as it came in by a port
-    kProbeInside = 0x02,  ///< without the tunnel's headers: as it came out, or goes in
+    kProbeInside = 0x02,  ///< without the tunnel's headers: before encap or after decap
     kProbeOut = 0x04,     ///< as it leaves by a port, rewritten
     kProbeDrop = 0x08,    ///< where it was dropped, as it was then
 };
@@ -53,27 +53,27 @@ struct ProbeRequest {
     uint8_t points = 0;
     std::optional<PortId> port;  ///< only frames that come in or leave by it
     std::optional<Drop> reason;  ///< only packets that are dropped for it
-    /// Asked of the frame, Ethernet header first, at the point; of a trace as it came in and, from
-    /// a tunnel, of the inner one. Empty: every packet.
+    /// Matched against the frame at the point, Ethernet header first. A trace matches the frame as
+    /// it came in and, from a tunnel, the inner frame. Empty: every packet.
     std::vector<FilterInstruction> filter;
-    uint32_t snap_bytes = 262'144;         ///< of a frame, at most; pcap's own bound
-    uint32_t packets_per_second = 10'000;  ///< all workers together; 0: without a bound
-    uint32_t one_in = 1;              ///< of the packets that fit, each worker's one in so many
-    uint32_t buffer_bytes = 1 << 22;  ///< of each worker, a power of two
+    uint32_t snap_bytes = 262'144;         ///< the most of one frame; pcap's own limit
+    uint32_t packets_per_second = 10'000;  ///< all workers together; 0: unlimited
+    uint32_t one_in = 1;                   ///< each worker takes one in this many matching packets
+    uint32_t buffer_bytes = 1 << 22;       ///< for each worker; a power of two
 };
 
 /// What a probe saw of a packet, at one point or behind one stage.
 struct ProbeRecord {
-    uint64_t packet = 0;   ///< a number; records of one packet have the same
+    uint64_t packet = 0;   ///< the same in all records of one packet
     uint64_t time_ns = 0;  ///< since 1970
     unsigned worker = 0;
-    uint8_t point = 0;         ///< ProbePoint; 0: of a trace
-    std::string_view stage;    ///< of a trace, a literal; "" for the packet as it came in
-    std::string_view verdict;  ///< a literal; what is to become of it
-    std::string_view slow;     ///< a literal: why the slow path has it; "" if not
+    uint8_t point = 0;         ///< ProbePoint; 0: a trace's record
+    std::string_view stage;    ///< traces: a literal; "" for the packet as it came in
+    std::string_view verdict;  ///< a literal: what will become of it
+    std::string_view slow;     ///< a literal: why it is on the slow path; "" if not
     Drop reason = Drop::kNone;
     PortId in_port = kNoPort, out_port = kNoPort;
-    uint64_t stage_cycles = 0;       ///< of a trace: TSC cycles of the stage, for the whole burst
+    uint64_t stage_cycles = 0;       ///< traces: TSC cycles of the stage, for the whole burst
     unsigned burst = 0;              ///< packets in that burst
     std::optional<FlowTuple> flow;   ///< the connection's first packet, once it is known
     std::optional<FlowTuple> reply;  ///< how its replies come
@@ -82,23 +82,23 @@ struct ProbeRecord {
 };
 
 struct ProbeBatch {
-    std::vector<ProbeRecord> records;  ///< by time; each worker's as it made them
-    uint64_t missed = 0;  ///< packets that fit, since the start, without room or beyond the rate
+    std::vector<ProbeRecord> records;  ///< by time; each worker's in the order it made them
+    uint64_t missed = 0;  ///< matching packets lost for want of room, or beyond the rate
 };
 
 using ProbeId = uint32_t;
 
-/// What a dataplane lets control look at of packets.
-/// Threads: everything on the control thread. No call blocks a worker, or waits for one.
+/// Control's access to packets on their way. Threads: everything on the control thread. No call
+/// blocks a worker, or waits for one.
 class PacketProbes {
   public:
     virtual ~PacketProbes() = default;
-    /// Begins to look at packets; at most a few at once, each until it is stopped.
+    /// Starts a probe; at most a few at once, each until it is stopped.
     virtual Result<ProbeId> start_probe(ProbeRequest request) = 0;
-    /// Takes what it has seen, about a megabyte at most; nothing for one that there is not.
+    /// Takes what it has recorded, about a megabyte at most; nothing if there is no such probe.
     virtual ProbeBatch read_probe(ProbeId id) = 0;
     virtual void stop_probe(ProbeId id) = 0;
-    /// Frees what workers have let go of since; to be called now and then.
+    /// Frees what workers no longer use; to be called now and then.
     virtual void free_stopped_probes() = 0;
 };
 

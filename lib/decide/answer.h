@@ -1,6 +1,7 @@
-// For which addresses this node answers ARP and neighbour discovery, and with which MAC address.
+// The addresses for which this node answers ARP and neighbour discovery, and the MAC address it
+// gives.
 //
-// A worker's answer, and what `explain` takes for the MAC address that a pod sends to.
+// Workers use it for their answers, `explain` for the MAC address that a pod would send to.
 #pragma once
 
 #include <algorithm>
@@ -10,9 +11,9 @@
 
 namespace podlane {
 
-/// The MAC address that the asker on `in_port` gets for `target`; nothing: another's business.
+/// The MAC address with which to answer for `target` on `in_port`; none: no answer. By port kind:
 ///   pods      the gateway's and remote pods' addresses: the gateway's MAC; a local pod: its own
-///   uplinks   this node's addresses, and load balancer addresses that it is to answer for
+///   uplinks   this node's addresses, and the load balancer addresses that it announces
 ///   host      everything but the node's own addresses: all its traffic is routed here
 template <Family F>
 [[nodiscard]] std::optional<MacAddress> answer_for(const Snapshot& snapshot, PortId in_port,

@@ -21,7 +21,7 @@ PathDecision<F> decide_bridged(const Snapshot& snapshot, const PathQuery<F>& que
     decision.reply_adjacency = adjacency_towards<F>(snapshot, query.key.src);
     const Adjacency& adjacency = snapshot.adjacencies[index_of(decision.adjacency)];
     if (adjacency.kind == AdjacencyKind::kEthernet && adjacency.port == out) return decision;
-    // An address that the pod behind this MAC has given itself, of which policies know nothing.
+    // The pod with this MAC uses an address of its own choice, which no policy knows.
     decision.makes_flow = false;
     if (decision.isolated) {
         decision.verdict = PathVerdict::kDrop;

@@ -1,8 +1,8 @@
-// The bridge's decision: where a frame between pods goes, by its MAC addresses, and what is asked
-// before a connection may go that way.
+// The bridge's decision: where a frame between pods goes, by its MAC addresses, and whether a
+// connection may go that way.
 //
-// decide_bridge() is on every bridged frame's way, in place; decide_bridged() once for a
-// connection. Both run in `explain` as well.
+// find_destination() runs for every bridged frame, decide_bridged() once for a connection.
+// `explain` runs the same code.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,11 +17,11 @@ namespace podlane {
 
 enum class BridgeVerdict : uint8_t {
     kSend,   ///< by `port`
-    kFlood,  ///< nobody is known by that MAC address
+    kFlood,  ///< no port is known for the MAC address
     kDrop,   ///< count `reason`
 };
 
-/// A frame's addresses as MacAddress::as_u64() gives them.
+/// A frame's addresses in the form of MacAddress::as_u64().
 struct BridgeQuery {
     uint64_t src = 0;
     uint64_t dst = 0;
@@ -32,11 +32,11 @@ struct BridgeDecision {
     BridgeVerdict verdict = BridgeVerdict::kSend;
     Drop reason = Drop::kNone;
     PortId port = kNoPort;
-    bool new_source = false;  ///< the source is nobody's yet: it may be learned
+    bool new_source = false;  ///< the source is not known yet: it may be learned
 };
 
-/// Whether a frame may have its source, which is not the MAC address of its port's pod: kSend or
-/// kDrop. Out of line: hardly ever.
+/// Whether a frame may have its source address, which is not the MAC address of its port's pod:
+/// kSend or kDrop. Out of line, since it is rare.
 [[nodiscard, gnu::noinline]] inline BridgeDecision judge_source(const Fdb& fdb,
                                                                 const BridgeQuery& query) noexcept {
     const uint16_t known = fdb.find(query.src);
@@ -45,7 +45,7 @@ struct BridgeDecision {
     return is_its_own ? BridgeDecision{} : BridgeDecision{BridgeVerdict::kDrop, Drop::kMacSpoofed};
 }
 
-/// Where a frame goes whose source may be. Cost: a look-up.
+/// Where a frame with a permitted source goes. Cost: a look-up.
 [[nodiscard, gnu::always_inline]] inline BridgeDecision find_destination(const Fdb& fdb,
                                                                          uint64_t dst,
                                                                          PortId in_port) noexcept {
@@ -57,8 +57,8 @@ struct BridgeDecision {
     return {BridgeVerdict::kSend, Drop::kNone, PortId{port}};
 }
 
-/// Both, in words: what bridge_from() of dataplane/stages/bridge.h does in its loop. `peer`: the
-/// MAC address of the pod behind the port, where it has one.
+/// Both decisions with a trace, as bridge_from() in dataplane/stages/bridge.h makes them in its
+/// loop. `peer`: the MAC address of the pod behind the port, if it has one.
 template <class Trace>
 [[nodiscard]] BridgeDecision decide_bridge(const Fdb& fdb, uint64_t peer, const BridgeQuery& query,
                                            Trace& trace) {
@@ -79,19 +79,19 @@ template <class Trace>
     return decision;
 }
 
-/// Whether a NetworkPolicy has a say about frames between these ports.
+/// Whether a NetworkPolicy applies to frames between these ports.
 [[nodiscard]] inline bool is_isolated(const Snapshot& snapshot, PortId in, PortId out) noexcept {
     return snapshot.polices(in) || snapshot.polices(out);
 }
 
-/// Why an isolated frame is dropped that leads to another pod than its addresses say.
+/// The drop reason for an isolated frame with a MAC that leads to another pod than its IP address.
 [[nodiscard]] inline Drop misled_drop(const Snapshot& snapshot, PortId out) noexcept {
     return snapshot.polices(out) ? Drop::kPolicyIngress : Drop::kPolicyEgress;
 }
 
-/// Decides about a connection between the pods of query.in_port and `out`, to where the bridge
-/// sends it. It is neither translated nor forwarded: kForward or kDrop, and without makes_flow it
-/// goes as a frame. Instantiated for V4 and V6 with NoTrace and StepTrace.
+/// Decides about a connection from the pod of query.in_port to the pod of `out`, where the bridge
+/// sends it. It is neither translated nor forwarded: kForward or kDrop; without makes_flow it goes
+/// as a plain frame. Instantiated for V4 and V6 with NoTrace and StepTrace.
 template <Family F, class Trace>
 [[nodiscard]] PathDecision<F> decide_bridged(const Snapshot& snapshot, const PathQuery<F>& query,
                                              PortId out, Trace& trace);

@@ -27,7 +27,8 @@ bool may_be_forwarded(const Ipv6Address& address) noexcept {
     return !address.is_link_local();
 }
 
-/// Traffic of this node's pods and kernel takes a frontend's inside endpoints.
+/// Whether the traffic gets a frontend's inside endpoints, as that of this node's pods and kernel
+/// does.
 template <Family F>
 bool is_inside(const PathQuery<F>& query) noexcept {
     return !query.overlay && query.from != PortKind::kUplink;
@@ -50,8 +51,8 @@ std::string text(const typename F::Address& address, be16 port) {
     return to_string(IpAddress(address), port.host());
 }
 
-/// A tunnel packet that a pod or a stranger would have this node send: it would leave with the
-/// node's source address, and be believed.
+/// Refuses a tunnel packet that a pod or a stranger sends through this node: it would leave with
+/// the node's source address, and be trusted.
 template <Family F, class Trace>
 bool drop_forged_tunnel(const Snapshot& snapshot, const PathQuery<F>& query,
                         PathDecision<F>& decision, Trace& trace) {
@@ -74,7 +75,7 @@ bool drop_forged_tunnel(const Snapshot& snapshot, const PathQuery<F>& query,
     return true;
 }
 
-/// The destination is a service address that serves something else, or nothing at all.
+/// Rejects a packet to a Service's address but to no port of that Service.
 template <Family F, class Trace>
 bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& query,
                            PathDecision<F>& decision, Trace& trace) {
@@ -91,7 +92,7 @@ bool reject_undefined_port(const FamilyState<F>& state, const PathQuery<F>& quer
     return true;
 }
 
-/// The endpoint of a client that is to have the same one as before, and whether it was remembered.
+/// The endpoint for a client with session affinity, and whether it was remembered.
 template <Family F, class Trace>
 std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Frontend<F>& frontend,
                                              const EndpointSet<F>& set,
@@ -105,7 +106,8 @@ std::pair<Endpoint<F>, bool> sticky_endpoint(const PathQuery<F>& query, const Fr
     const auto settled = query.affinity->settle(query.key.src, affinity_key(frontend), candidate,
                                                 query.now_s, frontend.affinity_seconds, usable);
     if (settled) return {*settled, *settled != candidate};
-    // Without a memory the address alone chooses, which holds as long as endpoints hardly change.
+    // Without room to remember it, the client's address alone chooses, which works as long as
+    // endpoints hardly change.
     decision.affinity_full = true;
     FlowKey<F> client{};
     client.src = query.key.src;
@@ -173,8 +175,8 @@ bool is_pod_address(const FamilyState<F>& state, const typename F::Address& addr
     return keep != nullptr && *keep == kKeepPodCidr;
 }
 
-/// The source address for masquerading towards `destination`; false when there is none.
-/// Pods, and this node's kernel, know the node by its gateway address.
+/// The source address for masquerading towards `destination`; false when there is none. For pods
+/// and this node's kernel that is the node's gateway address.
 template <Family F>
 bool masquerade_source(const FamilyState<F>& state, const typename F::Address& destination,
                        typename F::Address& out) noexcept {
@@ -189,13 +191,14 @@ bool masquerade_source(const FamilyState<F>& state, const typename F::Address& d
     return true;
 }
 
-/// Why the packet's source must become ours; nullptr: it keeps its own.
+/// Why the packet's source must become this node's; nullptr: it is kept.
 template <Family F>
 const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& query,
                               const Frontend<F>* frontend,
                               const PathDecision<F>& decision) noexcept {
     if (decision.translated && state.is_node_address(decision.to.dst)) {
-        // Its answer comes back this way in any case; but it believes no packet from itself.
+        // The node's reply comes back through here in any case. But its kernel drops packets that
+        // come with its own address, so a hairpin needs another source.
         return query.from == PortKind::kHost ? "hairpin: the node is its own endpoint" : nullptr;
     }
     if (query.from == PortKind::kHost) return nullptr;
@@ -204,7 +207,7 @@ const char* masquerade_reason(const FamilyState<F>& state, const PathQuery<F>& q
     }
     if (frontend != nullptr && !is_inside(query)) {
         if (frontend->masquerade_outside) return "externalTrafficPolicy Cluster";
-        // Its endpoint may be on another node, and would answer the client past this one.
+        // The endpoint may be on another node, and would reply to the client directly.
         if (frontend->kind == FrontendKind::kClusterIp && !is_pod_address(state, query.key.src)) {
             return "a client outside the cluster uses a ClusterIP";
         }
@@ -221,7 +224,7 @@ bool leads_on(const PathDecision<F>& decision) noexcept {
     return decision.verdict == PathVerdict::kForward || decision.verdict == PathVerdict::kResolve;
 }
 
-/// Asks the NetworkPolicies of the pods between which it would go.
+/// Asks the NetworkPolicies of the pods at both ends.
 template <Family F, class Trace>
 void apply_policies(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
                     Trace& trace) {
@@ -238,7 +241,7 @@ void apply_policies(const Snapshot& snapshot, const PathQuery<F>& query, PathDec
     decision.reason = drop;
 }
 
-/// Whether it is forwarded, and whether it lives to be.
+/// Whether the packet is forwarded, and whether its TTL allows that.
 template <Family F, class Trace>
 void apply_ttl(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision<F>& decision,
                Trace& trace) {
@@ -255,7 +258,7 @@ void apply_ttl(const Snapshot& snapshot, const PathQuery<F>& query, PathDecision
     }
 }
 
-/// Whether the packet is for the cluster's DNS server, which this node is (lib/dns).
+/// Whether the packet is for the cluster's DNS server, which is on this node (lib/dns).
 template <Family F>
 bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
     return key.dst_port.host() == kDnsPort &&
@@ -264,22 +267,22 @@ bool is_for_dns(const Snapshot& snapshot, const FlowKey<F>& key) noexcept {
            snapshot.dns->is_server<F>(key.dst);
 }
 
-/// Whether the DNS server listens to whom the packet is from: pods, nodes, this node's kernel.
+/// Whether the DNS server answers this sender: pods, nodes, this node's kernel.
 template <Family F>
 bool may_ask_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
     return is_inside(query) || query.overlay ||
            snapshot.family<F>().keep_source->find(query.key.src) != nullptr;
 }
 
-/// What the DNS server sends over UDP. The endpoints know each other by their own addresses, so
-/// that there is nothing that a flow would have to remember.
+/// Whether the DNS server sends this packet over UDP. Both ends use their own addresses, so there
+/// is nothing for a flow to remember.
 template <Family F>
 bool is_from_dns(const Snapshot& snapshot, const PathQuery<F>& query) noexcept {
     return query.from == PortKind::kDns && query.key.protocol == kProtocolUdp &&
            query.key.src_port.host() == kDnsPort && snapshot.dns != nullptr;
 }
 
-/// A query that may be asked. TCP's is a connection like others.
+/// Decides about a permitted query over UDP. One over TCP is a connection like any other.
 template <Family F, class Trace>
 void decide_dns_query(const Snapshot& snapshot, const PathQuery<F>& query,
                       PathDecision<F>& decision, Trace& trace) {
@@ -291,15 +294,15 @@ void decide_dns_query(const Snapshot& snapshot, const PathQuery<F>& query,
     decide_route(snapshot, query.key.dst, decision, trace);
     decision.makes_flow = false;
     if (decision.verdict != PathVerdict::kForward) {
-        // Without a server behind it; what the snapshot knows is answered all the same.
+        // No way to the server; what the snapshot knows is answered all the same.
         decision.adjacency = kNoAdjacency;
         if (decision.reason == Drop::kNone) decision.reason = Drop::kNoRoute;
     }
     decision.verdict = PathVerdict::kDns;
 }
 
-/// Of a packet to our tunnel's end: whole ones are taken out of it before anything is decided, and
-/// fragments of one are refused (RFC 7348 section 4.3 lets the receiver drop them).
+/// Whether the packet is addressed to our tunnel endpoint. Whole packets are decapsulated before
+/// any decision, and fragments are refused (RFC 7348 section 4.3 allows that).
 template <Family F, class Trace>
 bool is_tunnelled(const Snapshot& snapshot, const PathQuery<F>& query, Trace& trace) {
     if (query.from != PortKind::kUplink || query.overlay ||
@@ -400,7 +403,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         decision.reason = Drop::kMulticastUnrouted;
         return decision;
     }
-    // The node's own kernel may ask for a host port at 127.0.0.1; nobody else can.
+    // Only the node's own kernel may reach a host port at 127.0.0.1.
     const bool is_loopback =
         query.key.dst.is_loopback() &&
         (query.from != PortKind::kHost || find_frontend(snapshot, query.key) == nullptr);
@@ -429,7 +432,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         }
         return decision;
     }
-    // Whatever Service has the server's address, port 53 is the server's.
+    // Port 53 at the server's address is the server's, whatever Service has that address.
     const Frontend<F>* frontend = for_dns ? nullptr : find_frontend(snapshot, query.key);
     if (for_dns) {
         if constexpr (Trace::kEnabled) {

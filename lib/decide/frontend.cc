@@ -1,4 +1,4 @@
-// Which Service serves a destination, and which endpoint of it a connection gets.
+// Finds the Service for a destination, and the endpoint for a connection.
 #include <algorithm>
 
 #include "lib/base/stable_hash.h"
@@ -17,7 +17,7 @@ bool has_ports(uint8_t protocol) noexcept {
 
 template <Family F>
 uint32_t service_hash(const FlowKey<F>& key) noexcept {
-    // Fixed multipliers and no seed: every node must come to the same endpoint.
+    // Fixed multipliers and no seed: every node must choose the same endpoint.
     uint64_t h = 0x9e3779b97f4a7c15u ^ key.protocol;
     const auto mix = [&h](uint64_t word) {
         h = (h ^ word) * 0xff51afd7ed558ccdu;
@@ -56,7 +56,7 @@ template <Family F>
 uint32_t affinity_key(const Frontend<F>& frontend) noexcept {
     const uint64_t service = stable_hash(frontend.service_name, frontend.protocol);
     const auto key = static_cast<uint32_t>(stable_hash(frontend.port_name, service) >> 32);
-    return key == 0 ? 1 : key;  // 0 is nobody's
+    return key == 0 ? 1 : key;  // 0 means unused
 }
 
 template <Family F>

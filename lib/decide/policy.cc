@@ -35,7 +35,7 @@ bool matches(const PolicySets<F>& sets, const CompiledRule& rule, const FlowKey<
            });
 }
 
-/// The policy that allows it; nullptr: none does.
+/// The policy that allows the connection; nullptr if none does.
 template <Family F>
 const CompiledPolicy* who_allows(const Snapshot& snapshot, const PodPolicies::List& policies,
                                  const FlowKey<F>& key, Direction direction) noexcept {
@@ -55,7 +55,7 @@ std::string names_of(const PodPolicies::List& policies) {
     return text;
 }
 
-/// One end's say. `policies` may be null, or open in this direction.
+/// Whether one end allows it. `policies` may be null, or have none for this direction.
 template <Family F, class Trace>
 bool allows(const Snapshot& snapshot, const PodPolicies* policies, const FlowKey<F>& key,
             Direction direction, Trace& trace) {
@@ -107,15 +107,16 @@ Drop judge_policies(const Snapshot& snapshot, const PolicyQuery<F>& query, Trace
     if (query.from_node || query.to_node) {
         tell(trace, "allowed", "between a pod and its own node");
     }
-    // Who a peer is, its address says. What a pod sends from another one is nobody's.
+    // Policies know a peer by its address. A pod that sends from another address fits no rule.
     if (query.from != kNoPort && pod_port_of<F>(snapshot, query.key.src) != query.from) {
         tell(trace, "drop", "the source address is not the sending pod's own");
         return snapshot.polices(query.from) ? Drop::kPolicyEgress : Drop::kPolicyIngress;
     }
     const Drop drop = judge_ends(snapshot, query, trace);
     if (drop != Drop::kNone || !query.is_late) return drop;
-    // From the lower port of the two: an answer, by its looks. Then it must have been allowed to
-    // ask, or a connection would outlive the policy that forbids it.
+    // From the lower port to the higher, the segment looks like a reply. Then the receiver must
+    // have been allowed to connect to the sender; otherwise a connection would outlive the policy
+    // that forbids it.
     if (query.key.src_port.host() >= query.key.dst_port.host()) return drop;
     NoTrace none;
     const PolicyQuery<F> asked{query.key.reversed(), query.to,        query.from,

@@ -1,4 +1,4 @@
-// Who listens to a decision being made: nobody on the packet's way, `explain` otherwise.
+// Receivers for the steps of a decision: NoTrace on the packet path, StepTrace for `explain`.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct PathStep {
     std::string why;    ///< the rule or object behind it
 };
 
-/// Collects the steps. Not for the packet's way.
+/// Collects the steps. Not for the packet path.
 struct StepTrace {
     static constexpr bool kEnabled = true;
     std::vector<PathStep> steps;

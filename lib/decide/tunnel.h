@@ -1,5 +1,5 @@
-// Which packets are for this node's end of the tunnel: one question, asked by the parser's short
-// way with the headers of a burst at hand, by decapsulation, and by decide() about what is left.
+// Which packets are for this node's tunnel endpoint: one test, used by the fast parser with the
+// headers of a burst at hand, by decapsulation, and by decide() for what is left.
 #pragma once
 
 #include "lib/model/snapshot.h"
@@ -7,7 +7,7 @@
 
 namespace podlane {
 
-/// This node's end as the snapshot has it; at no address without an overlay.
+/// This node's tunnel endpoint by the snapshot; without an overlay, it has no address.
 [[nodiscard]] inline TunnelEnd tunnel_end(const Snapshot& snapshot) noexcept {
     if (!snapshot.overlay.enabled) return {};
     return {snapshot.v4.has_vtep,

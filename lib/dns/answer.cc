@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::string_view_literals;
 
-/// Aliases within the zone that are followed before they count as a circle.
+/// How many aliases within the zone are followed before they count as a loop.
 constexpr unsigned kMostAliases = 8;
-/// Targets of SRV records whose addresses are added.
+/// How many targets of SRV records get their addresses added.
 constexpr size_t kMostTargets = 64;
 /// An OPT record without options: RFC 6891 section 6.1.2.
 constexpr size_t kOptBytes = 11;
@@ -32,7 +32,7 @@ uint8_t protocol_of(std::string_view label) noexcept {
     return label == "_sctp" ? 132 : 0;
 }
 
-/// Puts the header before what has been written. `added` counts records by section.
+/// Writes the header in front of the message. `added` counts records by section.
 void put_header(const DnsQuery& query, std::span<uint8_t> out, uint16_t flags, bool has_question,
                 const std::array<uint16_t, 3>& added) noexcept {
     constexpr uint16_t kKept = kDnsOpcodeMask | kDnsRecursionDesired | kDnsCheckingDisabled;
@@ -64,7 +64,7 @@ void put_opt(const DnsQuery& query, DnsWriter& writer, uint8_t extended) noexcep
     writer.u16(0);
 }
 
-/// One answer in the making.
+/// The work on one answer.
 class Answering {
   public:
     Answering(const DnsZone& zone, const DnsQuery& query, std::span<uint8_t> out,
@@ -81,7 +81,7 @@ class Answering {
     enum class Found : uint8_t { kRecords, kNoData, kNxDomain, kAlias, kElsewhere };
     enum Section : size_t { kAnswers, kAuthorities, kAdditionals };
 
-    /// A name that is looked up, where it stands in the message, and of which zone it is.
+    /// A name to look up, its offset in the message, and its zone.
     struct Subject {
         const DnsName& name;
         size_t offset;
@@ -101,7 +101,7 @@ class Answering {
     [[nodiscard]] bool wants(uint16_t type) const noexcept {
         return query_.type == type || query_.type == kDnsAny;
     }
-    /// kRecords when anything was written since `before`, or should have been.
+    /// kRecords if records were written since `before`, or left out for want of room.
     [[nodiscard]] Found found_since(uint16_t before) const noexcept {
         return added_[kAnswers] > before || truncated_ ? Found::kRecords : Found::kNoData;
     }
@@ -134,7 +134,7 @@ bool Answering::keep(size_t begin, Section section) noexcept {
         return true;
     }
     writer_.rewind(begin);
-    // Additional records are a courtesy: without them an answer is whole (RFC 2181 section 9).
+    // Additional records are optional: without them an answer is complete (RFC 2181 section 9).
     if (section == kAnswers) truncated_ = true;
     return false;
 }
@@ -220,8 +220,7 @@ void Answering::server_name(const Subject& subject, std::string_view labels) noe
     }
 }
 
-/// The zone's SOA record: with it, names and types that are not there are answered (RFC 2308
-/// section 3).
+/// Writes the zone's SOA record, which goes with negative answers (RFC 2308 section 3).
 void Answering::start_of_authority(const Subject& subject, Section section) noexcept {
     const size_t begin = writer_.size();
     writer_.pointer(subject.offset + subject.name.offset(subject.zone_label));
@@ -300,7 +299,7 @@ Answering::Found Answering::in_services(const Subject& subject, unsigned labels)
     return Found::kAlias;
 }
 
-/// Section 2.6 of the specification: any address has such a name in any namespace.
+/// Section 2.6 of the specification: every address has such a name, in every namespace.
 Answering::Found Answering::in_pods(const Subject& subject, unsigned labels) noexcept {
     if (labels < 2) return Found::kNoData;
     if (labels > 2) return Found::kNxDomain;
@@ -426,7 +425,7 @@ DnsAnswer Answering::run(bool follow) noexcept {
                 }
                 return {DnsOutcome::kForward, false, 0, alias_target_};
             case Found::kAlias:
-                // The alias's data end where the writer is, and are the next name.
+                // The alias's data end where the writer is, and hold the next name.
                 offset = writer_.size() - alias_target_.size();
                 target.assign(alias_target_);
                 name = &target;

@@ -1,7 +1,7 @@
-// From a query to an answer, over one zone: a pure function.
+// Answers a query from one zone: a pure function.
 //
-// Workers call it for queries over UDP, the DNS server for the rest, `resolve` to show it. What it
-// answers is in docs/dns.md. No allocation; any thread that may read the zone.
+// Workers call it for queries over UDP, the DNS server for other queries, `resolve` for display.
+// docs/dns.md says what it answers. No allocation; any thread that may read the zone.
 #pragma once
 
 #include <array>
@@ -14,20 +14,20 @@
 
 namespace podlane {
 
-/// Of every record of the zone, and of its absence.
+/// The TTL of every record of the zone, and of negative answers.
 inline constexpr uint32_t kDnsTtlSeconds = 5;
 
-/// What became of a query; counted.
+/// The outcome of a query, for counting.
 enum class DnsOutcome : uint8_t {
     kAnswer,      ///< records
-    kNoData,      ///< the name exists, not with this type
+    kNoData,      ///< the name exists, but not with this type
     kNxDomain,    ///< the name does not exist
     kFormErr,     ///< a broken query
     kNotImp,      ///< another opcode than QUERY
     kRefused,     ///< another class than IN, a zone transfer; a name elsewhere without an upstream
     kBadVersion,  ///< another version of EDNS than 0
-    kServFail,    ///< aliases of the zone that lead in a circle; no upstream answers
-    kForward,     ///< not answered: the name, or the alias's target, is not the zone's
+    kServFail,    ///< a loop of aliases in the zone; no upstream answers
+    kForward,     ///< not answered: the name, or the alias's target, is outside the zone
 };
 inline constexpr size_t kDnsOutcomes = 9;
 
@@ -42,25 +42,25 @@ struct DnsAnswer {
     DnsOutcome outcome = DnsOutcome::kForward;
     bool truncated = false;  ///< records were left out, TC is set
     size_t bytes = 0;        ///< written to `out`; 0 with kForward
-    /// kForward because of an ExternalName: its target in wire form, of the zone's memory. Empty:
-    /// the question's own name is to be asked for.
+    /// For kForward because of an ExternalName: its target in wire form, in the zone's memory.
+    /// Empty: forward the question's own name.
     std::string_view target{};
 };
 
-/// Answers `query`, which parse_dns_query() found kOk, into `out`, at most out.size() bytes of at
-/// least kMinDnsUdpBytes. `turn` picks the address that stands first. `follow`: an alias to a name
-/// elsewhere is left to be followed (kForward) when the client desires recursion; without it the
+/// Answers `query`, for which parse_dns_query() returned kOk, into `out`, which has at least
+/// kMinDnsUdpBytes. `turn` selects the address that comes first. `follow`: if the client desires
+/// recursion, an alias to a name outside the zone is left to be followed (kForward); without it the
 /// alias alone is the answer.
 [[nodiscard]] DnsAnswer answer_dns_query(const DnsZone& zone, const DnsQuery& query,
                                          std::span<uint8_t> out, uint32_t turn,
                                          bool follow = true) noexcept;
 
 /// An answer without records, for a query that parse_dns_query() refused or that cannot be served:
-/// `rcode` alone, with the question if it was read (`query.class_` is not 0). Returns its bytes.
+/// only `rcode`, and the question if it was read (`query.class_` is not 0). Returns its bytes.
 [[nodiscard]] size_t write_dns_error(const DnsQuery& query, DnsRcode rcode,
                                      std::span<uint8_t> out) noexcept;
 
-/// The outcome to count for a query that parse_dns_query() refused, and the rcode to answer with.
+/// For a query that parse_dns_query() refused: the outcome to count, and the rcode to answer with.
 [[nodiscard]] constexpr DnsOutcome outcome_of(DnsParse parse) noexcept {
     return parse == DnsParse::kNotImp ? DnsOutcome::kNotImp : DnsOutcome::kFormErr;
 }

@@ -25,7 +25,7 @@ bool DnsName::read(std::span<const uint8_t> message, size_t& at) noexcept {
         if (from >= message.size()) return false;
         const uint8_t length = message[from];
         if (length == 0) break;
-        // The label, and the root's zero behind it, must have room.
+        // The label must fit, with the root's zero behind it.
         if (length > kMaxDnsLabel || size + length + 2 > kMaxDnsName) return false;
         if (message.size() - from <= length) return false;
         label_at_[labels++] = static_cast<uint8_t>(size);

@@ -9,13 +9,14 @@ namespace podlane {
 
 namespace {
 
-/// Type, class, TTL and length of the data, behind a record's name.
+/// Type, class, TTL and data length, behind a record's name.
 constexpr size_t kRecordHeadBytes = 10;
 
-/// More additional records than any client sends (OPT, TSIG) are an attack.
+/// A query with more additional records is an attack: clients send OPT and TSIG at most.
 constexpr unsigned kMostAdditionals = 8;
 
-/// In an OPT record's TTL: extended rcode, version, DO and reserved bits (RFC 6891 section 6.1.3).
+/// The DO bit in an OPT record's TTL, beside extended rcode, version and reserved bits (RFC 6891
+/// section 6.1.3).
 constexpr uint32_t kDnssecOkBit = 0x8000;
 
 bool read_u16(std::span<const uint8_t> message, size_t& at, uint16_t& out) noexcept {
@@ -25,7 +26,7 @@ bool read_u16(std::span<const uint8_t> message, size_t& at, uint16_t& out) noexc
     return true;
 }
 
-/// Reads the additional section for its OPT record. False when it is malformed, or has two.
+/// Reads the additional section for its OPT record. False if it is malformed, or has two.
 bool read_additionals(std::span<const uint8_t> message, size_t at, unsigned count,
                       DnsQuery& query) noexcept {
     if (count > kMostAdditionals) return false;
@@ -42,7 +43,7 @@ bool read_additionals(std::span<const uint8_t> message, size_t at, unsigned coun
         if (message.size() - at < data_bytes) return false;
         at += data_bytes;
         if (type != kDnsOpt) continue;
-        // RFC 6891 section 6.1.1: one, and its name is the root.
+        // RFC 6891 section 6.1.1: only one, named by the root.
         if (query.has_edns || message[name_at] != 0) return false;
         query.has_edns = true;
         query.dnssec_ok = (ttl & kDnssecOkBit) != 0;
@@ -62,7 +63,7 @@ DnsParse parse_dns_query(std::span<const uint8_t> message, DnsQuery& query) noex
     query.flags = header.flags.host();
     if ((query.flags & kDnsResponse) != 0) return DnsParse::kIgnore;
     if ((query.flags & kDnsOpcodeMask) != 0) return DnsParse::kNotImp;
-    // RFC 9619: a query has one question. Records before the additional ones have no meaning in it.
+    // RFC 9619: a query has one question. Answer and authority records have no meaning in it.
     if (header.questions.host() != 1 || header.answers.host() != 0 ||
         header.authorities.host() != 0) {
         return DnsParse::kFormErr;

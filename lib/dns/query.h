@@ -1,4 +1,4 @@
-// A DNS query, read with all checks: the packet's way and the DNS server use the same.
+// Parses a DNS query, with all checks, for the packet path and for the DNS server.
 //
 // RFC 1035 section 4.1, RFC 6891 (EDNS0), RFC 9619 (one question). No allocation; any thread.
 #pragma once
@@ -12,13 +12,13 @@
 
 namespace podlane {
 
-/// What a query asks. Without kOk from parse_dns_query() only the parts that were read are set:
-/// `id` and `flags` whenever it is not kIgnore.
+/// A parsed query. Without kOk from parse_dns_query(), only the parts that were read are set; `id`
+/// and `flags` are set unless it is kIgnore.
 struct DnsQuery {
     be16 id{};
     uint16_t flags = 0;  ///< DnsFlag bits as they came
     DnsName name;        ///< lower-case
-    /// The name as it was asked, of name.size() bytes: an answer repeats its case ("0x20").
+    /// The name as the client wrote it, name.size() bytes: an answer repeats its case ("0x20").
     std::array<uint8_t, kMaxDnsName> asked;
     uint16_t type = 0;
     uint16_t class_ = 0;
@@ -30,7 +30,7 @@ struct DnsQuery {
     [[nodiscard]] bool recursion_desired() const noexcept {
         return (flags & kDnsRecursionDesired) != 0;
     }
-    /// The most that an answer over UDP may have.
+    /// The most bytes that an answer over UDP may have.
     [[nodiscard]] size_t udp_limit() const noexcept {
         return udp_bytes < kMaxDnsUdpBytes ? udp_bytes : kMaxDnsUdpBytes;
     }
@@ -39,11 +39,11 @@ struct DnsQuery {
 enum class DnsParse : uint8_t {
     kOk,
     kIgnore,   ///< shorter than a header, or an answer: replying could make a loop
-    kFormErr,  ///< a query that is broken, to be answered so
+    kFormErr,  ///< a broken query, to be answered with FORMERR
     kNotImp,   ///< another opcode than QUERY
 };
 
-/// Reads `message`. What stands behind its last record is not looked at.
+/// Parses `message`. Ignores bytes after its last record.
 [[nodiscard]] DnsParse parse_dns_query(std::span<const uint8_t> message, DnsQuery& query) noexcept;
 
 }  // namespace podlane

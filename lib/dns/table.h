@@ -1,7 +1,7 @@
 // A persistent hash table from short byte strings to immutable objects, for the zone.
 //
-// As FrontendTable: a copy shares what does not change, so that one change costs a copied spine,
-// one chunk of it and one shard of some ten entries, however large the cluster is.
+// Like FrontendTable: a copy shares what does not change. So one change copies the spine, one chunk
+// of it and one shard of some ten entries, however large the cluster is.
 #pragma once
 
 #include <algorithm>
@@ -17,20 +17,20 @@
 
 namespace podlane {
 
-/// Threads: as CowArray.
+/// Threads: as for CowArray.
 template <class T>
 class DnsTable {
   public:
     using Ptr = std::shared_ptr<const T>;
 
-    /// The object of `key`, or nullptr. Cost: one hash and a search of some ten entries.
+    /// The object for `key`, or nullptr. Cost: one hash and a search of some ten entries.
     [[nodiscard]] const T* find(std::string_view key) const noexcept {
         const Entry* entry = find_entry(key, hash(key));
         return entry != nullptr ? entry->value.get() : nullptr;
     }
     [[nodiscard]] size_t size() const noexcept { return count_; }
 
-    /// Builder only: adds, replaces, or, with null, removes.
+    /// Builder only: adds or replaces an object; null removes it.
     void set(std::string_view key, Ptr value) {
         const uint64_t h = hash(key);
         const auto& shard = shards_[h % kShards];
@@ -63,7 +63,7 @@ class DnsTable {
     using Shard = std::vector<Entry>;  // by hash
     static constexpr size_t kShards = 4096;
 
-    /// FNV-1a, and a last step that brings all bits down to those that pick the shard.
+    /// FNV-1a, with a last step that mixes all bits into those that pick the shard.
     static uint64_t hash(std::string_view key) noexcept {
         const uint64_t h = fnv1a(key);
         return h ^ h >> 32;

@@ -34,7 +34,7 @@ enum DnsFlag : uint16_t {
     kDnsRcodeMask = 0x000f,
 };
 
-/// Types of records and questions that something is done about.
+/// Types of records and questions that get special treatment.
 enum DnsType : uint16_t {
     kDnsA = 1,
     kDnsNs = 2,
@@ -67,7 +67,7 @@ inline constexpr uint16_t kDnsPort = 53;
 /// A name with its length bytes and the root's zero; a label. RFC 1035 section 2.3.4.
 inline constexpr size_t kMaxDnsName = 255;
 inline constexpr size_t kMaxDnsLabel = 63;
-/// The largest answer over UDP to a client that says nothing of it.
+/// The largest answer over UDP to a client that names no size.
 inline constexpr size_t kMinDnsUdpBytes = 512;
 /// The largest answer over UDP that we send: passes every path without fragments.
 inline constexpr size_t kMaxDnsUdpBytes = 1232;

@@ -1,5 +1,5 @@
-// Writes a DNS answer into a buffer of fixed size, record by record: one that does not fit leaves
-// no trace. Packet's way; no allocation.
+// Writes a DNS answer into a buffer of fixed size, record by record; a record that does not fit
+// leaves no trace. For the packet path; no allocation.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace podlane {
 
 class DnsWriter {
   public:
-    /// What a compression pointer can reach (RFC 1035 section 4.1.4).
+    /// The largest offset that a compression pointer can hold (RFC 1035 section 4.1.4).
     static constexpr size_t kMaxPointer = 0x3fff;
 
     explicit DnsWriter(std::span<uint8_t> room) noexcept : room_(room) {}
@@ -23,7 +23,7 @@ class DnsWriter {
     [[nodiscard]] size_t size() const noexcept { return at_; }
     /// False once something did not fit, until rewind().
     [[nodiscard]] bool ok() const noexcept { return ok_; }
-    /// Forgets what was written from `at` on.
+    /// Discards what was written from `at` on.
     void rewind(size_t at) noexcept {
         at_ = at;
         ok_ = true;
@@ -40,7 +40,7 @@ class DnsWriter {
     }
     void bytes(std::string_view value) noexcept { put(value.data(), value.size()); }
     void bytes(std::span<const uint8_t> value) noexcept { put(value.data(), value.size()); }
-    /// Leaves zeros, to be written later.
+    /// Writes zeros, to be overwritten later.
     void skip(size_t bytes) noexcept {
         if (!ok_ || room_.size() - at_ < bytes) {
             ok_ = false;
@@ -49,7 +49,7 @@ class DnsWriter {
         std::memset(room_.data() + at_, 0, bytes);
         at_ += bytes;
     }
-    /// "the rest of this name stands at `offset`", at most kMaxPointer.
+    /// Writes a pointer to the rest of this name at `offset`, at most kMaxPointer.
     void pointer(size_t offset) noexcept { u16(static_cast<uint16_t>(0xc000 | offset)); }
     /// Type, class IN and TTL, behind a record's name.
     void head(uint16_t type, uint32_t ttl) noexcept {
@@ -57,7 +57,7 @@ class DnsWriter {
         u16(kDnsClassIn);
         u32(ttl);
     }
-    /// Reserves the length of a record's data; end_data() fills it in.
+    /// Reserves the length field of a record's data; end_data() fills it in.
     [[nodiscard]] size_t begin_data() noexcept {
         u16(0);
         return at_;

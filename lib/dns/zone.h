@@ -1,4 +1,4 @@
-// The cluster's names, as an immutable value: what the Kubernetes DNS specification 1.1.0 asks for.
+// The cluster's names, as an immutable value, by the Kubernetes DNS specification 1.1.0.
 //
 // Control builds one for each generation that changes a name (control/compile/names.h) and puts it
 // into the Snapshot; workers and the DNS server answer from it (answer.h).
@@ -16,7 +16,7 @@
 
 namespace podlane {
 
-/// Addresses of one name.
+/// The addresses of one name.
 struct DnsAddresses {
     std::vector<Ipv4Address> v4;
     std::vector<Ipv6Address> v6;
@@ -40,7 +40,7 @@ struct DnsServicePort {
     std::string name;          ///< text, lower case, without the underscore
     uint8_t protocol = 0;      ///< IANA number: 6, 17 or 132
     uint16_t port = 0;         ///< host order
-    uint32_t host = kService;  ///< whose: index into DnsService::hosts, or the Service itself
+    uint32_t host = kService;  ///< its target: index into DnsService::hosts, or the Service
 
     friend auto operator<=>(const DnsServicePort&, const DnsServicePort&) = default;
 };
@@ -57,7 +57,7 @@ struct DnsService {
     [[nodiscard]] const DnsHost* find_host(std::string_view label) const noexcept;
 };
 
-/// What an address is called.
+/// The names of an address.
 struct DnsPointers {
     std::vector<std::string> names;  ///< in wire form; sorted
 };
@@ -67,23 +67,23 @@ struct DnsNamespace {
     size_t services = 0;
 };
 
-/// What does not change while the process lives.
+/// The part that does not change while the process lives.
 struct DnsZoneIdentity {
     std::string domain;             ///< "cluster.local" in wire form, lower case
     DnsAddresses servers;           ///< the cluster DNS addresses, at most one a family
-    std::vector<IpPrefix> reverse;  ///< addresses that are the cluster's: pods and Services
+    std::vector<IpPrefix> reverse;  ///< the cluster's addresses: pods and Services
 };
 
-/// Threads: as CowArray; a `const DnsZone` is immutable.
+/// Threads: as for CowArray; a `const DnsZone` is immutable.
 class DnsZone {
   public:
     explicit DnsZone(DnsZoneIdentity identity)
         : identity_(std::make_shared<const DnsZoneIdentity>(std::move(identity))) {}
 
     [[nodiscard]] const DnsZoneIdentity& identity() const noexcept { return *identity_; }
-    /// Rises with each change: the SOA record's.
+    /// The SOA record's serial number; rises with each change.
     [[nodiscard]] uint32_t serial() const noexcept { return serial_; }
-    /// Whether this is the address where the cluster's DNS server answers.
+    /// Whether the cluster's DNS server answers at this address.
     template <Family F>
     [[nodiscard]] bool is_server(const typename F::Address& address) const noexcept {
         if constexpr (std::same_as<F, V4>) {
@@ -107,7 +107,7 @@ class DnsZone {
     }
     [[nodiscard]] size_t service_count() const noexcept { return services_.size(); }
 
-    // Builder only. Keys as above; a null Service is removed.
+    // Builder only. Keys as above; a null Service removes it.
     void set_service(const std::string& service_label, const std::string& namespace_label,
                      std::shared_ptr<const DnsService> service);
     void add_pointer(const IpAddress& address, const std::string& name);
@@ -131,7 +131,7 @@ class DnsZone {
     uint32_t serial_ = 1;
 };
 
-/// An address as DnsZone's pointers are found by it.
+/// An address in the form of the keys of DnsZone's pointers.
 template <class Address>
 [[nodiscard]] std::string_view dns_address_key(const Address& address) noexcept {
     return {reinterpret_cast<const char*>(&address), sizeof(address)};

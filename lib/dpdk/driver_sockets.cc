@@ -14,9 +14,10 @@ namespace podlane {
 
 namespace {
 
-/// net_af_packet waits without a bound for a socket that is not writable: where what is behind the
-/// interface takes nothing, that held up the worker. With this much room, more than any ring holds,
-/// the socket is always writable, and the driver sees by its ring that there is no place.
+/// net_af_packet waits without limit for a socket that is not writable, which would block the
+/// worker if the other side of the interface takes nothing. With this much buffer space, more than
+/// any ring holds, the socket is always writable, and the driver sees from its ring when there is
+/// no room.
 constexpr int kSendRoomBytes = 256 << 20;
 
 bool is_packet_socket(int fd) noexcept {
@@ -55,7 +56,7 @@ uint64_t DriverSockets::lost() noexcept {
     for (const int fd : fds_) {
         tpacket_stats stats{};
         socklen_t bytes = sizeof(stats);
-        // Reading sets the kernel's count back.
+        // Reading resets the kernel's count.
         if (::getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &bytes) == 0) {
             lost_ += stats.tp_drops;
         }

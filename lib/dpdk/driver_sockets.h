@@ -1,9 +1,9 @@
-// The packet sockets by which a driver (net_af_packet, net_pcap) uses a kernel interface: frames
-// that their rings had no room for, which the driver does not count; and that sending by them never
-// waits.
+// The packet sockets that a driver (net_af_packet, net_pcap) opens on a kernel interface: counts
+// the frames that their rings had no room for, which the driver does not, and makes sure that
+// sending never blocks.
 //
-// The driver owns the descriptors and does not tell them: they are what packet sockets the process
-// has after the device was plugged in and had not before. Control thread; a system call each.
+// The driver does not reveal its descriptors: they are the packet sockets that the process has
+// after the device was plugged in and did not have before. Control thread; a system call each.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace podlane {
 class DriverSockets {
   public:
     DriverSockets() = default;
-    /// Those that came since `before`, which packet_sockets() gave.
+    /// Takes the sockets that are not in `before`, an earlier result of packet_sockets().
     explicit DriverSockets(const std::vector<int>& before);
 
-    /// Frames that found a receive ring full since the object was made.
+    /// Frames that found a receive ring full since this object was made.
     [[nodiscard]] uint64_t lost() noexcept;
-    /// Before the driver closes them.
+    /// Call before the driver closes the sockets.
     void forget() noexcept { fds_.clear(); }
 
     [[nodiscard]] bool empty() const noexcept { return fds_.empty(); }
@@ -29,7 +29,7 @@ class DriverSockets {
     uint64_t lost_ = 0;
 };
 
-/// Descriptors of the process's packet sockets, in rising order.
+/// Descriptors of the process's packet sockets, in ascending order.
 [[nodiscard]] std::vector<int> packet_sockets();
 
 }  // namespace podlane

@@ -18,7 +18,7 @@
 
 namespace podlane {
 
-/// DPDK's log stream for as long as it lives.
+/// Takes over DPDK's log stream for its lifetime.
 class EalLog {
   public:
     explicit EalLog(LogReceiver sink) : sink_(std::move(sink)) {
@@ -57,7 +57,7 @@ class EalLog {
 
 namespace {
 
-/// Notices and less of DPDK are for those who look for a fault.
+/// DPDK's notices and lower levels are only for finding faults.
 uint32_t dpdk_level(LogLevel level) noexcept {
     switch (level) {
         case LogLevel::kError:
@@ -91,7 +91,7 @@ uint64_t megabytes(uint64_t bytes) {
     return (bytes + kMegabyte - 1) / kMegabyte;
 }
 
-/// The command after which enough are free.
+/// The command that makes enough hugepages free.
 std::string more_hugepages(const EalRequest& request, const Hugepages& now) {
     const uint64_t missing =
         request.memory_bytes > now.free_bytes ? request.memory_bytes - now.free_bytes : 0;
@@ -138,7 +138,7 @@ Hugepages read_hugepages(const std::string& sysfs) {
             return value;
         };
         const uint64_t free = number("free_hugepages");
-        // Reserved ones are mapped by others, who have not touched them yet.
+        // Reserved pages are mapped by other processes, which have not touched them yet.
         const uint64_t reserved = std::min(free, number("resv_hugepages"));
         out.free_bytes += (free - reserved) * kilobytes * 1024;
         if (kilobytes == 2048) out.pages = number("nr_hugepages");
@@ -225,7 +225,7 @@ Result<Eal> start_eal(const EalRequest& request) {
 
     const int rc = rte_eal_init(static_cast<int>(storage.size()), argv.data());
     const int error = rte_errno;
-    // The EAL has pinned this thread to its lcore's CPU; threads started from now on would be too.
+    // The EAL has pinned this thread to its lcore's CPU; threads started later would inherit that.
     ::sched_setaffinity(0, sizeof(before), &before);
     const char* runtime_dir = rte_eal_get_runtime_dir();
     eal.runtime_dir_ = runtime_dir == nullptr ? "" : runtime_dir;

@@ -31,7 +31,7 @@ Error dpdk_error(const std::string& what, int rc) {
     return Error{fmt::format("{}: {}", what, rte_strerror(rc < 0 ? -rc : rc))};
 }
 
-/// Frames come through a socket on a kernel interface.
+/// Whether frames come through a socket on a kernel interface.
 bool is_on_socket(const Device& device) {
     return device.driver != "net_tap" && kernel_interface(device).has_value();
 }
@@ -45,14 +45,14 @@ uint32_t interface_mtu(const std::string& ifname) {
     return known ? static_cast<uint32_t>(request.ifr_mtu) : 0;
 }
 
-/// Has engines of its own. Offloads of virtual devices are not used: net_tap computes them in
-/// software, and vhost's would hand a guest's partial checksums to us.
+/// Whether the device has hardware for offloads. Offloads of virtual devices are not used: net_tap
+/// computes them in software, and vhost would pass a guest's partial checksums to us.
 bool has_engines(const Device& device) {
     return device.kind == DeviceKind::kPci;
 }
 
-/// A virtio device with receive offloads delivers partial checksums; without, the host completes
-/// them.
+/// A virtio device with receive offloads delivers partial checksums; without them, the host
+/// completes the checksums.
 bool rx_checksums_usable(const Device& device, const std::string& driver) {
     return has_engines(device) && driver.find("virtio") == driver.npos;
 }
@@ -73,7 +73,7 @@ uint16_t queue_count(unsigned workers, uint16_t maximum) {
     return static_cast<uint16_t>(std::min<unsigned>(workers, maximum));
 }
 
-/// The offloads that are used, given what there is.
+/// The offloads to use out of those that the device has.
 rte_eth_conf make_conf(const rte_eth_dev_info& info, const Device& device,
                        const std::string& driver, uint16_t rx_queues, bool scatter) {
     rte_eth_conf conf{};
@@ -158,7 +158,7 @@ void EthdevPort::close() noexcept {
 
 Result<void> EthdevPort::set_mtu(uint16_t mtu) {
     mtu_ = mtu;
-    // These drivers refuse more than 1500, though their rings hold it: the operator sets it.
+    // These drivers refuse more than 1500, though their rings hold it: the operator sets the MTU.
     if (is_on_socket(device_)) {
         const std::string ifname = *kernel_interface(device_);
         const uint32_t now = interface_mtu(ifname);
@@ -193,13 +193,13 @@ Result<void> EthdevPort::set_mac(const std::optional<MacAddress>& wanted) {
     mac_ = wanted.value_or(from_dpdk(own));
     bool promiscuous = false;
     if (is_on_socket(device_)) {
-        // The interface keeps its own MAC, which is the operator's; it shows us all frames.
+        // The interface keeps the MAC that the operator gave it, and shows us all frames.
         promiscuous = true;
     } else if (mac_ != from_dpdk(own)) {
         rte_ether_addr address = to_dpdk(mac_);
         promiscuous = rte_eth_dev_default_mac_addr_set(id_, &address) != 0;
     }
-    // Neighbour discovery asks by multicast.
+    // Neighbour solicitations are multicast.
     const bool multicast = rte_eth_allmulticast_enable(id_) == 0;
     promiscuous = promiscuous || (!multicast && has_engines(device_));
     if (promiscuous && rte_eth_promiscuous_enable(id_) != 0 && has_engines(device_)) {
@@ -233,8 +233,8 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
             request.mtu, whole)};
     }
     rte_eth_conf conf = make_conf(info, device_, driver_, rx_queues, scatter);
-    // Drivers of devices size their rings by it; those of virtual ones refuse what they only pass
-    // on.
+    // Drivers of real devices size their rings by it; those of virtual ones refuse a frame size
+    // that they only pass on.
     if (has_engines(device_)) conf.rxmode.mtu = request.mtu;
     conf.intr_conf.rxq = has_engines(device_) || device_.driver == "net_tap";
     int rc = rte_eth_dev_configure(id_, rx_queues, tx_queues, &conf);
@@ -268,7 +268,7 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
     caps_ = make_caps(conf, device_, request.mtu);
     caps_.rx_queues = rx_queues;
     caps_.tx_queues = tx_queues;
-    // A packet socket's fan-out and the kernel's TAP queues go by a flow's hash as well.
+    // A packet socket's fan-out and the kernel's TAP queues also go by a flow's hash.
     caps_.rss = rx_queues > 1 && (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS ||
                                   device_.driver == "net_af_packet" || device_.driver == "net_tap");
     if (has_engines(device_) && rx_queues < request.workers) {
@@ -331,7 +331,7 @@ bool EthdevPort::arm_wake(uint16_t queue) noexcept {
 bool EthdevPort::disarm_wake(uint16_t queue, bool found) noexcept {
     if (queue >= wakes_.size() || !wakes_[queue].is_kept()) return true;
     QueueWake& wake = wakes_[queue];
-    // Judged first: what is disabled rings no more.
+    // First the verdict: a disabled interrupt does not ring any more.
     const bool kept = wake.disarm(found);
     if (wake.kind() == WakeKind::kInterrupt) {
         static_cast<void>(rte_eth_dev_rx_intr_disable(id_, queue));
@@ -346,7 +346,7 @@ Link EthdevPort::link() const noexcept {
     if (rte_eth_link_get_nowait(id_, &raw) != 0 || raw.link_status != RTE_ETH_LINK_UP) {
         return {LinkState::kDown, 0};
     }
-    // Virtual drivers name a speed that nothing has.
+    // Virtual drivers report a made-up speed.
     const bool is_known = has_engines(device_) && raw.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
     return {LinkState::kUp, is_known ? raw.link_speed : 0};
 }
@@ -378,7 +378,7 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     EthdevPort port;
     port.device_ = *device;
     Bells bells{request.bells};
-    // Before the device, see wake_socket.h. XDP takes frames before any socket could see them.
+    // Before the device, see wake_socket.h. XDP takes frames before a socket could see them.
     if (is_on_socket(*device) && device->driver != "net_af_xdp") {
         for (unsigned i = 0; i < request.workers; ++i) {
             auto bell = open_doorbell(*kernel_interface(*device));

@@ -1,7 +1,7 @@
 // A port on a DPDK device: an uplink, or a pod port on memif, vhost, pcap and the like.
 //
-// Control's thread opens, asks and closes; the worker that owns a queue receives, sends, and arms
-// its wake-up. start_eal() comes before, and the pool must outlive the port.
+// The control thread opens, queries and closes it. The worker that owns a queue receives, sends,
+// and arms its wake-up. start_eal() comes first, and the pool must outlive the port.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -27,7 +27,7 @@
 namespace podlane {
 
 struct EthdevRequest {
-    std::string name;      ///< the port's, for messages
+    std::string name;      ///< the port's name, for messages
     std::string device;    ///< PCI address or vdev arguments; plugged in if it is not yet
     unsigned workers = 1;  ///< one receive and one send queue each, where the device has them
     uint16_t mtu = 1500;   ///< bytes of the IP packet
@@ -35,14 +35,15 @@ struct EthdevRequest {
     rte_mempool* pool = nullptr;    ///< received frames go into its buffers
     uint16_t rx_descriptors = 1024;
     uint16_t tx_descriptors = 1024;
-    /// By queue: event descriptors that ring when frames come, for a device without its own; they
-    /// become the port's.
+    /// By queue: event descriptors that ring when frames come, for a device without its own. The
+    /// port takes ownership.
     std::vector<int> bells{};
-    /// The device is to go: close() it soon. On DPDK's interrupt thread, while the port is open.
+    /// Called when the device is being removed: close() it soon. On DPDK's interrupt thread, while
+    /// the port is open.
     std::function<void()> on_removal{};
 };
 
-/// An open, started port. Closes and unplugs the device when it goes; no worker may use it then.
+/// An open, started port. Its destructor closes and unplugs the device; no worker may use it then.
 class EthdevPort {
   public:
     EthdevPort(EthdevPort&& other) noexcept;
@@ -52,30 +53,29 @@ class EthdevPort {
     [[nodiscard]] uint16_t ethdev_id() const noexcept { return id_; }
     [[nodiscard]] const PortCaps& caps() const noexcept { return caps_; }
     [[nodiscard]] const MacAddress& mac() const noexcept { return mac_; }
-    /// Lines for the log: what was asked and the device cannot do.
+    /// Lines for the log: what was asked for and the device cannot do.
     [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
 
     /// A descriptor that becomes readable when a frame waits in `queue`, for the epoll of its
-    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), then receive once more,
-    /// then sleep only if that gave nothing; after waking and the next look: disarm_wake().
-    /// Spurious wake-ups happen.
+    /// worker; -1 without caps().rx_wake. Before sleeping: arm_wake(), receive once more, and sleep
+    /// only if nothing came. After waking and receiving again: disarm_wake(). Spurious wake-ups
+    /// happen.
     [[nodiscard]] int wake_fd(uint16_t queue) const noexcept;
-    /// Whether the queue's worker can rely on being woken: false from when it was found out that
-    /// it is not.
+    /// Whether the queue's worker can rely on being woken; false once a wake-up was missed.
     [[nodiscard]] bool wakes(uint16_t queue) const noexcept;
-    /// False, once, when the device refuses: wakes() is false from now on.
+    /// False, once, if the device refuses; wakes() is false from then on.
     [[nodiscard]] bool arm_wake(uint16_t queue) noexcept;
-    /// `found`: the look that followed the sleep has found frames in this queue. If nothing rang
-    /// for them, or if the descriptor cannot be read, wakes() is false from now on and so is what
-    /// is returned, once: the worker forgets the descriptor then.
+    /// `found`: the receive call after the sleep found frames in this queue. If nothing rang for
+    /// them, or if the descriptor cannot be read, it returns false, once, and wakes() is false from
+    /// then on: the worker must forget the descriptor.
     [[nodiscard]] bool disarm_wake(uint16_t queue, bool found) noexcept;
 
-    /// Of the device, or of the kernel interface that it sits on.
+    /// The link of the device, or of the kernel interface that it uses.
     [[nodiscard]] Link link() const noexcept;
-    /// What the device lost since it was opened, and the kernel interface that it sits on.
+    /// What the device and the kernel interface that it uses have lost since it was opened.
     [[nodiscard]] DeviceLosses losses() const noexcept;
 
-    /// Stops, closes and unplugs now. Nothing happens the second time.
+    /// Stops, closes and unplugs now. A second call does nothing.
     void close() noexcept;
 
   private:
@@ -97,12 +97,12 @@ class EthdevPort {
     std::vector<QueueWake> wakes_;  ///< by queue
     std::unique_ptr<RemovalWatch> removal_;
     std::optional<KernelLink> kernel_link_;
-    mutable DriverSockets sockets_;  ///< control's alone, as losses() is
-    DeviceLosses losses_before_;     ///< as the device counted when it was opened
+    mutable DriverSockets sockets_;  ///< for control alone, as losses() is
+    DeviceLosses losses_before_;     ///< the device's counts when it was opened
 };
 
-/// Plugs in (where needed), configures and starts a device. On failure nothing is left behind,
-/// and the message names the port, the device and the cause.
+/// Plugs in (if needed), configures and starts a device. On failure nothing is left behind, and the
+/// message names the port, the device and the cause.
 [[nodiscard]] Result<EthdevPort> open_ethdev(const EthdevRequest& request);
 
 }  // namespace podlane

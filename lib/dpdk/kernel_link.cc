@@ -16,7 +16,7 @@ namespace podlane {
 
 namespace {
 
-/// A descriptor for the length of a question.
+/// A descriptor for one question to the kernel.
 class Socket {
   public:
     Socket(int family, int type, int protocol) noexcept
@@ -37,7 +37,7 @@ DeviceLosses losses_in(const nlmsghdr& message) noexcept {
     DeviceLosses out;
     const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
     auto left = static_cast<int>(message.nlmsg_len - NLMSG_LENGTH(sizeof(ifinfomsg)));
-    // The kernel aligns attributes; its macros say so to no compiler.
+    // The kernel aligns attributes, but its macros do not tell the compiler.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-align"
     for (const rtattr* at = IFLA_RTA(link); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
@@ -45,7 +45,8 @@ DeviceLosses losses_in(const nlmsghdr& message) noexcept {
         if (at->rta_type != IFLA_STATS64) continue;
         rtnl_link_stats64 stats{};
         std::memcpy(&stats, RTA_DATA(at), std::min<size_t>(RTA_PAYLOAD(at), sizeof(stats)));
-        // Not rx_dropped: it counts what the kernel had no use for, on an interface that is ours.
+        // Not rx_dropped: it counts frames that the kernel had no use for, and we use the interface
+        // instead.
         out.rx_missed = stats.rx_missed_errors;
         out.rx_errors = stats.rx_errors;
         out.tx_errors = stats.tx_errors + stats.tx_dropped;

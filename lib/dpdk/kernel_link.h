@@ -1,8 +1,8 @@
 // A kernel interface behind a port: whether it is up, and what it lost.
 //
-// Drivers on packet sockets report a link that is always up, and none of the interface's losses.
-// Asks the kernel by index, so that a rename changes nothing and a successor of the same name is
-// not taken for it. Control thread; a few system calls each.
+// Drivers on packet sockets always report an up link, and none of the interface's losses. The
+// kernel is asked by index: a rename changes nothing, and a new interface with the old name is not
+// mistaken for it. Control thread; a few system calls each.
 #pragma once
 
 #include <string>
@@ -13,11 +13,11 @@ namespace podlane {
 
 class KernelLink {
   public:
-    /// Of the interface with this name now, in the calling thread's network namespace.
+    /// The interface that has this name now, in the calling thread's network namespace.
     explicit KernelLink(const std::string& ifname);
 
     [[nodiscard]] LinkState state() const noexcept;
-    /// Since the object was made. Nothing where the kernel does not say.
+    /// Losses since this object was made; none if the kernel does not report them.
     [[nodiscard]] DeviceLosses losses() const noexcept { return read().since(before_); }
 
   private:

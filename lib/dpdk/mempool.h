@@ -1,6 +1,6 @@
 // The pool of packet buffers.
 //
-// The dataplane's set-up makes one for all ports and workers; any registered thread allocates and
+// The dataplane makes one at start for all ports and workers. Any registered thread allocates and
 // frees, mostly from its own cache.
 #pragma once
 
@@ -23,17 +23,17 @@ struct PacketPoolRequest {
                                    ///< pool is small
 };
 
-/// Bytes that such a pool takes of memory in pages of this size, metadata and rounding included;
-/// for EalRequest. DPDK lets no buffer cross a page where one can lie within: with small pages most
-/// of them have one each.
+/// The memory that such a pool takes in pages of this size, metadata and rounding included; for
+/// EalRequest. DPDK does not let a buffer cross a page if it fits within one: with small pages most
+/// buffers take a page each.
 [[nodiscard]] uint64_t packet_pool_bytes(const PacketPoolRequest& request, uint64_t page_bytes);
 
-/// Frees the pool when it goes: close every port that receives into it before.
+/// Frees the pool when destroyed: close every port that receives into it before.
 class PacketPool {
   public:
     [[nodiscard]] rte_mempool* get() const noexcept { return pool_.get(); }
     [[nodiscard]] uint32_t mbufs() const noexcept { return pool_->size; }
-    /// Buffers that nobody holds; slow, for statistics.
+    /// Free buffers; slow, for statistics.
     [[nodiscard]] uint32_t available() const noexcept { return rte_mempool_avail_count(get()); }
 
   private:

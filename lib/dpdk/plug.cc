@@ -19,17 +19,18 @@ namespace {
 
 constexpr uint32_t kAfPacketDefaultSlot = 2048;
 constexpr unsigned kAfPacketFrames = 2048;
-/// The driver takes a ring for one piece of memory, so that a block must be whole slots and the
-/// kernel wants it to be whole pages: slots of such a size, so many to a block.
+/// The driver treats a ring as one piece of memory, so a block must hold whole slots, and the
+/// kernel wants it to be whole pages. So slots are multiples of this size, and a block holds as
+/// many as follows.
 constexpr uint32_t kSlotStep = 256;
 constexpr uint32_t kSlotsOfBlock = 4096 / kSlotStep;
-/// Where the kernel puts the frame in its slot (tpacket_rcv() in net/packet/af_packet.c): behind
-/// the header, the place of the network header aligned to 16.
+/// Offset at which the kernel puts a frame in its slot (tpacket_rcv() in net/packet/af_packet.c):
+/// behind the header, so that the network header is aligned to 16.
 constexpr uint32_t kFrameOffset = TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - 14;
-/// What the driver takes off a slot before it compares it with a packet buffer.
+/// What the driver subtracts from a slot before it compares it with a packet buffer.
 constexpr uint32_t kDriverOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
 
-/// The slot of net_af_packet's ring for frames of `mtu`, or the operator's.
+/// The slot size of net_af_packet's ring for frames of `mtu`, or the operator's.
 uint32_t af_packet_slot(const Device& device, uint32_t mtu) noexcept {
     uint32_t given = 0;
     if (const auto text = device.argument("framesz")) {
@@ -90,7 +91,7 @@ Result<uint16_t> plug_in(const Device& device, const std::string& arguments) {
         rte_eth_dev_info info{};
         if (device.kind == DeviceKind::kPci && rte_eth_dev_info_get(id, &info) == 0 &&
             info.nb_rx_queues == 0) {
-            return id;  // the EAL found it at start; nobody has configured it yet
+            return id;  // the EAL found it at start; it is not configured yet
         }
         return Error{fmt::format("another port uses {} already", device.name)};
     }
@@ -111,7 +112,7 @@ Result<uint16_t> plug_in(const Device& device, const std::string& arguments) {
 }
 
 void unplug(const Device& device) noexcept {
-    // Closing the port may have removed it already: nothing to do then.
+    // Closing the port may have removed it already; then this does nothing.
     static_cast<void>(rte_eal_hotplug_remove(bus_of(device), device.name.c_str()));
 }
 

@@ -13,10 +13,11 @@ namespace podlane {
 
 namespace {
 
-/// An interrupt may come after its frame: devices hold them back to send fewer, for less than this.
+/// An interrupt may come later than its frame, by less than this: devices delay interrupts to send
+/// fewer.
 constexpr int kLateMs = 2;
-/// What the kernel's UIO wants to be read with (Documentation/driver-api/uio-howto.rst), no more
-/// and no less.
+/// How many bytes a read of the kernel's UIO must ask for, exactly
+/// (Documentation/driver-api/uio-howto.rst).
 constexpr uint8_t kUioBytes = 4;
 
 }  // namespace
@@ -25,7 +26,8 @@ void QueueWake::set(WakeKind kind, int fd, ReadCall read) noexcept {
     kind_ = kind;
     fd_ = fd;
     read_ = read;
-    // A UIO device's descriptor is made blocking, and the EAL may read what rang before we do.
+    // A UIO device's descriptor comes in blocking mode, and the EAL may read the event before we
+    // do.
     if (kind == WakeKind::kInterrupt || kind == WakeKind::kBell) {
         static_cast<void>(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK));
     }

@@ -1,10 +1,9 @@
-// How one receive queue wakes the worker that sleeps on it, and how it is found out that it does
-// not.
+// How one receive queue wakes the worker that sleeps on it, and how a missing wake-up is detected.
 //
-// Some devices take an interrupt for granted that never comes (e1000 and e1000e under vfio), others
-// have a descriptor that is read in another way than the rest (UIO). The worker is told, and polls.
+// Some devices promise an interrupt that never comes (e1000 and e1000e under vfio), others have a
+// descriptor that must be read differently (UIO). The worker is told, and polls instead.
 //
-// Threads: the worker of the queue; is_kept() by anybody.
+// Threads: the worker of the queue; is_kept() any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -28,21 +27,21 @@ class QueueWake {
     using ReadCall = ssize_t (*)(int fd, void* out, size_t bytes);
 
     QueueWake() = default;
-    /// Sleeps on `fd`, which stays the caller's; `read` is read(2) but in tests.
+    /// Sets the descriptor `fd`, which the caller still owns; `read` is read(2) except in tests.
     void set(WakeKind kind, int fd, ReadCall read) noexcept;
 
     [[nodiscard]] WakeKind kind() const noexcept { return kind_; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
-    /// False from when the promise was found broken.
+    /// False once the promise was found broken.
     [[nodiscard]] bool is_kept() const noexcept { return kept_.load(std::memory_order_relaxed); }
 
-    /// Before a sleep; what the caller has enabled rings from here on.
+    /// Call before a sleep; what the caller has enabled rings from here on.
     void arm() noexcept;
-    /// After a sleep and the first look for frames: judges, and takes what rang, so that the next
-    /// sleep is one. False once: when frames were found that nothing rang for, or when the
-    /// descriptor can be read no more and would wake without end.
+    /// Call after a sleep and the first look for frames: checks the promise, and reads the events
+    /// so that the next sleep is one. Returns false once: if frames were found that nothing rang
+    /// for, or if the descriptor can no longer be read and would wake the worker forever.
     [[nodiscard]] bool disarm(bool found) noexcept;
-    /// The promise does not hold: the device refuses to be armed.
+    /// For a device that refuses to be armed: the promise does not hold.
     void give_up() noexcept { kept_.store(false, std::memory_order_relaxed); }
 
   private:

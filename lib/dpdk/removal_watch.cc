@@ -1,4 +1,4 @@
-// DPDK 22.11 calls the events of devices experimental; later releases have them unchanged.
+// DPDK 22.11 marks device events as experimental; later releases have them unchanged.
 #define ALLOW_EXPERIMENTAL_API 1
 
 #include "lib/dpdk/removal_watch.h"
@@ -25,7 +25,7 @@ RemovalWatch::RemovalWatch(std::string device, std::function<void()> asked)
 }
 
 RemovalWatch::~RemovalWatch() {
-    // Refused while the call is under way, which is short.
+    // Refused while a call is under way, which is short.
     while (rte_dev_event_callback_unregister(device_.c_str(), on_event, this) == -EAGAIN) {
         std::this_thread::yield();
     }

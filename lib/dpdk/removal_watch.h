@@ -1,7 +1,7 @@
-// The kernel's wish to have a device back.
+// Notices when the kernel wants a device back.
 //
-// Somebody unbinds the NIC or pulls it: vfio tells the process that has it and waits, without end,
-// until it lets go. A port has one of these; what it calls runs on DPDK's interrupt thread.
+// When a NIC is unbound or pulled, vfio asks the process that has it and waits, without limit,
+// until the process lets go. A port has one of these; its callback runs on DPDK's interrupt thread.
 #pragma once
 
 #include <functional>
@@ -11,11 +11,11 @@ namespace podlane {
 
 class RemovalWatch {
   public:
-    /// Calls `asked` each time the device with this name is to go.
+    /// Calls `asked` each time the device with this name is to be removed.
     RemovalWatch(std::string device, std::function<void()> asked);
     RemovalWatch(const RemovalWatch&) = delete;
     RemovalWatch& operator=(const RemovalWatch&) = delete;
-    /// When it returns, no call is under way or follows.
+    /// Once it returns, no call is under way or will follow.
     ~RemovalWatch();
 
     void call() const { asked_(); }

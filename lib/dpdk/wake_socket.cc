@@ -15,7 +15,7 @@
 namespace podlane {
 
 Result<int> open_doorbell(const std::string& ifname) {
-    // No protocol yet: frames come only after bind(), when the filter stands.
+    // No protocol yet: frames come only after bind(), when the filter is in place.
     const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return Error{fmt::format("open packet socket: {}", std::strerror(errno))};
     sock_filter keep_one_byte = BPF_STMT(BPF_RET | BPF_K, 1);
@@ -42,7 +42,7 @@ Result<int> open_doorbell(const std::string& ifname) {
 
 void clear_doorbell(int fd) noexcept {
     char byte = 0;
-    // The queue holds a handful; the bound keeps a flood from holding the worker here.
+    // The queue holds a handful; the limit keeps a flood from holding the worker here.
     for (int i = 0; i < 64; ++i) {
         if (::recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) < 0) return;
     }

@@ -24,7 +24,7 @@ struct Started {
     unsigned lcore = 0;
 };
 
-/// On the new thread, before its work.
+/// Runs on the new thread, before its work.
 Started prepare(const WorkerThreadRequest& request) {
     Started out;
     out.tid = ::gettid();
@@ -48,7 +48,7 @@ Started prepare(const WorkerThreadRequest& request) {
         return out;
     }
     out.lcore = rte_lcore_id();
-    // A worker reads and writes what others have opened.
+    // A worker only reads and writes descriptors that others have opened.
     drop_thread_capabilities();
     if (request.confine) {
         if (auto confined = request.confine(); !confined.ok()) {

@@ -1,6 +1,6 @@
-// A worker's thread: named, pinned, and known to the EAL so that mempool caches work.
+// A worker's thread: named, pinned, and registered with the EAL so that mempool caches work.
 //
-// The dataplane's set-up starts one for each worker, on the control thread, after start_eal().
+// The dataplane starts one for each worker, on the control thread, after start_eal().
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@ namespace podlane {
 
 struct WorkerThreadRequest {
     std::string name;  ///< at most 15 characters, as `top -H` shows it
-    int cpu = -1;      ///< Linux CPU id to run on; -1: wherever the process may
-    /// Called on the new thread, before its work: takes from it what it must not do. May be empty;
-    /// on an error the thread does not start.
+    int cpu = -1;      ///< Linux CPU id to run on; -1: any that the process may use
+    /// Called on the new thread before its work, to take privileges from it. May be empty; on an
+    /// error the thread does not start.
     std::function<Result<void>()> confine = {};
 };
 
-/// A running worker thread. Joins when it goes: tell `body` to end first.
+/// A running worker thread. The destructor joins: make `body` return first.
 class WorkerThread {
   public:
     WorkerThread(WorkerThread&&) noexcept = default;
@@ -43,8 +43,8 @@ class WorkerThread {
     unsigned lcore_ = 0;
 };
 
-/// Starts `body`; returns when the thread runs, is pinned and registered, or an error when one of
-/// these fails; `body` is not called then.
+/// Starts `body`. Returns once the thread is pinned, registered and running, or an error if one of
+/// these fails; then `body` is not called.
 [[nodiscard]] Result<WorkerThread> start_worker_thread(const WorkerThreadRequest& request,
                                                        std::function<void()> body);
 

@@ -1,5 +1,4 @@
-// The bridge's forwarding database: which port a MAC address is behind. Immutable, one per
-// snapshot.
+// The bridge's forwarding database: the port for each MAC address. Immutable, one per snapshot.
 #pragma once
 
 #include <bit>
@@ -18,7 +17,7 @@ class Fdb {
     static constexpr uint16_t kMissing = 0xffff;
 
     Fdb() : Fdb(std::vector<std::pair<MacAddress, uint16_t>>{}) {}
-    /// From pairs of MAC address and port; later pairs win.
+    /// Built from pairs of MAC address and port; later pairs win.
     explicit Fdb(const std::vector<std::pair<MacAddress, uint16_t>>& entries)
         : slots_(std::bit_ceil(entries.size() * 2 + kMinSlots)),
           mask_(slots_.size() - 1),
@@ -48,7 +47,7 @@ class Fdb {
         uint64_t key = kEmpty;
         uint16_t port = kMissing;
     };
-    /// The product's upper bits: they depend on every byte of the address.
+    /// The product's upper bits depend on every byte of the address.
     [[nodiscard]] size_t hash(uint64_t key) const noexcept {
         return static_cast<size_t>(key * 0x9e3779b97f4a7c15u >> shift_);
     }

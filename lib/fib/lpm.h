@@ -1,4 +1,4 @@
-// Longest-prefix match for the slow path and explain: an immutable table of some hundred routes.
+// Longest-prefix match for the slow path and explain: an immutable table of a few hundred routes.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,8 @@
 namespace podlane {
 
 /// Longest-prefix match from prefixes of family F to a Value. Built once, then only read: any
-/// number of threads may look up. Cost: a multiplication and a cache line, mostly, for each prefix
-/// length in use, longest first.
+/// number of threads may look up. Cost: for each prefix length in use, longest first, a
+/// multiplication and usually one cache line.
 template <Family F, class Value>
 class Lpm {
   public:
@@ -87,7 +87,7 @@ class Lpm {
 
     struct Slot {
         Address address{};
-        uint32_t value = kNone;  ///< its place in values_
+        uint32_t value = kNone;  ///< index into values_
     };
     /// The prefixes of one length: open addressing, at most half full.
     struct Level {
@@ -96,7 +96,7 @@ class Lpm {
               slots(std::bit_ceil(2 * count)),
               shift(64 - std::countr_zero(slots.size())) {}
 
-        /// Where `address` stands, or would stand.
+        /// The slot where `address` is, or would be.
         [[nodiscard]] const Slot& slot_of(const Address& address) const noexcept {
             for (size_t at = hash(address) >> shift;; at = (at + 1) & (slots.size() - 1)) {
                 const Slot& slot = slots[at];
@@ -112,7 +112,7 @@ class Lpm {
         int shift;
     };
 
-    /// Its upper bits depend on every byte.
+    /// The upper bits depend on every byte.
     [[nodiscard]] static uint64_t hash(const Address& address) noexcept {
         uint64_t sum = 0;
         uint64_t factor = 0x9e3779b97f4a7c15u;

@@ -1,8 +1,8 @@
-// Connections of a process before this one, out of the memory that it has left.
+// Takes over the connections of an earlier process from the memory that it left.
 //
 // Buckets, deadlines and lists of free blocks are not kept: they follow from the connections, and
-// building them anew needs no trust in what a process was doing when it was killed. A connection
-// counts if its life says so, which is written last.
+// rebuilding them needs no trust in what a process was doing when it was killed. A connection
+// counts if its `life` is kLive, which is written last.
 #include <utility>
 
 #include "lib/flow/table.h"
@@ -11,10 +11,10 @@ namespace podlane {
 
 namespace {
 
-/// Of no topology, and of no Service: the first packet looks both up.
+/// No topology and no Service: the first packet looks both up.
 constexpr uint32_t kNoEpoch = UINT32_MAX;
 
-// What another process reads. Whoever changes any of it, or what a value means, raises
+// What another process will read. A change to any of it, or to what a value means, must raise
 // kConnectionForm.
 static_assert(kConnectionForm == 1);
 template <Family F>
@@ -28,7 +28,7 @@ static_assert(kHasForm1<V4> && kHasForm1<V6>);
 static_assert(static_cast<int>(TcpState::kEstablished) == 4 &&
               static_cast<int>(TcpState::kResetByReply) == 11);
 
-/// Whether what is left can be a connection of this table.
+/// Whether what was left can be a connection of this table.
 template <Family F>
 bool is_sound(const Connection<F>& block) noexcept {
     return block.entry[0].direction() == FlowDirection::kOriginal &&
@@ -49,7 +49,7 @@ uint32_t FlowTable<F>::block_count(const FlowTableOptions& options) noexcept {
 
 template <Family F>
 uint32_t FlowTable<F>::adopt(uint32_t blocks, uint32_t now_s) noexcept {
-    // Those that were never used are to be had as before.
+    // Blocks that were never used stay unused.
     const auto is_unused = [this](uint32_t block) {
         return blocks_.at(block).state.life.load(std::memory_order_relaxed) == 0;
     };

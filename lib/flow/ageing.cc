@@ -9,14 +9,14 @@ namespace podlane {
 
 namespace {
 
-/// Blocks that one search for something to evict looks at, and connections that it takes at most.
+/// How many blocks one search for connections to evict looks at, and how many it evicts at most.
 constexpr uint32_t kEvictSample = 128;
 constexpr uint32_t kMaxEvict = 64;
-/// Blocks that it looks at where it finds few.
+/// How many blocks it looks at if it finds few.
 constexpr uint32_t kMostEvictLooks = 512;
-/// New connections for which one turn makes room: four bursts of them.
+/// For how many new connections one turn makes room: four bursts.
 constexpr uint32_t kMaxCame = 256;
-/// Blocks that a sweep takes from the shared pass at once: enough for some of them to be due.
+/// How many blocks a sweep takes from the shared pass at once: enough for some to be due.
 constexpr uint32_t kSweepStep = 512;
 
 struct Candidate {
@@ -53,8 +53,8 @@ unsigned FlowTable<F>::sweep(unsigned worker, uint32_t now_s, unsigned budget) n
     return looked_at;
 }
 
-// In three rounds, so that the cache misses of all that is due overlap: who is due, by the
-// deadlines alone; which of those have expired; and their removal.
+// In three rounds, so that cache misses of the due connections overlap: first which are due, by the
+// deadlines alone; then which of those have expired; then their removal.
 template <Family F>
 void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t now_s) noexcept {
     std::array<uint32_t, kSweepStep> due;
@@ -77,7 +77,7 @@ void FlowTable<F>::age(unsigned worker, uint32_t begin, uint32_t end, uint32_t n
             due[expired++] = block;
             for (const uint64_t hash : connection.state.hash) prefetch(hash);
         } else {
-            // Not if its state has changed meanwhile.
+            // Has no effect if the connection's state has changed meanwhile.
             deadlines_.replace(block, seen, next_check_s(connection, timeouts_, now_s));
         }
     }
@@ -95,17 +95,18 @@ void FlowTable<F>::maintain(unsigned worker, uint32_t now_s) noexcept {
         keep_room(worker, now_s);
         return;
     }
-    // Below 1/64 free, each worker keeps a batch ready, so that a new connection need not wait for
-    // a grace period.
+    // Below 1/64 free, each worker keeps a batch ready, so that a new connection does not have to
+    // wait for a grace period.
     if (uint64_t{blocks_.spare()} * 64 >= room_) [[likely]]
         return;
     const uint32_t stash = blocks_.stash(worker);
     if (stash < blocks_.batch()) evict(worker, now_s, blocks_.batch() - stash, 0);
 }
 
-// Half-open connections and those that are over live in what nobody needs: when little is free, as
-// many go as new ones come. They are given a second for their handshake while more than 3/32 are
-// free; has_share() becomes strict below 2/32 alone, so that a flood ends its own.
+// Half-open and finished connections may use room that no other connection needs. When little is
+// free, as many of them go as new ones come. While more than 3/32 are free, they get a second for
+// their handshake. has_share() becomes strict only below 2/32, so a flood evicts its own
+// connections first.
 template <Family F>
 void FlowTable<F>::keep_room(unsigned worker, uint32_t now_s) noexcept {
     PerWorker& mine = per_worker_[worker];
@@ -145,7 +146,7 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted,
         const int64_t held = shares_ ? held_by(connection.state.holders[0]) : 0;
         found[count++] = {worth, idle, block, held};
     }
-    // Where they are few there is no flood, and what is young ends its handshake.
+    // If there are few, there is no flood, and young ones may finish their handshake.
     if (shares_ && count < enough) {
         const auto end =
             std::remove_if(found.begin(), found.begin() + static_cast<ptrdiff_t>(count),
@@ -154,8 +155,8 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted,
                            });
         count = static_cast<size_t>(end - found.begin());
     }
-    // Cheapest first, of who has most, then oldest; of equals the lower block, so that the order is
-    // one.
+    // Lowest priority first, then the holder with the most, then the oldest, then the lower block,
+    // so that the order is unique.
     const auto cheaper = [](const Candidate& a, const Candidate& b) {
         if (a.worth != b.worth) return a.worth < b.worth;
         if (a.held != b.held) return a.held > b.held;
@@ -171,7 +172,7 @@ void FlowTable<F>::evict(unsigned worker, uint32_t now_s, uint32_t wanted,
     }
 }
 
-// This file's part of the class; the rest is instantiated in table.cc.
+// This file's part of the class; table.cc instantiates the rest.
 template unsigned FlowTable<V4>::sweep(unsigned, uint32_t, unsigned) noexcept;
 template void FlowTable<V4>::age(unsigned, uint32_t, uint32_t, uint32_t) noexcept;
 template void FlowTable<V4>::keep_room(unsigned, uint32_t) noexcept;

@@ -1,7 +1,7 @@
-// Which connections go: by age, and when the table is full.
+// Which connections are removed: by age, and when the table is full.
 //
-// Pure questions about one connection, asked by the table's sweep and eviction on any worker. A
-// worker's sweep is bounded per call and shared with the others (FlowTable::sweep()).
+// Pure functions on one connection, called by the table's sweep and eviction on any worker. A
+// worker's sweep is bounded per call and shared with the other workers (FlowTable::sweep()).
 #pragma once
 
 #include <algorithm>
@@ -12,25 +12,25 @@
 
 namespace podlane {
 
-/// A live connection is looked at no less often than this, seconds: it bounds how long a missed
-/// change of state can go unnoticed.
+/// The longest time between two looks at a live connection, in seconds: a missed change of state
+/// goes unnoticed for this long at most.
 inline constexpr uint32_t kMaxCheckInterval = 60;
 
-/// Seconds since the last packet; 0 when another worker's clock is a little ahead.
+/// Seconds since the last packet; 0 if another worker's clock is a little ahead.
 template <Family F>
 [[nodiscard]] uint32_t idle_s(const Connection<F>& connection, uint32_t now_s) noexcept {
     const auto idle = static_cast<int32_t>(now_s - connection.last_seen_s());
     return idle > 0 ? static_cast<uint32_t>(idle) : 0;
 }
 
-/// True when a connection is to be forgotten: silent for too long.
+/// True when a connection must be removed: silent for too long.
 template <Family F>
 [[nodiscard]] bool is_expired(const Connection<F>& connection, const FlowTimeouts& timeouts,
                               uint32_t now_s) noexcept {
     return idle_s(connection, now_s) >= connection.timeout_seconds(timeouts);
 }
 
-/// The second at which a connection that is not expired is to be looked at again.
+/// The second at which to look again at a connection that has not expired.
 template <Family F>
 [[nodiscard]] uint32_t next_check_s(const Connection<F>& connection, const FlowTimeouts& timeouts,
                                     uint32_t now_s) noexcept {
@@ -41,11 +41,11 @@ template <Family F>
     return now_s + std::min(left, kMaxCheckInterval);
 }
 
-/// Which connections go first when room is needed: the lowest value.
+/// Which connections are evicted first: the lowest value.
 enum class EvictionPriority : uint8_t {
     kOver,      ///< closed, or in TIME_WAIT
     kUnproven,  ///< half open, or no reply seen yet, whatever its state: what a flood consists of
-    kKept,      ///< everything else: never given up for a new one
+    kKept,      ///< everything else: never evicted for a new one
 };
 
 template <Family F>
@@ -65,7 +65,7 @@ template <Family F>
         case TcpState::kFinWait:
         case TcpState::kCloseWait:
         case TcpState::kLastAck:
-            // One picked up in its middle shows one end alone, whatever that end says.
+            // A connection picked up in its middle shows only one end, whatever its state says.
             return connection.state.replied() ? EvictionPriority::kKept
                                               : EvictionPriority::kUnproven;
     }

@@ -5,19 +5,19 @@
 
 namespace podlane {
 
-/// Where a table's memory comes from. Both null: anonymous memory, in huge pages where the kernel
-/// has them. Otherwise `allocate` returns zeroed memory aligned to a cache line, or null.
+/// Where a table's memory comes from. Both null: anonymous memory, in huge pages if the kernel has
+/// them. Otherwise `allocate` returns zeroed memory aligned to a cache line, or null.
 struct FlowMemory {
     void* (*allocate)(size_t bytes, void* context) = nullptr;
     void (*release)(void* memory, size_t bytes, void* context) = nullptr;
     void* context = nullptr;
 };
 
-/// Memory of one array, given back at its end. Move-only.
+/// The memory of one array; freed when destroyed. Move-only.
 class FlowArena {
   public:
     FlowArena() = default;
-    /// `data()` is null when there was none to be had.
+    /// `data()` is null if there was no memory.
     FlowArena(const FlowMemory& source, size_t bytes) noexcept;
     ~FlowArena();
     FlowArena(FlowArena&& other) noexcept;

@@ -7,12 +7,12 @@ namespace podlane {
 
 namespace {
 
-/// Blocks that move between workers at once.
+/// How many blocks move between workers at once.
 uint32_t batch_for(uint32_t capacity, unsigned workers) noexcept {
     return std::clamp<uint32_t>(capacity / (16 * workers), 1, 64);
 }
 
-/// Retired blocks that one reclaim() makes allocatable: a turn's bound.
+/// How many retired blocks one reclaim() frees at most, which bounds a turn.
 constexpr uint32_t kReclaimPerTurn = 64;
 
 }  // namespace
@@ -28,7 +28,7 @@ BlockPool<F>::BlockPool(const FlowMemory& memory, uint32_t capacity, unsigned wo
 
 template <Family F>
 uint32_t BlockPool<F>::count_for(uint32_t capacity, unsigned workers) noexcept {
-    // With several workers, up to three batches can lie unused in the lists of each.
+    // With several workers, up to three batches can lie unused in each worker's lists.
     return capacity + (workers > 1 ? workers * 3 * batch_for(capacity, workers) : 0);
 }
 
@@ -36,7 +36,7 @@ template <Family F>
 void BlockPool<F>::add_free(Connection<F>& block) noexcept {
     Cache& cache = caches_[0];
     push(cache.free, block);
-    // Whoever needs them takes them from there.
+    // Workers in need take them from there.
     if (cache.free.count >= 2 * batch_) share_batch(cache);
 }
 
@@ -61,7 +61,7 @@ Connection<F>* BlockPool<F>::allocate(unsigned worker) noexcept {
     Cache& cache = caches_[worker];
     Connection<F>* block = pop(cache.free);
     if (block == nullptr) block = pop(cache.ready);
-    // The next one's lines come while this one is being filled.
+    // Fetches the next block's lines while this one is being filled.
     if (cache.free.head != 0) prefetch_block(at(cache.free.head - 1));
     if (block == nullptr) {
         if (cache.fresh_begin != cache.fresh_end || take_fresh(cache)) {
@@ -120,7 +120,8 @@ void BlockPool<F>::share_batch(Cache& cache) noexcept {
     do {
         link.store(static_cast<uint32_t>(top), std::memory_order_relaxed);
         next = ((top >> 32) + 1) << 32 | batch.head;
-        // Pairs with the acquire in take_batch(): the batch's links, and that we have done with it.
+        // Pairs with the acquire in take_batch(): publishes the batch's links, and that we are done
+        // with it.
     } while (!shared_.compare_exchange_weak(top, next, std::memory_order_acq_rel,
                                             std::memory_order_relaxed));
     shared_batches_.fetch_add(1, std::memory_order_relaxed);
@@ -133,8 +134,8 @@ bool BlockPool<F>::take_batch(Cache& cache) noexcept {
     do {
         const auto head = static_cast<uint32_t>(top);
         if (head == 0) return false;
-        // The block may be taken meanwhile; then this is a stale number, and the count in the upper
-        // half makes the exchange fail.
+        // Another worker may take the block meanwhile. Then this number is stale, and the count in
+        // the upper half makes the exchange fail.
         const uint32_t below = at(head - 1).state.next_batch.load(std::memory_order_relaxed);
         next = ((top >> 32) + 1) << 32 | below;
     } while (!shared_.compare_exchange_weak(top, next, std::memory_order_acq_rel,

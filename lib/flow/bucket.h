@@ -1,10 +1,10 @@
 // Buckets of the flow table: seven slots in one cache line, and the comparison of tags in them.
 //
 // A slot is one 64-bit word: 31 bits of the key's hash, a bit that says "tentative", and the number
-// of the entry. A reader compares all tags with a few vector instructions and touches the entry
-// only where one matches. The eighth word says whether a key that is not here can stand in its
-// second bucket; nearly always it cannot, and a miss costs one line. How a slot is claimed stands
-// in claim.h.
+// of the entry. A reader compares all tags with a few vector instructions and touches an entry only
+// if its tag matches. The eighth word tells whether a key that is not here can be in its second
+// bucket. Nearly always it cannot, so a miss costs one line. claim.h describes how a slot is
+// claimed.
 #pragma once
 
 #include <nmmintrin.h>
@@ -18,19 +18,19 @@ namespace podlane {
 
 inline constexpr unsigned kBucketSlots = 7;
 
-/// Seven slots, and the number of keys that have this as their first bucket and stand, or are about
-/// to stand, in their second one.
+/// Seven slots, and the number of keys with this first bucket that are, or are about to be, in
+/// their second one.
 ///
 /// Threads: any; each slot is claimed, committed and cleared by compare-and-swap. A slot whose
 /// content is committed does not change until its connection is removed, and an entry never moves,
-/// so that a reader never misses a key that is present.
+/// so a reader never misses a key that is present.
 struct alignas(kCacheLine) Bucket {
     std::atomic<uint64_t> slot[kBucketSlots];
     std::atomic<uint64_t> spilled;
 
-    /// Whether a key of this first bucket can stand in its second.
+    /// Whether a key with this first bucket can be in its second one.
     [[nodiscard]] bool has_spilled() const noexcept {
-        // A key that was there before this look raised the number before it was published.
+        // A key that was there before this load raised the number before it was published.
         return spilled.load(std::memory_order_acquire) != 0;
     }
 };
@@ -38,16 +38,16 @@ static_assert(sizeof(Bucket) == kCacheLine);
 
 /// What a slot's 64 bits mean. 0: empty.
 namespace slot {
-/// The claim is not yet committed: readers ignore it.
+/// The claim is not committed yet: readers ignore it.
 inline constexpr uint64_t kTentative = uint64_t{1} << 32;
 
-/// The upper half of a committed slot for a key of this hash: 31 bits, never 0, above the tentative
-/// bit.
+/// The upper half of a committed slot for a key with this hash: 31 bits, never 0, above the
+/// tentative bit.
 [[nodiscard]] constexpr uint32_t mark_of_hash(uint64_t hash) noexcept {
     const auto mark = static_cast<uint32_t>(hash) << 1;
     return mark == 0 ? 2 : mark;
 }
-/// A committed slot; entries are numbered as BlockPool does.
+/// The word of a committed slot; entries are numbered as in BlockPool.
 [[nodiscard]] constexpr uint64_t make(uint32_t mark, uint32_t entry_number) noexcept {
     return uint64_t{mark} << 32 | (entry_number + 1u);
 }
@@ -57,14 +57,14 @@ inline constexpr uint64_t kTentative = uint64_t{1} << 32;
 [[nodiscard]] constexpr uint32_t mark_of(uint64_t word) noexcept {
     return static_cast<uint32_t>((word & ~kTentative) >> 32);
 }
-/// Of a slot that is not empty.
+/// The entry in a slot that is not empty.
 [[nodiscard]] constexpr uint32_t entry_number(uint64_t word) noexcept {
     return static_cast<uint32_t>(word) - 1;
 }
 }  // namespace slot
 
-/// Where a key may stand. The two differ; the order of positions 0..13 is first, then second, and
-/// is the same for every thread that has the same key.
+/// The two buckets where a key may be. They differ. Positions 0..13 run through the first bucket,
+/// then the second, in the same order for every thread with this key.
 struct BucketPair {
     uint32_t first;
     uint32_t second;
@@ -75,7 +75,8 @@ struct BucketPair {
     return static_cast<uint32_t>(((hash >> 32) * count) >> 32);
 }
 
-/// Both; the second from all bits of the hash, so that keys which share the first spread.
+/// Both buckets; the second comes from all bits of the hash, so that keys with the same first
+/// bucket spread.
 [[nodiscard]] constexpr BucketPair bucket_pair(uint64_t hash, uint32_t count) noexcept {
     const uint32_t first = first_bucket(hash, count);
     const uint64_t other = (hash * 0xd6e8feb86659fd93u) >> 32;
@@ -84,16 +85,17 @@ struct BucketPair {
     return {first, second};
 }
 
-// The vector loads below are not atomic for the language, nor need they be: bytes of a committed
-// slot are stable, so that a present key is seen; and a match is only a hint, which the caller
-// confirms with an atomic load of that slot. ThreadSanitizer cannot know, and gets the scalar form.
+// The language does not call the vector loads below atomic, nor do they have to be: bytes of a
+// committed slot are stable, so a present key is seen, and a match is only a hint, which the caller
+// confirms with an atomic load of that slot. ThreadSanitizer cannot know this and gets the scalar
+// form.
 #if defined(__SANITIZE_THREAD__)
 #define PODLANE_SCALAR_TAGS 1
 #else
 #define PODLANE_SCALAR_TAGS 0
 #endif
 
-/// Bit i is set when slot i is committed and has this mark. Plain loop.
+/// Bit i is set if slot i is committed and has this mark. Plain loop.
 [[nodiscard]] inline unsigned match_marks_scalar(const Bucket& bucket, uint32_t mark) noexcept {
     unsigned mask = 0;
     for (unsigned i = 0; i < kBucketSlots; ++i) {
@@ -104,7 +106,7 @@ struct BucketPair {
 }
 
 /// The same with SSE, which every machine we run on has. Forms for AVX2 and AVX-512 were measured
-/// and gained nothing in a burst, in cache or out of it, so that there is one form and no dispatch.
+/// and gained nothing in a burst, in cache or out of it, so there is one form and no dispatch.
 [[nodiscard]] inline unsigned match_marks(const Bucket& bucket, uint32_t mark) noexcept {
 #if PODLANE_SCALAR_TAGS
     return match_marks_scalar(bucket, mark);
@@ -113,8 +115,8 @@ struct BucketPair {
     std::atomic_signal_fence(std::memory_order_acquire);
     const auto* lines = reinterpret_cast<const __m128*>(&bucket);
     const __m128i wanted = _mm_set1_epi32(static_cast<int>(mark));
-    // `spilled` is compared as well: its upper half is 0, which is no mark.
-    // Upper halves of two pairs of slots each: lanes 1 and 3 of either.
+    // `spilled` is compared as well: its upper half is 0, which is not a mark. Takes the upper
+    // halves of two pairs of slots: lanes 1 and 3 of each.
     constexpr int kUpper = _MM_SHUFFLE(3, 1, 3, 1);
     const __m128i low = _mm_castps_si128(_mm_shuffle_ps(lines[0], lines[1], kUpper));
     const __m128i high = _mm_castps_si128(_mm_shuffle_ps(lines[2], lines[3], kUpper));

@@ -1,7 +1,7 @@
-// How a slot is claimed for a key, so that of any number of workers exactly one succeeds.
+// How a slot is claimed for a key, so that of any number of workers at most one succeeds.
 //
-// Called by FlowTable::insert(); a template over the slots' memory, so that a test can run the same
-// code through every interleaving of its memory accesses.
+// Called by FlowTable::insert(). It is a template over the slots' memory, so that a test can run
+// the same code through every interleaving of its memory accesses.
 //
 // Protocol, for a key with positions 0..13 (two buckets, same order for every thread):
 //   1. The entry is filled. Look for the key: committed already, nothing to do.
@@ -30,8 +30,9 @@
 // hold no word beyond their own turn. Reuse for the same key is harmless: at worst that claim is
 // killed too.
 //
-// No claimant waits for another: each step either succeeds or fails because another's did. Which of
-// several claims that meet survives is up to chance, and it can be none; the caller tries again.
+// No claimant waits for another: each step either succeeds, or fails because another claimant's
+// step did. If several claims meet, chance decides which one survives, and it can be none; the
+// caller tries again.
 #pragma once
 
 #include <concepts>
@@ -44,7 +45,7 @@ namespace podlane {
 inline constexpr unsigned kClaimPositions = 2 * kBucketSlots;
 
 enum class Claim : uint8_t {
-    kCommitted,  ///< the entry stands in the table
+    kCommitted,  ///< the entry is in the table
     kExists,     ///< `word` is the committed slot of the same key
     kBusy,       ///< met another claim for this key: look up, try again
     kFull,       ///< both buckets are full
@@ -56,9 +57,9 @@ struct ClaimResult {
     uint64_t word;   ///< with kExists
 };
 
-/// What claim_slot() works on. All accesses are sequentially consistent. cas() writes what it found
-/// to `expected` when it fails; spill() raises and unspill() lowers the first bucket's `spilled`.
-/// same_key() compares the entry that a word names with ours.
+/// The memory that claim_slot() works on. All accesses are sequentially consistent. A failed cas()
+/// writes what it found to `expected`. spill() raises and unspill() lowers the first bucket's
+/// `spilled`. same_key() compares the entry that a word names with ours.
 template <class T>
 concept ClaimSlots = requires(T slots, unsigned position, uint64_t word) {
     { slots.load(position) } -> std::same_as<uint64_t>;
@@ -69,10 +70,10 @@ concept ClaimSlots = requires(T slots, unsigned position, uint64_t word) {
     { slots.same_key(word) } -> std::same_as<bool>;
 };
 
-/// Where a new entry goes. The first bucket until it holds six of seven, then the emptier one: four
-/// in a hundred stand in the second bucket in a full table, eight buckets in a hundred have
-/// spilled, and finding both full is as rare as one in four millions (simulated with 2.67 entries a
-/// bucket and random removal and insertion).
+/// Where a new entry goes: to the first bucket until that holds six of seven, then to the emptier
+/// one. In a full table four entries in a hundred are in their second bucket, eight buckets in a
+/// hundred have spilled, and both buckets are full once in four million times (simulated with 2.67
+/// entries a bucket and random removal and insertion).
 inline constexpr unsigned kSpillAt = 6;
 
 /// Claims a slot for `committed`, the word of a filled entry.
@@ -89,7 +90,8 @@ template <ClaimSlots Slots>
         unsigned used[2] = {0, 0};
         unsigned empty[2] = {kClaimPositions, kClaimPositions};
         for (unsigned p = 0; p < kClaimPositions; ++p) {
-            // Nothing of ours is in the second bucket, nor need be: its line is left alone.
+            // Nothing of ours is in the second bucket, and nothing has to be: its line is not
+            // touched.
             if (p == kBucketSlots && used[0] < kSpillAt && !slots.has_spilled()) break;
             const unsigned bucket = p < kBucketSlots ? 0 : 1;
             const uint64_t word = slots.load(p);

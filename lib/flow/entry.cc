@@ -36,10 +36,10 @@ Noted Connection<F>::note_packet(FlowDirection direction, uint8_t tcp_flags,
             each.established.store(wanted, std::memory_order_relaxed);
         }
     };
-    // This direction has been seen; the other one says so itself.
+    // This direction has been seen; the other one will set its own entry.
     if (is_steady_now()) set(entry[static_cast<unsigned>(direction)], 1);
-    // Another worker may have left the state between our look and our store; what it cleared must
-    // not stay set, or the closing segments would go untracked.
+    // Another worker may have left the state between our load and our store. What it cleared must
+    // not stay set, or the closing segments would not be tracked.
     if (!is_steady_now()) {
         for (FlowEntry<F>& each : entry) set(each, 0);
     }

@@ -1,7 +1,7 @@
-// Connections that end: why, and who wants to be told.
+// Why a connection ended, and the listener that is told.
 //
-// The flow table calls the listener where it removes a connection, on that worker's thread; for the
-// flow log (dataplane/flow_recorder.h). Nobody listening costs a load for each removal.
+// The flow table calls the listener when it removes a connection, on that worker's thread; for the
+// flow log (dataplane/flow_recorder.h). Without a listener, a removal costs one load.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,11 @@ enum class FlowEnd : uint8_t {
     return "";
 }
 
-/// Threads: any worker, several at a time.
+/// Threads: called on any worker, by several at a time.
 template <Family F>
 class FlowEndListener {
   public:
-    /// The connection is not found any more, and can be read until this returns.
+    /// The connection can no longer be found; it can be read until this returns.
     virtual void ended(unsigned worker, const Connection<F>& connection, FlowEnd why) noexcept = 0;
 
   protected:

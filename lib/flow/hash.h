@@ -1,9 +1,9 @@
 // The hash of a flow key: 64 well-mixed bits under a secret of the table's own.
 //
 // Two folded 64x64->128-bit multiplications (IPv4) under secret words. Not CRC32c, although
-// x86-64-v2 has it: a CRC is linear, so that two keys that collide under one seed collide under
-// every seed, and whoever knows the polynomial can fill one bucket from outside. The product is as
-// fast and yields 64 bits at once, so that tag and buckets are independent.
+// x86-64-v2 has it: a CRC is linear, so two keys that collide under one seed collide under every
+// seed, and an attacker can fill one bucket from outside. The product is as fast and yields 64 bits
+// at once, so tag and buckets are independent.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 
 namespace podlane {
 
-/// The secret under which a table hashes; drawn at start, never shown to the network.
+/// A table's hash secret; drawn at start, never shown to the network.
 struct HashSecret {
     uint64_t word[3];
 };
 
-/// A secret from the kernel's random numbers (getrandom(2)). `seed` other than 0: derived from it
-/// alone, for tests and benchmarks that must repeat.
+/// A secret from the kernel's random numbers (getrandom(2)). With a nonzero `seed`, it is derived
+/// from that alone, for tests and benchmarks that must repeat.
 [[nodiscard]] HashSecret make_hash_secret(uint64_t seed = 0) noexcept;
 
 /// Both halves of the product folded into one word.
@@ -40,7 +40,7 @@ template <Family F>
                 fold_product(key.word(2) ^ secret.word[1], key.word(3) ^ secret.word[2]);
         mixed = fold_product(mixed ^ key.word(4), secret.word[0]);
     }
-    // The first product alone leaves low bits of a weak input weak.
+    // The first product alone leaves the low bits of a weak input weak.
     return fold_product(mixed ^ secret.word[2], 0x9e3779b97f4a7c15u);
 }
 

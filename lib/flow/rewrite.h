@@ -1,8 +1,8 @@
 // The compiled decision of the slow path for one direction of a connection, and its execution.
 //
-// The slow path makes a Rewrite once per direction (make_rewrite); every later packet only has it
-// applied (apply_rewrite): addresses, ports, TTL and checksums by cached delta, no look-up. Workers
-// only.
+// The slow path makes a Rewrite once per direction (make_rewrite). Each later packet only has it
+// applied (apply_rewrite): addresses, ports, TTL and checksums by cached delta, without a look-up.
+// Workers only.
 #pragma once
 
 #include <cstddef>
@@ -41,9 +41,9 @@ inline constexpr uint8_t kRewriteTranslates = kRewriteAddresses | kRewritePorts;
 
 /// New values for one direction of a flow. Immutable once its entry is published.
 ///
-/// `l4` is the change of addresses and ports: that of a complete TCP or UDP checksum. `header` is
-/// that of the IPv4 header checksum, addresses and TTL; IPv6 has none. Addresses and ports that do
-/// not change are there as well, so that a plain packet gets all of them by wide stores.
+/// `l4` is the change of a complete TCP or UDP checksum, from addresses and ports. `header` is the
+/// change of the IPv4 header checksum, from addresses and TTL; IPv6 has none. Addresses and ports
+/// that do not change are there as well, so that a plain packet gets all of them by wide stores.
 template <Family F>
 struct Rewrite {
     typename F::Address src;
@@ -55,8 +55,8 @@ struct Rewrite {
     uint8_t flags;  ///< RewriteFlags; other bits mean nothing
 };
 
-/// The change of a sum over source and destination when they become `src` and `dst`: that of a
-/// pseudo-header, hence of a partial checksum. Nothing for what stays.
+/// How the sum over source and destination changes when they become `src` and `dst`: the change of
+/// a pseudo-header, and so of a partial checksum. Zero for what does not change.
 template <class Address>
 [[nodiscard]] constexpr ChecksumDelta address_delta(const Address& was_src, const Address& was_dst,
                                                     const Address& src,
@@ -67,8 +67,8 @@ template <class Address>
     return delta;
 }
 
-/// The rewrite that turns a packet of key `from` into one of key `to`. Flags for what differs are
-/// set here; `extra` may add kRewriteDecrementTtl.
+/// The rewrite that turns a packet with key `from` into one with key `to`. Flags for what differs
+/// are set here; `extra` may add kRewriteDecrementTtl.
 template <Family F>
 [[nodiscard]] constexpr Rewrite<F> make_rewrite(const FlowKey<F>& from, const FlowKey<F>& to,
                                                 uint8_t extra = 0) noexcept {
@@ -100,7 +100,7 @@ template <Family F>
 /// What the L4 checksum field of a packet holds.
 enum class CsumState : uint8_t {
     kComplete,  ///< the checksum; right or wrong, the rewrite keeps it so
-    kPartial,   ///< the pseudo-header's sum, to be completed by whoever sends the packet
+    kPartial,   ///< the pseudo-header's sum, to be completed when the packet is sent
 };
 
 namespace detail {
@@ -143,9 +143,9 @@ inline void rewrite_icmp(uint8_t* l4, const Headers& headers, const Rewrite<F>& 
                                              : checksum_apply(sum, delta));
 }
 
-/// A whole TCP or UDP packet with a complete checksum. No branch depends on what is translated, but
-/// one on whether anything is: most packets between pods are only routed. `flags` and `header` are
-/// the rewrite's, `rewrite()` is all of it.
+/// For a whole TCP or UDP packet with a complete checksum. No branch depends on what is translated,
+/// only one on whether anything is, since most packets between pods are only routed. `flags` and
+/// `header` are the rewrite's, `rewrite()` is all of it.
 template <Family F>
 [[gnu::always_inline]] inline void rewrite_plain(uint8_t* frame, const Headers& headers,
                                                  uint8_t flags, ChecksumDelta header,
@@ -163,7 +163,7 @@ template <Family F>
             static_cast<uint8_t>(l3[offsetof(Ipv6Header, hop_limit)] - hop);
     }
     if ((flags & kRewriteTranslates) == 0) return;
-    // Read before the first is written, so that they can be copied in large pieces.
+    // Loaded before the first store, so that they can be copied in large pieces.
     const Rewrite<F>& to = rewrite();
     const auto src = to.src;
     const auto dst = to.dst;
@@ -181,24 +181,24 @@ template <Family F>
     store(field, is_tcp ? as_tcp : udp_checksum_apply(sum, change));
 }
 
-/// Whether rewrite_plain() will do.
+/// Whether rewrite_plain() can be used.
 [[nodiscard, gnu::always_inline]] inline bool is_plain(const Headers& headers,
                                                        CsumState csum) noexcept {
     return csum == CsumState::kComplete && headers.has(Headers::kWholeL4);
 }
 
-/// apply_rewrite() for what is not plain.
+/// apply_rewrite() for packets that are not plain.
 template <Family F>
 [[gnu::noinline]] void apply_any_rewrite(uint8_t* frame, const Headers& headers,
                                          const Rewrite<F>& rewrite, CsumState csum) noexcept;
 
 }  // namespace detail
 
-/// Executes a rewrite on a parsed packet of family F: addresses, ports or echo identifier, TTL, and
-/// every checksum that covers them. Where the packet says nothing about L4 (a later fragment, an
-/// unknown protocol), the L3 part alone. The caller has seen that the TTL is above 1 where
-/// kRewriteDecrementTtl is set. All headers lie in the first buffer, as the parser demands; nothing
-/// behind them is touched. Not for packets quoted in ICMP errors, whose headers may be cut off.
+/// Applies a rewrite to a parsed packet of family F: addresses, ports or echo identifier, TTL, and
+/// every checksum that covers them. For a packet without an L4 header (a later fragment, an unknown
+/// protocol), only the L3 part. If kRewriteDecrementTtl is set, the caller has checked that the TTL
+/// is above 1. All headers lie in the first buffer, as the parser demands; nothing behind them is
+/// touched. Not for packets quoted in ICMP errors, whose headers may be cut off.
 template <Family F>
 [[gnu::always_inline]] inline void apply_rewrite(uint8_t* frame, const Headers& headers,
                                                  const Rewrite<F>& rewrite,

@@ -1,8 +1,8 @@
 // SCTP's checksum after a change of ports, without reading the packet.
 //
-// SCTP's CRC32c covers ports and payload but no address. A CRC is linear, so that the change of the
-// first four bytes alone says how it changes: neither payload nor old checksum is needed, chained
-// buffers do not matter, and a packet that came corrupted leaves corrupted. Called by
+// SCTP's CRC32c covers ports and payload but no address. A CRC is linear, so its change follows
+// from the change of the first four bytes alone: neither payload nor old checksum is needed,
+// chained buffers do not matter, and a packet that came corrupted leaves corrupted. Called by
 // apply_rewrite(); any thread.
 #pragma once
 
@@ -37,9 +37,9 @@ inline constexpr auto kCrc32cShifts = [] {
 
 }  // namespace detail
 
-/// What is to be XORed to the checksum field of a packet of `packet_bytes` (common header to end,
-/// below 2^17) when its first four bytes, the ports, change by `ports_xor`. Both are numbers as
-/// loaded from memory on a little-endian machine. A few hundred cycles.
+/// What to XOR to the checksum field of a packet of `packet_bytes` (common header to end, below
+/// 2^17) when its first four bytes, the ports, change by `ports_xor`. Both are numbers as loaded
+/// from memory on a little-endian machine. A few hundred cycles.
 [[nodiscard]] constexpr uint32_t sctp_checksum_change(uint32_t ports_xor,
                                                       uint32_t packet_bytes) noexcept {
     static_assert(std::endian::native == std::endian::little);

@@ -1,6 +1,6 @@
-// How many connections each holder has: a port, a service. Asked when the table is nearly full.
+// How many connections each holder, a port or a service, has. Used when the table is nearly full.
 //
-// Owned by FlowTable. docs/decisions/shares.md says how the rest is shared.
+// Owned by FlowTable. docs/decisions/shares.md says how the rest of the table is shared.
 #pragma once
 
 #include <array>
@@ -10,16 +10,15 @@
 
 namespace podlane {
 
-/// Ports come first, then services by their number's lower bits.
+/// Ports come first, then services by the lower bits of their number.
 inline constexpr unsigned kPortHolders = 512;
 inline constexpr unsigned kServiceHolders = 512;
 inline constexpr unsigned kHolders = kPortHolders + kServiceHolders;
-/// Of a connection that nobody is asked about.
+/// For a connection that counts for no holder.
 inline constexpr uint16_t kNoHolder = 0xffff;
 
-/// One worker's part of the numbers: what it has made less what it has removed, so that only the
-/// sum over all workers means something.
-/// Threads: written by its worker, read by any.
+/// One worker's counts: connections that it has made less those that it has removed, so only the
+/// sum over all workers means something. Threads: written by its worker, read by any.
 class HeldCounts {
   public:
     void add(uint16_t holder, int32_t change) noexcept {

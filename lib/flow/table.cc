@@ -9,18 +9,18 @@ namespace podlane {
 
 namespace {
 
-/// Times that insert() tries again when workers meet on one key.
+/// How often insert() tries again when workers collide on one key.
 constexpr unsigned kInsertTries = 16;
 /// Bytes of buckets for a connection: two entries at 2.67 to a bucket, see kSpillAt.
 constexpr uint64_t kBucketBytesPerConnection = 48;
 constexpr uint32_t kMinBuckets = 16;
 
-/// Lets the other side of a collision go on; longer each time.
+/// Lets the other side of a collision proceed; longer each time.
 void pause_briefly(unsigned tries) noexcept {
     for (unsigned i = 0; i < (1u << std::min(tries, 6u)); ++i) __builtin_ia32_pause();
 }
 
-/// A key's slots as claim_slot() wants them.
+/// A key's slots in the form that claim_slot() takes.
 template <Family F, class EntryAt>
 class PairSlots {
   public:
@@ -31,7 +31,7 @@ class PairSlots {
         return at(position).load(std::memory_order_seq_cst);
     }
     [[nodiscard]] bool cas(unsigned position, uint64_t& expected, uint64_t desired) noexcept {
-        // Sequentially consistent for the argument in claim.h; as a release it publishes the entry
+        // Sequentially consistent for the argument in claim.h; as a release, it publishes the entry
         // to the acquire loads in FlowTable's look-ups.
         return at(position).compare_exchange_strong(expected, desired, std::memory_order_seq_cst);
     }
@@ -133,7 +133,7 @@ void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_number) noexcept {
         for (std::atomic<uint64_t>& each : bucket->slot) {
             if (each.load(std::memory_order_relaxed) != committed) continue;
             uint64_t expected = committed;
-            // Fails when another worker helped; release: what we did to the entry comes before.
+            // Fails if another worker helped. Release: what we did to the entry comes before.
             const bool is_ours = each.compare_exchange_strong(
                 expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed);
             if (is_ours && bucket != &first) first.spilled.fetch_sub(1, std::memory_order_acq_rel);
@@ -145,12 +145,12 @@ void FlowTable<F>::clear_slot(uint64_t hash, uint32_t entry_number) noexcept {
 template <Family F>
 InsertResult<F> FlowTable<F>::insert(unsigned worker, const NewConnection<F>& spec,
                                      uint32_t now_s) noexcept {
-    // A packet to its own source: both directions are one key, which no rewrite can tell apart.
+    // A packet to its own source: both directions have one key, which no rewrite could tell apart.
     if (spec.original == spec.reply) return {InsertStatus::kReplyTaken, nullptr};
-    // Spares a block its grace period where another worker, or an earlier packet of the same burst,
-    // was first; also in a full table.
+    // Saves a block its grace period if another worker, or an earlier packet of the same burst, was
+    // first; also in a full table.
     const uint64_t hashes[2] = {hash(spec.original), hash(spec.reply)};
-    // The claims will look at both buckets: let the misses overlap.
+    // The claims will read both buckets: let the misses overlap.
     for (const uint64_t each : hashes) prefetch(each);
     FlowEntry<F>* const earlier = lookup(spec.original, hashes[0]);
     if (earlier != nullptr && connection_of(*earlier).state.is_live()) {
@@ -216,7 +216,8 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
     reschedule(block, now_s);
 }
 
-// The reply comes first, so that no packet can leave by the original entry whose reply would miss.
+// The reply comes first, so that no packet can leave by the original entry with a reply that would
+// miss.
 template <Family F>
 InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnection<F>& spec,
                                          bool& published) noexcept {
@@ -232,7 +233,7 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
         const uint32_t number = slot::entry_number(reply.word);
         FlowEntry<F>& holder = *blocks_.entry_at(number);
         if (help_if_dead(reply_hash, number)) return busy;
-        // Another worker may have made this very connection, or is about to.
+        // Another worker may have made this connection, or be about to.
         FlowEntry<F>* const winner = lookup(spec.original, original_hash);
         if (winner != nullptr) {
             return connection_of(*winner).state.is_live()
@@ -250,8 +251,9 @@ InsertResult<F> FlowTable<F>::try_insert(Connection<F>& block, const NewConnecti
     clear_slot(reply_hash, blocks_.number_of(block.reply()));
     if (original.outcome == Claim::kFull) return {InsertStatus::kFull, nullptr};
     if (original.outcome == Claim::kBusy) return busy;
-    // Only a connection that is whole can be used; one that is being made may yet be given up, as
-    // when two workers see both ends open at once and each holds the other's key.
+    // Only a complete connection can be used. One that is being made may yet be given up: two
+    // workers may each open one end of the same connection at once, and hold the key that the other
+    // one needs.
     const uint32_t number = slot::entry_number(original.word);
     FlowEntry<F>* const winner = blocks_.entry_at(number);
     if (help_if_dead(original_hash, number)) return busy;
@@ -274,8 +276,8 @@ bool FlowTable<F>::has_share(const NewConnection<F>& spec) const noexcept {
     const uint64_t free = blocks_.spare();
     if (free * kStrict >= room_) [[likely]]
         return true;
-    // The less is free, the less may one holder have: with n that want all, each gets what the
-    // others leave, and something is always left for one who has little.
+    // The less is free, the less one holder may have. If n holders want all of it, each gets what
+    // the others leave, and something always remains for a holder that has little.
     const auto most = static_cast<int64_t>(free * kStrict);
     return std::none_of(std::begin(spec.holders), std::end(spec.holders), [&](uint16_t holder) {
         return holder < kHolders && held_by(holder) > most;
@@ -308,7 +310,7 @@ bool FlowTable<F>::unlink(unsigned worker, Connection<F>& connection, FlowEnd wh
                                                        std::memory_order_relaxed)) {
         return false;
     }
-    // The original first: from here on its packets miss, and a reply alone starts nothing.
+    // The original first: from here on its packets miss, and a reply alone starts no connection.
     clear_slot(connection.state.hash[0], blocks_.number_of(connection.original()));
     clear_slot(connection.state.hash[1], blocks_.number_of(connection.reply()));
     deadlines_.clear(blocks_.index_of(connection));
@@ -332,7 +334,7 @@ FlowCounters FlowTable<F>::counters() const noexcept {
     uint64_t removed = 0;
     for (unsigned i = 0; i < workers_; ++i) {
         const PerWorker& each = per_worker_[i];
-        // What was removed before what was created: `active` cannot seem negative for long.
+        // Removed before created, so that `active` does not seem negative for long.
         removed += each.removed.load(std::memory_order_relaxed);
         sum.created += each.created.load(std::memory_order_relaxed);
         sum.expired += each.expired.load(std::memory_order_relaxed);

@@ -1,9 +1,9 @@
 // The flow table: one for each family, shared by all workers, without locks.
 //
-// Workers look up, insert and remove; the slow path fills it and everything after reads it. A block
-// (entry.h) holds a connection, a bucket (bucket.h) holds seven tags in one cache line, so that an
-// established packet touches a bucket line and an entry line. Memory: 244 bytes a connection, both
-// directions and buckets included; pages that were never used cost nothing.
+// Workers look up, insert and remove; the slow path fills it and the later stages read it. A block
+// (entry.h) holds a connection, a bucket (bucket.h) holds seven tags in one cache line, so an
+// established packet touches one bucket line and one entry line. Memory: 244 bytes a connection,
+// both directions and buckets included; unused pages cost nothing.
 //
 // Order of work in a worker's turn: lookup of a burst, inserts for what missed, maintain(), sweep()
 // when there is time, and then QuiescentDomain::quiescent().
@@ -35,22 +35,22 @@
 
 namespace podlane {
 
-/// What a FlowTable is made of.
+/// Options of a FlowTable.
 struct FlowTableOptions {
     uint32_t capacity = 1048576;  ///< connections that it can hold at once; 1 .. 2^28
     unsigned workers = 1;         ///< ids 0 .. workers-1, which are also their reader ids
     uint64_t seed = 0;            ///< of the hash; 0: random
-    /// New connections share what is left: the last of it is for those who have little, and
-    /// half-open connections give theirs up. For that the table has an eighth more room.
+    /// Shares out the last free room to holders that have little, and evicts half-open connections
+    /// for new ones. For that, the table has an eighth more room.
     bool shares = false;
     FlowTimeouts timeouts = {};
     FlowMemory memory = {};  ///< where memory comes from; default: anonymous, huge pages if free
-    /// The same for the connections themselves; default: `memory`. What another process has left
-    /// there is of no use before adopt().
+    /// The same for the connections themselves; default: `memory`. What another process left there
+    /// must not be used before adopt().
     FlowMemory block_memory = {};
 };
 
-/// What the slow path decided about a new connection.
+/// The slow path's decision about a new connection.
 template <Family F>
 struct NewConnection {
     FlowKey<F> original;  ///< as the first packet came
@@ -62,7 +62,7 @@ struct NewConnection {
     uint8_t entry_flags = 0;    ///< EntryFlags
     uint8_t rewrite_flags = 0;  ///< kRewriteDecrementTtl or 0, for both directions
     uint8_t tcp_flags = 0;      ///< of the first packet; sets the TCP state
-    uint16_t holders[2] = {kNoHolder, kNoHolder};  ///< whose share it takes: a port, a service
+    uint16_t holders[2] = {kNoHolder, kNoHolder};  ///< it counts for: a port, a service
 };
 
 enum class InsertStatus : uint8_t {
@@ -81,7 +81,7 @@ struct InsertResult {
     FlowEntry<F>* entry;  ///< null unless kInserted, kExists or kReplyTaken
 };
 
-/// Sums over all workers; they only grow, but for `active`.
+/// Sums over all workers; except `active` they only grow.
 struct FlowCounters {
     uint64_t active = 0;
     uint64_t capacity = 0;
@@ -91,13 +91,13 @@ struct FlowCounters {
     uint64_t refused = 0;  ///< new connections without room
 };
 
-/// Threads: a worker passes its own id and is online in the domain. lookup*() and for_each() are
-/// for any thread that is online in it. counters() is for anyone. A returned entry stays valid
-/// until the calling thread's next quiescent(), also when it is removed meanwhile.
+/// Threads: a worker passes its own id and is online in the domain. Any thread that is online in
+/// the domain may call lookup*() and for_each(), and any thread at all counters(). A returned entry
+/// stays valid until the calling thread's next quiescent(), even if it is removed meanwhile.
 template <Family F>
 class FlowTable {
   public:
-    /// Fails when the memory is not to be had. `domain` must outlive the table.
+    /// Fails if there is not enough memory. `domain` must outlive the table.
     [[nodiscard]] static Result<std::unique_ptr<FlowTable>> create(const FlowTableOptions& options,
                                                                    QuiescentDomain& domain);
     ~FlowTable();
@@ -109,11 +109,12 @@ class FlowTable {
     }
 
     // A look-up in three steps, for callers that interleave them over a burst.
-    /// Step 1: asks for the line of the first bucket. In place: g++ drops calls of functions that
-    /// only prefetch.
+    /// Step 1: prefetches the first bucket's line. Inlined: g++ drops calls of functions that only
+    /// prefetch.
     const Bucket& prefetch(uint64_t hash) const noexcept;
-    /// Step 2: compares tags in the first bucket, which step 1 returned, and asks for the entry's
-    /// line, or, with no match (null), for the second bucket if the key can be there.
+    /// Step 2: compares tags in the first bucket, which step 1 returned, and prefetches the
+    /// matching entry's line. Without a match (null), prefetches the second bucket if the key can
+    /// be there.
     [[nodiscard]] FlowEntry<F>* candidate(const Bucket& first, uint64_t hash) const noexcept;
     /// Step 3: the entry of `key`, or null. `candidate` is step 2's result.
     [[nodiscard]] FlowEntry<F>* confirm(const FlowKey<F>& key, uint64_t hash,
@@ -122,55 +123,55 @@ class FlowTable {
     /// The entry of `key`, or null. `hash` is hash(key).
     [[nodiscard]] FlowEntry<F>* lookup(const FlowKey<F>& key, uint64_t hash) const noexcept;
 
-    /// Asks for the line that insert() will need for a connection with this reply key; that of its
-    /// original key has come with the look-up that missed.
+    /// Prefetches the line that insert() will need for a connection with this reply key. The line
+    /// for its original key came with the look-up that missed.
     [[gnu::always_inline]] void prefetch_insert(const FlowKey<F>& reply) const noexcept {
         prefetch(hash(reply));
     }
 
-    /// Makes a connection, unless its original key is there by now. Lock-free; at most a few
-    /// hundred loads where workers meet on one key.
+    /// Makes a connection, unless its original key is present by now. Lock-free; a few hundred
+    /// loads at most if workers collide on one key.
     [[nodiscard]] InsertResult<F> insert(unsigned worker, const NewConnection<F>& spec,
                                          uint32_t now_s) noexcept;
 
-    /// The connections that block_memory has to hold.
+    /// The number of connections that block_memory must hold.
     [[nodiscard]] static uint32_t block_count(const FlowTableOptions& options) noexcept;
-    /// Takes over the connections that another process has left in the first `blocks` of
-    /// block_memory, before any worker runs: those that were whole and are not too old. Each has
-    /// to find its way again, and its Service. Returns how many there are.
+    /// Takes over the connections that another process left in the first `blocks` of block_memory,
+    /// before any worker runs: those that are complete and not too old. Each has to find its route
+    /// and its Service again. Returns their number.
     uint32_t adopt(uint32_t blocks, uint32_t now_s) noexcept;
-    /// Whose share a connection takes that was adopted. Before any worker runs, once.
+    /// Sets the holders that an adopted connection counts for. Before any worker runs, once.
     void hold(Connection<F>& connection, uint16_t port, uint16_t service) noexcept;
-    /// New connections get the first `blocks` alone: what has memory. Control, at any time; never
-    /// less than before.
+    /// From now on new connections use only the first `blocks`, which have memory. Control, at any
+    /// time; never less than before.
     void allow_blocks(uint32_t blocks) noexcept { blocks_.allow(blocks); }
-    /// Blocks that have been used so far.
+    /// The number of blocks that have been used so far.
     [[nodiscard]] uint32_t used_blocks() const noexcept { return blocks_.limit(); }
 
     /// Removes `connection`, which was found since this worker's last quiescent(). False: another
-    /// worker did it already. Not counted as expired.
+    /// worker has done so. Not counted as expired.
     bool remove(unsigned worker, Connection<F>& connection) noexcept;
 
-    /// Removes a connection of which one end alone is proven, for another that needs its place.
-    /// False: both are, or it is gone.
+    /// Evicts an unproven connection for another that needs its place. False: it is proven by now,
+    /// or gone.
     bool give_up(unsigned worker, Connection<F>& connection) noexcept;
 
-    /// For Noted::kShorterTimeout: the sweep will look in time.
+    /// For Noted::kShorterTimeout: makes the sweep look in time.
     void reschedule(const Connection<F>& connection, uint32_t now_s) noexcept {
         deadlines_.set(blocks_.index_of(connection), next_check_s(connection, timeouts_, now_s));
     }
 
-    /// Once per loop turn, before quiescent(): takes back blocks whose grace period is over and,
-    /// when few are free, evicts. Cost without work: a few loads of the worker's own line.
+    /// Once per loop turn, before quiescent(): takes back blocks with their grace period over and,
+    /// if few are free, evicts. Without work it costs a few loads of the worker's own line.
     void maintain(unsigned worker, uint32_t now_s) noexcept;
 
-    /// Ages at most `budget` blocks. Workers share one pass over the table a second, so that a
-    /// sleeping worker's connections age as well. Returns the number of blocks looked at: 0 when
+    /// Ages at most `budget` blocks. Workers share one pass over the table each second, so
+    /// connections of a sleeping worker age as well. Returns the number of blocks looked at: 0 when
     /// this second's pass is done.
     unsigned sweep(unsigned worker, uint32_t now_s, unsigned budget) noexcept;
 
     /// From now on `listener`, which must outlive the table, is told of connections that end; null:
-    /// nobody is. Any thread.
+    /// no listener. Any thread.
     void tell_ends(FlowEndListener<F>* listener) noexcept {
         ends_.store(listener, std::memory_order_release);  // pairs with unlink()
     }
@@ -181,15 +182,15 @@ class FlowTable {
 
     /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on,
     /// or until it returns false, if it returns something; returns the block to continue at, or 0
-    /// at the end. A connection that comes or goes meanwhile may be missed. The caller is online
-    /// throughout, and quiescent between calls.
+    /// at the end. A connection that comes or goes meanwhile may be missed. The caller must be
+    /// online throughout, and quiescent between calls.
     template <class Visitor>
     uint32_t for_each(Visitor&& visit, uint32_t from, uint32_t max) const {
         const uint32_t end = blocks_.limit();
         for (uint32_t i = from; i < end; ++i) {
             if (i - from == max) return i;
             Connection<F>& connection = blocks_.at(i);
-            // Live, and we are online: its plain members stand until our next quiescent point.
+            // Live, and we are online: its plain members are stable until our next quiescent point.
             if (!connection.state.is_live()) continue;
             if constexpr (std::is_void_v<decltype(visit(connection))>) {
                 visit(connection);
@@ -201,14 +202,14 @@ class FlowTable {
     }
 
   private:
-    /// Written by that worker alone.
+    /// Written by its worker alone.
     struct alignas(kCacheLine) PerWorker {
         std::atomic<uint64_t> created{0}, removed{0}, expired{0}, evicted{0}, refused{0};
-        uint32_t evict_cursor = 0;  ///< where the next search for something to evict begins
+        uint32_t evict_cursor = 0;  ///< where the next search for connections to evict begins
         uint64_t came_before = 0;   ///< created and refused, at the last maintain()
         HeldCounts held;
 
-        /// One writer: no read-modify-write on the bus.
+        /// One writer: no atomic read-modify-write is needed.
         static void add(std::atomic<uint64_t>& counter) noexcept {
             counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         }
@@ -218,14 +219,14 @@ class FlowTable {
 
     [[nodiscard]] FlowEntry<F>* find_in(const Bucket& bucket, uint32_t mark,
                                         const FlowKey<F>& key) const noexcept;
-    /// In the key's second bucket, where it is only if its first one has spilled.
+    /// Looks in the key's second bucket, where the key can be only if its first one has spilled.
     [[nodiscard]] FlowEntry<F>* find_spilled(const Bucket& first, const FlowKey<F>& key,
                                              uint64_t hash) const noexcept;
     [[nodiscard]] ClaimResult claim(const FlowKey<F>& key, uint64_t hash,
                                     FlowEntry<F>& entry) noexcept;
     /// Empties the committed slot of an entry, if it is still there.
     void clear_slot(uint64_t hash, uint32_t entry_number) noexcept;
-    /// True when the entry's connection is being removed: its slot is empty now.
+    /// If the entry's connection is being removed, empties its slot and returns true.
     bool help_if_dead(uint64_t hash, uint32_t entry_number) noexcept;
     void fill(Connection<F>& block, unsigned worker, const NewConnection<F>& spec,
               const uint64_t (&hashes)[2], uint32_t now_s) noexcept;
@@ -233,13 +234,13 @@ class FlowTable {
                                              bool& published) noexcept;
     bool unlink(unsigned worker, Connection<F>& connection, FlowEnd why) noexcept;
     [[nodiscard]] bool adopt_one(Connection<F>& block, uint32_t now_s) noexcept;
-    /// Whether the shares of its holders allow a new connection.
+    /// Whether its holders' shares allow a new connection.
     [[nodiscard]] bool has_share(const NewConnection<F>& spec) const noexcept;
     void count(unsigned worker, const Connection<F>& connection, int32_t change) noexcept;
-    /// Blocks [begin, end), at most kSweepStep.
+    /// Ages blocks [begin, end), at most kSweepStep.
     void age(unsigned worker, uint32_t begin, uint32_t end, uint32_t now_s) noexcept;
     void keep_room(unsigned worker, uint32_t now_s) noexcept;
-    /// Half-open ones only if they have been idle for so long.
+    /// Evicts half-open connections only if they have been idle for `least_idle_s`.
     void evict(unsigned worker, uint32_t now_s, uint32_t wanted, uint32_t least_idle_s) noexcept;
     [[nodiscard]] int64_t held_by(uint16_t holder) const noexcept {
         int64_t held = 0;
@@ -247,15 +248,15 @@ class FlowTable {
         return held;
     }
 
-    /// The table's room beyond its capacity, as a part of that: what is shared last.
+    /// The table's room beyond its capacity is this part of the capacity; it is shared last.
     static constexpr uint32_t kShareOfRoom = 8;
-    /// Below this part of the room has_share() asks, and by how much more than what is free one may
-    /// have.
+    /// has_share() applies below this part of the room; a holder may then have at most this many
+    /// times what is free.
     static constexpr uint32_t kStrict = 16;
 
     HashSecret secret_;
     uint32_t capacity_;
-    uint32_t room_;  ///< capacity_, and what shares are made of
+    uint32_t room_;  ///< capacity_ and the room beyond it
     bool shares_;
     uint32_t bucket_count_;
     FlowArena bucket_memory_;
@@ -327,7 +328,7 @@ template <Family F>
 inline FlowEntry<F>* FlowTable<F>::confirm(const FlowKey<F>& key, uint64_t hash,
                                            FlowEntry<F>* candidate) const noexcept {
     if (candidate == nullptr) {
-        // Nothing in the first bucket. An entry does not move, so that looking once is enough.
+        // Not in the first bucket. Entries do not move, so looking once is enough.
         return find_spilled(buckets_[first_bucket(hash, bucket_count_)], key, hash);
     }
     if (candidate->key == key) [[likely]]

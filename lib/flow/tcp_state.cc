@@ -17,7 +17,7 @@ TcpState after_rst(TcpState state, FlowDirection direction) noexcept {
 
 /// SYN without ACK.
 TcpState after_syn(TcpState state, FlowDirection direction) noexcept {
-    // Of a connection that was reset only its own end begins another.
+    // After a doubtful reset, only the originator can begin another connection.
     const bool stray = is_doubtful_reset(state) && direction == FlowDirection::kReply;
     if (state == TcpState::kNone || (may_be_replaced(state) && !stray)) return TcpState::kSynSent;
     if (state == TcpState::kSynSent && direction == FlowDirection::kReply) {
@@ -70,7 +70,7 @@ TcpState after_fin(TcpState state, FlowDirection direction) noexcept {
     return state;
 }
 
-/// Everything else: as a rule ACK.
+/// Everything else: usually ACK.
 TcpState after_ack(TcpState state, FlowDirection direction) noexcept {
     switch (state) {
         case TcpState::kNone:

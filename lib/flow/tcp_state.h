@@ -1,6 +1,6 @@
-// Connection states: nf_conntrack's model. How long each may be silent is in timeouts.h.
+// TCP connection states, after nf_conntrack's model. timeouts.h says how long each may be silent.
 //
-// Pure functions; workers call next_state() for the segments that can change a state.
+// Pure functions; workers call next_state() for segments that can change a state.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ enum class TcpState : uint8_t {
     kLastAck,    ///< FINs of both ends seen
     kTimeWait,   ///< the last FIN acknowledged
     kClose,      ///< RST seen
-    /// RST seen on an established connection, in the name of that end. It may be forged: another
-    /// segment of the same end shows that it lives (docs/decisions/resets.md).
+    /// RST seen on an established connection, sent in this end's name. It may be forged: another
+    /// segment from the same end proves that it lives (docs/decisions/resets.md).
     kResetByOriginal,
     kResetByReply,
 };
@@ -33,27 +33,26 @@ enum class FlowDirection : uint8_t { kOriginal = 0, kReply = 1 };
 
 /// The state after a segment with `flags` (as in the TCP header) from `direction`. A connection
 /// first seen in its middle is picked up as established (nf_conntrack's tcp_loose). A SYN from the
-/// originator onto a state for which may_be_replaced() holds gives kSynSent; the caller makes a new
-/// connection then.
+/// originator in a state for which may_be_replaced() holds gives kSynSent; the caller then makes a
+/// new connection.
 [[nodiscard]] TcpState next_state(TcpState state, FlowDirection direction, uint8_t flags) noexcept;
 
-/// True when an RST came and the connection may live all the same.
+/// True if a RST came, but the connection may still live.
 [[nodiscard]] constexpr bool is_doubtful_reset(TcpState state) noexcept {
     return state == TcpState::kResetByOriginal || state == TcpState::kResetByReply;
 }
 
-/// True when a new SYN from the originator with the same addresses and ports begins a new
-/// connection.
+/// True if a new SYN from the originator with the same addresses and ports begins a new connection.
 [[nodiscard]] constexpr bool may_be_replaced(TcpState state) noexcept {
     return state == TcpState::kTimeWait || state == TcpState::kClose || is_doubtful_reset(state);
 }
 
-/// True when segments without SYN, FIN and RST cannot change the state.
+/// True if segments without SYN, FIN and RST cannot change the state.
 [[nodiscard]] constexpr bool is_steady(TcpState state) noexcept {
     return state == TcpState::kEstablished;
 }
 
-/// True when a segment with `flags` can change a established state.
+/// True if a segment with `flags` can change an established state.
 [[nodiscard]] constexpr bool can_change_state(uint8_t flags) noexcept {
     return (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0;
 }

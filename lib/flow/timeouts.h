@@ -1,9 +1,9 @@
-// How long connections may be silent before they are forgotten: those of a node with kube-proxy
-// unless the operator says otherwise (flows.timeouts), so that idle connections live as long here.
+// How long connections may be silent before they are removed: as on a node with kube-proxy, unless
+// the operator sets other values (flows.timeouts). So idle connections live as long as there.
 //
-// Linux's nf_conntrack says most (Documentation/networking/nf_conntrack-sysctl.rst); kube-proxy
-// sets two of its numbers, established and CLOSE_WAIT (KubeProxyConntrackConfiguration). The flow
-// table holds them for its life. Any thread.
+// Most are nf_conntrack's (Documentation/networking/nf_conntrack-sysctl.rst); kube-proxy sets two
+// of them, established and CLOSE_WAIT (KubeProxyConntrackConfiguration). A flow table never changes
+// its timeouts. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 namespace podlane {
 
-/// Seconds of silence, by what is known of a connection.
+/// Seconds of silence, by a connection's protocol and state.
 struct FlowTimeouts {
     uint32_t tcp_syn_sent = 120;
     uint32_t tcp_syn_received = 60;
-    uint32_t tcp_established = 24 * 3600;  ///< kube-proxy's; the kernel's are five days
-    /// Established, of which one end alone was seen: nf_conntrack's "unacknowledged".
+    uint32_t tcp_established = 24 * 3600;  ///< kube-proxy's; the kernel's is five days
+    /// Established, but only one end was seen: nf_conntrack's "unacknowledged".
     uint32_t tcp_unacknowledged = 300;
     uint32_t tcp_fin_wait = 120;
     uint32_t tcp_close_wait =
@@ -26,12 +26,13 @@ struct FlowTimeouts {
     uint32_t tcp_last_ack = 30;
     uint32_t tcp_time_wait = 120;
     uint32_t tcp_close = 10;
-    /// After a RST that may be forged: what the end that is said to be gone has to prove otherwise.
+    /// After a RST that may be forged: the time in which the end that it names can prove that it
+    /// lives.
     uint32_t tcp_reset = 120;
-    uint32_t udp = 30;          ///< no answer seen
-    uint32_t udp_stream = 120;  ///< answered
+    uint32_t udp = 30;          ///< no reply seen
+    uint32_t udp_stream = 120;  ///< replied
     uint32_t icmp = 30;
-    uint32_t sctp = 30;  ///< no answer seen
+    uint32_t sctp = 30;  ///< no reply seen
     uint32_t sctp_established = 210;
     uint32_t other = 600;  ///< other protocols
 

@@ -44,7 +44,7 @@ AffinityTable<F>::AffinityTable(uint32_t clients, uint64_t seed, void* kept)
     seed_ = header.seed;
     if (own_) return;
     for (uint32_t i = 0; i < bucket_count_; ++i) {
-        // Whoever had it was writing when it ended.
+        // Its owner was writing when the process ended.
         if (buckets_[i].claimed.load(std::memory_order_relaxed) == 0) continue;
         buckets_[i].entries = {};
         buckets_[i].claimed.store(0, std::memory_order_relaxed);

@@ -1,9 +1,9 @@
-// Session affinity: which endpoint a client of a Service port had last, for Services whose
-// spec.sessionAffinity is ClientIP.
+// Session affinity: which endpoint a client of a Service port had last, for Services with
+// spec.sessionAffinity ClientIP.
 //
-// One table for each family, shared by all workers, as a client's connections come in on any of
-// them. Only the first packet of a connection asks. docs/decisions/session-affinity.md says why it
-// is as it is, and what happens when it is full.
+// One table for each family, shared by all workers, since a client's connections come in on any of
+// them. Only a connection's first packet uses it. docs/decisions/session-affinity.md explains the
+// design, and what happens when it is full.
 #pragma once
 
 #include <array>
@@ -30,21 +30,21 @@ class ZeroedMemory {
     void* data_;
 };
 
-/// Threads: any. A bucket belongs to the one that has claimed it, for some ten nanoseconds; nobody
-/// waits longer than kClaimTries for it, but goes without.
+/// Threads: any. A bucket belongs to the thread that has claimed it, for some ten nanoseconds.
+/// After kClaimTries a thread stops waiting and goes without.
 template <Family F>
 class AffinityTable {
   public:
-    /// Room for `clients` of Services: as many entries, in buckets with as much room again. `kept`:
-    /// bytes_for(clients) that are zero, or what another process has left there, kill -9 included;
-    /// null: of its own.
+    /// Room for `clients` of Services: that many entries, in buckets with as much room again.
+    /// `kept`: bytes_for(clients) that are zero, or what another process left there, even after
+    /// kill -9; null: memory of its own.
     explicit AffinityTable(uint32_t clients, uint64_t seed = 0, void* kept = nullptr);
     [[nodiscard]] static size_t bytes_for(uint32_t clients) noexcept;
 
-    /// What the client's new connection gets: the endpoint that it had, if its time is not over and
-    /// `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on, or
-    /// up to a second longer, as the clock has whole seconds: a timeout of 1 s ends never sooner.
-    /// Nothing: there is no room to remember another client.
+    /// The endpoint for the client's new connection: the one that it had, if its time is not over
+    /// and `usable(endpoint)`, else `candidate`. Either is remembered for `timeout_s` from now on,
+    /// or up to a second longer, since the clock has whole seconds: a timeout of 1 s never ends
+    /// sooner. None: there is no room to remember another client.
     template <class Usable>
     [[nodiscard]] std::optional<Endpoint<F>> settle(const typename F::Address& client,
                                                     uint32_t service, const Endpoint<F>& candidate,
@@ -67,7 +67,7 @@ class AffinityTable {
         return candidate;
     }
 
-    /// What the client had last, if its time is not over; changes nothing.
+    /// The client's last endpoint, if its time is not over; changes nothing.
     [[nodiscard]] std::optional<Endpoint<F>> find(const typename F::Address& client,
                                                   uint32_t service, uint32_t now_s) const noexcept {
         const Claim claim(bucket_of(client, service));
@@ -89,9 +89,9 @@ class AffinityTable {
 
     struct Entry {
         typename F::Address client;
-        uint32_t service;  ///< affinity_key() in lib/decide; kFree: nobody's
+        uint32_t service;  ///< affinity_key() in lib/decide; kFree: unused
         Endpoint<F> endpoint;
-        uint32_t until_s;  ///< the last second of the workers' clock that remembers it
+        uint32_t until_s;  ///< remembered through this second of the workers' clock
     };
     struct alignas(kCacheLine) Bucket {
         std::atomic<uint32_t> claimed;
@@ -103,7 +103,7 @@ class AffinityTable {
         uint64_t seed;
     };
 
-    /// Has a bucket to itself for its life, or nothing.
+    /// Owns a bucket for its lifetime, or nothing.
     class Claim {
       public:
         explicit Claim(Bucket& bucket) noexcept {
@@ -136,13 +136,14 @@ class AffinityTable {
     uint32_t bucket_count_;
     std::optional<ZeroedMemory> own_;
     Bucket* buckets_;
-    uint64_t seed_;  // nobody outside can aim at one bucket
+    uint64_t seed_;  // so that outsiders cannot aim at one bucket
 };
 
 extern template class AffinityTable<V4>;
 extern template class AffinityTable<V6>;
 
-/// Of what stands there: raised when another podlaned could not read what this one writes.
+/// The form of kept entries; raised when another version of podlaned could not read what this one
+/// writes.
 inline constexpr uint32_t kAffinityForm = 1;
 
 /// The tables of a node.

@@ -30,7 +30,7 @@ MaglevTable MaglevTable::build(std::span<const uint64_t> identities) {
     const uint32_t mask = size - 1;
     table.slots_.assign(size, kFree);
 
-    // Turns go by identity, not by position, so that the order of the input decides nothing.
+    // Endpoints take turns by identity, not by position, so the order of the input does not matter.
     std::vector<uint16_t> order(identities.size());
     std::iota(order.begin(), order.end(), uint16_t{0});
     std::sort(order.begin(), order.end(),

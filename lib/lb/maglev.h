@@ -1,5 +1,5 @@
-// Maglev consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): which endpoint serves a
-// connection, so that nodes agree without talk and a change moves few connections.
+// Maglev consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): chooses the endpoint of a
+// connection, so that nodes agree without talking and a change moves few connections.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ class MaglevTable {
     /// Size: the smallest power of two that is at least 100 times the count (at most 1 % imbalance;
     /// section 5.3 of the paper), at least 256 and at most 65536 below 16384 endpoints.
     ///
-    /// The paper takes a prime, so that any skip leads through all slots. An odd skip does so in a
-    /// power of two, moves as few connections (the unit test has the bound), and a step is an
-    /// addition and a mask: half the time.
+    /// The paper uses a prime size, so that any skip visits all slots. With a power of two an odd
+    /// skip does, moves as few connections (the unit test has the bound), and a step is an addition
+    /// and a mask: half the time.
     [[nodiscard]] static MaglevTable build(std::span<const uint64_t> identities);
 
     /// The index of the endpoint for this hash; the table must not be empty.
     [[nodiscard]] uint32_t pick(uint32_t hash) const noexcept {
-        // Multiply-shift keeps the division away; the hash's upper bits decide.
+        // Multiply-shift avoids a division; the hash's upper bits decide.
         const uint64_t slot = (uint64_t{hash} * slots_.size()) >> 32;
         return slots_[static_cast<size_t>(slot)];
     }
