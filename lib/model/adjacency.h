@@ -1,7 +1,7 @@
-// Next hops: everything a worker needs to send a packet on its way, compiled by control.
+// Next hops: everything a worker needs to send a packet on, compiled by control.
 //
-// A flow holds an adjacency's index, not its content: when a neighbour's MAC address changes, the
-// new snapshot's adjacency changes and no flow has to.
+// A flow holds an adjacency's index, not its content. When a neighbour's MAC address changes, the
+// adjacency changes in the new snapshot, and no flow has to.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@ namespace podlane {
 
 /// What sending to an adjacency means.
 enum class AdjacencyKind : uint8_t {
-    kNone,        ///< not in use: a flow that has it looks for its route again
-    kUnresolved,  ///< ask for the neighbour, hold the packet
+    kNone,        ///< not in use: a flow that has it is routed again
+    kUnresolved,  ///< resolve the neighbour, hold the packet
     kFailed,      ///< the neighbour did not answer: tell the sender, drop
     kEthernet,    ///< write dst and src MAC, send on `port`
     kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
@@ -37,11 +37,12 @@ struct alignas(kCacheLine) Adjacency {
     MacAddress
         dst{};  ///< the frame's destination; in a tunnel, the inner frame's (peer's VTEP MAC)
     MacAddress src{};  ///< the frame's source; in a tunnel, our VTEP MAC
-    /// For patching lengths and checksum in: the sum of the outer IPv4 header with total length and
-    /// identification 0; over IPv6, of the pseudo-header and of UDP's and VXLAN's with UDP length,
-    /// source port and checksum 0.
+    /// For patching lengths and checksum in. IPv4: the sum of the outer header with total length
+    /// and identification 0. IPv6: the sum of the pseudo-header, UDP and VXLAN headers with UDP
+    /// length, source port and checksum 0.
     uint32_t outer_partial_sum = 0;
-    /// Outer headers, ready but for lengths, IPv4 identification and checksum, and UDP source port.
+    /// Outer headers, complete except for lengths, IPv4 identification and checksum, and UDP source
+    /// port.
     std::array<uint8_t, 96> outer{};
 
     /// Whether packets can be sent this way now.

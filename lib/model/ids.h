@@ -5,10 +5,11 @@
 
 namespace podlane {
 
-/// A port's index, stable while the port exists; reused after it is gone and every worker knows.
+/// A port's index, stable while the port exists; reused once the port is gone and every worker
+/// knows it.
 enum class PortId : uint16_t {};
 inline constexpr PortId kNoPort{0xffff};
-/// Ports that one node can have: uplinks, the host interface, 250 pods and room.
+/// The most ports of a node: uplinks, the host interface, 250 pods and some spare.
 inline constexpr size_t kMaxPorts = 512;
 
 [[nodiscard]] constexpr size_t index_of(PortId id) noexcept {
@@ -31,7 +32,7 @@ inline constexpr ServiceId kNoService{0};
     return static_cast<size_t>(id);
 }
 
-/// Workers that can exist at once.
+/// The most workers at once.
 inline constexpr size_t kMaxWorkers = 64;
 
 }  // namespace podlane

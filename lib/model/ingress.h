@@ -1,7 +1,6 @@
 // Where a packet came in, as one small number: a port or, out of the tunnel, the Node that sent it.
 //
-// A flow's direction knows the one from which its packets come (Hop in lib/flow/entry.h). Any
-// thread.
+// Each direction of a flow stores its ingress (Hop in lib/flow/entry.h). Any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +10,12 @@
 
 namespace podlane {
 
-/// A Node other than this one, numbered by control; not given again for a long time.
+/// The number of a Node other than this one, given by control; not reused for a long time.
 enum class NodeNumber : uint16_t {};
 
-/// Out of the tunnel: this and the Node's number.
+/// Ingress numbers from here on are for the tunnel: add the Node's number.
 inline constexpr uint16_t kTunnelIngress = 1u << (kHopIngressBits - 1);
-/// Nodes that can be told apart.
+/// How many Nodes can be told apart.
 inline constexpr uint16_t kMaxNodeNumbers = kTunnelIngress - 1;
 static_assert(kMaxPorts <= kTunnelIngress);
 

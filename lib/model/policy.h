@@ -1,9 +1,9 @@
-// NetworkPolicies as the slow path asks them: rules over sets of pod addresses, address blocks and
-// ranges of ports. Immutable, shared between snapshots.
+// NetworkPolicies in the slow path's form: rules over sets of pod addresses, address blocks and
+// port ranges. Immutable, shared between snapshots.
 //
-// Rules name sets by id and the snapshot has the sets, so that a pod that comes or goes changes a
-// set and no rule. Rules of Kubernetes' networking.k8s.io/v1 NetworkPolicy; lib/decide/policy.h
-// asks.
+// Rules name sets by id and the snapshot holds the sets, so a pod that comes or goes changes a set
+// but no rule. Rules are those of Kubernetes' networking.k8s.io/v1 NetworkPolicy;
+// lib/decide/policy.h evaluates them.
 #pragma once
 
 #include <algorithm>
@@ -19,15 +19,15 @@
 
 namespace podlane {
 
-/// The addresses of the pods that one pair of selectors selects, or the places that a port's name
-/// means. 0: none.
+/// Identifies the addresses of the pods that one pair of selectors selects, or the address and port
+/// pairs that a port name stands for. 0: none.
 enum class PolicySetId : uint32_t {};
 
 [[nodiscard]] constexpr size_t index_of(PolicySetId id) noexcept {
     return static_cast<size_t>(id);
 }
 
-/// A pod's address and the number that a port's name has in that pod.
+/// A pod's address and the number of a named port in that pod.
 template <Family F>
 struct NamedPlace {
     typename F::Address address{};
@@ -35,8 +35,8 @@ struct NamedPlace {
     friend constexpr auto operator<=>(const NamedPlace&, const NamedPlace&) noexcept = default;
 };
 
-/// The sets of one family, by id; both families use the same ids. Sorted; what two pods claim
-/// stands twice.
+/// The sets of one family, by id; both families use the same ids. Sorted; a value that two pods
+/// have is there twice.
 template <Family F>
 struct PolicySets {
     using Addresses = std::vector<typename F::Address>;
@@ -73,13 +73,13 @@ struct PolicyPortRange {
     uint8_t protocol = 0;  ///< IANA number: 6, 17 or 132
     uint16_t first = 0;
     uint16_t last = 0xffff;
-    PolicySetId named{};  ///< not 0: the places that the name means, in place of the range
+    PolicySetId named{};  ///< not 0: the pairs that the name stands for, instead of the range
 };
 
-/// One of a policy's rules: both its peers and its ports must match.
+/// One rule of a policy: its peers and its ports must both match.
 struct CompiledRule {
-    bool any_peer = false;  ///< no `from` or `to`: everybody
-    bool any_port = false;  ///< no `ports`: everything, whatever its protocol
+    bool any_peer = false;  ///< no `from` or `to`: every peer
+    bool any_port = false;  ///< no `ports`: every port of every protocol
     std::vector<PolicySetId> peers;
     std::vector<PolicyBlock<V4>> v4;
     std::vector<PolicyBlock<V6>> v6;
@@ -100,7 +100,7 @@ struct CompiledPolicy {
     std::vector<CompiledRule> ingress, egress;
 };
 
-/// The policies that select one pod of this node, by name. A direction that none affects is open.
+/// The policies that select one pod of this node, by name. A direction without policies is open.
 struct PodPolicies {
     using List = std::vector<std::shared_ptr<const CompiledPolicy>>;
 

@@ -1,6 +1,6 @@
-// What a pod's port may send from: its MAC address and its IP addresses.
+// The addresses that a pod's port may send from: its MAC address and its IP addresses.
 //
-// Compiled by control, shared between snapshots, asked by workers for packets of no known flow.
+// Compiled by control, shared between snapshots, checked by workers for packets without a flow.
 #pragma once
 
 #include <concepts>
@@ -18,7 +18,7 @@ namespace podlane {
 template <Family F>
 class FamilySources {
   public:
-    /// Allows addresses; before the port's sources are published.
+    /// Allows a prefix; call before the port's sources are published.
     void add(const Prefix<F>& prefix) {
         if (prefix.length == F::kAddressBits && first_.is_zero()) {
             first_ = prefix.address;
@@ -38,16 +38,16 @@ class FamilySources {
     }
 
   private:
-    typename F::Address first_{};  // asked first; zero: none
+    typename F::Address first_{};  // compared first; zero: none
     std::vector<std::pair<Prefix<F>, uint8_t>> more_;
     Lpm<F, uint8_t> table_;  // of more_
 };
 
-/// A pod port's. Immutable once published.
+/// A pod port's sources. Immutable once published.
 struct PortSources {
-    MacAddress mac{};  ///< zero: not known, and any is taken
+    MacAddress mac{};  ///< zero: not known, so any is allowed
     FamilySources<V4> v4;
-    FamilySources<V6> v6;  ///< the link-local address of its MAC address included
+    FamilySources<V6> v6;  ///< with the link-local address made from its MAC address
 
     template <Family F>
     [[nodiscard]] bool allows(const typename F::Address& address) const noexcept {

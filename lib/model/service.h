@@ -17,7 +17,7 @@
 
 namespace podlane {
 
-/// The endpoints that one kind of traffic may get, sorted, and the table that picks among them.
+/// The endpoints for one kind of traffic, sorted, and the table that picks among them.
 template <Family F>
 struct EndpointSet {
     std::vector<Endpoint<F>> endpoints;
@@ -66,20 +66,20 @@ struct Frontend {
     uint32_t affinity_seconds = 0;                  ///< 0: no session affinity
     std::shared_ptr<const EndpointSet<F>> inside;   ///< for this node's pods and kernel; never null
     std::shared_ptr<const EndpointSet<F>> outside;  ///< for traffic from elsewhere; never null
-    /// Sorted: what a datagram flow may keep beside these, as it still serves; null: nothing.
+    /// Sorted: further endpoints that a UDP flow may keep, since they still serve; null: none.
     std::shared_ptr<const std::vector<Endpoint<F>>> serving;
-    std::shared_ptr<const std::vector<Prefix<F>>> source_ranges;  ///< null: anybody
+    std::shared_ptr<const std::vector<Prefix<F>>> source_ranges;  ///< null: any source
     std::string service_name;  ///< "namespace/name", for explain and listings
     std::string port_name;
 
-    /// Whether a datagram flow that has `endpoint` may keep it.
+    /// Whether a UDP flow that has `endpoint` may keep it.
     [[nodiscard]] bool may_keep(const Endpoint<F>& endpoint) const noexcept {
         return inside->contains(endpoint) || outside->contains(endpoint) ||
                (serving && std::binary_search(serving->begin(), serving->end(), endpoint));
     }
 };
 
-/// What a frontend is found by. Port 0 with protocol 0: "this address is a ClusterIP".
+/// The key of a frontend. Port 0 with protocol 0: "this address is a ClusterIP".
 template <Family F>
 struct FrontendKey {
     typename F::Address address{};  ///< zero for a NodePort
@@ -88,8 +88,8 @@ struct FrontendKey {
     friend constexpr auto operator<=>(const FrontendKey&, const FrontendKey&) noexcept = default;
 };
 
-/// All frontends of one family: a persistent hash table of small immutable shards.
-/// Threads: as CowArray.
+/// All frontends of one family: a persistent hash table of small immutable shards. Threads: as for
+/// CowArray.
 template <Family F>
 class FrontendTable {
   public:
@@ -104,7 +104,8 @@ class FrontendTable {
         const Entry* entry = find_entry(key);
         return entry != nullptr ? entry->frontend.get() : nullptr;
     }
-    /// Whether any Service has this address as a ClusterIP: what it does not serve, it rejects.
+    /// Whether any Service has this address as a ClusterIP: a packet to another port of it is
+    /// rejected.
     [[nodiscard]] bool has_address(const typename F::Address& address) const noexcept {
         return find_entry({address, be16(0), 0}) != nullptr;
     }

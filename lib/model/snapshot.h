@@ -2,7 +2,7 @@
 //
 // Control compiles it, Dataplane::publish() swaps one pointer, and each worker uses it from its
 // next burst on. A burst sees one snapshot. What did not change is shared with the generation
-// before. All fields are public data: who holds a `const Snapshot` can only read.
+// before. All fields are public: a `const Snapshot` can only be read.
 #pragma once
 
 #include <algorithm>
@@ -53,13 +53,13 @@ enum class PortKind : uint8_t {
     return "";
 }
 
-/// What a worker must know of a port to judge the frames that come from it.
+/// What a worker must know of a port to check the frames that come from it.
 struct PortView {
     PortKind kind = PortKind::kNone;
     MacAddress mac{};       ///< ours: frames to it are for the router
     MacAddress peer_mac{};  ///< the pod's or the host kernel's; zero on an uplink
     uint16_t mtu = 0;       ///< largest IP packet, bytes
-    /// What a pod may send from; null: anything, as from a port that is no pod's.
+    /// The sources that a pod may send from; null: any, as for a port that is not a pod's.
     std::shared_ptr<const PortSources> sources;
 };
 using PortViews = std::array<PortView, kMaxPorts>;
@@ -67,11 +67,11 @@ using PortViews = std::array<PortView, kMaxPorts>;
 enum class RouteKind : uint8_t {
     kUnreachable,  ///< no way there: ICMP unreachable
     kAdjacency,    ///< to `adjacency`: a local pod, a resolved neighbour, a remote node, the host
-    kConnected,    ///< on `port`'s link; the neighbour has no adjacency yet: ask for it
-    kVia,          ///< by way of the gateway in `via`, on `port`, which has no adjacency yet
+    kConnected,    ///< on `port`'s link; the neighbour has no adjacency yet: resolve it
+    kVia,          ///< through the gateway `via` on `port`, which has no adjacency yet
     kHost,         ///< one of this node's own addresses; `adjacency` is the host port's, 0 if none
     kGateway,      ///< an address of the pod bridge: answers ping, nothing else
-    kUnallocated,  ///< service CIDR: what no Service has is dropped
+    kUnallocated,  ///< service CIDR: an address of no Service is dropped
 };
 
 [[nodiscard]] constexpr const char* to_string(RouteKind kind) noexcept {
@@ -94,7 +94,7 @@ enum class RouteKind : uint8_t {
     return "";
 }
 
-/// Where packets to a prefix go. Resolved neighbours are host routes, so one lookup decides.
+/// Where packets to a prefix go. Resolved neighbours are host routes, so one look-up decides.
 template <Family F>
 struct Route {
     RouteKind kind = RouteKind::kUnreachable;
@@ -116,16 +116,16 @@ struct FamilyState {
     std::vector<typename F::Address> gateways;             ///< the bridge's, one for each pod CIDR
     std::vector<typename F::Address> node_addresses;       ///< this node's, all uplinks
     std::vector<typename F::Address> node_port_addresses;  ///< those that serve NodePorts
-    /// Load balancer addresses that this node answers for on its uplinks, sorted; null: none.
+    /// Load balancer addresses that this node announces on its uplinks, sorted; null: none.
     std::shared_ptr<const std::vector<typename F::Address>> announced;
     bool has_uplink_source = false;
-    typename F::Address uplink_source{};  ///< masquerading towards outside
+    typename F::Address uplink_source{};  ///< for masquerading towards the outside
     bool has_vtep = false;
     typename F::Address vtep{};  ///< outer destination that we decapsulate
-    /// Outer sources that tunnel packets are taken from, and whose they are. Never null.
+    /// Outer sources from which tunnel packets are accepted, with their Nodes. Never null.
     std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_peers;
-    /// What comes from which Node: its own addresses and its pod CIDRs. Never null; empty without a
-    /// tunnel.
+    /// The inner sources of each Node: its own addresses and its pod CIDRs. Never null; empty
+    /// without a tunnel.
     std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_sources;
 
     [[nodiscard]] bool is_node_address(const typename F::Address& address) const noexcept {
@@ -134,27 +134,26 @@ struct FamilyState {
     }
 };
 
-/// The overlay as the workers need it.
+/// The overlay in the workers' form.
 struct OverlayView {
     bool enabled = false;
     uint32_t vni = 0;  ///< 24 bits, host order
     be16 port{};       ///< outer UDP destination port
-    MacAddress mac{};  ///< our VTEP MAC: inner destination of what is for us
+    MacAddress mac{};  ///< our VTEP MAC: the inner destination of frames for us
 };
 
-/// The epochs of isolated flows begin here; no topology_epoch comes so far.
+/// The epochs of isolated flows begin here; topology_epoch never gets this far.
 inline constexpr uint32_t kIsolatedEpochs = uint32_t{1} << 31;
 
 /// One generation.
 struct Snapshot {
     uint64_t generation = 0;
-    /// Rises when an address leads elsewhere than to the adjacency it had, or an adjacency's index
-    /// changes its meaning; flows compiled under an older one are routed again when their next
-    /// packet comes. So are those, without it, whose adjacency is kNone.
+    /// Rises when an address leads elsewhere than to its former adjacency, or when an adjacency's
+    /// index changes its meaning. Flows compiled under an older epoch are routed again at their
+    /// next packet. So are flows with an adjacency of kNone, without a new epoch.
     uint32_t topology_epoch = 1;
-    /// The same for flows of pods that a NetworkPolicy selects: rises with topology_epoch, and when
-    /// something that was allowed may not be any more. Its first bit tells it from a
-    /// topology_epoch.
+    /// The same for flows of isolated pods: rises with topology_epoch, and when a connection that
+    /// was allowed may no longer be. Its top bit tells it from a topology_epoch.
     uint32_t isolated_epoch = kIsolatedEpochs;
     FamilyState<V4> v4;
     FamilyState<V6> v6;
@@ -166,7 +165,7 @@ struct Snapshot {
     std::shared_ptr<const Fdb> fdb;           ///< MAC -> port index; never null
     std::vector<PortId> bridge_ports;         ///< pod ports, for flooding
     PortId host_port = kNoPort;
-    PortId host_uplink = kNoPort;  ///< whose MAC the host port has: where its frames to groups go
+    PortId host_uplink = kNoPort;        ///< has the host port's MAC; takes its frames to groups
     std::shared_ptr<const DnsZone> dns;  ///< the cluster's names; null: not answered here
     /// By PortId; null: no NetworkPolicy selects the port's pod.
     CowArray<std::shared_ptr<const PodPolicies>, kMaxPorts> pod_policies;
@@ -188,19 +187,19 @@ struct Snapshot {
         }
     }
     [[nodiscard]] const PortView& port(PortId id) const noexcept { return (*ports)[index_of(id)]; }
-    /// Whether a pod of this node had any policy since the node started.
+    /// Whether any pod of this node has had a policy since the node started.
     [[nodiscard]] bool has_policies() const noexcept { return pod_policies.size() != 0; }
     /// Whether a NetworkPolicy selects the port's pod. False for kNoPort.
     [[nodiscard]] bool polices(PortId id) const noexcept {
         return has_policies() && pod_policies[index_of(id)] != nullptr;
     }
-    /// Whether what was compiled for a flow under `epoch` still holds.
+    /// Whether what was compiled for a flow under `epoch` is still valid.
     [[nodiscard]] bool is_current(uint32_t epoch) const noexcept {
         return epoch == topology_epoch || epoch == isolated_epoch;
     }
 };
 
-/// A snapshot with nothing in it: what workers start with.
+/// An empty snapshot, which workers start with.
 [[nodiscard]] std::shared_ptr<Snapshot> make_empty_snapshot();
 
 }  // namespace podlane

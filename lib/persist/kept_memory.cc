@@ -20,8 +20,7 @@
 
 namespace podlane {
 
-/// The file's beginning; kHeaderBytes are kept free for it, so that the items are aligned for huge
-/// pages.
+/// The file's beginning, in kHeaderBytes, so that the items are aligned for huge pages.
 struct KeptMemory::Header {
     std::array<char, 8> magic;
     uint32_t checksum;  ///< of the members from `version` to `boot`
@@ -31,7 +30,7 @@ struct KeptMemory::Header {
     uint64_t items;
     std::array<char, 32> kind;
     std::array<char, 40> boot;
-    std::atomic<uint64_t> reserved;  ///< items; raised after they have memory
+    std::atomic<uint64_t> reserved;  ///< items; raised after they got memory
 
     [[nodiscard]] uint32_t sum() const noexcept {
         const auto* from = reinterpret_cast<const std::byte*>(&version);
@@ -93,7 +92,7 @@ bool KeptMemory::map(size_t file_bytes) noexcept {
     if (memory == MAP_FAILED) return false;
     header_ = static_cast<Header*>(memory);
     mapped_bytes_ = file_bytes;
-    // A hint, for file systems that are mounted so.
+    // A hint, for file systems that are mounted with huge pages.
     (void)::madvise(memory, file_bytes, MADV_HUGEPAGE);
     return true;
 }
@@ -144,7 +143,7 @@ Result<std::string> KeptMemory::take(const MemoryLayout& layout) {
     return why;
 }
 
-// Beside it and renamed: what stands at the path is whole at any time.
+// Made beside the path and renamed: the file at the path is whole at any time.
 Result<void> KeptMemory::make(const MemoryLayout& layout) {
     const size_t file_bytes = kHeaderBytes + data_bytes_;
     const std::string beside = path_ + ".new";
@@ -212,7 +211,7 @@ bool KeptMemory::reserve(uint64_t items) noexcept {
 
 bool KeptMemory::give_up_rest() noexcept {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    // The page that reserve() ended in is the file's, whole.
+    // The page that reserve() ended in belongs to the file as a whole.
     const size_t from = (reserved() * item_bytes_ + page - 1) / page * page;
     if (from >= data_bytes_) return true;
     void* const rest = static_cast<std::byte*>(data()) + from;

@@ -1,10 +1,10 @@
-// An array that outlives the process: a file that is mapped, with a header that says what it holds.
+// An array that outlives the process: a mapped file, with a header that describes its content.
 //
-// Whoever opens it finds what the process before left at the moment of its end, kill -9 included,
-// and has to make sense of items that were half written. Its file belongs on a tmpfs or hugetlbfs:
-// what is there is worth nothing after the machine's next start, and is refused then.
+// A process that opens it finds what the process before left at the moment of its end, even after
+// kill -9, and must cope with items that were half written. The file belongs on a tmpfs or
+// hugetlbfs: its content is worthless after the machine's next boot, and is refused then.
 //
-// Threads: one opens, reserves and closes; the memory is for any.
+// Threads: one opens, reserves and closes; any may use the memory.
 #pragma once
 
 #include <cstddef>
@@ -16,18 +16,18 @@
 
 namespace podlane {
 
-/// What the file has to hold to be used again.
+/// What a file must hold to be used again.
 struct MemoryLayout {
     std::string_view kind;    ///< "flows, IPv4": at most 31 characters
     uint32_t version = 0;     ///< of an item's form; raised when its meaning changes
-    uint32_t item_bytes = 0;  ///< catches changes that nobody raised the version for
+    uint32_t item_bytes = 0;  ///< catches changes without a new version
     uint64_t items = 0;
 };
 
 class KeptMemory {
   public:
-    /// Opens the file, or makes a new one where it is not there or does not fit; note() then says
-    /// why. Its folder is there. An error if another process has it, or none can be made.
+    /// Opens the file, or makes a new one if there is none or it does not match; note() then says
+    /// why. Its folder must exist. An error if another process has it open, or none can be made.
     [[nodiscard]] static Result<KeptMemory> open(const std::string& path,
                                                  const MemoryLayout& layout);
     KeptMemory(KeptMemory&& from) noexcept;
@@ -38,26 +38,27 @@ class KeptMemory {
     [[nodiscard]] void* data() const noexcept;
     /// Bytes of all items.
     [[nodiscard]] size_t bytes() const noexcept { return data_bytes_; }
-    /// Whether a process before this one has left it.
+    /// Whether an earlier process left the file.
     [[nodiscard]] bool was_there() const noexcept { return was_there_; }
-    /// Why the file that was there is not used, a line; empty: it is, or there was none.
+    /// One line on why an existing file is not used; empty: it is used, or there was none.
     [[nodiscard]] const std::string& note() const noexcept { return note_; }
 
-    /// Items that have memory of the file system's; touching others may end the process (SIGBUS)
-    /// where that is full.
+    /// How many items have memory of the file system. Touching others may end the process (SIGBUS)
+    /// if the file system is full.
     [[nodiscard]] uint64_t reserved() const noexcept;
-    /// Makes that at least `items`. False where the file system has no room: it stays as it was.
+    /// Raises reserved() to at least `items`. False, with no change, if the file system has no
+    /// room.
     [[nodiscard]] bool reserve(uint64_t items) noexcept;
-    /// Gives the items beyond reserved(), which nobody has touched, memory of this process alone.
-    /// False: there is none.
+    /// Backs the items beyond reserved(), which must be untouched, with memory of this process
+    /// alone. False: there is none.
     [[nodiscard]] bool give_up_rest() noexcept;
-    /// Removes the file; the memory stays until the end.
+    /// Removes the file; the memory stays as long as this object.
     void remove() noexcept;
 
   private:
     struct Header;
     KeptMemory() = default;
-    /// Why the file that is open cannot be used; empty: it is mapped.
+    /// Why the open file cannot be used; empty: it can, and is mapped.
     [[nodiscard]] Result<std::string> take(const MemoryLayout& layout);
     [[nodiscard]] Result<void> make(const MemoryLayout& layout);
     [[nodiscard]] std::string why_not(const MemoryLayout& layout) const;
@@ -74,7 +75,7 @@ class KeptMemory {
     std::string note_;
 };
 
-/// The kernel's name for the machine's present run.
+/// The kernel's id of the machine's present boot.
 [[nodiscard]] std::string boot_id();
 
 }  // namespace podlane

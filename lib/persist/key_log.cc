@@ -18,15 +18,15 @@ namespace podlane {
 
 namespace {
 
-/// What a file begins with.
+/// The file's beginning.
 struct FileHeader {
     std::array<char, 8> magic{'P', 'o', 'd', 'L', 'o', 'g', '\r', '\n'};
     uint32_t format = 0;
-    uint32_t checksum = 0;  ///< of what stands before it
+    uint32_t checksum = 0;  ///< of the members before it
 };
 static_assert(sizeof(FileHeader) == 16);
 
-/// What stands before each record's body.
+/// Precedes each record's body.
 struct RecordHeader {
     uint32_t body_bytes = 0;
     uint32_t checksum = 0;  ///< of body_bytes and the body
@@ -34,9 +34,9 @@ struct RecordHeader {
 
 constexpr uint32_t kErased = UINT32_MAX;
 constexpr uint64_t kEntryBytes = 2 * sizeof(uint32_t);
-/// A file that is shorter is never too long.
+/// A shorter file never counts as long.
 constexpr uint64_t kShortBytes = uint64_t{1} << 20;
-constexpr size_t kRewriteBytes = size_t{1} << 20;  ///< a record of a new file, about
+constexpr size_t kRewriteBytes = size_t{1} << 20;  ///< approximate size of a record in a new file
 
 template <class T>
 std::span<const std::byte> bytes_of(const T& value) {
@@ -63,7 +63,7 @@ uint32_t record_checksum(std::string_view body) {
     return crc32c(std::as_bytes(std::span(body)), crc32c(bytes_of(length)));
 }
 
-/// A record whose body follows at sizeof(RecordHeader).
+/// Fills in the header of a record with its body at sizeof(RecordHeader).
 void finish(std::string& record) {
     const std::string_view body = std::string_view(record).substr(sizeof(RecordHeader));
     const RecordHeader header{static_cast<uint32_t>(body.size()), record_checksum(body)};
@@ -80,7 +80,7 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-/// The entries of a body; none when it does not hold what it says.
+/// The entries of a body; none if it is malformed.
 std::optional<KeyLog::Change> read_body(std::string_view body) {
     KeyLog::Change change;
     while (!body.empty()) {
@@ -119,7 +119,7 @@ KeyLog::KeyLog(KeyLog&& from) noexcept
       value_bytes_(from.value_bytes_),
       values_(std::move(from.values_)),
       note_(std::move(from.note_)) {
-    from.join();  // it writes to the other one's member
+    from.join();  // its thread writes to a member of `from`
     sync_errno_ = from.sync_errno_.load();
 }
 
@@ -151,7 +151,7 @@ Result<void> KeyLog::open_file() {
     if (fd_ >= 0) {
         if (auto done = read(); !done.ok()) return done;
     }
-    // None was there, or it was put aside.
+    // There was none, or it was put aside.
     return fd_ < 0 ? rewrite() : Result<void>();
 }
 
@@ -196,7 +196,7 @@ Result<void> KeyLog::read() {
     if (rest.empty()) return {};
     note_ = path_ + ": " + std::to_string(rest.size()) +
             " bytes behind the last whole record are cut off";
-    // What cannot be cut off must not stand before what comes next.
+    // A remainder that cannot be cut off must not come before later records.
     if (::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) behind_ = true;
     return {};
 }
@@ -227,7 +227,7 @@ Result<void> KeyLog::commit(Change change) {
     for (const auto& [key, value] : change) add_entry(record, key, value ? &*value : nullptr);
     finish(record);
     take(change);
-    // A file that lacks a change must not have a later one: both come with rewrite().
+    // A file that lacks a change must not get a later one: rewrite() writes both.
     if (behind_) return Error{path_ + ": lacks earlier changes", path_};
     dirty_ = true;
     if (write_all(fd_, record)) {
@@ -236,7 +236,7 @@ Result<void> KeyLog::commit(Change change) {
     }
     const Error error = failed("be written");
     behind_ = true;
-    // Only for tidiness: half a record is cut off when it is read.
+    // Only for tidiness: half a record is cut off when the file is read.
     (void)!::ftruncate(fd_, static_cast<off_t>(file_bytes_));
     return error;
 }

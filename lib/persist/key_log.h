@@ -1,9 +1,9 @@
-// Keys with values that outlive the process: a file to which each change is appended.
+// Keys and values that outlive the process: a file to which each change is appended.
 //
-// A change is one record with a checksum: after kill -9 in the middle of one, or a loss of power,
-// the file holds all of it or none. What follows the last whole record is cut off. When most of
-// the file is history it is written anew beside itself and renamed, so that whoever opens it finds
-// the old one or the new one. docs/decisions/restart.md says what is safe when.
+// A change is one record with a checksum: after kill -9 in the middle of one, or a power failure,
+// the file holds all of it or none. Bytes after the last whole record are cut off. When most of the
+// file is history, a new file is written beside it and renamed, so the path always has either the
+// old or the new one. docs/decisions/restart.md says what is safe when.
 //
 // Threads: one. Only sync() works on a thread of its own.
 #pragma once
@@ -25,12 +25,12 @@ namespace podlane {
 class KeyLog {
   public:
     using Values = std::map<std::string, std::string, std::less<>>;
-    /// Values to put, and keys to erase (none), all of them or nothing.
+    /// Values to put, and keys to erase (nullopt): all of them or none.
     using Change = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
-    /// Reads what the file holds, and makes one, and its folder, where there is none. A file that
-    /// is no such log, or one of another `format`, is put aside as PATH.refused. What failed is in
-    /// note(); the log is behind then.
+    /// Reads the file, or makes one, and its folder, if there is none. A file that is not such a
+    /// log, or has another `format`, is put aside as PATH.refused. Failures are in note(); the log
+    /// is behind then.
     [[nodiscard]] static KeyLog open(std::string path, uint32_t format);
     KeyLog(KeyLog&& from) noexcept;
     KeyLog& operator=(KeyLog&&) = delete;
@@ -38,25 +38,25 @@ class KeyLog {
 
     /// What was committed, on disk or not.
     [[nodiscard]] const Values& values() const noexcept { return values_; }
-    /// What was odd with the file that was opened, a line; empty: nothing.
+    /// One line on what was wrong with the opened file; empty: nothing.
     [[nodiscard]] const std::string& note() const noexcept { return note_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-    /// Takes the change, and hands it to the kernel: kill -9 does not lose it from here on. On an
+    /// Makes the change and hands it to the kernel: kill -9 does not lose it from here on. On an
     /// error values() has it and the file does not: is_behind().
     Result<void> commit(Change change);
-    /// Whether the file lacks what values() has, because writing failed or the file is not where it
-    /// was; rewrite() mends it.
+    /// Whether the file lacks something in values(), because a write failed or the file is not in
+    /// its place; rewrite() repairs it.
     [[nodiscard]] bool is_behind() const;
     /// Whether most of the file is history.
     [[nodiscard]] bool is_long() const noexcept;
-    /// Writes all values to a new file in place of the old one, and waits until a loss of power
-    /// does not lose it.
+    /// Writes all values to a new file in place of the old one, and waits until they are safe from
+    /// a power failure.
     Result<void> rewrite();
-    /// Begins to make what was committed so far safe from a loss of power; gives the error of the
-    /// call before, if that failed.
+    /// Begins to make what was committed so far safe from a power failure; returns the error of the
+    /// previous call, if that failed.
     Result<void> sync();
-    /// Removes the file; nothing is written any more.
+    /// Removes the file; nothing is written from then on.
     void remove() noexcept;
 
   private:
@@ -75,11 +75,11 @@ class KeyLog {
     bool removed_ = false;
     bool dirty_ = false;
     uint64_t file_bytes_ = 0;   ///< up to the end of the last whole record
-    uint64_t value_bytes_ = 0;  ///< that the values take alone
+    uint64_t value_bytes_ = 0;  ///< the part that present values take
     Values values_;
     std::string note_;
     std::thread syncing_;
-    std::atomic<int> sync_errno_{0};  ///< of the thread, for sync()
+    std::atomic<int> sync_errno_{0};  ///< set by the thread, for sync()
 };
 
 }  // namespace podlane

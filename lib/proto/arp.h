@@ -15,8 +15,8 @@ inline constexpr uint16_t kArpHardwareEthernet = 1;
 inline constexpr uint16_t kArpRequest = 1;
 inline constexpr uint16_t kArpReply = 2;
 
-/// The ARP packet after the Ethernet header. The addresses are byte arrays because they stand at
-/// offsets that are no multiple of four.
+/// The ARP packet after the Ethernet header. The addresses are byte arrays because their offsets
+/// are not multiples of four.
 struct ArpPacket {
     be16 hardware_type;
     be16 protocol_type;  // the EtherType of IPv4

@@ -21,8 +21,8 @@ Drop parse_arp(std::span<const uint8_t> frame, size_t offset, ArpMessage& out) n
     if (!ipv4_over_ethernet || (operation != kArpRequest && operation != kArpReply)) {
         return Drop::kArpBad;
     }
-    // Believing a group's address would send a host's traffic to everybody (RFC 1812
-    // section 3.3.2).
+    // To accept a group's address would send a host's traffic to every host (RFC 1812 section
+    // 3.3.2).
     if (arp.sender_mac.is_multicast() || arp.sender_mac.is_zero()) return Drop::kArpBad;
     if (arp.sender().is_multicast() || arp.sender() == kIpv4Broadcast) return Drop::kArpBad;
     out = {operation, arp.sender_mac, arp.sender(), arp.target_mac, arp.target()};

@@ -1,7 +1,7 @@
-// ARP messages: reading and checking them, and whole Ethernet frames that carry them.
+// ARP messages: parses and checks them, and builds whole Ethernet frames with them.
 //
-// RFC 826; announcements (gratuitous ARP): RFC 5227 section 2.3. Used by the slow path, which
-// answers, and by the neighbour table, which asks. Any thread.
+// RFC 826; announcements (gratuitous ARP): RFC 5227 section 2.3. For the slow path, which answers,
+// and the neighbour table, which asks. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ struct ArpMessage {
 
     friend constexpr bool operator==(const ArpMessage&, const ArpMessage&) noexcept = default;
 
-    /// The sender tells of itself: an announcement, which asks nobody.
+    /// The sender announces itself, and expects no reply.
     [[nodiscard]] constexpr bool is_gratuitous() const noexcept { return sender == target; }
 };
 
-/// Reads the ARP packet at `offset` (Headers::l3_offset) of a frame. Drop::kArpBad: cut short, not
+/// Parses the ARP packet at `offset` (Headers::l3_offset) of a frame. Drop::kArpBad: cut short, not
 /// IPv4 over Ethernet, an unknown operation, or a sender that is a group (MAC or IP).
 [[nodiscard]] Drop parse_arp(std::span<const uint8_t> frame, size_t offset,
                              ArpMessage& out) noexcept;
@@ -50,15 +50,15 @@ struct ArpMessage {
     return {kArpRequest, mac, address, MacAddress{}, address};
 }
 
-/// Ethernet header and ARP packet; padding to 60 bytes is the port's.
+/// Ethernet header and ARP packet; the port pads to 60 bytes.
 inline constexpr size_t kArpFrameBytes = sizeof(EthernetHeader) + sizeof(ArpPacket);
 
-/// Writes the frame with `message`: to the target's MAC, or to all when that is zero. Returns
-/// kArpFrameBytes, or 0 when `out` is shorter.
+/// Writes the frame with `message`: to the target's MAC, or to all if that is zero. Returns
+/// kArpFrameBytes, or 0 if `out` is shorter.
 [[nodiscard]] size_t build_arp_frame(std::span<uint8_t> out, const ArpMessage& message) noexcept;
 
-/// The same to a given MAC: a request that only asks whether a neighbour is still there
-/// (RFC 1122 section 2.3.2.1).
+/// The same to a given MAC: a request that only checks whether a neighbour is still there (RFC 1122
+/// section 2.3.2.1).
 [[nodiscard]] size_t build_arp_frame(std::span<uint8_t> out, const ArpMessage& message,
                                      const MacAddress& dst_mac) noexcept;
 

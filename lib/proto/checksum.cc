@@ -14,10 +14,10 @@ constexpr uint32_t fold_to_32(uint64_t sum) noexcept {
     return static_cast<uint32_t>((sum & 0xffffffff) + (sum >> 32));
 }
 
-// Two 64-bit lanes; both compilers map it to one SSE register.
+// Two 64-bit lanes; both compilers map this to one SSE register.
 using Lanes = uint64_t __attribute__((vector_size(16)));
 
-// The last 0 to 31 bytes, in steps whose sizes the compiler knows.
+// The last 0 to 31 bytes, in steps of sizes that the compiler knows.
 uint64_t sum_tail(const uint8_t* at, size_t bytes) noexcept {
     uint64_t sum = 0;
     for (; bytes >= 8; at += 8, bytes -= 8) {
@@ -39,8 +39,8 @@ uint16_t swap_bytes(uint16_t sum) noexcept {
     return byte_swap(sum);
 }
 
-// A segment at an odd offset sums its bytes in the wrong halves of the words: exchanging the halves
-// of its folded sum puts them right (RFC 1071 section 2 B).
+// A segment at an odd offset sums its bytes in the wrong halves of the words; swapping the halves
+// of its folded sum corrects that (RFC 1071 section 2 B).
 uint32_t sum_segments(Segments segments, uint32_t sum) noexcept {
     bool odd = false;
     for (const Bytes segment : segments) {
@@ -79,8 +79,8 @@ uint32_t crc_of_first(Bytes first) noexcept {
 }  // namespace
 
 uint32_t checksum_partial(Bytes bytes, uint32_t sum) noexcept {
-    // Each lane adds 32-bit words into 64 bits: no carry is lost below 2^32 words, and the two
-    // halves of what was loaded need no order among themselves.
+    // Each lane adds 32-bit words into 64 bits: no carry is lost below 2^32 words, and the order of
+    // the two halves of a load does not matter.
     const uint8_t* at = bytes.data();
     size_t left = bytes.size();
     Lanes low{}, high{};

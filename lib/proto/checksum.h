@@ -1,8 +1,8 @@
 // The Internet checksum (RFC 1071), its incremental update (RFC 1624) and SCTP's CRC32c.
 //
-// Used by the packet's way (deltas), by builders of packets (whole sums) and by ports that deliver
-// or need partial checksums. Sums are of 16-bit words as they stand in memory: ones'-complement
-// addition does not depend on byte order (RFC 1071 section 2 B). Any thread.
+// Used by the packet path (deltas), by packet builders (whole sums) and by ports that deliver or
+// need partial checksums. Sums are of 16-bit words as they are in memory: ones'-complement addition
+// does not depend on byte order (RFC 1071 section 2 B). Any thread.
 #pragma once
 
 #include <array>
@@ -57,11 +57,11 @@ struct ChecksumDelta {
     uint16_t raw = 0;
 
     friend constexpr bool operator==(ChecksumDelta, ChecksumDelta) noexcept = default;
-    /// Both changes.
+    /// Both changes together.
     friend constexpr ChecksumDelta operator+(ChecksumDelta a, ChecksumDelta b) noexcept {
         return {checksum_fold_pair(uint32_t{a.raw} + b.raw)};
     }
-    /// The change back.
+    /// The opposite change.
     [[nodiscard]] constexpr ChecksumDelta reversed() const noexcept {
         return {static_cast<uint16_t>(~raw)};
     }
@@ -109,10 +109,10 @@ struct ChecksumDelta {
     return be16::from_raw(sum.raw == 0 ? uint16_t{0} : present);
 }
 
-/// A partial checksum after a change of addresses. The field of a packet whose checksum is left to
-/// a device holds the folded, uncomplemented pseudo-header sum (Linux: CHECKSUM_PARTIAL), so that
-/// the change is added as it is. Give it the delta of the addresses alone: ports are summed later,
-/// by whoever completes the checksum.
+/// A partial checksum after a change of addresses. If a packet's checksum is left to a device, the
+/// field holds the folded, uncomplemented pseudo-header sum (Linux: CHECKSUM_PARTIAL), so the
+/// change is added as it is. Pass the delta of the addresses alone: ports are summed later, when
+/// the checksum is completed.
 [[nodiscard]] constexpr be16 partial_checksum_apply(be16 sum, ChecksumDelta delta) noexcept {
     return be16::from_raw(checksum_fold_pair(uint32_t{sum.raw} + delta.raw));
 }
@@ -135,7 +135,7 @@ template <Family F>
     return sum;
 }
 
-/// The field of a packet whose checksum is left to a device: folded and not complemented.
+/// The field for a checksum that is left to a device: folded and not complemented.
 template <Family F>
 [[nodiscard]] constexpr be16 partial_checksum(const typename F::Address& src,
                                               const typename F::Address& dst, uint8_t protocol,
@@ -146,7 +146,7 @@ template <Family F>
 /// Completes a partial checksum in software. `l4` runs from the L4 header to the packet's end, its
 /// field still holding the partial sum. The caller applies udp_checksum_on_wire() for UDP.
 [[nodiscard]] be16 complete_partial_checksum(std::span<const uint8_t> l4) noexcept;
-/// The same over several buffers, of which any may have an odd length.
+/// The same over several buffers, any of which may have an odd length.
 [[nodiscard]] be16 complete_partial_checksum(
     std::span<const std::span<const uint8_t>> l4_segments) noexcept;
 
@@ -155,14 +155,13 @@ template <Family F>
 template <Family F>
 [[nodiscard]] be16 l4_checksum(const typename F::Address& src, const typename F::Address& dst,
                                uint8_t protocol, std::span<const uint8_t> l4) noexcept;
-/// The same over several buffers, of which any may have an odd length.
+/// The same over several buffers, any of which may have an odd length.
 template <Family F>
 [[nodiscard]] be16 l4_checksum(const typename F::Address& src, const typename F::Address& dst,
                                uint8_t protocol,
                                std::span<const std::span<const uint8_t>> l4_segments) noexcept;
 
-/// True when the checksum field inside `l4` is right. An absent UDP checksum is the caller's to
-/// see.
+/// True if the checksum field inside `l4` is right. The caller must handle an absent UDP checksum.
 template <Family F>
 [[nodiscard]] bool l4_checksum_ok(const typename F::Address& src, const typename F::Address& dst,
                                   uint8_t protocol, std::span<const uint8_t> l4) noexcept;
@@ -173,8 +172,8 @@ template <Family F>
 /// True when the field in `header` (with its options) is right.
 [[nodiscard]] bool ipv4_header_checksum_ok(std::span<const uint8_t> header) noexcept;
 
-/// CRC32c (RFC 9260 appendix A) of `bytes` following those whose value is `crc`; no inversion at
-/// either end: begin with ~0, complement the result.
+/// CRC32c (RFC 9260 appendix A) of `bytes`, continued from the value `crc` of the bytes before; no
+/// inversion at either end: begin with ~0, complement the result.
 [[nodiscard]] uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc = ~uint32_t{0}) noexcept;
 
 /// SCTP's checksum field for a packet that begins with the common header; the field's own bytes

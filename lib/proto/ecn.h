@@ -1,8 +1,8 @@
-// Explicit congestion notification and the tunnel: RFC 6040 section 4, done as Linux's vxlan does
-// it (include/net/inet_ecn.h), so that nodes of both kinds treat each other's packets alike.
+// Explicit congestion notification and the tunnel: RFC 6040 section 4, as in Linux's vxlan
+// (include/net/inet_ecn.h), so that nodes of both kinds treat each other's packets alike.
 //
-// Packets whose field is zero, nearly all, cost their callers (stages encap, parse, decap) one
-// test. Any thread.
+// For packets with a zero field, nearly all, the callers (stages encap, parse, decap) pay one test.
+// Any thread.
 #pragma once
 
 #include <array>
@@ -23,19 +23,19 @@ inline constexpr uint8_t kEcnCapable1 = 1;
 inline constexpr uint8_t kEcnCapable0 = 2;
 inline constexpr uint8_t kEcnCongested = 3;
 
-/// The field of the IP header at `ip`.
+/// The ECN field of the IP header at `ip`.
 template <Family F>
 [[nodiscard]] inline uint8_t ecn_of(const uint8_t* ip) noexcept {
-    // Both have it in their second byte: the lower bits of TOS, or above the flow label's.
+    // Both families have it in the second byte: the lower bits of TOS, or above the flow label's.
     return ip[1] >> (std::same_as<F, V4> ? 0 : 4) & 3;
 }
 
-/// The same of either family, by the header's version.
+/// The same for either family, by the header's version.
 [[nodiscard]] inline uint8_t ecn_of(const uint8_t* ip) noexcept {
     return ip[0] >> 4 == V4::kVersion ? ecn_of<V4>(ip) : ecn_of<V6>(ip);
 }
 
-/// Changes the field, and the checksum of an IPv4 header with it.
+/// Changes the field, and an IPv4 header's checksum with it.
 template <Family F>
 inline void set_ecn(uint8_t* ip, uint8_t value) noexcept {
     if constexpr (std::same_as<F, V4>) {
@@ -48,16 +48,16 @@ inline void set_ecn(uint8_t* ip, uint8_t value) noexcept {
     }
 }
 
-/// What the outer header says of an inner one with `inner`. Congestion is not copied, which leaves
-/// the tunnel's own to be seen (RFC 3168 section 9.1.1); it is not lost, for the inner one has it.
+/// The outer field for an inner one of `inner`. Congestion is not copied, so that the tunnel's own
+/// can be seen (RFC 3168 section 9.1.1). It is not lost: the inner header has it.
 [[nodiscard]] constexpr uint8_t outer_ecn(uint8_t inner) noexcept {
     return inner == kEcnCongested ? kEcnCapable0 : inner;
 }
 
-/// Instead of a field's value: the packet is to be dropped.
+/// In place of a field's value: the packet must be dropped.
 inline constexpr uint8_t kEcnDrop = 4;
 
-/// What the inner field becomes when the outer header goes: RFC 6040 section 4.2, figure 4.
+/// The inner field after the outer header is removed: RFC 6040 section 4.2, figure 4.
 [[nodiscard]] constexpr uint8_t inner_ecn(uint8_t outer, uint8_t inner) noexcept {
     constexpr std::array<std::array<uint8_t, 4>, 4> kByInner{{
         // outer: not capable, ECT(1), ECT(0), congested
@@ -69,8 +69,8 @@ inline constexpr uint8_t kEcnDrop = 4;
     return kByInner[inner & 3][outer & 3];
 }
 
-/// Takes over into the inner IP header at `ip` what the outer header's `outer` says. False: the
-/// sender does not know of congestion marks, so that its packet has to be dropped instead.
+/// Carries the outer header's field `outer` over into the inner IP header at `ip`. False: the
+/// sender does not support congestion marks, so its packet must be dropped instead.
 [[nodiscard]] inline bool take_over_ecn(uint8_t* ip, uint8_t outer) noexcept {
     const uint8_t was = ecn_of(ip);
     const uint8_t now = inner_ecn(outer, was);

@@ -24,8 +24,8 @@ struct EthernetHeader {
 };
 static_assert(sizeof(EthernetHeader) == 14 && std::is_trivially_copyable_v<EthernetHeader>);
 
-/// MacAddress::as_u64() of the frame's destination and source, by one load each; the caller knows
-/// that an EthernetHeader is there.
+/// MacAddress::as_u64() of the frame's destination and source, by one load each. The frame must
+/// hold an EthernetHeader.
 [[nodiscard]] inline uint64_t dst_mac_word(const uint8_t* frame) noexcept {
     return load<uint64_t>(frame) & 0xffffffffffff;
 }

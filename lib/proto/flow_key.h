@@ -1,4 +1,4 @@
-// The key of a flow: what must be equal for two packets to belong to one direction of a connection.
+// The key of a flow: what two packets of one direction of a connection have in common.
 #pragma once
 
 #include <cstddef>
@@ -24,22 +24,22 @@ struct FlowKey {
     be16 dst_port;
     uint8_t protocol;  ///< IANA protocol number of the upper layer
     uint8_t kind;      ///< FlowKind
-    uint16_t zero;     ///< makes whole words of it
+    uint16_t zero;     ///< pads the key to whole words
 
-    /// By words and without branches: a look-up nearly always finds them equal.
+    /// By words and without branches: a look-up nearly always finds equal keys.
     friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
         uint64_t differing = 0;
         for (size_t i = 0; i < sizeof(FlowKey) / 8; ++i) differing |= a.word(i) ^ b.word(i);
         return differing == 0;
     }
-    /// The `i`-th eight bytes of it.
+    /// The `i`-th eight bytes of the key.
     [[nodiscard]] uint64_t word(size_t i) const noexcept {
         uint64_t out;
         std::memcpy(&out, reinterpret_cast<const char*>(this) + 8 * i, sizeof(out));
         return out;
     }
 
-    /// The key of the opposite direction when nothing is translated.
+    /// The opposite direction's key if nothing is translated.
     [[nodiscard]] constexpr FlowKey reversed() const noexcept {
         return {dst, src, dst_port, src_port, protocol, kind, zero};
     }

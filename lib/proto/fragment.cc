@@ -12,7 +12,7 @@ namespace {
 using HeaderBytes = std::array<uint8_t, kIpv4MaxHeaderBytes>;
 
 // Appends the options that every fragment repeats to the plain header in `out`, padded to a whole
-// word. Returns the header's length, 0 when the options are malformed.
+// word. Returns the header's length, 0 if the options are malformed.
 uint32_t copy_options(std::span<const uint8_t> options, HeaderBytes& out) noexcept {
     uint32_t at = sizeof(Ipv4Header);
     while (!options.empty() && options[0] != kIpv4OptionEnd) {
@@ -63,7 +63,7 @@ bool Ipv4Fragmenter::next(Ipv4Fragment& out) noexcept {
     out.header_bytes = first ? first_header_bytes_ : later_header_bytes_;
     out.payload_offset = first_header_bytes_ + done_bytes_;
     const uint32_t room = mtu_ - out.header_bytes;
-    // Only the last fragment's length need not be a multiple of eight.
+    // Only the last fragment may have a length that is not a multiple of eight.
     out.payload_bytes = left <= room ? left : room & ~7u;
 
     auto ip = header_at<Ipv4Header>(out.header, 0);

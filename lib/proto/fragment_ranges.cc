@@ -9,13 +9,13 @@ FragmentFit FragmentRanges::add(const FragmentPart& part) noexcept {
     const auto end = static_cast<uint16_t>(part.end());
     Range* const first = ranges_.data();
     Range* const last = first + count_;
-    // The first range that touches the part or lies behind it.
+    // The first range that touches the part or lies after it.
     Range* at = std::find_if(first, last, [begin](const Range& r) { return r.end >= begin; });
     if (at != last && at->begin <= begin && end <= at->end) return FragmentFit::kRepeated;
     const bool joins_before = at != last && at->end == begin;
     Range* const next = joins_before ? at + 1 : at;
     if (next != last && next->begin < end) return FragmentFit::kOverlaps;
-    // What lies behind the end, or claims to be the end before something else.
+    // The part goes beyond the packet's end, or claims an end before bytes that have come.
     const uint16_t furthest = count_ == 0 ? uint16_t{0} : last[-1].end;
     const bool ends_badly =
         part.more ? end_ != 0 && end >= end_ : (end_ != 0 && end != end_) || furthest > end;

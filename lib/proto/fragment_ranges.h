@@ -1,8 +1,9 @@
-// What has come of a packet that travels in fragments, whatever their order: which bytes, and
-// whether they can belong to one packet.
+// Which bytes of a fragmented packet have come, in whatever order, and whether they can belong to
+// one packet.
 //
-// Nothing is put together here; it is for those who pass fragments on and must know when one is not
-// what it seems (RFC 1858, RFC 3128, RFC 5722) and when all have passed. Any thread, one at a time.
+// Nothing is reassembled here. It is for code that passes fragments on and must know when one is
+// not what it seems (RFC 1858, RFC 3128, RFC 5722), and when all have passed. Any thread, one at a
+// time.
 #pragma once
 
 #include <array>
@@ -23,13 +24,13 @@ struct FragmentPart {
     bool more;       ///< not the last one
 
     [[nodiscard]] constexpr uint32_t end() const noexcept { return offset + bytes; }
-    /// Whether any packet can have it: RFC 791 section 3.2, RFC 8200 section 4.5.
+    /// Whether a packet can have such a fragment: RFC 791 section 3.2, RFC 8200 section 4.5.
     [[nodiscard]] constexpr bool is_possible() const noexcept {
         return bytes > 0 && end() <= limit && (!more || bytes % 8 == 0);
     }
 };
 
-/// Reads it from a parsed fragment of family F.
+/// The part that a parsed fragment of family F is.
 template <Family F>
 [[nodiscard]] inline FragmentPart fragment_part(const uint8_t* frame,
                                                 const Headers& headers) noexcept {
@@ -42,7 +43,7 @@ template <Family F>
         part.limit = 65535 - repeated;
         part.offset = header_at<Ipv4Header>(frame, headers.l3_offset).fragment_offset_bytes();
     } else {
-        // The payload length counts extension headers, and not the fragment header once it is gone.
+        // The payload length counts extension headers, but not the removed fragment header.
         constexpr uint32_t kGone = sizeof(Ipv6Header) + sizeof(Ipv6Fragment);
         part.limit = 65535 - (repeated - kGone);
         const auto at = headers.l4_offset - sizeof(Ipv6Fragment);
@@ -51,23 +52,23 @@ template <Family F>
     return part;
 }
 
-/// How a fragment fits to those before it.
+/// How a fragment fits the earlier ones.
 enum class FragmentFit : uint8_t {
     kNew,       ///< all of it is new
-    kRepeated,  ///< all of it was there
-    kOverlaps,  ///< some of it was there, or it disagrees about the packet's end
-    kTooMany,   ///< more gaps than are followed
+    kRepeated,  ///< all of it had come before
+    kOverlaps,  ///< some of it had come before, or it disagrees about the packet's end
+    kTooMany,   ///< more gaps than can be tracked
 };
 
 /// The bytes of one packet that have come.
 class FragmentRanges {
   public:
-    /// A packet of 64 KiB in 45 fragments leaves about a dozen gaps when they come at random.
+    /// A packet of 64 KiB in 45 fragments leaves about a dozen gaps if they come in random order.
     static constexpr unsigned kMaxRanges = 24;
 
-    /// Takes a possible part, unless it does not fit.
+    /// Adds a possible part, unless it does not fit.
     FragmentFit add(const FragmentPart& part) noexcept;
-    /// All has come, from the first byte to the last.
+    /// Whether all has come, from the first byte to the last.
     [[nodiscard]] bool complete() const noexcept {
         return end_ != 0 && count_ == 1 && ranges_[0].begin == 0 && ranges_[0].end == end_;
     }
@@ -76,7 +77,7 @@ class FragmentRanges {
     struct Range {
         uint16_t begin, end;
     };
-    /// Apart from each other, in ascending order.
+    /// Not touching each other, in ascending order.
     std::array<Range, kMaxRanges> ranges_{};
     uint8_t count_ = 0;
     uint16_t end_ = 0;  ///< of the packet; 0: the last fragment has not come

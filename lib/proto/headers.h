@@ -1,4 +1,4 @@
-// What the parser tells the stages of a packet: where its headers are and what they are.
+// What the parser tells the stages about a packet: where its headers are, and of which kind.
 #pragma once
 
 #include <cstdint>
@@ -33,12 +33,12 @@ struct Headers {
     uint16_t payload_offset;  ///< after the L4 header; l4_offset when there is no known L4 header
     uint16_t flags;           ///< Flag bits
     uint8_t ip_version;       ///< 4, 6, or 0 when not IP
-    uint8_t protocol;         ///< upper layer; of an IPv6 fragment what its fragment header names
+    uint8_t protocol;         ///< upper layer; for an IPv6 fragment, from its fragment header
     uint8_t tcp_flags;        ///< 0 when not TCP
-    uint8_t icmp_type;        ///< of ICMP or ICMPv6 only
+    uint8_t icmp_type;        ///< ICMP and ICMPv6 only
 
     [[nodiscard]] constexpr bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
-    /// The frame's first byte behind the IP packet.
+    /// The offset of the first byte behind the IP packet.
     [[nodiscard]] constexpr uint32_t l3_end() const noexcept { return l3_offset + l3_bytes; }
     /// L4 header and payload, in bytes.
     [[nodiscard]] constexpr uint32_t l4_bytes() const noexcept {

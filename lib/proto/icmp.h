@@ -36,7 +36,7 @@ inline constexpr uint8_t kIcmpv6AdminProhibited = 1;
 inline constexpr uint8_t kIcmpv6AddressUnreachable = 3;
 inline constexpr uint8_t kIcmpv6PortUnreachable = 4;
 
-/// The eight bytes with which the messages above begin, in both families.
+/// The first eight bytes of the messages above, in both families.
 struct IcmpHeader {
     uint8_t type;
     uint8_t code;
@@ -46,8 +46,8 @@ struct IcmpHeader {
 };
 static_assert(sizeof(IcmpHeader) == 8 && std::has_unique_object_representations_v<IcmpHeader>);
 
-/// True for messages that quote the packet which caused them. No error answers one of these.
-/// RFC 1122 section 3.2.2 (redirects count as errors in IPv4); RFC 4443 section 2.1.
+/// True for messages that quote the packet which caused them. No error is sent in reply to one. RFC
+/// 1122 section 3.2.2 (redirects count as errors in IPv4); RFC 4443 section 2.1.
 template <Family F>
 [[nodiscard]] constexpr bool is_icmp_error(uint8_t type) noexcept {
     if constexpr (std::same_as<F, V4>) {

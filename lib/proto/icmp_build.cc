@@ -9,7 +9,7 @@
 namespace podlane {
 namespace {
 
-// Linux's and everybody's default.
+// The usual default, Linux's too.
 constexpr uint8_t kFreshTtl = 64;
 // Precedence "internetwork control", RFC 1812 section 4.3.2.5.
 constexpr uint8_t kIcmpErrorTos = 0xc0;
@@ -135,7 +135,7 @@ size_t build_icmp_error(std::span<uint8_t> out, const typename F::Address& from,
 template <Family F>
 void make_echo_reply(uint8_t* frame, const Headers& headers) noexcept {
     using Header = std::conditional_t<std::same_as<F, V4>, Ipv4Header, Ipv6Header>;
-    // Exchanging the addresses changes no sum.
+    // Swapping the addresses does not change the sums.
     auto ip = header_at<Header>(frame, headers.l3_offset);
     std::swap(ip.src, ip.dst);
     if constexpr (std::same_as<F, V4>) {

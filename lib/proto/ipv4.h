@@ -29,7 +29,7 @@ struct Ipv4Header {
     [[nodiscard]] constexpr unsigned header_bytes() const noexcept {
         return (version_ihl & 0xfu) * 4;
     }
-    /// Where this fragment's payload begins in the datagram's, in bytes.
+    /// The offset in bytes of this fragment's payload in the datagram's.
     [[nodiscard]] constexpr unsigned fragment_offset_bytes() const noexcept {
         return (fragment.host() & kIpv4OffsetMask) * 8u;
     }
@@ -39,7 +39,7 @@ static_assert(std::has_unique_object_representations_v<Ipv4Header>);
 
 inline constexpr unsigned kIpv4MaxHeaderBytes = 60;
 
-// Option types, RFC 791 section 3.1: those of one byte, and the bit that says "copy to each
+// Option types, RFC 791 section 3.1: the one-byte ones, and the bit that means "copy to each
 // fragment".
 inline constexpr uint8_t kIpv4OptionEnd = 0;
 inline constexpr uint8_t kIpv4OptionNop = 1;

@@ -26,8 +26,9 @@ struct Ipv6Header {
 static_assert(sizeof(Ipv6Header) == V6::kMinHeaderBytes);
 static_assert(std::has_unique_object_representations_v<Ipv6Header>);
 
-/// The first two bytes of hop-by-hop, routing and destination options headers, whose length counts
-/// words of eight bytes beyond the first; in the authentication header, words of four beyond two.
+/// The first two bytes of hop-by-hop, routing and destination options headers, with the length in
+/// words of eight bytes beyond the first; in the authentication header, in words of four beyond
+/// two.
 struct Ipv6Extension {
     uint8_t next_header;
     uint8_t length;

@@ -8,7 +8,7 @@ constexpr uint8_t link_option_of(uint8_t type) noexcept {
 }
 
 // Walks the options (section 4.6) and takes the link-layer address that belongs to this message.
-// False when an option has no length or goes beyond the message.
+// False if an option has no length or goes beyond the message.
 bool read_options(std::span<const uint8_t> options, NdMessage& out) noexcept {
     while (!options.empty()) {
         if (options.size() < 2) return false;
@@ -23,7 +23,7 @@ bool read_options(std::span<const uint8_t> options, NdMessage& out) noexcept {
     return true;
 }
 
-// What the two message types ask for beyond the common checks; sections 7.1.1 and 7.1.2.
+// The checks of each message type beyond the common ones; sections 7.1.1 and 7.1.2.
 bool is_consistent(const NdMessage& message) noexcept {
     if (message.target.is_multicast()) return false;
     if (message.has_mac && (message.mac.is_multicast() || message.mac.is_zero())) return false;

@@ -1,7 +1,7 @@
 // The parser of received frames: one bounds-checked pass to L4.
 //
 // Called once a packet by the parse stage, after decapsulation for the inner frame, and by tools
-// and fuzzers; every other stage uses the offsets found here. Everything that decides where a
+// and fuzzers; every other stage uses the offsets found here. Every field that decides where a
 // header begins is checked against the bytes that are there. No allocation, no state; any thread.
 #pragma once
 
@@ -33,7 +33,7 @@
 
 namespace podlane {
 
-/// IPv6 extension headers that are followed before a packet counts as hostile.
+/// The most IPv6 extension headers that are followed; a packet with more counts as hostile.
 inline constexpr unsigned kMaxIpv6Extensions = 8;
 
 namespace detail {
@@ -42,19 +42,19 @@ inline void add_flag(Headers& out, unsigned flags) noexcept {
     out.flags = static_cast<uint16_t>(out.flags | flags);
 }
 
-/// The flag when `condition` holds, without a branch.
+/// The flag if `condition` holds, without a branch.
 [[nodiscard]] constexpr unsigned when(bool condition, Headers::Flag flag) noexcept {
     return condition ? static_cast<unsigned>(flag) : 0u;
 }
 
-/// RFC 1858 section 4: a first fragment holds the whole L4 header, or it hides what it is.
+/// RFC 1858 section 4: a first fragment that does not hold the whole L4 header hides what it is.
 [[nodiscard]] constexpr Drop truncated(const Headers& headers) noexcept {
     return headers.has(Headers::kFragment) ? Drop::kFragmentTiny : Drop::kL4Truncated;
 }
 
 /// The L4 header at out.l4_offset. `end` is where readable bytes of the packet end, at most
-/// out.l3_end(). When `kQuoted`, headers may be cut after their first eight bytes and length fields
-/// are not believed.
+/// out.l3_end(). With `kQuoted`, headers may be cut after their first eight bytes, and length
+/// fields are not trusted.
 template <Family F, bool kQuoted>
 [[nodiscard]] inline Drop parse_l4(const uint8_t* bytes, uint32_t end, Headers& out) noexcept {
     const uint32_t l4 = out.l4_offset;
@@ -87,7 +87,7 @@ template <Family F, bool kQuoted>
         if (room < sizeof(UdpHeader)) [[unlikely]]
             return truncated(out);
         if constexpr (!kQuoted) {
-            // A first fragment's UDP length is the whole datagram's.
+            // A first fragment's UDP length is that of the whole datagram.
             const uint32_t udp_bytes = header_at<UdpHeader>(bytes, l4).bytes.host();
             const bool beyond = udp_bytes > out.l4_bytes() && !out.has(Headers::kFragment);
             if (udp_bytes < sizeof(UdpHeader) || beyond) [[unlikely]]
@@ -113,8 +113,8 @@ template <Family F, bool kQuoted>
 }
 
 /// RFC 1812 section 5.3.7 and RFC 1122 section 3.2.1.3. 240.0.0.0/4 is reserved, but some clusters
-/// give it to pods, and Linux forwards it. An unspecified source is the beginning of an address
-/// configuration (DHCP) and speaks to groups only.
+/// give it to pods, and Linux forwards it. An unspecified source is a host without an address yet
+/// (DHCP), which sends to groups only.
 template <bool kToLoopback = false>
 [[nodiscard]] inline bool bad_addresses(const Ipv4Header& ip, Headers& out) noexcept {
     const uint32_t src = ip.src.value.host();
@@ -203,15 +203,16 @@ template <bool kQuoted, bool kToLoopback = false>
     return parse_l4<V4, kQuoted>(bytes, end, out);
 }
 
-/// Follows IPv6 extension headers from out.l4_offset on, which it moves; RFC 8200 section 4.1. Ends
-/// at an upper layer or at a fragment's header. Readable bytes end at `end`. `in_fragment`: those
-/// behind a fragment header, among which no other may stand.
+/// Follows IPv6 extension headers from out.l4_offset, which it moves; RFC 8200 section 4.1. Ends at
+/// an upper layer or at a fragment header. Readable bytes end at `end`. `in_fragment`: after a
+/// fragment header, where no second one is allowed.
 [[nodiscard]] inline Drop skip_ipv6_extensions(const uint8_t* bytes, uint32_t end, Headers& out,
                                                bool in_fragment = false) noexcept {
     uint32_t at = out.l4_offset;
     for (unsigned count = 0;; ++count) {
         const uint8_t next = out.protocol;
-        // Hop-by-hop options stand first or are no extension header (section 4.3).
+        // Hop-by-hop options must be first; elsewhere they are not an extension header (section
+        // 4.3).
         const bool plain = next == kProtocolRouting || next == kProtocolDestinationOptions ||
                            (next == kProtocolHopByHop && count == 0);
         if (!plain && next != kProtocolAh && next != kProtocolFragment) return Drop::kNone;
@@ -232,7 +233,8 @@ template <bool kQuoted, bool kToLoopback = false>
             const auto fragment = header_at<Ipv6Fragment>(bytes, at);
             const bool first = fragment.offset_bytes() == 0;
             // Offset 0 without M is a whole packet (RFC 6946). For real fragments the walk ends
-            // here in the first one too, so that each one's header stands before l4_offset.
+            // here, for the first one too, so that the repeated headers of every fragment are
+            // before l4_offset.
             if (!first || fragment.more()) {
                 add_flag(out, Headers::kFragment | when(first, Headers::kFirstFragment) |
                                   when(fragment.more(), Headers::kMoreFragments));
@@ -245,7 +247,7 @@ template <bool kQuoted, bool kToLoopback = false>
     }
 }
 
-/// parse_ipv4()'s counterpart.
+/// The same for IPv6 as parse_ipv4() for IPv4.
 template <bool kQuoted>
 [[nodiscard]] inline Drop parse_ipv6(const uint8_t* bytes, uint32_t head_bytes,
                                      uint32_t frame_bytes, Headers& out) noexcept {
@@ -258,7 +260,8 @@ template <bool kQuoted>
     const uint32_t payload = ip.payload_bytes.host();
     const uint32_t total = payload + static_cast<uint32_t>(sizeof(Ipv6Header));
     if constexpr (!kQuoted) {
-        // Payload length 0 is a jumbogram (RFC 2675), which no port here can carry, or nothing.
+        // Payload length 0 is a jumbogram (RFC 2675), which no port here can carry, or an empty
+        // packet.
         if (payload == 0 || total > frame_bytes - l3) [[unlikely]]
             return Drop::kIpBadTotalLength;
         if (bad_addresses(ip, out)) [[unlikely]]
@@ -280,7 +283,7 @@ template <bool kQuoted>
     return parse_l4<V6, kQuoted>(bytes, end, out);
 }
 
-/// parse_frame() without its short way: any frame, of whatever kind.
+/// parse_frame() without its fast path: any frame, of whatever kind.
 [[nodiscard]] inline Drop parse_any_frame(const uint8_t* bytes, uint32_t head_bytes,
                                           uint32_t frame_bytes, Headers& out) noexcept {
     out = Headers{};
@@ -315,8 +318,8 @@ template <bool kQuoted>
 
 }  // namespace detail
 
-/// Parses the IP packet that begins at `l3_offset` (at most 1024) of a frame, checking it as
-/// parse_frame() does. Its version is read from its first byte.
+/// Parses the IP packet that begins at `l3_offset` (at most 1024) of a frame, with the checks of
+/// parse_frame(). The version is taken from its first byte.
 [[nodiscard]] inline Drop parse_ip_packet(std::span<const uint8_t> head, uint32_t l3_offset,
                                           uint32_t frame_bytes, Headers& out) noexcept {
     assert(head.size() <= frame_bytes && l3_offset <= 1024);
@@ -330,8 +333,8 @@ template <bool kQuoted>
                  : detail::parse_ipv4<false>(head.data(), head_bytes, frame_bytes, out);
 }
 
-/// parse_frame() for an untagged IPv4 frame to 127.0.0.0/8, which that refuses: from the node's own
-/// kernel it may be for a host port there. Refuses all others, and what has no ports.
+/// Parses an untagged IPv4 frame to 127.0.0.0/8, which parse_frame() refuses: from the node's own
+/// kernel it may be for a host port there. Refuses all other frames, and those without ports.
 [[nodiscard]] inline Drop parse_to_loopback(std::span<const uint8_t> head, uint32_t frame_bytes,
                                             Headers& out) noexcept {
     assert(head.size() <= frame_bytes);
@@ -350,9 +353,9 @@ template <bool kQuoted>
 
 /// Parses the packet that an ICMP error of family F quotes at `l3_offset`. It may be cut off after
 /// eight bytes of its L4 header, and was changed on its way: lengths, checksum and addresses are
-/// not judged, and out.l3_bytes is what the quoted header claims, more than is there as a rule.
-/// Offsets in `out` count from the start of `head`, so that flow_key() and stores work on it.
-/// A fragment other than the first needs no L4 bytes. `l3_offset` is at most 32768.
+/// not checked, and out.l3_bytes is what the quoted header claims, usually more than is there.
+/// Offsets in `out` count from the start of `head`, so flow_key() and stores work on it. A fragment
+/// other than the first needs no L4 bytes. `l3_offset` is at most 32768.
 template <Family F>
 [[nodiscard]] inline Drop parse_quoted_packet(std::span<const uint8_t> head, uint32_t l3_offset,
                                               Headers& out) noexcept {
@@ -369,11 +372,11 @@ template <Family F>
     }
 }
 
-/// Parses and checks a received frame: RFC 1812 section 5.2.2 for IPv4, RFC 8200 for IPv6.
-/// `head` is the frame's first buffer and holds all headers of a frame that passes; `frame_bytes`
-/// is the length of the whole chain of buffers and not less than `head`.
-/// Drop::kNone means that `out` is right; also for frames that are neither IPv4 nor IPv6, of which
-/// it tells the Ethernet part alone. Otherwise `out` is filled as far as the parser came.
+/// Parses and checks a received frame: RFC 1812 section 5.2.2 for IPv4, RFC 8200 for IPv6. `head`
+/// is the frame's first buffer and holds all headers of a frame that passes; `frame_bytes` is the
+/// length of the whole chain of buffers and not less than `head`. Drop::kNone means that `out` is
+/// right. For a frame that is neither IPv4 nor IPv6, `out` has only the Ethernet part. On any other
+/// result, `out` is filled as far as the parser got.
 [[nodiscard, gnu::always_inline]] inline Drop parse_frame(std::span<const uint8_t> head,
                                                           uint32_t frame_bytes,
                                                           Headers& out) noexcept {
@@ -385,8 +388,8 @@ template <Family F>
     return detail::parse_any_frame(bytes, head_bytes, frame_bytes, out);
 }
 
-/// parse_frame()'s short way alone. True: the frame is untagged, unicast, whole, IP without options
-/// or extension headers, TCP or UDP, and `out` is right. False: parse_frame() knows what it is.
+/// parse_frame()'s fast path alone. True: the frame is untagged, unicast, whole, IP without options
+/// or extension headers, TCP or UDP, and `out` is right. False: the frame is for parse_frame().
 [[nodiscard, gnu::always_inline]] inline bool parse_plain_frame(std::span<const uint8_t> head,
                                                                 uint32_t frame_bytes,
                                                                 Headers& out) noexcept {
@@ -396,7 +399,7 @@ template <Family F>
 
 namespace detail {
 
-/// Of a header's source address; the destination follows it.
+/// The offset of a header's source address; the destination follows it.
 template <Family F>
 inline constexpr size_t kSrcOffset = std::same_as<F, V4> ? offsetof(Ipv4Header, src)
                                                          : offsetof(Ipv6Header, src);
@@ -416,12 +419,12 @@ template <Family F>
                                      sizeof(typename F::Address));
 }
 
-/// The key of a packet's flow; of a first fragment, that of the whole packet. A later fragment does
-/// not know its ports. See lib/proto/flow_key.h for what stands in the ports. The frame's family is
-/// F.
+/// The key of a packet's flow; for a first fragment, that of the whole packet. A later fragment
+/// does not know its ports. See lib/proto/flow_key.h for the port fields. The frame's family must
+/// be F.
 template <Family F>
 [[nodiscard]] inline FlowKey<F> flow_key(const uint8_t* frame, const Headers& headers) noexcept {
-    // By words, so that who hashes the key need not wait for stores of other widths.
+    // By words, so that hashing the key does not wait for stores of other widths.
     std::array<uint64_t, sizeof(FlowKey<F>) / 8> words;
     static_assert(std::endian::native == std::endian::little);
     static_assert(sizeof(typename F::Address) * 2 == sizeof(words) - 8);
@@ -444,9 +447,9 @@ template <Family F>
     return key;
 }
 
-/// The key that a fragment shares with all others of its packet, and with no other packet's: the
-/// identification stands where a flow has its ports. IPv4: RFC 791 section 3.2. IPv6: RFC 8200
-/// section 4.5, by which fragments of one packet may name different next headers.
+/// The key that a fragment shares with all others of its packet, and with no other packet's: it has
+/// the identification in place of ports. IPv4: RFC 791 section 3.2. IPv6: RFC 8200 section 4.5, by
+/// which fragments of one packet may name different next headers.
 template <Family F>
 [[nodiscard]] inline FlowKey<F> fragment_key(const uint8_t* frame,
                                              const Headers& headers) noexcept {
@@ -467,9 +470,9 @@ template <Family F>
     return key;
 }
 
-/// Reads on in a first fragment to L4, where IPv6 extension headers stand behind the fragment
-/// header: RFC 7112 demands all of them in it. What parse_frame() made of it has passed; its
-/// fragment_key() and fragment_part() are known already, for offsets move here.
+/// Parses a first fragment on to L4 if IPv6 extension headers follow the fragment header: RFC 7112
+/// requires all of them to be in it. parse_frame() has accepted the frame. Take its fragment_key()
+/// and fragment_part() before, because this moves offsets.
 [[nodiscard]] inline Drop parse_behind_fragment_header(std::span<const uint8_t> head,
                                                        Headers& out) noexcept {
     assert(out.has(Headers::kFirstFragment));

@@ -1,6 +1,6 @@
-// The parser's short way for what nearly all frames are: untagged, unicast, no IP options or
-// extension headers, whole, TCP or UDP. Anything else, right or wrong, it leaves to parse.h, whose
-// answer for the frames that are taken here would be the same (tests compare the two).
+// The parser's fast path, for what nearly all frames are: untagged, unicast, no IP options or
+// extension headers, whole, TCP or UDP. All other frames, valid or not, are left to parse.h, which
+// would return the same for the frames that are accepted here (tests compare the two).
 #pragma once
 
 #include <array>
@@ -24,31 +24,31 @@ namespace podlane::detail {
 
 inline constexpr uint32_t kPlainL3 = sizeof(EthernetHeader);
 
-/// Whether all hold, without a branch for each.
+/// Whether all conditions hold, without a branch for each.
 [[nodiscard, gnu::always_inline]] constexpr bool all_of(auto... conditions) noexcept {
     return (unsigned{conditions} & ...) != 0;
 }
 
-/// By the upper byte of an IPv4 address: 0.0.0.0/8, 127.0.0.0/8 and all from 224.0.0.0 on have
-/// rules of their own.
+/// By the upper byte of an IPv4 address: 0.0.0.0/8, 127.0.0.0/8 and 224.0.0.0 upwards have special
+/// rules.
 inline constexpr auto kOrdinaryIpv4 = [] {
     std::array<uint8_t, 256> out{};
     for (unsigned top = 1; top < 224; ++top) out[top] = top != 127;
     return out;
 }();
 
-/// True when the header and pseudo-header fields can be believed and are of the plain kind.
+/// True if the header and pseudo-header fields are valid and of the plain kind.
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv4(const uint8_t* ip) noexcept {
     const auto first = load<uint64_t>(ip);       // version, TOS, length, identification, fragment
     const auto second = load<uint64_t>(ip + 8);  // TTL, protocol, checksum, source
     const auto third = load<uint32_t>(ip + 16);  // destination
-    // Version 4 with five words, and of the fragment field nothing but DF.
+    // Version 4 with five words, and in the fragment field nothing but DF.
     constexpr uint64_t kMask = be64(0xff000000'0000bfff).raw;
     constexpr uint64_t kWanted = be64(0x45000000'00000000).raw;
     if ((first & kMask) != kWanted) [[unlikely]]
         return false;
-    // Carries are put back in at the low end. Folded to 16 bits, the sum of a right header is
-    // 0xffff: it is a multiple of that, and not 0, for the version is in it.
+    // Carries are added back at the low end. Folded to 16 bits, a valid header's sum is 0xffff: it
+    // is a multiple of that, and not 0, because it contains the version.
     uint64_t sum = first + second;
     sum += sum < second;
     sum += third;
@@ -60,14 +60,14 @@ inline constexpr auto kOrdinaryIpv4 = [] {
 }
 
 [[nodiscard, gnu::always_inline]] inline bool is_plain_ipv6(const uint8_t* ip) noexcept {
-    // Version 6; groups, unspecified, loopback and mapped addresses have rules of their own.
+    // Version 6; groups, unspecified, loopback and mapped addresses have special rules.
     const auto ordinary = [](uint8_t top) { return top - 1u < 0xfe; };
     return all_of((ip[0] >> 4) == 6, ordinary(ip[offsetof(Ipv6Header, src)]),
                   ordinary(ip[offsetof(Ipv6Header, dst)]));
 }
 
-/// Headers as words, so that it is written in three stores: most of it is the same in all plain
-/// frames. The setters are for fields that are 0 so far, and payload_offset.
+/// Headers as words, so that it is written in three stores: most of it is the same for all plain
+/// frames. The setters are for fields that are still 0, and for payload_offset.
 struct [[gnu::packed]] HeaderWords {
     uint32_t l3_bytes;
     uint64_t places;  ///< ether_type, vlan_tci, l3_offset, l4_offset
@@ -90,8 +90,8 @@ static_assert(offsetof(Headers, flags) == offsetof(Headers, payload_offset) + 2 
               offsetof(Headers, tcp_flags) == offsetof(Headers, payload_offset) + 6);
 static_assert(std::endian::native == std::endian::little);
 
-/// Parses a plain frame of family F, whose EtherType the caller has seen. False: it is not plain,
-/// and `out` is as it was.
+/// Parses a plain frame of family F; the caller has checked the EtherType. False: it is not plain,
+/// and `out` is unchanged.
 template <Family F>
 [[nodiscard, gnu::always_inline]] inline bool parse_plain(const uint8_t* bytes, uint32_t head_bytes,
                                                           uint32_t frame_bytes,
@@ -101,7 +101,7 @@ template <Family F>
     if (head_bytes < kL4 + sizeof(UdpHeader)) [[unlikely]]
         return false;
     const uint8_t* const ip = bytes + kPlainL3;
-    uint32_t l4_bytes;  // wraps when the length is too small
+    uint32_t l4_bytes;  // wraps if the length is too small
     uint8_t protocol;
     unsigned flags;
     if constexpr (kIsV4) {
@@ -118,7 +118,7 @@ template <Family F>
         protocol = ip[offsetof(Ipv6Header, next_header)];
         flags = Headers::kDontFragment;
     }
-    // Cut off or lying: not for here.
+    // Cut off or wrong: not plain.
     if (l4_bytes > frame_bytes - kL4) [[unlikely]]
         return false;
     const uint8_t* const l4 = bytes + kL4;
@@ -140,7 +140,7 @@ template <Family F>
             return false;
         words.add_l4(sizeof(UdpHeader), kProtocolUdp, 0);
     } else if (protocol == kProtocolTcp) {
-        // All of the header is in the first buffer.
+        // The whole header must be in the first buffer.
         if (head_bytes < kL4 + sizeof(TcpHeader)) [[unlikely]]
             return false;
         const uint32_t header_bytes = load<TcpHeader>(l4).header_bytes();
@@ -157,7 +157,7 @@ template <Family F>
     return true;
 }
 
-/// The same for a frame of either family: false also for other EtherTypes and groups' MACs.
+/// The same for a frame of either family; false also for other EtherTypes and for group MACs.
 [[nodiscard, gnu::always_inline]] inline bool parse_plain_frame(const uint8_t* bytes,
                                                                 uint32_t head_bytes,
                                                                 uint32_t frame_bytes,

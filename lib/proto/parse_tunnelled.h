@@ -1,7 +1,7 @@
-// The short way through a tunnel: a plain packet in a VXLAN packet that is plain itself and for us.
-//
-// Nearly all that nodes send each other. What it does not take goes the long way (stages/decap.cc),
-// which names what is wrong; both say the same of what this one takes.
+// The fast path through a tunnel: a plain packet in a plain VXLAN packet for this node, which is
+// nearly everything that nodes send each other. Frames that it does not accept take the slow path
+// (stages/decap.cc), which names what is wrong. For frames that it accepts, both give the same
+// result.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace podlane {
 
-/// Our end of the tunnel, as the headers of a frame for it say it.
+/// Our tunnel endpoint, by the headers of a frame to it.
 struct TunnelEnd {
     bool has_v4 = false;
     bool has_v6 = false;
@@ -28,7 +28,7 @@ struct TunnelEnd {
     uint32_t vni = 0;        ///< 24 bits, host order
     uint64_t inner_mac = 0;  ///< the inner frame's destination, as dst_mac_word() gives it
 
-    /// Whether a packet is for it, as far as its outer headers say.
+    /// Whether a packet is for this endpoint, by its outer headers.
     template <Family F>
     [[nodiscard, gnu::always_inline]] bool takes(uint8_t protocol, const typename F::Address& dst,
                                                  be16 dst_port) const noexcept {
@@ -50,9 +50,9 @@ template <Family F>
 inline constexpr uint32_t kPlainOuterBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes +
                                              sizeof(UdpHeader) + sizeof(VxlanHeader);
 
-/// Parses the inner frame of a frame in one buffer, whose outer EtherType the caller has seen to be
-/// F's and whose destination to be one receiver; `inner` counts from behind the outer headers.
-/// False: it is for the long way, and `inner` means nothing.
+/// Parses the inner frame of a frame in one buffer. The caller has checked that the outer EtherType
+/// is F's and that the destination is not a group; offsets in `inner` count from behind the outer
+/// headers. False: it is for the slow path, and `inner` is undefined.
 template <Family F>
 [[nodiscard, gnu::always_inline]] inline bool parse_tunnelled(const uint8_t* bytes, uint32_t length,
                                                               const TunnelEnd& end,
@@ -78,7 +78,7 @@ template <Family F>
         !detail::parse_plain_frame(frame, length - kOuter, length - kOuter, inner)) [[unlikely]] {
         return false;
     }
-    // A tunnel in the tunnel: the long way knows whether it is one of ours.
+    // A tunnel in the tunnel: the slow path knows whether it is one of ours.
     return inner.protocol != kProtocolUdp || port_of(frame, inner) != end.port;
 }
 

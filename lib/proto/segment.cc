@@ -16,7 +16,7 @@ namespace podlane {
 
 namespace {
 
-/// Lengths and what else is each packet's own in its IP header.
+/// Writes the lengths and the other per-packet fields of the IP header.
 template <Family F>
 void write_ip(uint8_t* ip, uint32_t index, uint32_t l3_bytes, uint32_t header_bytes) noexcept {
     if constexpr (std::same_as<F, V4>) {
@@ -37,7 +37,7 @@ uint8_t write_tcp(uint8_t* tcp, uint32_t sent_bytes, bool first, bool last) noex
     store(sequence, be32(load<be32>(sequence).host() + sent_bytes));
     uint8_t& flags = tcp[offsetof(TcpHeader, flags)];
     if (!last) flags = static_cast<uint8_t>(flags & ~(kTcpFin | kTcpPsh));
-    // Told once, or the peer would slow down for each.
+    // Sent once only, or the peer would slow down for each piece.
     if (!first) flags = static_cast<uint8_t>(flags & ~kTcpCwr);
     return flags;
 }

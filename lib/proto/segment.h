@@ -1,7 +1,7 @@
-// Cutting a large TCP or UDP frame into packets, as a device with TSO or USO does: RFC 9293 and
-// RFC 768 on each piece, RFC 6864 for identifications, RFC 3168 for CWR.
+// Cuts a large TCP or UDP frame into packets, as a device with TSO or USO does: RFC 9293 and RFC
+// 768 for each piece, RFC 6864 for identifications, RFC 3168 for CWR.
 //
-// The headers only; who calls copies the payload. No state; any thread.
+// Headers only; the caller copies the payload. No state; any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@ namespace podlane {
 /// The pieces of one frame.
 struct SegmentPlan {
     uint32_t header_bytes;   ///< Ethernet to L4, before each piece
-    uint32_t payload_bytes;  ///< of all pieces
-    uint32_t segment_bytes;  ///< of each but the last; not 0
+    uint32_t payload_bytes;  ///< of all pieces together
+    uint32_t segment_bytes;  ///< of each piece but the last; not 0
 
     [[nodiscard]] constexpr uint32_t count() const noexcept {
         return (payload_bytes + segment_bytes - 1) / segment_bytes;
     }
-    /// Where the piece's payload begins in all of it.
+    /// The offset of a piece's payload in the whole.
     [[nodiscard]] constexpr uint32_t at(uint32_t index) const noexcept {
         return index * segment_bytes;
     }
@@ -36,9 +36,9 @@ struct SegmentPlan {
     return {headers.payload_offset, headers.l3_end() - headers.payload_offset, segment_bytes};
 }
 
-/// Writes the headers of piece `index` into `out`, plan.header_bytes long. `head` holds those of
-/// the frame, whole TCP or UDP of family F. The L4 checksum is left partial: it holds the sum of
-/// the piece's pseudo-header. `piece` becomes what a parser would find in it.
+/// Writes the headers of piece `index` into `out`, plan.header_bytes long. `head` holds the headers
+/// of the frame, whole TCP or UDP of family F. The L4 checksum is left partial: the sum of the
+/// piece's pseudo-header. `piece` is set to what a parser would find in it.
 template <Family F>
 void write_segment_headers(std::span<const uint8_t> head, const Headers& headers,
                            const SegmentPlan& plan, uint32_t index, std::span<uint8_t> out,

@@ -1,6 +1,6 @@
-// Packets that say themselves which way they go: IPv4's source route options (RFC 791 section 3.1),
-// and IPv6's routing header of type 0, which RFC 5095 has ended. Asked by the parse stage of what
-// has options. Any thread.
+// Finds packets that specify their own route: IPv4's source route options (RFC 791 section 3.1),
+// and IPv6's routing header of type 0, which RFC 5095 deprecates. The parse stage checks packets
+// with options. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ inline bool has_source_route_option(std::span<const uint8_t> options) noexcept {
     return false;
 }
 
-/// `extensions`: what stands between the IPv6 header, which names `next`, and L4.
+/// `extensions`: the bytes between the IPv6 header, which names `next`, and L4.
 inline bool has_routing_header_0(std::span<const uint8_t> extensions, uint8_t next) noexcept {
     constexpr size_t kTypeAt = 2;
     for (size_t at = 0; at + 8 <= extensions.size();) {
@@ -50,7 +50,7 @@ inline bool has_routing_header_0(std::span<const uint8_t> extensions, uint8_t ne
 
 }  // namespace detail
 
-/// Of a frame that parse_frame() has taken, whose `headers` say kIpOptions; `head` is its first
+/// For a frame that parse_frame() has accepted, with kIpOptions in `headers`; `head` is its first
 /// buffer.
 [[nodiscard]] inline bool is_source_routed(std::span<const uint8_t> head,
                                            const Headers& headers) noexcept {

@@ -1,5 +1,5 @@
 // The header that a TAP with IFF_VNET_HDR puts before each frame: virtio 1.1 section 5.1.6, with
-// the fields in host order, as the kernel's TAP has them unless told otherwise.
+// the fields in host order, which is the kernel's default for TAPs.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline constexpr uint8_t kVirtioGsoTcp4 = 1;
 inline constexpr uint8_t kVirtioGsoUdp = 3;
 inline constexpr uint8_t kVirtioGsoTcp6 = 4;
 inline constexpr uint8_t kVirtioGsoUdpL4 = 5;   ///< virtio 1.3: datagrams, not fragments
-inline constexpr uint8_t kVirtioGsoEcn = 0x80;  ///< beside the others
+inline constexpr uint8_t kVirtioGsoEcn = 0x80;  ///< combined with the others
 
 struct VirtioNetHeader {
     uint8_t flags;
@@ -23,7 +23,7 @@ struct VirtioNetHeader {
     uint16_t header_bytes;     ///< with GSO: bytes of all headers
     uint16_t gso_bytes;        ///< with GSO: payload bytes of a segment
     uint16_t checksum_start;   ///< frame offset of the L4 header
-    uint16_t checksum_offset;  ///< from there, the checksum field
+    uint16_t checksum_offset;  ///< of the checksum field, from there
     uint16_t buffers;          ///< unused by a TAP
 };
 static_assert(sizeof(VirtioNetHeader) == 12 && std::is_trivially_copyable_v<VirtioNetHeader>);

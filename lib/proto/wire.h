@@ -1,8 +1,8 @@
 // Reading and writing wire structs in packet bytes, at any alignment.
 //
 // Wire structs are loaded and stored by value through memcpy: packet bytes are rarely aligned, and
-// a compiler loads only those fields of the copy that are used. To change one field in place,
-// store() it at its offsetof(). Any thread.
+// the compiler loads only the fields that are used. To change one field in place, store() it at its
+// offsetof(). Any thread.
 #pragma once
 
 #include <cassert>
@@ -18,7 +18,7 @@ namespace podlane {
 template <class T>
 concept Wire = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 
-/// The `T` that begins at `at`, of any alignment; the caller knows that sizeof(T) bytes are there.
+/// The `T` that begins at `at`, at any alignment; sizeof(T) bytes must be there.
 template <Wire T>
 [[nodiscard]] inline T load(const uint8_t* at) noexcept {
     T value;
@@ -26,7 +26,7 @@ template <Wire T>
     return value;
 }
 
-/// Writes `value` at `at`, of any alignment; the caller knows that sizeof(T) bytes are there.
+/// Writes `value` at `at`, at any alignment; sizeof(T) bytes must be there.
 template <Wire T>
 inline void store(uint8_t* at, const T& value) noexcept {
     std::memcpy(at, &value, sizeof(T));
@@ -38,7 +38,7 @@ template <Wire T>
     return offset <= bytes.size() && bytes.size() - offset >= sizeof(T);
 }
 
-/// The header at `offset`. Bounds are the caller's (fits(), or offsets that the parser checked).
+/// The header at `offset`. The caller has checked the bounds (fits(), or offsets from the parser).
 template <Wire T>
 [[nodiscard]] inline T header_at(const uint8_t* bytes, size_t offset) noexcept {
     return load<T>(bytes + offset);

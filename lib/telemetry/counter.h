@@ -1,4 +1,4 @@
-// One number that goes up: what counters.h and latency.h are made of.
+// One number that goes up: the building block of counters.h and latency.h.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// What workers count, and control reads. One block for each worker, written by it alone.
+// Counters that workers raise and control reads. One block for each worker, written by it alone.
 #pragma once
 
 #include <array>
@@ -15,40 +15,40 @@ namespace podlane {
 
 struct PortCounters {
     Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
-    Counter rx_dropped;  ///< came from this port and were dropped, for whatever reason
-    Counter tx_dropped;  ///< were to leave by this port and did not
+    Counter rx_dropped;  ///< came from this port and were dropped for any reason
+    Counter tx_dropped;  ///< should have left by this port and did not
 };
 
-/// Connections that were made through services, by ServiceId; beyond this they share slot 0.
+/// Connections made through services, by ServiceId; ids beyond this share slot 0.
 inline constexpr size_t kServiceCounters = 1 << 17;
 
-/// DNS queries that a worker saw, by DnsOutcome (lib/dns/answer.h), and at least so many of them.
+/// DNS queries that a worker saw, by DnsOutcome (lib/dns/answer.h): room for all outcomes.
 inline constexpr size_t kDnsCounters = 16;
 
-/// Threads: the worker adds, anybody reads; numbers only grow.
+/// Threads: the worker adds, any thread reads; numbers only grow.
 struct alignas(kCacheLine) WorkerCounters {
     std::array<Counter, kDropCount> drops;
     std::array<PortCounters, kMaxPorts> ports;
-    // Every frame is one of these: rx + made = tx + drops + taken + holds now, and what is in the
-    // rings between workers (Dataplane::buffer_use()).
+    // Every frame is counted: rx + made = tx + drops + taken + holds now, and those in the rings
+    // between workers (Dataplane::buffer_use()).
     Counter rx_packets;
     Counter tx_packets;  ///< that a port has taken
-    Counter made;        ///< by the worker itself: answers, copies, fragments, pieces, questions
-    /// Of which nothing goes on as a frame: ARP and ND for us, floods' originals, what was cut or
+    Counter made;        ///< made by the worker: answers, copies, fragments, pieces, requests
+    /// Frames that end here: ARP and ND for us, originals of floods, and frames that were cut or
     /// joined to another.
     Counter taken;
-    Gauge holds;            ///< that wait now: for a neighbour, for their first fragment
+    Gauge holds;            ///< packets waiting now: for a neighbour, or their first fragment
     Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
     Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included
     Counter slow_path;      ///< packets that took the slow path
     Counter held;           ///< packets that waited for a neighbour
-    Counter affinity_full;  ///< connections whose client session affinity had no room for
-    Counter snat_tries;     ///< source ports tried because the first one was another's
+    Counter affinity_full;  ///< connections for which session affinity had no room
+    Counter snat_tries;     ///< source ports tried because the first one was taken
     SnatShortages snat_shortages;
-    /// From the look at a port that brought a packet to its being sent, by what was sent.
+    /// From polling the port that brought a packet to sending it, by packets sent.
     LatencyHistogram latency;
     std::array<Counter, kDnsCounters> dns;
-    Counter dns_truncated;  ///< of the answers, those that were cut
+    Counter dns_truncated;  ///< answers that were truncated
     std::array<Counter, kServiceCounters> service_connections;
 
     void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }

@@ -1,6 +1,6 @@
-// How long packets were in a worker, as a histogram: counts by size of the duration.
+// How long packets were in a worker, as a histogram of durations.
 //
-// Each worker adds to its own (counters.h), once for a burst that leaves; control reads it for
+// Each worker adds to its own (counters.h), once for each burst that is sent; control reads it for
 // `stats`. Buckets grow with the duration as in an HDR histogram: 16 for each power of two, so that
 // a bucket is at most a sixteenth of its durations wide.
 #pragma once
@@ -18,7 +18,7 @@ namespace podlane {
 class LatencyHistogram {
   public:
     static constexpr unsigned kSubBits = 4;
-    /// Longer ones count as this: 17 s.
+    /// Longer durations count as this one: 17 s.
     static constexpr uint64_t kLongestNs = (uint64_t{1} << 34) - 1;
 
     /// Constant time, no branches that depend on the duration.
@@ -39,7 +39,8 @@ class LatencyHistogram {
     void add(uint64_t ns, uint64_t packets) noexcept { packets_[bucket_of(ns)].add(packets); }
     [[nodiscard]] uint64_t packets(size_t bucket) const noexcept { return packets_[bucket].get(); }
 
-    /// The duration that the fastest `share` (0-1) of the packets did not exceed; 0 without any.
+    /// The duration that the fastest `share` (0-1) of the packets did not exceed; 0 without
+    /// packets.
     [[nodiscard]] uint64_t quantile_ns(double share) const noexcept {
         uint64_t total = 0;
         for (const Counter& count : packets_) total += count.get();
