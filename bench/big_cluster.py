@@ -23,7 +23,7 @@ def dotted(number):
 
 
 def node_config(device="net_null1,no-rx=1", *, idle="poll"):
-    """Frames come in by `device` and leave for the other node, which is no one."""
+    """Frames come in by `device` and leave for the other node, which does not exist."""
     return {
         "node": NODE,
         "idle": idle,
@@ -67,12 +67,12 @@ def service(index):
 
 
 def endpoint_slice(index, per_service, moved=None):
-    """The slice of Service `index`; its last endpoint has another address with each `moved`."""
+    """The slice of Service `index`; its last endpoint gets another address with each `moved`."""
     name = service_name(index)
     first = PODS_BASE + index * per_service
     addresses = [dotted(first + i) for i in range(per_service)]
     if moved is not None:
-        # Above all others: 10.128.0.0/10 has four million.
+        # Above all other addresses: 10.128.0.0/10 has four million.
         addresses[-1] = dotted(PODS_BASE + (3 << 20) + moved % (1 << 20))
     return {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -105,7 +105,7 @@ def cluster(services, per_service):
 
 
 def endless(path):
-    """A device from which a file's frames come again and again."""
+    """A device that sends a file's frames again and again."""
     return f"net_pcap0,rx_pcap={path},infinite_rx=1"
 
 

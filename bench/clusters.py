@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Big clusters: how long the whole set of objects takes, one change of it, and a change each
+"""Big clusters: how long the whole set of objects takes, a single change, and a change each
 millisecond while traffic flows.
 
 The real daemon, one worker that polls, and its config socket without podlanectl in between. A time
 is from the first byte sent to the whole reply, which comes when every worker uses the generation.
-`--quick` is a small cluster, for whether what comes out is right; its times mean nothing.
+`--quick` is a small cluster that only checks the results; its times mean nothing.
 """
 
 import argparse
@@ -23,14 +23,14 @@ MIB = 1 << 20
 
 
 def frontends_of(node, index):
-    """Endpoints of the one frontend of a Service."""
+    """The number of endpoints of a Service's only frontend."""
     (frontend,) = node.rpc.call("get", kind="frontends",
                                 name=f"default/{big_cluster.service_name(index)}")["items"]
     return frontend["inside"]
 
 
 def expect_cluster(node, services, per_service):
-    """What the daemon says that it serves is what the documents say."""
+    """Checks that the daemon serves what the documents say."""
     for index in {0, services // 2, services - 1}:
         addresses = [endpoint["addresses"][0]
                      for endpoint in big_cluster.endpoint_slice(index, per_service)["endpoints"]]
@@ -43,13 +43,13 @@ def expect_cluster(node, services, per_service):
 
 
 def change(index, per_service, number):
-    """An apply of Service `index`'s slice whose last endpoint is another one for each number."""
+    """An apply of Service `index`'s slice, with another last endpoint for each number."""
     slice_ = big_cluster.endpoint_slice(index, per_service, moved=number)
     return request("apply", documents=big_cluster.text_of(slice_))
 
 
 def time_changes(node, services, per_service, count, seed=1):
-    """Milliseconds of `count` changes, one at a time; each is looked at afterwards."""
+    """Milliseconds of each of `count` changes, made one at a time and checked afterwards."""
     choose = random.Random(seed)
     took = []
     for number in range(count):
@@ -66,7 +66,7 @@ def time_changes(node, services, per_service, count, seed=1):
 
 
 def load(table, services, per_service, changes, repeat, targets):
-    """`replace` with the whole cluster, and single changes after it; median change in ms."""
+    """Times `replace` with the whole cluster, then single changes; returns their median in ms."""
     name = f"{services:,} x {per_service}"
     say(f"{name}: making the documents")
     text = big_cluster.cluster(services, per_service)
@@ -104,7 +104,7 @@ def load(table, services, per_service, changes, repeat, targets):
 
 
 class Meter:
-    """Packets and worker CPU time since the last look."""
+    """Counts packets and worker CPU time since the last reading."""
 
     def __init__(self, node):
         self.node = node
@@ -124,7 +124,7 @@ class Meter:
 
 
 def change_for(node, services, per_service, seconds, rate, seed):
-    """`rate` changes a second, evenly; how many there were, and the milliseconds of each."""
+    """Makes `rate` changes a second, evenly; returns their number, and the milliseconds of each."""
     choose = random.Random(seed)
     started = time.perf_counter()
     took = []
@@ -138,7 +138,7 @@ def change_for(node, services, per_service, seconds, rate, seed):
 
 
 def lost(stats, before):
-    """Packets that came in since `before` and did not go out, and drops by reason."""
+    """Packets that came in since `before` and did not leave, and drops by reason."""
 
     def moved(count):
         return sum(port[count] for port in stats["ports"]) - sum(
@@ -150,7 +150,7 @@ def lost(stats, before):
 
 
 def churn(table, services, per_service, flows, rounds, seconds, rate):
-    """Intervals with and without changes, in turn, at full rate."""
+    """Intervals with and without changes, alternating, at full rate."""
     with tempfile.TemporaryDirectory() as folder:
         frames = pathlib.Path(folder) / "frames.pcap"
         frames.write_bytes(big_cluster.frames(services, flows))
@@ -188,7 +188,7 @@ def churn(table, services, per_service, flows, rounds, seconds, rate):
               statistics.median(rates), "", 1.03, all=rates)
     table.add(f"{name}: packets dropped, of {sum(b[0] for b in busy) / 1e6:.0f} M",
               sum(drops.values()), "", 0)
-    # A burst can be between the two counters when they are read.
+    # A burst can be between the two counters while they are read.
     check(not drops, f"dropped: {drops}")
     check(abs(missing) <= 4096, f"{missing} packets came in and did not go out")
 

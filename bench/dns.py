@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""The cluster's DNS with dnsperf: queries a second and their time, from a pod on a TAP.
+"""Cluster DNS with dnsperf: queries a second and their latency, from a pod on a TAP.
 
 The real daemon with one worker and a thousand Services; dnsperf (Debian) runs in a pod's namespace
-and asks random names, half of which exist. Each answer's code is looked at: a lost query, or one
-NXDOMAIN more or less than there are names that do not exist, ends the benchmark. dnsperf needs a
-CPU of its own and is what limits the rows on few cores: `worker busy` says how much of the worker
-they took. Needs root. `--quick` is for whether it works.
+and asks for random names, half of which exist. Each answer's code is checked: a lost query, or a
+wrong number of NXDOMAIN answers, ends the benchmark. dnsperf needs a CPU of its own, and limits the
+rows on few cores: `worker busy` says how much of the worker they took. Needs root. `--quick` only
+checks that it works.
 """
 
 import argparse
@@ -34,17 +34,18 @@ CONFIG = {"node": "node-a", "idle": "poll", "memory": {"mbufs": 16384},
 
 
 def inside(choose):
-    """A Service of the cluster, or one that there is none of."""
+    """The name of a Service in the cluster, or of one that does not exist."""
     number = choose.randrange(SERVICES)
     return f"{choose.choice(('web', 'gone'))}{number}.default.{DOMAIN}"
 
 
 def outside(choose):
-    """A name that upstream knows, or one that it does not; few, so that they are kept."""
+    """A name that upstream knows, or one that it does not; few, so that answers are cached."""
     return f"{choose.choice(('www', 'missing'))}.example.com"
 
 
-# What is asked, by which dnsperf options; the server's TCP and cache are its thread's.
+# The names to ask for, and dnsperf's options for each row; the server's thread handles TCP and its
+# cache.
 SCENARIOS = [
     ("names of the cluster, 1 client, 1 query at a time", inside, ["-c", "1", "-q", "1"]),
     ("names of the cluster, 1 client, 100 at a time", inside, ["-c", "1", "-q", "100"]),
@@ -64,7 +65,7 @@ def number_after(words, text):
 
 
 def expected_codes(names, count):
-    """How often each code comes when the first `count` of the names, over and over, are asked."""
+    """How often each code comes when the first `count` names are asked for repeatedly."""
     missing = [name.startswith(("gone", "missing")) for name in names]
     nxdomain = count // len(names) * sum(missing) + sum(missing[:count % len(names)])
     answers = {"NOERROR": count - nxdomain, "NXDOMAIN": nxdomain}
@@ -77,7 +78,7 @@ def busy(node):
 
 
 def measure(node, pod, names, options, seconds):
-    """Queries a second, microseconds of one, and the worker's share that was busy."""
+    """Queries a second, microseconds for each, and the busy share of the worker."""
     path = pathlib.Path("/run/lab/queries")
     path.write_text("".join(f"{name} A\n" for name in names), encoding="ascii")
     before = busy(node)

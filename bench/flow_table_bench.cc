@@ -1,6 +1,6 @@
-// The flow table: cost of a look-up by number of connections, hit and miss, and of a connection's
-// life. Tables have room for 1 M connections whatever they hold. Items are keys or connections, so
-// that time per item is the inverse of items_per_second.
+// The flow table: the cost of a look-up, hit and miss, by number of connections, and of a
+// connection's life. Tables always have room for 1 M connections. Items are keys or connections, so
+// the time for each is the inverse of items_per_second.
 
 #include <benchmark/benchmark.h>
 
@@ -74,7 +74,7 @@ struct Filled {
 
 template <Family F>
 Filled<F>& filled(uint32_t count) {
-    // One at a time: a million connections are 250 MB.
+    // Only one at a time: a million connections take 250 MB.
     static std::unique_ptr<Filled<F>> held;
     static uint32_t held_count = 0;
     if (held_count != count) {
@@ -135,7 +135,7 @@ void BM_LookupSingleHit(benchmark::State& state) {
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
 }
 
-/// A connection's life: insert, find, remove, and the grace period that gives its block back.
+/// A connection's life: insert, find, remove, and the grace period after which its block is free.
 template <Family F>
 void BM_InsertRemove(benchmark::State& state) {
     auto& data = filled<F>(static_cast<uint32_t>(state.range(0)));
@@ -158,7 +158,7 @@ void BM_Sweep(benchmark::State& state) {
     auto& data = filled<F>(count);
     static uint32_t now = 2;
     for (auto _ : state) {
-        // Seconds pass faster than connections may age: mark none as silent.
+        // Seconds pass faster here than connections may age: mark none as silent.
         if (++now % 200 == 0) {
             (void)data.table->for_each(
                 [](Connection<F>& connection) { connection.original().touch(now); }, 0, ~0u);

@@ -2,9 +2,9 @@
 """A node at rest: what it costs with a hundred quiet pods, and how fast its first packet is.
 
 The real daemon with pods in namespaces, with `idle: poll` and `idle: adaptive` in turn. CPU time is
-that of all threads of podlaned, from the scheduler's own clock. A probe is a ping from one pod to
-another after a pause, answered by the other's kernel: its time holds two wake-ups of the worker at
-most, and the same work in both modes. Needs root. `--quick` is for whether it works.
+of all threads of podlaned, by the scheduler's own clock. A probe is a ping from one pod to another
+after a pause, answered by the other pod's kernel: its time includes at most two wake-ups of the
+worker, and the same work in both modes. Needs root. `--quick` only checks that it works.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def used(node):
 
 
 def wait_for_quiet(node):
-    """Until no packet came for a second: new interfaces look for routers at first."""
+    """Waits until no packet has come for a second: new interfaces look for routers at first."""
     last, end = None, time.monotonic() + 40
     while (now := node.stats()["workers"][0]["rxPackets"]) != last:
         check(time.monotonic() < end, "the pods do not become quiet")

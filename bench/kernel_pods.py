@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Pods of the kernel by way of podlaned, beside the kernel's own bridge and veths.
+"""Pods in the kernel, connected by podlaned or by the kernel's own bridge and veths.
 
-Both sides are set up at once and take turns, run by run, so that what else the machine does meets
+Both sides are set up at once and take turns, run by run, so that other load on the machine hits
 both: the ratios of medians are what counts. podlaned is the release build of PODLANE_BUILD. Needs
-root, iperf3, wrk and nginx. `--only WORD` measures the rows that have the word in their name.
+root, iperf3, wrk and nginx. `--only WORD` measures the rows with the word in their name.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CLUSTER_IP = "10.96.200.10"
 
 
 class Side:
-    """One way from a client pod to a server pod."""
+    """One path from a client pod to a server pod."""
 
     def __init__(self, client, server, address, daemons=()):
         self.client, self.server, self.address = client, server, address
@@ -73,7 +73,7 @@ def cluster_ip(number):
 
 
 def podlane_services(endpoint, node):
-    """SERVICES of them, all with this endpoint; only the first is used."""
+    """SERVICES Services, all with this endpoint; only the first is used."""
     ports = [("http", "TCP", 8080), ("iperf", "TCP", loads.PORT)]
     for number in range(SERVICES):
         name = f"s{number}"
@@ -90,7 +90,7 @@ def kernel_services(endpoint):
 
 
 def build(wire):
-    """The kernel's side and podlaned's of each place, by its name."""
+    """Builds the kernel's side and podlaned's side of each place; returns them by its name."""
     kernel = [KernelNode(number, 1450) for number in (1, 2)]
     addresses = [kernel[0].add_pod("a", 10), kernel[0].add_pod("b", 11), kernel[1].add_pod("c", 10)]
     for one, other in ((0, 1), (1, 0)):
@@ -114,7 +114,7 @@ def build(wire):
 
 
 def _through(side, address):
-    """The same pods by another address."""
+    """The same pods, reached by another address."""
     other = Side.__new__(Side)
     other.__dict__.update(side.__dict__)
     other.address = address

@@ -1,11 +1,10 @@
 #!/usr/bin/python3
-"""How long packets are in the worker, at 10, 50 and 90 % of what it can do.
+"""How long packets are in the worker, at 10, 50 and 90 % of its capacity.
 
-The real daemon with a memif pod port; bench/paced_source sends UDP to ClusterIPs by it, and what
-the daemon forwards leaves by net_null. Capacity is what it forwards when the source does not pace
-itself. The times are those that `podlanectl stats` shows: from the worker's look at the port to the
-end of sending, for every packet; not the wait in the link before that. `--quick` is for whether it
-works.
+The real daemon with a memif pod port; bench/paced_source sends UDP to ClusterIPs by it, and the
+forwarded packets leave by net_null. Capacity is what the daemon forwards when the source does not
+pace itself. The times are those in `podlanectl stats`: from polling the port to the end of sending,
+for every packet, without the wait in the link before that. `--quick` only checks that it works.
 """
 
 import argparse
@@ -34,7 +33,7 @@ class Source:
         check(self._process.stdout.readline() == "ready\n", "paced_source does not start")
 
     def pace(self, rate):
-        """Sends at `rate` packets a second from now on; those sent and refused before."""
+        """Sends `rate` packets a second from now on; returns those sent and refused before."""
         self._process.stdin.write(f"{rate}\n")
         self._process.stdin.flush()
         return [int(word) for word in self._process.stdout.readline().split()]
@@ -49,7 +48,7 @@ class Source:
 
 
 def look(node):
-    """Packets that left, those that did not, and packets by their longest time in ns."""
+    """Packets that left, packets that did not, and packets by their longest time in ns."""
     stats = node.stats()
     sent = sum(port["txPackets"] for port in stats["ports"])
     worker = stats["workers"][0]
@@ -57,7 +56,7 @@ def look(node):
 
 
 def quantiles(before, after):
-    """The times in ns that these shares of the packets did not exceed between two looks."""
+    """The times in ns that these shares of the packets did not exceed between two readings."""
     counts = {ns: after[ns] - before.get(ns, 0) for ns in sorted(after)}
     total = sum(counts.values())
     found, so_far = [], 0

@@ -1,4 +1,5 @@
-"""A podlaned that a benchmark runs, asked over its socket, with what it used of CPU and memory."""
+"""A podlaned that a benchmark runs and queries over its socket, with the CPU time and memory it
+used."""
 
 import json
 import os
@@ -53,7 +54,7 @@ class Live:
         return self.rpc.call("stats")
 
     def memory(self):
-        """Bytes resident now, and at most since the start; hugepages are in both."""
+        """Resident bytes now, and the most since the start; both include hugepages."""
         lines = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
         fields = dict(line.split(":", 1) for line in lines)
         now, most, huge = (int(fields[key].split()[0]) * 1024

@@ -1,9 +1,9 @@
 // Sends the frames of a capture file at a steady rate: the other end of a memif link to podlaned.
 //
-// bench/latency.py runs it. A rate in packets a second comes by a line of the standard input, 0 is
-// as fast as it goes; at each line and at the end it prints "SENT REFUSED", the packets since the
-// line before that the link took, and those that it had no room for. No program of Debian's sends
-// over memif at a given rate: testpmd has none, and memif no `set port rate`.
+// bench/latency.py runs it. Each line of standard input is a rate in packets a second, 0 for as
+// fast as possible. At each line and at the end it prints "SENT REFUSED": the packets since the
+// previous line that the link took, and those that it had no room for. No program in Debian sends
+// over memif at a given rate: testpmd cannot, and memif has no `set port rate`.
 #include <fmt/format.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
@@ -70,7 +70,7 @@ unsigned send_burst(EthdevPort& port, rte_mempool* pool, const std::vector<std::
 void send_paced(EthdevPort& port, rte_mempool* pool, const std::vector<std::string>& frames,
                 Load& load) {
     const auto hz = static_cast<double>(rte_get_tsc_hz());
-    // What was not sent when it was due, because this thread did not run, is not made up for.
+    // Packets that were not sent when due, because this thread did not run, are not sent later.
     const double most_late = hz / 10'000;
     double due = 0;
     size_t next = 0;
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     Load load;
-    // The main thread is the one that has a cache of the pool.
+    // The main thread sends, because it has a cache of the pool.
     std::thread commands([&load] {
         fmt::print("ready\n");
         std::fflush(stdout);

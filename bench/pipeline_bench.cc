@@ -1,8 +1,8 @@
-// The packet's way by stage and as a whole: parse, rewrite, encap, and a burst from parse to send.
+// The packet path by stage and as a whole: parse, rewrite, encap, and a burst from parse to send.
 //
-// Frames of 60 bytes lie ready in packet buffers and are copied afresh for each burst, since stages
-// change them; that copy is in the figures. Sent frames go to net_null. There is no device to read
-// from and no second worker: an upper bound for what a port can deliver. Items are packets.
+// Frames of 60 bytes are copied into fresh packet buffers for each burst, since stages change them;
+// the figures include that copy. Sent frames go to net_null. There is no device to read from and no
+// second worker: an upper bound for what a port can deliver. Items are packets.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ T take(Result<T> result) {
     return std::move(result).value();
 }
 
-/// One worker's context with all ports on net_null, for the life of the program.
+/// One worker's context with all ports on net_null, for the lifetime of the program.
 struct Bench {
     Eal eal;
     PacketPool pool;
@@ -45,7 +45,7 @@ struct Bench {
     std::unique_ptr<WorkerCtx> ctx = std::make_unique<WorkerCtx>();
 
     static Bench& get() {
-        static auto* bench = new Bench;  // EAL's own end at exit would come too late
+        static auto* bench = new Bench;  // never destroyed: at exit it is too late
         return *bench;
     }
 
@@ -90,7 +90,7 @@ struct Bench {
         ctx->now_ms = 1000;
         ctx->now_s = 1;
     }
-    /// Its port may send from what templates() sends from.
+    /// Allows pod A's port the addresses that templates() sends from.
     void guard_pod_a() {
         auto views = std::make_shared<PortViews>(*snapshot->ports);
         auto sources = std::make_shared<PortSources>();
@@ -106,7 +106,7 @@ struct Bench {
 
 using Template = std::array<uint8_t, 64>;
 
-/// UDP from pod A, one flow each, in random order.
+/// UDP frames from pod A, one flow each, in random order.
 template <Family F>
 std::vector<Template> templates(uint32_t flows, const char* dst, const MacAddress& dst_mac) {
     using W = World<F>;
@@ -145,7 +145,7 @@ Burst next_burst(WorkerCtx& ctx, const std::vector<Template>& from, size_t& at) 
     return {ctx.packets.data(), kBurst};
 }
 
-/// As a worker runs a burst (worker.cc).
+/// Runs a burst as a worker does (worker.cc).
 void run_burst(WorkerCtx& ctx, Burst burst) {
     if (ctx.probes == nullptr) {
         Pipeline::run(ctx, burst);
@@ -157,7 +157,7 @@ void run_burst(WorkerCtx& ctx, Burst burst) {
     ctx.observer = nullptr;
 }
 
-/// `probe`: what is looked at meanwhile.
+/// `probe`: a probe that is on meanwhile.
 template <Family F>
 void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac,
          std::optional<ProbeRequest> probe = std::nullopt) {
@@ -199,7 +199,7 @@ void ClusterIpIpv6(benchmark::State& state) {
 void BridgedIpv4(benchmark::State& state) {
     run<V4>(state, World<V4>::kPodB, RigNames::kPodBMac);
 }
-/// From a pod that a connection has led to: any frame can be an answer to translate back.
+/// From a pod that a connection has led to: any of its frames may be a reply to translate back.
 void BridgedAfterLookupIpv4(benchmark::State& state) {
     FlowTargets& targets = Bench::get().shared->flow_targets;
     targets.add(PortId{0});
@@ -209,12 +209,12 @@ void BridgedAfterLookupIpv4(benchmark::State& state) {
 void EncapIpv4(benchmark::State& state) {
     run<V4>(state, World<V4>::kRemotePod, RigNames::kGatewayMac);
 }
-/// Over an IPv4 underlay as well, whose outer headers have no checksum over the frame.
+/// Also over an IPv4 underlay, with outer headers that have no checksum over the frame.
 void EncapIpv6(benchmark::State& state) {
     run<V6>(state, World<V6>::kRemotePod, RigNames::kGatewayMac);
 }
 
-/// Of templates(): one flow at both ends of its way, by a filter in pcap's words.
+/// A probe for one flow of templates(), at both ends of its way, by a filter in pcap's words.
 ProbeRequest one_flow(uint8_t points) {
     ProbeRequest request;
     request.points = points;
@@ -230,7 +230,7 @@ void ClusterIpIpv4Captured(benchmark::State& state) {
 void ClusterIpIpv4Traced(benchmark::State& state) {
     run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, one_flow(0));
 }
-/// Only what is dropped, which is nothing.
+/// Captures only drops, of which there are none.
 void ClusterIpIpv4DropsCaptured(benchmark::State& state) {
     ProbeRequest drops;
     drops.points = kProbeDrop;
@@ -247,7 +247,7 @@ BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv6)->Arg(4096);
 
 /// A connection's life: each packet opens one through a ClusterIP, and one that has aged is
-/// forgotten. A second passes with every kASecond of them, so that 30 seconds' worth are there.
+/// removed. A second passes with every kASecond of them, so the table holds 30 seconds' worth.
 template <Family F>
 void live_and_die(benchmark::State& state) {
     constexpr uint32_t kASecond = 16384;
@@ -255,7 +255,7 @@ void live_and_die(benchmark::State& state) {
     Bench& bench = Bench::get();
     WorkerCtx& ctx = *bench.ctx;
     FlowTable<F>& table = ctx.flows<F>();
-    // So many that a source has been forgotten when it comes again.
+    // So many that a source's connection has aged out before the source comes again.
     const auto frames = templates<F>(1u << 21, World<F>::kService, RigNames::kGatewayMac);
     size_t at = 0;
     uint32_t opened = 0;
@@ -275,7 +275,7 @@ void live_and_die(benchmark::State& state) {
     state.SetItemsProcessed(static_cast<int64_t>(packets));
     if (after.created - before.created != packets) state.SkipWithError("not all were new");
     state.counters["population"] = static_cast<double>(after.active);
-    // The others are to find a table without these.
+    // The other benchmarks need a table without these.
     ctx.now_s += 1000;
     for (uint32_t i = 0; i < 2 * kFlowCapacity; i += 16 * kBurst) {
         bench.shared->domain.quiescent(0);
@@ -306,7 +306,7 @@ void Source(benchmark::State& state) {
 }
 BENCHMARK(Source);
 
-/// Parse alone, on frames that lie in the cache.
+/// Parse alone, on frames that are in the cache.
 void ParseFrame(benchmark::State& state) {
     const auto frames = templates<V4>(256, World<V4>::kService, RigNames::kGatewayMac);
     for (auto _ : state) {
@@ -320,7 +320,7 @@ void ParseFrame(benchmark::State& state) {
 }
 BENCHMARK(ParseFrame);
 
-/// A DNAT rewrite alone, there and back so that the frame stays as it is.
+/// A DNAT rewrite alone, there and back so that the frame stays the same.
 void ApplyRewrite(benchmark::State& state) {
     auto frame = templates<V4>(1, World<V4>::kService, RigNames::kGatewayMac).front();
     Headers headers;

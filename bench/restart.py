@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""How long a node is away over a restart, and what it costs to have its pods again.
+"""How long a node is away during a restart, and what it costs to get its pods back.
 
-A node with pods on TAPs and Services by the config socket; one pod pings another each 5 ms while
-podlaned is ended, by SIGTERM or kill -9, and started again. `away` is the longest time between two
-answers, `ready` from the start of the new process to its `ready`. A third pod holds connections to
-a Service all the while, in half of which the server speaks; those count as kept that have the same
-server after the last restart. Needs root; runs in namespaces of its own.
+A node with pods on TAPs and Services by the config socket; one pod pings another every 5 ms while
+podlaned is stopped, by SIGTERM or kill -9, and started again. `away` is the longest time between
+two replies, `ready` the time from the start of the new process to its `ready`. A third pod holds
+connections to a Service all the while; on half of them the server speaks. A connection counts as
+kept if it has the same server after the last restart. Needs root; runs in namespaces of its own.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from lab.net import Wire, wait_until  # noqa: E402
 from lab.node import Node  # noqa: E402
 
 INTERVAL = 0.005
-HELD = "10.96.0.40"  # the Service whose connections are held
+HELD = "10.96.0.40"  # the Service of the held connections
 END = "/run/lab/end-of-holding"
 
 
 def longest_gap(log):
-    """Seconds between two answers, from ping's -D times."""
+    """Seconds between two replies, from the times of ping -D."""
     times = [float(text) for text in re.findall(r"^\[(\d+\.\d+)\] \d+ bytes", log, re.M)]
     return max((b - a for a, b in zip(times, times[1:])), default=float("nan")), len(times)
 
@@ -47,7 +47,7 @@ def services(count, node):
 
 
 def hold(node, pods, count):
-    """Starts the connections that are to be kept."""
+    """Starts the connections that must be kept."""
     ends = []
     for number in (0, 1):
         lab_cluster.keep_answering(pods[number].namespace, f"server{number}")

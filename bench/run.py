@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Measures podlaned, the whole daemon, against DPDK's testpmd on the same frames.
 
-Figures are ns of the worker's own CPU time for each packet that leaves by the sink; source and sink
-are contained in all of them. docs/benchmarking.md says how they are taken and how to read them.
+Figures are ns of the worker's own CPU time for each packet that leaves by the sink; all include the
+cost of source and sink. docs/benchmarking.md says how they are taken and how to read them.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def say(text):
 
 
 def check_only(shop, options):
-    """The short form for a test: is what comes out right?"""
+    """The short form for a test: only checks the output."""
     distinct = {(scenario.key, min(count, options.check_only)): scenario
                 for scenario in catalogue.all_scenarios() for count in scenario.counts
                 if re.search(options.only, f"{scenario.key}/{count}")}
@@ -115,7 +115,7 @@ def main():
             return check_only(shop, options)
         rows = do(asked_for, shop, options)
     report.judge_v6(rows)
-    # Where the build lies is nobody else's business.
+    # The place of the build does not belong in the results.
     said = re.sub(r"--build[ =]\S+ ?", "", " ".join(map(shlex.quote, sys.argv[1:])))
     result = {"machine": machine.describe(), "runs": options.runs, "seconds": options.seconds,
               "arguments": f' ARGS="{said}"' if said else "", "rows": rows}

@@ -1,4 +1,4 @@
-"""What a benchmark prints: progress, checks, and a table of what is reached."""
+"""The output of a benchmark: progress, checks, and a table of results and targets."""
 
 import json
 import sys
@@ -12,13 +12,13 @@ def say(text):
 
 
 def check(condition, text):
-    """Ends the benchmark when what came out is wrong: a fast wrong answer counts for nothing."""
+    """Ends the benchmark if the output is wrong: a fast wrong answer counts for nothing."""
     if not condition:
         raise SystemExit(f"wrong: {text}")
 
 
 class Table:
-    """Rows of a name, a value, and what it must be at most."""
+    """Rows of a name, a value, and the most that it may be."""
 
     def __init__(self):
         self.rows = []

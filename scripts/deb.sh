@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the Debian packages of the programs in a build folder: scripts/deb.sh BUILD.
-# Builds what is not built there. The packages come to BUILD/deb, and lintian has seen them.
+# Builds what is not built there. The packages go to BUILD/deb and are checked by lintian.
 set -eu
 cd "$(dirname "$0")/.."
 build=$(realpath "$1")

@@ -2,9 +2,9 @@
 """The story: a web shop and its database on two Podlane nodes, carried from end to end.
 
 Two nodes, an outside client and four pods are made as network namespaces; nginx, php-fpm and
-MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each kind of talk
-is carried out and shown with the hops that its packets took. Nothing stays behind, also when
-interrupted. With --keep the network stays until it is told to stop.
+MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each kind of
+communication is carried out, and shown with the hops that its packets took. Nothing stays behind,
+even when interrupted. With --keep the network stays until it is told to stop.
 """
 
 import os
@@ -184,7 +184,7 @@ class Demo:
         self.say(f"packets at the pod's loopback: {inside}")
         self.show_hops(counters)
         require(inside > 10 * LOCAL_REQUESTS, "the loopback did not carry the requests")
-        # A pod's kernel speaks up by itself now and then (ARP, IPv6 discovery).
+        # A pod's kernel sends by itself now and then (ARP, IPv6 discovery).
         require(counters.of("node-a", "webapp-1") < LOCAL_REQUESTS, "the pod's port carried them")
         self.passed("container to container", "nginx -> php-fpm in webapp-1, 127.0.0.1:9000")
 
@@ -212,7 +212,7 @@ class Demo:
         self.passed("pod to pod, two nodes", f"webapp-1 -> webapp-2, {second.address}:80")
 
     def resolve(self, pod, name):
-        """The addresses that a program in the pod finds for a name, by its C library."""
+        """The addresses that the C library finds for a name in the pod."""
         found = pod.run(["getent", "ahosts", name]).stdout.splitlines()
         return sorted({line.split()[0] for line in found})
 
@@ -236,7 +236,7 @@ class Demo:
         self.say(f"webapp-1: {answer.stdout.strip()}")
         self.show_hops(counters)
         require(answer.stdout == STOCK, f"unexpected answer: {answer.stdout}")
-        # The server's figures are some tenths of a second old.
+        # The server's figures are a few tenths of a second old.
         wait_until(lambda: node.stats()["dns"]["server"]["upstreams"][0]["asked"], 5,
                    "the outside resolver is asked")
         name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
@@ -341,7 +341,7 @@ class Demo:
         self.say(self.nodes[0].ctl("get", "addresses").stdout.rstrip())
         self.say(f"http://{address}/ through {first.name}: {self.info(address)}")
         first.stop()
-        # What Kubernetes does when a node is lost.
+        # As Kubernetes does when a node is lost.
         lost = [pod for pod in self.pods.values() if pod.node is first]
         other.ctl("delete", "node", first.name)
         for pod in lost:
@@ -363,7 +363,7 @@ class Demo:
         self.passed("outside to LoadBalancer", f"client -> {address}, {first.name}, {other.name}")
 
     def info(self, address, check=True):
-        """Who answers at an address; without `check` "" for nobody."""
+        """The server that answers at an address; without `check`, "" if none does."""
         words = ["curl", "-sS", "--fail", "--max-time", "2", f"http://{address}/?info"]
         return self.client.run(words, check=check).stdout.strip()
 
@@ -416,7 +416,7 @@ class Demo:
         self.finish()
 
     def stop(self):
-        """Ends what runs; returns what went wrong doing so."""
+        """Ends all that runs; returns what went wrong with that."""
         wrong = []
         for pod in self.pods.values():
             pod.namespace.stop_processes()
@@ -441,7 +441,7 @@ class Demo:
 
 
 def keep(world):
-    """Tells how to play with the network, lets the command end, and waits to be stopped."""
+    """Says how to play with the network, lets the command end, and waits to be stopped."""
     print(f"""The network stays. To play with it, as root, from any shell (node-a may be node-b):
   IN="nsenter --target {world.outer_pid} --mount --net"
   CTL="$IN {program('podlanectl')} --socket /run/lab/node-a.sock"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 # scripts/deps.sh [build] [test] [demo] [bench] [pods] [ovs] [package]
-# (default: the first three). Asks nothing of the network when nothing is missing.
+# (default: the first three). Does not use the network when nothing is missing.
 set -eu
 
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Makes the image of the Dockerfile where no container builder runs: scripts/image.py BUILD.
+"""Makes the image of the Dockerfile without a container builder: scripts/image.py BUILD.
 
-Debian's smallest system with the packages of BUILD/deb, as an OCI archive that
-`ctr images import` and `podman load` take: BUILD/podlane-image.tar.
+Debian's smallest system with the packages of BUILD/deb, as an OCI archive for `ctr images import`
+and `podman load`: BUILD/podlane-image.tar.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 
-EPOCH = 1767225600  # every file of the archive is of this time, so that equal content is equal
+EPOCH = 1767225600  # the time of every file in the archive, so that equal content makes equal files
 SUITE = "bookworm"
 ENTRYPOINT = ["/usr/sbin/podlaned"]
 COMMAND = ["--config", "/etc/podlane/node.yaml"]

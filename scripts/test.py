@@ -18,19 +18,19 @@ BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
 # What needs the programs as users have them, and what is better run under the sanitizers.
 PROGRAM_SUITES = ["lint", "system", "bench-smoke"]
 CODE_SUITES = ["unit", "property", "fuzz-smoke"]
-# So many inputs for each libFuzzer target, the same ones on every machine: about 12 s each here.
+# How many inputs each libFuzzer target gets, the same ones on every machine: about 12 s each here.
 FUZZ_RUNS = {"fuzz_dns": 1_000_000, "fuzz_object": 90_000, "fuzz_parse": 1_200_000,
              "fuzz_rpc": 60_000}
 FUZZ_SECONDS_AT_MOST = 120
-# Lines of a compiler's errors that the summary repeats, for each file.
+# How many lines of a compiler's errors the summary repeats for each file.
 ERRORS_SHOWN = 6
-# Line numbers for a sanitizer's report, without the time that full debug information takes.
+# Line numbers for a sanitizer's report, without the cost of full debug information.
 LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]
-# Six sources as one, as headers take most of a compiler's time. Only names without linkage that two
-# sources of a target share are in the way; what users get is built source by source.
+# Six sources as one, since headers take most of a compiler's time. It only requires that names
+# without linkage differ between the sources of a target; what users get is built source by source.
 UNITY = ["-Dunity=on", "-Dunity_size=6"]
-# The other compiler that we promise, and the quicker one for this. RapidJSON adds to null pointers,
-# which clang's checker would count as our fault.
+# The other compiler that we promise, and the faster one for this. RapidJSON adds to null pointers,
+# which clang's checker would report as our fault.
 CLANG = {"CC": "clang", "CXX": "clang++"}
 CLANG_LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1 -fno-sanitize=pointer-overflow"]
 
@@ -48,9 +48,9 @@ class Totals:
         print(f"==> {time.monotonic() - self.started:6.0f} s  {text}", flush=True)
 
     def step(self, name, command, quiet=False, **environment):
-        """Runs a command that has no result file; counts only if it fails.
+        """Runs a command without a result file; counts only a failure.
 
-        Of a quiet one the end of the output is shown, if it fails.
+        `quiet`: shows the end of the output, and only on failure.
         """
         self.progress(f"{name}: {' '.join(command)}")
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if quiet else {}
@@ -63,7 +63,7 @@ class Totals:
         return done.returncode == 0
 
     def build(self, name, build, programs):
-        """Builds all that can be built; each error is told once more at the end, and counts."""
+        """Builds all that can be built; each error is repeated at the end, and counts."""
         command = ["ninja", "-C", build, "-k", "0", *programs]
         self.progress(f"{name}: {' '.join(command)}")
         errors, block = [], None
@@ -113,7 +113,7 @@ class Totals:
             self.failed.append(whole_run)
 
     def build_and_test(self, name, build, suites, *prefixes, slower=1):
-        """Builds the programs of some suites alone and runs them, `slower` times as patient."""
+        """Builds only the programs of these suites; runs them with `slower` times the timeouts."""
         programs = [each for prefix in prefixes for each in programs_of(build, prefix)]
         words = [word for suite in suites for word in ("--suite", suite)]
         if self.build(name, build, programs):
@@ -121,14 +121,14 @@ class Totals:
                             "--timeout-multiplier", str(slower))
 
     def configure(self, name, build, options, **environment):
-        """Makes a build folder unless it is there; the step that fails counts."""
+        """Makes a build folder unless it exists; counts a step that fails."""
         if os.path.exists(os.path.join(build, "build.ninja")):
             return True
         return self.step(name, ["meson", "setup", build, *options], **environment)
 
 
 def programs_of(build, prefix):
-    """The build's programs whose names start so: all of a suite, and nothing that it needs not."""
+    """The build's programs with these name prefixes: all that a suite needs, and nothing more."""
     shown = subprocess.run(["meson", "introspect", "--targets", build], capture_output=True,
                            text=True, check=True).stdout
     return [os.path.relpath(target["filename"][0], build) for target in json.loads(shown)
@@ -136,7 +136,7 @@ def programs_of(build, prefix):
 
 
 def sanitizers(totals):
-    """The code's tests under ASan and UBSan; those without DPDK that use threads under TSan."""
+    """The code's tests under ASan and UBSan; those with threads and without DPDK under TSan."""
     checked = ["--buildtype=debug", "-Dbench=false", *UNITY]
     asan = BUILD + "-asan"
     if totals.configure("asan", asan, ["-Db_sanitize=address,undefined", *checked,
@@ -150,10 +150,10 @@ def sanitizers(totals):
 
 
 def tidy(totals):
-    """clang-tidy on what the last commit changed; nothing where there is no commit before it."""
+    """clang-tidy on the files of the last commit; skipped if that is the first one."""
     before = subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD~1"], cwd=ROOT,
                             capture_output=True, check=False)
-    # A folder of its own, never built: it has each source's flags, also where BUILD joins sources.
+    # A separate folder, never built: it has each source's flags, also if BUILD joins sources.
     build = BUILD + "-tidy"
     if before.returncode == 0 and totals.configure("tidy", build, ["-Dbench=false"]):
         totals.step("tidy", ["scripts/tidy.sh", "HEAD~1"], quiet=True, PODLANE_BUILD=build)

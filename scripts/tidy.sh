@@ -8,7 +8,7 @@ build=${PODLANE_BUILD:-build}
 base=${1:-$(git rev-parse --verify -q origin/main || git rev-parse HEAD~1)}
 [ -f "$build/compile_commands.json" ] || { echo "tidy: $build is no build folder" >&2; exit 2; }
 
-# clang does not know g++'s flags, nor read its precompiled headers.
+# clang does not know g++'s flags and cannot read its precompiled headers.
 database=$(mktemp -d)
 trap 'rm -rf "$database"' EXIT
 sed -E 's/-fpch-preprocess -include [a-z_]+\.hpp//; s/-Wno-restrict//' \

@@ -19,7 +19,7 @@ def all_scenarios():
 
 
 def traffic(shop, scenario, count):
-    """The scenario's frames. `shop` serves those that must first see what the node chooses."""
+    """The scenario's frames. `shop` is for scenarios that must first see what the node chooses."""
     if scenario.prepare:
         return scenario.prepare(shop, scenario, count)
     return plain(scenario, count)

@@ -1,4 +1,4 @@
-"""Whether what comes out is right: the daemon with a pipe as its sink, frame by frame."""
+"""Checks the output: runs the daemon with a pipe as its sink and compares frame by frame."""
 
 import contextlib
 
@@ -9,14 +9,14 @@ from .scenarios import Wrong
 from .traffic import Drain, infinite
 
 ROUNDS = 2
-# What the node says on its own at the start: gratuitous ARP and its IPv6 counterpart.
+# Sent by the node on its own at the start: gratuitous ARP and its IPv6 counterpart.
 ANNOUNCEMENTS = (42, 86)
-# Frames may lie in the pipe that left before the last connection was open.
+# The pipe may hold frames that left before the last connection was open.
 ON_THE_WAY_BYTES = 2 << 20
 
 
 def check(shop, traffic):
-    """Raises Wrong unless every frame of some rounds is as it should be and none is lost."""
+    """Raises Wrong unless every frame of some rounds is right and none is lost."""
     with caught(shop, traffic) as (daemon, got):
         compare(traffic, got)
         wrong = traffic.check_connections(daemon.stats()["flows"]["active"])
@@ -25,7 +25,7 @@ def check(shop, traffic):
 
 
 def compare(traffic, got):
-    """Raises Wrong unless these frames, of some rounds, are as they should be."""
+    """Raises Wrong unless these frames, of some rounds, are right."""
     marks = _marks(traffic, got)
     should = traffic.scenario.expected(traffic.sent[marks], marks, got)
     wrong = np.flatnonzero((should != got).any(axis=1))
@@ -51,7 +51,7 @@ def caught(shop, traffic):
 
 
 def take(program, traffic, drain):
-    """The frames of some rounds, from a moment on at which all connections are open."""
+    """The frames of some rounds, from a moment on when all connections are open."""
     start = drain.size + ON_THE_WAY_BYTES
     wanted = ROUNDS * max(len(traffic.marks), 256)
     end = start + (wanted + 1) * (frames.RECORD_BYTES + traffic.out_bytes)
@@ -79,7 +79,7 @@ def _marks(traffic, got):
 
 
 def _check_turns(traffic, marks):
-    """Every frame of the file leaves once in every round."""
+    """Checks that every frame of the file leaves once in every round."""
     if traffic.scenario.may_lose:
         return
     once = np.bincount(traffic.marks, minlength=len(traffic.sent.sport))
@@ -90,7 +90,7 @@ def _check_turns(traffic, marks):
 
 
 def choices(shop, traffic):
-    """The flows as they leave, by mark: which endpoint each was given."""
+    """The flows as they leave, by mark, with the endpoint that each was given."""
     with caught(shop, traffic) as (_, got):
         return flows_as_left(traffic, got)
 

@@ -1,7 +1,7 @@
 """Frames as matrices of bytes, one row a frame, and the pcap files that hold them.
 
-Everything is built from scratch here (headers, RFC 1071 checksums), so that what a dataplane
-changed incrementally is compared with what a sender would have written.
+Everything is built from scratch here (headers, RFC 1071 checksums), so that incremental changes by
+a dataplane are compared with what a sender would have written.
 """
 
 import ipaddress
@@ -66,7 +66,7 @@ def get32(frames, at):
 
 @dataclass
 class Flows:
-    """One flow a row. Addresses are (n, 4) or (n, 16) bytes, ports are (n,) host order."""
+    """One flow in each row. Addresses are (n, 4) or (n, 16) bytes, ports are (n,) in host order."""
 
     protocol: int
     src: np.ndarray
@@ -95,7 +95,7 @@ def frame_bytes(family, protocol):
 
 
 def build(flows, dst_mac, src_mac, marks, *, ttl=64, tcp_flags=TCP_ACK):
-    """A frame of each flow with its mark as payload. A MAC is one, or one for each row."""
+    """A frame for each flow, its mark as payload. A MAC is one for all, or one for each row."""
     family, protocol = flows.family, flows.protocol
     length = frame_bytes(family, protocol)
     out = np.zeros((len(marks), length), np.uint8)
@@ -147,12 +147,12 @@ def fill_l4_checksum(frames, family, protocol):
     words[:, span + 4:span + 4 + l4_bytes] = frames[:, l4:]
     found = checksum(words)
     if protocol == UDP:
-        found[found == 0] = 0xFFFF  # RFC 768: zero means that there is none
+        found[found == 0] = 0xFFFF  # RFC 768: zero means "no checksum"
     put16(frames, field, found)
 
 
 def flows_of(frames, family, protocol):
-    """The flows that frames of one kind belong to."""
+    """The flows of frames of one kind."""
     src, dst = ADDRESS_AT[family]
     size = ADDRESS_BYTES[family]
     l4 = ETHERNET + IP_BYTES[family]
@@ -166,7 +166,7 @@ def marks_of(frames, family, protocol):
 
 def encapsulate(inner, src, dst, src_mac, dst_mac, *, vni, port, sport, ident=0, fragment=0x4000,
                 ttl=64):
-    """VXLAN (RFC 7348). IPv4: no UDP checksum, and `fragment` is the raw field; IPv6: with one."""
+    """VXLAN (RFC 7348). IPv4: no UDP checksum, `fragment` is the raw field; IPv6: a checksum."""
     src, dst = address(src), address(dst)
     family = 4 if len(src) == 4 else 6
     out = np.zeros((len(inner), VXLAN_BYTES[family] + inner.shape[1]), np.uint8)
@@ -216,7 +216,7 @@ def write_pcap(path, made):
 
 
 def read_pcap(data, start):
-    """A pcap file's frames whose records begin at byte `start` or behind: {length: matrix}.
+    """A pcap file's frames with records that begin at byte `start` or later: {length: matrix}.
 
     A record that is cut off at the end is left out.
     """
@@ -226,7 +226,7 @@ def read_pcap(data, start):
         whole = RECORD_BYTES + length
         if at + whole > len(data):
             break
-        # As a rule all are of one length: take the rest at once if it is.
+        # Usually all have one length: take the rest at once if so.
         rest = np.frombuffer(data, np.uint8, (len(data) - at) // whole * whole, at)
         rest = rest.reshape(-1, whole)
         alike = (rest[:, 8:12] == rest[0, 8:12]).all(axis=1)

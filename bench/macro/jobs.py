@@ -1,4 +1,4 @@
-"""All that a run measures, as a list of jobs, each of which yields rows for the report."""
+"""All measurements of a run, as a list of jobs, each of which yields rows for the report."""
 
 from . import catalogue, report, special
 from .check import check
@@ -40,7 +40,7 @@ def _scenario(scenario, count):
 
 
 def _target(key, flows, title, unit, must, most, take):
-    """A figure with a target of its own; `most`: it must be at most, else at least, `must`."""
+    """A figure with a target of its own: with `most` it must be at most `must`, else at least."""
     def run(shop, options, say):
         values = take(shop, options, say)
         row = {"target": key, "title": title, "flows": flows, "unit": unit, "must": must,

@@ -17,14 +17,14 @@ def _read(path):
 
 
 def cpus():
-    """(CPU for everything else, CPUs for workers): the last ones are the workers'."""
+    """(CPU for everything else, CPUs for workers): workers get the last ones."""
     usable = sorted(os.sched_getaffinity(0))
     return usable[0], list(reversed(usable))
 
 
 @contextlib.contextmanager
 def hugepages(wanted_bytes):
-    """Makes so many bytes of free hugepages for the block; yields whether there are that many."""
+    """Makes this many bytes of free hugepages for the block; yields whether there are that many."""
     pages = -(-wanted_bytes // HUGEPAGE)
     try:
         before, free = int(_read(_TOTAL)), int(_read(_FREE))
@@ -63,7 +63,7 @@ def at_tick(pid, tid, limit=0.02):
 
 
 def describe():
-    """What a reader of the figures has to know."""
+    """The facts that a reader of the figures has to know."""
     model = "unknown CPU"
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):

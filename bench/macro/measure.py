@@ -1,4 +1,4 @@
-"""How long a packet takes: podlaned, testpmd and OVS in turns on the same file."""
+"""How long a packet takes: podlaned, testpmd and OVS take turns on the same file."""
 
 import contextlib
 import statistics
@@ -11,9 +11,9 @@ WARM_ROUNDS = 3
 
 
 def measure(shop, traffic, *, runs, seconds, modes=("io",), with_ovs=False):
-    """Takes turns on the same file: podlaned, testpmd in its modes, and OVS where it can.
+    """Runs podlaned, testpmd in its modes, and OVS where possible, in turns on the same file.
 
-    Returns {name of the program or mode: [ns a packet of each run]}, and what else there is to say.
+    Returns {name of the program or mode: [ns a packet of each run]}, and further remarks.
     """
     packets = len(traffic.marks)
     mbufs, mbuf_bytes = nodes.pool(packets)
@@ -24,7 +24,7 @@ def measure(shop, traffic, *, runs, seconds, modes=("io",), with_ovs=False):
     with contextlib.ExitStack() as stack:
         memory = 2 * nodes.memory_of(packets) + with_ovs * ovs.MEMORY_BYTES
         huge = stack.enter_context(machine.hugepages(memory))
-        # First those that have no connections which time out while the others start.
+        # The ones without connections first: connections would time out while the others start.
         peer = stack.enter_context(Testpmd(
             shop.folder, [infinite(source), world.silent("net_null0")], shop.cpus,
             mbufs=mbufs, mbuf_bytes=mbuf_bytes, hugepages=huge)).ready()

@@ -1,4 +1,4 @@
-"""Traffic as a node has it, and tables that are full."""
+"""Traffic as a real node has it, and full tables."""
 
 from dataclasses import replace
 
@@ -12,14 +12,14 @@ from .traffic import Traffic, shuffled
 
 SERVICE_SHARE, POD_SHARE, NEW_SHARE = 0.80, 0.15, 0.05
 ZIPF_EXPONENT = 1.0
-# The first ports behind those of the Service's flows.
+# The first ports after those of the Service's flows.
 POD_PORT, NEW_PORT = 20000, 30000
 SEED = 7
 FULL_FLOWS_A_PLACE = 16
 
 
 def _zipf(count, draws, random):
-    """Numbers below `count`, the first the most frequent, drawn by Zipf's law."""
+    """Numbers below `count` drawn by Zipf's law, lower numbers more often."""
     weights = 1 / np.arange(1, count + 1) ** ZIPF_EXPONENT
     steps = np.cumsum(weights / weights.sum())
     return np.minimum(np.searchsorted(steps, random.random(draws)), count - 1)
@@ -35,9 +35,9 @@ def _moved(flows, first_port):
 
 
 def _order(new, pods, services, random):
-    """The marks of a file's frames, where the marks of `new` come in pairs (SYN, RST).
+    """The marks of a file's frames; those of `new` come in pairs (SYN, RST).
 
-    A pair's frames are half a round apart, so that each SYN finds its last connection closed.
+    A pair's frames are half a round apart, so that each SYN finds its previous connection closed.
     """
     packets = 2 * len(new) + len(pods) + len(services)
     half = packets // 2
@@ -53,8 +53,9 @@ def _order(new, pods, services, random):
 def _prepare(_shop, scenario, count):
     """`count` connections to the Service, and as many packets a round, beside `count` idle ones.
 
-    The rows of the flows: those of the Service, those between pods, SYNs, RSTs. Of the Service's a
-    round has those that Zipf's law draws. The idle ones are another pod's, by a port of its own.
+    The rows of the flows: to the Service, between pods, SYNs, RSTs. A round has those of the
+    Service that Zipf's law draws. The idle connections belong to another pod, with a port of its
+    own.
     """
     random = np.random.default_rng(SEED)
     news, pods = max(1, round(count * NEW_SHARE)), max(1, round(count * POD_SHARE))
@@ -108,7 +109,7 @@ def mix():
 
 
 def _prepare_full(_shop, scenario, count):
-    """Many more flows than places, one packet each a round: every packet is a new connection."""
+    """Many more flows than places, one packet each in a round: every packet is a new connection."""
     count = max(count, FULL_FLOWS_A_PLACE * 1024)
     sent = scenario.flows(count)
     order = shuffled(count)

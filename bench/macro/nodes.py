@@ -1,4 +1,4 @@
-"""The daemon as a scenario needs it: its configuration, its connections open."""
+"""The daemon in the form that a scenario needs: its configuration, its connections open."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from .traffic import Feed, again_and_again
 
 
 class Workshop:
-    """Where the files are, which programs and CPUs are used."""
+    """Where the files are, and which programs and CPUs are used."""
 
     def __init__(self, folder, build):
         self.folder = folder
@@ -27,7 +27,7 @@ class Workshop:
 
     @staticmethod
     def hugepages(traffic, programs):
-        """Hugepages for so many programs at once, where 4 kB pages would be too slow to fill."""
+        """Hugepages for this many programs at once, if 4 kB pages would be too slow to fill."""
         if programs == 1 and len(traffic.marks) <= 4096:
             return contextlib.nullcontext(False)
         return machine.hugepages(programs * memory_of(len(traffic.marks)))
@@ -50,7 +50,7 @@ def capacity_of(traffic):
 
 @contextlib.contextmanager
 def running(shop, traffic, source, sink, *, hugepages):
-    """The daemon with these devices as the scenario's ports, all of its connections open."""
+    """The daemon with these devices as the scenario's ports, and all of its connections open."""
     scenario = traffic.scenario
     mbufs, mbuf_bytes = pool(len(traffic.marks))
     with contextlib.ExitStack() as stack:

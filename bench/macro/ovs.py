@@ -13,7 +13,7 @@ VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 MEMORY_MB = 1000
 MEMORY_BYTES = (MEMORY_MB + 24) << 20
-# Ports: the last two are for requests whose answers are measured.
+# The last two ports are for requests, to measure their replies.
 SOURCE, SINK, TUNNEL, OPENER, SEEN = 1, 2, 9, 3, 4
 ZONE = 65520
 MOST_PACKETS = 65536
@@ -31,11 +31,11 @@ def _to_pod(mac, port, out):
 
 
 def _service_rules(requests, answers):
-    """Connection tracking, a group that chooses and NAT; `requests`: in and out port of these."""
+    """Connection tracking, a group that chooses, and NAT; `requests`: their in and out ports."""
     address = world.FIRST[4]["service"]
     out = [f"table=0,priority=100,ip,actions=ct(table=10,zone={ZONE},nat)",
            "table=10,priority=200,ct_state=+trk+est,ip,actions=goto_table:30",
-           # A connection without answers stays new: its next packets come here translated.
+           # A connection without replies stays new: its next packets come here translated.
            "table=10,priority=10,ct_state=+trk+new,ip,actions=goto_table:30",
            _to_pod("servers", *requests)]
     out += [f"table=10,priority=100,ct_state=+trk+new,{protocol},nw_dst={address},"
@@ -109,7 +109,7 @@ class Ovs(Program):
         return self._do("ovs-appctl", "-t", f"{self._folder}/vs.ctl", *words)
 
     def start(self, timeout=60):
-        """Starts both daemons; the ports come afterwards, the source last."""
+        """Starts both daemons; the ports are added later, the source last."""
         conf = f"{self._folder}/conf.db"
         self._do("ovsdb-tool", "create", conf, SCHEMA)
         with open(self.log + ".db", "wb") as log:
@@ -200,7 +200,7 @@ class Ovs(Program):
         return None
 
     def connections(self):
-        """How many connections it tracks."""
+        """The number of connections that OVS tracks."""
         return int(self._appctl("dpctl/ct-get-nconns", "netdev@ovs-netdev"))
 
     def packets(self):

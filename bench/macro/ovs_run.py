@@ -11,7 +11,7 @@ SECONDS_TO_OPEN = 120
 
 @contextlib.contextmanager
 def running(shop, traffic):
-    """OVS that forwards the scenario's frames to the null device; what it sends was right."""
+    """OVS that forwards the scenario's frames to the null device; its output has been checked."""
     with ovs.Ovs(shop, traffic.scenario) as switch:
         switch.start().set_up()
         if traffic.scenario.requests:
@@ -37,7 +37,7 @@ def _wait_open(switch, count):
 
 
 def _answers_of(switch, shop, traffic):
-    """The answers to requests that OVS has sent to endpoints of its own choice."""
+    """The replies to requests that OVS has sent to endpoints of its own choice."""
     requests = plain(traffic.scenario.requests, len(traffic.marks))
     opener = shop.path("ovs-opener.pcap")
     frames.write_pcap(opener, requests.frames)

@@ -1,4 +1,4 @@
-"""The plot: for each scenario what the source and sink take, what podlaned adds, and the target."""
+"""The plot: for each scenario the cost of source and sink, what podlaned adds, and the target."""
 
 from xml.sax.saxutils import escape
 
@@ -47,8 +47,10 @@ def _legend():
 
 
 def svg(result):
-    """An SVG document of the rows that have times; new connections and full tables are left out,
-    which would make the others invisible."""
+    """An SVG document of the rows with times.
+
+    New connections and full tables are left out: they would dwarf the others.
+    """
     rows = [row for row in result["rows"] if "ratio" in row and row["ratio"] < 15]
     most = max((row["podlane"]["median"] for row in rows), default=1)
     step = _tick_step(most)

@@ -13,11 +13,11 @@ from lab.node import Rpc  # world has put scripts/ on the path
 
 
 class Failed(Exception):
-    """A program did not do what the bench asked of it; the text has the end of its log."""
+    """A program did not do what the bench asked for; the text has the end of its log."""
 
 
 class Program:
-    """A process that forwards. It lies still unless it is resumed."""
+    """A process that forwards. It is paused unless it is resumed."""
 
     name = "?"
 
@@ -62,7 +62,7 @@ class Program:
             self._stopped = False
 
     def close(self):
-        """Ends the process, by force if it does not come to an end."""
+        """Ends the process, by force if it does not end by itself."""
         if self.process is None or self.process.poll() is not None:
             return
         self.resume()
@@ -84,14 +84,14 @@ class Program:
         raise NotImplementedError
 
     def memory(self):
-        """Bytes that are resident, hugepages included."""
+        """Resident bytes, with hugepages."""
         with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as file:
             sizes = dict(line.split()[:2] for line in file if line.count(":") == 1)
         return 1024 * sum(int(sizes[f"{key}:"])
                           for key in ("Rss", "Private_Hugetlb", "Shared_Hugetlb"))
 
     def sample_cpu(self):
-        """CPU ns of the worker so far, read when the kernel has just brought it up to date."""
+        """CPU ns of the worker so far, read when the kernel has just updated them."""
         return machine.at_tick(self.process.pid, self.tid)
 
     def sample(self):
@@ -148,7 +148,7 @@ class Podlaned(Program):
         return self.port(self.sink)["txPackets"]
 
     def drops(self, but=()):
-        """Packets dropped by reason, but for these reasons."""
+        """Packets dropped, by reason, without these reasons."""
         return {reason: count for reason, count in self.stats()["drops"].items()
                 if count and reason not in but}
 
@@ -167,13 +167,13 @@ class Podlaned(Program):
 
 
 class Testpmd(Program):
-    """DPDK's own forwarder: what the framework costs with the same source and sink."""
+    """DPDK's own forwarder: the cost of the framework with the same source and sink."""
 
     def __init__(self, folder, devices, cpus, *, mbufs, mbuf_bytes, hugepages, mode="io",
                  name="testpmd", options=(), shared=()):
         super().__init__(folder, name)
         self._prefix = f"podlane-bench-{os.getpid()}-{name}"
-        # A buffer crosses no page.
+        # A buffer does not cross a page.
         memory = ["--in-memory", *shared] if hugepages else [
             "--no-huge", "--no-shconf", "-m", str(mbufs * 4096 // 1000000 + 128)]
         command = ["dpdk-testpmd", f"--lcores=0@{cpus[0]},1@{cpus[1]}", "--no-pci", *memory,
@@ -210,7 +210,7 @@ class Testpmd(Program):
         self.process.stdin.flush()
 
     def mode(self, mode):
-        """Changes the way of forwarding."""
+        """Changes the forwarding mode."""
         for line in ("stop", f"set fwd {mode}", "start"):
             self.command(line)
             time.sleep(0.2)

@@ -1,8 +1,8 @@
-"""What endpoints answer, on connections that the clients' requests have opened.
+"""Replies of endpoints, on connections that the clients' requests have opened.
 
-The requests run first, to a pipe, which shows the endpoint that each was given; the answers come
+The requests run first, into a pipe, which shows the endpoint that each was given; the replies come
 from there. In the run itself the clients' port, the sink, sends the requests until every connection
-is open: answers are believed on connections of their own port alone.
+is open: a reply is accepted only on a connection of its own port.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def prepare(shop, scenario, count):
 
 
 def answers(scenario, requests, sent):
-    """The traffic of these answers, of which the first is to the request with mark 0."""
+    """The traffic of these replies; the first one is to the request with mark 0."""
     count = len(sent.sport)
     order = shuffled(count)
     return Traffic(scenario, sent, order, scenario.frames(sent, np.arange(count))[order],
@@ -30,7 +30,7 @@ def answers(scenario, requests, sent):
 
 
 def _to_client(family, protocol, sent, marks):
-    """The Service answers, not the endpoint; a hop less, from the gateway."""
+    """The Service replies, not the endpoint; one hop less, from the gateway."""
     service = world.rows(family, "service", np.zeros(len(marks), int))
     return Flows(protocol, service, sent.dst, np.full(len(marks), world.SERVICE_PORT), sent.dport)
 

@@ -1,4 +1,4 @@
-"""The tables, in a terminal and in Markdown, and the judgement on each row."""
+"""The tables, in a terminal and in Markdown, and the verdict on each row."""
 
 import json
 import os
@@ -13,7 +13,7 @@ V6_MUST, V6_AIM = 1.3, 1.15
 
 
 def judge(row, targets):
-    """Adds the multiple of io, and what was asked for."""
+    """Adds the multiple of io, and the target."""
     row["ratio"] = row["podlane"]["median"] / row["io"]["median"]
     if targets:
         row["must"], row["aim"] = (round(target, 2) for target in targets)
@@ -22,7 +22,7 @@ def judge(row, targets):
 
 
 def judge_v6(rows):
-    """An IPv6 row may take so many times the ns that the same scenario took with IPv4."""
+    """An IPv6 row may take this many times the ns of the same scenario with IPv4."""
     v4 = {(row["scenario"], row["flows"]): row["podlane"]["median"] for row in rows
           if row.get("family") == 4 and "ratio" in row}
     for row in rows:

@@ -1,8 +1,8 @@
-"""What is measured: for each scenario its frames, its way through the node, and what must come out.
+"""What is measured: for each scenario its frames, its path through the node, and the right output.
 
-A scenario's `expected` builds, from scratch, the frames that must leave; what the dataplane may
-choose (an endpoint, a source port) it takes from the frame that left, after checking that the
-choice is an allowed one.
+A scenario's `expected` builds, from scratch, the frames that must leave. What the dataplane may
+choose (an endpoint, a source port) is taken from the frame that left, after a check that the choice
+is allowed.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ FIRST_PORT = 1024
 
 
 class Wrong(Exception):
-    """A frame that left is not what it should be."""
+    """A frame that left is wrong."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Scenario:
     title: str
     family: int
     protocol: int
-    source: str  # which of the node's ports the frames come in by
-    sink: str  # and which they leave by
+    source: str  # the node's port that the frames come in by
+    sink: str  # and the one they leave by
     counts: tuple  # numbers of flows
     flows: Callable  # count -> Flows as sent (inner ones for decap)
     frames: Callable  # (Flows, marks) -> matrix as sent
@@ -38,8 +38,8 @@ class Scenario:
     makes_flows: bool = True
     requests: object = None  # the scenario that opens the connections, for replies
     prepare: Callable | None = None  # (shop, scenario, count) -> Traffic; None: one frame a flow
-    may_lose: tuple = ()  # reasons for which packets may be dropped
-    inner_at: int = 0  # where the frame with the mark begins in what leaves
+    may_lose: tuple = ()  # the drop reasons that are allowed
+    inner_at: int = 0  # where in an output frame the frame with the mark begins
 
     @property
     def key(self):
@@ -47,7 +47,7 @@ class Scenario:
 
 
 def client_flows(family, protocol, kind, dst, dport, count):
-    """`count` flows of 64 sources; `dst`: a function of the flows' numbers to addresses."""
+    """`count` flows of 64 sources; `dst`: a function from the flows' numbers to addresses."""
     numbers = np.arange(count)
     return Flows(protocol, world.rows(family, kind, numbers % world.CLIENTS), dst(numbers),
                  FIRST_PORT + numbers // world.CLIENTS, np.full(count, dport))
@@ -62,12 +62,14 @@ def spread(family, kind, over):
 
 
 def check_choice(values, marks, allowed, what, even=True):
-    """Each row of `values` is one of `allowed`; if `even`, every one of these has its share of the
-    flows, of which `marks` names each row's."""
+    """Checks that each row of `values` is one of `allowed`.
+
+    If `even`, each of these must have its share of the flows; `marks` names each row's flow.
+    """
     for row in np.unique(values, axis=0):
         if not (allowed == row).all(axis=1).any():
             raise Wrong(f"{what} {world.text_of(row)} is none of the Service's")
-    # Maglev gives each its share to 1%; OVS, which is held against the same, does not.
+    # Maglev gives each its share within 1%; OVS, which must pass the same check, does not.
     _, first = np.unique(marks, return_index=True)
     kinds, counts = np.unique(values[first], axis=0, return_counts=True)
     if even and len(first) >= 128 and (len(kinds) < len(allowed) or
@@ -76,7 +78,7 @@ def check_choice(values, marks, allowed, what, even=True):
 
 
 def _routed(family, protocol, sent, marks, out_mac, *, src=None, sport=None, dst=None, dport=None):
-    """What a router sends to a pod: a hop less, its own MAC as source."""
+    """A packet as a router sends it to a pod: one hop less, with its own MAC as source."""
     out = Flows(protocol, sent.src if src is None else src, sent.dst if dst is None else dst,
                 sent.sport if sport is None else sport, sent.dport if dport is None else dport)
     return build(out, world.mac(out_mac), world.mac("gateway"), marks, ttl=63)
@@ -135,7 +137,7 @@ def to_router(which):
 
 
 def _tunnelled(inner, family, got):
-    """What leaves towards node-b. The node chooses source port, identification and DF."""
+    """A packet as it leaves for node-b. The node chooses source port, identification and DF."""
     sport = get16(got, ETHERNET + IP_BYTES[family])
     if (sport < 32768).any():
         raise Wrong("the tunnel's source port is not an ephemeral one")

@@ -17,11 +17,11 @@ PORTS = 64000
 MOST_FLOWS = PORTS * world.CLIENTS
 NEW_A_SECOND = 60000
 NEW_CHUNK = 6400
-AGED_SECONDS = 100  # UDP without an answer is forgotten after 30 s, and found by a pass after that
+AGED_SECONDS = 100  # UDP without a reply times out after 30 s, and a pass finds it after that
 
 
 def _fresh_records(per_chunk):
-    """Records of frames to a ClusterIP, each with a source that was not there for a long time."""
+    """Records of frames to a ClusterIP, each with a source that was not used for a long time."""
     per_source = per_chunk // world.CLIENTS
     flows = client_flows(4, UDP, "client", one(4, "service"), world.SERVICE_PORT, per_chunk)
     first = 0
@@ -47,9 +47,9 @@ def _configuration(shop, devices, *, capacity, workers=1, mbufs=16384, hugepages
 
 
 def new_connections(shop, *, runs, seconds, progress):
-    """Each packet opens a connection, and as many are forgotten: the cost of a connection's life.
+    """Each packet opens a connection, and as many time out: the cost of a connection's life.
 
-    The frames come by a pipe, for which a worker waits without using CPU time.
+    The frames come by a pipe; a worker waits for it without using CPU time.
     """
     capacity = NEW_A_SECOND * 70
     found = {"podlane": [], "io": []}
@@ -81,7 +81,7 @@ def new_connections(shop, *, runs, seconds, progress):
 
 
 def _wait_until_aged(daemon, progress):
-    """Waits until as many connections are forgotten as are made; returns how many there are."""
+    """Waits until as many connections time out as are made; returns how many there are."""
     end = time.monotonic() + AGED_SECONDS
     before = daemon.stats()["flows"]
     while time.monotonic() < end:
@@ -101,7 +101,7 @@ def _wait_until_aged(daemon, progress):
 def two_workers(shop, count, *, runs, seconds, progress):
     """What two workers do in a second of CPU time each, against one with the same work.
 
-    Each worker takes the requests of one half of the connections and the answers of the other.
+    Each worker takes the requests of one half of the connections and the replies of the other.
     """
     requests = plain(clusterip(4, UDP), count)
     answers = check.choices(shop, requests).reversed()
@@ -169,7 +169,7 @@ def _packets_per_cpu_second(daemon, workers, seconds):
 
 
 def bytes_a_connection(shop, count, family=4):
-    """Memory that a table full of connections takes beyond an empty one's, for each of them."""
+    """Memory that a full table takes beyond an empty one's, in bytes for each connection."""
     scenario = clusterip(family, UDP)
     flows = client_flows(family, UDP, "client", one(family, "service"), world.SERVICE_PORT, count)
     made = scenario.frames(flows, np.arange(count))

@@ -1,4 +1,4 @@
-"""What a scenario sends, as frames in the order of their file, and the devices that carry it."""
+"""The frames that a scenario sends, in the order of their file, and the devices that carry them."""
 
 import contextlib
 import fcntl
@@ -24,10 +24,10 @@ class Traffic:
     sent: frames.Flows  # by mark
     marks: np.ndarray  # of each frame of the file
     frames: np.ndarray
-    opener: np.ndarray | None = None  # frames that open connections before it is measured,
+    opener: np.ndarray | None = None  # frames that open connections before the measurement,
     opener_port: str = ""  # and the port by which they come in: the scenario's sink, or "idle"
-    opened: int | None = None  # connections that there are when all are open; None: do not wait
-    exactly: bool = False  # and that there must be in the end, neither more nor less
+    opened: int | None = None  # connections once all are open; None: do not wait
+    exactly: bool = False  # connections that must be there in the end, neither more nor less
     capacity: int | None = None  # connections that the table holds; None: enough
 
     @property
@@ -57,15 +57,15 @@ def plain(scenario, count):
 
 
 def infinite(path, number=0):
-    """The device that sends a file's frames again and again."""
+    """A device that sends a file's frames again and again."""
     return f"net_pcap{number},rx_pcap={path},infinite_rx=1"
 
 
 class Feed:
-    """Frames that come in by a pipe, as long as the block runs: `rx_pcap` of a device.
+    """Sends frames into a pipe, a device's `rx_pcap`, as long as the block runs.
 
-    `chunks` yields bytes of records. It must not fall silent while the program has to answer: a
-    worker that waits for the pipe does nothing else.
+    `chunks` yields bytes of records. They must not stop while the program has to respond: a worker
+    that waits for the pipe does nothing else.
     """
 
     def __init__(self, path, chunks):
@@ -83,12 +83,12 @@ class Feed:
         return f"net_pcap{number},rx_pcap={self.path}"
 
     def beside(self, sink):
-        """The sink, with these frames as what comes in by it."""
+        """The sink, with these frames as its input."""
         return f"{sink},rx_pcap={self.path}" if sink.startswith("net_pcap") else self.device(9)
 
     def _open(self):
         while not self._ended.is_set():
-            with contextlib.suppress(OSError):  # ENXIO until somebody reads
+            with contextlib.suppress(OSError):  # ENXIO until there is a reader
                 file = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
                 fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
                 return file
@@ -124,7 +124,7 @@ class Feed:
 
 
 def again_and_again(made):
-    """Chunks of records for a Feed: all frames, in rounds."""
+    """Chunks of records for a Feed: all frames, again and again."""
     data = frames.records(made)
     size = frames.RECORD_BYTES + made.shape[1]
     step = max(1, (1 << 18) // size) * size
@@ -140,7 +140,7 @@ def make_pipe(path):
 
 
 class Drain:
-    """The far end of a `tx_pcap` sink: keeps what is wanted and throws the rest away.
+    """The far end of a `tx_pcap` sink: keeps the wanted part and discards the rest.
 
     Made before the program is started, which otherwise waits for a reader. It never stops reading:
     a worker that waits for the pipe keeps the daemon from answering.
@@ -163,13 +163,13 @@ class Drain:
                 continue
             part = os.read(self._file, PIPE_BYTES)
             if not part:
-                time.sleep(0.005)  # nobody writes yet, or any more
+                time.sleep(0.005)  # no writer yet, or no longer
             elif self._limit is None or self.size < self._limit:
                 self._parts.append(part)
                 self.size += len(part)
 
     def keep_until(self, size):
-        """What comes behind the first `size` bytes is of no interest."""
+        """Ignores what comes after the first `size` bytes."""
         self._limit = size
 
     def device(self, number):

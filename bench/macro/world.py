@@ -1,8 +1,8 @@
 """The node that is measured: its addresses, its configuration, the cluster's objects.
 
-A pod port `clients` (64 addresses), a pod port `servers` (8 endpoints), an uplink to node-b, where
-64 more pods live, and a gateway with outside clients behind it. One of the three ports is the
-source, one the sink, the third is silent. Static addresses throughout: nothing has to be resolved.
+A pod port `clients` (64 addresses), a pod port `servers` (8 endpoints), and an uplink to node-b,
+which has 64 more pods, and to a gateway with outside clients behind it. One of the three ports is
+the source, one the sink, the third is silent. All addresses are static: nothing has to be resolved.
 """
 
 import os
@@ -22,10 +22,10 @@ NODE, PEER, GATEWAY = "192.168.100.1", "192.168.100.2", "192.168.100.254"
 NODE_V6, PEER_V6, GATEWAY_V6 = "fd50::1", "fd50::2", "fd50::fe"
 
 MAC = {
-    "gateway": "02:00:00:00:00:01",  # of the pods: the bridge's own
+    "gateway": "02:00:00:00:00:01",  # the pods' gateway: the bridge's own MAC
     "uplink": "02:00:00:00:00:11",
     "peer": "02:00:00:00:00:12",
-    "router": "02:00:00:00:00:13",  # behind which the outside clients are
+    "router": "02:00:00:00:00:13",  # the gateway of the outside clients
     "vtep": "02:00:00:00:00:21",
     "peer-vtep": "02:00:00:00:00:22",
     "clients": "02:00:0a:f4:00:0a",
@@ -50,7 +50,7 @@ def mac(name):
 
 
 def every(kind, count):
-    """All addresses of a kind, of both families, as text."""
+    """All addresses of one kind, of both families, as text."""
     out = []
     for family in (4, 6):
         for row in frames.addresses(FIRST[family][kind], np.arange(count)):
@@ -109,7 +109,7 @@ def configuration(devices, *, socket, memory, capacity, cpus, extra_ports=()):
 
 
 def idle(device):
-    """A pod port that opens connections and sends nothing on them later; nothing is sent to it."""
+    """A pod port that opens connections and then neither sends nor receives on them."""
     return {"name": "bench/idle", "device": device, "mac": MAC["idle"],
             "addresses": every("idle", CLIENTS)}
 
@@ -139,9 +139,9 @@ def cluster_objects():
 
 
 def gate():
-    """Services without endpoints, a client's address each.
+    """Services without endpoints, one for each client address.
 
-    While they are there, what comes in for a client on no connection is refused and opens none.
+    While they exist, a packet to a client without a connection is refused and opens none.
     """
     clients = every("client", CLIENTS)
     return [objects.service(f"gate-{number}", [clients[number], clients[CLIENTS + number]],

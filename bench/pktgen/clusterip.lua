@@ -28,7 +28,7 @@ range(pktgen.range.ttl, 64, 64, 0)
 range(pktgen.range.pkt_size, 64, 64, 0)
 pktgen.set_range(PORT, "on")
 
--- The same for what is no range: latency probes and single packets.
+-- The same for values without a range: latency probes and single packets.
 pktgen.set_mac(PORT, "dst", GATEWAY_MAC)
 pktgen.set_mac(PORT, "src", CLIENT_MAC)
 pktgen.set_ipaddr(PORT, "src", "10.244.0.10/24")

@@ -2,11 +2,11 @@
 """Sends testpmd's flowgen traffic through podlaned and on to a second testpmd that takes it.
 
 Three processes on one machine, joined by memif or by vhost-user: the set-up of the files beside
-this one, for machines without a NIC or Pktgen. On two CPUs it shows that the links work; generator
-and sink share one of them, so that the sink loses frames.
+this one, for machines without a NIC or Pktgen. On two CPUs it only shows that the links
+work: generator and sink share one CPU, so the sink loses frames.
 
-With --pktgen PATH a Pktgen-DPDK of yours is generator and sink instead and runs the script, by
-vhost-user: every release of it sets the MTU of its ports, which memif's driver does not allow.
+With --pktgen PATH your own Pktgen-DPDK is generator and sink instead and runs the script, over
+vhost-user: every release of Pktgen sets the MTU of its ports, which memif's driver does not allow.
 docs/benchmarking.md has more.
 """
 
@@ -30,17 +30,17 @@ WRITTEN = "/tmp/podlane-pktgen"  # where the node-*.yaml have their sockets
 FLOWS = 65536
 MEMORY = 1 << 30
 PKTGEN_MEMORY = 7 << 29  # its pools have 24,576 buffers of 10 KiB each
-ENDS = {  # the generator's and the sink's device by kind of link
+ENDS = {  # the generator's and the sink's device, by kind of link
     "memif": [f"net_memif0,role=client,id={number},rsize=14,socket={WRITTEN}/memif.sock,"
               "socket-abstract=no" for number in (0, 1)],
-    # What waits in the generator's ring finds room in the sink's, whoever's turn the CPU is.
+    # Frames that wait in the generator's ring fit into the sink's, whichever has the CPU.
     "vhost": [f"virtio_user0,path={WRITTEN}/generator.sock,queues=1,queue_size=256",
               f"virtio_user1,path={WRITTEN}/sink.sock,queues=1,queue_size=1024"],
 }
 
 
 def node(link, folder, cpu):
-    """(configuration, objects) of the ready file, with a socket and a CPU of this run."""
+    """(configuration, objects) of the prepared file, with a socket and a CPU for this run."""
     with open(os.path.join(HERE, f"node-{link}.yaml"), encoding="utf-8") as file:
         config = yaml.safe_load(file.read().replace(WRITTEN, folder))
     del config["objects"]
@@ -92,13 +92,13 @@ def run(options, folder, huge):
 
 
 class Pktgen(Program):
-    """Pktgen-DPDK at both ends: its port 0 sends, its port 1 takes. It wants a terminal."""
+    """Pktgen-DPDK at both ends: its port 0 sends, its port 1 receives. It needs a terminal."""
 
     def __init__(self, folder, path, devices, cpus, script):
         super().__init__(folder, "pktgen")
         self._terminal, inside = pty.openpty()
-        # Two cores that share a CPU would take turns of milliseconds, and the one that takes lose
-        # what the one that sends has sent meanwhile: one core does both then.
+        # Two cores that share a CPU would take turns of milliseconds, and the receiving one would
+        # lose what the sending one sent meanwhile. So one core does both then.
         one = cpus[0] == cpus[1]
         lcores = f"0@{cpus[0]},1@{cpus[0]}" + ("" if one else f",2@{cpus[1]}")
         self.spawn([path, f"--lcores={lcores}", "--no-pci",
@@ -114,7 +114,7 @@ class Pktgen(Program):
         os.close(self._terminal)
 
     def text(self):
-        """What it has written so far, without what paints its screen."""
+        """What it has written so far, without terminal control sequences."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             text = re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[78()][AB0]?)", "", file.read())
         return text.replace("\r", "\n")
@@ -142,7 +142,7 @@ def run_pktgen(options, folder):
 
 
 def show_results(pktgen, shown):
-    """Prints the script's lines as they come; how many there are."""
+    """Prints the script's lines as they come; returns their number."""
     lines = re.findall(r"^(?:frames of|  \w[^\n:]*:) .*", pktgen.text(), re.M)
     for line in lines[shown:]:
         print(line, flush=True)

@@ -6,7 +6,7 @@ MTU_IN_TUNNEL = 1450
 
 
 class KernelNode:
-    """Number N has pods 10.98.N.0/24 on a bridge whose address is their gateway."""
+    """Number N has pods 10.98.N.0/24 on a bridge that is their gateway."""
 
     def __init__(self, number, pod_mtu=1500):
         self.number = number
@@ -37,7 +37,7 @@ class KernelNode:
         return address
 
     def add_routed_pod(self, name, last):
-        """A pod behind a routed veth, so that answers of a Service pass the rules as well."""
+        """A pod behind a routed veth, so that a Service's replies pass the rules as well."""
         pod, end = self._veth(name)
         address = f"10.97.{self.number}.{last}"
         pod.ip("addr", "add", f"{address}/32", "dev", "eth0")
@@ -49,7 +49,7 @@ class KernelNode:
         return address
 
     def join(self, wire, other, vtep):
-        """VXLAN by a veth on `wire` to node number `other`, whose VTEP is `vtep`."""
+        """VXLAN over a veth on `wire` to node number `other` with the VTEP `vtep`."""
         wire_address = f"192.168.51.{self.number}"
         self.space.ip("link", "add", "eth1", "type", "veth", "peer", "name", f"kw{self.number}",
                       "netns", wire.name)

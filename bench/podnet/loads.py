@@ -1,4 +1,4 @@
-"""What is sent between two pods, and what it took: iperf3 and wrk, and the CPU time of all."""
+"""The load between two pods, and its cost: iperf3 and wrk, and the CPU time of all."""
 
 import json
 import os
@@ -26,8 +26,8 @@ def _ticks(pid):
 
 
 class Clock:
-    """CPU seconds of these processes since it was made. What the kernel does of the network in
-    soft interrupts counts for the process that it interrupts, which is one of these as a rule."""
+    """CPU seconds of these processes since it was made. The kernel's network work in soft
+    interrupts counts for the interrupted process, which is usually one of these."""
 
     def __init__(self, pids):
         self._pids = pids
@@ -56,7 +56,7 @@ def serve_nginx(space):
 
 
 def iperf(client, server, address, port, seconds, words, daemons):
-    """One run; Gbit/s that arrived, and Gbit for each CPU second of both ends and `daemons`."""
+    """One run: Gbit/s that arrived, and Gbit for each CPU second of both ends and `daemons`."""
     clock = Clock([server.popen.pid, *daemons])
     done = client.run(["iperf3", "-J", "-c", address, "-p", str(port), "-t", str(seconds),
                        *words], timeout=seconds + 30)
@@ -89,5 +89,5 @@ def wrk(client, address, seconds, close):
 
 
 def settle():
-    """Between two runs: sockets of the last one end."""
+    """Waits between two runs until the sockets of the last one are closed."""
     time.sleep(0.3)

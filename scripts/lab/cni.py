@@ -1,4 +1,4 @@
-"""What a container runtime does with a CNI plugin: calls it as the specification says."""
+"""Calls a CNI plugin as a container runtime does, by the specification."""
 
 import json
 import os
@@ -12,14 +12,14 @@ PLUGINS = "/usr/lib/cni"  # Debian's containernetworking-plugins
 
 def call(plugin, command, config, *, container=None, netns=None, ifname="eth0", args=None,
          timeout=60):
-    """Runs one call to its end; returns (exit code, what it said as JSON or None)."""
+    """Runs one call to its end; returns (exit code, its output as JSON or None)."""
     process = start(plugin, command, config, container=container, netns=netns, ifname=ifname,
                     args=args)
     return finish(process, config, timeout)
 
 
 def start(plugin, command, config, *, container=None, netns=None, ifname="eth0", args=None):
-    """Begins a call: a process that has not been given its configuration."""
+    """Begins a call: a process that has not been given its configuration yet."""
     environment = {"PATH": os.environ["PATH"], "CNI_COMMAND": command, "CNI_PATH": PLUGINS}
     if container:
         environment.update(CNI_CONTAINERID=container, CNI_IFNAME=ifname)
@@ -46,7 +46,7 @@ def finish(process, config, timeout=60):
 
 
 class Network:
-    """A network configuration of podlane-cni on a node, and what was added to it."""
+    """A network configuration of podlane-cni on a node, and its attachments."""
 
     def __init__(self, node, name, version="1.0.0", ipam=None, **keys):
         self.node = node
@@ -65,14 +65,14 @@ class Network:
         return call(self.plugin, command, config, timeout=timeout, **words)
 
     def must(self, command, sandbox=None, **options):
-        """The same for what has to succeed; returns what it said."""
+        """The same for a call that must succeed; returns its output."""
         code, said = self.call(command, sandbox, **options)
         if code != 0:
             raise CommandFailed(f"{command} {sandbox.container if sandbox else ''}: {said}")
         return said
 
     def kept(self):
-        """What the plugin still has written down of this network."""
+        """The plugin's remaining files for this network."""
         found = []
         for folder, _, names in os.walk(f"{self.state}/{self.config['name']}"):
             found += [f"{os.path.basename(folder)}/{name}" for name in names

@@ -1,9 +1,9 @@
 """Runs the rest of a script in network, mount and process namespaces of its own.
 
-What a script makes inside (namespaces below /run/netns, interfaces, files below /run, processes)
-is seen by nobody else, so that many can run side by side, and the kernel removes all of it when
-the script ends, however it ends: the script is process 1 of its world, and process 1 is killed
-with the process that waits for it.
+What a script makes inside (namespaces below /run/netns, interfaces, files below /run, processes) is
+invisible outside, so many scripts can run side by side. The kernel removes all of it when the
+script ends, however it ends: the script is process 1 of its world, and process 1 is killed with the
+process that waits for it.
 """
 
 import ctypes
@@ -92,7 +92,7 @@ def isolate():
     """Returns a World in a new process; the calling process waits for that one and never returns.
 
     Inside, /run is an empty tmpfs, /proc shows the world's own processes, and SIGINT and SIGTERM
-    raise Interrupted. Raises Unavailable, in the caller, where the machine does not allow it.
+    raise Interrupted. Raises Unavailable, in the caller, if the machine does not allow it.
     """
     _require()
     sys.stdout.flush()

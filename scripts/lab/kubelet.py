@@ -1,8 +1,8 @@
 """What the kubelet and a container runtime do, for the demo: pods of Deployments, as processes.
 
 A pod is a network namespace with a port that `podlanectl pod add` makes; a container is a process
-in it, started by its image's name. The pod's /etc/hosts and /etc/resolv.conf are its own, as the
-kubelet makes them: the first knows the pod alone, the second asks the cluster's DNS.
+in it, started by its image's name. The pod has its own /etc/hosts and /etc/resolv.conf, as the
+kubelet makes them: the first has only the pod, the second names the cluster's DNS.
 """
 
 import glob
@@ -50,7 +50,7 @@ class RunningPod:
         self.spec = template["spec"]
         self.dir = f"/run/lab/{name}"
         os.makedirs(self.dir)
-        # A copy, as in an image: the web server's user may not be allowed into the checkout.
+        # A copy, as in an image: the web server's user may have no access to the checkout.
         shutil.copytree(app_dir, f"{self.dir}/app")
         self.pod = node.add_pod(name, node.next_addresses()[:1])
         self.address = self.pod.addresses[0]
@@ -155,7 +155,7 @@ def _mariadb(pod, environment):
 
 
 def _ingress(pod, environment):
-    """nginx as `podlanectl ingress config` tells it, which stays beside it and follows."""
+    """nginx, configured by `podlanectl ingress config`, which stays and follows changes."""
     folder = f"{pod.dir}/ingress"
     config = [program("podlanectl"), "--socket", pod.node.socket, "ingress", "config", "--out",
               folder]
@@ -170,7 +170,7 @@ _IMAGES = {"nginx": _nginx, "php-fpm": _php_fpm, "mariadb": _mariadb, "podlane-i
 
 
 def missing_programs():
-    """What the demo's containers need and this machine has not."""
+    """The programs that the demo's containers need and this machine lacks."""
     wanted = [("nginx",), ("php-fpm", "php-fpm[0-9]*"), ("mariadbd",), ("mariadb",),
               ("mariadb-install-db",), ("curl",)]
     missing = []

@@ -10,7 +10,7 @@ PYTHON = "/usr/bin/python3"
 
 
 class CommandFailed(Exception):
-    """A command ended with another exit code than it should; the text has its output."""
+    """A command ended with an unexpected exit code; the text has its output."""
 
 
 def run(command, *, check=True, timeout=60, stdin=None):
@@ -41,7 +41,7 @@ def wait_until(condition, timeout, what):
 
 
 class Process:
-    """A process in the background, its output in a file. Stops with the lab at the latest."""
+    """A process in the background, its output in a file. Stopped with the lab at the latest."""
 
     def __init__(self, command, log, *, env=None):
         self.command = [str(word) for word in command]
@@ -56,7 +56,7 @@ class Process:
             return file.read()
 
     def wait_for_line(self, matches, timeout, what):
-        """Waits for a line of the log of which `matches(line)` is true, while the process runs."""
+        """Waits for a log line with `matches(line)` true, while the process runs."""
 
         def seen():
             for line in self.output().splitlines():
@@ -145,7 +145,7 @@ class Wire:
         self.namespace = Namespace(name)
         self._ports = 0
         self.namespace.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
-        # Where the kernel's bridge filter is loaded, it would sort out broken IP packets itself.
+        # The kernel's bridge filter, if loaded, would sort out broken IP packets itself.
         for family in ("ip", "ip6", "arp"):
             key = f"net.bridge.bridge-nf-call-{family}tables"
             self.namespace.run(["sysctl", "-qw", f"{key}=0"], check=False)

@@ -47,7 +47,7 @@ class Node:
 
     def __init__(self, name, number, wire, *, workers=1, overlay="vxlan", gateway=None, mtu=1500,
                  keep=False):
-        """`keep`: what it knows outlives podlaned; most tests begin from nothing each time."""
+        """`keep`: its state outlives podlaned; most tests begin without state each time."""
         self.name = name
         self.number = number
         self.namespace = Namespace(name)
@@ -99,12 +99,12 @@ class Node:
         return self.gateways[family == 6]
 
     def use_config(self, path):
-        """Takes a file instead of the made configuration; its socket must be `self.socket`."""
+        """Takes a file in place of the made configuration; its socket must be `self.socket`."""
         self.config_path = path
         self.config = None
 
     def start(self, timeout=30, prefix=()):
-        """Starts podlaned, behind the words of `prefix`; returns when it says that it is ready."""
+        """Starts podlaned, with `prefix` before the command; returns once it reports ready."""
         if self.config:
             with open(self.config_path, "w", encoding="utf-8") as file:
                 json.dump(self.config, file, indent=2)
@@ -150,7 +150,7 @@ class Node:
         return pod
 
     def leftovers(self):
-        """What an ended podlaned should have removed and has not."""
+        """What a podlaned that has ended should have removed and has not."""
         left = [self.socket] if os.path.exists(self.socket) else []
         if "podlane0" in self.namespace.links():
             left.append("podlane0")
@@ -164,7 +164,7 @@ class Node:
         return daemon.stop(number)
 
     def end(self):
-        """Ends podlaned for good, so that nothing is left, and returns its exit code."""
+        """Ends podlaned and removes its state; returns its exit code."""
         self.ctl("shutdown", "--forget")
         daemon, self.daemon = self.daemon, None
         return daemon.popen.wait(20)

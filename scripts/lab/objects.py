@@ -1,4 +1,4 @@
-"""Kubernetes objects as Python dicts, with the fields that a dataplane looks at."""
+"""Kubernetes objects as Python dicts, with the fields that a dataplane reads."""
 
 import json
 

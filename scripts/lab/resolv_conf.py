@@ -1,4 +1,4 @@
-"""What a container runtime does with the `dns` of a pod's port: it mounts a resolv.conf."""
+"""Applies the `dns` of a pod's port as a container runtime does: mounts a resolv.conf."""
 
 import os
 

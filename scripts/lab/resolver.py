@@ -1,7 +1,7 @@
 """A resolver of the outside world, UDP and TCP: `resolver.py ADDRESS NAME=IP...`.
 
-It knows the A and AAAA records that it is told, TTL 60; all else is NXDOMAIN.
-tests/system/upstream.py is one with more to it.
+It serves the A and AAAA records from its command line, TTL 60; all else is NXDOMAIN.
+tests/system/upstream.py can do more.
 """
 
 import ipaddress
@@ -31,7 +31,7 @@ def _parse(message):
 
 
 def record(kind, ttl, data, owner=b"\xc0\x0c"):
-    """A record, of the question's name unless told otherwise."""
+    """A record; of the question's name unless another is given."""
     return owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
 
 
@@ -41,7 +41,7 @@ def _start_of_authority():
 
 
 class Resolver:
-    """What it knows; look_up() is for others to replace."""
+    """The names that it serves; subclasses may override look_up()."""
 
     def __init__(self, known=()):
         self._known = [(name, ipaddress.ip_address(address)) for name, address in known]
@@ -87,7 +87,7 @@ class Resolver:
                     stream.flush()
 
     def serve(self, address):
-        """Says `ready` when it listens; does not return."""
+        """Prints `ready` when it listens; does not return."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         udp = socket.socket(family, socket.SOCK_DGRAM)
         udp.bind((address, 53))
