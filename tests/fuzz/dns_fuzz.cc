@@ -1,7 +1,7 @@
 // Fuzz target: a DNS query as a worker gets it, and an upstream's answer as the server gets it.
 //
-// The first byte says which; of a query the second says how much room its answer has. What is
-// answered must be readable by libldns, within its room, and about the question.
+// The first byte says which; for a query, the second one gives the room for the answer. The answer
+// must be readable by libldns, fit the room, and be about the question.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>

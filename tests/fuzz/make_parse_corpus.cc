@@ -1,5 +1,5 @@
 // Writes the parser's seed corpus: make_parse_corpus FOLDER. Run it after a change to
-// sample_frames(); files that a fuzzer found are kept.
+// sample_frames(); it keeps files that a fuzzer found.
 #include <cstdio>
 #include <fstream>
 

@@ -1,6 +1,6 @@
 // Fuzz target: text as Kubernetes objects, and the same text as a node's configuration.
 //
-// Whatever comes in, the answer is objects or one line that begins with the document's name.
+// Whatever comes in, the result is objects, or one line that begins with the document's name.
 // Objects that were read are printed, and must be read back equal.
 #include <cstdint>
 #include <cstdio>

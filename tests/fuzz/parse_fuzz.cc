@@ -1,4 +1,4 @@
-// Fuzz target: the frame parser and all that the packet's way does with what it accepts.
+// Fuzz target: the frame parser, and all that the packet path does with the frames it accepts.
 #include <cstdio>
 #include <cstdlib>
 

@@ -3,8 +3,8 @@
 //
 //   replay_X [--rounds N] [--seed N] FILE|FOLDER...
 //
-// Each input stands in a heap block of its exact size. The input at work is kept in a file whose
-// name is printed first: after a crash it holds the input that crashed, ready for the corpus.
+// Each input is in a heap block of its exact size. The present input is kept in a file; its name is
+// printed first. After a crash the file holds the input that crashed, ready for the corpus.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ Bytes read_file(const fs::path& path) {
     return Bytes(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
 }
 
-// In order of names, so that a seed means the same on every machine.
+// Sorted by name, so that a seed means the same on every machine.
 std::vector<fs::path> files_under(const fs::path& path) {
     std::vector<fs::path> out;
     if (!fs::is_directory(path)) return {path};
@@ -45,7 +45,7 @@ std::vector<fs::path> files_under(const fs::path& path) {
     return out;
 }
 
-// Runs the target, with the input at work on disk.
+// Runs the target, with the present input on disk.
 class Runner {
   public:
     Runner()

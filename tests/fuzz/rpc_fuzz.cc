@@ -1,8 +1,8 @@
 // Fuzz target: a client's bytes through framing and dispatch of the config socket.
 //
-// The first byte chooses the limit of a message, the second in what pieces the rest arrives. What
-// framing cuts out is compared with a plain split at line ends, and every reply must be one line of
-// JSON.
+// The first byte chooses the size limit of a message, the second the pieces in which the rest
+// arrives. The messages are compared with a plain split at line ends, and every reply must be one
+// line of JSON.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace {
 
 using namespace podlane::control;  // NOLINT(google-build-using-namespace)
 
-// What a stream must give: its messages, and whether one was over the limit.
+// What a stream must yield: its messages, and whether one exceeded the limit.
 struct Cut {
     std::vector<std::string> messages;
     bool is_over_limit = false;

@@ -1,4 +1,4 @@
-// However a state was reached, the zone answers what the plain model says from the objects.
+// However a state was reached, the zone's answers are those of the plain model of the objects.
 #include <gtest/gtest.h>
 
 #include "control/compile/names.h"
@@ -25,7 +25,7 @@ test::DnsModel model_of(const ObjectStore& store) {
     return model;
 }
 
-/// Asks by the function that workers call.
+/// Asks with the function that workers call.
 test::DnsReply ask(const DnsZone& zone, const std::string& name, const std::string& type,
                    DnsOutcome& outcome) {
     DnsQuery query;

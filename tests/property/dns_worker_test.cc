@@ -1,6 +1,6 @@
 // Random queries through one worker, frame in and frame out, against the plain model.
 //
-// 100,000 of them; PODLANE_DNS_QUERIES=1000000 asks as many.
+// 100,000 queries; PODLANE_DNS_QUERIES sets another number.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -24,12 +24,12 @@ class RewriteProperty : public ::testing::Test {
     typename F::Address any_address() {
         typename F::Address out{};
         auto* bytes = reinterpret_cast<uint8_t*>(&out);
-        // Extremes are as likely as anything else: sums of 0 and 0xffff lurk there.
+        // Extremes are as likely as anything else, since they produce sums of 0 and 0xffff.
         const uint32_t kind = draw(4);
         for (size_t i = 0; i < sizeof out; ++i) {
             bytes[i] = kind == 0 ? 0 : kind == 1 ? 0xff : static_cast<uint8_t>(random_());
         }
-        // No multicast, loopback or zero, which the parser refuses.
+        // No multicast, loopback or zero addresses, which the parser refuses.
         bytes[0] = std::same_as<F, V4> ? static_cast<uint8_t>(1 + draw(100)) : 0xfd;
         return out;
     }
@@ -86,7 +86,7 @@ TYPED_TEST(RewriteProperty, ForwardGivesTheTargetsPacketAndReverseTheFirstAgain)
         auto changed = packet;
         apply_rewrite<F>(changed.data(), parse(changed), make_rewrite<F>(from, to), csum);
         if (options.partial) {
-            // 0 and 0xffff are one number in a sum that is yet to be folded on.
+            // 0 and 0xffff are the same number in a sum that is not folded yet.
             const Headers headers = parse(changed);
             const std::span<const uint8_t> l4 = std::span(changed).subspan(headers.l4_offset);
             const auto wanted = make_frame<F>(to, payload, options);

@@ -1,4 +1,4 @@
-// The flow table against std::unordered_map: random operations, the same answers.
+// The flow table against std::unordered_map: random operations must give the same results.
 
 #include <gtest/gtest.h>
 
@@ -57,7 +57,7 @@ class FlowOracleTest : public ::testing::Test {
             ASSERT_EQ(result.status, InsertStatus::kExists);
             EXPECT_EQ(result.entry->key, spec.original);
         } else if (result.status == InsertStatus::kFull) {
-            // Of the blocks that are not in use some may be waiting for their grace period.
+            // Some unused blocks may be waiting for their grace period.
             EXPECT_GE(known_.size() + retired_, kCapacity);
         } else if (holder(spec.reply) != 0) {
             EXPECT_EQ(result.status, InsertStatus::kReplyTaken);
@@ -136,7 +136,7 @@ class FlowOracleTest : public ::testing::Test {
     std::unordered_map<Key, uint32_t, BytesHash> ids_;
     std::map<uint32_t, Known<F>> known_;
     uint32_t last_id_ = 0;
-    size_t retired_ = 0;  ///< at most, since the last settle()
+    size_t retired_ = 0;  ///< an upper bound, since the last settle()
 };
 TYPED_TEST_SUITE(FlowOracleTest, Families, FamilyName);
 
@@ -154,7 +154,7 @@ TYPED_TEST(FlowOracleTest, AnswersAsAMapDoes) {
             now += this->draw(8) + 1;
             this->sweep(now);
         } else {
-            // The table may not evict behind the oracle's back: only when nothing is short.
+            // The table must not evict behind the oracle's back: it does only when room is short.
             if (this->known_.size() + this->retired_ < this->kCapacity * 9 / 10) {
                 this->worker_.settle(now);
                 this->retired_ = 0;

@@ -1,4 +1,4 @@
-// Incremental checksums against whole recomputation on random packets and changes.
+// Incremental checksums against full recomputation on random packets and changes.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -21,7 +21,7 @@ class ChecksumProperty : public ::testing::Test {
   protected:
     using Address = typename F::Address;
 
-    // Values at the edges of ones'-complement arithmetic come often.
+    // Values at the edges of ones'-complement arithmetic are frequent.
     uint8_t byte() {
         const uint64_t value = random_();
         if (value % 4 == 0) return 0x00;

@@ -1,5 +1,5 @@
-// The parser on every truncation of many frames, and on frames damaged at random. Each input stands
-// in a heap block of its exact size, so that a sanitizer sees a read one byte beyond.
+// The parser on every truncation of many frames, and on frames damaged at random. Each input is in
+// a heap block of its exact size, so that a sanitizer sees a read one byte beyond.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -88,7 +88,7 @@ TEST(ParseProperty, DamagedFramesKeepEveryPromise) {
         const auto& one = samples[random() % samples.size()];
         const auto& other = samples[random() % samples.size()];
         Bytes bytes = test::mutated(one.bytes, other.bytes, random);
-        // Half of them with a right header checksum, else few get beyond it.
+        // Half of them get a right header checksum; otherwise few would get past it.
         if (bytes.size() >= 34 && bytes[12] == 0x08 && bytes[13] == 0 && random() % 2 == 0) {
             const size_t header_bytes = (bytes[14] & 0xfu) * 4;
             if (header_bytes >= 20 && bytes.size() >= 14 + header_bytes) {

@@ -1,4 +1,4 @@
-// DNS queries made by hand, and answers as libldns reads them: the oracle for lib/dns.
+// DNS queries made by hand, and answers parsed by libldns: the oracle for lib/dns.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace podlane::test {
 
-/// What a query says beside its name and type.
+/// The options of a query beside its name and type.
 struct DnsAsk {
     uint16_t id = 0x1234;
     bool recursion = true;
@@ -29,7 +29,7 @@ struct DnsAsk {
 
 /// An answer, its records as text with single blanks: "web.default.svc.cluster.local. 5 IN A ...".
 struct DnsReply {
-    bool readable = false;  ///< libldns takes it, whole
+    bool readable = false;  ///< libldns parses all of it
     uint16_t id = 0;
     int rcode = -1;  ///< EDNS0's extension included
     bool authoritative = false, truncated = false, recursion_desired = false,

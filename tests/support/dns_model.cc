@@ -216,7 +216,7 @@ DnsModel::Expected DnsModel::ask(const std::string& asked, const std::string& ty
         } else if (pod_name(name, pod_type, pod_data)) {
             if (pod_type == type) out.answers.insert(name + " " + type + " " + pod_data);
         } else {
-            // Parts of addresses count as there, and so do all namespaces below "pod".
+            // Parts of addresses count as existing names, and so do all namespaces below "pod".
             const bool is_part = name.ends_with(".arpa") &&
                                  split(name).size() < (name.ends_with("ip6.arpa") ? 34u : 6u);
             const auto labels = split(name);
@@ -231,7 +231,7 @@ DnsModel::Expected DnsModel::ask(const std::string& asked, const std::string& ty
         out.kind = out.answers.empty() ? Kind::kNoData : Kind::kAnswer;
         return out;
     }
-    out.kind = Kind::kElsewhere;  // a circle: of no interest here
+    out.kind = Kind::kElsewhere;  // a loop: of no interest here
     return out;
 }
 

@@ -1,8 +1,8 @@
-// What the cluster's DNS has to answer, worked out anew from the objects as plainly as can be: the
-// oracle for control/compile's names, lib/dns and the worker.
+// What cluster DNS must answer, computed from the objects as plainly as possible: the oracle for
+// control/compile's names, lib/dns and the worker.
 //
 // Written from the Kubernetes DNS specification 1.1.0 alone: a map from names to records as text.
-// It shares no code with what it judges but the objects themselves and the addresses' text.
+// It shares only the objects and the addresses' text with the code that it checks.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@
 
 namespace podlane::test {
 
-/// Names are text, lower case, without a dot at their end.
+/// Names are text, lower case, without a final dot.
 class DnsModel {
   public:
     enum class Kind : uint8_t { kAnswer, kNoData, kNxDomain, kElsewhere };
@@ -25,15 +25,15 @@ class DnsModel {
         std::set<std::string> answers;  ///< "NAME TYPE DATA"
     };
 
-    /// Reverse zones are those of whole labels: "244.10.in-addr.arpa".
+    /// Reverse zones have whole labels: "244.10.in-addr.arpa".
     DnsModel(std::string domain, std::vector<std::string> servers,
              std::vector<std::string> reverse_zones);
     void add_all(const control::ObjectStore& store);
 
     [[nodiscard]] Expected ask(const std::string& name, const std::string& type) const;
-    /// Every name with records, and those above them.
+    /// All names with records, and their parents.
     [[nodiscard]] std::vector<std::string> names() const;
-    /// What is wrong with this answer to the question, "" if nothing is.
+    /// What is wrong with this answer to the question; "" if nothing is.
     [[nodiscard]] std::string judge(const std::string& name, const std::string& type,
                                     const DnsReply& reply) const;
 
@@ -53,16 +53,16 @@ class DnsModel {
     std::set<std::string> nodes_;  // names with records below them
 };
 
-/// Random Services and endpoints out of few names, so that they meet, change and go.
+/// Random Services and endpoints with few names, so that they clash, change and go.
 class RandomNames {
   public:
     explicit RandomNames(uint64_t seed) : random_(seed) {}
 
     [[nodiscard]] control::Object object();
-    /// A question about something that is there, may be there, or is not.
+    /// A question about a name that exists, may exist, or does not.
     [[nodiscard]] std::pair<std::string, std::string> question(
         const std::vector<std::string>& names);
-    /// The name with letters in upper and lower case.
+    /// The name with random upper and lower case letters.
     [[nodiscard]] std::string with_any_case(std::string name);
     [[nodiscard]] unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
     [[nodiscard]] bool chance(unsigned percent) { return below(100) < percent; }

@@ -1,4 +1,4 @@
-// A dataplane without workers: remembers what control tells it, says what a test wants it to.
+// A dataplane without workers: remembers what control tells it, returns what a test sets.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -30,7 +30,7 @@ class FakeDataplane final : public Dataplane {
         close(event_fd_);
     }
 
-    /// What a configured uplink would be.
+    /// Adds a port as a configured uplink would be.
     PortId add_uplink(const std::string& name, const MacAddress& mac, uint16_t mtu = 1500) {
         return add({kNoPort, name, PortKind::kUplink, "net_null0", mac, mtu, {}}, {});
     }
@@ -47,18 +47,18 @@ class FakeDataplane final : public Dataplane {
     std::vector<PortId> removed;
     std::vector<FlowInfo> connections;   ///< one page has two
     std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
-    std::optional<LogLevel> log_level;   ///< that was set
+    std::optional<LogLevel> log_level;   ///< the one that was set
     FlowTotals totals{.capacity = 1000};
     std::map<std::pair<IpAddress, uint32_t>, AffinityInfo> affinities;
     std::vector<StuckWorker> stuck;
     BufferUse buffers{.total = 1000, .free = 900, .between_workers = 0};
-    std::vector<FlowCursor> pages;        ///< the cursors that were asked with
-    FlowSample flow_sample = 0;           ///< that was asked for
+    std::vector<FlowCursor> pages;        ///< the cursors of calls
+    FlowSample flow_sample = 0;           ///< the one that was asked for
     std::deque<FlowRecord> flow_records;  ///< to be taken
     uint64_t flow_records_lost = 0;
     std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
 
-    /// The commands of a kind, in order.
+    /// The commands of one kind, in order.
     std::vector<Command> commands_of(CommandKind kind) const {
         std::vector<Command> out;
         std::copy_if(commands.begin(), commands.end(), std::back_inserter(out),

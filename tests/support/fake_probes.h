@@ -1,4 +1,4 @@
-// Probes without packets: remember what control asks for, say what a test wants them to.
+// Probes without packets: remember what control asks for, return what a test sets.
 #pragma once
 
 #include <utility>
@@ -12,7 +12,7 @@ class FakeProbes final : public PacketProbes {
   public:
     std::vector<ProbeRequest> started;
     std::vector<ProbeId> stopped;
-    ProbeBatch batch;  ///< for the next who reads
+    ProbeBatch batch;  ///< for the next read
 
     Result<ProbeId> start_probe(ProbeRequest request) override {
         started.push_back(std::move(request));

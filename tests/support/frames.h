@@ -24,7 +24,7 @@ namespace podlane::test {
 
 using Bytes = std::vector<uint8_t>;
 
-/// From text that must be right: anything else ends the test program.
+/// From valid text: anything else ends the test program.
 [[nodiscard]] Ipv4Address v4(std::string_view text);
 [[nodiscard]] Ipv6Address v6(std::string_view text);
 [[nodiscard]] MacAddress mac(std::string_view text);
@@ -33,7 +33,7 @@ using Bytes = std::vector<uint8_t>;
 template <Family F>
 [[nodiscard]] typename F::Address pod_address(uint16_t n);
 
-/// Unicast MAC addresses of no vendor.
+/// Unicast MAC addresses, locally administered.
 inline constexpr MacAddress kMacA{{0x02, 0, 0, 0, 0, 0x0a}};
 inline constexpr MacAddress kMacB{{0x02, 0, 0, 0, 0, 0x0b}};
 
@@ -57,7 +57,7 @@ class Frame {
     /// Echo request; the type follows the IP layer's family.
     Frame& icmp_echo(uint16_t id, uint16_t sequence);
     Frame& icmp_echo_reply(uint16_t id, uint16_t sequence);
-    /// Any other message. `rest` is the header's second word, `quoted` what follows.
+    /// Any other message. `rest` is the header's second word; `quoted` follows.
     Frame& icmp(uint8_t type, uint8_t code, uint32_t rest, std::span<const uint8_t> quoted);
     /// After udp(); the inner frame's layers follow.
     Frame& vxlan(uint32_t vni);
@@ -81,7 +81,7 @@ class Frame {
     /// A fragment at `offset_bytes` (a multiple of eight); IPv6 gets a fragment header here.
     Frame& frag(uint32_t offset_bytes, bool more);
     Frame& protocol(uint8_t value);
-    /// IPv4's total length or IPv6's payload length, instead of the right one.
+    /// IPv4's total length or IPv6's payload length, in place of the right one.
     Frame& ip_length(uint16_t bytes);
     Frame& ip_version(uint8_t value);
     /// IPv4's header length in words.
@@ -90,17 +90,17 @@ class Frame {
 
     // Knobs of the L4 layer.
     Frame& bad_l4_checksum();
-    /// The pseudo-header's sum alone, as packets have it whose checksum is left to a device.
+    /// Only the pseudo-header's sum, as in a packet with its checksum left to a device.
     Frame& partial_checksum();
     /// UDP over IPv4 or in tunnels: checksum 0.
     Frame& no_udp_checksum();
     Frame& udp_length(uint16_t bytes);
-    /// TCP's header length in words; the header grows by zeros where that is more than five.
+    /// TCP's header length in words; above five, the header is extended with zeros.
     Frame& data_offset(uint8_t words);
 
     // Knobs of the frame.
     Frame& ether_type(uint16_t value);
-    /// Zeros behind everything, up to `bytes` in all.
+    /// Zeros at the end, up to `bytes` in all.
     Frame& pad_to(size_t bytes);
 
     [[nodiscard]] Bytes build() const;
@@ -170,7 +170,7 @@ class Frame {
     return {};
 }
 
-/// A frame in words, for messages of failed tests: layers, wrong checksums, what the parser says,
+/// A frame in words, for messages of failed tests: layers, wrong checksums, the parser's result,
 /// and the payload's first bytes.
 [[nodiscard]] std::string describe(std::span<const uint8_t> frame);
 

@@ -10,9 +10,9 @@ namespace podlane::test {
 
 using Random = std::mt19937_64;
 
-/// A copy of `input` with one to eight changes: bits, bytes, telling values in one or two bytes,
-/// pieces removed, repeated or taken from `other`, the end cut off. At most twice the input and
-/// 64 bytes long.
+/// A copy of `input` with one to eight changes: bits, bytes, special values in one or two bytes,
+/// pieces removed, repeated or taken from `other`, the end cut off. At most 64 bytes more than
+/// twice the input.
 [[nodiscard]] std::vector<uint8_t> mutated(std::span<const uint8_t> input,
                                            std::span<const uint8_t> other, Random& random);
 

@@ -44,14 +44,14 @@ std::string key(View frame, const Headers& headers, bool quoted) {
     const FragmentPart part = fragment_part<F>(frame.data(), headers);
     FragmentRanges ranges;
     if (part.is_possible() && ranges.add(part) != FragmentFit::kNew) return "a part does not fit";
-    // Nobody looks behind the fragment header of what an ICMP error quotes.
+    // Nothing looks behind the fragment header of a packet quoted by an ICMP error.
     if (quoted || !headers.has(Headers::kFirstFragment)) return "";
     Headers behind = headers;
     if (parse_behind_fragment_header(frame, behind) != Drop::kNone) return "";
     return offsets(frame, behind);
 }
 
-// Builds all answers; none may be malformed itself.
+// Builds all replies; none may be malformed.
 template <Family F>
 std::string answers(View frame, const Headers& headers) {
     std::array<uint8_t, 1500> out;
@@ -129,7 +129,7 @@ std::string check_ip(View frame, const Headers& headers) {
     return "";
 }
 
-// Whether parsing without the short way gives something else.
+// Whether parsing without the fast path gives a different result.
 bool differs_from_long_way(View head, uint32_t frame_bytes, Drop drop, const Headers& headers) {
     Headers other;
     if (detail::parse_any_frame(head.data(), static_cast<uint32_t>(head.size()), frame_bytes,
@@ -145,7 +145,7 @@ std::string check_parse(View frame) {
     const auto frame_bytes = static_cast<uint32_t>(frame.size());
     Headers headers;
     const Drop drop = parse_frame(frame, frame_bytes, headers);
-    // A first buffer that is shorter: the same answer, or cut off.
+    // A shorter first buffer: the same result, or "cut off".
     Headers of_half;
     const Drop half = parse_frame(frame.first(frame.size() / 2), frame_bytes, of_half);
     if (differs_from_long_way(frame, frame_bytes, drop, headers) ||

@@ -18,8 +18,8 @@ struct NamedFrame {
 /// At least one frame for each branch of the parser.
 [[nodiscard]] std::vector<NamedFrame> sample_frames();
 
-/// Parses `frame` and does with it whatever the packet's way does: keys, quoted and tunnelled
-/// packets, ARP and ND, answers, fragments. Returns what does not hold in words; empty when all is
+/// Parses `frame` and does everything with it that the packet path does: keys, quoted and tunnelled
+/// packets, ARP and ND, replies, fragments. Returns in words what does not hold; empty if all is
 /// well. Reads beyond `frame` are for a sanitizer to see.
 [[nodiscard]] std::string check_parse(std::span<const uint8_t> frame);
 

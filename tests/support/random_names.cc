@@ -49,7 +49,7 @@ Object RandomNames::service() {
     if (chance(15)) {
         made->type = ServiceType::kExternalName;
         const NamespacedName other = service_name();
-        // To later names alone, so that they never make a circle.
+        // Only to later names, so that there is never a loop.
         made->external_name = chance(30) || other.name <= name.name
                                   ? "www.example.com"
                                   : other.name + "." + other.name_space + ".svc.cluster.local";
@@ -57,7 +57,7 @@ Object RandomNames::service() {
     }
     made->headless = chance(50);
     if (!made->headless && chance(90)) {
-        // Of this Service alone: two with one address are refused.
+        // For this Service only: two Services with one address are refused.
         const unsigned host = 16 * (static_cast<unsigned>(name.name_space[0]) % 7) +
                               static_cast<unsigned>(std::stoi(name.name.substr(3))) + 20;
         made->cluster_ips.push_back(*parse_ip(fmt::format("10.96.0.{}", host)));

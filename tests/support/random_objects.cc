@@ -53,7 +53,7 @@ Object RandomObjects::service() {
     made->meta.name = name.name;
     made->type = chance(3) ? ServiceType::kExternalName : static_cast<ServiceType>(below(3));
     made->headless = made->type == ServiceType::kClusterIp && chance(5);
-    // Mostly an address of its own; now and then one that another wants, too.
+    // Usually an address of its own; now and then one that another Service wants, too.
     const unsigned own =
         static_cast<unsigned>(name.name.back() - '0') + (name.name_space == "default" ? 1 : 9);
     const unsigned which = chance(80) ? own : below(16) + 1;
@@ -192,7 +192,7 @@ std::vector<EndpointPort> RandomObjects::ports() {
     const bool of_udp = chance(40);
     for (unsigned i = 0; i < 3; ++i) {
         for (const Protocol each : {Protocol::kTcp, Protocol::kUdp, Protocol::kSctp}) {
-            // Most ports of a Service find theirs.
+            // Most ports of a Service have a target.
             if (!chance(85)) continue;
             EndpointPort port;
             port.name = "p" + std::to_string(i);

@@ -1,4 +1,4 @@
-// Random Kubernetes objects out of few names and addresses, so that they meet, clash and come back.
+// Random Kubernetes objects with few names and addresses, so that they clash, go and come back.
 #pragma once
 
 #include <cstdint>
@@ -25,24 +25,24 @@ class RandomObjects {
         return list[below(static_cast<unsigned>(list.size()))];
     }
 
-    /// Of one of the 16 that there can be.
+    /// One of 16 possible names.
     [[nodiscard]] NamespacedName service_name();
     /// A pod of either node; node-a has kLocalPods of them.
     [[nodiscard]] IpAddress pod_ip(bool v6);
     static constexpr unsigned kLocalPods = 3;
-    /// 10.244.NODE.N+2 or its IPv6 sister.
+    /// 10.244.NODE.N+2 or its IPv6 counterpart.
     [[nodiscard]] static IpAddress pod_ip(bool v6, unsigned node, unsigned n);
     /// A pod, a node or a host outside.
     [[nodiscard]] IpAddress endpoint_ip(bool v6);
 
-    /// Any kind that concerns Services.
+    /// An object of any kind that concerns Services.
     [[nodiscard]] Object object();
     [[nodiscard]] Object service();
     [[nodiscard]] Object slice();
     [[nodiscard]] Object endpoints_object();
     [[nodiscard]] Object pod();
     [[nodiscard]] Object node();
-    /// As an API server would have it of this node (0 or 1), in this zone.
+    /// This node's Node object (0 or 1) as an API server would have it, in this zone.
     [[nodiscard]] static Object node(unsigned number, const std::string& zone);
 
   private:

@@ -1,4 +1,4 @@
-// A small node for tests and benchmarks of the packet's way: its addresses, and its snapshot.
+// A small node for tests and benchmarks of the packet path: its addresses, and its snapshot.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct RigNames {
     static constexpr MacAddress kPeerVtepMac{{2, 0, 0, 0, 2, 2}};
 };
 
-/// The world's ports, by their place in the snapshot.
+/// The world's ports, in the snapshot's order.
 struct WorldPorts {
     PortId pod_a, pod_b, uplink, host;
 };

@@ -1,9 +1,9 @@
-// The whole contract of Services, differentially: random clusters and changes of them, random
-// packets; what Podlane decides is what the model expects.
+// The whole contract of Services, as a differential test: random clusters, changes and packets;
+// Podlane must decide what the model expects.
 //
 //   tests/property/property_contract [--cases N] [--seed N]
 //
-// N packets for each of the tests. The seed is printed with a failure, and repeats it.
+// N packets for each test. A failure prints its seed, which repeats it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -67,7 +67,7 @@ std::string Judge::judge(const Snapshot& snapshot, const Expected& expected, con
         return seen;
     }
     if (!keeps_affinity(expected, packet, got)) return seen + ", not the client's";
-    // The decision picks one; the others must be there, too, and no more.
+    // The decision picks one endpoint; the others must be possible, too, and no more.
     const Frontend<F>* frontend = find_frontend(snapshot, key);
     const bool inside = packet.from == From::kPod || packet.from == From::kHost;
     const EndpointSet<F>& set = inside ? *frontend->inside : *frontend->outside;
@@ -91,7 +91,7 @@ bool Judge::keeps_affinity(const Expected& expected, const Packet& packet, const
         std::any_of(expected.targets.begin(), expected.targets.end(), [&](const Target& target) {
             return target.address == memory.address && target.port == memory.port;
         });
-    // A Service that was changed, or made anew, may begin anew.
+    // A Service that was changed or made anew may choose afresh.
     const bool bound = memory.service == expected.service && now_s_ <= memory.until_s && usable;
     const bool kept = got.address == memory.address && got.port == memory.port;
     met_ += bound && expected.targets.size() > 1;

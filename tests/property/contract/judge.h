@@ -1,4 +1,4 @@
-// Compares what Podlane decides about packets with what the model expects of them.
+// Compares Podlane's decisions about packets with the model's.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,13 @@
 
 namespace podlane::contract {
 
-/// One node's judge: it remembers which endpoints clients with session affinity had.
+/// The judge for one node. It remembers which endpoints clients with session affinity had.
 class Judge {
   public:
-    /// "" when they agree, else both sides in words.
-    /// `seconds` after the last packet.
+    /// "" if both agree, else both results in words. `seconds` since the last packet.
     [[nodiscard]] std::string compare(const Cluster& cluster, const Snapshot& snapshot,
                                       const Packet& packet, uint32_t seconds);
-    /// How often session affinity left no choice among several endpoints.
+    /// How often session affinity left no choice although there were several endpoints.
     [[nodiscard]] uint64_t affinities_met() const noexcept { return met_; }
 
   private:

@@ -40,7 +40,7 @@ std::string zone_of(const Cluster& cluster, const std::string& node) {
     return {};
 }
 
-/// One address and port can be in several slices: the best that is said of it counts.
+/// An address and port can be in several slices: the best state among them counts.
 void add(std::vector<Backend>& backends, const Backend& backend) {
     const auto rank = [](const Backend& b) { return b.ready ? 2 : b.serving && b.terminating; };
     for (Backend& other : backends) {
@@ -70,7 +70,7 @@ void add_listed(const Cluster& cluster, const Service& service, const ServicePor
     }
 }
 
-/// As the EndpointSlice controller would list the Pods of a selector.
+/// Lists the Pods of a selector, as the EndpointSlice controller would.
 void add_selected(const Cluster& cluster, const Service& service, const ServicePort& port, bool v4,
                   std::vector<Backend>& out) {
     for (const auto& pod : cluster.pods) {
@@ -121,7 +121,7 @@ void add_selected(const Cluster& cluster, const Service& service, const ServiceP
     }
 }
 
-/// EndpointSlices; where there is none the Endpoints object; where there is none the selector.
+/// From EndpointSlices; without any, from the Endpoints object; without that, from the selector.
 std::vector<Backend> backends_of(const Cluster& cluster, const Service& service,
                                  const ServicePort& port, bool v4) {
     std::vector<Backend> out;
@@ -154,14 +154,14 @@ std::vector<Backend> only(const std::vector<Backend>& from, auto condition) {
     return out;
 }
 
-/// Ready ones; where there is none, those that still serve while they terminate.
+/// The ready ones; without any, those that still serve while they terminate.
 std::vector<Backend> usable(const std::vector<Backend>& from) {
     auto ready = only(from, [](const Backend& b) { return b.ready; });
     if (!ready.empty()) return ready;
     return only(from, [](const Backend& b) { return b.serving && b.terminating; });
 }
 
-/// Those that hints leave to this node: all, unless every one has a hint and one is for here.
+/// Those that hints assign to this node: all, unless every one has a hint and one is for here.
 std::vector<Backend> hinted(const Cluster& cluster, const std::vector<Backend>& ready) {
     const auto by = [&](auto hints, const std::string& here) -> std::vector<Backend> {
         for (const Backend& b : ready) {
@@ -176,7 +176,7 @@ std::vector<Backend> hinted(const Cluster& cluster, const std::vector<Backend>& 
 
 // Which Service -----------------------------------------------------------------------------------
 
-/// In the order of who wins where two want one address.
+/// In the order of priority if two want one address.
 enum class Kind : uint8_t { kClusterIp, kNodePort, kLoadBalancer, kExternalIp, kHostPort };
 
 struct Claim {
@@ -184,8 +184,8 @@ struct Claim {
     std::string name;
     control::ObjectPtr<Service> service;  // null for a host port
     const ServicePort* port = nullptr;
-    Backend pod;        // of a host port
-    bool exact = true;  // for this very address, not for every node address
+    Backend pod;        // host port: its pod
+    bool exact = true;  // for this address only, not for every node address
     int64_t created = 0;
 };
 
@@ -209,7 +209,7 @@ bool has_family(const Cluster& cluster, const Service& service, bool v4) {
                      *service.ip_family_policy != control::IpFamilyPolicy::kSingleStack);
 }
 
-/// How the Service offers itself at the packet's destination, if it does.
+/// How the Service is offered at the packet's destination, if it is.
 std::optional<Claim> claim_of(const Cluster& cluster, const control::ObjectPtr<Service>& service,
                               const ServicePort& port, const Packet& packet) {
     if (static_cast<uint8_t>(port.protocol) != packet.protocol) return std::nullopt;
@@ -258,7 +258,7 @@ std::optional<Claim> claim_of(const Cluster& cluster, const control::Pod& pod,
         return address.is_v4() == packet.dst.is_v4();
     });
     if (own == pod.ips.end()) return std::nullopt;
-    std::optional<Claim> any;  // for every node address: the pod may have another for this one
+    std::optional<Claim> any;  // for every node address; this one may have its own
     for (const auto& port : pod.ports) {
         if (port.host_port == 0 || port.host_port != packet.dst_port ||
             static_cast<uint8_t>(port.protocol) != packet.protocol) {
@@ -306,7 +306,7 @@ std::optional<Claim> claim_of(const Cluster& cluster, const Packet& packet) {
 
 // What happens ------------------------------------------------------------------------------------
 
-/// Whether the source must become this node's for the answer to come back this way.
+/// Whether the source must become this node's, so that the reply comes back through here.
 bool needs_snat(const Cluster& cluster, const Packet& packet, const Claim& claim,
                 const IpAddress& endpoint) {
     const bool from_here = packet.from == From::kPod || packet.from == From::kHost;
@@ -373,7 +373,7 @@ Expected expect(const Cluster& cluster, const Packet& packet) {
     const auto anywhere = usable(all);
     if (anywhere.empty()) return {What::kReject, {}, {}, 0, {}};
 
-    // What this node's pods and kernel send to an outside address is inside traffic all the same.
+    // Traffic of this node's pods and kernel to an outside address counts as inside all the same.
     const bool from_here = packet.from == From::kPod || packet.from == From::kHost;
     const bool only_local = claim->kind == Kind::kClusterIp
                                 ? service.internal_policy == TrafficPolicy::kLocal

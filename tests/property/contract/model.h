@@ -1,11 +1,11 @@
-// What Kubernetes promises of a packet to a Service: the reference that Podlane is tested against.
+// What Kubernetes promises about packets to Services: the reference that Podlane is tested against.
 //
 // Written from Kubernetes' documentation (Service; Virtual IPs and Service Proxies; EndpointSlices;
 // Topology Aware Routing; "Using Source IP") and from KEP-1669 (terminating endpoints), KEP-1860
 // (ipMode), KEP-2086 (internalTrafficPolicy), KEP-2433 and KEP-3015 (hints, trafficDistribution)
 // and KEP-3866 (kube-proxy's nftables mode). It shares with the product only the plain structs of
-// objects, keeps no state and prepares nothing: for each packet it looks through all objects.
-// docs/decisions/frontends.md has what Kubernetes leaves open.
+// objects, keeps no state and prepares nothing: for each packet it goes through all objects.
+// docs/decisions/frontends.md says what Kubernetes leaves open.
 #pragma once
 
 #include <compare>
@@ -18,13 +18,13 @@
 
 namespace podlane::contract {
 
-/// All objects, and what this node is told of itself.
+/// All objects, and what this node knows of itself.
 struct Cluster {
     std::string node;  ///< this one's name
     std::vector<IpAddress> node_addresses;
     std::vector<IpPrefix> node_port_addresses;  ///< empty: all of the node's
     std::vector<IpPrefix> pod_cidrs;            ///< of all nodes
-    std::vector<IpPrefix> service_cidrs;        ///< the first says a Service's default family
+    std::vector<IpPrefix> service_cidrs;        ///< the first one gives a Service's default family
     std::vector<IpAddress> local_pods;          ///< addresses of pods that have a port here
 
     std::vector<control::ObjectPtr<control::Node>> nodes;
@@ -34,7 +34,7 @@ struct Cluster {
     std::vector<control::ObjectPtr<control::Endpoints>> endpoints;
 };
 
-/// By which way a packet came to the node.
+/// How a packet came to the node.
 enum class From : uint8_t { kPod, kHost, kUplink, kOverlay };
 
 struct Packet {
@@ -44,7 +44,7 @@ struct Packet {
     uint16_t src_port = 0, dst_port = 0;
 };
 
-/// Where a packet may go, and whether its source address becomes one of this node's then.
+/// Where a packet may go, and whether its source address then becomes this node's.
 struct Target {
     IpAddress address;
     uint16_t port = 0;
@@ -54,7 +54,7 @@ struct Target {
 
 enum class What : uint8_t {
     kNoService,  ///< Services do not touch it
-    kReject,     ///< refused, and the sender is told
+    kReject,     ///< refused with a notice to the sender
     kDrop,       ///< lost silently
     kForward,    ///< to one of `targets`
 };
@@ -62,14 +62,14 @@ enum class What : uint8_t {
 struct Expected {
     What what = What::kNoService;
     std::vector<Target> targets;    ///< sorted
-    std::string service_port;       ///< what session affinity is kept for: "ns/name:port/PROTO"
-    uint32_t affinity_seconds = 0;  ///< 0: every connection is chosen for anew
-    control::ObjectPtr<control::Service> service;  ///< of kForward; null for a host port
+    std::string service_port;       ///< the key of session affinity: "ns/name:port/PROTO"
+    uint32_t affinity_seconds = 0;  ///< 0: a new choice for every connection
+    control::ObjectPtr<control::Service> service;  ///< kForward: the Service; null for a host port
 };
 
 [[nodiscard]] Expected expect(const Cluster& cluster, const Packet& packet);
 
-/// Whether a UDP flow whose first packet was `packet` may stay with the endpoint that it got.
+/// Whether a UDP flow with this first `packet` may keep the endpoint that it got.
 [[nodiscard]] bool may_stay(const Cluster& cluster, const Packet& packet, const IpAddress& endpoint,
                             uint16_t port);
 

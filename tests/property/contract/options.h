@@ -1,4 +1,4 @@
-// What the command line says to the tests of the contract.
+// Command line options of the contract tests.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@ namespace podlane::contract {
 
 struct Options {
     uint64_t cases = 100'000;  ///< packets for each test
-    uint64_t seed = 0;         ///< of the first cluster; the next ones follow
+    uint64_t seed = 0;         ///< for the first cluster; later ones count up
 };
 inline Options options;
 

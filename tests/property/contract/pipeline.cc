@@ -30,7 +30,7 @@ bool is_remote_pod(const IpAddress& address) {
     return to_string(address).starts_with(address.is_v6() ? "fd00:10:2:" : "10.244.2.");
 }
 
-/// The first layers of what comes in by the port; `tunnelled`: from the other node's pods.
+/// The first layers of a frame that comes in by the port; `tunnelled`: from the other node's pods.
 test::Frame coming_by(Rig::Who port, bool tunnelled) {
     switch (port) {
         case Rig::kPodA:
@@ -66,7 +66,7 @@ Frame whole(test::Frame frame, const IpAddress& src, uint16_t src_port, const Ip
     return frame.payload(20).build();
 }
 
-/// What the frame holds, out of its tunnel, whose checksums are judged.
+/// The content of the frame, out of its tunnel, with checksums checked.
 template <Family F>
 dataplane::Seen<F> unwrap(const Frame& sent, bool tunnelled) {
     const Frame frame = tunnelled ? Frame(sent.begin() + kOuterBytes, sent.end()) : sent;
@@ -85,7 +85,7 @@ bool is_tunnelled(const Frame& frame) {
            flow_key<V4>(frame.data(), headers).dst_port == be16(8472);
 }
 
-/// All but the pod of this node that has no port here.
+/// False only for the pod of this node that has no port here.
 bool is_reachable(const Target& target) {
     return target.address != RandomObjects::pod_ip(target.address.is_v6(), 1, Subject::kPods);
 }
@@ -123,7 +123,7 @@ Pipeline::Seen Pipeline::send_in(const Packet& packet) {
     const bool is_lost = lost() != lost_before;
     Seen seen{What::kNoService, {}, fmt::format("{} frames sent", out.size())};
     if (out.empty() && is_lost) seen = {What::kDrop, {}, "dropped"};
-    // ICMP errors are limited to some in a second; resets are not.
+    // ICMP errors are rate-limited; resets are not.
     if (out.empty() && refused() != refused_before && packet.protocol != kProtocolTcp) {
         seen = {What::kReject, {}, "rejected"};
         ++untold_;
@@ -154,7 +154,7 @@ Pipeline::Seen Pipeline::send_in(const Packet& packet) {
     return seen;
 }
 
-/// Whether the endpoint's answer reaches the client as from the Service.
+/// Whether the endpoint's reply reaches the client as from the Service.
 template <Family F>
 bool Pipeline::answers(const Packet& packet, const FlowKey<F>& forwarded, Rig::Who out,
                        bool tunnelled) {
@@ -184,7 +184,7 @@ std::string Pipeline::judge(const Packet& packet, const Expected& expected, cons
     if (expected.what == What::kForward) {
         const auto& targets = expected.targets;
         right = right && std::binary_search(targets.begin(), targets.end(), seen.target);
-        // To a pod without a port here nothing is sent.
+        // Nothing is sent to a pod without a port here.
         right = right || (seen.what == What::kNoService &&
                           !std::all_of(targets.begin(), targets.end(), is_reachable));
     }
@@ -194,13 +194,14 @@ std::string Pipeline::judge(const Packet& packet, const Expected& expected, cons
 }
 
 std::optional<std::string> Pipeline::open(Packet packet) {
-    // So that no answer's port is that of another connection.
+    // So that no reply has the port of another connection.
     packet.src_port = static_cast<uint16_t>(packet.src_port | 0x8000);
     const bool fresh =
         used_.insert({packet.src, packet.dst, packet.protocol, packet.src_port, packet.dst_port})
             .second;
     if (!fresh) return std::nullopt;
-    // Another node's pod comes by the tunnel alone; the guard's own tests say so.
+    // Packets of another node's pod come only through the tunnel; the guard has its own tests for
+    // that.
     if (packet.from == From::kUplink && is_remote_pod(packet.src)) return std::nullopt;
     const Expected expected = expect(subject_.cluster(), packet);
     const Seen seen = send(packet);

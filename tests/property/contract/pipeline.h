@@ -1,4 +1,4 @@
-// The whole pipeline under the model: a real worker that is sent frames, and whose frames are read.
+// The whole pipeline against the model: a real worker, frames sent to it, and frames that come out.
 #pragma once
 
 #include <cstdint>
@@ -13,36 +13,37 @@
 
 namespace podlane::contract {
 
-/// One node's worker, following a Subject. It is sent the first packets of connections, and what
-/// comes out is looked at: forwarded (whereto, with whose source, and whether the answer comes back
-/// as from the Service), refused (and the sender told), or dropped.
+/// One node's worker, following a Subject. It gets the first packets of connections, and the
+/// outcome is checked: forwarded (where to, with which source, and whether the reply comes back as
+/// from the Service), refused (with a notice to the sender), or dropped.
 class Pipeline {
   public:
     explicit Pipeline(Subject& subject) : subject_(subject) { follow(); }
 
-    /// From now on the worker uses what the Subject has now.
+    /// From now on the worker uses the Subject's present state.
     void follow();
-    /// A new connection: "" if what the model expects happens, else both sides in words. Nothing
-    /// when there was such a connection before.
+    /// Opens a new connection: "" if the model's expectation holds, else both results in words.
+    /// None if there was such a connection before.
     [[nodiscard]] std::optional<std::string> open(Packet packet);
-    /// Another packet of a connection that was opened before, the same way; nothing: there is none.
+    /// Sends another packet of an earlier connection, the same way; none if there is no such
+    /// connection.
     [[nodiscard]] std::optional<std::string> go_on();
 
-    /// Datagram flows that were given another endpoint, or their first.
+    /// UDP flows that got another endpoint, or their first.
     [[nodiscard]] uint64_t repicked() const noexcept { return repicked_; }
-    /// Senders that were refused and not told, for want of ICMP errors that may be sent by now.
+    /// Refused senders without a notice, because the rate limit of ICMP errors was reached.
     [[nodiscard]] uint64_t untold() const noexcept { return untold_; }
 
   private:
-    /// What became of a packet.
+    /// The outcome for a packet.
     struct Seen {
         What what = What::kNoService;
-        Target target;     ///< of kForward
+        Target target;     ///< with kForward
         std::string text;  ///< in words
     };
     struct Flow {
         Packet packet;
-        std::optional<Target> target;  ///< none: no Service's business yet
+        std::optional<Target> target;  ///< none: no Service yet
     };
 
     [[nodiscard]] Seen send(const Packet& packet);

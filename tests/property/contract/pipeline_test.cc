@@ -1,5 +1,4 @@
-// A worker and its pipeline against the model: the frames of random connections, and what comes
-// out.
+// A worker and its pipeline against the model: frames of random connections, and what comes out.
 #include "tests/property/contract/pipeline.h"
 
 #include <fmt/format.h>
@@ -9,8 +8,8 @@
 namespace podlane::contract {
 namespace {
 
-/// A cluster lives for this many changes, each followed by this many new connections, and by as
-/// many packets of those that there were.
+/// A cluster lives for this many changes, each followed by this many new connections, and by this
+/// many packets of earlier ones.
 constexpr unsigned kPipelineSteps = 20, kOpened = 20, kContinued = 10;
 
 TEST(Contract, TheWorkersFramesAreWhatTheModelExpects) {

@@ -1,6 +1,6 @@
-// The recordings of a real API server, event by event: what Podlane decides about packets to their
-// Services is what the model expects. PODLANE_FIXTURES names the folder with kubernetes/ in it;
-// skipped without one.
+// Recordings of a real API server, event by event: for packets to their Services, Podlane must
+// decide what the model expects. PODLANE_FIXTURES names the folder with kubernetes/ in it; skipped
+// without it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -61,7 +61,7 @@ class Recording : public testing::Test {
             const auto parsed = control::parse_objects(object.dump(), kind);
             ASSERT_TRUE(parsed.ok()) << parsed.error().message;
             const auto& version = object.at("metadata").at("resourceVersion");
-            // The server's order; of one version are an object's change and what came of it.
+            // In the server's order. A change and its consequence can have one version.
             events_.emplace(std::stoul(version.get<std::string>()),
                             Event{event.at("type") == "DELETED", parsed->objects.at(0)});
         }
@@ -121,7 +121,7 @@ class Recording : public testing::Test {
         return list[random_() % list.size()];
     }
 
-    /// From anywhere to one of the Services, at one of its addresses; now and then another port.
+    /// A packet from anywhere to one address of a Service; sometimes to another port.
     Packet packet() {
         const control::Service& service = *one_of(cluster_.services);
         std::vector<IpAddress> places = service.cluster_ips;
@@ -131,7 +131,7 @@ class Recording : public testing::Test {
         }
         Packet made;
         if (service.ports.empty()) {
-            made.dst = ip("10.96.255.254");  // nobody's
+            made.dst = ip("10.96.255.254");  // no Service's
             made.dst_port = 80;
         } else {
             const control::ServicePort& port = one_of(service.ports);

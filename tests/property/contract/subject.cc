@@ -122,7 +122,7 @@ void Subject::commit(const control::ChangeSet& changes) {
 void Subject::step() {
     if (random_.chance(20)) {
         const control::ObjectKey key = key_of(random_.object());
-        // Without the other node its pods cannot be reached.
+        // Without the other node, its pods cannot be reached.
         if (key.kind != control::Kind::kNode) commit(store_.plan_delete({key}));
         return;
     }
@@ -201,7 +201,7 @@ Packet Subject::packet() {
     } else {
         aim_elsewhere(made);
     }
-    // Now and then another port of the same address, or no port at all.
+    // Sometimes another port of the same address, or no port at all.
     if (made.dst_port == 0 || random_.chance(4))
         made.dst_port = static_cast<uint16_t>(80 + random_.below(4));
     if (random_.chance(2)) made.protocol = 132;

@@ -13,14 +13,14 @@
 
 namespace podlane::contract {
 
-/// A random cluster that changes step by step; the compiler and the model are told the same.
+/// A random cluster that changes step by step; the compiler and the model get the same changes.
 class Subject {
   public:
     explicit Subject(uint64_t seed);
 
-    /// One random change; what the compiler refuses (two Services with one address) is not made.
+    /// Makes one random change, unless the compiler refuses it (two Services with one address).
     void step();
-    /// A packet of any origin, mostly to something that exists.
+    /// A packet of any origin, mostly to a destination that exists.
     [[nodiscard]] Packet packet();
 
     [[nodiscard]] const Cluster& cluster() const noexcept { return cluster_; }

@@ -19,7 +19,7 @@ struct Known {
     }
 };
 
-/// Of pods that say the same address one has it: that with a port here, the newest, the first.
+/// If several pods claim an address, one has it: the one with a port here, the newest, the first.
 void settle_addresses(const PolicyWorld& world, std::vector<Known>& pods) {
     const auto is_here = [&](const Known& pod, const IpAddress& address) {
         return std::any_of(world.local.begin(), world.local.end(), [&](const PodPort& local) {
@@ -113,7 +113,7 @@ bool port_matches(const std::vector<Known>& pods, const PolicyPort& port,
     });
 }
 
-/// One direction of one local pod.
+/// Whether one local pod allows it in one direction.
 bool end_allows(const PolicyWorld& world, const std::vector<Known>& pods, const Known& pod,
                 bool ingress, const PolicyQuestion& question) {
     bool isolated = false;

@@ -1,5 +1,5 @@
-// NetworkPolicy as Kubernetes documents it, over the objects themselves: no sets, no state, every
-// object looked at for each question.
+// NetworkPolicy as Kubernetes documents it, computed from the objects themselves: no sets, no
+// state, all objects are examined for each question.
 #pragma once
 
 #include <vector>
@@ -17,16 +17,16 @@ struct PolicyQuestion {
     bool from_node = false;
 };
 
-/// What the model looks at.
+/// The model's input.
 struct PolicyWorld {
     const ObjectStore& store;
     const std::vector<PodPort>& local;  ///< pods with a port here
     std::vector<IpAddress> dns;
 };
 
-/// A local pod that some policy selects has a say; others let everything pass.
+/// Only a local pod that some policy selects restricts packets; others let everything pass.
 [[nodiscard]] bool model_allows(const PolicyWorld& world, const PolicyQuestion& question);
-/// Whether a policy selects the local pod of this address.
+/// Whether a policy selects the local pod with this address.
 [[nodiscard]] bool model_polices(const PolicyWorld& world, const IpAddress& address);
 
 }  // namespace podlane::control::test

@@ -1,5 +1,5 @@
-// Whatever comes, goes and changes: what is compiled allows what the model allows, and the epochs
-// rise when something is taken away.
+// Whatever comes, goes and changes: compiled policies allow what the model allows, and the epochs
+// rise when a permission is taken away.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,7 +17,7 @@ namespace {
 constexpr int kWorlds = 250, kSteps = 20, kQuestions = 20;
 const std::string kNames[] = {"a", "b", "kube-system"};
 
-/// Random objects, few enough to meet each other.
+/// Random objects, few enough to interact.
 class Maker {
   public:
     explicit Maker(uint64_t seed) : random_(seed) {}
@@ -131,7 +131,7 @@ class Maker {
         if (kind < 4) return name_space();
         return policy();
     }
-    /// Ports of some pods, which need not have objects.
+    /// Ports of some pods, which may lack objects.
     TopologyInput plugged() {
         TopologyInput made = plugged_in();
         made.ports.pop_back();
@@ -160,7 +160,7 @@ class Maker {
         constexpr uint8_t kProtocols[] = {6, 17, 132, 1};
         const auto& list = one_in(3) ? kV6 : kV4;
         const auto any = [&] { return ip(list[below(static_cast<unsigned>(list.size()))]); };
-        // One end is a local pod as a rule.
+        // Usually one end is a local pod.
         const auto here = [&] { return ip(list[below(4)]); };
         PolicyQuestion made{any(), any(), of(kProtocols), port(), one_in(20)};
         (one_in(2) ? made.src : made.dst) = here();
@@ -195,7 +195,7 @@ std::string text(const PolicyQuestion& question) {
            std::to_string(question.protocol) + (question.from_node ? " from the node" : "");
 }
 
-/// What was allowed once, and under which epochs.
+/// What was once allowed, and under which epochs.
 struct Given {
     uint32_t topology_epoch, isolated_epoch;
     bool isolated;
@@ -216,7 +216,7 @@ TEST(PolicyProperty, WhatIsCompiledAllowsWhatTheModelAllowsAndEpochsRiseWhenItIs
         for (int step = 0; step < kSteps; ++step) {
             const unsigned what = maker.below(8);
             if (what == 0) {
-                // As the daemon does it: a port that goes is gone from a generation.
+                // As the daemon does: a port that is removed leaves with a generation.
                 plugged = maker.plugged();
                 world.plug(plugged);
                 given.clear();

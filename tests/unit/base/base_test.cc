@@ -94,7 +94,7 @@ TEST(SpscRing, PassesEverythingBetweenTwoThreads) {
 }
 
 TEST(StableHash, IsTheSameOnEveryMachine) {
-    // Nodes of different releases must choose alike: these values stay for good.
+    // Nodes of different releases must choose alike: these values must never change.
     EXPECT_EQ(stable_hash(std::string_view("")), 17280346270528514342u);
     EXPECT_EQ(stable_hash(std::string_view("default/web")), 305892612206984066u);
     EXPECT_NE(stable_hash(std::string_view("a")), stable_hash(std::string_view("a"), 1));

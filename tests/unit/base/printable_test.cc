@@ -28,7 +28,7 @@ TEST(Printable, EscapesBytesThatAreNoUtf8) {
     EXPECT_EQ(printable("\xc2"), "\\xc2");                             // cut off
     EXPECT_EQ(printable("a\xff\xfe z"), "a\\xff\\xfe z");              // never in UTF-8
     EXPECT_EQ(printable("\x9b[2J"), "\\x9b[2J");                       // C1 of Latin-1
-    EXPECT_EQ(printable("\xc0\x8a"), "\\xc0\\x8a");                    // a long way to say \n
+    EXPECT_EQ(printable("\xc0\x8a"), "\\xc0\\x8a");                    // an overlong \n
     EXPECT_EQ(printable("\xe0\x80\x8a"), "\\xe0\\x80\\x8a");           // a longer one
     EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // a surrogate
     EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // beyond Unicode

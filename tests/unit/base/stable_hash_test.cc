@@ -5,7 +5,7 @@
 namespace podlane {
 namespace {
 
-// The test vectors of FNV's authors (draft-eastlake-fnv, appendix C).
+// Test vectors of FNV's authors (draft-eastlake-fnv, appendix C).
 TEST(StableHash, Fnv1aIsTheOneOfItsAuthors) {
     EXPECT_EQ(fnv1a(""), 0xcbf29ce484222325u);
     EXPECT_EQ(fnv1a("a"), 0xaf63dc4c8601ec8cu);

@@ -127,17 +127,17 @@ TEST_F(BridgeTest, PodToPodIsBridgedUntouchedAndMakesNoFlow) {
 TEST_F(BridgeTest, WhatNoConnectionLedToIsBridgedWithoutBeingUnderstood) {
     using W = World<V4>;
     Frame odd = udp<V4>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000, 32, 1);
-    odd[16] = 0x7f;  // says that it is longer than it is
+    odd[16] = 0x7f;  // claims to be longer than it is
     rig.send(Rig::kPodB, odd);
     EXPECT_EQ(rig.take_one(Rig::kPodA), odd);
-    // From now on what pod B sends may have to be translated back, and so must be understood.
+    // From now on pod B's frames may have to be translated back, and so must be parsed.
     rig.send(Rig::kHost,
              udp<V4>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 4000, W::kService, 80));
     ASSERT_EQ(rig.take(Rig::kPodB).size(), 1u);
     rig.send(Rig::kPodB, odd);
     EXPECT_TRUE(rig.take(Rig::kPodA).empty());
     EXPECT_EQ(rig.all_drops(), 1u);
-    // What pod A sends still need not.
+    // Pod A's frames still do not have to be parsed.
     Frame other = udp<V4>(Names::kPodAMac, Names::kPodBMac, W::kPodA, 1, W::kPodB, 2, 32, 1);
     other[16] = 0x7f;
     rig.send(Rig::kPodA, other);

@@ -1,4 +1,4 @@
-// Clients that reach one endpoint by several ways from one source port: answers are never mixed up.
+// Clients that reach one endpoint by several ways from one source port: replies are never mixed up.
 #include <map>
 #include <random>
 
@@ -42,7 +42,7 @@ class CollisionTest : public testing::Test {
     static FlowKey<F> asked(const Way& way, uint16_t source_port, uint8_t protocol) {
         return key_of<F>(way.src, source_port, way.dst, way.port, protocol);
     }
-    /// Asks pod B; returns the request's key as pod B sees it.
+    /// Sends a request to pod B; returns its key as pod B sees it.
     FlowKey<F> ask(const Way& way, uint16_t source_port, uint8_t protocol) {
         rig.send(way.from, packet(way.src_mac, way.dst_mac, asked(way, source_port, protocol)));
         const auto seen = look<F>(rig.take_one(Rig::kPodB));
@@ -51,7 +51,7 @@ class CollisionTest : public testing::Test {
         EXPECT_EQ(seen.key.dst_port, be16(8080));
         return seen.key;
     }
-    /// Pod B answers what it saw; returns the answer's key as it reaches the client's port.
+    /// Pod B replies to what it saw; returns the reply's key at the client's port.
     FlowKey<F> answer(const Way& way, const FlowKey<F>& seen) {
         const bool neighbour = seen.src == ip<F>(Here::kPodA);
         rig.send(Rig::kPodB,
@@ -109,8 +109,8 @@ TYPED_TEST(CollisionTest, ABridgedFlowKeepsItsTtlAndAPodThatAskedNobodyMakesNone
     EXPECT_EQ(this->rig.shared().template flows_of<F>().counters().created, 2u);
 }
 
-// The model: the endpoint sees each connection by a tuple of its own for good, and what it answers
-// to that tuple comes to the client from where the client had asked.
+// The model: the endpoint sees each connection by a tuple of its own for good, and its reply to
+// that tuple reaches the client from the address that the client had sent to.
 TYPED_TEST(CollisionTest, ABridgedFlowThatNothingMustTellApartLeavesFramesAsTheyCame) {
     const auto& direct = this->kWays[1];
     this->ask(this->kWays[0], 4000, kProtocolTcp);

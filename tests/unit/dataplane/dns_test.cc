@@ -1,4 +1,4 @@
-// Names over UDP: a query comes in, its answer goes out, and no flow is made.
+// DNS over UDP: a query comes in, its answer goes out, and no flow is made.
 #include <gmock/gmock.h>
 
 #include "lib/dns/answer.h"
@@ -304,7 +304,7 @@ TYPED_TEST(DnsPathTest, AFragmentIsTheServersToPutTogether) {
     this->rig.change([](Snapshot& snapshot) {  // the address is no Service's
         snapshot.v4.frontends.erase({ip<V4>(Dns<V4>::kServer), be16(0), 0});
     });
-    // Its bytes are a multiple of eight, as those of all but the last fragment.
+    // Its bytes are a multiple of eight, as in all fragments but the last.
     this->rig.send(Rig::kPodA, this->asking("webs.default.svc.cluster.local", "A").frag(0, true));
     EXPECT_TRUE(this->rig.take(Rig::kPodA).empty());
     EXPECT_THAT(this->rig.take(kServerPort), SizeIs(1));

@@ -41,7 +41,7 @@ TEST_F(DoorbellTest, RingsOnlyForASleeperAndOnce) {
     EXPECT_FALSE(rang());
 }
 
-/// One thread gives the other a number at the very time at which that one goes to sleep.
+/// One thread hands the other a number at the very moment when that one goes to sleep.
 TEST_F(DoorbellTest, NothingIsMissedThatIsHandedToOneWhoFallsAsleep) {
     constexpr uint64_t kRounds = 200'000;
     SpscRing<uint64_t, 2> handed;
@@ -59,14 +59,14 @@ TEST_F(DoorbellTest, NothingIsMissedThatIsHandedToOneWhoFallsAsleep) {
     uint64_t missed = 0;
     for (uint64_t i = 0; i < kRounds; ++i) {
         uint64_t number = 0;
-        // They meet at another point each time: the giver learns of its turn a little later.
+        // They meet at a different point each time: the giver learns of its turn a little later.
         for (uint64_t delay = i % 127; delay > 0; --delay) {
             std::atomic_signal_fence(std::memory_order_seq_cst);
         }
         while (!handed.pop(number)) {
             bell_.arm();
             if (handed.size() == 0 && !rang(20)) {
-                // Nothing came; or it was given, and nobody will ever ring for it.
+                // Nothing came; or it was handed over, and the bell will never ring for it.
                 if (rung.load(std::memory_order_acquire) > i && !rang()) ++missed;
             }
             bell_.disarm();

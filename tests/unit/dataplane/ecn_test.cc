@@ -1,4 +1,4 @@
-// Congestion marks and the tunnel: every pair of fields, every pair of families, both ways of the
+// Congestion marks and the tunnel: every pair of fields, every pair of families, both paths of the
 // parser.
 #include "lib/proto/ecn.h"
 
@@ -19,7 +19,7 @@ size_t outer_bytes() {
     return sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader) + sizeof(VxlanHeader);
 }
 
-/// The outer headers of a tunnel over IPv6 in place of the world's.
+/// The outer headers of a tunnel over IPv6 instead of the world's tunnel.
 void tunnel_over_v6(Snapshot& next) {
     Adjacency out = next.adjacencies[kToRemotePods];
     const Frame headers = test::frame()
@@ -56,7 +56,7 @@ class EcnTest : public testing::Test {
         const uint8_t* ip = frame.data() + sizeof(EthernetHeader);
         return static_cast<uint8_t>(ip[0] >> 4 == 4 ? ip[1] : ip[0] << 4 | ip[1] >> 4);
     }
-    /// As the peer node sends it. With padding, Decap takes it; without, the parser's short way.
+    /// As the peer node sends it. With padding, Decap handles it; without, the parser's fast path.
     static Frame tunnelled(uint8_t outer, uint8_t inner, bool padded) {
         Frame made = test::frame()
                          .eth(Names::kPeerMac, Names::kUplinkMac)
@@ -79,7 +79,7 @@ using AllFamilies =
     testing::Types<OuterInner<V4, V4>, OuterInner<V4, V6>, OuterInner<V6, V4>, OuterInner<V6, V6>>;
 TYPED_TEST_SUITE(EcnTest, AllFamilies);
 
-// Figure 4 of RFC 6040, typed in again: by inner, then outer, in the order of the figure.
+// RFC 6040, figure 4, typed in again: by inner, then outer, in the order of the figure.
 constexpr uint8_t kFigure4[4][4] = {
     // outer: Not-ECT, ECT(0), ECT(1), CE
     {0, 0, 0, kEcnDrop},
@@ -123,7 +123,7 @@ TYPED_TEST(EcnTest, IntoTheTunnelTheFieldIsCopiedAndCongestionIsCapableAsInLinux
                                        .payload(33)
                                        .build());
         const Frame frame = this->rig.take_one(Rig::kUplink);
-        // Also that the checksums of IPv4's header and IPv6's UDP are right.
+        // Also checks that the checksums of IPv4's header and IPv6's UDP are right.
         EXPECT_TRUE(look<O>(frame).checksums_ok || (std::same_as<O, V4>));
         EXPECT_EQ(this->tos_of(frame), kOuter[inner]) << "the class of service is the node's own";
         const Frame inside(frame.begin() + static_cast<long>(outer_bytes<O>()), frame.end());

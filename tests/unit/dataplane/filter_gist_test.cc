@@ -1,4 +1,4 @@
-// What is compared before a filter's program runs: nothing that the program would take gets lost.
+// The comparison before a filter's program runs: no frame that the program would accept gets lost.
 #include "dataplane/probe/filter_gist.h"
 
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ const std::vector<std::string>& filters() {
     return kAll;
 }
 
-/// One of few addresses and ports, with all that can stand between them.
+/// Frames with few addresses and ports, and everything that can be between them.
 class Frames {
   public:
     Frame next() {
@@ -160,7 +160,7 @@ TEST(FilterGist, WhatAsksForNothingInParticularLetsAllPass) {
         const auto gist = FilterGist::of(program);
         EXPECT_TRUE(gist.may_pass(plain("fd00:1::12", "fd00:1::11", 4000, 80))) << text;
     }
-    // Longer than anybody writes.
+    // Longer than any real filter.
     EXPECT_EQ(FilterGist::of(std::vector<FilterInstruction>(4096, {0x06, 0, 0, 0})).patterns(), 0u);
     EXPECT_TRUE(FilterGist::of(std::vector<FilterInstruction>(4096, {0x06, 0, 0, 0}))
                     .may_pass(plain("10.0.0.1", "10.0.0.2", 1, 2)));

@@ -1,4 +1,4 @@
-// What control sees of connections: one by its key, pages of those that fit, never all at once.
+// Connections as control sees them: one by its key, pages of those that match, never all at once.
 #include "dataplane/flow_listing.h"
 
 #include <rte_cycles.h>
@@ -23,7 +23,7 @@ class FlowListing : public testing::Test {
   protected:
     FlowReader reader() {
         Shared& shared = rig_.shared();
-        // 5 s or a little more after whatever the workers did last.
+        // A little more than 5 s after the workers' last action.
         const uint32_t now_s = shared.clock.seconds(rte_rdtsc()) + 5;
         return {*shared.flows_v4, *shared.flows_v6, shared.domain, kControlReader, now_s,
                 rig_.snapshot()};
@@ -32,7 +32,7 @@ class FlowListing : public testing::Test {
         rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, World<F>::kPodA,
                                      source_port, World<F>::kService, 80, kTcpSyn));
     }
-    /// The source ports of all that fit, page by page.
+    /// The source ports of all that match, page by page.
     std::multiset<uint16_t> ports(const FlowFilter& filter, size_t limit, unsigned* pages) {
         std::multiset<uint16_t> out;
         FlowCursor cursor = 0;
@@ -51,7 +51,7 @@ class FlowListing : public testing::Test {
         return ports(filter, 100, &pages).size();
     }
 
-    Rig rig_{1, 1u << 17};  // more than one look passes
+    Rig rig_{1, 1u << 17};  // more than one look covers
 };
 using Families = testing::Types<V4, V6>;
 TYPED_TEST_SUITE(FlowListing, Families);

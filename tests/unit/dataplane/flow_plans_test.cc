@@ -1,4 +1,4 @@
-// New connections decided about ahead, burst by burst.
+// Decisions about new connections in advance, burst by burst.
 #include "dataplane/slowpath/flow_plans.h"
 
 #include <memory>
@@ -21,7 +21,7 @@ TEST(FlowPlans, GivesEachPacketItsOwnAndNoneTwice) {
     plans->add(burst[0], decision_for(10));
     plans->add(burst[2], decision_for(12));
     plans->add(burst[3], decision_for(13));
-    // The first packet's flow was there by then: nobody asked for its plan.
+    // The first packet's flow was there by then, so its plan was not taken.
     EXPECT_EQ(plans->take(burst[1]), nullptr);
     ASSERT_NE(plans->take(burst[2]), nullptr);
     EXPECT_EQ(plans->take(burst[2]), nullptr);
@@ -48,7 +48,7 @@ class NewConnectionsTest : public testing::Test {};
 using Families = testing::Types<V4, V6>;
 TYPED_TEST_SUITE(NewConnectionsTest, Families);
 
-/// Connections of both families by turns, a train of three in the midst, and one that is refused.
+/// Connections of both families alternating, a train of three in between, and a refused one.
 template <Family F>
 std::vector<Frame> mixed_burst() {
     using W = World<F>;

@@ -1,4 +1,4 @@
-// What workers tell of connections as they begin, end and are denied, and when they tell nothing.
+// Records of connections that begin, end and are denied, and when there are none.
 #include "dataplane/flow_recorder.h"
 
 #include <array>
@@ -62,7 +62,7 @@ TYPED_TEST(FlowRecorderTest, AConnectionIsToldWhenItBeginsAndWhenItEnds) {
     EXPECT_EQ(opened[0].service, ServiceId{7});
     EXPECT_EQ(opened[0].in_port, this->rig_.port(Rig::kPodA));
     EXPECT_GT(opened[0].time_ms, 1'600'000'000'000u) << "since 1970";
-    this->rig_.pass(200'000);  // more than SYN_SENT may be silent
+    this->rig_.pass(200'000);  // longer than the timeout of SYN_SENT
     for (int i = 0; i < 50; ++i) this->rig_.turn();
     const auto closed = this->told();
     ASSERT_EQ(closed.size(), 1u);

@@ -1,4 +1,4 @@
-// Packets that come in fragments, in any order, through everything that translates.
+// Fragmented packets, in any order, through everything that translates.
 #include "dataplane/slowpath/fragments.h"
 
 #include <numeric>
@@ -35,7 +35,7 @@ std::vector<Frame> cut(const Frame& whole, uint32_t id,
     return out;
 }
 
-/// The whole frame that these are the fragments of, in whatever order.
+/// The whole frame that these fragments make, in whatever order.
 template <Family F>
 Frame joined(const std::vector<Frame>& fragments) {
     Frame upper;
@@ -63,7 +63,7 @@ class FragmentsTest : public testing::Test {
   protected:
     using Here = World<F>;
 
-    /// The fragments arrive in this order; what left by `to`, put together.
+    /// Sends the fragments in this order; returns what left by `to`, reassembled.
     Frame through(Rig::Who from, const std::vector<Frame>& fragments,
                   const std::vector<size_t>& order, Rig::Who to) {
         for (const size_t i : order) rig.send(from, fragments.at(i));
@@ -71,7 +71,7 @@ class FragmentsTest : public testing::Test {
         EXPECT_EQ(out.size(), fragments.size());
         return out.empty() ? Frame{} : joined<F>(out);
     }
-    /// Of pod A to the Service, 4,000 bytes.
+    /// From pod A to the Service, 4,000 bytes.
     static Frame to_service(uint16_t port = 4000) {
         return udp<F>(Names::kPodAMac, Names::kGatewayMac, Here::kPodA, port, Here::kService, 80,
                       4000);
@@ -208,7 +208,7 @@ TYPED_TEST(FragmentsTest, OfATunnelPacketItselfTheyAreDroppedByName) {
     for (const Frame& each : cut<F>(frame, 9)) this->rig.send(Rig::kUplink, each);
     EXPECT_EQ(this->rig.drops(Drop::kVxlanFragment), 3u);
     EXPECT_TRUE(this->rig.take(Rig::kHost).empty());
-    // Pods send none, in whatever pieces.
+    // Pods may not send any, in whatever pieces.
     frame = udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 50000, W::kNode, 8472, 4000);
     for (const Frame& each : cut<F>(frame, 10)) this->rig.send(Rig::kPodA, each);
     EXPECT_GE(this->rig.drops(Drop::kTunnelPortForbidden), 1u);
@@ -291,7 +291,7 @@ TYPED_TEST(FragmentsTest, AnOverlapSpoilsThePacketAndARepetitionDoesNot) {
     EXPECT_TRUE(this->rig.take(Rig::kPodB).empty());
 }
 
-// RFC 3128: behind a harmless first fragment, one that would overwrite its TCP flags.
+// RFC 3128: after a harmless first fragment, one that would overwrite its TCP flags.
 TYPED_TEST(FragmentsTest, TheTcpHeaderCannotBeOverwritten) {
     using F = TypeParam;
     using W = World<F>;
@@ -333,9 +333,9 @@ TYPED_TEST(FragmentsTest, WhatWaitsIsBoundedForEachPacketAndInAll) {
     for (uint32_t i = 0; i < more; ++i) {
         this->rig.send(Rig::kPodA, this->fragment(2 + i, 64, true, 8));
     }
-    // Where the set is full, an older one made room.
+    // If the set was full, an older one made room.
     EXPECT_GE(this->rig.drops(Drop::kFragmentHoldFull), 11u);
-    // Whatever is held goes, and there is room again.
+    // Everything that is held goes, and there is room again.
     this->rig.pass(2 * Fragments::kLifeMs);
     EXPECT_EQ(this->rig.all_drops(), uint64_t{Fragments::kHeldPerPacket} + 1 + more);
     const auto out =
@@ -346,7 +346,7 @@ TYPED_TEST(FragmentsTest, WhatWaitsIsBoundedForEachPacketAndInAll) {
 TYPED_TEST(FragmentsTest, AnIdentificationMayComeAgain) {
     using F = TypeParam;
     using W = World<F>;
-    // One packet whole, one without its end, and then another of the same identification.
+    // One packet complete, one without its end, and then another with the same identification.
     (void)this->through(Rig::kPodA, cut<F>(this->to_service(4000), 9), {0, 1, 2}, Rig::kPodB);
     const auto lossy = cut<F>(this->to_service(4001), 9);
     this->rig.send(Rig::kPodA, lossy[0]);

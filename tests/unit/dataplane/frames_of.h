@@ -1,4 +1,4 @@
-// Frames for the rig's world, and what a frame that left it says.
+// Frames for the rig's world, and the content of frames that left it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ namespace podlane::dataplane {
 
 using Names = RigNames;
 
-/// What a received frame holds, its checksums judged.
+/// The content of a received frame, with its checksums checked.
 template <Family F>
 struct Seen {
     MacAddress dst{}, src{};
@@ -67,7 +67,7 @@ template <Family F>
 Frame ping(const MacAddress& src_mac, const MacAddress& dst_mac, const char* src, const char* dst,
            uint16_t id, size_t payload = 32);
 
-/// The port unreachable with which `from` answers `about`, a packet that it got.
+/// The port unreachable error with which `from` answers `about`, a packet that it got.
 template <Family F>
 Frame icmp_error_about(const Frame& about, const MacAddress& src_mac, const MacAddress& dst_mac,
                        const char* from);

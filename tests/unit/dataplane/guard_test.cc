@@ -1,4 +1,4 @@
-// Sources are who they say: pods by their ports, the wire, the tunnel.
+// Only permitted sources pass: from pods by their ports, from the wire, from the tunnel.
 #include "dataplane/guard.h"
 
 #include "lib/base/guard_drops.h"
@@ -116,7 +116,7 @@ TYPED_TEST(GuardTest, MoreAddressesAreAllowedWhereTheSnapshotSaysSo) {
 TYPED_TEST(GuardTest, AFlowIsBelievedOnlyFromThePortToWhichItLeads) {
     using F = TypeParam;
     using W = World<F>;
-    // A opens a connection to the outside neighbour; B answers it in the neighbour's name.
+    // A opens a connection to the outside neighbour; B replies in the neighbour's name.
     this->rig.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
                                       W::kService, 80, kTcpSyn));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
@@ -147,7 +147,7 @@ TYPED_TEST(GuardTest, AnUplinkBringsNobodysAddressWhoIsNotThere) {
     this->rig.send(Rig::kUplink,
                    udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 1, W::kPodB, 2));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
-    // What a pod of another node sends to this node itself is not routed through the tunnel.
+    // Packets from another node's pod to this node itself do not come through the tunnel.
     this->rig.send(Rig::kUplink,
                    udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kRemotePod, 1, W::kNode, 2));
     EXPECT_EQ(this->rig.take(Rig::kHost).size(), 1u);
@@ -205,7 +205,7 @@ TYPED_TEST(GuardTest, TheTunnelTrustsNodesAndTheirPodsOnly) {
     };
     this->rig.send(Rig::kUplink, tunnelled(World<V4>::kPeer, W::kRemotePod));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
-    // Also packets of a flow that the Node itself has opened.
+    // Nor packets of a flow that the Node itself has opened.
     this->rig.send(Rig::kUplink, tunnelled(World<V4>::kStranger, W::kRemotePod));
     this->expect_dropped(Drop::kTunnelStranger);
     for (const char* forged : {W::kPodA, W::kOutside, W::kNode}) {
@@ -273,7 +273,7 @@ TEST_F(GuardLinkTest, NeighbourDiscoverySpeaksForItsOwnSenderOnly) {
     EXPECT_TRUE(rig.events().empty());
 }
 
-/// ICMPv6 or ICMP of a type alone, as far as a guard looks.
+/// An ICMPv6 or ICMP packet with only its type, which is all that the guard reads.
 Frame icmp_of_type(bool v6, uint8_t type) {
     Frame frame =
         v6 ? ping<V6>(Names::kPodAMac, Names::kPodBMac, World<V6>::kPodA, World<V6>::kPodB, 1)
@@ -292,7 +292,7 @@ TEST_F(GuardLinkTest, APodIsNoRouter) {
 }
 
 TEST_F(GuardLinkTest, SourceRoutedPacketsAreDropped) {
-    // LSRR (131) and SSRR (137) behind a no-operation; a record route (7) is no source route.
+    // LSRR (131) and SSRR (137) after a no-operation; a record route (7) is no source route.
     const auto with_option = [](uint8_t type) {
         Frame frame =
             udp<V4>(Names::kPodAMac, Names::kPodBMac, World<V4>::kPodA, 1, World<V4>::kPodB, 2);
@@ -347,7 +347,7 @@ TEST_F(GuardLinkTest, TheTunnelBringsNoNeighbours) {
 
 TEST_F(GuardLinkTest, APodSpeaksOfItsOwnConnectionsOnly) {
     using W = World<V4>;
-    // A speaks with the neighbour outside; B says in ICMP that the neighbour is unreachable.
+    // A talks to the outside neighbour; B sends an ICMP error that the neighbour is unreachable.
     rig.send(Rig::kPodA,
              udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kPeer, 53));
     const Frame out = rig.take_one(Rig::kUplink);

@@ -1,18 +1,18 @@
-// ICMP errors through every translation, in both directions: whoever is told of an error finds in
-// it the packet that it sent, byte for byte, however little of it is quoted.
+// ICMP errors through every translation, in both directions: the receiver of an error finds in it
+// the packet that it sent, byte for byte, however little of it is quoted.
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
 namespace {
 
-/// What a packet, or the error about it, has beside the plain headers.
+/// What a packet, or the error about it, has in addition to plain headers.
 struct Shape {
     const char* name;
-    bool inner_options = false;  ///< IPv4 options or an IPv6 extension header, of the quoted packet
-    bool outer_options = false;  ///< the same of the error
+    bool inner_options = false;  ///< IPv4 options or an IPv6 extension header, in the quoted packet
+    bool outer_options = false;  ///< the same in the error
     bool first_fragment = false;
-    bool no_checksum = false;  ///< of UDP, as IPv4 allows
-    size_t quoted_l4 = 1000;   ///< bytes that are quoted of what follows the IP header
+    bool no_checksum = false;  ///< UDP without one, as IPv4 allows
+    size_t quoted_l4 = 1000;   ///< bytes quoted after the IP header
 };
 constexpr Shape kShapes[] = {
     {.name = "plain"},
@@ -38,7 +38,7 @@ class IcmpNatTest : public testing::Test {
     using Here = World<F>;
     static constexpr bool kIsV4 = std::same_as<F, V4>;
 
-    /// From a client to a server, through what translates between them.
+    /// A path from a client to a server, with the translation between them.
     struct Way {
         const char* name;
         Rig::Who client, server;
@@ -49,7 +49,7 @@ class IcmpNatTest : public testing::Test {
         uint16_t port;         ///< 0: a ping
         const char* seen_src;  ///< as the server sees it
         const char* seen_dst;
-        const char* on_the_way;  ///< a router that may complain of a request; null: there is none
+        const char* on_the_way;  ///< a router that may report an error; null: none
     };
     static inline const std::vector<Way> kWays = {
         {"ClusterIP", Rig::kPodA, Rig::kPodB, Names::kPodAMac, Names::kGatewayMac, Names::kPodBMac,
@@ -90,7 +90,7 @@ class IcmpNatTest : public testing::Test {
     static test::Frame& add_options(test::Frame& frame) {
         return kIsV4 ? frame.options(8) : frame.extension(kProtocolDestinationOptions, 16);
     }
-    /// A packet between two of a way; `protocol` where the way has ports.
+    /// A packet between the two ends of a way; `protocol` is used if the way has ports.
     static Frame packet(const MacAddress& src_mac, const MacAddress& dst_mac, const FlowKey<F>& key,
                         const Shape& shape, bool is_reply) {
         auto frame = test::frame().eth(src_mac, dst_mac).ip(IpAddress(key.src), IpAddress(key.dst));
@@ -107,18 +107,18 @@ class IcmpNatTest : public testing::Test {
         } else {
             frame.icmp_echo(key.src_port.host(), 3);
         }
-        // All but a packet's last fragment are of a multiple of eight bytes.
+        // The payload of all but a packet's last fragment is a multiple of eight bytes.
         return frame.payload(key.protocol == kProtocolTcp ? 68 : 64).build();
     }
 
-    /// The IP packet in a frame, cut off after `l4` bytes behind its IP headers.
+    /// The IP packet in a frame, cut off `l4` bytes after its IP headers.
     static Frame quotation(const Frame& frame, size_t l4) {
         Headers headers;
         EXPECT_EQ(parse_frame(frame, static_cast<uint32_t>(frame.size()), headers), Drop::kNone);
         const size_t end = std::min<size_t>(headers.l3_end(), headers.l4_offset + l4);
         return {frame.begin() + headers.l3_offset, frame.begin() + static_cast<ptrdiff_t>(end)};
     }
-    /// "Packet too big" about `frame`, which its sender is told by `from`.
+    /// "Packet too big" about `frame`, sent to its sender by `from`.
     static Frame error_about(const Frame& frame, const MacAddress& src_mac,
                              const MacAddress& dst_mac, const char* from, const Shape& shape) {
         auto error = test::frame()
@@ -132,7 +132,7 @@ class IcmpNatTest : public testing::Test {
             .build();
     }
 
-    /// `error` tells `whom` of its packet `sent`, of which `delivered` came to the other end.
+    /// Checks that `error` tells `whom` of its packet `sent`, which arrived as `delivered`.
     void expect_told(const Frame& error, const Frame& sent, const Frame& delivered,
                      const char* from, const char* whom, const Shape& shape) {
         if (error.empty()) return;
@@ -143,7 +143,7 @@ class IcmpNatTest : public testing::Test {
         EXPECT_EQ(to_string(IpAddress(outer.key.dst)), whom);
         const auto icmp = load<IcmpHeader>(error.data() + outer.headers.l4_offset);
         EXPECT_EQ(icmp.sequence, be16(1400)) << "the MTU";
-        // As it was sent, but for the routers that it had passed.
+        // As it was sent, apart from the hops that it had passed.
         Frame wanted = quotation(sent, shape.quoted_l4);
         wanted[kIsV4 ? 8 : 7] = look<F>(delivered).ttl;
         if constexpr (kIsV4) {

@@ -1,4 +1,4 @@
-// What an uplink brings in pieces and a pod gets in one.
+// Packets from an uplink that are joined into one for a pod.
 #include "dataplane/stages/join.h"
 
 #include "tests/unit/dataplane/frames_of.h"
@@ -46,7 +46,7 @@ class JoinTest : public testing::Test {
         if (piece.wrong) frame.bad_l4_checksum();
         return frame.pad_to(60).build();
     }
-    /// The payload bytes of what pod B gets of this burst, after the connections were made.
+    /// Payload sizes of what pod B gets from this burst, after the connections were made.
     std::vector<size_t> sizes(const std::vector<Piece>& pieces) {
         for (const uint16_t port : {uint16_t{4000}, uint16_t{4001}}) {
             rig.send(Rig::kUplink, frame_of({.sequence = 1, .bytes = 0, .src_port = port}));
@@ -104,14 +104,14 @@ TYPED_TEST(JoinTest, WhatTheReceiverMustSeeApartStaysApart) {
         EXPECT_EQ(this->rig.last_header().gso_type, kVirtioGsoNone);
     };
     apart({2001, 1000});                        // a gap
-    apart({1000, 1000});                        // once more
+    apart({1000, 1000});                        // repeated
     apart({2000, 1001});                        // larger than the first
-    apart({2000, 1000, kTcpAck | kTcpFin});     // an end
+    apart({2000, 1000, kTcpAck | kTcpFin});     // FIN
     apart({2000, 1000, kTcpAck | kTcpUrg});     //
     apart({2000, 1000, kTcpAck | kTcpCwr});     //
     apart({2000, 0});                           // no data
     apart({2000, 1000, kTcpAck, 4000, 78});     // acknowledges more
-    apart({2000, 1000, kTcpAck, 4000, 77, 3});  // met congestion
+    apart({2000, 1000, kTcpAck, 4000, 77, 3});  // congestion experienced
     apart({.sequence = 2000, .bytes = 1000, .wrong = true});
 }
 

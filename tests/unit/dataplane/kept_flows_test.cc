@@ -1,4 +1,4 @@
-// Workers that go on with connections of workers before them.
+// Workers that go on with the connections of earlier workers.
 #include "dataplane/kept_flows.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ class KeptFlowsTest : public testing::Test {
         fs::remove_all(folder_);
     }
 
-    /// Another process, whose ports have other numbers.
+    /// Another process, with other port numbers.
     void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024) {
         rig_.reset();
         rig_ = std::make_unique<Rig>(workers, capacity, true, RigMemory{folder_, first_port, {}});
@@ -70,7 +70,7 @@ TYPED_TEST(KeptFlowsTest, AConnectionThroughAServiceGoesOnWhoeverSpeaksFirst) {
     this->start(40);
     EXPECT_NE(this->log().find(std::string("flows: 2 are taken over")), std::string::npos)
         << this->log();
-    // The server's segment goes to its neighbour by MAC; the bridge must not pass it as it is.
+    // The server's segment goes to its neighbour by MAC; the bridge must not pass it unchanged.
     this->rig_->send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA,
                                         4000, kTcpAck | kTcpPsh));
     const auto heard = look<F>(this->rig_->take_one(Rig::kPodA));
@@ -82,7 +82,7 @@ TYPED_TEST(KeptFlowsTest, AConnectionThroughAServiceGoesOnWhoeverSpeaksFirst) {
     EXPECT_EQ(text(asked.key), text(key_of<F>(W::kPodA, 4001, W::kPodB, 8080, kProtocolTcp)));
     EXPECT_EQ(this->rig_->all_drops(), 0u);
     EXPECT_EQ(this->rig_->shared().template flows_of<F>().counters().active, 2u);
-    // The second segment of each finds all of it in place.
+    // The second segment of each connection finds everything in place.
     const uint64_t slow = this->rig_->shared().counters[0]->slow_path.get();
     this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4001,
                                         W::kService, 80, kTcpAck | kTcpPsh));
@@ -112,7 +112,7 @@ TYPED_TEST(KeptFlowsTest, AnAnswerFromAnotherPodsPortIsStillForged) {
 TYPED_TEST(KeptFlowsTest, AMasqueradedPortStaysItsOwners) {
     using F = TypeParam;
     using W = World<F>;
-    // Two clients with one port, so that the second has another towards pod B.
+    // Two clients with the same port, so that the second one gets another port towards pod B.
     std::vector<std::string> before;
     const auto send = [&](const char* client, uint8_t flags) {
         this->rig_->send(Rig::kUplink, tcp<F>(Names::kPeerMac, Names::kUplinkMac, client, 5000,
@@ -152,7 +152,7 @@ TYPED_TEST(KeptFlowsTest, ADatagramFlowOfAServiceThatHasGoneIsForgotten) {
     ask(4000);
     FlowEntry<F>* entry = this->find(key_of<F>(W::kPodA, 4000, W::kService, 80));
     ASSERT_NE(entry, nullptr);
-    // As if it had been of a Service at 81, which is not there.
+    // As if it belonged to a Service at port 81, which does not exist.
     Connection<F>& connection = connection_of(*entry);
     connection.original().key.dst_port = be16(81);
     ask(4001);

@@ -1,4 +1,4 @@
-// Frames of many segments, as pods' kernels leave them to their devices.
+// Frames of many segments, as pods' kernels leave them to the device.
 #include "dataplane/large_frames.h"
 
 #include <fcntl.h>
@@ -31,7 +31,7 @@ class LargeFramesTest : public testing::Test {
   protected:
     using Sites = World<F>;
 
-    /// From pod A, its checksum partial.
+    /// From pod A, with a partial checksum.
     static Frame tcp(const MacAddress& to_mac, const char* to, uint16_t port, const Frame& payload,
                      uint8_t flags = kTcpAck | kTcpPsh, uint32_t sequence = 1000) {
         return test::frame()
@@ -58,7 +58,7 @@ class LargeFramesTest : public testing::Test {
         return {frame.begin() + headers.payload_offset,
                 frame.begin() + static_cast<long>(headers.l3_end())};
     }
-    /// Whether these are the whole packets that `payload` makes, in order.
+    /// Checks that these are the whole packets that `payload` makes, in order.
     static void expect_pieces(const std::vector<Frame>& frames, const Frame& payload,
                               size_t segment_bytes) {
         ASSERT_EQ(frames.size(), (payload.size() + segment_bytes - 1) / segment_bytes);

@@ -1,4 +1,4 @@
-// What is full, used up or impossible: each ends in its own drop reason.
+// Full, used up or impossible: each case ends in its own drop reason.
 #include "tests/unit/dataplane/frames_of.h"
 
 #include "dataplane/checksum_offload.h"
@@ -13,7 +13,7 @@ class LimitsTest : public testing::Test {
   protected:
     using W = World<V4>;
 
-    /// A context beside the worker's own, for calling a stage by hand.
+    /// A second context beside the worker's, for calling a stage by hand.
     WorkerCtx& context() {
         ctx_ = std::make_unique<WorkerCtx>();
         Shared& shared = rig.shared();
@@ -31,7 +31,7 @@ class LimitsTest : public testing::Test {
         ctx_->snapshot = &rig.snapshot();
         return *ctx_;
     }
-    /// `frame` in a buffer of the pool, as if it had come from pod A.
+    /// `frame` in a buffer from the pool, as if it had come from pod A.
     Packet packet_of(const Frame& frame) {
         rte_mbuf* mbuf = rte_pktmbuf_alloc(rig.shared().pool);
         std::copy(frame.begin(), frame.end(),
@@ -193,7 +193,7 @@ TEST_F(LimitsTest, ATunnelNeedsRoomBeforeTheFrame) {
     Packet packet =
         packet_of(udp<V4>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 1, W::kRemotePod, 2));
     parse_packet(ingress_of(ctx, packet.in_port), packet);
-    // Nothing is left before the frame.
+    // There is no room left before the frame.
     ASSERT_NE(rte_pktmbuf_prepend(packet.mbuf, RTE_PKTMBUF_HEADROOM), nullptr);
     packet.frame = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
     packet.adjacency = &ctx.snapshot->adjacencies[kToRemotePods];

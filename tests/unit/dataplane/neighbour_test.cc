@@ -11,7 +11,7 @@ class NeighbourTest : public testing::Test {
   protected:
     using Here = World<F>;
 
-    /// The host sends to an on-link address that nobody has resolved.
+    /// The host sends to an on-link address that is not resolved yet.
     void send_to_stranger(uint16_t port = 1) {
         rig.send(Rig::kHost, udp<F>(Names::kUplinkMac, Names::kGatewayMac, Here::kNode, port,
                                     Here::kStranger, 2));

@@ -1,4 +1,4 @@
-// The tunnel, both ways.
+// The tunnel in both directions.
 #include "lib/proto/vxlan.h"
 #include "tests/unit/dataplane/frames_of.h"
 

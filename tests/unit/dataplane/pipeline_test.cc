@@ -19,7 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-/// The verdicts of one packet, by the stage behind which it had them.
+/// The verdicts of one packet, by the stage after which it had them.
 struct Verdicts {
     std::vector<std::pair<std::string, Verdict>> seen;
 
@@ -30,7 +30,7 @@ struct Verdicts {
     }
 };
 static_assert(StageObserver<Verdicts> && StageObserver<NoObserver>);
-// Who does not look takes no room, and its calls are empty: the compiler leaves nothing of them.
+// NoObserver takes no room, and its calls are empty: the compiler removes them all.
 static_assert(std::is_empty_v<NoObserver> && StageObserver<ProbeObserver>);
 
 template <class F>
@@ -61,7 +61,7 @@ class Observed : public testing::Test {
         ctx_->now_ms = ctx_->clock.milliseconds(ctx_->tsc);
         ctx_->now_s = static_cast<uint32_t>(ctx_->now_ms / 1000);
     }
-    /// Runs the frame through the stages: observed, and with nobody looking.
+    /// Runs the frame through the stages, with and without an observer.
     template <class... Observer>
     void run(const Frame& frame, Observer&... observer) {
         Packet& packet = ctx_->packets[0];

@@ -1,4 +1,4 @@
-// NetworkPolicies on the packet's way: what is bridged and routed, answers, errors, and policies
+// NetworkPolicies on the packet path: bridged and routed packets, replies, errors, and policies
 // that change while connections exist.
 #include "dataplane/slowpath/slow_path.h"
 #include "tests/unit/dataplane/frames_of.h"
@@ -33,7 +33,7 @@ class PolicyTest : public testing::Test {
     static std::vector<PolicyPortRange> port(uint16_t number) {
         return {{kProtocolTcp, number, number, {}}, {kProtocolUdp, number, number, {}}};
     }
-    /// As the compiler does it when something is taken away.
+    /// As the compiler does when a permission is taken away.
     void install(Rig::Who who, PodPolicies policies, std::vector<const char*> friends = {}) {
         const PortId id = rig.port(who);
         rig.change([&](Snapshot& next) {
@@ -199,7 +199,7 @@ TYPED_TEST(PolicyTest, AServersLateSegmentsDoNotRenewWhatItsClientMayNotHave) {
     this->install(Rig::kPodA, {"", {this->nothing()}, {}});
     EXPECT_FALSE(this->arrives(Rig::kPodA, this->tcp_a_to_b(kTcpAck), Rig::kPodB));
     EXPECT_FALSE(this->arrives(Rig::kPodB, this->tcp_b_to_a(kTcpAck), Rig::kPodA));
-    // One that the isolated pod itself began goes on.
+    // A connection that the isolated pod itself began goes on.
     EXPECT_TRUE(this->arrives(Rig::kPodA, this->tcp_a_to_b(kTcpAck, 5000, 90), Rig::kPodB));
     EXPECT_TRUE(this->arrives(Rig::kPodB, this->tcp_b_to_a(kTcpAck, 90, 5000), Rig::kPodA));
 }
@@ -274,7 +274,7 @@ TYPED_TEST(PolicyTest, NobodyPassesByAnothersAddressOrMac) {
             Rig::kPodA));
     }
     EXPECT_EQ(this->rig.drops(Drop::kPolicyIngress), 6u);
-    // To an address that is the sender's own friend, by the MAC address of the isolated pod.
+    // To an address that the sender may reach, but with the MAC address of the isolated pod.
     EXPECT_FALSE(this->arrives(
         Rig::kPodB,
         udp<TypeParam>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 4000, W::kRemotePod, 80),
@@ -287,7 +287,7 @@ TYPED_TEST(PolicyTest, AFullFlowTableLetsNoIsolatedPacketBy) {
     for (; sent < 1200; ++sent) {
         const auto port = static_cast<uint16_t>(1000 + sent);
         if (!this->arrives(Rig::kPodA, this->a_to_b(80, port), Rig::kPodB)) continue;
-        // One with an answer is not given up for another.
+        // A connection with a reply is not given up for another.
         EXPECT_TRUE(this->arrives(Rig::kPodB, this->b_to_a(port, 80), Rig::kPodA));
         ++passed;
     }

@@ -1,4 +1,4 @@
-// Probes on a whole worker: what captures and traces see of packets.
+// Probes on a whole worker: what captures and traces record of packets.
 #include "dataplane/probe/probe.h"
 
 #include <gmock/gmock.h>
@@ -202,7 +202,7 @@ TYPED_TEST(Probed, TraceOfADropReasonHasNoOtherPackets) {
     const auto records = this->read(id);
     std::vector<std::string> stages;
     for (const ProbeRecord& each : records) stages.emplace_back(each.stage);
-    // What is dropped goes no further.
+    // A dropped packet goes no further.
     ASSERT_THAT(stages, ElementsAre("", "parse", "decap", "lookup", "slow_path"));
     EXPECT_EQ(records[0].bytes, frames[1]);
     EXPECT_EQ(records.back().reason, Drop::kServiceUnallocated);

@@ -38,7 +38,7 @@ const Pools& pools() {
     return both;
 }
 
-/// What a TAP says of a frame whose checksum is partial.
+/// A TAP's header for a frame with a partial checksum.
 VirtioNetHeader partial_header(const Frame& frame) {
     Headers headers;
     EXPECT_EQ(parse_frame(frame, static_cast<uint32_t>(frame.size()), headers), Drop::kNone);
@@ -55,7 +55,7 @@ VirtioNetHeader partial_header(const Frame& frame) {
 
 Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory)
     : memory_(std::move(memory)) {
-    const Pools& packets = pools();  // first: without EAL the clock would not know its rate
+    const Pools& packets = pools();  // first: the clock needs the EAL to know its rate
     shared_ = std::make_unique<Shared>(workers);
     shared_->pool = packets.usual.get();
     shared_->large_pool = packets.large.get();
@@ -110,7 +110,7 @@ void Rig::add_port(Who who, PortKind kind, const std::string& name, uint32_t max
     spec.queue_fds = near;
     auto opened = open_tap_port(spec, static_cast<unsigned>(workers_.size())).value();
     opened->port.id = PortId{static_cast<uint16_t>(memory_.first_port + who)};
-    // The uplink is to behave like a network card without offloads.
+    // The uplink must behave like a network card without offloads.
     if (kind != PortKind::kUplink) {
         opened->port.caps.tx_tso = opened->port.takes_large_udp = true;
         opened->port.rx_frame_bytes = 70000;

@@ -1,7 +1,7 @@
 // A worker in a test: real EAL without hugepages, real stages, and ports on socket pairs.
 //
-// A TAP queue and a datagram socket are read and written alike, so that frames take the very path
-// that they take from a pod. The test turns the workers by hand, on its own thread.
+// A TAP queue and a datagram socket are read and written alike, so frames take the same path as
+// from a pod. The test turns the workers by hand, on its own thread.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ namespace podlane::dataplane {
 
 using Frame = std::vector<uint8_t>;
 
-/// For a rig that goes on with what another has left.
+/// For a rig that goes on with what another rig left.
 struct RigMemory {
     std::string kept_flows = {};     ///< the folder; empty: nothing is kept
     uint16_t first_port = 0;         ///< number of its first port
-    std::vector<std::string> log{};  ///< what is told of flows that are taken over
+    std::vector<std::string> log{};  ///< lines about flows that are taken over
 };
 
-/// Workers, as a rule one, in the world of make_world(), with their ports.
+/// Workers, usually one, in the world of make_world(), with its ports.
 class Rig {
   public:
     explicit Rig(unsigned workers = 1, uint32_t flow_capacity = 1024, bool shares = false,
@@ -38,34 +38,34 @@ class Rig {
 
     enum Who { kPodA, kPodB, kUplink, kHost };
 
-    /// The frame arrives at the port, in this worker's queue; the workers turn until nothing moves.
-    /// `partial`: the TAP says that the L4 checksum is partial.
+    /// Delivers the frame to the port, in this worker's queue; the workers turn until nothing
+    /// moves. `partial`: the TAP says that the L4 checksum is partial.
     void send(Who from, const Frame& frame, bool partial = false, unsigned worker = 0);
-    /// Waits at the port, behind this header, until the worker turns.
+    /// Puts the frame, after this header, at the port, where it waits until the worker turns.
     void arrive(Who from, const Frame& frame, const VirtioNetHeader& header, unsigned worker = 0);
     /// send() with any header before the frame.
     void send_with(Who from, const Frame& frame, const VirtioNetHeader& header);
-    /// TCP or UDP of many segments, as a pod's kernel leaves it to its device.
+    /// Sends TCP or UDP of many segments, as a pod's kernel leaves it to its device.
     void send_large(Who from, const Frame& frame, uint16_t segment_bytes);
-    /// All arrive before the worker looks: one burst.
+    /// Sends all frames before the worker looks, so that they are one burst.
     void send_burst(Who from, const std::vector<Frame>& frames);
-    /// What left by the port since the last call, without virtio headers.
+    /// The frames that left by the port since the last call, without virtio headers.
     std::vector<Frame> take(Who from);
-    /// Exactly one frame must have left by the port, and is returned.
+    /// Exactly one frame must have left by the port; returns it.
     Frame take_one(Who from);
-    /// Whether the last frame taken said that its checksum is partial.
+    /// Whether the header of the last frame taken marked its checksum as partial.
     [[nodiscard]] bool last_was_partial() const {
         return (last_header_.flags & kVirtioNeedsChecksum) != 0;
     }
-    /// What stood before the last frame taken.
+    /// The header of the last frame taken.
     [[nodiscard]] const VirtioNetHeader& last_header() const { return last_header_; }
 
-    /// From now on the port's checksums may be partial without saying so, like af_packet's on veth.
+    /// From now on the port's checksums may be partial but unmarked, like af_packet's on veth.
     void deliver_unmarked_partials(Who who) {
         ports_[who]->port.caps.rx_l4_checksum = RxChecksum::kMaybePartial;
     }
 
-    /// From now on the port takes nothing but single packets.
+    /// From now on the port accepts only single packets.
     void refuse_large(Who who) {
         ports_[who]->port.caps.tx_tso = ports_[who]->port.takes_large_udp = false;
     }
@@ -75,7 +75,7 @@ class Rig {
     [[nodiscard]] std::vector<Event> events();
     void command(const Command& command);
     void turn();
-    /// Lets the workers' clock go on.
+    /// Advances the workers' clock.
     void pass(uint64_t milliseconds) {
         shared_->clock.start_tsc -= milliseconds * shared_->clock.tsc_per_ms;
         turn();
@@ -94,12 +94,12 @@ class Rig {
     [[nodiscard]] const Worker& worker(unsigned id) const { return *workers_[id]; }
     [[nodiscard]] PortId port(Who who) const { return ports_[who]->port.id; }
 
-    /// Worker 0 polls this DPDK device as well, and sleeps on `bell`. The snapshot knows no port of
-    /// it. Taken away by close_device().
+    /// Lets worker 0 poll this DPDK device as well, and sleep on `bell`. The snapshot has no port
+    /// for it. Removed by close_device().
     [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_device(const std::string& device,
                                                                 int bell);
     void close_device(const OpenPort& port) { shared_->ports.set(port.port.id, nullptr); }
-    /// Worker 0's life, on the caller's thread, until stop().
+    /// Runs worker 0 on the caller's thread until stop().
     void run_worker() {
         shared_->begun.store(true);
         workers_[0]->run();

@@ -75,7 +75,7 @@ TYPED_TEST(RoutingTest, TheNodesOwnTrafficReachesItsKernelAndBack) {
 TYPED_TEST(RoutingTest, TheNodesOwnTrafficKeepsItsTtlHoweverLowItIs) {
     using F = TypeParam;
     using W = World<F>;
-    // As of eBGP between neighbours, whoever begins.
+    // As in eBGP between neighbours, whichever side begins.
     for (const uint16_t port : std::array<uint16_t, 2>{1, 2}) {
         const auto in = [&] {
             this->rig.send(Rig::kUplink, udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, port,
@@ -95,7 +95,7 @@ TYPED_TEST(RoutingTest, TheNodesOwnTrafficKeepsItsTtlHoweverLowItIs) {
         out();
         in();
     }
-    // Through a Service, too; and what only passes this node does lose one.
+    // Through a Service, too; but a packet that only passes this node does lose one.
     this->rig.send(Rig::kHost,
                    udp<F>(Names::kUplinkMac, Names::kGatewayMac, W::kNode, 3, W::kService, 80));
     EXPECT_EQ(look<F>(this->rig.take_one(Rig::kPodB)).ttl, 64);
@@ -160,7 +160,7 @@ TYPED_TEST(RoutingTest, APartialChecksumStaysPartialBetweenPodsAndIsRightInTheEn
             .partial_checksum()
             .build();
     };
-    // Translated on the way to another TAP: partial in, partial out, of the new addresses.
+    // Translated on the way to another TAP: partial in, partial out, for the new addresses.
     this->rig.send(Rig::kPodA, partial(80, W::kService), true);
     Frame out = this->rig.take_one(Rig::kPodB);
     EXPECT_TRUE(this->rig.last_was_partial());
@@ -168,7 +168,7 @@ TYPED_TEST(RoutingTest, APartialChecksumStaysPartialBetweenPodsAndIsRightInTheEn
     const auto field = load<be16>(out.data() + seen.headers.l4_offset + 16);
     EXPECT_EQ(field, partial_checksum<F>(seen.key.src, seen.key.dst, kProtocolTcp,
                                          seen.headers.l4_bytes()));
-    // To a port that cannot finish it: finished here.
+    // To a port that cannot finish the checksum: finished here.
     this->rig.send(Rig::kPodA, partial(81, W::kPeer), true);
     EXPECT_TRUE(look<F>(this->rig.take_one(Rig::kUplink)).checksums_ok);
     EXPECT_FALSE(this->rig.last_was_partial());

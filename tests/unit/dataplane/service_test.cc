@@ -1,4 +1,4 @@
-// Connections through Services and to outside, one packet at a time.
+// Connections through Services and to the outside, one packet at a time.
 #include <array>
 #include <set>
 
@@ -27,7 +27,7 @@ TYPED_TEST(ServiceTest, AClusterIpIsTranslatedToItsEndpointAndBack) {
     EXPECT_EQ(out.ttl, 63);
     EXPECT_TRUE(out.checksums_ok);
 
-    // The endpoint answers its neighbour on the bridge directly, by MAC.
+    // The endpoint replies to its neighbour on the bridge directly, by MAC.
     this->rig.send(Rig::kPodB,
                    udp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA, 4000));
     const auto reply = look<F>(this->rig.take_one(Rig::kPodA));
@@ -283,7 +283,7 @@ TYPED_TEST(ServiceTest, AnIcmpErrorFromTheEndpointIsTranslatedBack) {
     this->rig.send(Rig::kPodA,
                    udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService, 80));
     const Frame delivered = this->rig.take_one(Rig::kPodB);
-    // The endpoint has no such port: it quotes the packet as it got it.
+    // The endpoint has no such port: it quotes the packet as it arrived there.
     this->rig.send(Rig::kPodB,
                    icmp_error_about<F>(delivered, Names::kPodBMac, Names::kGatewayMac, W::kPodB));
     const Frame told = this->rig.take_one(Rig::kPodA);

@@ -1,4 +1,4 @@
-// One port's noise leaves the others alone: budgets, the hold queue, the flow table's rest.
+// A noisy port leaves the others alone: budgets, the hold queue, the flow table's rest.
 #include "dataplane/port_budgets.h"
 #include "tests/unit/dataplane/frames_of.h"
 

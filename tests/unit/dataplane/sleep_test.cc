@@ -1,4 +1,4 @@
-// A worker on its own thread that sleeps, on a device whose wake-ups the test gives or keeps back.
+// A worker that sleeps on its own thread, with a device that the test lets wake it or not.
 #include <rte_ethdev.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ class Sleep : public ::testing::Test {
         rig_.close_device(*port_);
     }
 
-    /// A frame comes in by the device; it is a ring, which gives back what it is sent.
+    /// Delivers a frame by the device: a ring, which returns what it is sent.
     void arrive() {
         rte_mbuf* frame = rte_pktmbuf_alloc(rig_.shared().pool);
         memset(rte_pktmbuf_append(frame, 60), 0xff, 60);
@@ -71,7 +71,7 @@ TEST_F(Sleep, ADeviceThatRingsIsSleptOn) {
 }
 
 TEST_F(Sleep, ADeviceThatDoesNotRingIsFoundOutByItsFirstFrameAndSaidOnce) {
-    // The first frame can come while the worker is still awake, and proves nothing then.
+    // The first frame can come while the worker is still awake, and then proves nothing.
     uint64_t frames = 0;
     while (port_->ethdev->wakes(0)) {
         wait_until_it_sleeps();

@@ -1,4 +1,4 @@
-// Source ports: what happens when towards one destination there are no more of them.
+// Source ports: what happens when one destination has run out of them.
 #include <rte_cycles.h>
 
 #include "tests/unit/dataplane/frames_of.h"
@@ -15,7 +15,7 @@ class SourcePortsTest : public testing::Test {
   protected:
     using Here = World<F>;
 
-    /// Connections of one client through the NodePort have all source ports towards pod B.
+    /// Connections of one client through the NodePort take all source ports towards pod B.
     void take_all_ports(bool half_open = false) {
         FlowTable<F>& flows = rig.shared().template flows_of<F>();
         const auto now_s = static_cast<uint32_t>(now_ms() / 1000);
@@ -32,7 +32,7 @@ class SourcePortsTest : public testing::Test {
             }
         }
     }
-    /// Another client asks for a connection; whether it came to pod B.
+    /// Another client opens a connection; returns whether it reached pod B.
     bool knock(uint16_t port) {
         rig.send(Rig::kUplink, tcp<F>(Names::kPeerMac, Names::kUplinkMac, Here::kPeer, port,
                                       Here::kNode, 30080, kTcpSyn));
@@ -59,7 +59,7 @@ TYPED_TEST(SourcePortsTest, ADestinationThatRanOutIsNamedAndItsRefusalsAreCounte
     EXPECT_EQ(shortage->refused, 3u);
     EXPECT_FALSE(this->counters().snat_shortages.read(1));
 
-    // Elsewhere there are ports, and whose own port is free keeps it here as well.
+    // Other destinations still have ports, and a client with a free port of its own keeps it here.
     this->rig.send(Rig::kUplink,
                    udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 5000, W::kNode, 30080));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);

@@ -11,7 +11,7 @@
 namespace podlane::dataplane {
 namespace {
 
-/// Both ways: by io_uring (where there is none, the calls again) and the calls one by one.
+/// Runs with io_uring (or again with separate calls, if there is none) and with separate calls.
 class TapRingTest : public testing::TestWithParam<bool> {
   protected:
     TapRingTest() : ring(GetParam()) {

@@ -1,4 +1,4 @@
-// TCP connections from their first packet to their end, and what comes between.
+// TCP connections from their first packet to their last, and what happens in between.
 #include <set>
 
 #include "tests/unit/dataplane/frames_of.h"
@@ -15,7 +15,7 @@ class TcpLivesTest : public testing::Test {
   protected:
     using Here = World<F>;
 
-    /// From pod A to the ClusterIP, which pod B serves, and back.
+    /// From pod A to the ClusterIP with pod B as endpoint, and back.
     void ask(uint8_t flags) { rig.send(Rig::kPodA, frame_to_service(4000, flags)); }
     void answer(uint8_t flags, uint16_t endpoint_port = 8080) {
         rig.send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, Here::kPodB, endpoint_port,
@@ -46,7 +46,7 @@ class TcpLivesTest : public testing::Test {
         return state_of(key_of<F>(Here::kPodA, 4000, Here::kService, 80, kProtocolTcp));
     }
     void pass_seconds(uint64_t seconds) { rig.pass(seconds * 1000); }
-    /// New connections to the Service get this port of pod B.
+    /// Directs new connections to the Service to this port of pod B.
     void serve_at(uint16_t port) {
         rig.change([&](Snapshot& next) {
             auto& frontends = next.template family<F>().frontends;
@@ -107,7 +107,7 @@ TYPED_TEST(TcpLivesTest, AForgedResetDoesNotEndAConnectionThatGoesOn) {
             this->answer(kTcpRst);
         }
         this->pass_seconds(100);
-        // What the other end still sends proves nothing; what the one that is named sends does.
+        // Segments of the other end prove nothing; those of the end that the RST named do.
         if (by_client) {
             this->answer(kTcpAck);
             EXPECT_NE(this->state(), TcpState::kEstablished);
@@ -162,7 +162,7 @@ TYPED_TEST(TcpLivesTest, APortUsedAgainIsANewConnectionWithAnEndpointOfItsOwn) {
         }
         this->forget_frames();
         this->serve_at(++endpoint);
-        // A segment of the old endpoint that is late still finds its way.
+        // A late segment from the old endpoint still finds its way.
         this->answer(kTcpAck, static_cast<uint16_t>(endpoint - 1));
         EXPECT_EQ(look<F>(this->rig.take_one(Rig::kPodA)).key.src, ip<F>(W::kService));
         this->ask(kTcpSyn);
@@ -213,8 +213,8 @@ class AllPortsTest : public testing::Test {
     static constexpr unsigned kBatch = 64;
     Rig rig{1, 131072};
 
-    /// Every source port once, from `client`, whose packets `ask` makes; the server's answers,
-    /// made from what it saw by `answer`, come back as from `asked`.
+    /// Every source port once, from `client`, with packets made by `ask`; the server's replies,
+    /// made by `answer` from what it saw, come back as from `asked`.
     template <class Ask, class Answer>
     void open_all(Rig::Who client, Ask ask, Answer answer, const FlowKey<F>& asked) {
         std::set<uint16_t> seen_ports;

@@ -1,4 +1,4 @@
-// Session affinity as decisions see it.
+// Session affinity in decisions.
 #include <gmock/gmock.h>
 
 #include <set>
@@ -47,7 +47,7 @@ TYPED_TEST(Affinity, AClientWithSessionAffinityKeepsItsEndpointWhileThatIsThere)
         query.now_s = now;
         NoTrace none;
         const auto silent = decide<TypeParam>(*net.snapshot, query, none);
-        // Explained afterwards it is the same.
+        // `explain` gives the same afterwards.
         query.remembered = table.find(query.key.src, affinity_key(frontend), now);
         EXPECT_EQ(net.ask(query).to.dst, silent.to.dst);
         return this->text(silent.to.dst);

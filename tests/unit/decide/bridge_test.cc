@@ -103,7 +103,7 @@ class Bridged : public ::testing::Test {
         EXPECT_EQ(silent.makes_flow, told.makes_flow);
         return told;
     }
-    /// Nobody may reach the other pod.
+    /// Lets no pod reach the other pod.
     void shut(PortId port) {
         auto policy = std::make_shared<CompiledPolicy>();
         policy->name = "default/shut";

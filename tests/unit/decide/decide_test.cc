@@ -413,12 +413,12 @@ TYPED_TEST(Decide, AFlowMayKeepAnEndpointThatServesAnybody) {
     EXPECT_EQ(keeper(N::kRemotePod), frontend.service);
     EXPECT_EQ(keeper(N::kOtherPod), frontend.service);
     EXPECT_EQ(keeper(N::kPod), std::nullopt);
-    // It terminates, and new flows go elsewhere.
+    // It is terminating, and new flows go elsewhere.
     frontend.serving = std::make_shared<const std::vector<Endpoint<TypeParam>>>(
         std::vector{net.endpoint(N::kPod, 8080)});
     net.serve(frontend);
     EXPECT_EQ(keeper(N::kPod), frontend.service);
-    // Where no Service is (any more), only what was never one's goes on.
+    // Where there is no Service (any more), only flows that never belonged to one go on.
     EXPECT_EQ(keeper(N::kOtherPod, 30081), std::nullopt);
     EXPECT_EQ(keeper(N::kOtherPod, 30081, kNoService), kNoService);
     EXPECT_EQ(keeper(N::kOutside, 30080, kNoService), std::nullopt);

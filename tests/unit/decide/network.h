@@ -1,4 +1,4 @@
-// A node's snapshot made by hand, once for each family, for tests of decisions.
+// A node's snapshot made by hand, for each family, for tests of decisions.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -120,7 +120,7 @@ class Network {
         snapshot->template family<F>().routes = std::make_shared<const Lpm<F, Route<F>>>(routes);
     }
 
-    /// A Service's frontend with the same endpoints for everybody, to be changed by the test.
+    /// A Service's frontend with the same endpoints for all traffic, for the test to change.
     static Frontend<F> frontend(FrontendKind kind, const char* text, uint16_t port,
                                 std::vector<Endpoint<F>> endpoints) {
         Frontend<F> made;
@@ -151,7 +151,7 @@ class Network {
         asked.hash = service_hash(asked.key);
         return asked;
     }
-    /// Decides with and without a trace, which must agree; the steps are kept.
+    /// Decides with and without a trace, which must agree; keeps the steps.
     PathDecision<F> ask(const PathQuery<F>& asked) {
         trace = {};
         NoTrace none;

@@ -1,4 +1,4 @@
-// What NetworkPolicies say of a connection, and where the decision asks them.
+// NetworkPolicies on a connection, and where the decision evaluates them.
 #include "lib/decide/policy.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// Every kind of answer, read by libldns. Specification sections are the Kubernetes DNS
-// specification's, version 1.1.0.
+// Every kind of answer, parsed by libldns. Section numbers are those of the Kubernetes DNS
+// specification, version 1.1.0.
 #include "lib/dns/answer.h"
 
 #include <gmock/gmock.h>
@@ -34,7 +34,7 @@ struct Answered {
 
 class DnsAnswerTest : public testing::Test {
   protected:
-    /// In memory of exactly `room` bytes, so that a sanitizer sees a write beyond it.
+    /// Into memory of exactly `room` bytes, so that a sanitizer sees a write beyond it.
     Answered ask(std::string_view name, std::string_view type, const DnsAsk& how = {},
                  size_t room = 1232, uint32_t turn = 0, bool follow = true) const {
         DnsQuery query;

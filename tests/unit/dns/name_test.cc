@@ -11,7 +11,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-// In memory of the exact size, so that a sanitizer sees a read beyond it.
+// Memory of the exact size, so that a sanitizer sees a read beyond it.
 struct Exact {
     explicit Exact(std::string_view text)
         : size(text.size()), bytes(std::make_unique<uint8_t[]>(text.size())) {
@@ -116,7 +116,7 @@ TEST(DnsName, ASuffixBeginsWithALabel) {
     EXPECT_EQ(name.labels_before(std::string_view("\0", 1)), 4u);
     EXPECT_FALSE(name.labels_before(*dns_name_from_text("other.local")));
     EXPECT_FALSE(name.labels_before(*dns_name_from_text("a.web.default.cluster.local")));
-    // Equal bytes, yet within a label: "\5local" inside of "x\5local".
+    // Equal bytes, but within a label: "\5local" inside "x\5local".
     name.assign(std::string_view("\7x\5local\0", 9));
     EXPECT_FALSE(name.labels_before(std::string_view("\5local\0", 7)));
 }

@@ -1,4 +1,4 @@
-// Plays the kernel that wants a device back.
+// Plays a kernel that wants a device back.
 #pragma once
 
 #include <string>

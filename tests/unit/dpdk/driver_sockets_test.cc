@@ -15,7 +15,7 @@
 namespace podlane {
 namespace {
 
-/// A packet socket on the loopback interface, with room for next to nothing; -1 without the right.
+/// A packet socket on the loopback interface with almost no room; -1 without the privilege.
 int packet_socket() {
     const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
     const int smallest = 1;

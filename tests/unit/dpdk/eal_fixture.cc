@@ -18,7 +18,7 @@ struct Process {
     bool network = false;
     cpu_set_t cpus{};
     std::optional<Eal> eal;
-    std::optional<PacketPool> pool;  // goes before the EAL
+    std::optional<PacketPool> pool;  // destroyed before the EAL
 };
 
 std::mutex log_mutex;
@@ -32,7 +32,7 @@ void note(LogLevel level, std::string_view line) {
 std::unique_ptr<Process> start() {
     auto process = std::make_unique<Process>();
     ::sched_getaffinity(0, sizeof(process->cpus), &process->cpus);
-    // Before the EAL: its threads must be in the same namespace.
+    // Before the EAL starts: its threads must be in the same namespace.
     process->network = ::geteuid() == 0 && ::unshare(CLONE_NEWNET) == 0 &&
                        std::system(
                            "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; "

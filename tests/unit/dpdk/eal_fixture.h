@@ -1,5 +1,5 @@
 // The EAL of the test process: started by the first test that needs it, in a network namespace of
-// the process's own where that is possible.
+// its own if possible.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,8 +26,8 @@ class EalTest : public ::testing::Test {
     [[nodiscard]] static const cpu_set_t& cpus_before();
     /// A pool of 4096 default buffers.
     [[nodiscard]] static rte_mempool* pool();
-    /// Root, and in a network namespace where interfaces can be made: "wire0" and "wire1", up, are
-    /// the two ends of a veth on which the kernel says nothing.
+    /// Whether we are root, in a network namespace where interfaces can be made. "wire0" and
+    /// "wire1", both up, are the ends of a veth on which the kernel sends nothing by itself.
     [[nodiscard]] static bool has_network();
     /// What DPDK has logged since the last call.
     [[nodiscard]] static LogLines take_log();

@@ -113,7 +113,7 @@ TEST(Hugepages, AutoTakesThemWhereEnoughAreFree) {
 }
 
 TEST(Hugepages, WhereTooFewAreFreeTheCommandThatIsSaidMakesEnough) {
-    // 824 of 1024 pages are others': 200 are free, and 400 MB more are needed.
+    // Others use 824 of 1024 pages: 200 are free, and 400 MB more are needed.
     EXPECT_EQ(memory_summary(needs(HugepageUse::kAuto, 800), {400 * kMegabyte, 1024}),
               "840 MB in 4 kB pages; faster with 800 MB of hugepages, 400 MB are free; `sysctl "
               "vm.nr_hugepages=1224` makes enough");
@@ -135,7 +135,7 @@ TEST_F(EalRunning, TheCallersAffinityIsAsItWas) {
     cpu_set_t now;
     CPU_ZERO(&now);
     ASSERT_EQ(sched_getaffinity(0, sizeof(now), &now), 0);
-    // A thread started now inherits it: all CPUs, and not the one of the EAL's lcore.
+    // A thread started now inherits all CPUs, not the one of the EAL's lcore.
     EXPECT_TRUE(CPU_EQUAL(&now, &cpus_before()));
 }
 
@@ -160,7 +160,7 @@ TEST_F(EalRunning, DpdksLinesComeWithTheirLevelAndAsManyAsAreWanted) {
         rte_log(RTE_LOG_INFO, RTE_LOGTYPE_EAL, "EAL: so it is\n");
         rte_log(RTE_LOG_DEBUG, RTE_LOGTYPE_EAL, "EAL: inside\n");
         LogLines lines = take_log();
-        // DPDK tells of the change itself, at debug.
+        // DPDK logs the change itself, at debug level.
         std::erase_if(lines, [](const auto& line) {
             return line.second.find("log level changed") != std::string::npos;
         });
@@ -228,7 +228,7 @@ TEST_F(Pool, WithSmallPagesItTakesNoMoreThanForeseen) {
         const auto pool = create_packet_pool(request);
         ASSERT_TRUE(pool.ok()) << pool.error().message;
         EXPECT_LE(taken() - before, packet_pool_bytes(request, 4096)) << mbuf_bytes;
-        // Not by much: memory that is asked for and not used is memory that others lack.
+        // Not by much: memory that is reserved but not used is missing elsewhere.
         EXPECT_GE((taken() - before) * 3 / 2 + 2 * kMegabyte, packet_pool_bytes(request, 4096));
     }
 }

@@ -327,14 +327,14 @@ TEST_F(EthdevPortTest, ADeviceThatIsToGoIsAskedToGoWhileItsPortIsOpen) {
 TEST(DeviceLimits, TheMtuThatAMessageNamesIsTheDevices) {
     rte_eth_dev_info info{};
     info.min_mtu = 68;
-    info.max_mtu = UINT16_MAX;  // as e1000 leaves it, with the length of a frame alone
+    info.max_mtu = UINT16_MAX;  // as e1000 leaves it, with only the frame length
     info.max_rx_pktlen = 0x3f00;
     EXPECT_EQ(mtu_limits(info).min, 68u);
     EXPECT_EQ(mtu_limits(info).max, 16110u);
     info.max_mtu = 9000;
     info.max_rx_pktlen = 9018;
     EXPECT_EQ(mtu_limits(info).max, 9000u);
-    info.max_mtu = 1500;  // less than what the length would hold
+    info.max_mtu = 1500;  // less than the length would allow
     info.max_rx_pktlen = 1518;
     EXPECT_EQ(mtu_limits(info).max, 1500u);
 }
@@ -372,7 +372,7 @@ TEST_F(EthdevPortTest, APacketSocketsLinkIsItsInterfaces) {
 
 TEST_F(EthdevPortTest, WhatTheInterfaceLosesIsTheDevicesLoss) {
     if (!has_network()) GTEST_SKIP() << "needs root";
-    // veth drops what is longer than its peer takes.
+    // veth drops frames that are longer than its peer accepts.
     command("ip link add loss0 type veth peer name loss1 && ip link set loss0 mtu 1000 up");
     command("ip link set loss1 up");
     auto port = open("net_af_packet4,iface=loss1");

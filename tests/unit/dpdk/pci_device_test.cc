@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kAddress = "0000:3b:00.0";
 
-/// A /sys of the test's own.
+/// With a /sys of the test's own.
 class PciDevice : public ::testing::Test {
   protected:
     PciDevice() : sysfs_(fmt::format("/tmp/podlane-unit-pci-{}", ::getpid())) {

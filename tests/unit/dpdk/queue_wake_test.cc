@@ -40,7 +40,7 @@ ssize_t read_as_uio(int fd, void* out, size_t bytes) {
     return got > 0 ? static_cast<ssize_t>(*static_cast<uint32_t*>(out) = 1, 4) : got;
 }
 
-/// What reading a UIO descriptor is once its device is gone.
+/// The result of reading a UIO descriptor once its device is gone.
 ssize_t read_of_a_gone_device(int, void*, size_t) {
     errno = EIO;
     return -1;
@@ -53,7 +53,7 @@ TEST_F(QueueWakeTest, FramesThatRangLeaveThePromiseKept) {
         ring();
         EXPECT_TRUE(wake_.disarm(true));
         EXPECT_TRUE(wake_.is_kept());
-        EXPECT_FALSE(is_readable());  // or the next sleep would be none
+        EXPECT_FALSE(is_readable());  // or the next sleep would end at once
     }
 }
 
@@ -87,7 +87,7 @@ TEST_F(QueueWakeTest, AUioDescriptorIsReadByFourBytesAndSleepsAgain) {
 }
 
 TEST_F(QueueWakeTest, ReadingWhatDidNotRingDoesNotWait) {
-    // A UIO device's descriptor is blocking as DPDK makes it.
+    // DPDK makes a UIO device's descriptor blocking.
     for (const auto read : {&::read, &read_as_uio}) {
         QueueWake wake;
         wake.set(WakeKind::kInterrupt, fd_, read);

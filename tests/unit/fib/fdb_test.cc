@@ -21,7 +21,7 @@ TEST(Fdb, AgreesWithAMap) {
         std::vector<std::pair<MacAddress, uint16_t>> entries;
         std::map<MacAddress, uint16_t> oracle;
         for (size_t i = 0; i < count; ++i) {
-            // Neighbouring addresses, as pods have them, and some twice.
+            // Neighbouring addresses, as pods have them, and some of them twice.
             const MacAddress mac = mac_of(0x020000000000u + random() % (count * 2));
             const auto port = static_cast<uint16_t>(random() % 512);
             entries.push_back({mac, port});

@@ -28,7 +28,7 @@ class LpmTest : public ::testing::Test {
         const auto length = static_cast<uint8_t>(random() % (F::kAddressBits + 1));
         return {random_address().masked(length), length};
     }
-    /// The slow and obvious way.
+    /// The slow, obvious way.
     static std::optional<std::pair<Prefix<F>, int>> scan(const Routes& routes,
                                                          const typename F::Address& address) {
         std::optional<std::pair<Prefix<F>, int>> best;

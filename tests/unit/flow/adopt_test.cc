@@ -1,4 +1,4 @@
-// Tables on the memory of another, as a process that starts after another has been killed.
+// Tables on the memory of an earlier table, as after a process was killed.
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -27,7 +27,7 @@ class Adopt : public testing::Test {
     static size_t bytes() {
         return size_t{FlowTable<F>::block_count(options(1))} * sizeof(Connection<F>);
     }
-    /// A table of the next process, which has another secret.
+    /// The next process's table, with another secret.
     std::unique_ptr<FlowTable<F>> open(uint64_t seed) {
         FlowTableOptions out = options(seed);
         out.block_memory.allocate = [](size_t, void* context) { return context; };
@@ -76,7 +76,7 @@ TYPED_TEST(Adopt, WhatWasWholeIsThereUnderAnotherSecretAndFindsItsWayAnew) {
         EXPECT_EQ(entry->current_hop().ingress, kUnknownIngress);
         EXPECT_EQ(entry->service_id.load(), 0u) << "an id of another process means nothing";
     }
-    // All of the room is to be had, and no more.
+    // All of the room can be used, and no more.
     uint32_t more = 0;
     while (table->insert(0, client_connection<TypeParam>(1000 + more), kNow).status ==
            InsertStatus::kInserted) {

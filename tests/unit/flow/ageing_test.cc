@@ -49,7 +49,7 @@ TYPED_TEST(AgeingTest, AnEstablishedTcpConnectionOutlivesADayOfSilence) {
     EXPECT_EQ(worker.find(client_key<TypeParam>(1, kProtocolTcp)), nullptr);
 }
 
-/// A connection whose client has sent its FIN, which the server has acknowledged.
+/// A connection with a FIN from the client that the server has acknowledged.
 template <class F>
 void half_close(OneWorker<F>& worker) {
     auto* entry = worker.insert(client_connection<F>(1, 1, kProtocolTcp, kTcpSyn), 100).entry;
@@ -140,7 +140,7 @@ TYPED_TEST(AgeingTest, ANewConnectionGetsTheRoomOfTheOldestHalfOpenOne) {
     EXPECT_NE(worker.find(client_key<TypeParam>(53, kProtocolTcp)), nullptr);
     const FlowCounters counters = worker.table().counters();
     EXPECT_EQ(counters.refused, 1u);
-    // A batch, not more: the reserve that spares the next one the wait.
+    // One batch, not more: the reserve that saves the next connection the wait.
     EXPECT_EQ(counters.evicted, 4u);
 }
 

@@ -79,7 +79,7 @@ TYPED_TEST(BlockPoolTest, WhatOneWorkerRetiresAnotherCanHave) {
     EXPECT_EQ(pool.stash(0), blocks.size());
     for (int turn = 0; turn < 100; ++turn) pool.reclaim(0, this->domain_);
     EXPECT_GT(pool.spare(), 0u);
-    // All but what the first keeps for itself.
+    // All but what the first worker keeps for itself.
     EXPECT_GE(this->drain(pool, 1).size() + 2 * pool.batch(), blocks.size());
 }
 
@@ -95,7 +95,7 @@ TYPED_TEST(BlockPoolTest, NoBlockIsEverInTwoHands) {
             std::mt19937 random(worker);
             std::vector<Connection<TypeParam>*> mine;
             for (int turn = 0; turn < 20000; ++turn) {
-                // Phases of taking and of giving, so that batches wander between workers.
+                // Phases of taking and of giving back, so that batches wander between workers.
                 const bool take = (turn / 500 + static_cast<int>(worker)) % 2 == 0;
                 if (take) {
                     if (auto* block = pool.allocate(worker)) {

@@ -50,7 +50,7 @@ TEST(BucketPair, KeysThatShareTheFirstBucketSpreadOverSeconds) {
     }
     const uint32_t first = first_bucket(uint64_t{0x12345678} << 32, 64);
     for (unsigned i = 0; i < 64; ++i) {
-        if (i == first || i == first + 1) continue;  // what would be the first goes to the next
+        if (i == first || i == first + 1) continue;  // then the match is in the next slot
         EXPECT_GT(hits[i], 800u);
         EXPECT_LT(hits[i], 1200u);
     }
@@ -61,7 +61,7 @@ TEST(MatchMarks, FindsExactlyTheCommittedSlotsWithTheMark) {
     const uint32_t mark = 0x1234u << 1;
     for (int round = 0; round < 10000; ++round) {
         Bucket bucket{};
-        bucket.spilled = round % 2 == 0 ? 0 : mark;  // a number, and no mark
+        bucket.spilled = round % 2 == 0 ? 0 : mark;  // a number, not a mark
         unsigned expected = 0;
         for (unsigned i = 0; i < kBucketSlots; ++i) {
             uint64_t word = 0;

@@ -1,9 +1,8 @@
 // Every interleaving of the slot protocol's memory accesses, on the very code that the table runs.
 //
-// An access is one step. Each claimant's code is run from its beginning with the results that its
-// first accesses had, performs one more and is stopped by an exception: so that no threads are
-// needed, a state of the whole is {slots, results so far of each}, and states met again are not
-// explored twice.
+// An access is one step. Each claimant's code is run from its beginning with the results of its
+// earlier accesses, performs one more and is stopped by an exception. So no threads are needed, a
+// state of the whole is {slots, each claimant's results so far}, and no state is explored twice.
 
 #include "lib/flow/claim.h"
 
@@ -22,7 +21,7 @@ constexpr uint32_t kMark = 0x1234 << 1;
 constexpr uint64_t kForeign = slot::make(0x7777 << 1, 900);
 constexpr uint32_t kOtherKey = 800;  // an entry with our mark and another key
 
-/// The two buckets' slots, and the first one's number of keys that have spilled.
+/// The two buckets' slots, and the number of keys that the first one has spilled.
 struct Memory {
     std::array<uint64_t, kClaimPositions> slot;
     uint64_t spilled = 0;
@@ -30,7 +29,7 @@ struct Memory {
     friend auto operator<=>(const Memory&, const Memory&) = default;
 };
 
-/// What one access gave: a load's value, or what a compare-and-swap found.
+/// The result of each access: a load's value, or what a compare-and-swap found.
 using Results = std::vector<uint64_t>;
 
 struct Stopped {};
@@ -40,7 +39,7 @@ class ModelSlots {
     ModelSlots(Memory& memory, Results& results) : memory_(memory), results_(results) {}
 
     uint64_t load(unsigned position) {
-        // Slots of other keys never change here: looking at one is no step.
+        // Slots of other keys never change here: reading one is not a step.
         const uint64_t word = memory_.slot[position];
         if (word >= kForeign && word < kForeign + kClaimPositions) return word;
         return step([&] { return word; });
@@ -100,7 +99,7 @@ bool is_committed(uint64_t word) {
            ModelSlots::same_key(word);
 }
 
-/// What holds between any two accesses, for all that look on.
+/// What must hold between any two accesses, for every observer.
 void check_state(const Memory& memory) {
     EXPECT_LE(std::count_if(memory.slot.begin(), memory.slot.end(), is_committed), 1);
     const auto* second = memory.slot.begin() + kBucketSlots;
@@ -109,7 +108,7 @@ void check_state(const Memory& memory) {
     }
 }
 
-/// Runs all interleavings from `memory`; `removes`: the claimant that committed may remove its
+/// Runs all interleavings from `memory`. `removes`: the claimant that committed may remove its
 /// entry again, at any time, as ageing does.
 class Explorer {
   public:
@@ -165,7 +164,7 @@ class Explorer {
         }
     }
 
-    /// As FlowTable does it, but that it lowers the number a step later: readers look once too
+    /// As FlowTable does it, except that it lowers the number a step later: readers look once too
     /// often.
     static void remove(Memory& memory, uint64_t word) {
         auto* const at = std::find(memory.slot.begin(), memory.slot.end(), word);
@@ -194,7 +193,7 @@ class Explorer {
     std::vector<State> open_;
 };
 
-/// All slots taken by other keys but those at `empty`.
+/// All slots are taken by other keys, except those at `empty`.
 Memory memory_with_empty(std::initializer_list<unsigned> empty) {
     Memory memory{};
     for (unsigned p = 0; p < kClaimPositions; ++p) memory.slot[p] = kForeign + p;
@@ -208,7 +207,7 @@ TEST(ClaimModel, OfTwoClaimsAtMostOneIsEverCommitted) {
     const Explorer explorer(memory_with_empty({0, 1, 2}), 2, false);
     EXPECT_GT(explorer.states(), 100u);
     for (const auto& end : explorer.ends) EXPECT_LE(std::count(end.begin(), end.end(), kWon), 1);
-    // Either can win, and both can be busy only if they met.
+    // Either can win, and both can be busy only if they collided.
     const int exists = static_cast<int>(Claim::kExists);
     EXPECT_TRUE(explorer.ends.count({kWon, exists}));
     EXPECT_TRUE(explorer.ends.count({exists, kWon}));

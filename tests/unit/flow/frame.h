@@ -1,4 +1,4 @@
-// Frames for the rewrite tests: whole and right in every checksum.
+// Frames for the rewrite tests: complete, with all checksums right.
 #pragma once
 
 #include <cassert>
@@ -117,7 +117,7 @@ template <Family F>
     return frame;
 }
 
-/// The headers of a frame that must parse.
+/// The headers of a frame, which must parse.
 [[nodiscard]] inline Headers parse(const std::vector<uint8_t>& frame) {
     Headers headers{};
     [[maybe_unused]] const Drop drop =

@@ -31,7 +31,7 @@ TYPED_TEST(HashTest, EveryBitOfTheKeyCounts) {
         flipped += changed;
         bytes[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
     }
-    // Half of the result's bits on the average.
+    // Half of the result's bits on average.
     EXPECT_NEAR(flipped / (sizeof key * 8.0), 32.0, 3.0);
 }
 

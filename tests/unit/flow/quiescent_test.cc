@@ -58,7 +58,7 @@ TEST(Quiescent, AScopeIsOnlineToItsEnd) {
 }
 
 // Readers follow a pointer and check what is behind it, while a writer swaps it and overwrites the
-// old one after a grace period. Some readers sleep at times. ThreadSanitizer sees any overlap.
+// old one after a grace period. Some readers sleep now and then. ThreadSanitizer sees any overlap.
 TEST(Quiescent, NoReaderSeesWhatIsReusedAfterItsGracePeriod) {
     constexpr unsigned kReaders = 3;
     constexpr int kSwaps = 3000;

@@ -1,4 +1,4 @@
-// Many threads on few keys: what ThreadSanitizer is to look at. Without it, the checks alone.
+// Many threads on few keys, for ThreadSanitizer. Without it, only the checks run.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ void run_workers(QuiescentDomain& domain, const std::function<void(unsigned)>& w
 template <class F>
 class RaceTest : public ::testing::Test {
   protected:
-    /// Inserts as the slow path does: a busy table is asked again.
+    /// Inserts as the slow path does: tries again if the table is busy.
     static InsertResult<F> insert(FlowTable<F>& table, unsigned worker,
                                   const NewConnection<F>& spec) {
         for (;;) {
@@ -68,7 +68,7 @@ TYPED_TEST(RaceTest, OfWorkersThatMeetOnAKeyOneMakesTheConnectionAndAllGetIt) {
         for (int round = 0; round < kRounds; ++round) {
             sync.arrive_and_wait();
             for (uint32_t n = 0; n < kKeys; ++n) {
-                // In every other round each chooses an endpoint of its own.
+                // In every other round each worker chooses its own endpoint.
                 const uint32_t backend = round % 2 == 0 ? 1 : worker;
                 const auto result = this->insert(*table, worker, client_connection<F>(n, backend));
                 EXPECT_TRUE(result.status == InsertStatus::kInserted ||
@@ -87,7 +87,7 @@ TYPED_TEST(RaceTest, OfWorkersThatMeetOnAKeyOneMakesTheConnectionAndAllGetIt) {
                 EXPECT_EQ(table->counters().active, kKeys);
             }
             sync.arrive_and_wait();
-            // And all remove it: one succeeds.
+            // And all workers remove it: one succeeds.
             for (uint32_t n = 0; n < kKeys; ++n) {
                 made[n][worker] = table->remove(worker, connection_of(*got[n][worker]));
             }
@@ -125,8 +125,8 @@ TYPED_TEST(RaceTest, OneReplyKeyIsGivenToOneConnection) {
             this->domain_.quiescent(worker);
         }
     });
-    // Two that meet may both find the reply key taken by a claim that is then given up; that costs
-    // a source port, never a double use.
+    // Two that collide may both find the reply key taken by a claim that is then given up. That
+    // costs a source port, but never leads to double use.
     EXPECT_LE(inserted.load(), kRounds);
     EXPECT_EQ(inserted.load() + taken.load(), kRounds * kThreads);
     EXPECT_EQ(this->live(*table), inserted.load());
@@ -209,7 +209,7 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
                 default:
                     (void)table->sweep(worker, now, 8);
             }
-            // Whatever happened to it, an entry stands until the quiescent point.
+            // Whatever happens to it, an entry stays until the quiescent point.
             if (entry != nullptr) {
                 EXPECT_EQ(entry->key, key);
             }
@@ -231,7 +231,7 @@ TYPED_TEST(RaceTest, LookupsInsertsRemovalsSweepsAndVisitsKeepTheTableWhole) {
         EXPECT_TRUE(table->remove(0, connection_of(*entry)));
     }
     EXPECT_EQ(this->live(*table), 0u);
-    // No slot and no block is lost: one worker can have the whole capacity again.
+    // No slot and no block was lost: one worker can use the whole capacity again.
     for (int i = 0; i < 8; ++i) {
         for (unsigned worker = 0; worker < kThreads; ++worker) table->maintain(worker, 1000);
     }

@@ -1,4 +1,4 @@
-// The oracle is a frame built anew for the key that the rewrite leads to: byte for byte the same.
+// The oracle is a frame built from scratch for the key after the rewrite: byte for byte the same.
 
 #include "lib/flow/rewrite.h"
 
@@ -99,7 +99,7 @@ TYPED_TEST(RewriteTest, AnAbsentUdpChecksumStaysAbsent) {
 }
 
 TYPED_TEST(RewriteTest, AUdpChecksumThatBecomesZeroIsSentAsOnes) {
-    // All source ports occur, among them one for which the sum is zero.
+    // All source ports, among them one that makes the sum zero.
     const auto from = this->key_of(kProtocolUdp, 1, 2, 40000, 53);
     const auto frame = make_frame<TypeParam>(from, payload_of(8));
     unsigned ones = 0;

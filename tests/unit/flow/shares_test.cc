@@ -1,4 +1,4 @@
-// Who gets what is left of the table: half-open connections in lanes, holders with much and little.
+// How the rest of the table is shared: half-open connections, holders with much and with little.
 #include "lib/flow/shares.h"
 
 #include <gtest/gtest.h>
@@ -79,7 +79,7 @@ TYPED_TEST(SharesTest, NothingGoesWhileThereIsRoom) {
 }
 
 TYPED_TEST(SharesTest, AConnectionOfWhichOneEndAloneWasSeenIsHalfOpenWhateverItSays) {
-    // A pod that sends segments of connections that nobody has opened.
+    // A pod that sends segments of connections that were never opened.
     auto spec = client_connection<TypeParam>(0, 1, kProtocolTcp, kTcpAck);
     const auto made = this->table->insert(0, spec, 100);
     EXPECT_EQ(connection_of(*made.entry).state.tcp_state.load(), TcpState::kEstablished);
@@ -92,7 +92,7 @@ TYPED_TEST(SharesTest, AConnectionOfWhichOneEndAloneWasSeenIsHalfOpenWhateverItS
 
 TYPED_TEST(SharesTest, WhoHasMuchLeavesSomethingForWhoHasLittle) {
     uint32_t n = 0;
-    // One holder takes all that it gets: its capacity, and not more.
+    // One holder takes all that it can get: its capacity, and not more.
     for (;; ++n) {
         const auto made = this->open(n, 7);
         if (made.status != InsertStatus::kInserted) {
@@ -104,7 +104,7 @@ TYPED_TEST(SharesTest, WhoHasMuchLeavesSomethingForWhoHasLittle) {
     }
     EXPECT_GE(n, this->kCapacity);
     EXPECT_LT(n, this->kRoom);
-    // Another one's connections go on, and so do a third's when that one takes all that it gets.
+    // Another holder's connections go on, and so do a third's while that one takes all it can get.
     for (uint32_t i = 0; i < 150; ++i, ++n) {
         const auto made = this->open(n, 8);
         ASSERT_EQ(made.status, InsertStatus::kInserted) << i;

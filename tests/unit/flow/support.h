@@ -38,7 +38,7 @@ template <Family F>
             0};
 }
 
-/// The reply of client n's connection when the service's endpoint is `backend`.
+/// The reply of client n's connection if the service's endpoint is `backend`.
 template <Family F>
 [[nodiscard]] FlowKey<F> reply_key(uint32_t n, uint32_t backend = 1,
                                    uint8_t protocol = kProtocolUdp) {

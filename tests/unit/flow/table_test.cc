@@ -62,7 +62,7 @@ TYPED_TEST(FlowTableTest, ASecondInsertOfAKeyGivesTheFirstsEntry) {
     const auto same = worker.insert(client_connection<TypeParam>(1));
     EXPECT_EQ(same.status, InsertStatus::kExists);
     EXPECT_EQ(same.entry, first.entry);
-    // With another endpoint: the first's choice stands, and nothing is left of the second.
+    // With another endpoint: the first one's choice stands, and the second leaves nothing behind.
     const auto other = worker.insert(client_connection<TypeParam>(1, 2));
     EXPECT_EQ(other.status, InsertStatus::kExists);
     EXPECT_EQ(other.entry, first.entry);

@@ -80,7 +80,7 @@ TEST(TcpState, AnEndThatGoesOnAfterItsResetLives) {
         const TcpState reset = next_state(TcpState::kEstablished, end, kTcpRst);
         EXPECT_EQ(next_state(reset, end, kTcpAck), TcpState::kEstablished);
         EXPECT_EQ(next_state(reset, end, kFinAck), TcpState::kFinWait);
-        // What was under way to the end that is gone, and its answers to that, prove nothing.
+        // Segments that were on their way to the dead end, and its replies to them, prove nothing.
         EXPECT_EQ(next_state(reset, other, kTcpAck), reset);
         EXPECT_EQ(next_state(reset, other, kFinAck), reset);
         EXPECT_EQ(next_state(reset, end, kTcpRst), reset);

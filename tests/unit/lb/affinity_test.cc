@@ -35,8 +35,7 @@ constexpr auto kAnything = [](const auto&) { return true; };
 template <class F>
 class Affinity : public testing::Test {
   protected:
-    /// The n of the endpoint that client `client` of `service` gets, when `candidate` is the
-    /// choice.
+    /// Number of the endpoint that client `client` of `service` gets if `candidate` is chosen.
     uint32_t ask(uint32_t client, uint32_t service, uint32_t candidate, uint32_t now = 100,
                  uint32_t timeout = 60) {
         const auto got = table_.settle(address<F>(client), service, endpoint<F>(candidate), now,
@@ -120,8 +119,8 @@ TYPED_TEST(Affinity, WorkersThatMeetOnOneClientAgree) {
             }
             for (uint32_t client = 0; client < kClients; ++client) {
                 for (;;) {
-                    // Nothing: another one held the bucket for very long, such as a thread that
-                    // the kernel stopped there. A worker goes on without.
+                    // None: another thread held the bucket for very long, for example one that the
+                    // kernel stopped there. A worker goes on without affinity.
                     const auto choice = this->table_.settle(
                         address<TypeParam>(client), 7, endpoint<TypeParam>(t), 100, 60, kAnything);
                     if (!choice) continue;
@@ -170,7 +169,7 @@ TYPED_TEST(KeptAffinity, TheNextTableThereRemembersWhatOneBeforeItDid) {
 }
 
 TYPED_TEST(KeptAffinity, WhatWasBeingWrittenIsForgottenAndHasRoomAgain) {
-    // Every other bucket was somebody's when the process ended; the first place is no bucket.
+    // Every other bucket was claimed when the process ended; the first place is not a bucket.
     constexpr size_t kBucket = std::same_as<TypeParam, V4> ? 128 : 256;
     for (size_t at = kBucket; at < this->bytes_; at += 2 * kBucket) this->memory_[at] = 1;
     AffinityTable<TypeParam> table(this->kClients, 0, this->memory_);

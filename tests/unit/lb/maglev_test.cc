@@ -43,8 +43,8 @@ TEST(Maglev, TheSizeIsAPowerOfTwoOfAtLeastAHundredSlotsAnEndpointUpToItsCap) {
 }
 
 TEST(Maglev, EverySlotHasAnEndpointAndTheEndpointsHaveTheSameShareOfThem) {
-    // Turns are taken one after the other, so shares differ by one slot at most: under 1 % of a
-    // share while there are a hundred slots for each endpoint.
+    // Endpoints take turns, so shares differ by one slot at most: under 1 % of a share if there are
+    // a hundred slots for each endpoint.
     for (const size_t count : {2u, 3u, 7u, 10u, 100u, 655u, 3000u}) {
         const MaglevTable table = MaglevTable::build(identities(count, 100 + count));
         const auto slots = slots_of_each(table, count);

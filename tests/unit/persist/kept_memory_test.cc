@@ -21,7 +21,7 @@ constexpr MemoryLayout kLayout{.kind = "numbers", .version = 3, .item_bytes = 8,
 class KeptMemoryTest : public testing::Test {
   protected:
     KeptMemoryTest() {
-        // Its own kind of file system where there is one: disks may lack fallocate().
+        // In memory if there is such a file system: disks may lack fallocate().
         std::string name =
             (fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/kept-memory-XXXXXX");
         folder_ = ::mkdtemp(name.data());
@@ -37,7 +37,7 @@ class KeptMemoryTest : public testing::Test {
     static uint64_t* numbers(const KeptMemory& memory) {
         return static_cast<uint64_t*>(memory.data());
     }
-    /// Why a file that was made as usual is refused for this layout.
+    /// Why a file made as usual is refused for this layout.
     std::string refusal(const MemoryLayout& layout) const {
         fs::remove(path_);
         { numbers(open())[0] = 7; }
@@ -117,7 +117,7 @@ TEST_F(KeptMemoryTest, WhatIsCutOrOthersMayWriteIsRefused) {
 
 TEST_F(KeptMemoryTest, WhatIsOfBeforeTheMachinesStartIsRefused) {
     { numbers(open())[0] = 7; }
-    // As another boot would have written it: the id, and the sum over it.
+    // As another boot would have written it: the id, and the checksum over it.
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
     std::string header(104, '\0');
     file.read(header.data(), static_cast<std::streamsize>(header.size()));

@@ -146,7 +146,7 @@ TEST_F(KeyLogTest, WithoutRoomItIsBehindUntilThereIsSome) {
     rlimit usual{};
     getrlimit(RLIMIT_FSIZE, &usual);
     rlimit small = usual;
-    small.rlim_cur = contents().size() + 20;  // less than the record: half of it gets in
+    small.rlim_cur = contents().size() + 20;  // less than the record: half of it is written
     setrlimit(RLIMIT_FSIZE, &small);
     const auto full = log.commit({{"b", std::string(100, 'b')}});
     const auto rewritten = log.rewrite();

@@ -194,7 +194,7 @@ TEST(L4Checksum, IcmpOverIpv4HasNoPseudoHeader) {
 }
 
 TEST(Crc32c, TheValuesOfRfc3720) {
-    // Appendix B.4, and the check value of every catalogue.
+    // Appendix B.4, and the usual check value.
     EXPECT_EQ(~crc32c(Bytes(32, 0x00)), 0x8a9136aau);
     EXPECT_EQ(~crc32c(Bytes(32, 0xff)), 0x62a8ab43u);
     Bytes rising(32);

@@ -67,7 +67,7 @@ TEST(FragmentRanges, GapsAreFollowedUpToABound) {
     EXPECT_EQ(ranges.add(part(4096, 8)), FragmentFit::kNew);
 }
 
-// Against a bit for each eight bytes, on packets cut at random and parts that do not belong.
+// Against one bit for each eight bytes, on packets cut at random and on parts that do not belong.
 TEST(FragmentRanges, AgreesWithABitmap) {
     const uint64_t seed = test::test_seed();
     SCOPED_TRACE("PODLANE_TEST_SEED=" + std::to_string(seed));

@@ -175,7 +175,7 @@ TYPED_TEST(IcmpBuildTest, AResetOfASegmentWithoutAckAcknowledgesIt) {
             .tcp(80, 40000, kTcpRst | kTcpAck, 0, 1006)
             .build();
     auto reset = this->framed(out);
-    // The window is the one field in which the builder of tests differs.
+    // The window is the only field that the tests' builder fills differently.
     auto tcp = header_at<TcpHeader>(reset, 14 + TypeParam::kMinHeaderBytes);
     EXPECT_EQ(tcp.window.host(), 0);
     tcp.checksum = checksum_update(tcp.checksum, be16(0), be16(0xffff));

@@ -33,7 +33,7 @@ Read read(const Bytes& bytes) {
     return out;
 }
 
-// Sets a byte of the frame and puts the checksum right again.
+// Sets a byte of the frame and corrects the checksum.
 Bytes with_byte(Bytes bytes, size_t at, uint8_t value) {
     bytes[at] = value;
     store(bytes.data() + kL4 + 2, be16(0));

@@ -1,5 +1,5 @@
-// Which frames the parser's short way takes. That it says the same as the long way is a property
-// test's and the fuzzer's to show (tests/support/parse_check.h).
+// Which frames the parser's fast path accepts. A property test and the fuzzer show that it gives
+// the same result as the slow path (tests/support/parse_check.h).
 #include "lib/proto/parse_plain.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ class PlainFrame : public ::testing::Test {
     static Frame ip() { return frame().eth().ip<F>(pod_address<F>(1), pod_address<F>(2)); }
     static Frame udp() { return ip().udp(1000, 53).payload(20); }
 
-    // Leaves `out` alone unless it takes the frame.
+    // Leaves `out` alone unless it accepts the frame.
     static bool takes(const Bytes& bytes) {
         const Headers untouched{.l3_bytes = 0xabcd, .flags = 0x5555};
         Headers out = untouched;

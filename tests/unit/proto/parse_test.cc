@@ -91,7 +91,7 @@ TYPED_TEST(ParseTest, ThePayloadMayStandInLaterBuffers) {
     const auto head = std::span(bytes).first(this->kL4 + 8);
     EXPECT_EQ(parse_frame(head, static_cast<uint32_t>(bytes.size()), headers), Drop::kNone);
     EXPECT_EQ(headers.l4_bytes(), 208u);
-    // The L4 header must not.
+    // But the L4 header must not.
     EXPECT_EQ(
         parse_frame(head.first(head.size() - 1), static_cast<uint32_t>(bytes.size()), headers),
         Drop::kL4Truncated);
@@ -181,7 +181,7 @@ TYPED_TEST(ParseTest, AllFragmentsOfADatagramShareOneKey) {
     EXPECT_EQ(key_of(last), key);
     const auto other = this->ip().ip_id(2).frag(24, true).payload(24).protocol(kProtocolUdp);
     EXPECT_NE(key_of(other), key) << "another identification";
-    // The first one also tells what the whole datagram's key is.
+    // The first fragment also gives the whole datagram's key.
     const auto headers = parse(first).headers;
     EXPECT_EQ(flow_key<TypeParam>(first.data(), headers),
               flow_key<TypeParam>(whole.data(), parse(whole).headers));

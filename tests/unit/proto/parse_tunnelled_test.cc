@@ -1,4 +1,4 @@
-// Which frames the tunnel's short way takes, and that it says what the long way says.
+// Which frames the tunnel's fast path accepts, and that it gives the same result as the slow path.
 #include "lib/proto/parse_tunnelled.h"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TunnelEnd end_of() {
     return end;
 }
 
-/// What the long way says of the same frame: nothing, or the inner headers.
+/// The slow path's result for the same frame: none, or the inner headers.
 template <Family F>
 bool long_way(const Bytes& bytes, const TunnelEnd& end, Headers& inner) {
     Headers outer;
@@ -73,7 +73,7 @@ class Tunnelled : public ::testing::Test {
             .template ip<V4>(pod_address<V4>(1), pod_address<V4>(2));
     }
     static bool takes(const Bytes& bytes) {
-        // What the caller has seen before.
+        // What the caller has checked before.
         if (bytes.size() < sizeof(EthernetHeader) || (bytes[0] & 1) != 0 ||
             load<be16>(bytes.data() + offsetof(EthernetHeader, ether_type)) !=
                 be16(F::kEtherType)) {

@@ -26,7 +26,7 @@ class SegmentTest : public testing::Test {
         return out;
     }
 
-    /// All pieces of a frame, as they would be sent with their checksums left to a device.
+    /// All pieces of a frame as they would be sent, with their checksums left to a device.
     static std::vector<test::Bytes> cut(const test::Bytes& frame, uint32_t segment_bytes) {
         Headers headers;
         EXPECT_EQ(parse_frame(frame, static_cast<uint32_t>(frame.size()), headers), Drop::kNone);
