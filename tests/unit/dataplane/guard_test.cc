@@ -205,7 +205,7 @@ TYPED_TEST(GuardTest, TheTunnelTrustsNodesAndTheirPodsOnly) {
     };
     this->rig.send(Rig::kUplink, tunnelled(World<V4>::kPeer, W::kRemotePod));
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 1u);
-    // Nor packets of a flow that the Node itself has opened.
+    // From a stranger, not even packets of a flow that the Node itself has opened pass.
     this->rig.send(Rig::kUplink, tunnelled(World<V4>::kStranger, W::kRemotePod));
     this->expect_dropped(Drop::kTunnelStranger);
     for (const char* forged : {W::kPodA, W::kOutside, W::kNode}) {
