@@ -21,8 +21,8 @@ struct Handoff {
 };
 using HandoffRing = SpscRing<Handoff, 1024>;
 
-/// One ring from each worker to each worker. Threads: worker `from` pushes to ring(from, to),
-/// worker `to` pops.
+/// One ring from each worker to each worker.
+/// Threads: worker `from` pushes to ring(from, to), worker `to` pops.
 class HandoffRings {
   public:
     explicit HandoffRings(unsigned workers) : workers_(workers), rings_(size_t{workers} * workers) {

@@ -19,8 +19,8 @@ namespace podlane::dataplane {
 
 struct Shared;
 
-/// The files of both tables, and how much of them is in use. Threads: one; grow() also while
-/// workers run. Must outlive the tables that use its memory.
+/// The files of both tables, and how much of them is in use.
+/// Threads: one; grow() also while workers run. Must outlive the tables that use its memory.
 class KeptFlows {
   public:
     /// `folder` is control's state folder. The files lie in it if it is in memory (tmpfs), else

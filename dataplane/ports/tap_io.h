@@ -34,7 +34,8 @@ struct TapReceive {
     bool no_mbuf = false;  ///< the pool is empty
 };
 
-/// A worker's access to its TAPs. Threads: the worker; made and destroyed by control.
+/// A worker's access to its TAPs.
+/// Threads: the worker; made and destroyed by control.
 class TapIo {
   public:
     explicit TapIo(bool use_io_uring = true) : ring_(use_io_uring) {}

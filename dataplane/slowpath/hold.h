@@ -25,7 +25,8 @@ struct HeldPacket {
 };
 
 /// Bounded in three ways: in all, for each next hop, so that one silent neighbour cannot fill it,
-/// and for each port, so that one pod with many next hops cannot. Threads: one worker.
+/// and for each port, so that one pod with many next hops cannot.
+/// Threads: one worker.
 class HoldQueue {
   public:
     static constexpr unsigned kSlots = 512;

@@ -12,9 +12,9 @@
 
 namespace podlane {
 
-/// Copy-on-write array of T; elements that were never set read as T{}. Threads: the const interface
-/// never changes a value, so any number of readers may use it while the builder prepares the next
-/// one from a copy. Builder only: set().
+/// Copy-on-write array of T; elements that were never set read as T{}.
+/// Threads: the const interface never changes a value, so any number of readers may use it while
+/// the builder prepares the next one from a copy. Builder only: set().
 template <class T, size_t Chunk = 64>
 class CowArray {
   public:

@@ -88,8 +88,8 @@ struct ProbeBatch {
 
 using ProbeId = uint32_t;
 
-/// Control's access to packets on their way. Threads: everything on the control thread. No call
-/// blocks a worker, or waits for one.
+/// Control's access to packets on their way.
+/// Threads: everything on the control thread. No call blocks a worker, or waits for one.
 class PacketProbes {
   public:
     virtual ~PacketProbes() = default;

@@ -18,7 +18,8 @@ inline constexpr unsigned kHolders = kPortHolders + kServiceHolders;
 inline constexpr uint16_t kNoHolder = 0xffff;
 
 /// One worker's counts: connections that it has made less those that it has removed, so only the
-/// sum over all workers means something. Threads: written by its worker, read by any.
+/// sum over all workers means something.
+/// Threads: written by its worker, read by any.
 class HeldCounts {
   public:
     void add(uint16_t holder, int32_t change) noexcept {

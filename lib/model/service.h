@@ -88,8 +88,8 @@ struct FrontendKey {
     friend constexpr auto operator<=>(const FrontendKey&, const FrontendKey&) noexcept = default;
 };
 
-/// All frontends of one family: a persistent hash table of small immutable shards. Threads: as for
-/// CowArray.
+/// All frontends of one family: a persistent hash table of small immutable shards.
+/// Threads: as for CowArray.
 template <Family F>
 class FrontendTable {
   public:

@@ -247,7 +247,7 @@ template <bool kQuoted, bool kToLoopback = false>
     }
 }
 
-/// The same for IPv6 as parse_ipv4() for IPv4.
+/// The IPv6 counterpart of parse_ipv4().
 template <bool kQuoted>
 [[nodiscard]] inline Drop parse_ipv6(const uint8_t* bytes, uint32_t head_bytes,
                                      uint32_t frame_bytes, Headers& out) noexcept {
