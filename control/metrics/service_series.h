@@ -22,7 +22,7 @@ class ServiceSeries {
   public:
     explicit ServiceSeries(size_t most) : most_(most) {}
 
-    /// Puts into `out` what the scrape has to say of `all`, the Services that there are now.
+    /// Puts the series for `all`, the present Services, into `out`.
     void divide(std::vector<ServiceMetrics> all, NodeMetrics& out);
 
   private:
