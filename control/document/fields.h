@@ -1,4 +1,4 @@
-// Typed access to document trees, with errors that say where, which value and what is allowed.
+// Typed access to document trees, with errors that name the place, the value and what is allowed.
 //
 // The readers of node configurations and of Kubernetes objects are written with it. A wrong value
 // is reported and counts as absent, so that one pass reports all errors. One thread.

@@ -1,6 +1,6 @@
-// One small document tree for all text that people and API servers hand in, YAML or JSON alike.
+// One small document tree for all text from people and API servers, YAML or JSON.
 //
-// The readers (reader.h) build it, typed readers (fields.h) take it apart; nobody else needs it.
+// The readers (reader.h) build it, typed readers (fields.h) take it apart; it has no other users.
 // A Value is 24 bytes and owns nothing: children and copied text live in the reader's Arena, and
 // strings without escapes are views into the input. So a tree is valid as long as the input and the
 // arena are, and a copy of a Value shares its children.

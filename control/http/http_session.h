@@ -1,6 +1,6 @@
-// One HTTP/1.1 connection: requests are read, who serves answers them.
+// One HTTP/1.1 connection: it reads requests, and a handler answers them.
 //
-// Whoever accepts connections calls it: the server beside this, health checks of Services
+// The owners of listening sockets call it: the server in this folder, health checks of Services
 // (control/health) and of podlane-kube (control/watch). All of it runs on the thread that runs the
 // socket's io_context.
 #pragma once

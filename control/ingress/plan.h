@@ -1,7 +1,7 @@
-// What a proxy has to do so that Ingresses are served: hosts, paths, where requests go, keys.
+// What a proxy has to do to serve Ingresses: hosts, paths, destinations of requests, keys.
 //
-// Made from Kubernetes' objects, without a word of any proxy; nginx.h writes it down. Every choice
-// between objects, and every fault in one, is settled here. Pure; any thread.
+// Made from Kubernetes' objects, independent of any proxy; nginx.h writes it as a configuration.
+// Every choice between objects, and every fault in one, is handled here. Pure; any thread.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
-// What all Kubernetes objects share: kind, key, labels, selectors, and where they came from.
+// What all Kubernetes objects share: kind, key, labels, selectors, and origin.
 //
-// Read by everything in control/ that deals with objects. Plain values, no thread of their own.
+// Used by all code in control/ that deals with objects. Plain values, no thread of their own.
 #pragma once
 
 #include <compare>

@@ -30,7 +30,8 @@ struct UnreadObject {
 /// What one text held.
 struct ParsedObjects {
     std::vector<Object> objects;  ///< in the text's order; the later of two with one key counts
-    std::vector<std::string> notices;  ///< one line each: what was skipped, ignored, or given twice
+    std::vector<std::string>
+        notices;  ///< one line each: what was skipped, ignored, or given more than once
     std::vector<UnreadObject> refused;  ///< with ParseMode::kEach
 };
 

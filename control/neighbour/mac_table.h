@@ -1,6 +1,6 @@
-// Which MAC addresses are behind which pod port beyond the pods' own: what the bridge learned.
+// The MAC addresses that the bridge has learned behind pod ports, in addition to the pods' own.
 //
-// Pure, time comes in as a number. The node model feeds it (control thread); its content
+// Pure; time is a parameter. The node model feeds it (control thread); its content
 // goes into the snapshot's FDB.
 #pragma once
 

@@ -1,6 +1,7 @@
-// Who is behind which address on our links: the state machine of ARP and neighbour discovery.
+// The MAC addresses behind IP addresses on our links: the state machine of ARP and neighbour
+// discovery.
 //
-// Pure: time comes in as a number, requests go out as values. The node model feeds it the
+// Pure: time is a parameter, requests are return values. The node model feeds it the
 // workers' events and a timer (control thread), turns solicitations into commands for worker 0 and
 // `changed` into a new snapshot. Timing follows RFC 4861 section 10, with a faster first answer;
 // ARP (RFC 826, RFC 5227) is treated alike.
