@@ -1,6 +1,6 @@
 // Filters in pcap's syntax (pcap-filter(7)), compiled by libpcap to what a probe runs.
 //
-// podlanectl compiles, since names in a filter are looked up, which takes its time.
+// podlanectl compiles them, because resolving the names in a filter may take long.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace podlane::control {
 
-/// Of Ethernet frames. Nothing for an empty text, which is every frame.
+/// For Ethernet frames. No program for an empty text, which matches every frame.
 [[nodiscard]] Result<std::vector<FilterInstruction>> compile_filter(const std::string& text);
 
 }  // namespace podlane::control

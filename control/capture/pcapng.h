@@ -29,9 +29,9 @@ class PcapngWriter {
     PcapngWriter(std::string& out, std::string_view application);
 
     void add(const PcapngPacket& packet);
-    /// An interface without a packet, if it is not there yet.
+    /// Adds an interface without a packet, if it does not exist yet.
     void describe(std::string_view interface) { static_cast<void>(interface_id(interface)); }
-    /// At the end: what was not taken.
+    /// At the end: the number of packets that were missed.
     void finish(uint64_t missed);
 
   private:

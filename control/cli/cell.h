@@ -12,7 +12,7 @@ inline constexpr std::string_view kNoValue = "<none>";  ///< as kubectl shows ab
 /// A value for a cell: lists joined by commas, objects as k=v, kNoValue for what is empty or null.
 [[nodiscard]] std::string cell_text(const nlohmann::ordered_json& value);
 
-/// The same for what `pointer` (RFC 6901) names in `item`; kNoValue if there is none.
+/// The same for the value at `pointer` (RFC 6901) in `item`; kNoValue if there is none.
 [[nodiscard]] std::string cell(const nlohmann::ordered_json& item, const char* pointer);
 
 /// What `pointer` names in `item`, or null.

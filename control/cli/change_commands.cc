@@ -76,7 +76,7 @@ bool is_blank(const TextDocument& document) {
     return document.text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
-// Nothing at all is what a pipe brings whose first program failed.
+// An empty input is what a pipe delivers when its first program fails.
 std::string empty_fault(const Invocation& call, const std::vector<TextDocument>& documents) {
     if (!std::ranges::all_of(documents, is_blank)) return {};
     const std::string where = documents.empty() ? "no file" : documents.front().name;

@@ -44,7 +44,7 @@ enum class WordKind : uint8_t { kNone, kKinds, kObjectName, kText };
 
 struct CliCommand {
     std::string_view name;      ///< one word, or two ("pod add")
-    std::string_view synopsis;  ///< what stands behind the name
+    std::string_view synopsis;  ///< the text after the name
     std::string_view summary;   ///< one line, without a full stop
     std::string_view details;   ///< more for --help
     std::string_view examples;  ///< lines
@@ -56,12 +56,12 @@ struct CliCommand {
     std::string_view word_param = {};  ///< the parameter that the first word becomes
     bool is_change = false;            ///< may take long: a large set of objects is compiled
 
-    /// What is wrong with options and words together; "" or null: nothing.
+    /// Says what is wrong with options and words together; "" or a null function: they are valid.
     std::string (*check)(Invocation& call) = nullptr;
     /// Parameters beyond those that the options' rows name; null: none.
     Result<void> (*add_params)(const Invocation& call, CliEnvironment& environment,
                                nlohmann::ordered_json& params) = nullptr;
-    /// The reply as text; null where `run` prints.
+    /// The reply as text; null if `run` prints it.
     std::string (*render)(const Invocation& call, const nlohmann::ordered_json& reply,
                           const Screen& screen) = nullptr;
     /// The part of the reply that -o json and yaml show; null: all of it.

@@ -113,7 +113,7 @@ std::optional<OutputFormat> format_of(std::string_view word) {
     return static_cast<OutputFormat>(found - formats.begin());
 }
 
-// What is wrong with the number of words; "" if nothing.
+// Says what is wrong with the number of words; "" if it is right.
 std::string word_fault(const CliCommand& command, const std::vector<std::string>& words) {
     if (words.size() < command.least_words) return fmt::format("{} is needed", command.synopsis);
     if (words.size() > command.most_words) {

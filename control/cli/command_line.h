@@ -1,4 +1,4 @@
-// podlanectl's command line: what the user asks for, or help, or what is wrong with it.
+// podlanectl's command line, parsed: a command, a request for help, or an error.
 // Pure; run.cc and tests call it.
 #pragma once
 

@@ -1,5 +1,5 @@
 // Completion scripts for shells, made from the table of commands. `podlanectl completion` prints
-// them, and the build installs what it prints.
+// them, and the build installs its output.
 #pragma once
 
 #include <string>

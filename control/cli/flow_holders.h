@@ -1,8 +1,9 @@
-// Who has most connections in the flow table: counted over pages of `get flows`, in bounded memory.
+// The addresses with the most connections in the flow table, counted over pages of `get flows` in
+// bounded memory.
 //
 // For `podlanectl top`. Space-Saving (Metwally, Agrawal, El Abbadi, 2005): a new sender takes the
-// place of the smallest one and its count, so whoever has more than one in kMost connections is
-// there, and nobody is counted too low.
+// place and the count of the smallest one. So every sender with more than one in kMost connections
+// is listed, and no count is too low.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace podlane::control {
 struct FlowHolder {
     std::string from;     ///< an address
     std::string in_port;  ///< the port that leads there
-    std::string last_to;  ///< where its connection that was seen last goes
+    std::string last_to;  ///< destination of its connection that was seen last
     uint64_t flows = 0;
 };
 

@@ -1,7 +1,7 @@
 // `get flows`: its filters and order, and a table of any size, page by page.
 //
-// Called by `get` for connections. A page is asked for after the other, so that podlaned answers
-// others in between and nobody holds a million rows.
+// Called by `get` for connections. Pages are requested one after another, so that podlaned can
+// answer other clients in between and no process has to hold a million rows.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -19,7 +19,7 @@ struct CliEnvironment;
 /// The options of `get` that are for connections alone.
 [[nodiscard]] std::span<const OptionRow> flow_options() noexcept;
 
-/// What is wrong with those options beside these targets; "": nothing.
+/// Says what is wrong with these options for these targets; "": they are valid.
 [[nodiscard]] std::string flow_options_fault(const Invocation& call,
                                              const std::vector<Target>& targets);
 

@@ -273,7 +273,7 @@ class Waiter {
         }
     }
 
-    /// Before the first look, so that nothing is missed between the two.
+    /// Before the first listing, so that no change is missed between the two.
     [[nodiscard]] Result<void> begin(RpcClient& client) {
         if (is_polled_) return {};
         return ask(client, {{"kinds", kinds_}});

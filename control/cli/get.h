@@ -6,13 +6,14 @@
 
 namespace podlane::control {
 
-/// Lists what the words name; gives the exit code. With --watch it goes on with what changes.
+/// Lists the items that the words name and returns the exit code. With --watch it then follows
+/// changes.
 [[nodiscard]] int run_get(const Invocation& call, CliEnvironment& environment);
 
-/// Shows each item whole, with what the node made of it.
+/// Shows each item in full, with the node's state for it.
 [[nodiscard]] int run_describe(const Invocation& call, CliEnvironment& environment);
 
-/// What is wrong with the words and options of the two; "" if nothing.
+/// Says what is wrong with the words and options of either command; "" if they are valid.
 [[nodiscard]] std::string get_fault(Invocation& call);
 [[nodiscard]] std::string describe_fault(Invocation& call);
 

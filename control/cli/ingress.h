@@ -6,8 +6,8 @@
 
 namespace podlane::control {
 
-/// Carries the command out, once or for as long as it watches; gives the exit code. Watching, it
-/// outlives failures: the configuration stays as it is, and the next turn tries again.
+/// Runs the command, once or for as long as it watches, and returns the exit code. While watching
+/// it survives failures: the configuration stays unchanged, and the next round tries again.
 [[nodiscard]] int run_ingress_config(const Invocation& call, CliEnvironment& environment);
 
 /// The class of Ingresses that a command line is about.

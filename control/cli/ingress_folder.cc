@@ -33,7 +33,7 @@ bool write_bytes(int fd, std::string_view bytes) {
     return ::fsync(fd) == 0;
 }
 
-/// A file that nobody else can read, even for a moment.
+/// A file that no other user can read, even for a moment.
 Result<void> write_file(const std::string& path, std::string_view bytes) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed(path);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -1,8 +1,8 @@
 // The folder that nginx takes its configuration from: nginx.conf, and tls/ with certificates.
 //
-// nginx.conf is replaced by one rename, when all that it names is there and nginx has tested it;
-// files in tls/ have other names when their contents are others. So whoever reads the folder, at
-// any time, finds a whole configuration. All files are for the owner alone (0600).
+// nginx.conf is replaced by one rename, after all files that it names exist and nginx has tested
+// it; the name of a file in tls/ depends on its contents. So a reader of the folder always finds a
+// complete configuration. Only the owner can read the files (0600).
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace podlane::control {
 
-/// Says of a configuration file what is wrong with it.
+/// Says what is wrong with a configuration file.
 using ConfigTest = std::function<Result<void>(const std::string& path)>;
 
 /// Makes `folder` hold `config` and `pairs`; gives whether nginx.conf is another than before. An

@@ -6,8 +6,8 @@
 
 namespace podlane::control {
 
-/// Prints a List with the status of each Ingress of the class: the addresses of the Service that
-/// stands before the proxy. JSON, or YAML where that is asked for; gives the exit code.
+/// Prints a List with the status of each Ingress of the class: the addresses of the Service in
+/// front of the proxy. Prints JSON, or YAML on request; returns the exit code.
 [[nodiscard]] int run_ingress_status(const Invocation& call, CliEnvironment& environment);
 
 }  // namespace podlane::control

@@ -1,4 +1,4 @@
-// Moments as operators say them: how long ago, a time of day, a date with a time.
+// Points in time as operators write them: how long ago, a time of day, a date with a time.
 //
 // For options of podlanectl. Pure but for the time zone.
 #pragma once

@@ -18,15 +18,16 @@ namespace podlane::control {
 /// Takes a packet of `probe.read`; false: enough.
 using PacketSink = std::function<bool(const nlohmann::ordered_json& packet)>;
 
-/// Is told of the ports that there are.
+/// Called with the existing ports.
 using ProbeReady = std::function<void(const nlohmann::ordered_json& ports)>;
 
 struct ProbeOutcome {
     uint64_t missed = 0;  ///< packets that fit and were not taken
 };
 
-/// Starts it with `params` of `probe.start`. `ready` is called when it runs, `flush` when nothing
-/// more is there for the moment; false of it: the output is gone. Ends at `until` at the latest.
+/// Starts it with `params` of `probe.start`. `ready` is called when it runs, `flush` when there are
+/// no more packets for the moment; it returns false if the output is gone. Ends at `until` at the
+/// latest.
 [[nodiscard]] Result<ProbeOutcome> read_probe(
     RpcClient& client, const nlohmann::ordered_json& params,
     std::optional<std::chrono::steady_clock::time_point> until, const ProbeReady& ready,

@@ -13,8 +13,8 @@ struct ProgramEnd {
     std::string output;  ///< of stdout and stderr, as they came
 };
 
-/// `words` is the program, looked for in PATH, and its arguments. It reads nothing. An Error says
-/// why it could not be started.
+/// `words` is the program, looked for in PATH, and its arguments. Its standard input is empty. An
+/// Error says why it could not be started.
 [[nodiscard]] Result<ProgramEnd> run_program(const std::vector<std::string>& words);
 
 }  // namespace podlane::control

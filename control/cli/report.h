@@ -1,7 +1,7 @@
 // What podlanectl prints in words and tables for everything but `get`.
 //
-// Each takes the config socket's reply (docs/rpc.md) and gives text whose lines are ended. Fields
-// that are missing are shown as absent, never trusted to be there.
+// Each takes the config socket's reply (docs/rpc.md) and returns text that ends with a line end.
+// Missing fields are shown as absent; no field is assumed to be present.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,7 @@ namespace podlane::control {
 /// "Service shop/web" of {kind, namespace, name}.
 [[nodiscard]] std::string change_name(const nlohmann::ordered_json& object);
 
-/// apply, delete, replace: what became of which object.
+/// apply, delete, replace: what happened to each object.
 [[nodiscard]] std::string change_text(const nlohmann::ordered_json& reply);
 
 /// validate, diff: what apply would do, in one line.

@@ -13,7 +13,7 @@
 
 namespace podlane::control {
 
-/// What the program needs of its surroundings; tests give their own.
+/// What the program needs from its environment; tests supply their own.
 struct CliEnvironment {
     std::istream& in;
     std::ostream& out;
@@ -43,7 +43,7 @@ inline constexpr int kDegraded = 3;  ///< health, doctor
 int fail(CliEnvironment& environment, const Error& error);
 /// Flushes the output; kDone, or kFailed where it could not be written.
 int finish(CliEnvironment& environment);
-/// What stands beside a result goes to stderr, so that stdout can be piped.
+/// Notices about a result go to stderr, so that stdout can be piped.
 void show_notices(const nlohmann::ordered_json& reply, CliEnvironment& environment);
 /// A value as JSON text with a line end; `indent` -1 for one line.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = 2);

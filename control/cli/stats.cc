@@ -206,7 +206,7 @@ std::string services_text(const Json& services, const std::optional<StatsBefore>
     return text;
 }
 
-// Destinations that ran out of source ports; nothing where none did.
+// Destinations that ran out of source ports; empty if none did.
 std::string exhausted_text(const Json& exhausted, const Screen& screen) {
     Table table({{"PROTOCOL"}, {"NO-PORT-FREE-FROM"}, {"TO"}, {"REFUSED", true}});
     for (const Json& one : exhausted) {

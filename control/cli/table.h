@@ -25,19 +25,19 @@ class Table {
     struct Column {
         std::string title;
         bool is_number = false;  ///< lined up at the right
-        bool is_list = false;    ///< words joined by commas, of which the first ones may do
+        bool is_list = false;    ///< words joined by commas; the first few may be enough
         uint8_t drop = 0;        ///< may be left out; the largest first. 0: never
     };
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    /// One cell for each column. What comes from documents must not drive the terminal: cells are
-    /// shown by printable().
+    /// One cell for each column. Text from documents must not control the terminal, so cells go
+    /// through printable().
     void add(std::vector<std::string> cells);
     [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
     /// Headings and rows, each line ended; no blanks at the ends of lines. A table that is too wide
-    /// has narrower gaps, then shorter lists, then, where the width is a terminal's, fewer columns;
-    /// a last column of text goes on in the next line.
+    /// gets narrower gaps, then shorter lists, then, if the width is a terminal's, fewer columns; a
+    /// last column of text continues on the next line.
     [[nodiscard]] std::string text(const Screen& screen = {.wide = true}) const;
 
   private:

@@ -19,7 +19,7 @@ struct Target {
 };
 
 /// Reads the words: "svc", "svc web", "svc web db", "svc/web", "svc,ep", "svc shop/web"; with -n
-/// for the namespace. Gives what is wrong with them in place of the targets.
+/// for the namespace. Returns an error instead of the targets if they are invalid.
 [[nodiscard]] std::variant<std::vector<Target>, std::string> targets_of(const Invocation& call,
                                                                         bool objects_only);
 

@@ -157,7 +157,7 @@ std::vector<Row> holder_rows(const TopSample& sample) {
     return rows;
 }
 
-/// Who opens connections, and whose are denied.
+/// Addresses that open connections, and those with denied ones.
 std::vector<Row> opener_rows(const TopSample& sample) {
     std::vector<Row> rows;
     const double seconds = number_at(sample.opened, "/milliseconds") / 1000;

@@ -1,5 +1,5 @@
-// What `podlanectl top` shows: rates between two answers of `stats`, who has most connections, and
-// who opens most.
+// What `podlanectl top` shows: rates between two answers of `stats`, and the addresses that hold
+// and that open the most connections.
 //
 // Pure: answers in, text out; the terminal is top.cc's.
 #pragma once

@@ -1,8 +1,9 @@
 // Pods' addresses out of the node's pod CIDRs, for nodes that need no IPAM plugin.
 //
-// plugin.cc asks it for ADD, DEL, CHECK and GC. An address that is had is a symbolic link
-// ADDRESS -> "CONTAINER:IFNAME": name and holder appear in one step, so a kill leaves either none
-// of it or all, and two calls never get the same one. Who has died between is found by its holder.
+// plugin.cc asks it for ADD, DEL, CHECK and GC. An assigned address is a symbolic link ADDRESS ->
+// "CONTAINER:IFNAME": name and holder appear in one step, so a killed call leaves either nothing or
+// a complete entry, and two calls never get the same address. The holder shows which entries belong
+// to calls that died.
 #pragma once
 
 #include <chrono>
@@ -22,8 +23,8 @@ class Allocator {
     Allocator(std::string folder, std::chrono::milliseconds wait);
 
     /// One address out of each of `cidrs`, with its length: those that the holder has already,
-    /// those of `wanted`, or the next free ones after the last that was given, so that a freed
-    /// address rests for as long as there are others. None of `avoid`. All or nothing; throws
+    /// those of `wanted`, or the next free ones after the last assigned one, so that a freed
+    /// address is not reused while there are others. None of `avoid`. All or nothing; throws
     /// Failure.
     [[nodiscard]] std::vector<InterfaceAddress> take(const Attachment& holder,
                                                      const std::vector<IpPrefix>& cidrs,

@@ -1,9 +1,9 @@
-// What podlane-cni has added to a network: one file an attachment, so that a DEL needs nothing but
-// its container's id, a GC knows what there is, and a repeated ADD gets the answer of the first.
+// What podlane-cni has added to a network: one file for each attachment, so that a DEL needs only
+// its container's id, a GC knows what exists, and a repeated ADD returns the answer of the first.
 //
-// plugin.cc writes one before it does anything, and again with the result. One that podlaned could
-// not be told to remove, because it was not there, waits in a folder of its own; the next call that
-// finds podlaned sees to it.
+// plugin.cc writes it before it changes anything, and again with the result. If podlaned was not
+// there to remove an attachment's port, its file waits in a folder of its own; the next call that
+// reaches podlaned removes the port.
 #pragma once
 
 #include <chrono>
@@ -31,15 +31,15 @@ class Attachments {
     Attachments(const std::string& folder, std::chrono::milliseconds wait);
 
     void keep(const Attachment& attachment, const Record& record) const;
-    /// Nothing when there is none, and when it cannot be read: then it is as good as gone.
+    /// None if there is no such file, or if it cannot be read: then it counts as gone.
     [[nodiscard]] std::optional<Record> find(const Attachment& attachment) const;
     void forget(const Attachment& attachment) const;
     [[nodiscard]] std::vector<Attachment> all() const;
 
-    /// Its port is to be removed when podlaned is there again.
+    /// Its port must be removed when podlaned is there again.
     void owe_removal(const Attachment& attachment) const;
-    /// Calls `remove` for each that is owed, one call of podlane-cni at a time: none is removed
-    /// that was added again meanwhile. What `remove` throws leaves the rest owed.
+    /// Calls `remove` for each pending one, in one process of podlane-cni at a time, so that none
+    /// is removed that has been added again. If `remove` throws, the rest stays pending.
     void pay_removals(const std::function<void(const Attachment&)>& remove) const;
 
   private:

@@ -1,7 +1,7 @@
 // How a call of podlane-cni fails: a CNI error, which the runtime shows in an event of the pod.
 //
-// Thrown by everything in control/cni and caught by plugin.cc alone, which prints it: whatever goes
-// wrong on the way, one call ends with one error. podlane-cni has one thread.
+// Thrown everywhere in control/cni and caught only by plugin.cc, which prints it: whatever goes
+// wrong, a call ends with exactly one error. podlane-cni has one thread.
 #pragma once
 
 #include <exception>

@@ -25,16 +25,17 @@ class Folder {
 
     /// Names in it, in no order, without those that begin with a dot or are folders' locks.
     [[nodiscard]] std::vector<std::string> names() const;
-    /// A symbolic link that leads nowhere: a name and a text, made in one step. False: it is there.
+    /// Creates a symbolic link without a target: a name and a text, in one step. False: it exists
+    /// already.
     [[nodiscard]] bool make_link(const std::string& name, const std::string& text) const;
     /// Its text; nothing when there is none.
     [[nodiscard]] std::optional<std::string> read_link(const std::string& name) const;
     /// Makes the link, or another text of it.
     void replace_link(const std::string& name, const std::string& text) const;
-    /// A whole file, or the one that was there.
+    /// Replaces a file atomically: a reader finds the new one or the old one.
     void write(const std::string& name, const std::string& text) const;
     [[nodiscard]] std::optional<std::string> read(const std::string& name) const;
-    /// Harmless when there is none.
+    /// Does nothing if there is none.
     void remove(const std::string& name) const;
 
   private:

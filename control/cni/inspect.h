@@ -1,6 +1,6 @@
-// A look into a container's network namespace: whether an interface is there as ADD has made it.
+// Checks in a container's network namespace whether an interface is as ADD has set it up.
 //
-// plugin.cc asks for CHECK. It reads what the kernel shows of that namespace and changes nothing.
+// plugin.cc calls it for CHECK. It reads the kernel's state of that namespace and changes nothing.
 #pragma once
 
 #include <set>
@@ -23,8 +23,8 @@ struct SeenInterface {
 [[nodiscard]] Result<SeenInterface> inspect_interface(const std::string& netns,
                                                       const std::string& ifname);
 
-/// An Error when the namespace is not there, or is the one that we are in: a container with the
-/// node's own network has no interface of ours.
+/// An Error if the namespace does not exist, or is our own: a container on the node's network has
+/// no interface of ours.
 [[nodiscard]] Result<void> check_foreign_namespace(const std::string& netns);
 
 }  // namespace podlane::cni

@@ -1,7 +1,7 @@
-// podlaned, as podlane-cni speaks to it: by its config socket, which may be away for a moment.
+// podlane-cni's connection to podlaned: its config socket, which may be unavailable for a moment.
 //
-// plugin.cc has one for each call. What is asked of podlaned here can be repeated, so a connection
-// that breaks, because podlaned was stopped or killed, is made anew until the time is over.
+// plugin.cc has one for each call. All requests made here can be repeated. So if the connection
+// breaks because podlaned was stopped or killed, it connects again until the time is over.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ class NodeLink {
     [[nodiscard]] Answer call(const std::string& method, const Json& params);
     /// The same for what podlaned has no reason to refuse: a refusal is a Failure, too.
     [[nodiscard]] Json ask(const std::string& method, const Json& params = Json::object());
-    /// From now on that long; nothing: only what answers at once.
+    /// Sets the time limit, counted from now; none: only what answers at once.
     void wait_at_most(std::chrono::milliseconds wait) noexcept;
 
   private:

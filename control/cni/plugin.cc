@@ -24,7 +24,7 @@ namespace rpc_code = control::rpc_code;
 
 // A DEL that podlaned does not take in this time is taken down for later.
 constexpr auto kDelWait = std::chrono::seconds(2);
-// How often ADD takes other addresses because somebody has those that it got.
+// How often ADD tries other addresses because the first ones are in use.
 constexpr unsigned kAddressAttempts = 3;
 
 /// Whether all members of `wanted` are in `object`.
@@ -353,7 +353,7 @@ void Call::status() {
     try {
         health = node_.ask("health");
     } catch (const Failure& failure) {
-        // Without podlaned nothing moves the packets of the pods that are there.
+        // Without podlaned the packets of existing pods are not forwarded.
         throw Failure(code::kLimitedConnectivity, failure.message(), failure.details());
     }
     for (const Json& worker : health.value("workers", Json::array())) {
@@ -373,7 +373,7 @@ void Call::status() {
     }
 }
 
-/// What goes to standard output; null: nothing.
+/// The text for standard output; null: none.
 Json answer(const Request& request, const Environment& environment) {
     if (request.command == CommandKind::kVersion) {
         return {{"cniVersion", request.version}, {"supportedVersions", supported_versions()}};

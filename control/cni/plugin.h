@@ -1,7 +1,7 @@
 // podlane-cni: the CNI plugin that gives pods their Podlane ports.
 //
-// A container runtime calls it with environment variables and a configuration, once for each thing
-// that it wants; main.cc is all that is around it. docs/cni.md says what it does.
+// A container runtime runs it with environment variables and a configuration, once for each
+// command; main.cc is only a wrapper. docs/cni.md says what it does.
 #pragma once
 
 #include <iosfwd>

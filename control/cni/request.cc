@@ -224,7 +224,7 @@ void read_port_mappings(const Json& list, Request& out) {
     }
 }
 
-/// A limit that nobody keeps would be worse than a pod that does not start.
+/// A limit that is not enforced would be worse than a pod that does not start.
 void refuse_bandwidth(const Json& limits) {
     for (const char* key : {"ingressRate", "egressRate"}) {
         const Json& value = member(limits, key);

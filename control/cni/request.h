@@ -44,7 +44,7 @@ struct Request {
     Json config;          ///< whole, as an IPAM plugin gets it
     std::string network;  ///< its `name`
     Attachment attachment;
-    std::string netns;        ///< empty in a DEL of which the runtime no longer knows it
+    std::string netns;        ///< may be empty in a DEL, if the runtime no longer knows it
     std::string plugin_path;  ///< CNI_PATH
     std::string pod;          ///< "namespace/name"
 
@@ -57,13 +57,13 @@ struct Request {
     std::optional<MacAddress> mac;
     Json port_mappings = Json::array();  ///< {hostPort, containerPort, protocol, [hostIP]}
     Json dns = Json::object();           ///< keys of a result's `dns`
-    std::vector<Attachment> valid;       ///< GC: what is to stay
+    std::vector<Attachment> valid;       ///< GC: the attachments to keep
 };
 
 /// Reads and checks a call; throws Failure.
 [[nodiscard]] Request read_request(const Environment& environment, std::string_view input);
 
-/// The `cniVersion` in whatever stood on standard input, for an answer to it; else the newest.
+/// The `cniVersion` in the text on standard input, for the answer to it; else the newest.
 [[nodiscard]] std::string version_of(std::string_view input);
 
 /// "0.3.0" ... "1.1.0", oldest first.

@@ -20,8 +20,8 @@ struct GivenAddress {
     friend bool operator==(const GivenAddress&, const GivenAddress&) = default;
 };
 
-/// What an IPAM plugin has answered: addresses and, where it says so, DNS. Throws Failure for what
-/// cannot be carried out: no address, two of one family, a route by another gateway than the pod's.
+/// The answer of an IPAM plugin: addresses and possibly DNS. Throws Failure if it cannot be used:
+/// no address, two of one family, a route through another gateway than the pod's.
 struct GivenAddresses {
     std::vector<GivenAddress> ips;
     Json dns = Json::object();
@@ -39,7 +39,7 @@ struct ListedInterface {
     std::string sandbox;
     std::vector<std::string> addresses;
 };
-/// That of this name which has a sandbox; nothing when the result has none.
+/// The interface of this name that has a sandbox; none if the result has no such interface.
 [[nodiscard]] std::optional<ListedInterface> find_interface(const Json& result,
                                                             const std::string& ifname);
 

@@ -9,7 +9,7 @@
 
 namespace podlane::control {
 
-/// Written as it is: dst, src, and out of `port`.
+/// Written unchanged: dst, src; sent by `port`.
 [[nodiscard]] Adjacency ethernet_adjacency(PortId port, uint16_t mtu, const MacAddress& dst,
                                            const MacAddress& src) noexcept;
 

@@ -1,9 +1,9 @@
-// Which node answers for a load balancer address, worked out by each node alike and without talk:
-// rendezvous hashing over the nodes that can serve it.
+// Which node answers for a load balancer address. Each node computes the same result without
+// communication, by rendezvous hashing over the nodes that can serve it.
 // docs/decisions/load-balancer-announcement.md.
 //
 // Part of the Compiler (compiler.h): control thread. The workers answer ARP and neighbour discovery
-// for what is this node's; the node model announces it when that changes.
+// for this node's addresses; the node model announces changes.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace podlane::control {
 
-/// A load balancer address out of loadBalancer.pools, and who may answer for it.
+/// A load balancer address from loadBalancer.pools, and the nodes that may answer for it.
 struct AnnouncedAddress {
     NamespacedName service;
     std::shared_ptr<const std::vector<std::string>> candidates;  ///< sorted; never null
@@ -34,14 +34,14 @@ struct AnnouncedAddress {
 [[nodiscard]] std::string_view rendezvous(const std::vector<std::string>& candidates,
                                           const IpAddress& address) noexcept;
 
-/// The nodes on which an endpoint of the family serves the Service, sorted: ready ones, and where
-/// there is none, those that still serve while they terminate.
+/// The nodes on which an endpoint of the family serves the Service, sorted: ready ones or, if there
+/// is none, those that still serve while they terminate.
 [[nodiscard]] std::vector<std::string> nodes_with_endpoints(const Service& service,
                                                             const ObjectStore& store,
                                                             const NodeFacts& facts, bool is_v4);
 
-/// Follows Services and Nodes. Cost of a change: that of the Services which it names; all of those
-/// with an address where the ready nodes change.
+/// Follows Services and Nodes. A change costs as much as the Services that it names; a change of
+/// the ready nodes costs as much as all Services with an address.
 class Announcer {
   public:
     /// `config` must outlive the announcer.
@@ -59,11 +59,11 @@ class Announcer {
     [[nodiscard]] uint64_t version() const noexcept { return version_; }
 
   private:
-    /// Nodes that are ready, or all where none is. Returns whether they are others than before.
+    /// Nodes that are ready, or all if none is. Returns whether they have changed.
     bool follow_nodes(const ObjectStore& store);
     void follow_service(const NamespacedName& name, const ObjectStore& store,
                         const NodeFacts& facts);
-    /// Who has the address now.
+    /// The node that has the address now.
     void settle(const IpAddress& address, const ObjectStore& store, const NodeFacts& facts);
     [[nodiscard]] std::shared_ptr<const std::vector<std::string>> candidates_of(
         const Service& service, const ObjectStore& store, const NodeFacts& facts, bool is_v4) const;

@@ -1,8 +1,8 @@
 // Makes the next generation of the Snapshot: objects, ports and neighbours in, one immutable graph
-// out, sharing with the generation before what did not change.
+// out, which shares unchanged parts with the previous generation.
 //
 // The daemon calls it on the control thread for every change: commit the change to the ObjectStore,
-// next(), Dataplane::publish(); when next() refuses, revert the store and nothing has happened.
+// next(), Dataplane::publish(); if next() refuses, revert the store, and nothing has changed.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@
 
 namespace podlane::control {
 
-/// What is new since the last next().
+/// What has changed since the last next().
 struct Changes {
     /// Committed to the store already; null: none. For a `replace` the set that plan_replace() gave
     /// serves as well as any.
@@ -32,7 +32,7 @@ struct Changes {
     OnConflict on_conflict = OnConflict::kRefuse;
 };
 
-/// What a Service that names no family gets: an API server takes the first service CIDR's.
+/// The family of a Service that names none: like an API server, that of the first service CIDR.
 [[nodiscard]] AddressFamily default_family(const NodeConfig& config) noexcept;
 
 /// A new generation, to be published.
@@ -47,8 +47,8 @@ class Compiler {
     /// `config` must outlive the compiler.
     explicit Compiler(const NodeConfig& config);
 
-    /// The generation after the last one (generation + 1). On an error nothing changed here; the
-    /// message is one line and names both objects that cannot be together.
+    /// The generation after the last one (generation + 1). On an error nothing has changed here;
+    /// the message is one line and names both objects in conflict.
     Result<Compiled> next(const ObjectStore& store, const Changes& changes);
 
     /// Whether next() would succeed with these objects, and its notices; changes nothing. Commit
@@ -56,7 +56,8 @@ class Compiler {
     Result<std::vector<std::string>> check(const ObjectStore& store, const ChangeSet& objects,
                                            OnConflict on_conflict = OnConflict::kRefuse) const;
 
-    /// Objects of which something is not served, because another one has it; after next().
+    /// Objects that are not fully served because of a conflict with another one; call it after
+    /// next().
     [[nodiscard]] std::vector<RefusedObject> refused() const;
 
     /// The last generation; at first an empty one, generation 0.

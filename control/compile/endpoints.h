@@ -24,8 +24,8 @@ struct IpAddressHash {
     size_t operator()(const IpAddress& address) const noexcept;
 };
 
-/// Pods with a port here for which the runtime asked for host ports, once for each such port: their
-/// name, its addresses and those host ports alone.
+/// For each local port for which the runtime asked for host ports: a Pod with only its name, the
+/// port's addresses and these host ports.
 using MappedPods = std::map<NamespacedName, std::vector<Pod>>;
 
 /// What services need to know of this node.
@@ -35,13 +35,14 @@ struct NodeFacts {
     std::vector<AddressRange> pools;  ///< for load balancer addresses, which are no host's then
     PortRange node_ports;             ///< a nodePort outside of it is served with a notice
     std::vector<IpPrefix> service_cidrs, pod_cidrs;           ///< likewise clusterIPs
-    AddressFamily default_family = AddressFamily::kIpv4;      ///< of a Service that says nothing
+    AddressFamily default_family = AddressFamily::kIpv4;      ///< for a Service that names no
+                                                              ///< family
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
     /// Host ports that the runtime asked for; never null.
     std::shared_ptr<const MappedPods> mapped_pods = std::make_shared<const MappedPods>();
 };
 
-/// What an endpoint's hints say of this node: for which zones or nodes it is meant.
+/// What an endpoint's hints say about this node: for which zones or nodes it is meant.
 enum class Hint : uint8_t { kNone, kElsewhere, kHere };
 
 /// One way to reach a Service port, before the choice.
@@ -54,7 +55,7 @@ struct EndpointCandidate {
     bool local = false;  ///< on this node
     Hint zone_hint = Hint::kNone;
     Hint node_hint = Hint::kNone;
-    std::string node;  ///< where it is, "" if nobody said
+    std::string node;  ///< its node, "" if not stated
     friend auto operator<=>(const EndpointCandidate&, const EndpointCandidate&) = default;
 };
 
@@ -65,20 +66,20 @@ enum class EndpointSource : uint8_t { kNone, kSlices, kEndpoints, kPods };
 struct ServiceCandidates {
     EndpointSource source = EndpointSource::kNone;
     std::vector<std::vector<EndpointCandidate>> by_port;
-    /// Addresses whose node nobody named: whether they are local depends on NodeFacts::local_pods.
+    /// Addresses without a stated node: NodeFacts::local_pods decides whether they are local.
     std::vector<IpAddress> unplaced;
     bool by_zone = false;  ///< depends on which zones nodes are in
 };
 
-/// Of both families; duplicates (address and port) removed: the better condition is kept, and one
-/// that anybody says is local is.
+/// Of both families; duplicates (address and port) are removed: the better condition is kept, and
+/// an endpoint is local if any of its entries says so.
 [[nodiscard]] ServiceCandidates gather_candidates(const Service& service, const ObjectStore& store,
                                                   const NodeFacts& facts);
 
-/// The endpoints that may be used, sorted. `cluster`: all ready ones, less those that hints keep
-/// for others, and if none is ready all that still serve while they terminate. `local`: the same
-/// rule over this node's endpoints alone, whatever the hints. `serving`: all that serve, in
-/// whatever state; what has one of them may keep it.
+/// The endpoints that may be used, sorted. `cluster`: all ready ones, except those that hints
+/// reserve for others; if none is ready, all that still serve while they terminate. `local`: the
+/// same rule for this node's endpoints alone, ignoring hints. `serving`: all that serve, in any
+/// state; a flow that has one of them may keep it.
 template <Family F>
 struct EndpointChoice {
     std::vector<podlane::Endpoint<F>> cluster;

@@ -32,7 +32,7 @@ struct FrontendRow {
     std::vector<ServedEndpoint> inside, outside;
     bool drop_when_empty = false;  ///< else it is rejected
     uint32_t affinity_seconds = 0;
-    std::vector<IpPrefix> source_ranges;  ///< none: everybody
+    std::vector<IpPrefix> source_ranges;  ///< empty: all sources
 
     friend bool operator==(const FrontendRow&, const FrontendRow&) = default;
 };

@@ -19,7 +19,7 @@ bool is_external_local(const Service& service) noexcept {
             !service.external_ips.empty());
 }
 
-/// Null when nobody is excluded. kube-proxy looks at the ranges of the frontend's family alone.
+/// Null if no source is excluded. kube-proxy looks at the ranges of the frontend's family alone.
 template <Family F>
 std::shared_ptr<const std::vector<Prefix<F>>> source_ranges_of(const Service& service) {
     std::vector<Prefix<F>> ranges;
@@ -111,7 +111,7 @@ bool same_set(const std::shared_ptr<const EndpointSet<F>>& a,
 }  // namespace
 
 bool is_unserved(const Service& service) noexcept {
-    // The labels by which kube-proxy leaves a Service to somebody else, whatever their value.
+    // The labels that make kube-proxy leave a Service to another proxy, whatever their value.
     return service.headless || service.type == ServiceType::kExternalName ||
            service.meta.labels.contains("service.kubernetes.io/service-proxy-name") ||
            service.meta.labels.contains("service.kubernetes.io/headless");

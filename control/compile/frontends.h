@@ -16,7 +16,7 @@ namespace podlane::control {
 template <Family F>
 struct PortEndpoints {
     std::shared_ptr<const EndpointSet<F>> cluster;  ///< never null
-    std::shared_ptr<const EndpointSet<F>> local;    ///< never null where a traffic policy is Local
+    std::shared_ptr<const EndpointSet<F>> local;    ///< never null if a traffic policy is Local
     /// Datagram ports: all that serve; null when every frontend has them.
     std::shared_ptr<const std::vector<podlane::Endpoint<F>>> serving;
 };
@@ -37,9 +37,9 @@ struct PortEndpoints {
 /// - policy Local without a local endpoint drops, and rejects when there is no endpoint at all;
 /// - this node's pods and kernel get cluster endpoints at an external frontend, whatever its
 /// policy;
-/// - ipMode Proxy has no frontend; loadBalancerSourceRanges concern LoadBalancer frontends alone,
-/// and everybody who uses them;
-/// - a datagram flow keeps its endpoint while it serves, whatever the policies say meanwhile.
+/// - ipMode Proxy has no frontend; loadBalancerSourceRanges apply only to LoadBalancer frontends,
+///   but to all of their clients;
+/// - a datagram flow keeps its endpoint while that serves, even if policies have changed.
 template <Family F>
 [[nodiscard]] std::vector<Frontend<F>> service_frontends(const Service& service,
                                                          const ServicePort& port,

@@ -21,10 +21,10 @@ namespace podlane::control {
 /// store would have made, its serial apart. Threads: one.
 class NameCompiler {
   public:
-    /// Without cluster.dns there is no zone, and nothing to do.
+    /// Without cluster.dns there is no zone, and these calls do nothing.
     explicit NameCompiler(const NodeConfig& config);
 
-    /// The Services whose names a change may concern; `store` has the change already.
+    /// The Services whose names a change may affect; `store` has the change already.
     [[nodiscard]] std::set<NamespacedName> affected(const ChangeSet& changes,
                                                     const ObjectStore& store) const;
     /// Makes the next zone, if any name changed.

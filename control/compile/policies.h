@@ -1,6 +1,6 @@
-// Keeps the NetworkPolicies of a Snapshot in step with policies, pods and namespaces: only those
-// that select a pod of this node are compiled, and a peer that comes or goes changes the sets that
-// it is in.
+// Keeps the NetworkPolicies of a Snapshot in step with policies, pods and namespaces: only policies
+// that select a pod of this node are compiled, and a peer that comes or goes changes only the sets
+// that contain it.
 //
 // The Compiler (compiler.h) calls it on the control thread, with a copy of the live snapshot to
 // change. docs/network-policy.md says what the rules mean.
@@ -71,7 +71,7 @@ class PolicyCompiler {
     /// A pod has more than one while its next sandbox is made before the last one's end.
     std::multimap<NamespacedName, PortId> ports_;
     std::map<NamespacedName, Active> active_;
-    /// Ports whose pods have policies now, and pods that were there in the last generation.
+    /// Ports of pods that have policies now, and pods of the last generation.
     std::map<PortId, NamespacedName> isolated_;
     std::set<NamespacedName> seen_;
     bool took_away_ = false;       ///< of an isolated pod

@@ -41,7 +41,7 @@ std::string key_of(const std::optional<LabelSelector>& selector) {
     return key + "}";
 }
 
-/// The API server gives every namespace this label; where there is none, nobody has.
+/// The API server gives every namespace this label; without an API server none has it.
 Labels labels_of(const std::string& name_space, const ObjectStore& store) {
     const auto object = store.find<Namespace>({"", name_space});
     Labels labels = object ? object->meta.labels : Labels{};

@@ -1,5 +1,5 @@
-// The pods of the cluster as NetworkPolicies' peers: which addresses each pair of selectors
-// selects, and which number each port's name has where.
+// The pods of the cluster as NetworkPolicies' peers: the addresses that each pair of selectors
+// selects, and the number of each named port at each address.
 //
 // PolicyCompiler (policies.h) takes the sets that its policies name; this keeps them in step with
 // pods and namespaces. Control thread.
@@ -26,8 +26,8 @@ namespace podlane::control {
 using LocalAddresses = std::map<NamespacedName, std::vector<IpAddress>>;
 
 /// Invariant: after apply() each set holds what its selectors select in the store, each address
-/// once: of pods that say the same address the one with a port here has it, else the one that was
-/// made last. Threads: one.
+/// once. If several pods claim an address, the one with a port here has it, else the one that was
+/// created last. Threads: one.
 class PolicyPeers {
   public:
     /// `dns`: addresses of the cluster's DNS server, which counts as a pod of kube-system with the
@@ -71,9 +71,9 @@ class PolicyPeers {
     struct PodSet {
         std::string key;
         unsigned users = 0;
-        std::string name_space;  ///< where it has no namespace selector
+        std::string name_space;  ///< if it has no namespace selector
         std::optional<LabelSelector> namespaces, pods;
-        std::map<std::string, bool> selects_namespace;  ///< what is known of them
+        std::map<std::string, bool> selects_namespace;  ///< facts about them
     };
     struct PortSet {
         std::string key;
@@ -87,7 +87,7 @@ class PolicyPeers {
         std::vector<NamedPlace<F>> ports_come, ports_gone;
     };
     struct BothEdits {
-        bool ends = false;  ///< the set is nobody's any more
+        bool ends = false;  ///< the set has no users any more
         Edits<V4> v4;
         Edits<V6> v6;
     };
@@ -96,7 +96,8 @@ class PolicyPeers {
                                 const ObjectStore& store) const;
     [[nodiscard]] bool selects(PodSet& set, const std::string& name_space, const Peer& peer,
                                const ObjectStore& store);
-    /// Says whose its addresses are, or not any more; adds whoever says the same ones.
+    /// Records or removes the pod as the holder of its addresses; adds the pods that claim the same
+    /// ones.
     void claim(const Entry& entry, std::set<NamespacedName>& rivals);
     void unclaim(const Entry& entry, std::set<NamespacedName>& rivals);
     [[nodiscard]] const Entry& owner_of(const IpAddress& address,

@@ -1,4 +1,4 @@
-// Objects that are known but not served, or not whole: what the compiler tells of them.
+// The compiler's report about objects that are known but not served, or only in part.
 //
 // The node model asks the Compiler for them after each generation, for `get KIND` with `refused`,
 // health and the log. Plain values; control thread.
@@ -12,12 +12,12 @@
 
 namespace podlane::control {
 
-/// What to do where two Services want one clusterIP or nodePort, which an API server does not let
-/// happen: kRefuse refuses the change that brings it about; kOlder serves the older one, and the
-/// younger one takes its place when it goes.
+/// What to do if two Services want the same clusterIP or nodePort, which an API server does not
+/// allow: kRefuse refuses the change that causes it; kOlder serves the older one, and the younger
+/// one takes its place when it goes.
 enum class OnConflict : uint8_t { kRefuse, kOlder };
 
-/// An object of which something is not served.
+/// An object that is not served, or only in part.
 struct RefusedObject {
     ObjectKey key;
     std::string message;  ///< one line: which field, which value, and who has it

@@ -1,8 +1,8 @@
 // Keeps the frontends of a Snapshot in step with Services, endpoints and host ports, one change at
-// a time: what a change costs depends on what it touches, not on how many Services there are.
+// a time: the cost of a change depends on what it touches, not on the number of Services.
 //
 // The Compiler (compiler.h) calls it on the control thread, with a copy of the live snapshot to
-// change. docs/decisions/frontends.md says which frontend wins where two claim one address.
+// change. docs/decisions/frontends.md says which frontend wins if two claim the same address.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@
 
 namespace podlane::control {
 
-/// What has to be compiled anew. Names that no longer exist are removed.
+/// What has to be compiled again. Names that no longer exist are removed.
 struct ServiceDelta {
     std::set<NamespacedName> services;
     std::set<NamespacedName> pods;  ///< for their host ports
@@ -36,8 +36,8 @@ struct ServiceDelta {
     }
 };
 
-/// What healthCheckNodePort tells of a Service: how many of its ready endpoints are on this node,
-/// by family; none: the Service does not have the family.
+/// What healthCheckNodePort reports about a Service: how many of its ready endpoints are on this
+/// node, by family; none: the Service does not have the family.
 struct HealthCheck {
     uint16_t port = 0;
     std::optional<uint32_t> local_v4, local_v6;
@@ -54,11 +54,11 @@ struct ServicePortName {
     friend auto operator<=>(const ServicePortName&, const ServicePortName&) = default;
 };
 
-/// The frontends of all Services and host ports, and who claims what.
+/// The frontends of all Services and host ports, and who claims which address and port.
 ///
-/// Invariants: after any sequence of updates the snapshot holds what one full() would have made
-/// (ServiceIds apart, which are kept while their Service port exists); a refused update changed
-/// nothing, neither here nor in `next`. Threads: one.
+/// Invariants: after any sequence of updates the snapshot equals the result of one full() (except
+/// ServiceIds, which are kept while their Service port exists); a refused update changes nothing,
+/// neither here nor in `next`. Threads: one.
 class ServiceCompiler {
   public:
     /// Which Services and Pods a change of objects touches.
@@ -93,7 +93,7 @@ class ServiceCompiler {
     [[nodiscard]] const std::map<uint32_t, ServicePortName>& service_ports() const noexcept {
         return names_;
     }
-    /// Where others than ClusterIPs are served; zero stands for all node addresses.
+    /// Where frontends other than ClusterIPs are served; zero stands for all node addresses.
     template <Family F>
     [[nodiscard]] const std::set<FrontendKey<F>>& external_keys() const noexcept {
         return external_.get<F>();
@@ -121,7 +121,8 @@ class ServiceCompiler {
         int64_t created = 0;
         friend auto operator<=>(const Age&, const Age&) = default;
     };
-    /// One of those who want a key. The least has it: by kind of frontend, then the older owner.
+    /// One of the claimants of a key. The smallest one has it: ordered by kind of frontend, then by
+    /// the owner's age.
     template <Family F>
     struct Claim {
         Owner owner;
@@ -142,9 +143,10 @@ class ServiceCompiler {
     struct Book {
         std::map<FrontendKey<F>, std::vector<Claim<F>>> claims;
         std::map<typename F::Address, std::set<Holder>> cluster_ips;
-        /// Of which every port is somebody's: clusterIPs, load balancer addresses of the pools.
+        /// Addresses that belong to one Service with all their ports: clusterIPs, load balancer
+        /// addresses of the pools.
         std::map<typename F::Address, std::set<NamespacedName>> whole_ips;
-        // Those of the above that more than one wants.
+        // Those of the above with more than one claimant.
         std::set<FrontendKey<F>> contested;
         std::set<typename F::Address> contested_ips;
     };
@@ -159,7 +161,8 @@ class ServiceCompiler {
     struct Planned {
         std::vector<Frontend<F>> frontends;
         std::vector<typename F::Address> cluster_ips;
-        /// Out of the pools: no host has them, so what they do not serve is rejected, too.
+        /// Addresses from the pools: no host has them, so ports that they do not serve are
+        /// rejected, too.
         std::vector<typename F::Address> pool_ips;
     };
     template <template <class> class Part>
@@ -182,7 +185,7 @@ class ServiceCompiler {
     };
     /// What else has to be looked at when it changes.
     struct Interests {
-        std::vector<IpAddress> unplaced;  // of endpoints whose node nobody named
+        std::vector<IpAddress> unplaced;  // of endpoints without a stated node
         std::optional<Labels> selector;   // the endpoints are the Pods that it matches
         bool by_zone = false;             // they depend on the zones of nodes
     };
@@ -226,7 +229,8 @@ class ServiceCompiler {
     /// The claim that is served; null for none. A clusterIP's belongs to its holder alone.
     template <Family F>
     [[nodiscard]] const Claim<F>* winner_of(const FrontendKey<F>& key) const;
-    /// Follows who wants which clusterIP, and adds the keys to settle where the holder changes.
+    /// Tracks who wants which clusterIP, and adds keys whose holder changes to those that must be
+    /// settled.
     template <Family F>
     void hold_addresses(const Plan& plan, Record& record, std::set<FrontendKey<F>>& touched);
     template <Family F>

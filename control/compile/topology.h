@@ -2,7 +2,7 @@
 // Snapshot that says where packets go: ports, bridge, next hops, routes.
 //
 // The Compiler (compiler.h) calls it on the control thread, with a copy of the live snapshot to
-// change. It cannot fail: what makes no sense is left out with a notice.
+// change. It cannot fail: invalid input is left out with a notice.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +28,11 @@ struct PodPort {
     MacAddress mac{};  ///< the pod's own
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;  ///< largest IP packet, bytes; 0: pods.mtu of the configuration
-    /// That the runtime asked for. No two ports of one pod have the same.
+    /// Requested by the runtime. No two ports of one pod have the same.
     std::vector<ContainerPort> host_ports = {};
 };
 
-/// What control knows of a neighbour. kUnresolved: being asked for, no answer yet.
+/// What control knows of a neighbour. kUnresolved: requested, no answer yet.
 enum class NeighbourStatus : uint8_t { kUnresolved, kResolved, kFailed };
 
 struct NeighbourView {
@@ -57,12 +57,12 @@ struct TopologyInput {
 };
 
 /// The VTEP's MAC address of a podlane node whose overlay.mac is `auto`: 02 and 40 bits of the
-/// FNV-1a hash of its address's bytes. A peer without an annotation is taken to have this one, so
-/// that podlane nodes agree without telling one another. docs/decisions/vtep-mac.md.
+/// FNV-1a hash of its address's bytes. A peer without an annotation is assumed to have this one, so
+/// that podlane nodes agree without communication. docs/decisions/vtep-mac.md.
 [[nodiscard]] MacAddress derive_vtep_mac(const IpAddress& node_address) noexcept;
 
 /// This node's VTEP: its address (the first uplink address of the overlay's family), and MAC.
-/// Zero MAC and false where the overlay is direct or no uplink has such an address.
+/// Zero MAC and false if the overlay is direct or no uplink has such an address.
 struct Vtep {
     bool enabled = false;
     IpAddress address;
@@ -75,11 +75,11 @@ struct Vtep {
 
 /// Compiles topologies one after the other.
 ///
-/// Invariants: an AdjacencyId keeps its key while the key is in use, and stands for another one
-/// only under another topology_epoch; the epoch rises when an address that had an adjacency which
-/// is still in use leads elsewhere now. A neighbour's MAC address, or its silence, changes an
-/// adjacency's content only. What is equal to the snapshot before is shared with it.
-/// docs/decisions/neighbours.md says why.
+/// Invariants: an AdjacencyId keeps its key while the key is in use, and is reused for another key
+/// only under another topology_epoch; the epoch rises when an address leaves an adjacency that is
+/// still in use. A change of a neighbour's MAC address, or its silence, changes only an adjacency's
+/// content. Unchanged parts are shared with the previous snapshot. docs/decisions/neighbours.md
+/// says why.
 /// Threads: one.
 class TopologyCompiler {
   public:
@@ -87,8 +87,8 @@ class TopologyCompiler {
     explicit TopologyCompiler(const NodeConfig& config) : config_(config) {}
 
     /// Changes the topology part of `next`, a copy of the snapshot that the last call made.
-    /// Notices are one line each: what of a Node, a pod or a port had to be left out. What the last
-    /// call said already is not said again.
+    /// Notices are one line each: which part of a Node, a pod or a port had to be left out. Notices
+    /// of the last call are not repeated.
     void compile(const TopologyInput& input, const ObjectStore& store, Snapshot& next,
                  std::vector<std::string>& notices);
 
@@ -97,7 +97,7 @@ class TopologyCompiler {
         return last_.wanted;
     }
 
-    /// Nodes to whose pods there is no route, because another one has their podCIDR.
+    /// Nodes without a route to their pods, because another Node has their podCIDR.
     [[nodiscard]] const std::vector<RefusedObject>& refused() const noexcept {
         return last_.refused;
     }

@@ -72,7 +72,7 @@ class TopologyBuilder {
                          const std::string& origin);
     [[nodiscard]] AdjacencyId add_adjacency(const AdjacencyKey& key, const Adjacency& content);
 
-    /// Calls `visit(tables, prefix)` with those of the prefix's family.
+    /// Calls `visit(tables, prefix)` with the tables of the prefix's family.
     template <class Visit>
     void with_prefix(const IpPrefix& prefix, Visit visit) {
         if (prefix.address.is_v4()) {
@@ -84,7 +84,7 @@ class TopologyBuilder {
     void set_route(const IpPrefix& prefix, RouteKind kind, PortId port, AdjacencyId adjacency,
                    const std::string& origin, const IpAddress* via = nullptr);
     void keep_source(const IpPrefix& prefix, KeepSource why);
-    /// Whose pods a part of `cidr` leads to; null: nobody's.
+    /// The Node to whose pods a part of `cidr` leads; null: none.
     [[nodiscard]] const std::string* overlapping_node(const IpPrefix& cidr) const;
     void refuse(const Node& node, std::string why);
     void note(std::string text) { notices_.push_back(std::move(text)); }
@@ -98,7 +98,7 @@ class TopologyBuilder {
     TopologyTables out_;
     std::vector<Uplink> uplinks_;
     std::map<std::pair<PortId, IpAddress>, NeighbourView> neighbours_;
-    std::map<IpPrefix, std::string> node_cidrs_;  // and whose they are
+    std::map<IpPrefix, std::string> node_cidrs_;  // and their owners
     MacAddress host_mac_{};
     uint16_t host_mtu_ = 0;
     const PortInfo* dns_ = nullptr;

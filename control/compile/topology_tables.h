@@ -1,5 +1,5 @@
-// What TopologyBuilder makes of one node's input, before it becomes part of a Snapshot; the
-// TopologyCompiler keeps it to see what the next one changes. Control thread.
+// The result of TopologyBuilder for one node's input, before it becomes part of a Snapshot; the
+// TopologyCompiler keeps it to find what the next one changes. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct WantedNeighbour {
     friend auto operator<=>(const WantedNeighbour&, const WantedNeighbour&) = default;
 };
 
-/// What an adjacency is for. An id stands for one key as long as the key is in use.
+/// What an adjacency is for. An id belongs to one key while the key is in use.
 struct AdjacencyKey {
     enum class Purpose : uint8_t { kHost, kPod, kNeighbour, kTunnel, kDns };
     Purpose purpose = Purpose::kNeighbour;
@@ -62,7 +62,7 @@ struct TopologyTables {
     MacAddress gateway_mac{};
     std::map<AdjacencyId, Adjacency> adjacencies;
     std::vector<WantedNeighbour> wanted;  ///< sorted, no duplicates
-    std::vector<RefusedObject> refused;   ///< Nodes whose podCIDR is another one's
+    std::vector<RefusedObject> refused;   ///< Nodes whose podCIDR belongs to another Node
 
     template <Family F>
     [[nodiscard]] FamilyTables<F>& family() noexcept {

@@ -23,7 +23,7 @@ struct AddressRange {
     [[nodiscard]] bool overlaps(const AddressRange& other) const noexcept {
         return first.is_v4() == other.first.is_v4() && first <= other.last && other.first <= last;
     }
-    /// How many addresses; 2^31 where they are more, which no set of Services comes near.
+    /// The number of addresses, at most 2^31, which is far more than there can be Services.
     [[nodiscard]] uint64_t count() const noexcept;
 };
 
@@ -33,7 +33,7 @@ struct AddressRange {
 /// A prefix without bits behind its length, "FIRST-LAST", or one address.
 [[nodiscard]] std::optional<AddressRange> parse_address_range(std::string_view text) noexcept;
 
-/// "FIRST-LAST", or the address where it is one.
+/// "FIRST-LAST", or the address if there is only one.
 [[nodiscard]] std::string to_string(const AddressRange& range);
 
 }  // namespace podlane::control

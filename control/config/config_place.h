@@ -1,5 +1,5 @@
-// Where a key stands in the configuration's file, for errors that show up after it was read: a
-// device that is not there, an interface that cannot be made.
+// Where a key is in the configuration's file, for errors that are found after it was read: a
+// missing device, an interface that cannot be created.
 //
 // Used when a start fails; control thread.
 #pragma once

@@ -87,7 +87,7 @@ NodeConfig ConfigReader::read() {
     read_uplinks(fields.list("uplinks"));
     read_overlay(fields.fields("overlay"));
     read_load_balancer(fields.fields("loadBalancer"));
-    // Kept by nobody here: who wants it reads it again (load_state_config()).
+    // Not kept here: its user reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
     (void)read_metrics(fields.get("metrics"), problems_);    // likewise
     (void)read_flow_log(fields.get("flowLog"), problems_);   // likewise

@@ -13,7 +13,7 @@ namespace podlane::control {
 
 class ConfigReader {
   public:
-    /// `root` and `problems` must outlive the reader; what is wrong goes to `problems`.
+    /// `root` and `problems` must outlive the reader; errors go to `problems`.
     ConfigReader(const Value& root, Problems& problems) : root_(root), problems_(problems) {}
 
     [[nodiscard]] NodeConfig read();
@@ -60,7 +60,7 @@ class ConfigReader {
     std::optional<MacAddress> read_mac(Fields& fields, std::string_view key);
     std::optional<Device> read_device(const Value& value);
     std::string read_port_name(const Value& value);
-    /// Reports an overlap with a prefix claimed by somebody else, else claims it.
+    /// Reports an overlap with a prefix that another key has claimed, else claims it.
     void claim(const Value& value, const IpPrefix& prefix, const std::string& owner);
     /// An address that an interface of ours can have.
     bool check_own_address(const Value& value, const InterfaceAddress& address);

@@ -17,7 +17,8 @@ namespace podlane::control {
 struct FlowLogConfig {
     std::optional<ListenPlace> ipfix;          ///< the collector, by UDP
     std::string file;                          ///< of JSON lines; empty: none
-    uint64_t file_bytes = uint64_t{64} << 20;  ///< then it is begun anew, and one before it is kept
+    uint64_t file_bytes = uint64_t{64} << 20;  ///< at this size a new file is begun, and the
+                                               ///< previous one is kept
     uint32_t one_in = 1;                       ///< of so many connections one is logged
     uint32_t domain = 1;                       ///< IPFIX observation domain
     bool starts = true, ends = true, denials = true;

@@ -1,5 +1,5 @@
-// The configuration's section `metrics`: where podlaned answers Prometheus, with how much, and
-// whether it shows its page there.
+// The configuration's section `metrics`: where podlaned answers Prometheus, how many series it has,
+// and whether it serves its page there.
 //
 // The composition root alone reads it; load_node_config() has checked it with the rest. Control
 // thread.
@@ -23,7 +23,7 @@ struct ListenPlace {
 
 /// Whether there is a page at that place as well.
 enum class PageSwitch : uint8_t {
-    kAuto,  ///< where only this machine can reach it: at a loopback address
+    kAuto,  ///< only if it listens at a loopback address
     kOn,
     kOff,
 };

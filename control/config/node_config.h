@@ -1,9 +1,9 @@
 // One node's configuration: the YAML file given to podlaned, read, checked and completed.
 //
-// The composition root, the compiler of objects and the dataplane's set-up read it; nobody changes
-// it after loading. Control thread only. Each value is checked here once, so that later code can
-// rely on it: ranges, duplicates, overlaps, and which address lies in which subnet. docs/config.md
-// describes every key for operators.
+// The composition root, the compiler of objects and the dataplane's set-up read it; it does not
+// change after loading. Control thread only. Each value is checked here once, so that later code
+// can rely on it: ranges, duplicates, overlaps, and which address lies in which subnet.
+// docs/config.md describes every key for operators.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct WorkersConfig {
     std::vector<unsigned> cpus;  ///< Linux CPU ids, `count` of them in order; empty = we choose
 };
 
-/// `idle`: what a worker does when no packet is there.
+/// `idle`: what a worker does while there are no packets.
 enum class IdleMode : uint8_t { kPoll, kAdaptive };
 
 /// `memory.hugepages`: kAuto uses them when the kernel has some.
@@ -82,7 +82,8 @@ struct PodPortConfig {
     Device device;
     std::vector<IpAddress> addresses;         ///< each inside pods.cidrs and not the gateway
     MacAddress mac{};                         ///< unicast, unique on the node
-    std::vector<IpPrefix> allowed_addresses;  ///< what it may send from beside `addresses`
+    std::vector<IpPrefix> allowed_addresses;  ///< further addresses that it may send from, besides
+                                              ///< `addresses`
 
     /// "NAMESPACE/NAME", as in the file.
     [[nodiscard]] std::string key() const { return name_space + "/" + name; }
@@ -146,14 +147,15 @@ struct ClusterConfig {
     std::vector<IpPrefix> node_port_addresses;
     bool node_ports_on_primary = false;
     std::string domain = "cluster.local";
-    /// Where this node answers the cluster's names, at most one address a family; `auto` already
+    /// Where this node answers DNS queries, at most one address for each family; `auto` is already
     /// resolved. Empty: off.
     std::vector<IpAddress> dns;
-    /// Asked for other names, in this order; none: the host's /etc/resolv.conf says.
+    /// DNS servers for other names, in this order; none: those in the host's /etc/resolv.conf.
     std::optional<std::vector<UpstreamDns>> upstream_dns;
 };
 
-/// `loadBalancer`: addresses for Services of type LoadBalancer to which nobody else gives one.
+/// `loadBalancer`: addresses for Services of type LoadBalancer that get none from another
+/// controller.
 struct LoadBalancerConfig {
     std::vector<AddressRange> pools;  ///< empty: none is given; none overlaps another
     std::string state;                ///< file that keeps them over a restart
@@ -165,7 +167,7 @@ struct NodeConfig {
     std::string document;  ///< file or document name it was read from
     std::string node;      ///< this node's name, as in Kubernetes
     std::string socket = "/run/podlane/podlane.sock";
-    std::string read_only_socket;  ///< answers questions alone; empty: there is none
+    std::string read_only_socket;  ///< the read-only socket; empty: there is none
     WorkersConfig workers;
     IdleMode idle = IdleMode::kAdaptive;
     MemoryConfig memory;
@@ -183,8 +185,8 @@ struct NodeConfig {
 /// Reads and checks FILE. The error's message is one line: FILE:LINE:COL: KEY: what is wrong.
 [[nodiscard]] Result<NodeConfig> load_node_config(const std::string& path);
 
-/// The same from text; `name` stands for the file in errors, and relative `objects` paths are
-/// taken from its folder.
+/// The same from text; errors show `name` as the file, and relative `objects` paths begin at its
+/// folder.
 [[nodiscard]] Result<NodeConfig> load_node_config_from_text(std::string_view text,
                                                             const std::string& name);
 

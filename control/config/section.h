@@ -13,7 +13,7 @@
 
 namespace podlane::control {
 
-/// Takes the section, null where there is none, and reports what is wrong with it.
+/// Called with the section, null if there is none; reports its errors.
 using SectionReader = std::function<void(const Value* section, Problems& problems)>;
 
 /// Reads the file at `path` and gives `read` its section `name`. The error is the first one: that

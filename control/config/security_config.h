@@ -15,7 +15,8 @@ namespace podlane::control {
 
 struct SecurityConfig {
     bool seccomp = true;  ///< threads make the system calls of a list, and no others
-    /// A group's name or number: whose first group it is may read TLS keys. Empty: root alone.
+    /// A group's name or number: processes with it as primary group may read TLS keys. Empty: only
+    /// root.
     std::string keys;
 };
 

@@ -1,4 +1,4 @@
-// The configuration's section `state`: what outlives the process, and where that is kept.
+// The configuration's section `state`: what survives the process, and where that is kept.
 //
 // The composition root alone reads it; load_node_config() has checked it with the rest. Control
 // thread.
@@ -17,8 +17,8 @@ struct StateConfig {
     std::string directory;  ///< with the journal in it
 };
 
-/// Of the section, null where there is none. `socket` is the configuration's: what is kept lies
-/// beside it unless `directory` says otherwise.
+/// Of the section, null where there is none. `socket` is the configured socket path: the state is
+/// kept beside it unless `directory` says otherwise.
 [[nodiscard]] StateConfig read_state(const Value* section, std::string_view socket,
                                      Problems& problems);
 

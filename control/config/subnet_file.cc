@@ -29,7 +29,7 @@ std::string_view unquoted(std::string_view text) {
     return is_quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-/// What is wrong with the value; empty: nothing.
+/// Says what is wrong with the value; empty: it is valid.
 std::string take_networks(std::string_view value, bool v4, SubnetFile& out) {
     while (!value.empty()) {
         const size_t comma = std::min(value.find(','), value.size());

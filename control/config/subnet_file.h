@@ -1,8 +1,8 @@
-// flannel's subnet file (/run/flannel/subnet.env): what flannel says of its own node, where no API
-// server says it.
+// flannel's subnet file (/run/flannel/subnet.env): flannel's data about its own node, for clusters
+// without an API server.
 //
-// Read for `pods.subnetFile`, so that a node keeps the subnet that flannel had for it; and made for
-// flannel and its CNI plugin, which take the node's subnet from there.
+// Read for `pods.subnetFile`, so that a node keeps the subnet that flannel gave it; and written for
+// flannel and its CNI plugin, which take the node's subnet from it.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Which CPUs the workers and the control thread run on.
 //
-// Pure but for the two functions that ask and tell the kernel. Used once, at start.
+// Pure except for the two functions that query and configure the kernel. Used once, at start.
 #pragma once
 
 #include <string>
@@ -19,9 +19,9 @@ struct CpuPlan {
 
 /// Places the threads on `allowed`, the CPUs that this process may use, sorted.
 ///
-/// CPUs that the operator named are taken as they are. Otherwise polling workers get a CPU each,
-/// the first one is left to control while there are enough; workers that sleep when idle are left
-/// to the kernel, which moves them away from whatever else runs.
+/// CPUs that the operator named are used as given. Otherwise each polling worker gets a CPU, and
+/// the first CPU is left to control if there are enough; workers that sleep when idle are placed by
+/// the kernel, which moves them away from other load.
 [[nodiscard]] Result<CpuPlan> plan_cpus(const WorkersConfig& workers, IdleMode idle,
                                         const std::vector<unsigned>& allowed);
 

@@ -54,7 +54,7 @@ class Daemon {
         process_.seccomp = seccomp;
         process_.keys_group = keys_group;
     }
-    /// Nothing is wrong that only a restart can mend.
+    /// False if something is wrong that only a restart can fix.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Called before an uplink's device that was gone is opened again. Before start().
     void prepare_uplink(std::function<Result<void>(const UplinkConfig&)> work) {
@@ -62,7 +62,7 @@ class Daemon {
     }
     /// Makes run() return; from its own thread only.
     void stop();
-    /// Somebody has asked that nothing be left when it ends.
+    /// A client has asked that nothing be left behind at the end.
     [[nodiscard]] bool forgets() const noexcept { return forgets_; }
 
   private:
@@ -71,7 +71,7 @@ class Daemon {
     void wait_for_signal();
     void wait_for_events();
     void wait_for_tick();
-    /// Publishes soon, so that what comes in one burst makes one generation.
+    /// Publishes soon, so that a burst of events makes one generation.
     void schedule_publish();
 
     boost::asio::io_context io_{1};

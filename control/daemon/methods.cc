@@ -33,7 +33,7 @@ std::vector<ObjectsText> documents_of(RpcParams& params) {
     return texts;
 }
 
-/// Whose change it is.
+/// The owner of the change.
 ChangeScope owner_scope(RpcParams& params) {
     ChangeScope scope;
     if (const auto owner = params.text_if_any("owner")) scope.owner = *owner;

@@ -1,4 +1,4 @@
-// The config socket's methods: which call of the node model each name stands for.
+// The config socket's methods: the call of the node model for each name.
 //
 // The daemon registers them once, before its socket opens; control thread.
 #pragma once
@@ -21,10 +21,10 @@ enum class SyscallFiltering : uint8_t {
     kMissing,  ///< the kernel cannot
 };
 
-/// What the methods know of the process beside its node; asked for each call.
+/// What the methods need to know about the process besides its node; read for each call.
 struct ProcessFacts {
     std::string dpdk;              ///< its version
-    gid_t keys_group = gid_t(-1);  ///< whose members may read TLS keys, beside root; -1: nobody's
+    gid_t keys_group = gid_t(-1);  ///< whose members may read TLS keys, besides root; -1: no group
     SyscallFiltering seccomp = SyscallFiltering::kOff;
 };
 

@@ -14,11 +14,11 @@ namespace podlane::control {
 struct DaemonOptions {
     std::string config;  ///< path of the node's configuration
     LogLevel log_level = LogLevel::kInfo;
-    bool check = false;      ///< print what would be done, touch nothing
-    bool give_back = false;  ///< put back what a killed one has left, and end
+    bool check = false;      ///< print what would be done, change nothing
+    bool give_back = false;  ///< undo what a killed podlaned has left, and exit
     bool version = false;
     bool help = false;
-    std::vector<std::string> eal_arguments;  ///< what stood behind `--`
+    std::vector<std::string> eal_arguments;  ///< the arguments after `--`
 };
 
 /// The table: help, man page and parsing are made from it.

@@ -25,7 +25,7 @@ constexpr size_t kMostNameBytes = 600;
 constexpr uint64_t kNumbersFreshUs = 900'000;
 constexpr uint64_t kNodeFreshUs = 2'000'000;
 
-/// Nothing but our own files, in no frame, for nobody else.
+/// Only our own files, in no frame, for no other site.
 constexpr const char* kContentPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,7 +1,7 @@
-// The page that shows the node: its files, and the read-only answers that it asks for.
+// The web page that shows the node: its files, and the read-only answers that it requests.
 //
-// The daemon registers it at its start where the configuration says so (`metrics.page`); it runs on
-// the control thread, of whose time it takes a tenth at most (control/page/time_share.h).
+// The daemon registers it at start if the configuration says so (`metrics.page`). It runs on the
+// control thread and takes at most a tenth of its time (control/page/time_share.h).
 #pragma once
 
 #include "control/http/http_server.h"

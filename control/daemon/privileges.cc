@@ -144,7 +144,7 @@ Result<void> forbid_new_privileges() {
 Result<void> drop_capabilities(uint64_t kept) {
     for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
         if ((kept >> number & 1) != 0) continue;
-        // Without CAP_SETPCAP it is as the service manager made it, and nothing is executed.
+        // Without CAP_SETPCAP it stays as the service manager set it, and no program is executed.
         if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) break;
     }
     static_cast<void>(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));

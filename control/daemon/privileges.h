@@ -1,5 +1,5 @@
-// What the process may still do once it runs: the capabilities that it uses, and none that it could
-// get back.
+// Reduces the running process's privileges to the capabilities that it uses, with no way to regain
+// others.
 //
 // The composition root calls it when all devices are open, before it says that it is ready.
 #pragma once
@@ -18,8 +18,9 @@ namespace podlane::control {
 /// Before any thread is started.
 [[nodiscard]] Result<void> forbid_new_privileges();
 
-/// Takes all capabilities but `kept` from every thread of the process, and from the bounding set of
-/// this one. Threads that had fewer get none back. Waits for each thread, half a second at most.
+/// Takes all capabilities except `kept` from every thread of the process, and from the bounding set
+/// of this one. Threads that had fewer do not get more. Waits for each thread, at most half a
+/// second.
 [[nodiscard]] Result<void> drop_capabilities(uint64_t kept);
 
 }  // namespace podlane::control

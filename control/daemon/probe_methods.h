@@ -13,7 +13,7 @@ namespace podlane::control {
 void register_probe_methods(RpcMethods& methods, ProbeSessions& sessions,
                             const std::function<uint64_t()>& now_ms);
 
-/// Those of the socket that only reads: packets have secrets in them, which counters have not.
+/// Not available on the read-only socket: packets contain secrets, counters do not.
 void refuse_probe_methods(RpcMethods& methods);
 
 }  // namespace podlane::control

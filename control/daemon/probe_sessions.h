@@ -1,7 +1,7 @@
-// Probes by name and for a while: what `probe.start`, `probe.read` and `probe.stop` do.
+// Running probes by number, for `probe.start`, `probe.read` and `probe.stop`.
 //
-// Owned by the daemon, control thread. Who starts a probe has to read it every few seconds, so
-// that one whose reader has died does not stay on.
+// Owned by the daemon, control thread. A client that starts a probe has to read it every few
+// seconds, so that a probe does not outlive a reader that died.
 #pragma once
 
 #include <sys/types.h>
@@ -20,29 +20,29 @@
 
 namespace podlane::control {
 
-/// What `probe.start` asks for.
+/// Parameters of `probe.start`.
 struct ProbeQuestion {
     std::vector<std::string> points;  ///< "in", "inside", "out", "drop"; none: a trace
     std::string port;                 ///< a port's name; empty: every one
     std::string reason;               ///< a drop reason's name; empty: any
     std::vector<std::string> filter;  ///< a line for each instruction: "CODE JT JF K", as -ddd's
     std::optional<uint32_t> snap_bytes, packets_per_second, one_in;
-    uid_t user = 0;  ///< who asks, for the log
+    uid_t user = 0;  ///< the client, for the log
 };
 
 class ProbeSessions {
   public:
-    /// A probe that nobody reads for so long is stopped.
+    /// A probe that is not read for this long is stopped.
     static constexpr uint64_t kPatienceMs = 10'000;
 
-    /// Both are one dataplane's; `probes` may be null: there are none then.
+    /// Both belong to the same dataplane; `probes` may be null: then there are no probes.
     ProbeSessions(const Dataplane& dataplane, PacketProbes* probes)
         : dataplane_(dataplane), probes_(probes) {}
 
     [[nodiscard]] Outcome<ProbeStarted> start(const ProbeQuestion& question, uint64_t now_ms);
     [[nodiscard]] Outcome<ProbeView> read(ProbeId id, uint64_t now_ms);
     [[nodiscard]] Outcome<ProbeStarted> stop(ProbeId id);
-    /// Ends those that nobody reads any more, and frees what ended ones held.
+    /// Ends probes that are no longer read, and frees what ended ones held.
     void tick(uint64_t now_ms);
 
   private:

@@ -1,10 +1,10 @@
-// Which system calls a thread of podlaned can make: those of a list for its kind, and no others.
+// Restricts the system calls of a podlaned thread to the list for its kind.
 //
-// The composition root has them made before any thread runs. The process's is inherited by all
-// threads; workers and the DNS server's thread narrow it for themselves before their work. A call
-// that is not on the list fails with EPERM, and the kernel's audit log has its number: what a
-// library does anew in some corner is to be seen, not to end a node's network. Calls in another
-// ABI than the program's own (32 bits, x32) end the process.
+// The composition root loads the process's filter before any thread runs. All threads inherit it;
+// workers and the DNS server's thread add a narrower one of their own before they start to work. A
+// call that is not on the list fails with EPERM, and the kernel's audit log has its number: a new
+// call in some library should be noticed, but must not end a node's network. Calls in another ABI
+// than the program's own (32-bit, x32) end the process.
 #pragma once
 
 #include <linux/filter.h>
@@ -29,8 +29,8 @@ class SyscallFilter {
   public:
     [[nodiscard]] static Result<SyscallFilter> of(ThreadKind kind);
 
-    /// For the calling thread and those that it starts, for good; on top of what it has already.
-    /// After no_new_privs. Any thread.
+    /// For the calling thread and the threads that it starts, permanently; in addition to filters
+    /// that it already has. After no_new_privs. Any thread.
     [[nodiscard]] Result<void> install() const;
 
   private:

@@ -1,8 +1,9 @@
 // The lists behind syscall_filter.h: names of system calls as the kernel has them, by what they are
 // for. Internal to control/daemon.
 //
-// Each topic of tests/system ends with a look whether one was refused; beside what those make
-// stands what the same library functions make on other kernels and in other versions of glibc.
+// Each topic of tests/system ends with a check that none was refused. The lists have the calls of
+// these tests, and those that the same library functions make on other kernels and in other
+// versions of glibc.
 #pragma once
 
 #include <string_view>

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What the item is now, as `get` has it; nothing when it is gone meanwhile.
+/// The item's present state, as in `get`; none if it is gone.
 std::optional<Json> item_of(NodeModel& node, const News& news) {
     RpcResult got = to_reply(node.get(news.kind, news.name, 1));
     auto* json = std::get_if<Json>(&got);

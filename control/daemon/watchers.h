@@ -1,4 +1,4 @@
-// Who waits for news: `watch` and `events` calls of the config socket that had nothing to tell when
+// Waiting clients: `watch` and `events` calls of the config socket that had nothing to report when
 // they came.
 //
 // The socket's bindings add them, the node model's news and their time wake them. Control thread.
@@ -31,7 +31,7 @@ class Watchers {
     [[nodiscard]] size_t waiting() const noexcept { return waiting_.size(); }
 
   private:
-    /// Looks whether there is something to tell; `is_last`: tells that there is nothing, too.
+    /// Checks whether there is news to report; `is_last`: answers even if there is none.
     using Question = std::function<std::optional<RpcResult>(bool is_last)>;
     struct Waiting {
         Waiting(boost::asio::io_context& io, Question what, RpcDone whom)

@@ -16,7 +16,7 @@ class DnsCache {
     explicit DnsCache(size_t most = 4096) : most_(most) {}
 
     struct Found {
-        std::shared_ptr<const DnsMessage> message;  ///< null: not there
+        std::shared_ptr<const DnsMessage> message;  ///< null: not cached
         uint32_t age_s = 0;
     };
     [[nodiscard]] Found find(const DnsQuestion& question, uint64_t now_ms);

@@ -20,12 +20,12 @@
 namespace podlane::control {
 
 struct DnsServerOptions {
-    /// None: those of `resolv_conf`, which is read again when it changes.
+    /// Empty: those of `resolv_conf`, which is read again when it changes.
     std::optional<std::vector<UpstreamDns>> upstreams;
     std::string resolv_conf = "/etc/resolv.conf";
     uint16_t port = kDnsPort;  ///< where it listens; tests take another
-    /// Called on the server's thread, before its work: takes from it what it must not do. On an
-    /// error names are served all the same, and the log says so. May be empty.
+    /// Called on the server's thread before it starts to work, to drop its privileges. On an error
+    /// names are served anyway, and the log says so. May be empty.
     std::function<Result<void>()> confine = {};
 };
 

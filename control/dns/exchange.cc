@@ -93,7 +93,7 @@ void DnsExchange::take(std::span<const uint8_t> bytes) {
     }
     auto message = DnsMessage::parse(bytes);
     if (!message || !message->answers(id_, question_)) {
-        receive();  // somebody else's, or a late one's
+        receive();  // for another query, or too late
     } else if (message->is_truncated()) {
         ask_by_tcp();
     } else {

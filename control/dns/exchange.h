@@ -1,7 +1,7 @@
-// One query to one upstream resolver, over UDP and, when the answer was cut, over TCP.
+// One query to one upstream resolver, over UDP and, if the answer was truncated, over TCP.
 //
-// A socket of its own (so a port of its own, at random) and a random id make it hard to answer for
-// somebody else: RFC 5452. Runs on the io_context's thread.
+// Its own socket (and so its own random port) and a random id make forged answers hard: RFC 5452.
+// Runs on the io_context's thread.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ namespace podlane::control {
 class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
   public:
     struct Outcome {
-        std::optional<DnsMessage> answer;  ///< none: no answer in time, or nobody there
+        std::optional<DnsMessage> answer;  ///< none: no answer in time, or no server there
         bool lacks_edns = false;           ///< the server refused EDNS, and answered without
     };
     using Done = std::function<void(Outcome)>;

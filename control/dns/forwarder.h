@@ -19,23 +19,23 @@ namespace podlane::control {
 struct ForwarderCounters {
     uint64_t cache_hits = 0;
     uint64_t asked = 0;   ///< questions that went upstream
-    uint64_t failed = 0;  ///< of them, those that nobody answered
+    uint64_t failed = 0;  ///< of them, those without an answer
 };
 
 class DnsForwarder {
   public:
     /// Questions in flight; more are refused.
     static constexpr size_t kMostInFlight = 2048;
-    /// Clients that wait for their answers; more are refused, whatever they ask.
+    /// Queries that wait for their answers; further ones are refused.
     static constexpr size_t kMostWaiting = 8192;
-    /// Of them, those of one client: its names that nobody answers leave the others' alone.
+    /// The limit for one client, so that its unanswered names do not affect other clients.
     static constexpr size_t kMostOfClient = 256;
     /// After this no other server is tried: clients give up at 5 s.
     static constexpr uint64_t kGiveUpMs = 3500;
     /// Times that a silent server is asked the same, while the others are silent too.
     static constexpr size_t kRounds = 3;
 
-    /// Null: nobody answered.
+    /// Null: no server answered.
     using Done = std::function<void(std::shared_ptr<const DnsMessage>, uint32_t age_s)>;
 
     /// `timeout`: how long one server is waited for.
@@ -45,8 +45,8 @@ class DnsForwarder {
 
     void set_servers(const std::vector<UpstreamDns>& servers) { upstreams_.set(servers); }
     [[nodiscard]] bool has_servers() const noexcept { return !upstreams_.all().empty(); }
-    /// `client`: who asks, whose share of what waits it takes. `done` may be called from within
-    /// this call.
+    /// `client`: the sender, which has a share of the waiting queries. `done` may be called from
+    /// within this call.
     void ask(const DnsQuestion& question, const IpAddress& client, Done done);
     /// Probes unhealthy servers; some times a second.
     void tick();

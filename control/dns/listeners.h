@@ -54,7 +54,7 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
   public:
     /// An idle connection is closed after this.
     static constexpr std::chrono::seconds kIdle{10};
-    /// Queries of one client whose answers are pending; then nothing is read from it.
+    /// Pending queries of one client; at this number no more are read from it.
     static constexpr size_t kMostPending = 32;
 
     DnsTcpSession(boost::asio::ip::tcp::socket socket, DnsResponder& responder,
@@ -80,7 +80,8 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
     std::deque<DnsBytes> answers_;  ///< with their lengths; the first is being written
     size_t pending_ = 0;
     bool is_reading_ = false;
-    bool has_ended_ = false;  ///< the client has closed its half: it gets what is pending, no more
+    bool has_ended_ = false;  ///< the client has closed its half: it gets the pending answers and
+                              ///< no more
 };
 
 }  // namespace podlane::control

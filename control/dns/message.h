@@ -1,5 +1,5 @@
-// DNS messages off the packet's way, by libldns: queries to upstream resolvers, their answers, and
-// what is made of these for a client. Pure; one thread at a time.
+// DNS messages off the packet path, with libldns: queries to upstream resolvers, their answers, and
+// the answers to clients that are made from these. Pure; one thread at a time.
 #pragma once
 
 #include <compare>
@@ -18,7 +18,7 @@ namespace podlane::control {
 
 using DnsBytes = std::vector<uint8_t>;
 
-/// What a name is asked upstream for; also the cache's key.
+/// A question to upstream servers; also the cache's key.
 struct DnsQuestion {
     std::string name;  ///< wire form, lower case
     uint16_t type = 0;
@@ -42,11 +42,11 @@ class DnsMessage {
     [[nodiscard]] bool answers(uint16_t id, const DnsQuestion& question) const;
     [[nodiscard]] bool is_truncated() const;
     [[nodiscard]] int rcode() const;
-    /// How long it may be kept: the least TTL of an answer; of "not there", what RFC 2308 section 5
-    /// says. 0: not at all.
+    /// How long it may be cached: the smallest TTL of an answer; for a negative answer, as in RFC
+    /// 2308 section 5. 0: not at all.
     [[nodiscard]] uint32_t seconds_to_keep() const;
-    /// Its records, a line each, as `dig` shows them: answers, or the authority where there are
-    /// none.
+    /// Its records, one per line, as `dig` shows them: the answers, or the authority section if
+    /// there are none.
     [[nodiscard]] std::vector<std::string> lines() const;
 
     [[nodiscard]] const ldns_struct_pkt& packet() const { return *packet_; }

@@ -1,4 +1,4 @@
-// The DNS server behind the workers: what they do not answer themselves from the snapshot.
+// The DNS server behind the workers, for queries that they cannot answer from the snapshot.
 //
 // The node model opens it in the network namespace of the server's port and hands it each new zone.
 // docs/decisions/dns.md says how queries come to it.
@@ -17,7 +17,7 @@
 
 namespace podlane::control {
 
-/// What the server did; numbers only grow, but for sizes and states.
+/// What the server did; numbers only grow, except sizes and states.
 struct NameServerStats {
     uint64_t udp_queries = 0;
     uint64_t tcp_queries = 0;

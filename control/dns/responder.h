@@ -15,7 +15,7 @@ enum class DnsTransport : uint8_t { kUdp, kTcp };
 
 class DnsResponder {
   public:
-    /// What to send back; empty: nothing. May be called after the responder's caller is gone.
+    /// What to send back; empty: no answer. May be called after the responder's caller is gone.
     using Reply = std::function<void(DnsBytes)>;
 
     DnsResponder(const ZoneHolder& zone, DnsForwarder& forwarder)

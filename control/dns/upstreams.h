@@ -1,6 +1,6 @@
-// The upstream resolvers, and which of them are well: a state machine without sockets or clock.
+// The upstream resolvers and their health: a state machine without sockets or clock.
 //
-// The forwarder asks it whom to ask, and tells it what came of that. One thread.
+// The forwarder asks it which server to query, and reports the outcome. One thread.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class Upstreams {
     /// How long a server counts as one without EDNS: it may get another program.
     static constexpr uint64_t kPlainMs = 3600 * 1000;
 
-    /// What is known of servers that stay is kept.
+    /// The state of servers that stay is kept.
     void set(const std::vector<UpstreamDns>& servers);
     [[nodiscard]] const std::vector<Upstream>& all() const noexcept { return all_; }
 
@@ -40,13 +40,13 @@ class Upstreams {
     /// may have recovered.
     [[nodiscard]] std::vector<UpstreamDns> order() const;
     void answered(const UpstreamDns& server, uint64_t took_us);
-    /// No answer in time, or nobody there.
+    /// No answer in time, or no server there.
     void failed(const UpstreamDns& server, uint64_t now_ms);
     /// Whether it is to be asked with EDNS.
     [[nodiscard]] bool has_edns(const UpstreamDns& server, uint64_t now_ms) noexcept;
     /// It refused a query with EDNS and took the same one without.
     void lacks_edns(const UpstreamDns& server, uint64_t now_ms) noexcept;
-    /// Unhealthy ones whose time has come; they are due again after another interval.
+    /// Unhealthy servers that are due for a probe; they are due again after another interval.
     [[nodiscard]] std::vector<UpstreamDns> due(uint64_t now_ms);
 
   private:
@@ -55,7 +55,7 @@ class Upstreams {
     std::vector<Upstream> all_;
 };
 
-/// The `nameserver` lines of a resolv.conf(5), in their order; what is no address is left out.
+/// The `nameserver` lines of a resolv.conf(5), in order; invalid addresses are left out.
 [[nodiscard]] std::vector<UpstreamDns> parse_resolv_conf(std::string_view text);
 
 }  // namespace podlane::control

@@ -1,7 +1,8 @@
 // The zone that the DNS server's thread answers from, given to it by the control thread.
 //
-// Only control ever owns a zone: the server borrows it under a lock. The zone's arrays are copied
-// or changed in place by how many owners they have, so that they must not have owners elsewhere.
+// Only control ever owns a zone: the server borrows it under a lock. Whether the zone's arrays are
+// copied or changed in place depends on their number of owners, so there must be no owners
+// elsewhere.
 #pragma once
 
 #include <memory>
@@ -22,8 +23,8 @@ class ZoneHolder {
         }
         // The old zone ends here, outside of the lock.
     }
-    /// Calls `use(const DnsZone&)` and returns what it returns; T{} while there is no zone. What it
-    /// returns must not point into the zone.
+    /// Calls `use(const DnsZone&)` and returns what it returns; T{} while there is no zone. The
+    /// returned value must not point into the zone.
     template <class Use>
     auto with(Use use) const {
         const std::lock_guard lock(mutex_);

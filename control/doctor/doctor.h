@@ -1,8 +1,8 @@
-// What on this machine, and on the node that runs on it, stands in podlane's way: each check a row
-// of a table, each finding with what it costs and how to mend it.
+// Checks this machine, and the node that runs on it, for problems: each check is a row of a table,
+// each finding says what it costs and how to fix it.
 //
-// `podlanectl doctor` calls it, before podlaned is installed as well: what needs a running node is
-// asked of its answers, which may be absent.
+// `podlanectl doctor` calls it, also before podlaned is installed: checks of a running node use its
+// answers, which may be absent.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,10 @@ struct Finding {
     Severity severity = Severity::kOk;
     std::string_view check;  ///< the row's name
     std::string what;        ///< what was found
-    std::string mend;  ///< what it costs and how to mend it; empty where nothing is to be done
+    std::string mend;        ///< what it costs and how to fix it; empty if there is nothing to do
 };
 
-/// Answers of the node's socket (docs/rpc.md); null where there is none.
+/// Answers of the node's socket (docs/rpc.md); null if there is none.
 struct NodeAnswers {
     nlohmann::ordered_json health, stats, ports, version;
     std::string error;  ///< why there is none

@@ -1,4 +1,4 @@
-// What the checks of doctor.cc share: where findings are put, and the tables of checks by subject.
+// Shared by the checks of doctor.cc: the list of findings, and the tables of checks by subject.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace podlane::control {
 
-/// What a check looks at, and where it says what it found.
+/// The input of a check, and where it puts its findings.
 class Examination {
   public:
     Examination(const Machine& on, const NodeAnswers& of, const Asker& by)
@@ -49,7 +49,7 @@ struct DoctorCheck {
 
 /// What can be seen without podlaned.
 [[nodiscard]] std::span<const DoctorCheck> machine_checks() noexcept;
-/// What the running node says.
+/// The running node's answers.
 [[nodiscard]] std::span<const DoctorCheck> node_checks() noexcept;
 
 }  // namespace podlane::control

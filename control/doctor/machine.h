@@ -14,14 +14,14 @@ class Machine {
     /// `root`: "" for this machine.
     explicit Machine(std::string root = {}) : root_(std::move(root)) {}
 
-    /// A file's contents without its last line end; nothing where it cannot be read.
+    /// A file's contents without the final line end; none if it cannot be read.
     [[nodiscard]] std::optional<std::string> text(const std::string& path) const;
     /// A file that holds one number.
     [[nodiscard]] std::optional<long> number(const std::string& path) const;
     /// Names in a folder, sorted.
     [[nodiscard]] std::vector<std::string> names(const std::string& path) const;
     [[nodiscard]] bool exists(const std::string& path) const;
-    /// The last part of what a link leads to; empty where it is none.
+    /// The last component of a link's target; empty if it is not a link.
     [[nodiscard]] std::string link_name(const std::string& path) const;
     /// Names of the programs that run: /proc/*/comm.
     [[nodiscard]] std::vector<std::string> programs() const;

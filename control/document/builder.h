@@ -13,8 +13,8 @@
 
 namespace podlane::control {
 
-/// Gets events in document order. Every function returns false once an error is known; the
-/// reader stops then and asks error().
+/// Receives events in document order. Every function returns false after an error; the reader then
+/// stops and calls error().
 class DocumentBuilder {
   public:
     /// All three must live as long as the builder.
@@ -57,14 +57,14 @@ class DocumentBuilder {
   private:
     struct Frame {
         bool is_mapping = false;
-        bool is_items = false;  // the sequence `items` at the root, and somebody wants its items
+        bool is_items = false;  // the sequence `items` at the root, and a callback takes its items
         bool has_key = false;   // `key` waits for its value
         Position at;
         Anchor anchor = 0;
         size_t first = 0;         // of its children, in values_ or members_
         size_t nodes_before = 0;  // nodes_ at its beginning
         Value key;
-        std::vector<size_t> merges;  // members_ whose values are to be merged
+        std::vector<size_t> merges;  // members_ with values to be merged
         Arena::Mark mark;            // before the item that is being read, if is_items
     };
     struct Anchored {
@@ -100,7 +100,7 @@ class DocumentBuilder {
 [[nodiscard]] Error document_error(std::string_view name, DocumentBuilder::Position at,
                                    std::string_view what);
 
-/// Where in a text a reader begins.
+/// The place in a text where a reader begins.
 struct Start {
     size_t offset = 0;
     uint32_t line = 1;
@@ -108,17 +108,17 @@ struct Start {
 
 /// How far read_json() came.
 struct JsonEnd {
-    /// What is wrong at `at`, the last value's beginning, is something that YAML has: a comment, a
-    /// comma too many, a bare word.
+    /// The error at `at`, the last value's beginning, is something that YAML allows: a comment, a
+    /// trailing comma, a bare word.
     bool may_be_yaml = false;
     Start at;
 };
 
 /// Reads JSON values one after another, from `start` to the end of `text` (valid UTF-8 without
-/// NUL). What is wrong is builder.error() then.
+/// NUL). On failure builder.error() says why.
 [[nodiscard]] JsonEnd read_json(std::string_view text, Start start, DocumentBuilder& builder);
-/// Reads YAML from `start` to the end of `text`. `is_again`: see begin_document_again(). What is
-/// wrong is builder.error() then.
+/// Reads YAML from `start` to the end of `text`. `is_again`: see begin_document_again(). On failure
+/// builder.error() says why.
 void read_yaml(std::string_view text, Start start, bool is_again, DocumentBuilder& builder);
 
 }  // namespace podlane::control

@@ -1,8 +1,7 @@
-// Typed access to document trees, with errors that say where, which value and what is allowed.
+// Typed access to document trees, with errors that name the place, the value and what is allowed.
 //
-// The readers of node configurations and of Kubernetes objects are written with it. A value that is
-// wrong is reported and counts as absent, so that one reading reports all that is wrong. One
-// thread.
+// The readers of node configurations and of Kubernetes objects are written with it. A wrong value
+// is reported and counts as absent, so that one pass reports all errors. One thread.
 #pragma once
 
 #include <array>
@@ -21,15 +20,16 @@
 
 namespace podlane::control {
 
-/// The errors of one text, with paths found when they are needed: reading good values pays nothing.
+/// The errors of one text. Paths are computed only when they are needed: reading good values costs
+/// nothing extra.
 class Problems {
   public:
     /// Keeps the first `most` errors, and counts no further.
     explicit Problems(std::string_view document, size_t most = 100)
         : document_(document), most_(most) {}
 
-    /// Paths begin at `root` from now on; `subject`, such as "Service default/web", stands before
-    /// them. Both must live until the next call.
+    /// Paths begin at `root` from now on, with `subject`, such as "Service default/web", in front.
+    /// Both must live until the next call.
     void enter(const Value& root, std::string subject = {});
 
     /// Reports "DOCUMENT:LINE:COL: [SUBJECT: ][PATH: ]WHAT"; `at` is a value or a key in the root's
@@ -37,7 +37,8 @@ class Problems {
     void add(const Value& at, std::string_view what);
     /// The same about the member `key` that `mapping` lacks.
     void add_missing(const Value& mapping, std::string_view key, std::string_view what);
-    /// What is read all the same, but not as its author may think; in the form of an error.
+    /// A notice about something that is accepted, but maybe not as its author intended; in the form
+    /// of an error.
     void warn(const Value& at, std::string_view what);
 
     /// The errors so far, which are forgotten here.
@@ -65,15 +66,15 @@ class Problems {
     std::vector<std::string> warnings_;
 };
 
-/// A value as it stands in a message: `70000`, `"abc"`, `true`, `a list`; long ones are cut.
+/// A value as messages show it: `70000`, `"abc"`, `true`, `a list`; long ones are cut.
 [[nodiscard]] std::string shown(const Value& value);
-/// Text in quotes, cut where it is long, with control characters escaped.
+/// Text in quotes, cut if it is long, with control characters escaped.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 /// The candidate closest to a misspelt word; "" if none is close.
 [[nodiscard]] std::string_view closest(std::string_view word,
                                        std::span<const std::string_view> candidates);
 
-/// A word that is allowed, and what it stands for.
+/// An allowed word and its meaning.
 template <class T>
 struct Word {
     std::string_view text;
@@ -83,7 +84,7 @@ struct Word {
 /// "TCP, UDP or SCTP".
 [[nodiscard]] std::string any_of(std::span<const std::string_view> words);
 
-/// Whole numbers that are allowed, and what they are: {68, 65535, "an MTU"}.
+/// A range of whole numbers and its name: {68, 65535, "an MTU"}.
 struct IntegerRange {
     int64_t lowest;
     int64_t highest;
@@ -116,25 +117,25 @@ template <class T, size_t N>
 }
 [[nodiscard]] std::span<const Value> as_list(const Value& value, Problems& problems);
 
-/// Whether a key that nobody asked for is an error.
+/// Whether a key that the reader does not ask for is an error.
 enum class Keys : uint8_t { kStrict, kLax };
 
 /// A mapping's members by name and type. Null counts as absent everywhere, as in Kubernetes.
 class Fields {
   public:
-    /// Reports a value that is no mapping. A null pointer is a mapping without members, and so is
-    /// null where keys are lax, as in Kubernetes.
+    /// Reports a value that is not a mapping. A null pointer counts as a mapping without members,
+    /// and so does null if keys are lax, as in Kubernetes.
     Fields(const Value* value, Problems& problems, Keys keys);
 
     /// False if there is no mapping.
     explicit operator bool() const noexcept { return mapping_ != nullptr; }
-    /// The mapping; only where there is one.
+    /// The mapping; only if there is one.
     [[nodiscard]] const Value& value() const noexcept { return *mapping_; }
     [[nodiscard]] Problems& problems() const noexcept { return problems_; }
 
-    /// The member's value, null pointer if there is none.
+    /// The member's value; a null pointer if there is none.
     const Value* get(std::string_view key);
-    /// The same; reports that it is missing. `what` says what it is for.
+    /// The same, but reports a missing member. `what` says what it is for.
     const Value* require(std::string_view key, std::string_view what);
     [[nodiscard]] bool has(std::string_view key) { return get(key) != nullptr; }
 
@@ -149,8 +150,8 @@ class Fields {
         return number ? static_cast<T>(*number) : otherwise;
     }
     std::optional<IpAddress> ip(std::string_view key);
-    /// One of a few words; `otherwise` if it is absent or wrong. Where keys are lax "" is absent:
-    /// Kubernetes cannot tell them apart.
+    /// One of a few words; `otherwise` if it is absent or wrong. If keys are lax, "" counts as
+    /// absent: Kubernetes cannot tell them apart.
     template <class T, size_t N>
     T word(std::string_view key, const std::array<Word<T>, N>& words, T otherwise) {
         const Value* value = get(key);
@@ -164,7 +165,7 @@ class Fields {
     /// A mapping within.
     Fields fields(std::string_view key) { return {get(key), problems_, keys_}; }
 
-    /// Reports each key that was never asked for, where keys are strict. Call it last.
+    /// If keys are strict, reports each key that was never asked for. Call it last.
     void finish();
 
   private:

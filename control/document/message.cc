@@ -63,7 +63,7 @@ class MessageEvents {
     bool Uint64(uint64_t /*value*/) { return false; }
     bool Double(double /*value*/) { return false; }
 
-    /// What the parser took and JSON does not have; nothing if it found no such thing.
+    /// What the parser accepted but JSON does not have; none if there is no such thing.
     [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
   private:

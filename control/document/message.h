@@ -1,8 +1,8 @@
 // One JSON text, decoded in place: the messages of the config socket.
 //
-// Beside reader.h, which leaves its text as it is: a message holds manifests as strings whose line
-// ends are escapes, and decoding hundreds of megabytes of them elsewhere would hold them twice.
-// Called by control/rpc on the control thread; bounded whatever comes in.
+// reader.h, by contrast, does not modify its text. A message holds manifests as strings with
+// escaped line ends, and decoding hundreds of megabytes of them into another buffer would hold them
+// twice. Called by control/rpc on the control thread; bounded for any input.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ enum class MessageFault : uint8_t { kNone, kNoJson, kOverLimit };
 struct Message {
     Value root;  ///< its strings are views into the text, its children live in the arena
     MessageFault fault = MessageFault::kNone;
-    std::string what;  ///< what is wrong, one line
+    std::string what;  ///< the error, in one line
 };
 
 /// Reads `text`, which is spoiled and must stay as long as the values. A column is the byte in the

@@ -1,5 +1,5 @@
-// Kubernetes' rules for names, as apimachinery's validation has them: for objects, and for what a
-// node's configuration names after them. Any thread.
+// Kubernetes' rules for names, as in apimachinery's validation: for objects, and for names in a
+// node's configuration that refer to them. Any thread.
 #pragma once
 
 #include <string_view>

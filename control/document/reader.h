@@ -1,11 +1,11 @@
 // Reads YAML or JSON text into document trees, whichever it is, one document after another.
 //
 // Lines of `---` separate documents, and each may be in either language. One that begins with `{`
-// or `[` is JSON (several may follow each other without a separator), and where it turns out not to
-// be (comments, commas too many, bare words, as in KYAML) it is YAML in its flow style: what
-// kubectl does. YAML scalars mean what they mean to Kubernetes (YAML 1.1: `yes` and `0x10` are no
-// strings unless quoted). Anchors and aliases are followed, merge keys (`<<`) merged. A key that is
-// given twice is an error. Bounded whatever comes in: depth, size, what aliases may expand to. Any
+// or `[` is read as JSON (several may follow each other without a separator). If it turns out not
+// to be JSON (comments, trailing commas, bare words, as in KYAML), it is read as YAML in flow
+// style, as kubectl does. YAML scalars have their meaning in Kubernetes (YAML 1.1: `yes` and `0x10`
+// are not strings unless quoted). Anchors and aliases are followed, merge keys (`<<`) merged. A
+// duplicate key is an error. Bounded for any input: depth, size, and the expansion of aliases. Any
 // thread.
 #pragma once
 
@@ -31,13 +31,13 @@ inline constexpr size_t kMaxAliasedValues = 100'000;
 /// Values of one document, those not counted that on_item took.
 inline constexpr size_t kMaxDocumentValues = 4'000'000;
 
-/// Gets what is read. A tree is valid during the call that hands it over.
+/// Receives the documents. A tree is valid only during the call that hands it over.
 struct DocumentHandler {
     /// Each document that is not empty. False ends the reading, without an error.
     std::function<bool(const Document&)> on_document;
-    /// If set: each item of a sequence `items` at the document's root, as soon as it is read; true
-    /// takes it, and it is not in the document then. `head` is the root with what stands before
-    /// `items` in it. This way a list of any length needs the memory of one item.
+    /// If set, it is called with each item of a sequence `items` at the document's root, as soon as
+    /// that is read; if it returns true, the item is not in the document. `head` is the root with
+    /// the members before `items`. This way a list of any length needs only the memory of one item.
     std::function<bool(const Value& head, const Value& item)> on_item;
 };
 

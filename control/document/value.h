@@ -1,9 +1,9 @@
-// One small document tree for all text that people and API servers hand in, YAML or JSON alike.
+// One small document tree for all text from people and API servers, YAML or JSON.
 //
-// The readers (reader.h) build it, typed readers (fields.h) take it apart; nobody else needs it.
-// A Value is 24 bytes and owns nothing: children and copied text live in the reading's Arena,
-// strings that stand in the input without escapes are views into it. So a tree is valid as long as
-// the input and the arena are, and copying a Value shares its children.
+// The readers (reader.h) build it, typed readers (fields.h) take it apart; it has no other users.
+// A Value is 24 bytes and owns nothing: children and copied text live in the reader's Arena, and
+// strings without escapes are views into the input. So a tree is valid as long as the input and the
+// arena are, and a copy of a Value shares its children.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ enum class ValueType : uint8_t { kNull, kBool, kInteger, kNumber, kString, kSequ
 
 struct Member;
 
-/// A node of the tree, and where its text begins.
+/// A node of the tree, with the position of its text.
 class Value {
   public:
     constexpr Value() noexcept = default;
@@ -55,7 +55,7 @@ class Value {
     }
     /// A mapping's members in the text's order; none for everything else.
     [[nodiscard]] std::span<const Member> members() const noexcept;
-    /// The member's value; null pointer where there is none.
+    /// The member's value; a null pointer if there is none.
     [[nodiscard]] const Value* find(std::string_view key) const noexcept;
 
   private:
@@ -115,7 +115,7 @@ class Arena {
     }
 
     [[nodiscard]] Mark mark() const noexcept { return {current_, used_}; }
-    /// Gives back what was allocated since `mark`; the blocks are kept for what comes next.
+    /// Frees everything allocated since `mark`; the blocks are kept for reuse.
     void release(Mark mark) noexcept {
         current_ = mark.block;
         used_ = mark.used;
@@ -136,7 +136,7 @@ class Arena {
 /// One document of a text.
 struct Document {
     Value root;
-    std::string_view name;  ///< of the text: a file's, or what the caller said
+    std::string_view name;  ///< of the text: a file's name, or the caller's
     uint32_t first_line = 1;
 };
 

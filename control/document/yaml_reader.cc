@@ -16,7 +16,7 @@ namespace podlane::control {
 
 namespace {
 
-/// An input stream over text that somebody else owns.
+/// An input stream over text that it does not own.
 class TextBuffer : public std::streambuf {
   public:
     explicit TextBuffer(std::string_view text) {

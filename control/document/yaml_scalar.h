@@ -1,5 +1,5 @@
-// What a YAML scalar means to Kubernetes: YAML 1.1 as sigs.k8s.io/yaml reads it. Internal to
-// control/document/, apart so that its rules can be tested one by one.
+// The meaning of a YAML scalar in Kubernetes: YAML 1.1 as sigs.k8s.io/yaml reads it. Internal to
+// control/document/; a separate file so that its rules can be tested one by one.
 #pragma once
 
 #include <optional>

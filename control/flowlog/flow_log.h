@@ -1,8 +1,8 @@
 // The flow log: connections that began, ended or were denied, as IPFIX by UDP and as JSON lines in
 // a file.
 //
-// The daemon owns it; the node model gives it records, a timer flushes it. What a receiver has no
-// room for is lost and counted, and nothing here waits for one. Control thread.
+// The daemon owns it; the node model gives it records, a timer flushes it. Records for which a
+// receiver has no room are lost and counted; this code never waits for a receiver. Control thread.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace podlane::control {
 
-/// Lines that are written to a file at once, which is begun anew when it is large: the one before
-/// it is kept as FILE.1.
+/// Lines that are written to a file in batches. When the file is large, it is kept as FILE.1 and a
+/// new one is begun.
 class LineFile {
   public:
     LineFile(std::string path, uint64_t most_bytes) : path_(std::move(path)), most_(most_bytes) {}
@@ -25,7 +25,7 @@ class LineFile {
     LineFile& operator=(const LineFile&) = delete;
 
     void add(const std::string& line);
-    /// Writes what was added; the number of lines that could not be.
+    /// Writes the added lines; returns the number of lines that could not be written.
     [[nodiscard]] uint64_t flush();
 
   private:
@@ -38,7 +38,7 @@ class LineFile {
     uint64_t bytes_ = 0;  ///< of the file
     std::string buffer_;
     uint64_t lines_ = 0;      ///< in it
-    uint64_t unwritten_ = 0;  ///< that it had no room for
+    uint64_t unwritten_ = 0;  ///< for which it had no room
     bool has_failed_ = false;
 };
 
@@ -51,7 +51,7 @@ class FlowLog {
 
     [[nodiscard]] bool is_on() const noexcept { return config_.is_on(); }
     void write(const LoggedFlow& flow);
-    /// Sends and writes what has gathered.
+    /// Sends and writes the gathered records.
     void flush();
     [[nodiscard]] FlowLogStats stats() const noexcept { return stats_; }
 
@@ -67,7 +67,7 @@ class FlowLog {
     int socket_ = -1;
     FlowLogStats stats_;
     uint64_t sent_records_ = 0;  ///< in the last message, which may yet be refused
-    bool has_failed_ = false;    ///< to send, which is told once
+    bool has_failed_ = false;    ///< to send, which is reported once
 };
 
 }  // namespace podlane::control

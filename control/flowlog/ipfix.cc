@@ -33,8 +33,8 @@ void put_name(std::string& to, std::string_view name) {
     to += name;
 }
 
-/// RFC 5102's flowEndReason: an idle timeout, the end of it as seen, a lack of resources; a
-/// removal is an end that somebody forced.
+/// RFC 5102's flowEndReason: an idle timeout, the end of it as seen, a lack of resources; a removal
+/// counts as a forced end.
 uint8_t end_reason(const LoggedFlow& flow) {
     switch (flow.end) {
         case FlowEnd::kEvicted:

@@ -1,7 +1,7 @@
 // Logged connections as IPFIX messages: RFC 7011, with the NAT fields of RFC 8158.
 //
-// The flow log (flow_log.h) fills them and sends each as one datagram. Pure but for what the caller
-// says the time is; control thread.
+// The flow log (flow_log.h) fills them and sends each as one datagram. Pure; the caller passes the
+// time. Control thread.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace podlane::control {
 /// Collects records into one message after the other. Times in milliseconds since 1970.
 class IpfixEncoder {
   public:
-    /// No message is longer, so that none is fragmented on the way.
+    /// No message is longer, so that none is fragmented.
     static constexpr size_t kMostBytes = 1400;
     /// Templates are sent again after so long: a collector may have been restarted.
     static constexpr uint64_t kTemplatesMs = 60'000;
@@ -29,7 +29,7 @@ class IpfixEncoder {
     }
     /// A message with the templates alone.
     [[nodiscard]] std::string templates(uint64_t now_ms);
-    /// Nobody has got them.
+    /// They have not been sent.
     void forget_templates() noexcept { templates_ms_ = 0; }
 
     /// Adds a record. False: it does not fit into this message; finish() it and add again.

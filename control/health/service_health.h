@@ -2,8 +2,8 @@
 // with externalTrafficPolicy Local (Kubernetes, "Preserving the client source IP"), over HTTP, with
 // the words of kube-proxy.
 //
-// The listening sockets are the kernel's: what comes for them to an address of the node goes
-// through the host interface, as for any server of the node.
+// The listening sockets are kernel sockets: packets for them to an address of the node go through
+// the host interface, as for any server on the node.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -26,8 +26,8 @@ class ServiceHealth {
     ServiceHealth& operator=(const ServiceHealth&) = delete;
     ~ServiceHealth();
 
-    /// From now on these are answered for, at these addresses, and no others. A port that cannot
-    /// be had is logged, and tried again every few seconds.
+    /// From now on it answers for exactly these, at these addresses. A port that cannot be opened
+    /// is logged, and tried again every few seconds.
     void sync(const HealthChecks& checks, const std::vector<IpAddress>& addresses);
     void stop();
 

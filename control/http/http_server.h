@@ -1,9 +1,8 @@
-// A small HTTP/1.1 server for what podlaned shows of itself: each path has a function that makes
-// its answer.
+// A small HTTP/1.1 server for podlaned's own data: each path has a function that makes its answer.
 //
-// The daemon registers the paths and opens it; all of it runs on the control thread. It is for
-// readers: GET and HEAD, without bodies, and bounded in sessions, sizes and time, so that nobody
-// who connects can hold control up.
+// The daemon registers the paths and opens it; all of it runs on the control thread. It only serves
+// reads: GET and HEAD, without bodies, and bounded in sessions, sizes and time, so that a client
+// cannot hold control up.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -35,7 +34,7 @@ class HttpServer {
 
     /// Before listen(). A path is matched whole.
     void add(std::string path, HttpHandler handler);
-    /// Listens there from now on; port 0: any. Where the port cannot be had that is logged, and
+    /// Listens there from now on; port 0: any. If the port cannot be opened, that is logged, and
     /// tried again every few seconds.
     void listen(const IpAddress& address, uint16_t port);
     void stop();
@@ -52,8 +51,7 @@ class HttpServer {
 /// localhost, so that no web page reaches it by a name of its own (DNS rebinding).
 [[nodiscard]] bool is_local_host_header(std::string_view host);
 
-/// The value of `key` in "a=1&b=%2F", its percent-encoding undone; nothing where it is absent or
-/// wrongly encoded.
+/// The percent-decoded value of `key` in "a=1&b=%2F"; none if it is absent or wrongly encoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view key);
 
 }  // namespace podlane::control

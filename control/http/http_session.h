@@ -1,6 +1,6 @@
-// One HTTP/1.1 connection: requests are read, who serves answers them.
+// One HTTP/1.1 connection: it reads requests, and a handler answers them.
 //
-// Whoever accepts connections calls it: the server beside this, health checks of Services
+// The owners of listening sockets call it: the server in this folder, health checks of Services
 // (control/health) and of podlane-kube (control/watch). All of it runs on the thread that runs the
 // socket's io_context.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace podlane::control {
 
-/// What was asked for; views live for the call.
+/// The request; views are valid during the call.
 struct HttpRequest {
     std::string_view method = "GET";
     std::string_view path;         ///< "/metrics", without its query
@@ -32,15 +32,16 @@ struct HttpAnswer {
     unsigned status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};  ///< beside the usual ones
+    std::vector<std::pair<std::string, std::string>> headers = {};  ///< in addition to the usual
+                                                                    ///< ones
 };
 
-/// Nothing: the connection is closed without an answer.
+/// None: the connection is closed without an answer.
 using HttpResponder = std::function<std::optional<HttpAnswer>(const HttpRequest&)>;
 
 struct HttpSessionRules {
     std::chrono::seconds patience{5};  ///< for a request to come, and for its answer to leave
-    bool keeps_alive = false;          ///< further requests, where the client asks for it
+    bool keeps_alive = false;          ///< further requests, if the client wants to send them
 };
 
 /// Serves the connection until it ends. A request's body is not waited for; HEAD gets none.

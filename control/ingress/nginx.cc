@@ -147,7 +147,7 @@ std::string nginx_config(const IngressPlan& plan, const NginxOptions& options) {
         "    access_log {};\n"
         "    include {}/http.d/*.conf;\n",
         options.class_name, options.folder, options.folder, options.access_log, options.folder);
-    // Of its own, so that it needs nothing of another nginx's on this machine.
+    // A path of its own, so that it does not share another nginx's files on this machine.
     for (const char* what : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
         out += fmt::format("    {}_temp_path {}/temp-{};\n", what, options.folder, what);
     }

@@ -1,7 +1,7 @@
 // A plan written down for nginx (1.19.4 or later): one whole configuration file.
 //
-// Nothing from an object gets into it but names that are DNS names, addresses, and paths that the
-// plan has found to be plain. Pure; any thread.
+// The only texts from objects in it are DNS names, addresses, and paths that the plan has found to
+// be plain. Pure; any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// What a proxy has to do so that Ingresses are served: hosts, paths, where requests go, keys.
+// What a proxy has to do to serve Ingresses: hosts, paths, destinations of requests, keys.
 //
-// Made from Kubernetes' objects, without a word of any proxy; nginx.h writes it down. Every choice
-// between objects, and every fault in one, is settled here. Pure; any thread.
+// Made from Kubernetes' objects, independent of any proxy; nginx.h writes it as a configuration.
+// Every choice between objects, and every fault in one, is handled here. Pure; any thread.
 #pragma once
 
 #include <map>
@@ -30,7 +30,7 @@ struct IngressKeyPair {
     friend bool operator==(const IngressKeyPair&, const IngressKeyPair&) = default;
 };
 
-/// One host and what is served under it.
+/// One host and its paths.
 struct IngressHost {
     std::string name;                             ///< may begin with "*."; "" = every other host
     std::map<std::string, IngressTarget> exact;   ///< by the whole path, percent-decoded
@@ -47,12 +47,12 @@ struct IngressHost {
 struct IngressPlan {
     std::vector<IngressHost> hosts;  ///< by name; the first is always "", every other host
     std::vector<IngressKeyPair> key_pairs;
-    std::vector<std::string> warnings;      ///< what is not served as asked, one line each
+    std::vector<std::string> warnings;      ///< what is not served as requested, one line each
     std::vector<NamespacedName> ingresses;  ///< of this class, the older first
 };
 
-/// Plans the Ingresses of a class among `objects`, with the Services, Secrets and IngressClasses
-/// there. Those without a class count where no other class is the cluster's default.
+/// Plans the Ingresses of a class among `objects`, with the Services, Secrets and IngressClasses in
+/// it. Ingresses without a class are included unless another class is the cluster's default.
 [[nodiscard]] IngressPlan plan_ingresses(const std::vector<Object>& objects,
                                          std::string_view class_name);
 

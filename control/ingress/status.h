@@ -1,5 +1,5 @@
-// What a controller would write into the status of Ingresses: the addresses of the Service that
-// stands before the proxy.
+// What a controller would write into the status of Ingresses: the addresses of the Service in front
+// of the proxy.
 //
 // `podlanectl ingress status` prints it, podlane-kube writes it. Pure; any thread.
 #pragma once
@@ -14,7 +14,7 @@
 namespace podlane::control {
 
 /// The addresses at which a Service, as `get services` shows it, is reached from outside: those of
-/// its load balancer, else its externalIPs. An array as status.loadBalancer.ingress has it.
+/// its load balancer, else its externalIPs. An array in the form of status.loadBalancer.ingress.
 [[nodiscard]] nlohmann::ordered_json outside_addresses(const nlohmann::ordered_json& service);
 
 /// Which Ingresses of the method ingress.objects' `items` the class serves, the older first.

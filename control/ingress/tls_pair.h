@@ -6,8 +6,8 @@
 
 namespace podlane::control {
 
-/// What is wrong with a PEM chain (leaf first) and the PEM key of its leaf; "" if they belong
-/// together. Never shows what they hold.
+/// Says what is wrong with a PEM chain (leaf first) and the PEM key of its leaf; "" if they belong
+/// together. Never shows their contents.
 [[nodiscard]] std::string tls_pair_fault(std::string_view certificate, std::string_view key);
 
 /// The first 16 hexadecimal digits of the SHA-256 of a text.

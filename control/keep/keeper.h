@@ -1,9 +1,10 @@
-// What a node knows of its own, kept over the end of its process: objects with their owners, and
-// pods with their interfaces.
+// The node's own state, kept across restarts: objects with their owners, and pods with their
+// interfaces.
 //
-// The node model tells it of each change before that is answered, and asks it once, at start. It
-// writes a KeyLog in the state folder; docs/decisions/restart.md says what that withstands. Whether
-// writing works is told by problems(), never by refusing a change. Control thread only.
+// The node model reports each change to it before that is answered, and reads from it once, at
+// start. It writes a KeyLog in the state folder; docs/decisions/restart.md says which failures that
+// survives. If writing fails, problems() says so; a change is never refused because of it. Control
+// thread only.
 #pragma once
 
 #include <cstdint>
@@ -26,21 +27,21 @@ struct KeptObject {
     std::string owner;
 };
 
-/// A pod's port, with what it takes to have it again.
+/// A pod's port, with everything that is needed to restore it.
 struct KeptPod {
     std::string name;       ///< the port's
     std::string pod;        ///< "namespace/name"
-    std::string container;  ///< empty where the runtime named none
+    std::string container;  ///< empty if the runtime named none
     std::string ifname;
     std::string netns;  ///< path
-    NetnsId netns_id;   ///< what stood there
+    NetnsId netns_id;   ///< the namespace that was there
     MacAddress mac{};
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;
-    std::vector<ContainerPort> host_ports = {};  ///< that its runtime asked for
+    std::vector<ContainerPort> host_ports = {};  ///< requested by its runtime
 };
 
-/// What a process before this one has left.
+/// What an earlier process has left.
 struct KeptState {
     std::vector<KeptObject> objects;
     std::vector<KeptPod> pods;  ///< none of before the machine's last start
@@ -48,7 +49,7 @@ struct KeptState {
 
 class Keeper {
   public:
-    /// Opens the journal in `folder`, which is made where it is not there. Where that fails,
+    /// Opens the journal in `folder`, which is created if it does not exist. If that fails,
     /// problems() says so, and it is tried again.
     explicit Keeper(const std::string& folder);
 
@@ -58,16 +59,16 @@ class Keeper {
     using OwnerOf = std::function<std::string_view(const ObjectKey&)>;
     /// After a change that came by the socket.
     void put_objects(const ChangeSet& change, const OwnerOf& owner_of);
-    /// They could not be used: whoever feeds them gives them again.
+    /// They could not be used: their feeders must send them again.
     void drop_objects();
     void put_pod(const KeptPod& pod);
     void erase_pod(const std::string& name);
 
-    /// Lets time pass, about ten times a second: makes safe what was written, mends what was not.
+    /// Call it about ten times a second: syncs what was written, retries what was not.
     void tick(uint64_t now_ms);
     /// A line for each thing that would be lost with this process, for health.
     [[nodiscard]] std::vector<std::string> problems() const;
-    /// Removes what is kept, and keeps nothing from here on.
+    /// Removes everything that is kept, and keeps nothing from now on.
     void forget() noexcept;
 
   private:

@@ -1,9 +1,9 @@
 // Addresses and CIDRs as the API server and kube-proxy read them (k8s.io/utils/net, ParseIPSloppy
-// and ParseCIDRSloppy), which is more than a configuration file may say.
+// and ParseCIDRSloppy), which accept more than a configuration file may contain.
 //
-// Leading zeros are decimal: 10.96.0.011 is 10.96.0.11 (what was stored before CVE-2021-29923 has
-// to be read on). An IPv4-mapped IPv6 address, ::ffff:10.244.1.9, is the IPv4 address. Bits behind
-// a CIDR's prefix length are cleared. The readers of the kinds call it; pure functions, any thread.
+// Leading zeros are decimal: 10.96.0.011 is 10.96.0.11 (objects stored before CVE-2021-29923 must
+// remain readable). An IPv4-mapped IPv6 address, ::ffff:10.244.1.9, is the IPv4 address. A CIDR's
+// host bits are cleared. The readers of the kinds call it; pure functions, any thread.
 #pragma once
 
 #include <optional>

@@ -8,12 +8,12 @@
 namespace podlane::control {
 
 /// Whether the API group is one of Kubernetes' own; "" is the core group. Others belong to
-/// CustomResourceDefinitions, of which nothing is known here.
+/// CustomResourceDefinitions, which are unknown here.
 [[nodiscard]] bool is_builtin_group(std::string_view group) noexcept;
 /// Whether the group has that kind, as of Kubernetes 1.34.
 [[nodiscard]] bool is_builtin_kind(std::string_view group, std::string_view kind) noexcept;
-/// What may have been meant by a kind that the group does not have: "Service", or "NetworkPolicy of
-/// networking.k8s.io/v1"; "" where nothing is like it.
+/// A suggestion for a kind that the group does not have: "Service", or "NetworkPolicy of
+/// networking.k8s.io/v1"; "" if no kind is similar.
 [[nodiscard]] std::string similar_kind(std::string_view group, std::string_view kind);
 
 }  // namespace podlane::control

@@ -1,7 +1,7 @@
 // Objects as JSON in Kubernetes' own shape, with the fields that we keep: `get KIND -o json|yaml`.
 //
-// Control thread only. What it prints, parse_objects() reads back to an equal object, but for
-// Secrets, whose contents it keeps to itself.
+// Control thread only. parse_objects() reads the output back to an equal object, except for
+// Secrets, because their contents are not printed.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,8 +10,8 @@
 
 namespace podlane::control {
 
-// For each kind. Of a Secret it prints the sizes of what it holds, in `dataBytes`, which is not to
-// be applied again.
+// For each kind. For a Secret it prints only the sizes of its data, in `dataBytes`; that cannot be
+// applied again.
 #define PODLANE_PRINTER(type, ...) [[nodiscard]] nlohmann::ordered_json to_json(const type& object);
 PODLANE_KINDS(PODLANE_PRINTER)
 #undef PODLANE_PRINTER

@@ -1,4 +1,4 @@
-// What the printers of the kinds have in common. Internal to control/kube/.
+// Shared parts of the printers of the kinds. Internal to control/kube/.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -18,11 +18,11 @@ namespace podlane::control {
 /// A number or a name.
 [[nodiscard]] nlohmann::ordered_json to_json(const PortRef& port);
 
-/// Sets what is not empty.
+/// Sets the member if the value is not empty.
 inline void set_text(nlohmann::ordered_json& out, const char* key, const std::string& text) {
     if (!text.empty()) out[key] = text;
 }
-/// Sets what is not zero.
+/// Sets the member if the value is not zero.
 inline void set_number(nlohmann::ordered_json& out, const char* key, uint32_t number) {
     if (number != 0) out[key] = number;
 }

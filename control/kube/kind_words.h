@@ -12,7 +12,7 @@ namespace podlane::control {
 
 /// "services".
 [[nodiscard]] std::string_view kind_plural(Kind kind) noexcept;
-/// As `kubectl api-resources` has them: "svc"; "" where there is none.
+/// As in `kubectl api-resources`: "svc"; "" if there is none.
 [[nodiscard]] std::span<const std::string_view> kind_short_names(Kind kind) noexcept;
 
 }  // namespace podlane::control

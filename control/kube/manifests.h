@@ -11,12 +11,12 @@
 
 namespace podlane::control {
 
-/// The folder's *.yaml, *.yml and *.json files in the order of their names, without its own
-/// folders; empty where it has none. An Error names the folder.
+/// The folder's *.yaml, *.yml and *.json files in the order of their names, without subfolders;
+/// empty if it has none. An Error names the folder.
 [[nodiscard]] Result<std::vector<std::string>> manifests_in(const std::string& folder);
 
-/// False where not one document of `text` has an apiVersion or a kind: some program's configuration
-/// and no object. True for what cannot be read, so that whoever reads it says why.
+/// False if no document of `text` has an apiVersion or a kind: then it is some program's
+/// configuration, not an object. True for text that cannot be read, so that its reader reports why.
 [[nodiscard]] bool holds_objects(std::string_view text, std::string_view name);
 
 /// The line that says that a file was passed over.

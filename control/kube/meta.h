@@ -1,6 +1,6 @@
-// What all Kubernetes objects share: kind, key, labels, selectors, and where they came from.
+// What all Kubernetes objects share: kind, key, labels, selectors, and origin.
 //
-// Read by everything in control/ that deals with objects. Plain values, no thread of their own.
+// Used by all code in control/ that deals with objects. Plain values, no thread of their own.
 #pragma once
 
 #include <compare>
@@ -96,10 +96,10 @@ struct LabelSelector {
     [[nodiscard]] bool matches(const Labels& labels) const;
 };
 
-/// True if every one of `wanted` is in `labels`; an empty `wanted` is in all.
+/// True if all of `wanted` are in `labels`; an empty `wanted` matches everything.
 [[nodiscard]] bool contains_labels(const Labels& labels, const Labels& wanted);
 
-/// Where an object came from. Never makes two objects differ.
+/// Where an object came from. It is ignored when objects are compared.
 struct Origin {
     std::string document;  ///< file or document name
     uint32_t line = 0;     ///< 1-based, where the object begins
@@ -109,7 +109,7 @@ struct Origin {
 
 /// The part of `metadata` that we keep.
 struct Meta {
-    std::string name_space;  ///< "" for a cluster's own kinds; "default" where the text had none
+    std::string name_space;  ///< "" for cluster-scoped kinds; "default" if the text had none
     std::string name;
     Labels labels;
     Origin origin;
@@ -119,7 +119,7 @@ struct Meta {
     [[nodiscard]] NamespacedName namespaced_name() const { return {name_space, name}; }
     /// Whether it is older than `other`: by its creation, one without a time last, then by name.
     [[nodiscard]] bool is_older(const Meta& other) const noexcept;
-    /// The label's value, or "" where it has none.
+    /// The label's value, or "" if it has none.
     [[nodiscard]] std::string_view label(std::string_view key) const noexcept;
 };
 

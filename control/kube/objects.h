@@ -2,9 +2,9 @@
 // it.
 //
 // parse.h makes them from text, store.h keeps them, the compiler turns them into a Snapshot.
-// Defaults are those that an API server would have filled in, so that readers need no rules of
-// Kubernetes' own; what may be absent with a meaning of its own is optional. Objects compare equal
-// when the kept fields are equal. Immutable once parsed, so readable on any thread.
+// Defaults are those that an API server would have filled in, so that the code that reads them
+// needs no Kubernetes rules; a field is optional if its absence has a meaning of its own. Objects
+// compare equal when the kept fields are equal. Immutable once parsed, so readable on any thread.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,7 @@ struct Node {
     std::vector<IpAddress> internal_ips;  ///< status.addresses of type InternalIP, in order
     std::vector<IpAddress> external_ips;  ///< status.addresses of type ExternalIP, in order
     std::optional<FlannelData> flannel;   ///< none: no such annotation
-    bool ready = true;                    ///< the Ready condition; true where there is none
+    bool ready = true;                    ///< the Ready condition; true if there is none
 
     friend bool operator==(const Node&, const Node&) = default;
     /// Label topology.kubernetes.io/zone, "" without.
@@ -87,14 +87,15 @@ struct Pod {
     std::vector<IpAddress> ips;           ///< status.podIPs, else status.podIP
     std::optional<IpAddress> host_ip;     ///< the node's address
     bool host_network = false;            ///< shares the node's addresses: has no pod port
-    PodPhase phase = PodPhase::kPending;  ///< Pending where the text says nothing
+    PodPhase phase = PodPhase::kPending;  ///< Pending if the text has none
     bool ready = false;                   ///< condition Ready is True
     bool terminating = false;             ///< metadata.deletionTimestamp is set
     std::string deletion_timestamp;       ///< its text, "" unless terminating
     std::string hostname;                 ///< spec.hostname
     std::string subdomain;                ///< spec.subdomain
     std::vector<ContainerPort> ports;
-    /// Annotation podlane.io/allowed-addresses: what it may send from beside its own addresses.
+    /// Annotation podlane.io/allowed-addresses: the addresses that it may send from besides its
+    /// own.
     std::vector<IpPrefix> allowed_addresses;
 
     friend bool operator==(const Pod&, const Pod&) = default;
@@ -117,10 +118,10 @@ enum class IpFamilyPolicy : uint8_t { kSingleStack, kPreferDualStack, kRequireDu
 enum class TrafficDistribution : uint8_t { kNone, kPreferSameZone, kPreferSameNode };
 
 struct ServicePort {
-    std::string name;  ///< "" where the Service has one unnamed port
+    std::string name;  ///< "" if the Service has one unnamed port
     Protocol protocol = Protocol::kTcp;
     uint16_t port = 0;
-    PortRef target_port;     ///< `port` where the text has none
+    PortRef target_port;     ///< `port` if the text has none
     uint16_t node_port = 0;  ///< 0 = none given
     std::string app_protocol;
 
@@ -136,8 +137,7 @@ struct LoadBalancerIngress {
     friend bool operator==(const LoadBalancerIngress&, const LoadBalancerIngress&) = default;
 };
 
-/// Why a Service has not the address from the pools that it asks for; no reason: it has, or asks
-/// for none.
+/// Why a Service lacks an address from the pools; no reason: it has its address, or wants none.
 struct AddressProblem {
     std::string reason;   ///< one CamelCase word, as in Kubernetes' conditions
     std::string message;  ///< one line
@@ -158,7 +158,7 @@ struct Service {
     std::vector<IpAddress> external_ips;
     std::string external_name;  ///< of type ExternalName
     std::vector<LoadBalancerIngress> load_balancer;
-    std::vector<IpPrefix> source_ranges;  ///< loadBalancerSourceRanges; empty = everybody
+    std::vector<IpPrefix> source_ranges;  ///< loadBalancerSourceRanges; empty = all sources
     std::string load_balancer_class;      ///< "" = the default
     /// Texts of spec.loadBalancerIP, else of the annotations that say the same; not checked.
     std::vector<std::string> requested_addresses;
@@ -209,7 +209,7 @@ struct Endpoint {
     std::string node_name;
     std::string zone;
     std::string hostname;
-    std::string pod;  ///< targetRef's name where its kind is Pod; it is in the slice's namespace
+    std::string pod;  ///< targetRef's name if its kind is Pod; it is in the slice's namespace
     std::vector<std::string> hint_zones;  ///< hints.forZones
     std::vector<std::string> hint_nodes;  ///< hints.forNodes
 
@@ -278,7 +278,7 @@ struct PolicyPeer {
 
 struct PolicyRule {
     std::vector<PolicyPort> ports;  ///< empty = all
-    std::vector<PolicyPeer> peers;  ///< empty = everybody
+    std::vector<PolicyPeer> peers;  ///< empty = all peers
 
     friend bool operator==(const PolicyRule&, const PolicyRule&) = default;
 };
@@ -290,7 +290,7 @@ struct NetworkPolicy {
     LabelSelector pod_selector;
     bool affects_ingress = true;  ///< policyTypes, with Kubernetes' defaults applied
     bool affects_egress = false;
-    std::vector<PolicyRule> ingress;  ///< empty while affected = nothing is allowed
+    std::vector<PolicyRule> ingress;  ///< empty while affected = no traffic is allowed
     std::vector<PolicyRule> egress;
 
     friend bool operator==(const NetworkPolicy&, const NetworkPolicy&) = default;
@@ -354,7 +354,7 @@ struct IngressClass {
     friend bool operator==(const IngressClass&, const IngressClass&) = default;
 };
 
-/// A Secret of type kubernetes.io/tls; others are nobody's business here, and are not kept.
+/// A Secret of type kubernetes.io/tls; others are not needed here, and are not kept.
 struct Secret {
     static constexpr Kind kKind = Kind::kSecret;
 
@@ -365,7 +365,7 @@ struct Secret {
     friend bool operator==(const Secret&, const Secret&) = default;
 };
 
-/// Where an API server gives clusterIPs from, besides its own configuration (KEP-1880).
+/// Ranges from which an API server assigns clusterIPs, besides its own configuration (KEP-1880).
 struct ServiceCidr {
     static constexpr Kind kKind = Kind::kServiceCidr;
 
@@ -404,7 +404,7 @@ PODLANE_KINDS(PODLANE_CHECK)
 }
 [[nodiscard]] const Meta& meta_of(const Object& object) noexcept;
 [[nodiscard]] ObjectKey key_of(const Object& object);
-/// Equal in what is kept, wherever they came from.
+/// Equal in the kept fields; the origin is ignored.
 [[nodiscard]] bool equal_objects(const Object& a, const Object& b);
 
 }  // namespace podlane::control

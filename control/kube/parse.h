@@ -20,9 +20,10 @@ enum class ParseMode : uint8_t { kAll, kEach };
 
 /// An object that cannot be read.
 struct UnreadObject {
-    std::optional<ObjectKey> key;  ///< none where not even that can be said of it
+    std::optional<ObjectKey> key;  ///< none if not even the key could be read
     Error error;                   ///< the first thing that is wrong with it
-    /// Of a NetworkPolicy: one that selects what it can be read to select, and allows nothing.
+    /// For a NetworkPolicy: one that selects what could be read of its selector, and allows no
+    /// traffic.
     std::optional<Object> closed = std::nullopt;
 };
 
@@ -30,25 +31,25 @@ struct UnreadObject {
 struct ParsedObjects {
     std::vector<Object> objects;  ///< in the text's order; the later of two with one key counts
     std::vector<std::string>
-        notices;  ///< one line each: what was skipped, passed over, given twice
+        notices;  ///< one line each: what was skipped, ignored, or given more than once
     std::vector<UnreadObject> refused;  ///< with ParseMode::kEach
 };
 
 /// Reads every document of `text`: YAML or JSON, several of them separated by `---` (JSON also one
 /// after another), kind List and KindList with items in them. Fields that do not concern the
-/// dataplane are ignored, whatever they hold; those that do must be as Kubernetes' validation wants
-/// them. Objects of other kinds are skipped with a notice; a kind that Kubernetes does not have,
-/// but for one like it (Servce), is an error. `name` is the document's in errors.
+/// dataplane are ignored; those that do must pass Kubernetes' validation. Objects of other kinds
+/// are skipped with a notice; a kind that Kubernetes does not have but that resembles one of its
+/// kinds (Servce) is an error. `name` is the document's in errors.
 ///
 /// An error's message is one line, NAME:LINE:COL: KIND NAMESPACE/NAME: PATH: what is wrong, which
-/// value, what is allowed; it is the first of all, and `all_errors`, if given, gets every one (at
-/// most 100). With ParseMode::kEach only a text that is neither YAML nor JSON is an error.
+/// value, what is allowed; it is the first error; `all_errors`, if given, gets all of them (at most
+/// 100). With ParseMode::kEach only a text that is neither YAML nor JSON is an error.
 [[nodiscard]] Result<ParsedObjects> parse_objects(std::string_view text, const std::string& name,
                                                   std::vector<Error>* all_errors = nullptr,
                                                   ParseMode mode = ParseMode::kAll);
 
-/// The keys alone, for `delete -f`: needs kind and metadata (and a Secret's type), looks at nothing
-/// else. Kinds that do not concern the dataplane are passed over.
+/// Only the keys, for `delete -f`: reads kind and metadata (and a Secret's type) and ignores
+/// everything else. Kinds that do not concern the dataplane are skipped.
 [[nodiscard]] Result<std::vector<ObjectKey>> parse_object_keys(std::string_view text,
                                                                const std::string& name);
 

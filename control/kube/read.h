@@ -1,5 +1,5 @@
 // The readers of the kinds: from a document's tree to a typed object, with Kubernetes' validation.
-// Internal to control/kube/; parse.h is what others call.
+// Internal to control/kube/; other folders call parse.h.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@
 
 namespace podlane::control {
 
-// For each kind: reads what it adds to `meta`. What is wrong goes to `problems`, and the object is
-// not to be used then. A Secret's errors never show a value of it.
+// For each kind: reads its own fields in addition to `meta`. Errors go to `problems`; the object
+// must not be used then. Errors about a Secret never show its values.
 #define PODLANE_READER(type, ...)                                                          \
     [[nodiscard]] ObjectPtr<type> read_object(std::type_identity<type>, const Value& root, \
                                               Meta meta, Problems& problems);
@@ -32,7 +32,7 @@ inline constexpr auto kProtocolWords = std::to_array<Word<Protocol>>(
 [[nodiscard]] LabelSelector read_selector(const Value& value, Problems& problems);
 /// A port's number or name.
 [[nodiscard]] std::optional<PortRef> read_port_ref(const Value& value, Problems& problems);
-/// A string for which `is_valid` holds, or "" if it is absent; `what` says what it should be.
+/// A string that satisfies `is_valid`, or "" if it is absent; `what` says what it should be.
 [[nodiscard]] std::string read_name(Fields& fields, std::string_view key,
                                     bool (*is_valid)(std::string_view) noexcept,
                                     std::string_view what);
@@ -47,7 +47,7 @@ inline constexpr auto kProtocolWords = std::to_array<Word<Protocol>>(
 /// (Kubernetes' ValidateNonSpecialIP). Other multicast, which the API server takes, is passed over
 /// with a warning.
 [[nodiscard]] std::optional<IpAddress> read_usable_ip(const Value& value, Problems& problems);
-/// metadata.creationTimestamp in seconds since 1970; 0 where there is none.
+/// metadata.creationTimestamp in seconds since 1970; 0 if there is none.
 [[nodiscard]] int64_t read_created(Fields& metadata, Problems& problems);
 /// The value of metadata.annotations[key]; null pointer if there is none.
 [[nodiscard]] const Value* find_annotation(const Value& root, std::string_view key);

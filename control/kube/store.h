@@ -1,10 +1,10 @@
 // The set of Kubernetes objects that this node knows, and changes to it.
 //
-// A change has two steps: plan_*() says what would change and touches nothing (that is all that
-// `diff` and `validate` need); commit() makes it so, and revert() undoes it when what comes after,
-// such as compiling a Snapshot, refuses. Both cost as much as the change, not as the store.
-// A copy of a store shares the objects, so it costs a pointer an object.
-// Threads: one at a time; the control thread's.
+// A change has two steps: plan_*() says what would change and changes nothing (`diff` and
+// `validate` need only that). commit() applies the plan, and revert() undoes it if a later step,
+// such as compiling a Snapshot, refuses it. Their cost grows with the change, not with the store. A
+// copy of a store shares the objects, so it costs one pointer per object. Threads: one at a time;
+// the control thread.
 #pragma once
 
 #include <map>
@@ -27,7 +27,7 @@ struct Change {
     std::optional<Object> after;
 };
 
-/// What a change of the store adds, changes and removes; equal objects are only counted. Each list
+/// The objects that a change adds, changes and removes; equal objects are only counted. Each list
 /// is sorted by key.
 struct ChangeSet {
     std::vector<Change> added;
@@ -71,7 +71,7 @@ class ObjectStore {
 
     /// Adding or changing `objects`; the later of two with one key counts.
     [[nodiscard]] ChangeSet plan_apply(const std::vector<Object>& objects) const;
-    /// Removing what is there of `keys`.
+    /// Removes those of `keys` that exist.
     [[nodiscard]] ChangeSet plan_delete(const std::vector<ObjectKey>& keys) const;
     /// Making the store hold exactly `objects`.
     [[nodiscard]] ChangeSet plan_replace(const std::vector<Object>& objects) const;

@@ -75,7 +75,8 @@ constexpr const char* name_of(AddressFamily family) noexcept {
     return family == AddressFamily::kIpv4 ? "IPv4" : "IPv6";
 }
 
-/// The first and the last address of an IPv4 subnet are nobody's (RFC 1122 section 3.2.1.3).
+/// The first and the last address of an IPv4 subnet are not host addresses (RFC 1122 section
+/// 3.2.1.3).
 bool is_subnets_own(const NodeConfig& config, const IpAddress& address) {
     for (const UplinkConfig& uplink : config.uplinks) {
         for (const InterfaceAddress& own : uplink.addresses) {
@@ -200,12 +201,12 @@ class Allocation {
         AddressProblem problem{};
     };
 
-    /// Nobody else has set its status.
+    /// No other controller has set its status.
     static bool is_ours(const Service& service) noexcept {
         return service.from_pools || service.load_balancer.empty();
     }
 
-    /// Addresses that are somebody's already, and whose.
+    /// Addresses that are taken already, and their holders.
     void reserve(const Services& services, const Nodes& nodes) {
         for (const auto& [name, node] : nodes) {
             for (const auto* list : {&node->internal_ips, &node->external_ips}) {

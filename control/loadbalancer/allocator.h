@@ -1,6 +1,7 @@
-// Gives Services of type LoadBalancer their addresses from the configured pools, as a controller
-// beside an API server would: what comes from here stands in their status, for everything else to
-// read. docs/decisions/load-balancer-addresses.md says who gets which and why. Control thread.
+// Gives Services of type LoadBalancer their addresses from the configured pools, as a controller of
+// an API server would: it puts them into the Services' status, where all other code reads them.
+// docs/decisions/load-balancer-addresses.md says which Service gets which address and why. Control
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -22,36 +23,37 @@ namespace podlane::control {
 
 /// What became of the Services that ask.
 struct AllocationTotals {
-    uint64_t assigned = 0;  ///< have all that they asked for
+    uint64_t assigned = 0;  ///< have all the addresses that they asked for
     uint64_t pending = 0;   ///< lack an address that they asked for
     uint64_t refused = 0;   ///< how often one began to lack one; only grows
 };
 
 /// Invariants: the addresses that it gives are in a pool, each to one Service or to several that
-/// share it (annotation allow-shared-ip, MetalLB's rules), and to none that a
-/// Service's status set by others, its externalIPs or a Node has. A Service that has an address
-/// keeps it while it asks for nothing else and nobody's status claims it.
+/// share it (annotation allow-shared-ip, MetalLB's rules), and none of them is in a status that
+/// another controller set, in externalIPs or in a Node. A Service that has an address keeps it
+/// unless it asks for another one or such a status claims it.
 class AddressAllocator {
   public:
     /// `config` must outlive the allocator.
     explicit AddressAllocator(const NodeConfig& config) : config_(config) {}
 
-    /// What a completed plan brings; nothing of it counts before accept().
+    /// The result of a completed plan; it takes effect with accept().
     struct Outcome {
         AddressMemory memory;
         AllocationTotals totals;
         std::vector<std::string> notices;  ///< one line for each Service that newly lacks one
     };
 
-    /// Puts addresses into the Services of `plan`, which was made on `store` and is not committed,
-    /// and adds those to it that change for it: they waited for an address. None: nothing to do.
-    /// Cost: as the number of Services, where the plan has one of type LoadBalancer.
+    /// Puts addresses into the Services of `plan`, which was made on `store` and is not committed.
+    /// Adds to the plan the Services that waited for an address and get one now. None: there was
+    /// nothing to do. Cost: proportional to the number of Services if the plan has one of type
+    /// LoadBalancer.
     [[nodiscard]] std::optional<Outcome> complete(const ObjectStore& store, ChangeSet& plan) const;
 
     /// The plan is live.
     void accept(Outcome outcome);
 
-    /// What is remembered from before, for the next complete().
+    /// The remembered addresses, for the next complete().
     void restore(AddressMemory memory) { memory_ = std::move(memory); }
     [[nodiscard]] const AddressMemory& memory() const noexcept { return memory_; }
     [[nodiscard]] const AllocationTotals& totals() const noexcept { return totals_; }

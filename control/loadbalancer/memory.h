@@ -1,6 +1,6 @@
-// What addresses Services have, and had: the part of an allocation that cannot be worked out from
-// the objects alone, as text for a small file. docs/decisions/load-balancer-addresses.md says why.
-// Control thread.
+// The present and former addresses of Services: the part of an allocation that cannot be computed
+// from the objects alone, as text for a small file. docs/decisions/load-balancer-addresses.md says
+// why. Control thread.
 #pragma once
 
 #include <map>
@@ -35,10 +35,10 @@ struct AddressMemory {
 /// The error says what is wrong with the text.
 [[nodiscard]] Result<AddressMemory> memory_from_text(std::string_view text);
 
-/// An empty one where there is no such file.
+/// Empty if there is no such file.
 [[nodiscard]] Result<AddressMemory> load_memory(const std::string& path);
-/// Replaces the file in one step: whoever reads it finds the old one or the new one. Its folder
-/// is made where it is not there.
+/// Replaces the file atomically: a reader finds the old one or the new one. Creates its folder if
+/// needed.
 [[nodiscard]] Result<void> save_memory(const std::string& path, const AddressMemory& memory);
 
 }  // namespace podlane::control

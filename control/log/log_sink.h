@@ -1,8 +1,8 @@
 // Where the logs of podlaned and podlane-kube go: a descriptor that must never hold them up.
 //
 // A log reader may be slow, stop reading, or be gone. A line for which there is no room is lost and
-// counted, and the next line that fits says how many were. Whatever a message quotes stays in its
-// line, and looks like what it is (lib/base/printable.h).
+// counted, and the next line that fits says how many were lost. Quoted text cannot break out of its
+// line or disguise itself (lib/base/printable.h).
 #pragma once
 
 #include <spdlog/sinks/base_sink.h>
@@ -12,7 +12,7 @@
 
 namespace podlane::control {
 
-/// Threads: any; one mutex, under which nothing waits.
+/// Threads: any; one mutex, which is never held while waiting.
 class LogSink : public spdlog::sinks::base_sink<std::mutex> {
   public:
     /// The longest line, its end included; longer ones are cut. A pipe takes as much at once or not
@@ -34,7 +34,7 @@ class LogSink : public spdlog::sinks::base_sink<std::mutex> {
 
     const int fd_;
     uint64_t lost_ = 0;    // guarded by the base's mutex, as all below
-    uint64_t untold_ = 0;  // of them, those that no line has told of
+    uint64_t untold_ = 0;  // of them, those not reported yet
 };
 
 }  // namespace podlane::control

@@ -1,7 +1,6 @@
 // The man pages of the programs, made from the same tables as their command lines.
 //
-// A program of the build prints them, so that the installed pages cannot say anything else than
-// the programs do.
+// A program of the build prints them, so that the installed pages always agree with the programs.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a scrape tells of the node, out of the typed answers that the node model gives.
+// The contents of a scrape, from the typed answers of the node model.
 //
 // The daemon puts it together for a request (control/daemon/http_pages.cc), families.cc writes it
 // as text.
@@ -36,7 +36,7 @@ struct ServiceMetrics {
     uint64_t connections = 0;
     uint64_t endpoints = 0;  ///< that connections may get, at the port that has most
 };
-/// Of each Service: its connections, and its endpoints by what is served.
+/// For each Service: its connections, and the endpoints that it serves.
 [[nodiscard]] std::vector<ServiceMetrics> service_metrics(const std::vector<ServiceStats>& stats,
                                                           const std::vector<FrontendRow>& served);
 
@@ -46,7 +46,7 @@ struct NodeMetrics {
     bool is_serving = false;
     std::vector<PortRow> ports;            ///< for their links
     std::vector<NeighbourRow> neighbours;  ///< to be counted by state
-    /// Those that have a series of their own, and the connections of all others together.
+    /// Services with series of their own, and the connections of all others together.
     std::vector<ServiceMetrics> services;
     uint64_t other_connections = 0, other_services = 0;
 };

@@ -1,11 +1,11 @@
-// What the kernel says of this process, for the metrics that every program has.
+// The kernel's data about this process, for the usual process metrics.
 #pragma once
 
 #include <cstdint>
 
 namespace podlane::control {
 
-/// Zeros where /proc does not tell.
+/// Zeros if /proc does not have them.
 struct ProcessMetrics {
     double cpu_seconds = 0;
     double start_seconds = 0;  ///< since 1970

@@ -1,9 +1,10 @@
-// Which Services have series of their own in a scrape: so many at most, and always the same ones.
+// Decides which Services have series of their own in a scrape: at most a given number, and always
+// the same ones.
 //
-// The node asks it for each scrape, control thread. Where there are no more Services than series
-// each has its own from the beginning; else with its first connection, as long as there are some
-// left. It keeps it while it exists; the connections of the others are counted together. No counter
-// of a scrape ever goes back.
+// The node asks it for each scrape, control thread. If there are no more Services than series, each
+// Service has its own from the beginning; otherwise a Service gets one with its first connection,
+// while there are some left. It keeps that series while it exists; the connections of the others
+// are counted together. No counter ever decreases.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ class ServiceSeries {
   public:
     explicit ServiceSeries(size_t most) : most_(most) {}
 
-    /// Puts into `out` what the scrape has to say of `all`, the Services that there are now.
+    /// Puts the series for `all`, the present Services, into `out`.
     void divide(std::vector<ServiceMetrics> all, NodeMetrics& out);
 
   private:

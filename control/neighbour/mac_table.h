@@ -1,6 +1,6 @@
-// Which MAC addresses are behind which pod port beyond the pods' own: what the bridge learned.
+// The MAC addresses that the bridge has learned behind pod ports, in addition to the pods' own.
 //
-// Pure, time comes in as a number. The node model feeds it (control thread); its content
+// Pure; time is a parameter. The node model feeds it (control thread); its content
 // goes into the snapshot's FDB.
 #pragma once
 
@@ -28,10 +28,10 @@ class MacTable {
         uint64_t learned_ms = 0;
     };
 
-    /// Takes the address out of learning, and forgets where it was learned.
+    /// Excludes the address from learning, and forgets where it was learned.
     void add_static(const MacAddress& mac, PortId port);
 
-    /// True when the FDB changed: a new address, or one that moved.
+    /// True if the FDB changed: a new address, or one that moved.
     [[nodiscard]] bool learn(const MacAddress& mac, PortId port, uint64_t now_ms);
     /// Drops what is too old; true if anything was.
     [[nodiscard]] bool tick(uint64_t now_ms);

@@ -80,8 +80,8 @@ NeighbourOutcome NeighbourTable::seen(const NeighbourKey& key, const MacAddress&
     if (at == table_.end() || at->second.state == NeighbourState::kStatic) return out;
     Neighbour& neighbour = at->second;
     out.changed = !neighbour.is_resolved() || neighbour.mac != mac;
-    // What nobody asked for proves that the sender can reach us, not that we reach it: it does not
-    // put off the next probe (RFC 4861 section 7.2.5), unless it says something new.
+    // An unsolicited message proves that the sender can reach us, not that we can reach it: it does
+    // not postpone the next probe (RFC 4861 section 7.2.5), unless it says something new.
     if (solicited || out.changed) {
         neighbour.mac = mac;
         confirm(neighbour, now_ms);

@@ -1,6 +1,7 @@
-// Who is behind which address on our links: the state machine of ARP and neighbour discovery.
+// The MAC addresses behind IP addresses on our links: the state machine of ARP and neighbour
+// discovery.
 //
-// Pure: time comes in as a number, requests go out as values. The node model feeds it the
+// Pure: time is a parameter, requests are return values. The node model feeds it the
 // workers' events and a timer (control thread), turns solicitations into commands for worker 0 and
 // `changed` into a new snapshot. Timing follows RFC 4861 section 10, with a faster first answer;
 // ARP (RFC 826, RFC 5227) is treated alike.
@@ -54,7 +55,7 @@ struct NeighbourKey {
 
 struct Neighbour {
     NeighbourState state = NeighbourState::kIncomplete;
-    MacAddress mac{};             ///< zero while it was never known
+    MacAddress mac{};             ///< zero if it was never known
     uint64_t confirmed_ms = 0;    ///< when it last answered; 0 before the first answer
     uint64_t last_needed_ms = 0;  ///< when a packet last waited for it
     uint64_t deadline_ms = 0;     ///< when tick() has something to do; unused for static ones
@@ -70,10 +71,10 @@ struct Neighbour {
 /// A request that has to be sent.
 struct Solicitation {
     NeighbourKey key;
-    MacAddress unicast_to{};  ///< zero: to everybody (broadcast or solicited-node multicast)
+    MacAddress unicast_to{};  ///< zero: to all (broadcast or solicited-node multicast)
 };
 
-/// What came of an input.
+/// The results of an input.
 struct NeighbourOutcome {
     std::vector<Solicitation> solicitations;
     bool changed = false;  ///< an address became resolved, failed, forgotten, or has another MAC
@@ -87,10 +88,10 @@ struct NeighbourOutcome {
 
 /// All neighbours of all ports.
 ///
-/// Only addresses that somebody needs are ever learned: an unknown sender's ARP or advertisement
-/// changes nothing, so that a stranger cannot fill the table. A known address takes another MAC at
-/// once, as a gratuitous ARP (fail-over) wants it. All times in milliseconds of one monotonic
-/// clock; starting with 0 is fine. Threads: one.
+/// Only needed addresses are ever learned: an unknown sender's ARP or advertisement changes
+/// nothing, so that strangers cannot fill the table. A known address takes a new MAC at once, as a
+/// gratuitous ARP (fail-over) requires. All times in milliseconds of one monotonic clock; starting
+/// with 0 is fine. Threads: one.
 class NeighbourTable {
   public:
     static constexpr size_t kMaxPerPort = 1024;
@@ -100,11 +101,11 @@ class NeighbourTable {
     static constexpr uint64_t kProbeIntervalMs = 1000;
     static constexpr uint64_t kReachableMs = 30'000;    ///< refreshed at 50-80 % of it
     static constexpr uint64_t kFailedMs = 5'000;        ///< negative cache
-    static constexpr uint64_t kUnusedMs = 20 * 60'000;  ///< forgotten when nobody asked so long
+    static constexpr uint64_t kUnusedMs = 20 * 60'000;  ///< forgotten if not needed for this long
 
     explicit NeighbourTable(uint32_t jitter_seed = std::random_device{}()) : random_(jitter_seed) {}
 
-    /// Configures a neighbour for good; replaces what was learned.
+    /// Configures a static neighbour; replaces what was learned.
     void add_static(const NeighbourKey& key, const MacAddress& mac);
 
     /// A packet waits for it (or was refused because it had failed).
@@ -114,11 +115,11 @@ class NeighbourTable {
     [[nodiscard]] NeighbourOutcome seen(const NeighbourKey& key, const MacAddress& mac,
                                         bool solicited, uint64_t now_ms);
 
-    /// The addresses that are to be kept resolved whether packets need them or not: other nodes,
-    /// gateways. Replaces the set; asks for the new ones at once.
+    /// The addresses that must stay resolved even if no packet needs them: other nodes, gateways.
+    /// Replaces the set; sends requests for the new ones at once.
     [[nodiscard]] NeighbourOutcome set_wanted(std::set<NeighbourKey> wanted, uint64_t now_ms);
 
-    /// Lets time pass. Cheap when nothing is due.
+    /// Advances the time. Cheap if nothing is due.
     [[nodiscard]] NeighbourOutcome tick(uint64_t now_ms);
 
     /// Forgets all of a port that is gone, static ones too; true if there were any.

@@ -1,7 +1,7 @@
-// What a guarded interface had before (kernel_guard.h), in a file: a podlaned that is killed gives
-// nothing back itself; the next one, or `podlaned --give-back`, does.
+// What a guarded interface had before (kernel_guard.h), in a file: a podlaned that is killed cannot
+// restore it; the next one, or `podlaned --give-back`, does.
 //
-// The file is of this boot alone, beside the config socket. Control thread.
+// The file is valid only for this boot, and lies beside the config socket. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 namespace podlane::control {
 
 struct GuardMemory {
-    int ifindex = 0;  ///< another interface of that name has nothing of this
+    int ifindex = 0;  ///< another interface of that name must not get these settings
     std::vector<InterfaceAddress> addresses;  ///< that were taken off it, in their order
     std::vector<KernelRoute> routes;          ///< and what led out of it
     std::vector<std::pair<std::string, std::string>> sysctls;  ///< path, value
@@ -27,10 +27,10 @@ struct GuardMemory {
     friend bool operator==(const GuardMemory&, const GuardMemory&) = default;
 };
 
-/// Writes the file anew, whole or not at all; its folder is made.
+/// Rewrites the file atomically; creates its folder if needed.
 [[nodiscard]] Result<void> save_guard_memory(const std::string& path, const GuardMemory& memory);
 
-/// None where there is no file. An Error for one that holds something else.
+/// None if there is no file. An Error if it has other contents.
 [[nodiscard]] Result<std::optional<GuardMemory>> load_guard_memory(const std::string& path);
 
 }  // namespace podlane::control

@@ -1,5 +1,5 @@
-// Routes of the node's own kernel to single addresses by the host interface, for whoever reads the
-// kernel's table: a BGP speaker finds load balancer addresses there. Control thread; root is
+// Routes in the node's own kernel to single addresses through the host interface, for readers of
+// the kernel's table: a BGP speaker finds load balancer addresses there. Control thread; root is
 // needed.
 #pragma once
 
@@ -11,13 +11,13 @@
 
 namespace podlane::control {
 
-/// By this number (`proto 96` in `ip route`) a BGP speaker knows our routes from others. It is none
-/// of those in iproute2's rt_protos.
+/// This number (`proto 96` in `ip route`) marks our routes for a BGP speaker. It is not used in
+/// iproute2's rt_protos.
 inline constexpr uint8_t kRouteProtocol = 96;
 
-/// Makes the main table have a route to `address` by `ifname`, or have none; nothing happens where
-/// it is so already. Its source is the interface's first address of the family; without any, there
-/// is no route. It goes with the interface, however that ends.
+/// Adds a route to `address` by `ifname` to the main table, or removes it; does nothing if that is
+/// the case already. Its source is the interface's first address of the family; without one, there
+/// is no route. The route goes away with the interface, however that ends.
 [[nodiscard]] Result<void> set_host_route(const std::string& ifname, const IpAddress& address,
                                           bool there);
 

@@ -31,11 +31,12 @@ struct HostRule {
 };
 
 /// Joins neighbouring ports to ranges. Above `most` rules, those of one address and protocol become
-/// one that spans them: what is not served there comes back to the kernel by way of the workers.
+/// one that spans them: the workers return packets to ports in it that are not served to the
+/// kernel.
 [[nodiscard]] std::vector<HostRule> merge_rules(const std::set<HostRule>& rules, size_t most);
 
-/// The rules, and the routes that they lead to. Both are known by kHostRuleTable, so that those of
-/// a podlaned before this one are found: what is still right stays untouched.
+/// The rules, and the routes that they lead to. Both are identified by kHostRuleTable, so that
+/// those of an earlier podlaned are found: entries that are still right stay untouched.
 class HostRules {
   public:
     /// More are spanned (merge_rules()): the kernel goes through them one by one.
@@ -46,10 +47,10 @@ class HostRules {
     HostRules(HostRules&&) noexcept = default;
     ~HostRules();
 
-    /// Makes the rules be these, and no others of ours. Nothing of the kernel's is changed before
-    /// there is one.
+    /// Makes these our only rules. The kernel's own rules are not changed before there is one of
+    /// ours.
     [[nodiscard]] Result<void> set(const std::set<HostRule>& wanted);
-    /// They stay when this ends, and those of the next process go on from them.
+    /// They stay when this object ends, and the next process takes them over.
     void leave() noexcept { socket_.reset(); }
 
   private:
@@ -61,13 +62,13 @@ class HostRules {
     [[nodiscard]] Result<void> move_local_behind(int family);
     /// Takes the rules that a process before this one has left as set.
     void take_over(int family);
-    /// Undoes all of the family, also what a podlaned that was killed has left.
+    /// Undoes all rules of the family, also those left by a podlaned that was killed.
     void remove_all(int family) noexcept;
 
     std::string ifname_;
     std::vector<InterfaceAddress> addresses_;
     MacAddress mac_;
-    std::unique_ptr<nl_sock, Close> socket_;  ///< null: nothing done yet
+    std::unique_ptr<nl_sock, Close> socket_;  ///< null: no changes made yet
     std::set<HostRule> set_;
 };
 

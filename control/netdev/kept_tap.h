@@ -1,9 +1,9 @@
-// TAPs that outlive the process: marked, made persistent, and attached to again by name.
+// TAPs that survive the process: marked, made persistent, and attached to again by name.
 //
-// The kernel keeps such a TAP, with its addresses and routes, until somebody removes it. To open
-// its queues again the namespace must be entered, and they then do keep it alive: who attaches to
-// one watches what stands at the namespace's path (netns_id()). Control thread, or several threads
-// for several interfaces; root is needed.
+// The kernel keeps such a TAP, with its addresses and routes, until it is removed. Opening its
+// queues again requires entering the namespace, and the queues then keep the namespace alive: so
+// code that attaches must watch the namespace's path (netns_id()). Control thread, or several
+// threads for several interfaces; root is needed.
 #pragma once
 
 #include <functional>
@@ -21,22 +21,23 @@ struct KeptTap {
     bool was_there = false;        ///< a process before this one made it
 };
 
-/// Makes a pod's interface. One of the same owner that nobody has open is removed where it is in
-/// the way. `owner`: a name that all processes of this node have in common.
+/// Creates a pod's interface. Removes one of the same owner that is in the way, if it is not open
+/// anywhere. `owner`: a name that all processes of this node have in common.
 [[nodiscard]] Result<KeptTap> keep_pod_tap(const PodTapRequest& request, const std::string& owner);
 
-/// Opens the queues of the interface that the owner made for the same request, whose process has
-/// ended. Its MAC address and MTU become those asked for; addresses and routes stay as they are.
-/// Made again if it is gone. An error if it is not ours, or somebody has it open.
+/// Opens the queues of the interface that an ended process of the owner created for the same
+/// request. Sets its MAC address and MTU to the requested ones; addresses and routes stay
+/// unchanged. Creates it again if it is gone. An error if it is not ours, or is open in another
+/// process.
 [[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request,
                                              const std::string& owner);
 
-/// The host's interface: the one that the owner has left, with what the request asks for and
-/// without what it does not; else a new one.
+/// The host's interface: the one that the owner has left, changed to match the request exactly;
+/// else a new one.
 [[nodiscard]] Result<KeptTap> keep_host_tap(const HostTapRequest& request,
                                             const std::string& owner);
 
-/// Removes an interface of our own namespace that the owner has left, if nobody has it open.
+/// Removes an interface in our own namespace that the owner has left, if it is not open anywhere.
 void remove_left_tap(const std::string& ifname, const std::string& owner) noexcept;
 
 }  // namespace podlane::control

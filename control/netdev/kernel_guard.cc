@@ -210,7 +210,7 @@ void KernelInterfaceGuard::restore() noexcept {
     xdp_.reset();
     for (const auto& [command, value] : old_.features) ethtool(ifname_, command, value);
     old_.features.clear();
-    // The interface may be gone by now; then there is nothing to put back.
+    // The interface may be gone by now; then there are no settings to restore.
     for (auto it = old_.sysctls.rbegin(); it != old_.sysctls.rend(); ++it) {
         static_cast<void>(write_sysctl(it->first, it->second));
     }

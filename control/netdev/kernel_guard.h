@@ -2,9 +2,10 @@
 // must deliver frames as they are on the wire.
 //
 // A packet socket (net_af_packet) gets copies: the kernel still processes each frame, and would
-// answer beside podlane; and it gets them after the kernel has merged or before it has segmented
-// them, where its ring holds 2 kB a frame. The composition root guards such an interface before
-// its device is opened and keeps the guard as long as the port. Control thread; root is needed.
+// answer in addition to podlane. It also gets frames after the kernel has merged them or before it
+// has segmented them, while its ring has 2 kB for a frame. The composition root guards such an
+// interface before its device is opened and keeps the guard as long as the port. Control thread;
+// root is needed.
 #pragma once
 
 #include <cstdint>
@@ -33,20 +34,19 @@ class KernelInterfaceGuard {
     KernelInterfaceGuard& operator=(KernelInterfaceGuard&&) = delete;
     ~KernelInterfaceGuard() { restore(); }
 
-    /// Lines for the log since the last call: what was taken over, and addresses that the kernel
-    /// has on the interface beside us.
+    /// Lines for the log since the last call: what was taken over, and other addresses that the
+    /// kernel has on the interface.
     [[nodiscard]] std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
     [[nodiscard]] std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
     [[nodiscard]] const std::string& ifname() const noexcept { return ifname_; }
-    /// Looks at the interface's addresses again: a DHCP client may have set one meanwhile, or the
-    /// operator may have removed one. About once a second.
+    /// Checks the interface's addresses again: a DHCP client may have set one, or the operator may
+    /// have removed one. Call it about once a second.
     void look() noexcept;
-    /// Puts the old settings and addresses back now; what was changed by others meanwhile is
-    /// overwritten.
+    /// Restores the old settings and addresses now, overwriting changes that others have made.
     void restore() noexcept;
-    /// The interface stays as it is, and the memory with what it had, for the next process.
+    /// Leaves the interface unchanged, and the file with its old settings, for the next process.
     void leave() noexcept;
-    /// A process before this one had left it so.
+    /// An earlier process had left it guarded.
     [[nodiscard]] bool was_left() const noexcept { return was_left_; }
 
   private:
@@ -56,9 +56,9 @@ class KernelInterfaceGuard {
     friend Result<bool> give_back_kernel_interface(const std::string& ifname,
                                                    const std::string& memory);
     KernelInterfaceGuard() = default;
-    /// What one that was killed has left; false where there is nothing of this interface.
+    /// Takes over what a killed process has left; false if there is no record of this interface.
     [[nodiscard]] Result<bool> recall(int ifindex);
-    /// Before each change, so that the file never knows less than was changed.
+    /// Call it before each change, so that the file always covers all changes.
     [[nodiscard]] Result<void> remember() const;
     [[nodiscard]] Result<void> set(const std::string& sysctl, const std::string& value);
     [[nodiscard]] Result<void> guard_addresses(Rtnl& rtnl, int ifindex);
@@ -70,7 +70,7 @@ class KernelInterfaceGuard {
     [[nodiscard]] Result<void> turn_off(uint32_t command, uint32_t old_value, uint32_t new_value);
 
     std::string ifname_;
-    std::string memory_path_;            ///< "": nothing is kept
+    std::string memory_path_;            ///< "": not kept
     GuardMemory old_;                    ///< what is to be put back
     std::vector<InterfaceAddress> own_;  ///< podlane's: the kernel has them on the host TAP
     std::vector<InterfaceAddress> foreign_;
@@ -82,20 +82,20 @@ class KernelInterfaceGuard {
     UniqueFd xdp_;
 };
 
-/// Makes the kernel deaf on `ifname`, an interface of our own namespace, and sets it up: IPv4 by
-/// rp_filter=1 and arp_ignore=8 (sources are routed elsewhere, no ARP is answered), IPv6 by
-/// disable_ipv6=1. The addresses in `own`, the uplink's, are taken off it with their routes, and
-/// given back at the end. A family of which it has others (than link-local IPv6) is left alone
-/// while it has, with a warning that lists them. For a packet socket also turns off GRO and LRO,
-/// and makes the far end of a veth segment its TCP. `memory`, if not empty, is a file that holds
-/// what is to be put back for as long as the guard does; what a guard that was killed has left
-/// there is put back as well.
+/// Stops the kernel from answering on `ifname`, an interface in our own namespace, and sets it up:
+/// IPv4 with rp_filter=1 and arp_ignore=8 (sources are routed elsewhere, no ARP is answered), IPv6
+/// with disable_ipv6=1. Takes the addresses in `own`, the uplink's, off it with their routes, and
+/// restores them at the end. If the interface has other addresses of a family (except link-local
+/// IPv6), that family is left alone while it has them, with a warning that lists them. For a packet
+/// socket also turns off GRO and LRO, and makes the far end of a veth segment its TCP. `memory`, if
+/// not empty, is a file that records what to restore while the guard exists; what a killed guard
+/// has recorded there is restored as well.
 [[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(
     const std::string& ifname, KernelInterfaceUse use,
     const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {});
 
-/// Puts back what a guard that was killed has left in `memory`, and removes the file. False where
-/// it left nothing, or another interface has the name by now.
+/// Restores what a killed guard has recorded in `memory`, and removes the file. False if there is
+/// no record, or another interface has the name by now.
 [[nodiscard]] Result<bool> give_back_kernel_interface(const std::string& ifname,
                                                       const std::string& memory);
 

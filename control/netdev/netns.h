@@ -1,7 +1,7 @@
-// Doing something inside another network namespace without ever moving the calling thread.
+// Runs code inside another network namespace without ever moving the calling thread.
 //
-// The makers of pod TAPs call it; control thread. The work runs on a thread that lives for that
-// call alone, so no other thread can be caught in the wrong namespace, whatever fails.
+// The makers of pod TAPs call it; control thread. The work runs on a thread that exists only for
+// that call, so that no other thread can end up in the wrong namespace, whatever fails.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@
 
 namespace podlane::control {
 
-/// A network namespace, told from others that there are. Zeros: none.
+/// Identifies a network namespace among those that exist. Zeros: none.
 struct NetnsId {
     uint64_t device = 0;
     uint64_t inode = 0;
     friend bool operator==(const NetnsId&, const NetnsId&) = default;
 };
 
-/// What stands at the path now; zeros where nothing does.
+/// The namespace at the path now; zeros if there is none.
 [[nodiscard]] NetnsId netns_id(const std::string& path) noexcept;
 
 /// Runs `work` inside the network namespace at `path` ("/run/netns/x", "/proc/PID/ns/net"; empty:
@@ -29,8 +29,8 @@ struct NetnsId {
 [[nodiscard]] Result<void> in_network_namespace(const std::string& path,
                                                 const std::function<Result<void>()>& work);
 
-/// A new network namespace with nothing in it but `lo`, which is down. It lives as long as the
-/// descriptor, a socket in it or a process is open; namespace_path() names it to others here.
+/// A new network namespace that has only `lo`, which is down. It lives as long as the descriptor, a
+/// socket in it or a process is open; namespace_path() names it to others here.
 [[nodiscard]] Result<UniqueFd> new_network_namespace();
 /// A path to the namespace behind the descriptor, good within this process while that is open.
 [[nodiscard]] std::string namespace_path(const UniqueFd& netns);

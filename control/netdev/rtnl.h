@@ -30,11 +30,11 @@ struct LinkInfo {
     MacAddress mac{};
     uint32_t mtu = 0;
     bool up = false;       ///< administratively
-    bool carrier = false;  ///< of a TAP: somebody has a queue open
-    std::string alias;     ///< free text, for people and for whoever made it
+    bool carrier = false;  ///< of a TAP: a process has a queue open
+    std::string alias;     ///< free text, for people and for its creator
 };
 
-/// What to change; what is absent stays.
+/// What to change; absent values stay unchanged.
 struct LinkChange {
     std::optional<std::string> name;  ///< the link must be down
     std::optional<MacAddress> mac;
@@ -52,7 +52,7 @@ struct KernelRoute {
     bool onlink = false;  ///< `via` is reachable though no address's subnet holds it
     std::optional<IpAddress> preferred_source;
     uint32_t metric = 0;   ///< 0: the family's default
-    uint8_t protocol = 4;  ///< who has made it, as rtnetlink(7) numbers them: "static"
+    uint8_t protocol = 4;  ///< its origin, as numbered in rtnetlink(7): "static"
     uint32_t table = 254;  ///< the main one
 
     friend bool operator==(const KernelRoute&, const KernelRoute&) = default;
@@ -68,7 +68,7 @@ class Rtnl {
     [[nodiscard]] Result<void> delete_link(int ifindex);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
-    /// One that is not there is no error.
+    /// It is not an error if it does not exist.
     [[nodiscard]] Result<void> delete_address(int ifindex, const InterfaceAddress& address);
     [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(int ifindex);
     /// False if the table has such a route already.

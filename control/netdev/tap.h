@@ -29,13 +29,13 @@ struct TapRoute {
     std::optional<IpAddress> preferred_source;  ///< must be an address of this host
 };
 
-/// A permanent neighbour entry: the kernel never asks for this one.
+/// A permanent neighbour entry: the kernel never sends requests for it.
 struct TapNeighbor {
     IpAddress address;
     MacAddress mac{};
 };
 
-/// What the kernel may leave to whoever reads the queues.
+/// Offloads that the kernel may leave to the reader of the queues.
 struct TapOffloads {
     bool checksum = true;  ///< partial TCP/UDP checksums, marked in the header (TUN_F_CSUM)
     bool tso4 = false;     ///< TCP/IPv4 frames larger than the MTU; needs `checksum`
@@ -57,7 +57,7 @@ struct TapRequest {
     TapOffloads offloads;
 };
 
-/// A TAP that exists as long as one of its queues is open.
+/// A TAP that exists while one of its queues is open.
 class TapDevice {
   public:
     TapDevice(TapDevice&& other) noexcept;
@@ -74,9 +74,9 @@ class TapDevice {
     [[nodiscard]] const MacAddress& mac() const noexcept { return mac_; }
     [[nodiscard]] uint16_t mtu() const noexcept { return mtu_; }
 
-    /// Closes the queues that are still ours and deletes the interface, also when the queues have
-    /// been given away. Nothing happens if it is gone already, or if another interface has taken
-    /// its name.
+    /// Closes the queues that are still ours and deletes the interface, even if the queues have
+    /// been given away. Does nothing if it is gone already, or if another interface has taken its
+    /// name.
     void remove() noexcept;
 
   private:
@@ -93,8 +93,8 @@ class TapDevice {
 };
 
 /// Makes a TAP, up and ready: IPv6 addresses are usable at once (no duplicate address detection,
-/// router advertisements are ignored). On failure nothing is left behind, and the message names
-/// the namespace, the interface and the cause.
+/// router advertisements are ignored). A failure leaves nothing behind, and the message names the
+/// namespace, the interface and the cause.
 [[nodiscard]] Result<TapDevice> create_tap(const TapRequest& request);
 
 struct PodTapRequest {
@@ -108,7 +108,7 @@ struct PodTapRequest {
     TapOffloads offloads;
 };
 
-/// A pod's interface: with default routes by way of the bridge, and `lo` up.
+/// A pod's interface: with default routes through the bridge, and `lo` up.
 [[nodiscard]] Result<TapDevice> create_pod_tap(const PodTapRequest& request);
 
 struct HostTapRequest {
@@ -119,8 +119,9 @@ struct HostTapRequest {
     std::vector<InterfaceAddress> addresses;  ///< the uplinks'
     std::vector<IpAddress> gateways;          ///< the uplinks', at most one a family
     std::vector<IpPrefix> cluster_cidrs;      ///< pod and service CIDRs, routed to podlane
-    /// By whom cluster_cidrs are routed: the bridge's gateways, one a family, and its MAC. Without
-    /// one of the family the CIDR is on-link: podlane must then answer ARP or ND for all of it.
+    /// The gateways for cluster_cidrs: the bridge's gateways, one for each family, and its MAC.
+    /// Without a gateway of the family the CIDR is on-link: podlane must then answer ARP or ND for
+    /// all of it.
     std::vector<TapNeighbor> routers;
     TapOffloads offloads;
 };
@@ -139,8 +140,8 @@ struct ServerTapRequest {
     TapOffloads offloads;
 };
 
-/// The interface of a server that podlaned runs itself, in the namespace at `netns_path`. It asks
-/// for no neighbour: all traffic goes by way of a made-up gateway.
+/// The interface of a server that podlaned runs itself, in the namespace at `netns_path`. It
+/// resolves no neighbours: all traffic goes through a made-up gateway.
 [[nodiscard]] Result<TapDevice> create_server_tap(const std::string& netns_path,
                                                   const ServerTapRequest& request);
 

@@ -15,10 +15,10 @@ namespace podlane::control {
 /// `is_new`.
 [[nodiscard]] Result<std::vector<UniqueFd>> open_tap_queues(const std::string& ifname,
                                                             const TapRequest& request, bool is_new);
-/// IPv6 of the interface: usable at once, told by nobody but us; or off, so that a pod without it
+/// IPv6 on the interface: usable at once, configured only by us; or off, so that a pod without it
 /// sends no multicast of its own accord.
 [[nodiscard]] Result<void> configure_tap_ipv6(const TapRequest& request);
-/// `there`: routes that the interface has from before, of which the right ones stay.
+/// `there`: routes that the interface already has; the right ones among them stay.
 [[nodiscard]] Result<void> add_tap_routes(Rtnl& rtnl, int ifindex, const TapRequest& request,
                                           const std::vector<KernelRoute>& there = {});
 /// "interface IFNAME in NETNS: what is wrong".

@@ -1,8 +1,8 @@
-// The smallest XDP program: every frame goes on to the stack.
+// The smallest XDP program: it passes every frame to the stack.
 //
-// What it does is not the point, its presence is: while a veth has one, the kernel at the other
-// end segments TCP frames to the MTU before it sends them (drivers/net/veth.c, veth_fix_features),
-// instead of passing 64 kB at once, which a packet socket's ring would cut off.
+// Only its presence matters: while a veth has one, the kernel at the other end segments TCP frames
+// to the MTU before it sends them (drivers/net/veth.c, veth_fix_features), instead of passing 64 kB
+// at once, which a packet socket's ring would truncate.
 #pragma once
 
 #include "control/netdev/unique_fd.h"

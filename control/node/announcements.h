@@ -1,5 +1,5 @@
-// What this node tells others of itself: its own addresses, its pods', and the load balancer's, to
-// the links; the latter, and what it serves at its own addresses, to its kernel.
+// Announces this node's addresses: its own, its pods' and load balancer addresses on the links;
+// load balancer addresses, and the ports that it serves at its own addresses, to its kernel.
 //
 // The node model owns it, and calls it after each generation and as time passes. Control thread.
 #pragma once
@@ -30,16 +30,16 @@ class Announcements {
     Announcements(Dataplane& dataplane, const Links& links)
         : dataplane_(dataplane), links_(links) {}
 
-    /// How the kernel is told; without a host interface it is not.
+    /// How the kernel is informed; unused without a host interface.
     void set_kernel(SetRoute set_route, SetRules set_rules);
 
     /// Announces the node's own addresses, now and once more when that is due by tick().
     void announce_own(uint64_t now_ms);
-    /// Tells the other pods of this node which MAC address the pod's have. False: one of them could
-    /// not be told.
+    /// Announces the MAC address of the pod's addresses to the other pods of this node. False: one
+    /// of them could not be reached.
     bool announce_pod(PortId port, const MacAddress& mac,
                       const std::vector<IpAddress>& addresses) const;
-    /// Repeats what is due.
+    /// Sends repetitions that are due.
     void tick(uint64_t now_ms);
 
     /// An address that came here or went.
@@ -48,10 +48,11 @@ class Announcements {
         std::string service;  ///< "namespace/name"
         std::string text;     ///< who answers for it now
     };
-    /// After a generation: announces the load balancer addresses that are here now, and tells the
-    /// kernel which ones may be.
+    /// After a generation: announces the load balancer addresses that are here now, and gives the
+    /// kernel routes for those that this node can serve.
     [[nodiscard]] std::vector<Moved> follow(const Announcer& announcer, uint64_t now_ms);
-    /// After a generation: tells the kernel at which of its own addresses podlane serves.
+    /// After a generation: informs the kernel which ports podlane serves at the node's own
+    /// addresses.
     void follow_own_frontends(const ServiceCompiler& services, const Snapshot& live);
 
   private:

@@ -14,7 +14,8 @@ namespace podlane::control {
 /// "added", "changed: ports, selector", "changed: +10.244.1.7:8080 -10.244.1.6:8080", "deleted".
 [[nodiscard]] std::string change_text(const Change& change);
 
-/// "namespace/name" of the Service whose endpoints the object has; empty for others.
+/// "namespace/name" of the Service to which an object with endpoints belongs; empty for other
+/// objects.
 [[nodiscard]] std::string endpoints_service(const Change& change);
 
 }  // namespace podlane::control

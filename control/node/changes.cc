@@ -39,7 +39,7 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
     std::move(more.begin(), more.end(), std::back_inserter(to));
 }
 
-/// What is wrong, without where it stood and whose it is: the same in every re-list.
+/// The error without location and object: the same in every re-list.
 std::string reason_of(const UnreadObject& object) {
     const std::string& message = object.error.message;
     const std::string subject = to_string(*object.key) + ": ";
@@ -341,7 +341,7 @@ Outcome<ChangeReport> NodeModel::dry_run(const std::vector<ObjectsText>& documen
     if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_apply(parsed->objects);
     const auto addresses = addresses_.complete(store_, plan);
-    // The compiler wants to see the store as it would be; nobody else sees it meanwhile.
+    // The compiler needs the store with the change applied; no other code sees it in between.
     store_.commit(plan);
     auto checked = compiler_.check(store_, plan);
     store_.revert(plan);

@@ -1,6 +1,6 @@
 // Sums of what the workers count, as typed values: `stats`, `drops`.
 //
-// Called by the node, control thread; reads what workers write, without disturbing them.
+// Called by the node, control thread; reads the workers' counters without disturbing them.
 #pragma once
 
 #include <cstdint>

@@ -15,8 +15,7 @@ namespace podlane::control {
 /// A query of class IN for a name in wire form, recursion desired.
 [[nodiscard]] DnsQuery dns_question(std::string_view wire, uint16_t type);
 
-/// What the zone answers with for a name of the cluster: whether it has the name, and the addresses
-/// of one family.
+/// The zone's answer for a cluster name: whether the name exists, and its addresses of one family.
 struct DnsAddresses {
     bool is_elsewhere = false;  ///< upstream would be asked
     bool exists = false;

@@ -1,8 +1,8 @@
 // `explain`: what would happen to a packet, step by step, and why. Changes nothing.
 //
-// Runs the very function by which workers decide (lib/decide/decide.h) on the live snapshot, and
-// adds what surrounds it: where the packet comes in, the bridge, the next hop, the way back, and
-// what a connection that exists already says. Called by the node, control thread.
+// Runs the same decision function as the workers (lib/decide/decide.h) on the live snapshot, and
+// adds its context: where the packet comes in, the bridge, the next hop, the reply's path, and an
+// existing connection if there is one. Called by the node, control thread.
 #pragma once
 
 #include <cstdint>

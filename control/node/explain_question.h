@@ -1,4 +1,4 @@
-// The question of `explain`, understood: which packet, and where it comes in.
+// The parsed question of `explain`: the packet, and where it comes in.
 //
 // Used by explain.cc alone; control thread.
 #pragma once
@@ -24,7 +24,7 @@ struct ExplainQuestion {
     std::string why;        ///< "10.244.1.9 is pod default/web of this node"
 };
 
-/// Understands the words of a request. An Error says what is allowed.
+/// Parses the words of a request. An Error says what is allowed.
 [[nodiscard]] Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& names,
                                                        const ExplainRequest& request);
 

@@ -21,11 +21,11 @@ struct ExplainTarget {
     std::optional<uint16_t> port;      ///< host order
 };
 
-/// Understands "10.96.0.10:80", "[fd00::a]:80", "10.96.0.10", "shop/web:80", "shop/web:http",
-/// "shop/web" (of one port alone, where one is wanted) and "web.shop.svc.cluster.local:80", also
-/// "web.shop:80" and the like, which a pod's resolver completes by its search domains.
-/// `zone`: null where DNS is off. `sender_namespace`: "" for who is no pod. `wants_port`: the
-/// protocol has ports.
+/// Parses "10.96.0.10:80", "[fd00::a]:80", "10.96.0.10", "shop/web:80", "shop/web:http", "shop/web"
+/// (if it has only one port, or none is wanted) and "web.shop.svc.cluster.local:80", also
+/// "web.shop:80" and the like, which a pod's resolver completes by its search domains. `zone`: null
+/// if DNS is off. `sender_namespace`: "" if the sender is not a pod. `wants_port`: the protocol has
+/// ports.
 [[nodiscard]] Result<ExplainTarget> resolve_target(const ObjectStore& store, const DnsZone* zone,
                                                    std::string_view sender_namespace,
                                                    std::string_view text, bool wants_port);

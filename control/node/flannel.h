@@ -1,5 +1,5 @@
-// What flannel's nodes must know of this one: its backend, and its VTEP
-// where it has one, as the annotations that flannel reads.
+// What flannel nodes must know about this one: its backend, and its VTEP if it has one, as the
+// annotations that flannel reads.
 //
 // The socket's method `flannel` answers with it; a pure function of the configuration.
 #pragma once

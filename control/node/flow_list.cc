@@ -112,7 +112,7 @@ std::optional<uint8_t> protocol_of(std::string_view text) {
     return value && *value < 256 ? std::optional(static_cast<uint8_t>(*value)) : std::nullopt;
 }
 
-/// Those of the question that need nothing but themselves.
+/// Parts of the question that can be checked by themselves.
 void take_plain(const FlowQuestion& question, FlowFilter& filter) {
     if (question.port) filter.subjects.push_back({.port = question.port});
     if (question.state) {
@@ -125,7 +125,7 @@ void take_plain(const FlowQuestion& question, FlowFilter& filter) {
     filter.blocked = question.dropped;
 }
 
-/// Nothing: no connection can fit.
+/// None: no connection can match.
 Result<std::optional<FlowFilter>> filter_of(const LiveView& live, const ServiceNames& services,
                                             const FlowQuestion& question) {
     FlowFilter filter;

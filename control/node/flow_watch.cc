@@ -20,7 +20,7 @@ constexpr size_t kMostDenials = 4096;
 /// Names are made anew with each generation as long as that takes less than this part of the time.
 constexpr uint64_t kNamesPart = 20;
 constexpr uint64_t kWindowMs = 1000;
-/// Without anybody looking for so long, nothing is counted any more.
+/// If there is no request for this long, counting stops.
 constexpr uint64_t kLookMs = 5000;
 /// Records of a window that are worth their cost.
 constexpr uint64_t kEnough = 20'000;

@@ -1,7 +1,8 @@
-// What workers tell of connections: named and given to the flow log, counted for `top`.
+// The workers' records of connections: given names and passed to the flow log, and counted for
+// `top`.
 //
-// The node model owns it and calls it as time passes; control thread. Workers tell only while
-// somebody wants to know, and only of a sample where that is enough.
+// The node model owns it and calls it as time passes; control thread. Workers send records only
+// while they are wanted, and only a sample if that is enough.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,12 @@
 
 namespace podlane::control {
 
-/// Who is given what is logged, and of which connections.
+/// The receiver of the log, and which connections it gets.
 struct FlowLogPlan {
-    FlowSample sample = 0;  ///< 0: nothing is logged
+    FlowSample sample = 0;  ///< 0: the log is off
     bool starts = true, ends = true, denials = true;
     std::function<void(const LoggedFlow&)> write;
-    std::function<FlowLogStats()> stats;  ///< of what was written
+    std::function<FlowLogStats()> stats;  ///< of the written records
 };
 
 class FlowWatch {
@@ -35,16 +36,16 @@ class FlowWatch {
     FlowWatch& operator=(const FlowWatch&) = delete;
 
     void set_log(FlowLogPlan plan);
-    /// Takes what workers have told.
+    /// Takes the workers' records.
     void tick(const LiveView& live);
-    /// Of the last whole window. Counts from the first call on, until nobody has called for a
-    /// while.
+    /// Of the last complete window. Counting starts with the first call, and stops after a while
+    /// without calls.
     [[nodiscard]] NewFlowReport new_flows(const LiveView& live, size_t count);
-    /// None while nothing is logged.
+    /// None while the log is off.
     [[nodiscard]] std::optional<FlowLogStats> stats() const;
 
   private:
-    /// Denials alike, of which the first is logged at once and the others by their number.
+    /// Equal denials: the first is logged at once, the others as a count.
     using DenialKey = std::tuple<uint8_t, RawAddress, RawAddress, uint16_t, Drop>;
     struct Denial {
         LoggedFlow flow;
@@ -68,7 +69,7 @@ class FlowWatch {
     void follow_names(const LiveView& live);
     [[nodiscard]] LoggedFlow named(const LiveView& live, const FlowRecord& record) const;
     [[nodiscard]] std::string service_at(const LiveView& live, const LoggedFlow& flow) const;
-    /// Asks workers for what is wanted now.
+    /// Tells workers which records are wanted now.
     void ask();
 
     Dataplane& dataplane_;
@@ -78,8 +79,8 @@ class FlowWatch {
     uint64_t lost_ = 0;
     FlowSample asked_ = 0;
 
-    uint32_t one_in_ = 0;     ///< of what is counted for new_flows(); 0: nobody looks
-    uint64_t looked_ms_ = 0;  ///< when somebody looked last
+    uint32_t one_in_ = 0;     ///< of the counts for new_flows(); 0: not in use
+    uint64_t looked_ms_ = 0;  ///< time of the last call
     uint64_t window_ms_ = 0;  ///< when this window began
     uint64_t counted_ = 0;    ///< records in it
     uint64_t last_length_ms_ = 0;

@@ -1,6 +1,6 @@
 // Ports of the node that a runtime asks for with a pod's port: CNI's portMappings.
 //
-// Pure; used by the node. What becomes of them is the compiler's (control/compile/services.h).
+// Pure; used by the node. The compiler serves them (control/compile/services.h).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace podlane::control {
 
-/// A port of the node that leads to one of the pod's, as it is asked for.
+/// A requested mapping of a host port to a port of the pod.
 struct PortMapping {
     uint16_t host_port = 0;
     uint16_t container_port = 0;
@@ -20,8 +20,8 @@ struct PortMapping {
     std::string host_ip = {};  ///< empty, 0.0.0.0 or ::: every address of the node
 };
 
-/// The same as a Pod object says it in its hostPorts; an error names the key and its value. What is
-/// asked for twice is there once.
+/// The same in the form of a Pod object's hostPorts; an error names the key and its value.
+/// Duplicates are removed.
 [[nodiscard]] Result<std::vector<ContainerPort>> read_port_mappings(
     const std::vector<PortMapping>& mappings);
 

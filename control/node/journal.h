@@ -1,8 +1,8 @@
-// What has changed lately, for those who watch instead of polling, and for those who ask later.
+// Recent changes, for clients that watch instead of polling, and for later queries.
 //
-// The node model writes it, whoever watches reads on from where it stands. It is bounded by number
-// and bytes: a reader that falls behind what is kept is told so, and costs nothing meanwhile.
-// Control thread.
+// The node model writes it, and each watcher reads on from its own position. It is bounded by
+// number and bytes: a reader that falls behind is told so, and costs nothing in between. Control
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@
 
 namespace podlane::control {
 
-/// Which of the news `events` is asked for: those that fit all that is set.
+/// The filter of `events`: news must match everything that is set.
 struct NewsFilter {
     std::set<std::string, std::less<>> kinds;  ///< by News::shown_kind(); empty: all
-    /// By name, or what it is about; "shop/" is all of a namespace; empty: all.
+    /// The item's name, or what it is about; "shop/" means a whole namespace; empty: all.
     std::string name = {};
     std::string by = {};
     uint64_t since_ms = 0;  ///< not older, since 1970
@@ -39,13 +39,13 @@ class Journal {
     explicit Journal(uint64_t first) : last_(first) {}
 
     void add(News news);
-    /// Of the newest news; what comes after has a higher one.
+    /// The cursor of the newest news; later news has a higher one.
     [[nodiscard]] uint64_t cursor() const noexcept { return last_; }
     /// Whether all that came after `cursor` is still here.
     [[nodiscard]] bool reaches(uint64_t cursor) const noexcept;
     struct Page {
         std::vector<News> news;
-        uint64_t cursor = 0;  ///< from where to read on
+        uint64_t cursor = 0;  ///< where to continue
     };
     /// The news of these kinds after `cursor`, which it must reach, at most `limit`; of several
     /// about one item the last.
@@ -54,7 +54,7 @@ class Journal {
 
     /// The newest `limit` that fit.
     [[nodiscard]] History newest(const NewsFilter& filter, size_t limit) const;
-    /// The first `limit` that fit after `cursor`, or of what is kept where it does not reach that.
+    /// The first `limit` matches after `cursor`, or from the oldest kept news if `cursor` is older.
     [[nodiscard]] History history_after(uint64_t cursor, const NewsFilter& filter,
                                         size_t limit) const;
 

@@ -1,6 +1,6 @@
-// The node's TAPs where they outlive the process: made, attached to again, left or removed.
+// The node's TAPs if they survive the process: created, attached to again, left or removed.
 //
-// The composition root makes it in place of KernelTapMaker; the node model sees its two interfaces.
+// The composition root uses it instead of KernelTapMaker; the node model sees its two interfaces.
 // Control thread.
 #pragma once
 
@@ -14,16 +14,16 @@
 
 namespace podlane::control {
 
-/// What the node model asks beyond TapMaker.
+/// What the node model needs in addition to TapMaker.
 class KeptTaps {
   public:
     virtual ~KeptTaps() = default;
-    /// Pods' interfaces that a process before this one has left, in the order of the requests; what
-    /// is gone is made again.
+    /// Pods' interfaces that an earlier process has left, in the order of the requests; missing
+    /// ones are created again.
     virtual std::vector<Result<MadeTap>> attach_pod_taps(
         const std::vector<PodTapRequest>& requests) = 0;
-    /// From here on MadeTap::remove leaves interfaces, routes and rules for the next process: all,
-    /// or those of a process before this one.
+    /// From now on MadeTap::remove leaves interfaces, routes and rules for the next process: all,
+    /// or only those of an earlier process.
     virtual void leave(bool former_ones_only) noexcept = 0;
 };
 
@@ -48,7 +48,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     [[nodiscard]] MadeTap made_of(KeptTap tap) const;
 
     std::string owner_;
-    std::shared_ptr<Leaving> leaving_;  ///< what the taps' `remove` looks at
+    std::shared_ptr<Leaving> leaving_;  ///< read by the TAPs' `remove`
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;
 };

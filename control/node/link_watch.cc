@@ -12,9 +12,9 @@ namespace {
 constexpr uint64_t kLinkLookMs = 1000;
 /// News of one port's losses come at most so often, and they count as a problem for so long.
 constexpr uint64_t kLossesMs = 60'000;
-/// A device that took next to nothing is a problem for so long after.
+/// A device that took hardly any frames is a problem for this long afterwards.
 constexpr uint64_t kBlockedMs = 3000;
-/// Fewer frames that were not taken in a look are nobody's blockage.
+/// Fewer frames than this that were not taken between two checks do not count as blocked.
 constexpr uint64_t kLeastUnsent = 20;
 
 /// "12 device_missed, 3 device_rx_error"; empty without any.

@@ -1,7 +1,7 @@
-// Links that go down and come back, devices that lose frames or take none: noticed, told, and
-// remembered as a problem while they last.
+// Watches for links that go down and come back, and for devices that lose frames or take none;
+// reports them, and lists them as problems while they last.
 //
-// The controller asks it; control thread only.
+// The node model calls it; control thread only.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ namespace podlane::control {
 
 class LinkWatch {
   public:
-    /// What has happened to a port since the last look.
+    /// What has happened to a port since the last check.
     struct News {
         PortId port = kNoPort;
         std::string text;   ///< "uplink0: its link is down"
-        bool good = false;  ///< nothing to worry about
+        bool good = false;  ///< not a problem
         bool gone = false;  ///< its device does not exist any more
     };
 
     /// Looks once a second, however often it is called. Pods' TAPs are left out: a pod may set its
     /// interface down as it likes.
     [[nodiscard]] std::vector<News> look(const Dataplane& dataplane, uint64_t now_ms);
-    /// A line for each port whose link is down, whose device lost frames in the last minute, or
-    /// took less than a tenth of what was to be sent in the last seconds.
+    /// A line for each port with a link that is down, or with a device that lost frames in the last
+    /// minute or took less than a tenth of the frames to send in the last seconds.
     [[nodiscard]] std::vector<std::string> problems(uint64_t now_ms) const;
 
   private:
@@ -39,8 +39,8 @@ class LinkWatch {
         uint64_t told_ms = 0;      ///< 0: never
         uint64_t lost_ms = 0;      ///< when they grew last; 0: never
         uint64_t sent = 0;         ///< frames, as of the last look
-        uint64_t unsent = 0;       ///< frames that it did not take, likewise
-        uint64_t blocked_ms = 0;   ///< when it was found to take next to nothing; 0: never
+        uint64_t unsent = 0;       ///< frames that it did not take, in the same way
+        uint64_t blocked_ms = 0;   ///< when it was found to take hardly any frames; 0: never
     };
     void look_at(Watched& port, const PortState& now, uint64_t now_ms, std::vector<News>& news);
     static void look_at_sending(Watched& port, PortId id, const Dataplane& dataplane,

@@ -1,7 +1,7 @@
 // The node's links: its uplinks, the neighbours on them, and the MAC addresses behind its ports.
 //
-// The node model owns it and tells it what the workers report and what time it is; it asks
-// neighbours by itself. What it knows goes into the next generation. Control thread.
+// The node model owns it and passes it the workers' reports and the time; it sends neighbour
+// requests by itself. Its contents go into the next generation. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ namespace podlane::control {
 /// something that workers must know: a generation is due.
 class Links {
   public:
-    /// Takes the configured neighbours of the uplinks that the dataplane has, and the gateway's MAC
-    /// address, which nobody else may have. Both must outlive it.
+    /// Takes the configured neighbours of the dataplane's uplinks, and the gateway's MAC address,
+    /// which no other port may have. Both must outlive it.
     Links(const NodeConfig& config, Dataplane& dataplane);
 
     using Uplinks = std::map<PortId, const UplinkConfig*>;
@@ -43,25 +43,25 @@ class Links {
         return macs_.learn(mac, port, now_ms);
     }
 
-    /// A packet waits for the neighbour. Of ports that are no uplinks nobody is asked.
+    /// A packet waits for the neighbour. Requests are sent only on uplinks.
     [[nodiscard]] bool needed(const NeighbourKey& key, uint64_t now_ms);
-    /// The link says who has the address; `solicited`: as an answer to us.
+    /// A message on the link says which MAC has the address; `solicited`: in reply to us.
     [[nodiscard]] bool seen(const NeighbourKey& key, const MacAddress& mac, bool solicited,
                             uint64_t now_ms);
-    /// The next hops that are to be known whether packets need them or not.
+    /// The next hops that must stay resolved even if no packet needs them.
     [[nodiscard]] bool set_wanted(const std::vector<WantedNeighbour>& wanted, uint64_t now_ms);
     [[nodiscard]] bool tick(uint64_t now_ms);
 
-    /// What has happened to the ports' links since the last call; looks once a second.
+    /// What has happened to the ports' links since the last call; checks once a second.
     [[nodiscard]] std::vector<LinkWatch::News> look(uint64_t now_ms);
-    /// The device of an uplink or of the host interface, called `name`, is gone; false: as known.
+    /// The device of the uplink or host interface `name` is gone; false: this was known.
     bool add_lost(std::string name);
     /// The uplink's port has been closed.
     void drop_uplink(PortId port);
     /// Its device has been opened again, as this port.
     void take_back_uplink(const UplinkConfig& uplink, PortId port);
     [[nodiscard]] bool has_lost() const noexcept { return !lost_.empty(); }
-    /// The port's device does not wake workers; false: as known.
+    /// The port's device does not wake workers; false: this was known.
     bool set_unwoken(PortId port) { return unwoken_.insert(port).second; }
 
     /// A line for each thing that is wrong: devices that are gone, next hops that do not answer,
@@ -73,11 +73,11 @@ class Links {
         IpAddress address;
         std::string text;  ///< empty: of no interest to a person, as that a live one is asked again
     };
-    /// The neighbours whose state or MAC address is another one than at the last call.
+    /// The neighbours whose state or MAC address has changed since the last call.
     [[nodiscard]] std::vector<NeighbourNews> neighbour_news();
 
   private:
-    /// Sends what is to be asked; whether something has changed.
+    /// Sends due requests; returns whether something has changed.
     bool carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
 

@@ -15,12 +15,12 @@
 
 namespace podlane::control {
 
-/// The rows of a live kind, all of them or those that `name` asks for; nothing when `kind` is none
-/// of the live ones, or flows.
+/// The rows of a live kind, all of them or those that `name` selects; none if `kind` is not a live
+/// kind, or is flows.
 [[nodiscard]] std::optional<Rows> list_live(const LiveView& live, std::string_view kind,
                                             std::optional<std::string_view> name);
 
-/// Which connections `get flows` is asked for: those that fit all that is set.
+/// The filter of `get flows`: connections must match everything that is set.
 struct FlowQuestion {
     /// A Service, a pod or an address, the last one with or without its port.
     std::optional<std::string> name = {};
@@ -31,23 +31,23 @@ struct FlowQuestion {
     std::optional<std::string> state = {};
     std::optional<unsigned> worker = {};
     std::optional<uint32_t> older_s = {}, younger_s = {}, idle_s = {};
-    bool dropped = false;  ///< only those whose packets are dropped now
+    bool dropped = false;  ///< only those with packets that are dropped now
 
-    /// Whether all of them are asked for.
+    /// Whether it selects all connections.
     [[nodiscard]] bool is_plain() const noexcept {
         return !name && !pod && !service && !address && !port && !protocol && !state && !worker &&
                !older_s && !younger_s && !idle_s && !dropped;
     }
 };
 
-/// Connections, and where to go on where there may be more.
+/// Connections, and where to continue if there may be more.
 struct FlowList {
     std::vector<FlowRow> rows;
     FlowCursor next = 0;
 };
 
-/// Up to `limit` connections (0: as many as one answer may pass) from `from` on. An error says what
-/// the question has that is none.
+/// Up to `limit` connections (0: as many as fit into one answer) from `from` on. An error names the
+/// part of the filter that does not exist.
 [[nodiscard]] Result<FlowList> list_flows(const LiveView& live, const FlowQuestion& question,
                                           size_t limit, FlowCursor from);
 

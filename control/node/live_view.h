@@ -1,6 +1,6 @@
-// What listings, counters and explanations read: everything that is live on this node.
+// The live state of this node, as read by listings, counters and explanations.
 //
-// Made by the node for one call, from what it owns; control thread only.
+// Made by the node for one call, from its members; control thread only.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,7 @@ class PortNames {
             ports_.emplace(id, std::move(port));
         }
     }
-    /// "" where there is no such port.
+    /// "" if there is no such port.
     [[nodiscard]] std::string_view name(PortId id) const {
         const PortInfo* port = find(id);
         return port != nullptr ? std::string_view(port->name) : std::string_view();
@@ -68,7 +68,8 @@ class PortNames {
 
 /// The destination of a tunnel adjacency's outer header; the adjacency must be one.
 [[nodiscard]] IpAddress tunnel_destination(const Adjacency& adjacency);
-/// The CPU that a worker is bound to, or where it ran last when it is bound to none; -1: not known.
+/// The CPU that a worker is bound to, or, if it is not bound, the one where it ran last; -1:
+/// unknown.
 [[nodiscard]] int cpu_of(const WorkerInfo& worker);
 /// Names of services by ServiceId, "namespace/name", from the snapshot's frontends.
 [[nodiscard]] std::map<ServiceId, std::string> service_names(const Snapshot& snapshot);

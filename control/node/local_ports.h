@@ -1,5 +1,5 @@
-// The ports of this node's own: pods', the kernel's, the DNS server's. Who makes one owns it whole,
-// the TAP, the port of the dataplane and what it had counted before, and gives it back whole.
+// This node's own ports: those of pods, the kernel and the DNS server. The TAP, the dataplane port
+// and its counter baseline have one owner and one lifetime.
 //
 // The node model owns them; control thread only.
 #pragma once
@@ -22,14 +22,15 @@
 
 namespace podlane::control {
 
-/// The sums since the process began. Ids are used again and counters go on, so a port's own count
-/// is what lies above its baseline.
+/// The sums since the process began. Ids are reused and counters continue, so a port's own count is
+/// the sum minus its baseline.
 [[nodiscard]] PortTotals port_totals(const Dataplane& dataplane, PortId port);
 
-/// A TAP, or a device, in the dataplane's service, from its making to its end.
+/// A TAP, or a device, as a port of the dataplane, from creation to end.
 ///
-/// What ends unpublished is closed, and its interface removed. What a live generation names still
-/// is left to the dataplane, which closes it when the workers have ended; its interface goes.
+/// A port that ends unpublished is closed, and its interface removed. A port that a live generation
+/// still refers to is left to the dataplane, which closes it when the workers have ended; its
+/// interface is removed.
 /// Threads: one.
 class LocalPort {
   public:
@@ -59,8 +60,8 @@ class LocalPort {
     bool published_ = false;
 };
 
-/// By what a runtime knows a pod's port: a sandbox and an interface in it. A pod's name is a label,
-/// for the next sandbox of the pod has it, too. Where no container is named, `container` is the
+/// How a runtime identifies a pod's port: a sandbox and an interface in it. A pod's name is only a
+/// label, because the pod's next sandbox has it, too. If no container is named, `container` is the
 /// pod's name and `ifname` is empty.
 struct PodPortKey {
     std::string container;
@@ -74,13 +75,13 @@ struct AttachedPod {
     LocalPort port;
     std::string name;       ///< the port's; unique
     std::string pod;        ///< "namespace/name"
-    std::string container;  ///< empty where the runtime named none
+    std::string container;  ///< empty if the runtime named none
     MacAddress mac{};
     std::vector<IpAddress> addresses;  ///< sorted
     std::string netns;                 ///< path; empty for a static port
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
-    std::vector<ContainerPort> host_ports = {};  ///< asked for by the runtime
+    std::vector<ContainerPort> host_ports = {};  ///< requested by the runtime
     bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;
@@ -89,7 +90,7 @@ struct AttachedPod {
 /// By the port's name.
 using AttachedPods = std::map<std::string, AttachedPod, std::less<>>;
 
-/// Ports of the node that runtimes asked for, by the names of the pods' ports.
+/// Host ports that runtimes requested, by the names of the pods' ports.
 using HostPorts = std::map<std::string, std::vector<ContainerPort>>;
 
 /// Every port of this node's own, each once.
@@ -97,27 +98,27 @@ class LocalPorts {
   public:
     [[nodiscard]] const AttachedPods& pods() const noexcept { return pods_; }
     [[nodiscard]] const AttachedPod* find(const PodPortKey& key) const;
-    /// The port of that name, else the first one of the pod of that name.
+    /// The port with that name, else the first port of the pod with that name.
     [[nodiscard]] const AttachedPod* find(std::string_view port_or_pod) const;
     [[nodiscard]] const AttachedPod* at(PortId id) const;
-    /// The ports of a container, all of them or the one of that name in it.
+    /// All ports of a container, or the one with that interface name.
     [[nodiscard]] std::vector<PodPortKey> of_container(std::string_view container,
                                                        std::string_view ifname) const;
     [[nodiscard]] const AttachedPod* owner_of(const IpAddress& address) const;
     [[nodiscard]] bool has_mac(const MacAddress& mac) const;
-    /// Whose runtime asked for this port of the node, or one that overlaps, but for this pod.
+    /// Another pod whose runtime requested this host port, or one that overlaps it.
     [[nodiscard]] const AttachedPod* host_port_user(const ContainerPort& port,
                                                     std::string_view but_for) const;
-    /// A name for a port: the pod's, or where that is another port's, one with the interface's name
-    /// and the container's beginning behind it.
+    /// A name for a port: the pod's name or, if another port has that, the pod's name followed by
+    /// the interface's name and the beginning of the container's id.
     [[nodiscard]] std::string free_name(const std::string& pod, const std::string& ifname,
                                         const std::string& container) const;
-    /// What the port had counted when it got its present use; zero for ports of others.
+    /// The port's counts when its present use began; zero for ports that are not ours.
     [[nodiscard]] PortTotals baseline(PortId id) const;
 
     AttachedPod& add(AttachedPod pod);
-    /// Takes host ports that overlap with `wanted` from the ports of the pod: its next sandbox has
-    /// them. Returns what those ports had.
+    /// Takes host ports that overlap with `wanted` from the pod's ports, because its next sandbox
+    /// gets them. Returns the host ports that those ports had.
     HostPorts take_host_ports(std::string_view pod, const std::vector<ContainerPort>& wanted);
     void set_host_ports(HostPorts ports);
     /// Out of the set, still open: to be ended, or put back when that cannot be.

@@ -23,7 +23,7 @@ namespace podlane::control {
     return spdlog::level::info;
 }
 
-/// The one of ours that lets through what `level` does.
+/// Our level that logs the same messages as `level`.
 [[nodiscard]] constexpr LogLevel log_level_of(spdlog::level::level_enum level) noexcept {
     if (level <= spdlog::level::debug) return LogLevel::kDebug;
     if (level == spdlog::level::info) return LogLevel::kInfo;

@@ -1,8 +1,8 @@
-// Who opens most connections, counted in bounded memory.
+// The addresses that open the most connections, counted in bounded memory.
 //
-// The node model counts what workers tell while somebody looks (`podlanectl top`). Misra and Gries
-// (1982), with many counters lowered at once: whoever has more than one in kMost connections is
-// there, and nobody's number is too low by more than error(). Control thread.
+// The node model counts the workers' records while a client asks for them (`podlanectl top`). Misra
+// and Gries (1982), with many counters lowered at once: every address with more than one in kMost
+// connections is listed, and no number is too low by more than error(). Control thread.
 #pragma once
 
 #include <cstddef>
@@ -24,12 +24,12 @@ class NewFlows {
         uint64_t flows = 0, denied = 0;
         RawAddress last_dst{};
         uint16_t last_port = 0;
-        PortId in_port = kNoPort;  ///< where its last one came in
+        PortId in_port = kNoPort;  ///< the port where its last one came in
 
         [[nodiscard]] uint64_t all() const noexcept { return flows + denied; }
     };
 
-    /// One that counts for `weight`: it was sampled. Not of a connection that ends.
+    /// Adds a sampled record that counts as `weight`. Not for the end of a connection.
     void add(const FlowRecord& record, uint64_t weight);
     /// Those with most connections and denials, at most `count`.
     [[nodiscard]] std::vector<Source> top(size_t count) const;

@@ -1,8 +1,9 @@
-// The control side of a running node: owns what it knows, and turns each change into a generation.
+// The control side of a running node: owns its state, and turns each change into a generation.
 //
 // The daemon drives it: methods of the config socket, events of the workers, a timer. Every change
-// takes one way: objects, ports, neighbours and learned MACs -> Compiler -> Dataplane::publish().
-// What is refused on that way changes nothing. Everything runs on the control thread.
+// takes the same path: objects, ports, neighbours and learned MACs -> Compiler ->
+// Dataplane::publish(). A change that is refused on that path has no effect. Everything runs on the
+// control thread.
 #pragma once
 
 #include <cstdint>
@@ -46,22 +47,22 @@
 
 namespace podlane::control {
 
-/// What `pod.add` asks for.
+/// Parameters of `pod.add`.
 struct PodAddRequest {
     std::string pod;  ///< "namespace/name"
     std::string netns;
     std::vector<std::string> addresses;
     std::string ifname = "eth0";
     std::string mac = {};  ///< empty: one is made
-    /// The sandbox's id, by which the port is known then, together with `ifname`; empty: it is
-    /// known by the pod's name.
+    /// The sandbox's id, which together with `ifname` is the port's key; empty: the key is the
+    /// pod's name.
     std::string container = {};
     std::vector<PortMapping> port_mappings = {};
     std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
-/// What `pod.del` asks for: the port of a container (of one interface in it, or all), or the one
-/// that is known by its pod's name.
+/// Parameters of `pod.del`: the port of a container (of one interface in it, or all), or the one
+/// whose key is the pod's name.
 struct PodDelRequest {
     std::string pod = {};
     std::string container = {};
@@ -69,25 +70,26 @@ struct PodDelRequest {
     std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
-/// Whose change of objects it is, and how far it may go.
+/// The owner of a change of objects, and its scope.
 struct ChangeScope {
     std::string owner = std::string(kOperator);
     std::vector<std::string> kinds = {};  ///< of `replace`: which it is about; empty: all
-    bool allow_empty = false;             ///< `replace` by nothing, or without a Node, is meant
-    /// A feeder's: an object that cannot be taken is refused alone, not the whole change with it,
-    /// and of two that want one address or port the older is served. A removal passes over what is
-    /// another owner's.
+    bool allow_empty = false;             ///< `replace` with an empty set, or without a Node, is
+                                          ///< intended
+    /// For feeders: an object that cannot be accepted is refused by itself, not the whole change,
+    /// and if two want the same address or port the older is served. A removal skips objects of
+    /// other owners.
     bool each = false;
 };
 
-/// What `watch` asks for.
+/// Parameters of `watch`.
 struct WatchRequest {
     std::vector<std::string> kinds;  ///< words as for `get`, and "events"
-    /// The cursor of the last answer; none: only the present one is asked for.
+    /// The cursor of the last answer; none: return only the present cursor.
     std::optional<uint64_t> since;
 };
 
-/// What has changed for a watcher.
+/// The changes for a watcher.
 struct WatchReport {
     uint64_t cursor = 0;  ///< for the next call
     uint64_t generation = 0;
@@ -95,20 +97,21 @@ struct WatchReport {
     std::vector<News> news;
 };
 
-/// What `events` asks for.
+/// Parameters of `events`.
 struct HistoryRequest {
     std::vector<std::string> kinds;  ///< words as for `get`, and what events are about; empty: all
     std::string name = {};           ///< or "namespace/"
     std::string by = {};
     uint64_t since_ms = 0, until_ms = 0;  ///< since 1970; 0: any
-    /// The cursor of the last answer: what came after it, the oldest first; none: the newest.
+    /// The cursor of the last answer: return what came after it, oldest first; none: return the
+    /// newest.
     std::optional<uint64_t> after = {};
     size_t limit = 0;  ///< 0: as many as one answer may have
 };
 
 using HealthChecksChanged = std::function<void(const HealthChecks&, const std::vector<IpAddress>&)>;
 
-/// What the node model works with; all of it must outlive the model.
+/// The node model's dependencies; all of them must outlive the model.
 struct NodeParts {
     Dataplane& dataplane;
     TapMaker& taps;
@@ -117,7 +120,7 @@ struct NodeParts {
     /// which they are to be answered; may be empty.
     HealthChecksChanged health_checks_changed = {};
     NameServer* name_server = nullptr;  ///< null: queries that workers cannot answer are dropped
-    /// Null, both: nothing outlives the process.
+    /// Both null: no state survives the process.
     Keeper* keeper = nullptr;
     KeptTaps* kept_taps = nullptr;
     /// Called before an uplink's device is opened again: the kernel's interface behind it is
@@ -136,14 +139,14 @@ class NodeModel {
     ~NodeModel();
 
     /// Makes the host interface and the static pod ports, takes the configured objects, publishes
-    /// the first generation and announces the node's addresses. With a keeper, what that has is
-    /// part of the first generation. On an error nothing is left behind that was not there before.
+    /// the first generation and announces the node's addresses. With a keeper, the kept state is
+    /// part of the first generation. On an error everything is left as it was before.
     [[nodiscard]] Result<void> start();
-    /// Nothing of this node is to be left when it ends, and nothing is kept.
+    /// From now on nothing is kept, and this node leaves nothing behind when it ends.
     void forget() noexcept;
 
     // changes.cc
-    // What another owner has given is a conflict; so is it when it would stay as it is.
+    // Another owner's object is a conflict, even if it would not change.
     Outcome<ChangeReport> apply(const std::vector<ObjectsText>& documents,
                                 const ChangeScope& scope = {});
     /// Makes the owner's objects, of the kinds in scope, exactly these.
@@ -166,10 +169,10 @@ class NodeModel {
     /// `limit`: items at most, 0 is all; none: the kind's default.
     [[nodiscard]] Outcome<Listing> get(std::string_view kind, std::optional<std::string_view> name,
                                        std::optional<size_t> limit) const;
-    /// `from`: where an answer before this one said that there are more.
+    /// `from`: where an earlier answer said that there are more.
     [[nodiscard]] Outcome<Listing> get_flows(const FlowQuestion& question,
                                              std::optional<size_t> limit, FlowCursor from) const;
-    /// Those of the kind that are refused, and why; of one name, of a namespace ("ns/"), or all.
+    /// The refused objects of the kind, and why: one name, a namespace ("ns/"), or all.
     [[nodiscard]] Outcome<Listing> get_refused(std::string_view kind,
                                                std::optional<std::string_view> name) const;
     [[nodiscard]] NodeStats stats() const;
@@ -178,11 +181,12 @@ class NodeModel {
     /// `probe`: "live" or "ready", the one thing that the status is about; none: all of it.
     [[nodiscard]] Outcome<HealthReport> health(std::optional<std::string_view> probe = {}) const;
     [[nodiscard]] AttachFacts node() const;
-    /// How much is logged, here and by DPDK; changed before it is told, if a level is given.
+    /// The log level, of podlaned and of DPDK; if a level is given, it is set first.
     Outcome<LogLevelView> log_level(std::optional<std::string_view> level);
     /// Readiness: all workers run and turn, and no uplink or host interface is lost.
     [[nodiscard]] bool is_serving() const;
-    /// Liveness: nothing is wrong that only a restart can mend. A node may be unready and live.
+    /// Liveness: false if something is wrong that only a restart can fix. A node may be unready and
+    /// live.
     [[nodiscard]] bool is_live() const noexcept { return !standstill_.is_hopeless(); }
 
     /// Connections are logged from now on. After start().
@@ -196,7 +200,7 @@ class NodeModel {
     [[nodiscard]] Outcome<WatchReport> watch(const WatchRequest& request) const;
     // history.cc
     [[nodiscard]] Outcome<History> history(const HistoryRequest& request) const;
-    /// `told` is called for each piece of news, within the call that causes it.
+    /// `told` is called for each change, within the call that causes it.
     void on_news(std::function<void()> told) { news_ = std::move(told); }
 
     // ingress_objects.cc
@@ -205,17 +209,17 @@ class NodeModel {
     [[nodiscard]] IngressObjects ingress_objects(std::optional<uint64_t> since) const;
 
     // resolve.cc
-    /// What the cluster's DNS server answers to this question, as far as the snapshot says.
+    /// The DNS server's answer to this question, as far as the snapshot has it.
     [[nodiscard]] Outcome<Resolution> resolve(std::string_view name, std::string_view type) const;
 
     // events.cc
-    /// Takes what the workers report. Requests for neighbours go out at once; what needs a new
-    /// generation waits for publish_pending(), so that a burst of news costs one.
+    /// Handles the workers' reports. Requests for neighbours go out at once; changes that need a
+    /// new generation wait for publish_pending(), so that a burst of events costs one.
     void handle_events();
     /// Lets time pass: neighbours, learned addresses, source ports. Some ten times a second.
     void tick();
     [[nodiscard]] bool has_pending() const noexcept { return pending_; }
-    /// Publishes what handle_events() and tick() left; harmless when there is nothing.
+    /// Publishes the changes that handle_events() and tick() left; does nothing if there are none.
     void publish_pending();
 
     [[nodiscard]] const NodeConfig& config() const noexcept { return config_; }
@@ -236,29 +240,29 @@ class NodeModel {
     [[nodiscard]] LiveView live() const;
 
     // restore.cc
-    /// Takes pods back that a process before this one had; what else it left.
+    /// Takes over the pods of an earlier process, and the rest that it left.
     [[nodiscard]] KeptState restore();
     void restore_pods(const std::vector<KeptPod>& pods);
     [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept, MadeTap tap);
-    /// What the objects are with the kept ones among them; false: they cannot be used.
+    /// Adds the kept objects; false: they cannot be used.
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
     void keep_pod(const AttachedPod& pod, NetnsId where);
-    /// Pods whose namespaces are gone though our queues hold them.
+    /// Pods whose namespaces are removed though our queues keep them alive.
     void look_at_namespaces(uint64_t now_ms);
 
     // changes.cc
     [[nodiscard]] Result<ParsedObjects> parse(const std::vector<ObjectsText>& documents,
                                               bool each = false) const;
-    /// With `each`: what is another owner's goes from the objects to the refused ones.
+    /// With `each`: moves other owners' objects to the refused ones.
     void refuse_others(ParsedObjects& parsed, const ChangeScope& scope) const;
     /// With `each`: a new NetworkPolicy that cannot be read isolates what it selects.
     void close_refused_policies(ParsedObjects& parsed) const;
-    /// After a change: what was refused of it is remembered, what was taken is not any more.
+    /// After a change: remembers its refused objects, and forgets those that were accepted.
     void follow_refused(const ParsedObjects& parsed, const ChangeScope& scope);
     [[nodiscard]] static std::optional<Refusal> check_owner(const ChangeScope& scope);
     [[nodiscard]] static Outcome<std::set<Kind>> kinds_of(const ChangeScope& scope);
-    /// Whether all that is there of `keys` is the owner's.
+    /// Whether all existing objects among `keys` belong to the owner.
     [[nodiscard]] std::optional<Refusal> check_keys(const std::vector<ObjectKey>& keys,
                                                     const ChangeScope& scope) const;
     /// Whether a set may be meant that removes everything, or every Node.
@@ -266,7 +270,7 @@ class NodeModel {
         const std::vector<ObjectKey>& wanted, const ChangeSet& plan);
     Outcome<ChangeReport> commit(ChangeSet plan, std::vector<std::string> notices,
                                  const ChangeScope& scope);
-    /// commit(), with what was refused before it came to a plan.
+    /// commit(), with the objects that were refused before there was a plan.
     Outcome<ChangeReport> commit(ChangeSet plan, ParsedObjects parsed, const ChangeScope& scope);
     /// The plan is live: the addresses that it brought are remembered.
     void accept(AddressAllocator::Outcome outcome);
@@ -278,7 +282,7 @@ class NodeModel {
                                     const ChangeScope& scope);
     Outcome<ChangeReport> do_remove(std::string_view kind, std::string_view name,
                                     const ChangeScope& scope);
-    /// `done`; a refusal is told.
+    /// Returns `done`; reports a refusal as news.
     Outcome<ChangeReport> told(Outcome<ChangeReport> done, std::string_view what,
                                const ChangeScope& scope);
     Outcome<ChangeReport> dry_run(const std::vector<ObjectsText>& documents,
@@ -293,7 +297,7 @@ class NodeModel {
         std::vector<ContainerPort> host_ports;
     };
     [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
-    /// Which other pod's port stands in the way of this one, and by what.
+    /// Which other pod's port conflicts with this one, and in what.
     [[nodiscard]] std::optional<Refusal> check_free(const PodAddRequest& request,
                                                     const PodPlan& plan) const;
     [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
@@ -316,7 +320,7 @@ class NodeModel {
     void tell_programs(std::string_view kind, std::string name) {
         tell({.kind = kind, .name = std::move(name)});
     }
-    /// What has only a text. `topic` stands until the process ends.
+    /// News that has only a text. `topic` must live until the process ends.
     void tell_event(std::string_view topic, std::string_view name, std::string_view text);
     void tell_objects(const ChangeSet& objects, const std::string& owner);
     void tell_refusal(const ChangeScope& scope, std::string_view what, const Refusal& refusal);
@@ -335,7 +339,7 @@ class NodeModel {
         const UplinkConfig* uplink;
         uint64_t try_again_ms = 0;
         bool is_closed = false;    ///< its port is gone, and the id may be another's
-        std::string failure = {};  ///< of the last try, told once
+        std::string failure = {};  ///< of the last try, reported once
     };
     void take_back_uplinks(uint64_t now_ms);
     [[nodiscard]] bool take_back(PortId port, LostUplink& lost, uint64_t now_ms);
@@ -347,7 +351,7 @@ class NodeModel {
     Keeper* const keeper_;
     KeptTaps* const kept_taps_;
     /// Of pods that were attached to again, whose queues keep their namespaces alive: such a port
-    /// is gone when this does not stand at its path any more.
+    /// is gone when this is no longer the namespace at its path.
     std::map<PortId, NetnsId> watched_netns_;
     const std::function<Result<void>(const UplinkConfig&)> prepare_uplink_;
     std::map<PortId, LostUplink> lost_uplinks_;
@@ -372,7 +376,7 @@ class NodeModel {
     Journal journal_;
     std::string last_refusal_;  ///< that was told
     std::function<void()> news_;
-    bool is_started_ = false;  ///< what the start brings is no news
+    bool is_started_ = false;  ///< changes at start are not news
     bool pending_ = false;
 };
 

@@ -1,7 +1,7 @@
-// Whose each object of the store is: several feeders (an operator, a watcher of the API server)
-// share one node, and the re-list of one must not touch what another has given.
+// The owner of each object in the store: several feeders (an operator, a watcher of the API server)
+// share one node, and the re-list of one must not affect objects of another.
 //
-// The node model asks before a change and tells it after; control thread only.
+// The node model asks it before a change and updates it afterwards; control thread only.
 #pragma once
 
 #include <map>
@@ -13,14 +13,14 @@
 
 namespace podlane::control {
 
-/// Who changes objects without saying so, and whose the configuration's objects are.
+/// The default owner of changes, and the owner of the configuration's objects.
 inline constexpr std::string_view kOperator = "operator";
 
 class ObjectOwners {
   public:
-    /// Of an object that is there.
+    /// The owner of an existing object.
     [[nodiscard]] std::string_view owner_of(const ObjectKey& key) const;
-    /// After a commit of the plan: what it adds is `owner`'s, what it removes nobody's.
+    /// After a commit of the plan: `owner` gets the added objects; removed ones have no owner.
     void follow(const ChangeSet& plan, std::string_view owner);
 
   private:

@@ -1,5 +1,5 @@
-// Frontends at addresses of the node itself, as its own kernel has to know them: what a process on
-// the node sends to them must come to the workers (control/netdev/host_rules.h). Control thread.
+// Frontends at the node's own addresses, in the form for its kernel: packets from a process on the
+// node to them must reach the workers (control/netdev/host_rules.h). Control thread.
 #pragma once
 
 #include <set>

@@ -1,4 +1,4 @@
-// Names and MAC addresses of pods: what is allowed, and what a pod's port gets.
+// Names and MAC addresses of pods: validity checks, and generated values for a pod's port.
 //
 // Pure; used by the node.
 #pragma once
@@ -19,13 +19,13 @@ namespace podlane::control {
 /// after the first also '_', '.' and '-'. At most 253 here.
 [[nodiscard]] bool is_container_id(std::string_view text) noexcept;
 
-/// What the kernel takes as an interface's name: 1-15 bytes, no white space, no '/', not "." and
-/// "..".
+/// Whether the kernel accepts it as an interface's name: 1-15 bytes, no white space, no '/', not
+/// "." and "..".
 [[nodiscard]] bool is_interface_name(std::string_view text) noexcept;
 
 /// A locally administered unicast address that looks random and is always the same for the same
-/// arguments, so that a pod's retry and a restarted node give the same one. `attempt` > 0: the next
-/// one, where the first is taken.
+/// arguments, so that a pod's retry and a restarted node produce the same one. `attempt` > 0: the
+/// next one, if the first is taken.
 [[nodiscard]] MacAddress derive_pod_mac(std::string_view node, std::string_view pod,
                                         unsigned attempt) noexcept;
 

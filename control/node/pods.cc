@@ -40,7 +40,7 @@ std::string cidrs_text(const NodeConfig& config) {
     return text;
 }
 
-/// Network and broadcast addresses of an IPv4 CIDR are nobody's.
+/// Network and broadcast addresses of an IPv4 CIDR belong to no host.
 bool is_edge_of(const IpPrefix& cidr, const IpAddress& address) {
     if (address == cidr.address) return true;
     if (!address.is_v4() || cidr.length > 30) return false;

@@ -1,8 +1,8 @@
-// Objects that are not served, or not whole, and why: those that a feeder handed in (`each`) and
-// nobody can read, and those that have lost an address or port to an older one.
+// Objects that are not served, or only in part, and why: unreadable ones from a feeder (`each`),
+// and those that have lost an address or port to an older one.
 //
-// The node model keeps it in step with each change and generation; `get KIND` with `refused`,
-// health, stats and the log tell of it. Control thread only.
+// The node model updates it with each change and generation; `get KIND` with `refused`, health,
+// stats and the log show it. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,17 @@ namespace podlane::control {
 
 class RefusedObjects {
   public:
-    /// `told` is called when an object comes to be refused, and when it no longer is.
+    /// `told` is called when an object becomes refused, and when it no longer is.
     void on_news(std::function<void(const RefusedObject&, bool is_refused)> told) {
         told_ = std::move(told);
     }
-    /// The owner handed in an object that cannot be taken. What was there of its key stays.
+    /// The owner handed in an object that cannot be accepted. The previous object with its key
+    /// stays.
     void refuse(const ObjectKey& key, std::string message, std::string_view owner);
     /// An object of that key was taken, or is not wanted any more; true if it was refused before.
     bool forget(const ObjectKey& key);
-    /// After a re-list of the owner, about `kinds` (empty: all): only those of `keys` are refused.
+    /// After a re-list of the owner, for `kinds` (empty: all): only those of `keys` are still
+    /// refused.
     void keep_only(std::string_view owner, const std::set<Kind>& kinds,
                    const std::set<ObjectKey>& keys);
     /// After a generation: those that lost something to another one. Logs each once.

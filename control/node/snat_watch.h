@@ -29,7 +29,7 @@ class SnatWatch {
         uint64_t grew_ms = 0;
     };
     uint64_t look_again_ms_ = 0;
-    std::map<SnatTarget, Watched> watched_;  ///< what workers name now, and nothing else
+    std::map<SnatTarget, Watched> watched_;  ///< only those that workers report now
 };
 
 }  // namespace podlane::control

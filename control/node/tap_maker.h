@@ -1,4 +1,4 @@
-// Makes the TAPs that the node asks for; tests put something else in its place.
+// Creates the node's TAPs; tests replace it.
 //
 // Control thread only.
 #pragma once
@@ -20,11 +20,11 @@ struct MadeTap {
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
     std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
-    /// Of a host TAP: makes the kernel send these packets of its own by it, and no others.
+    /// For a host TAP: makes the kernel send exactly these packets of its own through it.
     std::function<Result<void>(const std::set<HostRule>& wanted)> set_rules = {};
 };
 
-/// A TAP for a server of podlaned's own, in a network namespace that nobody else has.
+/// A TAP for podlaned's own server, in a network namespace that only it uses.
 struct MadeServerTap {
     MadeTap tap;             ///< its `remove` ends the namespace, too
     std::string netns_path;  ///< for in_network_namespace(), until then

@@ -16,8 +16,8 @@ struct SharedInterface {
     KernelInterfaceUse use = KernelInterfaceUse::kPacketSocket;
 };
 
-/// The kernel's interface behind a device, which the kernel has to be kept from answering on:
-/// `iface=` of net_af_packet, net_af_xdp and net_pcap. Nothing for other devices.
+/// The kernel interface behind a device, on which the kernel must be kept from answering: `iface=`
+/// of net_af_packet, net_af_xdp and net_pcap. None for other devices.
 [[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const Device& device);
 
 }  // namespace podlane::control

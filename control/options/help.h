@@ -1,7 +1,7 @@
 // Help texts, man pages and completion, made from tables of options.
 //
-// Programs print the help; the build makes the man pages and podlanectl prints the completion, so
-// that none of them can say anything else than the program does.
+// Programs print the help, the build makes the man pages and podlanectl prints the completion, so
+// that all of them agree with the program.
 #pragma once
 
 #include <span>
@@ -19,7 +19,7 @@ namespace podlane::control {
 /// `text` in lines of at most `width` columns, each behind `indent` blanks.
 [[nodiscard]] std::string wrapped(std::string_view text, size_t indent, size_t width = 80);
 
-/// A part of a man page: a heading, and what stands below it as man(7) text.
+/// A section of a man page: a heading, and the man(7) text below it.
 struct ManualSection {
     std::string heading;
     std::string body;
@@ -37,7 +37,7 @@ struct ManualPage {
 /// The page as man(7) text.
 [[nodiscard]] std::string manual_text(const ManualPage& page);
 
-/// Plain text for a man page: nothing in it is taken for a macro.
+/// Plain text for a man page, escaped so that no part of it is taken for a macro.
 [[nodiscard]] std::string manual_escaped(std::string_view text);
 
 /// Options as tagged paragraphs.

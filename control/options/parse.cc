@@ -42,7 +42,7 @@ std::optional<uint64_t> number_of(std::string_view text) {
     return number;
 }
 
-// What is wrong with a value; empty if nothing.
+// Says what is wrong with a value; empty if it is valid.
 std::string fault_of(const OptionRow& row, std::string_view value) {
     if (row.type == OptionType::kNumber && !number_of(value)) {
         return fmt::format("{}: {} is not a whole number", typed(row), in_quotes(value));

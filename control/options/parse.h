@@ -18,11 +18,11 @@
 
 namespace podlane::control {
 
-/// What a command line gave: options by name, and the words that belong to none.
+/// A parsed command line: options by name, and the words that belong to no option.
 class OptionValues {
   public:
     [[nodiscard]] bool has(std::string_view name) const { return values_.contains(name); }
-    /// The value; "" where the option was not given.
+    /// The value; "" if the option was not given.
     [[nodiscard]] std::string text(std::string_view name) const;
     [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
     /// Of kNumber and kPort, whose values were checked.
@@ -41,7 +41,7 @@ class OptionValues {
 };
 
 /// Reads `arguments`. An Error is one line without the program's name. Required options are not
-/// asked for here, since --help is right without them; see missing_option().
+/// checked here, because --help is valid without them; see missing_option().
 [[nodiscard]] Result<OptionValues> parse_options(std::span<const OptionRow> rows,
                                                  std::span<const std::string> arguments);
 
@@ -50,7 +50,7 @@ class OptionValues {
                                               const OptionValues& values);
 
 /// The index of the first argument that is neither an option of `rows` nor such an option's value;
-/// their number if there is none. Options that are not known count as flags.
+/// the number of arguments if there is none. Unknown options count as flags.
 [[nodiscard]] size_t first_word(std::span<const OptionRow> rows,
                                 std::span<const std::string> arguments, size_t from = 0);
 

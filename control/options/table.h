@@ -1,4 +1,4 @@
-// Tables of command-line options: one row an option, from which parsing, help, man pages and
+// Tables of command-line options: one row per option, from which parsing, help, man pages and
 // completion are made.
 //
 // podlanectl and podlaned describe their options with it. Pure values, known when compiled.
@@ -12,7 +12,7 @@
 namespace podlane::control {
 
 enum class OptionType : uint8_t {
-    kFlag,    ///< stands alone
+    kFlag,    ///< takes no value
     kText,    ///< one value
     kTexts,   ///< values, as often as one likes, several behind one another too
     kNumber,  ///< a whole number from 0 on

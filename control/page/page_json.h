@@ -1,7 +1,7 @@
-// What the page asks for, as JSON: the node as it is, its numbers, and one thing's connections.
+// The page's answers as JSON: the node's state, its numbers, and one item's connections.
 //
-// Rows and counters are written by control/show as everywhere else; this adds what holds them
-// together. control/daemon/page.cc fills the views, on the control thread.
+// control/show writes rows and counters as everywhere else; this file combines them.
+// control/daemon/page.cc fills the views, on the control thread.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ struct PolicyNames {
     std::vector<std::string> ingress, egress;
 };
 
-/// Of the ports whose pods are selected by any; by the port's name.
+/// For ports of pods that any policy selects; by the port's name.
 [[nodiscard]] std::map<std::string, PolicyNames> policies_by_port(
     const Snapshot& snapshot, const std::vector<PortRow>& ports);
 
@@ -36,14 +36,14 @@ struct PageNode {
     std::map<std::string, PolicyNames> policies;
 };
 
-/// What is counted, at one moment.
+/// All counters at one moment.
 struct PageNumbers {
     uint64_t at_ms = 0;  ///< of a monotonic clock
     NodeStats stats;
     size_t services = 0;  ///< all that there are, shown or not
 };
 
-/// What one of them is asked about: connections, and frontends where it is a Service.
+/// Details of one item: connections, and frontends if it is a Service.
 struct PageThing {
     Listing flows, frontends;
 };

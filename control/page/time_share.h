@@ -1,7 +1,8 @@
-// How much of the control thread's time the page's answers may take together: a tenth, however many
-// ask. Who comes too early is answered with what was made before, or asked to come again.
+// Limits the control thread's time that all of the page's answers take together to a tenth, however
+// many clients ask. A request that comes too early gets an earlier answer, or is asked to try
+// again.
 //
-// control/daemon/page.cc asks it before it makes an answer. Control thread; pure but for its
+// control/daemon/page.cc asks it before it makes an answer. Control thread; no state except its
 // members.
 #pragma once
 

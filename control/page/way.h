@@ -1,7 +1,7 @@
-// The packet's way as the page draws it: the stages in their order, which of the node's counters
-// tells how many packets each saw, and which reasons to drop a packet are a stage's.
+// The packet path as the page draws it: the stages in order, the counter for the packets of each
+// stage, and the drop reasons of each stage.
 //
-// Names alone: the numbers are those of `stats` (control/show/stats_json.h). Pure values.
+// Only names: the numbers are those of `stats` (control/show/stats_json.h). Pure values.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@
 
 namespace podlane::control {
 
-/// A count of a stage: what it means, and where `stats` has it.
+/// A counter of a stage: its meaning, and its place in `stats`.
 struct WayCount {
     std::string_view what;
     std::string_view where;  ///< RFC 6901, into the JSON of `stats`
@@ -27,8 +27,8 @@ struct WayStage {
 
 [[nodiscard]] std::span<const WayStage> way_stages() noexcept;
 
-/// The place in way_stages() where packets are dropped for this reason: the first that does so. The
-/// slow path, where all is decided that is not plain, for those that are not named.
+/// The index in way_stages() of the first stage that drops packets for this reason. Reasons without
+/// a named stage belong to the slow path, which decides everything that is not plain.
 [[nodiscard]] size_t stage_of(Drop reason) noexcept;
 
 }  // namespace podlane::control

@@ -89,7 +89,7 @@ Result<RpcClient> RpcClient::connect(const std::string& path, RpcClientOptions o
     RpcClient client(fd, options);
     const auto until = Clock::now() + options.connect_timeout;
     while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        // EAGAIN is a full backlog; Unix sockets have nothing to poll for in that case.
+        // EAGAIN means a full backlog; with Unix sockets it is not possible to poll for that.
         if (errno != EAGAIN && errno != EINTR) return connect_error(path, errno);
         if (Clock::now() >= until) return connect_error(path, ETIMEDOUT);
         std::this_thread::sleep_for(kConnectRetry);

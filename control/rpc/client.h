@@ -29,9 +29,9 @@ class RpcClient {
     RpcClient& operator=(RpcClient&& other) noexcept;
     ~RpcClient();
 
-    /// Calls a method and waits for its reply. `params` is an object, or null for none.
-    /// The server's `error` becomes an Error with its message, document, line and path;
-    /// last_code() tells its code.
+    /// Calls a method and waits for its reply. `params` is an object, or null for none. The
+    /// server's `error` becomes an Error with its message, document, line and path; last_code()
+    /// returns its code.
     [[nodiscard]] Result<nlohmann::ordered_json> call(
         std::string_view method, const nlohmann::ordered_json& params = nullptr);
 
@@ -46,7 +46,7 @@ class RpcClient {
     [[nodiscard]] Result<std::string> receive_line();
     /// The server has closed the connection; never waits.
     [[nodiscard]] bool is_closed() const noexcept;
-    /// Tells the server that nothing more comes; replies can still be received.
+    /// Tells the server that there are no more requests; replies can still be received.
     void finish_sending();
 
   private:

@@ -1,4 +1,4 @@
-// Cuts a byte stream into the config socket's messages: one JSON text a line, bounded in size.
+// Splits a byte stream into the config socket's messages: one JSON text per line, bounded in size.
 //
 // Pure: no socket and no JSON here, so that tests and the fuzzer can drive it byte by byte. The
 // server has one for each connection (control thread), the client one for its replies.
@@ -16,7 +16,7 @@ inline constexpr size_t kMaxMessageBytes = size_t{256} << 20;
 
 /// Reassembles lines from whatever pieces a stream delivers.
 ///
-/// Use: read into room(), tell received(), take messages with next() until it has none. A large
+/// Use: read into room(), call received(), take messages with next() until there are none. A large
 /// message that is alone in the buffer is handed out without copying it.
 class RpcFraming {
   public:
@@ -30,14 +30,15 @@ class RpcFraming {
     void received(size_t bytes);
 
     /// The next whole message, without its line end; lines of white space alone are skipped.
-    /// Nothing when the rest is incomplete or is_over_limit().
+    /// None if the rest is incomplete or is_over_limit().
     [[nodiscard]] std::optional<std::string> next();
 
-    /// The stream has ended: what stands behind the last line end, if anything but white space.
+    /// The stream has ended: returns the text after the last line end, if it is not just white
+    /// space.
     [[nodiscard]] std::optional<std::string> rest();
 
-    /// A message grew beyond the limit. Nothing more comes out and what is received is thrown away:
-    /// the stream cannot be trusted to be cut at the right places any more.
+    /// A message grew beyond the limit. No more messages come out and received bytes are discarded,
+    /// because message boundaries in the stream can no longer be trusted.
     [[nodiscard]] bool is_over_limit() const noexcept { return is_over_limit_; }
 
     /// Bytes held that next() has not given out.

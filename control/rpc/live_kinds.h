@@ -1,7 +1,7 @@
-// The kinds of live state that `get` knows beside Kubernetes' objects: one row each.
+// The kinds of live state that `get` knows in addition to Kubernetes' objects: one row each.
 //
-// Shared by the two ends of the config socket: podlaned checks names and limits by it, podlanectl
-// has its words, its help and its columns from it. Pure values, known when compiled.
+// Shared by the two ends of the config socket: podlaned checks names and limits with it, podlanectl
+// takes its words, help and columns from it. Pure values, known when compiled.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ enum class LiveCell : uint8_t {
     kText,
     kNumber,
     kSeconds,       ///< "12s"
-    kList,          ///< may be cut where the table is too wide
+    kList,          ///< may be cut if the table is too wide
     kPortProtocol,  ///< "80/TCP", of port and protocol
     kBusyShare,     ///< "2.1%", of busyCycles and idleCycles
 };
@@ -48,11 +48,11 @@ struct LiveKind {
     LiveName name = LiveName::kText;
     bool has_unique_names = false;  ///< an unknown name is an error, not an empty list
     size_t limit = 0;               ///< items at most unless the caller says otherwise; 0: all
-    /// Where an item has "namespace/name", for those that belong to one; may be null.
+    /// The field with an item's "namespace/name", if items have one; may be null.
     const char* namespaced = nullptr;
     std::string_view summary;  ///< for help, one line
     std::span<const LiveColumn> columns;
-    bool is_watched = true;  ///< `watch` tells what changes; else it changes with every packet
+    bool is_watched = true;  ///< `watch` reports changes; otherwise it changes with every packet
 };
 
 /// Every live kind, in the order of the documentation.
@@ -61,7 +61,8 @@ struct LiveKind {
 /// By plural; null if there is none.
 [[nodiscard]] const LiveKind* find_live_kind(std::string_view plural) noexcept;
 
-/// What is wrong with `name` as a name of that kind, "ten is not an IP address"; "" if nothing.
+/// Says what is wrong with `name` as a name of that kind, "ten is not an IP address"; "" if it is
+/// valid.
 [[nodiscard]] std::string live_name_fault(const LiveKind& kind, std::string_view name);
 
 }  // namespace podlane::control

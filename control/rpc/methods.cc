@@ -46,7 +46,7 @@ RpcFailure failure_of(const Message& message) {
             message.what, nullptr};
 }
 
-// What is wrong with a request's envelope; empty if nothing.
+// Says what is wrong with a request's envelope; empty if it is valid.
 std::string fault_of(const Value& request) {
     if (!request.is(ValueType::kMapping)) return "must be an object";
     const Value* version = request.find("jsonrpc");

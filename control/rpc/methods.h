@@ -25,8 +25,8 @@ class RpcMethods {
     /// Adds or replaces a method. A method that throws answers kInternal with the exception's text.
     void add(std::string name, Method method);
 
-    /// A method whose outcome may come later than it returns. What it needs of the request it
-    /// copies. It cannot stand in a batch.
+    /// A method whose outcome may come after it returns. It must copy what it needs from the
+    /// request. It cannot be part of a batch.
     using WaitingMethod = std::function<void(RpcRequest&, RpcDone)>;
     void add_waiting(std::string name, WaitingMethod method);
 
@@ -35,9 +35,9 @@ class RpcMethods {
     [[nodiscard]] RpcResult call(std::string_view method, const nlohmann::ordered_json& params,
                                  const RpcPeer& peer = {}) const;
 
-    /// Answers one message: a request, a notification or a batch, per JSON-RPC 2.0. Gives the reply
-    /// without a line end, or nothing where none is due. `message` is decoded in place, thus
-    /// spoiled.
+    /// Answers one message: a request, a notification or a batch, per JSON-RPC 2.0. Returns the
+    /// reply without a line end, or none if none is due. `message` is decoded in place and must not
+    /// be used afterwards.
     [[nodiscard]] std::optional<std::string> answer(std::string& message,
                                                     const RpcPeer& peer) const;
     /// The same for who can wait: `reply` is called once, now or later.

@@ -1,9 +1,8 @@
-// What a method of the config socket gets and gives: parameters, the caller, a value or a failure.
+// The input and output of a config socket method: parameters, the caller, a value or a failure.
 //
-// Used by everything that registers methods (control/daemon), on the control thread. Parameters are
+// Used by all code that registers methods (control/daemon), on the control thread. Parameters are
 // views into the received message, which was decoded in place: a manifest of 100 MB is never
-// copied. They are read as documents are, by Fields, and what is wrong with them is said the same
-// way.
+// copied. Fields reads them like documents, with the same error messages.
 #pragma once
 
 #include <sys/types.h>
@@ -51,7 +50,7 @@ using RpcResult = std::variant<nlohmann::ordered_json, RpcFailure>;
 /// `error` as a failure with `code`: its place, where known, goes into `data`.
 [[nodiscard]] RpcFailure rpc_failure(const Error& error, int code = rpc_code::kRefused);
 
-/// Who is at the other end of a connection, as the kernel says.
+/// The peer of a connection, as reported by the kernel.
 struct RpcPeer {
     uid_t uid = 0;
     gid_t gid = 0;
@@ -66,9 +65,9 @@ struct NamedText {
 
 /// The `params` object of a request, read key by key.
 ///
-/// The getters do not fail one by one: they answer something empty and remember what was wrong. A
-/// method asks for all it knows, then returns failure() if there is one, which also names
-/// parameters that nobody asked for. Views are valid as long as the request.
+/// The getters do not fail one by one: they return an empty value and remember the error. A method
+/// reads all its parameters, then returns failure() if there is one, which also names unknown
+/// parameters. Views are valid as long as the request.
 class RpcParams {
   public:
     /// `object` may be null for absent params; otherwise an object, and must outlive this.
@@ -79,11 +78,11 @@ class RpcParams {
     [[nodiscard]] bool has(std::string_view key) { return fields_.has(key); }
     /// A required string.
     [[nodiscard]] std::string_view text(std::string_view key);
-    /// An optional string; nothing when absent or null.
+    /// An optional string; none if absent or null.
     [[nodiscard]] std::optional<std::string_view> text_if_any(std::string_view key);
     /// A required list of strings.
     [[nodiscard]] std::vector<std::string_view> texts(std::string_view key);
-    /// An optional whole number in [least, most]; nothing when absent or null.
+    /// An optional whole number in [least, most]; none if absent or null.
     [[nodiscard]] std::optional<int64_t> number_if_any(std::string_view key, int64_t least,
                                                        int64_t most);
     /// An optional boolean; false when absent.

@@ -73,7 +73,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     if (probe.get() < 0) return system_error(path, "socket");
     const int rc =
         ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    // EAGAIN: somebody listens, and is busy.
+    // EAGAIN: a process listens, and is busy.
     if (rc == 0 || errno == EAGAIN) {
         return socket_error(path, "another process answers there; is podlaned running already?");
     }
@@ -186,8 +186,8 @@ void RpcServer::Core::accept() {
         });
 }
 
-/// The client that has been idle for the longest time makes room for the next: clients that ask
-/// nothing cannot keep an operator out. If all are busy, the one that was active longest ago goes.
+/// The client that has been idle for the longest time makes room for the next: idle clients cannot
+/// keep an operator out. If all are busy, the one that was active longest ago goes.
 void RpcServer::Core::make_room() {
     while (sessions_.size() >= options_.max_clients) {
         const auto& longest =
@@ -249,7 +249,7 @@ void RpcServer::Core::welcome(Protocol::socket socket) {
     }
 }
 
-// Asked each time: chgrp takes effect without a restart. Nobody's group when the file is gone.
+// Asked each time: chgrp takes effect without a restart. No group if the file is gone.
 gid_t RpcServer::Core::socket_group() const {
     struct stat found {};
     if (::lstat(options_.path.c_str(), &found) != 0) return static_cast<gid_t>(-1);

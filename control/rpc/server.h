@@ -41,8 +41,8 @@ class RpcServer {
     RpcServer& operator=(const RpcServer&) = delete;
     ~RpcServer();
 
-    /// Binds and listens. Replaces a socket file on which nobody answers; fails if somebody does,
-    /// or if the path is something else than a socket.
+    /// Binds and listens. Replaces a socket file without a listening process; fails if there is
+    /// one, or if the path is not a socket.
     [[nodiscard]] Result<void> start();
 
     /// Closes the socket and all connections and removes the file. Harmless when not started.

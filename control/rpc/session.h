@@ -25,11 +25,11 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
                size_t max_unread_bytes, std::function<void()> on_closed);
 
     void start() { pump(); }
-    /// Says why, takes nothing more and closes.
+    /// Sends the reason, reads no more requests and closes.
     void refuse(const RpcFailure& failure);
     void close();
 
-    /// Nothing was asked and nothing is owed: the client only holds its place.
+    /// No request and no reply is pending: the client is idle.
     [[nodiscard]] bool is_idle() const noexcept {
         return !is_pump_due_ && !is_answering_ && in_flight_.empty() && queued_.empty();
     }
@@ -65,8 +65,8 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
     bool is_reading_ = false;
     bool is_answering_ = false;  // a method waits before it answers
     bool is_pump_due_ = false;
-    bool has_ended_ = false;   // the client sends nothing more
-    bool is_refused_ = false;  // we take nothing more
+    bool has_ended_ = false;   // the client sends no more
+    bool is_refused_ = false;  // we read no more
     bool is_closed_ = false;
 };
 

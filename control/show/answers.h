@@ -30,14 +30,14 @@ struct Explanation {
     std::vector<PathStep> steps;
     ExplainVerdict verdict = ExplainVerdict::kDrop;
     Drop reason = Drop::kNone;  ///< of a reject or a drop
-    // Empty where they have no meaning:
+    // Empty if they have no meaning:
     std::string out_port;
     std::string service;                         ///< "namespace/name"
     std::string translated_from, translated_to;  ///< "10.244.1.1", "10.244.1.10:8080"
     std::string tunnel;                          ///< "vxlan to 192.168.50.2"
 };
 
-/// Of a name that is not the cluster's: who is asked.
+/// For a name outside the cluster: the servers to ask.
 struct UpstreamQuestion {
     std::string name;
     std::vector<std::string> servers;  ///< "192.0.2.1:53"
@@ -63,7 +63,8 @@ struct FlannelFacts {
     std::string subnet_file;  ///< its content, for flannel and its CNI plugin
 };
 
-/// As `ingress.objects` answers: all Ingresses and IngressClasses, and what they name.
+/// The answer of `ingress.objects`: all Ingresses and IngressClasses, and the objects that they
+/// name.
 struct IngressObjects {
     uint64_t generation = 0;
     std::optional<std::vector<Object>> objects;  ///< none: as the asker knows them

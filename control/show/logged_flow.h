@@ -1,7 +1,7 @@
 // A connection that began, ended or was denied, with names: what the flow log writes.
 //
-// The node model makes it of what workers tell (control/node/flow_watch.h); control/flowlog gives
-// it away. Control thread.
+// The node model makes it from the workers' records (control/node/flow_watch.h); control/flowlog
+// sends it. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct LoggedFlow {
     uint16_t translated_src_port = 0, translated_dst_port = 0;
     std::string service;              ///< "namespace/name"; "" for none
     std::string from_pod, to_pod;     ///< likewise
-    std::string in_port;              ///< "" where that is not known
+    std::string in_port;              ///< "" if unknown
     FlowEnd end = FlowEnd::kExpired;  ///< of an end
     TcpState tcp_state = TcpState::kNone;
     bool replied = false;               ///< of an end: both directions were seen
@@ -40,7 +40,7 @@ struct LoggedFlow {
     }
 };
 
-/// What has become of the records, as `stats` has it; counters.
+/// What happened to the records, for `stats`; counters.
 struct FlowLogStats {
     uint64_t written = 0;  ///< given to the file or the collector, or both
     uint64_t lost = 0;     ///< by a worker, the control thread or a receiver that had no room

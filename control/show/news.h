@@ -1,4 +1,4 @@
-// What has happened on this node, as plain typed values: for those who watch, and for `events`.
+// Changes on this node, as plain typed values: for `watch` and for `events`.
 //
 // The node model writes it (control/node/journal.h); news_json.h makes JSON of it.
 #pragma once
@@ -15,7 +15,7 @@ enum class NewsType : uint8_t { kAdded, kModified, kDeleted };
 
 /// The kind of news that has only a text.
 inline constexpr std::string_view kEventNews = "events";
-/// Who did what nobody asked for.
+/// The author of changes that no client requested.
 inline constexpr std::string_view kSelf = "podlaned";
 
 /// One change. Without a name it concerns the kind as a whole: list it again.
@@ -42,9 +42,9 @@ struct News {
 /// As `events` answers.
 struct History {
     std::vector<News> events;   ///< those with a text, the oldest first
-    uint64_t cursor = 0;        ///< from where to go on
+    uint64_t cursor = 0;        ///< where to continue
     uint64_t left_out = 0;      ///< older ones that fit, too, and were too many
-    uint64_t kept_from_ms = 0;  ///< what was before is not kept any more; 0: all since the start is
+    uint64_t kept_from_ms = 0;  ///< earlier news is no longer kept; 0: all since the start is kept
     bool is_torn = false;       ///< something behind `after` is not kept any more
 };
 

@@ -1,8 +1,8 @@
-// What a node has counted, as plain typed values: the only form in which a number leaves the node
-// model.
+// A node's counters, as plain typed values: the only form in which a number leaves the node model.
 //
-// The node model fills them from its workers' counters, on the control thread; faces render them
-// (stats_json.h is one). All counts are since the start and only grow, where nothing else is said.
+// The node model fills them from its workers' counters, on the control thread; front ends render
+// them (stats_json.h is one). All counts are since the start and only grow, unless stated
+// otherwise.
 #pragma once
 
 #include <array>
@@ -64,7 +64,7 @@ using DropCounts = std::array<uint64_t, kDropCount>;
 
 struct AffinityStats {
     uint64_t capacity = 0;  ///< clients that can be remembered, in each family
-    uint64_t full = 0;      ///< connections whose client there was no room to remember
+    uint64_t full = 0;      ///< connections whose client could not be remembered for lack of room
 };
 
 struct SnatStats {
@@ -84,8 +84,8 @@ struct DnsStats {
     std::optional<NameServerStats> server;         ///< none without a server behind the workers
 };
 
-/// Where every frame has gone: received + made = sent + dropped + taken + held, to the frame while
-/// nothing moves.
+/// Accounts for every frame: received + made = sent + dropped + taken + held, exactly while no
+/// frame moves.
 struct FrameStats {
     uint64_t received = 0, made = 0, sent = 0, dropped = 0, taken = 0, held = 0;
     uint64_t lost_before = 0;  ///< by devices, before `received`
@@ -111,8 +111,8 @@ struct NodeStats {
     SnatStats snat;
     std::vector<ServiceStats> services;  ///< by name
     AllocationTotals load_balancer;
-    std::optional<DnsStats> dns;           ///< none where the node serves no names
-    std::optional<FlowLogStats> flow_log;  ///< none while nothing is logged
+    std::optional<DnsStats> dns;           ///< none if the node does not serve DNS
+    std::optional<FlowLogStats> flow_log;  ///< none while the flow log is off
 };
 
 /// As `drops` answers.

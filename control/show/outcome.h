@@ -1,6 +1,6 @@
-// What a question to the node model, or a change of it, comes to: a value, or why not.
+// The result of a query to the node model, or of a change: a value, or the reason for a failure.
 //
-// The node model answers with it on the control thread; the socket's bindings make a reply of it.
+// The node model returns it on the control thread; the socket's bindings make a reply from it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace podlane::control {
 
 enum class RefusalKind : uint8_t {
     kBadRequest,  ///< the question itself makes no sense
-    kInvalid,     ///< the objects or the change are invalid; nothing has changed
+    kInvalid,     ///< the objects or the change are invalid; no state has changed
     kNotFound,
     kConflict,  ///< it exists already, is in use, or is another's
     kFailed,    ///< the system refused: no such namespace, no memory

@@ -21,9 +21,9 @@ struct ProbeStarted {
 /// One record, with names in place of numbers.
 struct PacketView {
     ProbeRecord record;
-    std::string in_port, out_port;  ///< empty where there is none
+    std::string in_port, out_port;  ///< empty if there is none
     std::string flow;     ///< "TCP 10.244.1.10:4000 > 10.96.0.10:80"; empty: none, or not known
-    std::string replies;  ///< how its replies come, likewise
+    std::string replies;  ///< its replies, in the same form
     std::string service;  ///< "shop/web", to which the flow goes
 };
 

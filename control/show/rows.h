@@ -43,9 +43,9 @@ struct PortRow {
     std::vector<InterfaceAddress> interface_addresses;  ///< of an uplink, or the host interface
     unsigned queues = 0;
     std::string pod;                        ///< "namespace/name"; "" for other ports
-    std::string container;                  ///< "" where the runtime named none
+    std::string container;                  ///< "" if the runtime named none
     std::string netns, ifname;              ///< of a pod's TAP
-    std::vector<ContainerPort> host_ports;  ///< that a pod's runtime asked for
+    std::vector<ContainerPort> host_ports;  ///< requested by a pod's runtime
 };
 
 struct NeighbourRow {
@@ -66,18 +66,18 @@ struct FdbRow {
     std::optional<uint64_t> age_seconds;  ///< since it was learned
 };
 
-/// What a route is for, not what the workers do with it.
+/// The purpose of a route, not what the workers do with it.
 enum class RoutePurpose : uint8_t { kLocal, kConnected, kPod, kNode, kDefault, kUnreachable };
 
 struct RouteRow {
     IpPrefix prefix;
     RoutePurpose purpose = RoutePurpose::kConnected;
     std::optional<IpAddress> via;
-    std::string port;        ///< "" where it leads to none
-    std::string node;        ///< whose pods are there; "" for others
+    std::string port;        ///< "" if it leads to none
+    std::string node;        ///< the Node of the pods there; "" for other routes
     bool is_tunnel = false;  ///< to the node
     uint16_t mtu = 0;        ///< 0: not known
-    std::string origin;      ///< what it was made for
+    std::string origin;      ///< why it was created
 };
 
 struct FlowRow {
@@ -115,8 +115,8 @@ using Rows = std::variant<std::vector<ObjectRow>, std::vector<PortRow>, std::vec
 struct Listing {
     std::string kind;  ///< as it was asked for
     Rows rows;
-    std::optional<uint64_t> total;  ///< where a limit cut the rows
-    FlowCursor next = 0;            ///< of flows: where to go on; 0: there are no more
+    std::optional<uint64_t> total;  ///< if a limit cut the rows
+    FlowCursor next = 0;            ///< for flows: where to continue; 0: there are no more
 };
 
 }  // namespace podlane::control

@@ -1,6 +1,7 @@
-// Views: what the node model tells of itself and of changes, as plain typed values.
+// Views: the node model's answers about its state and about changes, as plain typed values.
 //
-// The node model fills them; render.h makes JSON of them, and other faces may make something else.
+// The node model fills them; render.h makes JSON from them, and other front ends may use other
+// formats.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +19,12 @@ namespace podlane::control {
 
 /// An object that is not served, or not whole.
 struct RefusedView {
-    std::optional<ObjectKey> key;  ///< none where its text does not even say that
+    std::optional<ObjectKey> key;  ///< none if its text does not even have that
     std::string message;           ///< one line
     friend bool operator==(const RefusedView&, const RefusedView&) = default;
 };
 
-/// What a change of objects did, or would do.
+/// The effect of a change of objects, or of a dry run.
 struct ChangeReport {
     uint64_t generation = 0;  ///< the live one after it
     std::vector<ObjectKey> added, changed, removed;
@@ -70,9 +71,9 @@ struct HealthReport {
     std::string node;
     std::vector<WorkerHealth> workers;
     std::vector<std::string> problems;  ///< one line each
-    bool is_live = true;                ///< nothing is wrong that only a restart can mend
+    bool is_live = true;                ///< false if something is wrong that only a restart can fix
     bool is_ready = true;               ///< it can carry traffic
-    bool is_well = true;                ///< of what was asked about: all, liveness or readiness
+    bool is_well = true;                ///< of the requested aspect: all, liveness or readiness
 };
 
 /// What an attacher of pods has to know of this node.

@@ -1,5 +1,5 @@
 // HTTP to the API server, on libcurl: TLS, client certificates, gzip, HTTP/2 where both ends have
-// it. One client is one connection that is used again; each watcher thread has its own.
+// it. One client is one connection that is reused; each watcher thread has its own.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,8 @@ class ApiClient {
     ApiClient(const ApiClient&) = delete;
     ApiClient& operator=(const ApiClient&) = delete;
 
-    /// GET. A page of a list must come within a minute; a watch may be silent as long as it lives,
-    /// but a connection whose other end is gone is noticed.
+    /// GET. A page of a list must come within a minute; a watch may be silent for its whole life,
+    /// but a dead connection is noticed.
     ResponseEnd get(const std::string& target, bool is_watch, const OnData& on_data);
 
     struct Reply {

@@ -1,5 +1,5 @@
-// How long to wait before asking a server again that has failed: twice as long each time, up to a
-// bound, with a random share, so that the nodes of a cluster do not come back all at once.
+// How long to wait before asking a failed server again: twice as long each time, up to a bound,
+// with jitter, so that the nodes of a cluster do not all come back at once.
 #pragma once
 
 #include <algorithm>

@@ -19,7 +19,7 @@ class ListText {
         text_ += object;
     }
     [[nodiscard]] size_t count() const noexcept { return count_; }
-    /// "" when nothing was added.
+    /// "" if there was no addition.
     [[nodiscard]] std::string take() {
         if (count_ != 0) text_ += "]}";
         return std::move(text_);

@@ -1,7 +1,7 @@
-// What podlane-kube knows of the cluster, and what of it podlaned has not been told yet.
+// podlane-kube's copy of the cluster, and the changes that podlaned has not received yet.
 //
-// Watchers put in what the API server says, the feeder takes out batches. Nothing is lost in
-// between: a batch that could not be delivered is part of the whole that the feeder sends to the
+// Watchers add what the API server sends, the feeder takes out batches. No change is lost in
+// between: a batch that could not be delivered is part of the full set that the feeder sends to the
 // next podlaned.
 #pragma once
 
@@ -22,8 +22,8 @@
 
 namespace podlane::control {
 
-/// Objects to remove and to apply, as the texts of two `kind: List`s; empty texts: nothing. The
-/// removals go first: what comes may need what goes (an address, a node port).
+/// Objects to remove and to apply, as the texts of two `kind: List`s; empty texts: none. The
+/// removals go first: new objects may need what removed ones had (an address, a node port).
 struct Batch {
     std::string removals, changes;
     size_t removed = 0, changed = 0;
@@ -38,7 +38,7 @@ class Cluster {
 
     explicit Cluster(std::span<const Resource> resources);
 
-    /// The whole set of one resource: what is not in it is gone.
+    /// The whole set of one resource: objects that are not in it are gone.
     void replace(const Resource& resource, std::vector<WatchedObject> objects);
     void change(const Resource& resource, WatchedObject object);
     void remove(const Resource& resource, const std::string& name);
@@ -50,17 +50,17 @@ class Cluster {
     /// Ends a wait().
     void wake();
 
-    /// Takes what is new since the last call.
+    /// Takes the changes since the last call.
     [[nodiscard]] Batch take_news();
-    /// Everything, as one List; what was new is in it.
+    /// All objects as one List, including pending changes.
     [[nodiscard]] std::string take_all();
 
     [[nodiscard]] size_t objects() const;
     [[nodiscard]] size_t text_bytes() const;
 
-    /// An object as it was kept, as JSON; empty if there is none.
+    /// A kept object as JSON; empty if there is none.
     [[nodiscard]] std::string text_of(std::string_view kind, const std::string& name) const;
-    /// The first object by name whose JSON `is_it` likes; empty for none.
+    /// The first object by name whose JSON satisfies `is_it`; empty if there is none.
     [[nodiscard]] std::string first_of(std::string_view kind,
                                        const std::function<bool(const std::string&)>& is_it) const;
     /// The uid of an object, for events about it; empty if there is none.
@@ -74,7 +74,7 @@ class Cluster {
     struct Kind {
         const Resource* resource = nullptr;
         std::map<std::string, Entry, std::less<>> objects;
-        std::set<std::string, std::less<>> removed, changed;  ///< not told yet; may be in both
+        std::set<std::string, std::less<>> removed, changed;  ///< not sent yet; may be in both
         bool has_synced = false;
     };
 

@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// How soon a lost podlaned is noticed while nothing changes.
+/// How soon a lost podlaned is noticed while there are no changes.
 constexpr milliseconds kLook{100};
 constexpr milliseconds kFirstRetry{50};
 constexpr milliseconds kLongestRetry{1000};

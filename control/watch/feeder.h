@@ -1,8 +1,7 @@
-// Keeps podlaned equal to the cluster: everything at first, then what changes, in batches.
+// Keeps podlaned in sync with the cluster: first it sends everything, then changes, in batches.
 //
-// Whatever podlaned was told belongs to the owner "kube": its other objects are left alone. When
-// the connection breaks, or a batch fails, everything is told again, so that nothing that was
-// removed meanwhile stays.
+// These objects belong to the owner "kube": podlaned's other objects are left alone. When the
+// connection breaks, or a batch fails, everything is sent again, so that no removed object stays.
 #pragma once
 
 #include <atomic>
@@ -46,7 +45,7 @@ struct FeederHandlers {
 
 /// Figures that may be read from any thread.
 struct FeederStatus {
-    std::atomic<bool> is_ready{false};     ///< podlaned has everything that was known
+    std::atomic<bool> is_ready{false};     ///< podlaned has received everything
     std::atomic<uint64_t> changes{0};      ///< batches that podlaned took
     std::atomic<uint64_t> refused{0};      ///< objects that it did not serve
     std::atomic<uint64_t> slowest_us{0};   ///< from a batch's oldest event to the reply

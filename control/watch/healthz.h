@@ -12,7 +12,7 @@ namespace podlane::control {
 
 /// What the answer says.
 struct ProxyHealth {
-    bool is_ready = false;       ///< podlaned serves what the API server says
+    bool is_ready = false;       ///< podlaned is in sync with the API server
     int64_t last_updated_s = 0;  ///< wall clock, seconds
     int64_t now_s = 0;
 };

@@ -1,8 +1,8 @@
 // Writes addresses into the status of Services and Ingresses: those that podlaned took from its
-// loadBalancer.pools, and those of the Service before the Ingress proxy.
+// loadBalancer.pools, and those of the Service in front of the Ingress proxy.
 //
-// All nodes work out the same addresses, and one of them writes: the first by name that is ready
-// and on which Podlane is up. That two do for a moment changes nothing, for they write the same.
+// All nodes compute the same addresses, and one of them writes: the first by name that is ready and
+// on which Podlane is up. If two write for a moment, it does no harm, because they write the same.
 #pragma once
 
 #include <map>
@@ -28,8 +28,8 @@ struct StatusPatch {
 /// Whether a Node, as the API server's JSON, is ready and says that Podlane is up.
 [[nodiscard]] bool can_write(const std::string& node);
 
-/// The patch of a Service or Ingress, as the API server's JSON, that gives its status these
-/// addresses; an empty target where it has them.
+/// The patch of a Service or Ingress, given as the API server's JSON, that puts these addresses
+/// into its status; an empty target if it has them already.
 [[nodiscard]] StatusPatch status_patch(const std::string& object,
                                        const std::set<std::string>& addresses);
 
@@ -40,7 +40,7 @@ class LoadBalancerStatus {
     LoadBalancerStatus(const Cluster& cluster, std::string node, std::string ingress_service,
                        std::string ingress_class);
 
-    /// What is to be written now; nothing on a node that does not write.
+    /// The patches to write now; none on a node that does not write.
     [[nodiscard]] Result<std::vector<StatusPatch>> due(RpcClient& podlaned);
 
   private:
@@ -52,7 +52,7 @@ class LoadBalancerStatus {
 
     const Cluster& cluster_;
     const std::string node_, ingress_service_, ingress_class_;
-    ServiceAddresses before_;  ///< that podlaned had at the last look
+    ServiceAddresses before_;  ///< that podlaned had at the last check
 };
 
 }  // namespace podlane::control

@@ -117,7 +117,7 @@ void write_to_server(const KubeOptions& options, const ApiServer& server, const 
             next_look = Clock::now();
         }
         if (work.refusal) log(writer.tell_refusal(*work.refusal));
-        // Somebody else may take it away, or make the Node anew.
+        // Another program may remove it, or recreate the Node.
         if (wanted && Clock::now() >= next_look) {
             const auto told = writer.tell_node(*wanted);
             log(told);

@@ -1,6 +1,6 @@
 // Follows one resource of the API server: lists it, watches from there, and lists again when it
 // must. What Kubernetes' clients call a reflector, as a state machine without a socket or a clock:
-// it says which request comes next and takes what comes back, so that tests can misbehave at will.
+// it says which request comes next and takes the response, so that tests can inject any fault.
 //
 // Rules of the protocol: Kubernetes documentation, "Kubernetes API Concepts": efficient detection
 // of changes, watch bookmarks, streaming lists, retrieving large results sets in chunks, "410
@@ -23,12 +23,12 @@
 
 namespace podlane::control {
 
-/// What comes of it. All are called from within on_data() and on_end().
+/// The outputs. All are called from within on_data() and on_end().
 struct ReflectorHandlers {
-    /// The whole set, after a list: what is not in it is gone.
+    /// The whole set, after a list: objects that are not in it are gone.
     std::function<void(std::vector<WatchedObject>)> on_list;
     std::function<void(WatchedObject)> on_change;         ///< added or modified
-    std::function<void(const WatchedObject&)> on_delete;  ///< its text means nothing
+    std::function<void(const WatchedObject&)> on_delete;  ///< its text is ignored
     std::function<void(const std::string&)> on_trouble;   ///< one line for the log
 };
 
@@ -49,7 +49,7 @@ class Reflector {
     /// The next request's response stays open and brings events; else it is a page of a list.
     [[nodiscard]] bool next_is_watch() const noexcept { return state_ != State::kList; }
 
-    /// A piece of the response to it; false: nothing more of this response is wanted.
+    /// A piece of the response to it; false: the rest of this response is not wanted.
     bool on_data(unsigned status, std::string_view bytes);
     /// The response is over; how long to wait before the next request.
     std::chrono::milliseconds on_end(const ResponseEnd& end);

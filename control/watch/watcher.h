@@ -1,4 +1,4 @@
-// A thread that follows one resource of the API server and puts what it says into the Cluster.
+// A thread that follows one resource of the API server and puts its objects into the Cluster.
 #pragma once
 
 #include <atomic>

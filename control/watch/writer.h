@@ -1,5 +1,5 @@
-// What podlane-kube writes into the API server: why an object is not served, as an Event on it, and
-// that the node's network is there.
+// podlane-kube's writes to the API server: an Event on each object that is not served, saying why,
+// and the condition that the node's network is up.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,15 @@ namespace podlane::control {
 /// and it has these annotations.
 [[nodiscard]] std::string node_patch(const NodeAnnotations& annotations, const std::string& now);
 
-/// Whether the Node, as the API server's JSON, lacks something of that patch. False for one that is
-/// not known.
+/// Whether the Node, given as the API server's JSON, lacks a part of that patch. False for an
+/// unknown Node.
 [[nodiscard]] bool node_lacks(const std::string& node, const NodeAnnotations& annotations);
 
 /// Now as RFC 3339 in UTC, whole seconds.
 [[nodiscard]] std::string rfc3339_now();
 
-/// Threads: one. Failures are returned for the log; nothing is written twice that the server has.
+/// Threads: one. Failures are returned for the log; values that the server already has are not
+/// written again.
 class Writer {
   public:
     /// All of it must outlive the writer.
