@@ -54,7 +54,7 @@ TEST(NodeConfig, HasTheContractsDefaults) {
     EXPECT_EQ(config.flows.capacity, 1048576U);
     EXPECT_FALSE(config.host);
     EXPECT_EQ(config.pods.mtu, 1500);
-    EXPECT_EQ(config.overlay.type, OverlayType::kVxlan);
+    EXPECT_EQ(config.overlay.format, OverlayFormat::kVxlan);
     EXPECT_EQ(config.overlay.vni, 1U);
     EXPECT_EQ(config.overlay.port, 8472);
     EXPECT_EQ(to_string(config.cluster.pod_cidrs.at(0)), "10.244.0.0/16");

@@ -64,7 +64,7 @@ TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
 // As flannel's pkg/subnet/kube/kube.go writes a lease without backend data.
 TEST(Flannel, WithoutATunnelItIsAHostGwNode) {
     NodeConfig direct = config();
-    direct.overlay.type = OverlayType::kDirect;
+    direct.overlay.format = std::nullopt;
     const auto facts = to_json(flannel_facts(direct));
     EXPECT_FALSE(facts.contains("vtepMac"));
     EXPECT_EQ(facts.at("annotations").dump(),
