@@ -35,7 +35,7 @@ static_assert(sizeof(OverlayHeader) == 8 &&
 
 inline constexpr uint32_t kMaxVni = 0xffffff;
 
-enum class OverlayFormat : uint8_t { kVxlan };
+enum class OverlayFormat : uint8_t { kVxlan, kGeneve };
 
 /// A format. Bits are those of the header's first word in host order.
 struct OverlayFormatInfo {
@@ -52,6 +52,9 @@ struct OverlayFormatInfo {
 inline constexpr auto kOverlayFormats = std::to_array<OverlayFormatInfo>({
     // RFC 7348 section 5: without the I bit the VNI is not valid. flannel's port, and the IANA's.
     {OverlayFormat::kVxlan, "vxlan", "VXLAN", {8472, 4789}, 0x08000000, 0x08000000, 0},
+    // RFC 8926 section 3.4: version 0, an Ethernet frame inside, not a control packet (O), no
+    // critical options (C), as none is understood; others are passed over.
+    {OverlayFormat::kGeneve, "geneve", "Geneve", {6081, 6081}, 0x00006558, 0xc0c0ffff, 0x3f000000},
 });
 static_assert(std::ranges::is_sorted(kOverlayFormats, {}, &OverlayFormatInfo::format));
 

@@ -123,6 +123,26 @@ objects: [objects, /etc/podlane/objects.yaml]
               (std::vector<std::string>{"dir/objects", "/etc/podlane/objects.yaml"}));
 }
 
+TEST(NodeConfig, GeneveHasItsOwnPortAndCostsWhatVxlanDoes) {
+    const auto with = [](std::string_view address, std::string_view overlay) {
+        return load(std::string(kSmall) +
+                    "uplinks: [{name: u, device: \"net_null0\", addresses: [" +
+                    std::string(address) + "]}]\noverlay: " + std::string(overlay) + "\n");
+    };
+    const NodeConfig v4 = with("192.168.50.1/24", "{type: geneve}");
+    EXPECT_EQ(v4.overlay.format, OverlayFormat::kGeneve);
+    EXPECT_EQ(v4.overlay.port, 6081);
+    EXPECT_EQ(v4.pods.mtu, 1450);
+    EXPECT_NE(describe(v4).find("Geneve, VNI 1, UDP port 6081, over IPv4, 50 bytes a packet"),
+              std::string::npos)
+        << describe(v4);
+    EXPECT_EQ(with("\"fd50::1/64\"", "{type: geneve}").pods.mtu, 1430);
+    EXPECT_EQ(with("192.168.50.1/24", "{type: geneve, port: 7000}").overlay.port, 7000);
+    const NodeConfig direct = with("192.168.50.1/24", "{type: direct}");
+    EXPECT_FALSE(direct.overlay.format);
+    EXPECT_EQ(direct.pods.mtu, 1500);
+}
+
 TEST(NodeConfig, SaysWhichAddressesServeNodePorts) {
     const auto cluster = [](std::string_view value) {
         return load(std::string(kSmall) + "cluster: {nodePortAddresses: " + std::string(value) +

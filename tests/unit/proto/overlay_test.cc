@@ -48,6 +48,24 @@ TEST(Overlay, VxlanHasTheIBitAndTheVniInTheUpperBytes) {
     EXPECT_FALSE(read(OverlayFormat::kVxlan, {0x08, 0, 0, 0, 0, 0, 1}));
 }
 
+// RFC 8926 section 3.4.
+TEST(Overlay, GeneveHasItsProtocolAndTheVniInTheUpperBytes) {
+    EXPECT_EQ(sent(OverlayFormat::kGeneve, 0x123456),
+              (Bytes8{0x00, 0, 0x65, 0x58, 0x12, 0x34, 0x56, 0}));
+    std::vector<uint8_t> bytes{0x02, 0x3f, 0x65, 0x58, 0, 0, 1, 0xff, 1, 2, 3, 4, 5, 6, 7, 8};
+    const auto with_options = read(OverlayFormat::kGeneve, bytes);
+    ASSERT_TRUE(with_options);
+    EXPECT_EQ(with_options->vni, 1u);
+    EXPECT_EQ(with_options->bytes, 16u);
+    bytes[0] = 0x03;
+    EXPECT_FALSE(read(OverlayFormat::kGeneve, bytes)) << "options beyond the end";
+    for (const auto& [at, value] : {std::pair{0, 0x42}, {1, 0x80}, {1, 0x40}, {2, 0}, {3, 0}}) {
+        std::vector<uint8_t> bad{0x02, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+        bad[static_cast<size_t>(at)] = static_cast<uint8_t>(value);
+        EXPECT_FALSE(read(OverlayFormat::kGeneve, bad)) << at << " " << value;
+    }
+}
+
 // What the short way takes is what the long way reads, without options, of that network.
 TEST(Overlay, ThePatternMatchesWhatIsReadAndHasNoOptions) {
     std::mt19937 random(9);
