@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/flow_ends.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "lib/proto/ip_protocol.h"
 
@@ -19,17 +20,7 @@ constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 template <Family F>
 FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts, uint32_t now_s) {
     FlowInfo info;
-    const FlowKey<F>& original = connection.original().key;
-    const FlowKey<F>& reply = connection.reply().key;
-    info.protocol = connection.state.protocol;
-    info.src = original.src;
-    info.dst = original.dst;
-    info.src_port = original.src_port.host();
-    info.dst_port = original.dst_port.host();
-    info.reply_src = reply.src;
-    info.reply_dst = reply.dst;
-    info.reply_src_port = reply.src_port.host();
-    info.reply_dst_port = reply.dst_port.host();
+    set_ends(info, connection.original().key, connection.reply().key);
     info.state = info.protocol == kProtocolTcp
                      ? to_string(connection.state.tcp_state.load(std::memory_order_relaxed))
                      : (connection.state.replied() ? "REPLIED" : "UNREPLIED");

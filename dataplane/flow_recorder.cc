@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dataplane/flow_ends.h"
 #include "dataplane/worker_ctx.h"
 
 namespace podlane::dataplane {
@@ -12,21 +13,8 @@ namespace podlane::dataplane {
 namespace {
 
 template <Family F>
-void set_keys(FlowRecord& record, const FlowKey<F>& original, const FlowKey<F>& reply) noexcept {
-    record.protocol = original.protocol;
-    record.src = original.src;
-    record.dst = original.dst;
-    record.src_port = original.src_port.host();
-    record.dst_port = original.dst_port.host();
-    record.reply_src = reply.src;
-    record.reply_dst = reply.dst;
-    record.reply_src_port = reply.src_port.host();
-    record.reply_dst_port = reply.dst_port.host();
-}
-
-template <Family F>
 void set_connection(FlowRecord& record, const Connection<F>& connection) noexcept {
-    set_keys(record, connection.original().key, connection.reply().key);
+    set_ends(record, connection.original().key, connection.reply().key);
     record.service = ServiceId{connection.original().service_id.load(std::memory_order_relaxed)};
     record.start_ms = uint64_t{connection.state.created_s} * 1000;
 }
@@ -37,7 +25,7 @@ FlowRecord denied_record(const Packet& packet) noexcept {
     FlowRecord record;
     record.kind = FlowRecordKind::kDenied;
     const FlowKey<F> key = packet.key<F>();
-    set_keys(record, key, key.reversed());
+    set_ends(record, key, key.reversed());
     if (packet.entry != nullptr) set_connection(record, connection_of(packet.flow<F>()));
     return record;
 }

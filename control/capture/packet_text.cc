@@ -9,18 +9,16 @@
 #include "lib/base/mac.h"
 #include "lib/proto/ethernet.h"
 #include "lib/proto/ip_protocol.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
 #include "lib/proto/tcp.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 
 namespace podlane::control {
 
 namespace {
 
 constexpr uint16_t kEtherTypeOfArp = 0x0806;
-/// Linux's and the IANA's port of VXLAN.
-constexpr uint16_t kVxlanPorts[] = {8472, 4789};
 
 /// What is shown of a frame.
 struct Facts {
@@ -99,13 +97,23 @@ std::string end_text(const IpAddress& address, bool has_port, uint16_t port) {
     return has_port ? to_string(address, port) : to_string(address);
 }
 
-/// The frame within a VXLAN packet.
-std::optional<FrameView> inner_of(const FrameView& frame, const Facts& facts) {
-    const bool is_vxlan = facts.protocol == kProtocolUdp && facts.has_ports &&
-                          std::ranges::find(kVxlanPorts, facts.dst_port) != std::end(kVxlanPorts);
-    const size_t at = facts.payload_at + sizeof(VxlanHeader);
-    if (!is_vxlan || at >= frame.bytes.size()) return std::nullopt;
-    return FrameView{frame.bytes.subspan(at), frame.wire_bytes - static_cast<uint32_t>(at)};
+/// A tunnel packet's format, and the frame within.
+struct Tunnelled {
+    std::string_view name;
+    FrameView frame;
+};
+
+/// By the port, as nothing else tells it.
+std::optional<Tunnelled> inner_of(const FrameView& frame, const Facts& facts) {
+    if (facts.protocol != kProtocolUdp || !facts.has_ports) return std::nullopt;
+    const OverlayFormatInfo* const info = overlay_of_port(facts.dst_port);
+    if (info == nullptr || facts.payload_at >= frame.bytes.size()) return std::nullopt;
+    const auto header = read_overlay_header(info->format, frame.bytes.subspan(facts.payload_at));
+    if (!header) return std::nullopt;
+    const size_t at = facts.payload_at + header->bytes;
+    if (at >= frame.bytes.size()) return std::nullopt;
+    return Tunnelled{info->name,
+                     {frame.bytes.subspan(at), frame.wire_bytes - static_cast<uint32_t>(at)}};
 }
 
 std::string text_of(const Facts& facts) {
@@ -134,8 +142,8 @@ std::string packet_summary(const FrameView& frame) {
     if (!facts) return fmt::format("{} bytes, too few for a frame", frame.wire_bytes);
     std::string out = fmt::format("{}, {} bytes", text_of(*facts), frame.wire_bytes);
     if (const auto inner = inner_of(frame, *facts)) {
-        out = fmt::format("VXLAN {} > {}: {}", to_string(*facts->src), to_string(*facts->dst),
-                          packet_summary(*inner));
+        out = fmt::format("{} {} > {}: {}", inner->name, to_string(*facts->src),
+                          to_string(*facts->dst), packet_summary(inner->frame));
     }
     return out;
 }
@@ -152,9 +160,9 @@ std::vector<std::string> packet_changes(const FrameView& before, const FrameView
         out.push_back(fmt::format("tunnel {} > {} {}", to_string(*tunnel.src),
                                   to_string(*tunnel.dst), old_inner ? "ends" : "begins"));
         if (old_inner) {
-            old = facts_of(*old_inner);
+            old = facts_of(old_inner->frame);
         } else {
-            now = facts_of(*new_inner);
+            now = facts_of(new_inner->frame);
         }
         if (!old || !now) return out;
     }

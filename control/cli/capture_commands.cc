@@ -19,34 +19,44 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Of both.
+constexpr OptionRow kReasonOption{"reason", 0, OptionType::kText, "REASON",
+                                  "only packets dropped for this reason"};
+constexpr OptionRow kPodOption{"pod", 0, OptionType::kText, "NAMESPACE/POD",
+                               "only packets from or to this pod's addresses"};
+constexpr OptionRow kServiceOption{"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
+                                   "only packets from or to this Service's cluster addresses"};
+constexpr OptionRow kOneInOption{"one-in", 0, OptionType::kNumber, "N",
+                                 "one in so many of the packets that fit"};
+constexpr OptionRow kCountOption{"count", 'c', OptionType::kNumber, "N", "end after so many"};
+constexpr OptionRow kSecondsOption{"seconds", 0, OptionType::kNumber, "N", "end after so long"};
+
 constexpr auto kCaptureOptions = std::to_array<OptionRow>({
     {"write", 'w', OptionType::kText, "FILE", "where to (- for stdout, which is the default)"},
     {"port", 0, OptionType::kText, "NAME", "only what comes in or leaves by this port"},
     {"point", 0, OptionType::kText, "POINTS",
      "where: in, inside, out, drop, joined by commas (default in,out)"},
     {"drops", 0, OptionType::kFlag, "", "only dropped packets, where they are dropped"},
-    {"reason", 0, OptionType::kText, "REASON", "only packets dropped for this reason"},
-    {"pod", 0, OptionType::kText, "NAMESPACE/POD", "only packets from or to this pod's addresses"},
-    {"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
-     "only packets from or to this Service's cluster addresses"},
+    kReasonOption,
+    kPodOption,
+    kServiceOption,
     {"snap", 0, OptionType::kNumber, "BYTES", "of a frame at most (default: all)"},
     {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 10000; 0: all)"},
-    {"one-in", 0, OptionType::kNumber, "N", "one in so many of the packets that fit"},
-    {"count", 'c', OptionType::kNumber, "N", "end after so many"},
+    kOneInOption,
+    kCountOption,
     {"size", 0, OptionType::kNumber, "BYTES", "end before the file is larger"},
-    {"seconds", 0, OptionType::kNumber, "N", "end after so long"},
+    kSecondsOption,
 });
 
 constexpr auto kTraceOptions = std::to_array<OptionRow>({
     {"port", 0, OptionType::kText, "NAME", "only what comes in by this port"},
-    {"reason", 0, OptionType::kText, "REASON", "only packets dropped for this reason"},
-    {"pod", 0, OptionType::kText, "NAMESPACE/POD", "only packets from or to this pod's addresses"},
-    {"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
-     "only packets from or to this Service's cluster addresses"},
+    kReasonOption,
+    kPodOption,
+    kServiceOption,
     {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 1000; 0: all)"},
-    {"one-in", 0, OptionType::kNumber, "N", "one in so many of the packets that fit"},
-    {"count", 'c', OptionType::kNumber, "N", "end after so many"},
-    {"seconds", 0, OptionType::kNumber, "N", "end after so long"},
+    kOneInOption,
+    kCountOption,
+    kSecondsOption,
 });
 
 constexpr uint64_t kTraceRate = 1000;

@@ -9,7 +9,6 @@
 #include "lib/proto/ipv4.h"
 #include "lib/proto/ipv6.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 #include "lib/proto/wire.h"
 
 namespace podlane::control {
@@ -17,13 +16,6 @@ namespace podlane::control {
 namespace {
 
 constexpr uint8_t kTtl = 64;
-
-static_assert(sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader) +
-                  sizeof(VxlanHeader) ==
-              tunnel_overhead(false));
-static_assert(sizeof(EthernetHeader) + sizeof(Ipv6Header) + sizeof(UdpHeader) +
-                  sizeof(VxlanHeader) ==
-              tunnel_overhead(true));
 
 Ipv4Header outer_header(const Ipv4Address& src, const Ipv4Address& dst) noexcept {
     Ipv4Header header{};
@@ -60,8 +52,8 @@ void write_outer(const TunnelSpec& spec, Adjacency& adjacency) noexcept {
     const size_t udp_at = at;
     put_header(outer, at, UdpHeader{be16(0), be16(spec.udp_port), be16(0), be16(0)});
     at += sizeof(UdpHeader);
-    put_header(outer, at, VxlanHeader::with_vni(spec.vni));
-    adjacency.outer_bytes = static_cast<uint8_t>(at + sizeof(VxlanHeader));
+    put_header(outer, at, overlay_header(spec.format, spec.vni));
+    adjacency.outer_bytes = static_cast<uint8_t>(at + sizeof(OverlayHeader));
     if constexpr (std::same_as<F, V6>) {
         adjacency.outer_partial_sum =
             checksum_partial(outer.subspan(udp_at, adjacency.outer_bytes - udp_at),
@@ -93,7 +85,7 @@ Adjacency pending_adjacency(AdjacencyKind kind, PortId port, uint16_t mtu) noexc
 Adjacency tunnel_adjacency(const TunnelSpec& spec) noexcept {
     Adjacency adjacency = ethernet_adjacency(spec.port, 0, spec.peer_vtep, spec.own_vtep);
     adjacency.kind = AdjacencyKind::kTunnel;
-    adjacency.mtu = static_cast<uint16_t>(spec.uplink_mtu - tunnel_overhead(spec.remote.is_v6()));
+    adjacency.mtu = static_cast<uint16_t>(spec.uplink_mtu - overlay_overhead(spec.remote.is_v6()));
     if (spec.remote.is_v4()) {
         write_outer<V4>(spec, adjacency);
     } else {

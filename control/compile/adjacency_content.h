@@ -6,6 +6,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/model/adjacency.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane::control {
 
@@ -24,21 +25,17 @@ struct TunnelSpec {
     MacAddress uplink_mac{};    ///< outer source
     IpAddress remote;
     IpAddress local;
+    OverlayFormat format = OverlayFormat::kVxlan;
     uint32_t vni = 0;
     uint16_t udp_port = 0;  ///< destination, host order
     MacAddress peer_vtep{};
     MacAddress own_vtep{};
 };
 
-/// VXLAN (RFC 7348 section 5) with TTL 64 and, over IPv4, DF not set: both as the kernel's device
-/// has them by default. Lengths, IPv4 identification and checksum, the UDP source port, and over
-/// IPv6 the UDP checksum, are the worker's to fill in.
+/// With TTL 64 and, over IPv4, DF not set: both as the kernel's devices have them by default.
+/// Lengths, IPv4 identification and checksum, the UDP source port, and over IPv6 the UDP checksum,
+/// are the worker's to fill in.
 [[nodiscard]] Adjacency tunnel_adjacency(const TunnelSpec& spec) noexcept;
-
-/// Bytes that the tunnel takes from the uplink's MTU: outer IP, UDP, VXLAN, inner Ethernet.
-[[nodiscard]] constexpr uint16_t tunnel_overhead(bool over_v6) noexcept {
-    return over_v6 ? 70 : 50;
-}
 
 /// Equal in all that a worker reads.
 [[nodiscard]] bool same_adjacency(const Adjacency& a, const Adjacency& b) noexcept;

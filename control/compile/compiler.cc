@@ -74,6 +74,11 @@ Compiler::Compiler(const NodeConfig& config)
     facts_.pod_cidrs = config.cluster.pod_cidrs;
     facts_.pod_cidrs.insert(facts_.pod_cidrs.end(), config.pods.cidrs.begin(),
                             config.pods.cidrs.end());
+    for (const UplinkConfig& uplink : config.uplinks) {
+        for (const InterfaceAddress& own : uplink.addresses) {
+            facts_.own_addresses.insert(own.address);
+        }
+    }
     facts_.pools = config.load_balancer.pools;
     facts_.default_family = default_family(config);
 }

@@ -36,7 +36,7 @@ class Gatherer {
         out_.by_port.resize(service.ports.size());
     }
 
-    void add(size_t port_index, const Endpoint& endpoint, uint16_t port) {
+    void add(size_t port_index, const SliceEndpoint& endpoint, uint16_t port) {
         EndpointCandidate candidate;
         candidate.address = endpoint.address;
         candidate.port = port;
@@ -52,21 +52,21 @@ class Gatherer {
     }
 
     /// Endpoints times those of `ports` that are the Service's, by name and protocol.
-    void add_product(const std::vector<Endpoint>& endpoints,
+    void add_product(const std::vector<SliceEndpoint>& endpoints,
                      const std::vector<EndpointPort>& ports) {
         for (size_t i = 0; i < service_.ports.size(); ++i) {
             const ServicePort& wanted = service_.ports[i];
             for (const EndpointPort& port : ports) {
                 if (port.name != wanted.name || port.protocol != wanted.protocol || !port.port)
                     continue;
-                for (const Endpoint& endpoint : endpoints) add(i, endpoint, *port.port);
+                for (const SliceEndpoint& endpoint : endpoints) add(i, endpoint, *port.port);
             }
         }
     }
 
     void add_pod(const Pod& pod) {
         // As the EndpointSlice controller: a terminating pod is not ready, but may still serve.
-        Endpoint endpoint;
+        SliceEndpoint endpoint;
         endpoint.ready = pod.ready && !pod.terminating;
         endpoint.serving = pod.ready;
         endpoint.terminating = pod.terminating;
@@ -94,7 +94,7 @@ class Gatherer {
 
   private:
     /// The hints that the EndpointSlice controller gives for spec.trafficDistribution.
-    void add_hints(Endpoint& endpoint) {
+    void add_hints(SliceEndpoint& endpoint) {
         if (service_.traffic_distribution == TrafficDistribution::kNone) return;
         out_.by_zone = true;
         const auto node = store_.find<Node>({"", endpoint.node_name});
@@ -189,7 +189,7 @@ EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candida
     EndpointChoice<F> choice;
     for (const EndpointCandidate& candidate : candidates) {
         if (!candidate.address.is<F>()) continue;
-        const podlane::Endpoint<F> endpoint{candidate.address.as<F>(), be16(candidate.port)};
+        const Endpoint<F> endpoint{candidate.address.as<F>(), be16(candidate.port)};
         const int value = rank(candidate);
         if (candidate.ready || candidate.serving) choice.serving.push_back(endpoint);
         if (value == 0) continue;
@@ -203,8 +203,7 @@ EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candida
 }
 
 template <Family F>
-std::shared_ptr<const EndpointSet<F>> make_endpoint_set(
-    std::vector<podlane::Endpoint<F>> endpoints) {
+std::shared_ptr<const EndpointSet<F>> make_endpoint_set(std::vector<Endpoint<F>> endpoints) {
     if (endpoints.empty()) return empty_endpoint_set<F>();
     constexpr size_t kMost = 65535;  // MaglevTable's slots are 16 bits
     if (endpoints.size() > kMost) endpoints.resize(kMost);
@@ -228,10 +227,8 @@ const std::shared_ptr<const EndpointSet<F>>& empty_endpoint_set() {
 
 template EndpointChoice<V4> choose_endpoints<V4>(const std::vector<EndpointCandidate>&);
 template EndpointChoice<V6> choose_endpoints<V6>(const std::vector<EndpointCandidate>&);
-template std::shared_ptr<const EndpointSet<V4>> make_endpoint_set<V4>(
-    std::vector<podlane::Endpoint<V4>>);
-template std::shared_ptr<const EndpointSet<V6>> make_endpoint_set<V6>(
-    std::vector<podlane::Endpoint<V6>>);
+template std::shared_ptr<const EndpointSet<V4>> make_endpoint_set<V4>(std::vector<Endpoint<V4>>);
+template std::shared_ptr<const EndpointSet<V6>> make_endpoint_set<V6>(std::vector<Endpoint<V6>>);
 template const std::shared_ptr<const EndpointSet<V4>>& empty_endpoint_set<V4>();
 template const std::shared_ptr<const EndpointSet<V6>>& empty_endpoint_set<V6>();
 

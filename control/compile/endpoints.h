@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -35,6 +36,7 @@ struct NodeFacts {
     std::vector<AddressRange> pools;  ///< for load balancer addresses, which are no host's then
     PortRange node_ports;             ///< a nodePort outside of it is served with a notice
     std::vector<IpPrefix> service_cidrs, pod_cidrs;           ///< likewise clusterIPs
+    std::set<IpAddress> own_addresses;                        ///< of the uplinks
     AddressFamily default_family = AddressFamily::kIpv4;      ///< for a Service that names no
                                                               ///< family
     std::unordered_set<IpAddress, IpAddressHash> local_pods;  ///< addresses with a port here
@@ -82,9 +84,9 @@ struct ServiceCandidates {
 /// state; a flow that has one of them may keep it.
 template <Family F>
 struct EndpointChoice {
-    std::vector<podlane::Endpoint<F>> cluster;
-    std::vector<podlane::Endpoint<F>> local;
-    std::vector<podlane::Endpoint<F>> serving;
+    std::vector<Endpoint<F>> cluster;
+    std::vector<Endpoint<F>> local;
+    std::vector<Endpoint<F>> serving;
 };
 template <Family F>
 [[nodiscard]] EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candidates);
@@ -93,7 +95,7 @@ template <Family F>
 /// Maglev over a hash of address and port. At most 65535; the rest is not used.
 template <Family F>
 [[nodiscard]] std::shared_ptr<const EndpointSet<F>> make_endpoint_set(
-    std::vector<podlane::Endpoint<F>> endpoints);
+    std::vector<Endpoint<F>> endpoints);
 
 /// The one empty set.
 template <Family F>

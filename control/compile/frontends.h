@@ -18,7 +18,7 @@ struct PortEndpoints {
     std::shared_ptr<const EndpointSet<F>> cluster;  ///< never null
     std::shared_ptr<const EndpointSet<F>> local;    ///< never null if a traffic policy is Local
     /// Datagram ports: all that serve; null when every frontend has them.
-    std::shared_ptr<const std::vector<podlane::Endpoint<F>>> serving;
+    std::shared_ptr<const std::vector<Endpoint<F>>> serving;
 };
 
 /// True for a Service that no node serves: headless, ExternalName, or left to another proxy by its

@@ -45,7 +45,7 @@ class Hosts {
   public:
     explicit Hosts(const Service& service) : service_(service) {}
 
-    void add(const Endpoint& endpoint, const std::vector<EndpointPort>& ports) {
+    void add(const SliceEndpoint& endpoint, const std::vector<EndpointPort>& ports) {
         if (!endpoint.ready && !service_.publish_not_ready) return;
         Host& host = hosts_[host_label(endpoint.hostname, endpoint.address)];
         add_address(endpoint.address, host.addresses);
@@ -99,7 +99,7 @@ class Hosts {
 /// As the EndpointSlice controller: a hostname counts below the Service that the pod names as its
 /// subdomain.
 void add_pod(const Pod& pod, const Service& service, AddressFamily default_family, Hosts& hosts) {
-    Endpoint endpoint;
+    SliceEndpoint endpoint;
     endpoint.ready = pod.ready && !pod.terminating;
     if (pod.subdomain == service.meta.name) endpoint.hostname = pod.hostname;
     std::vector<EndpointPort> ports;
@@ -123,13 +123,15 @@ std::shared_ptr<const DnsService> headless(const Service& service, const ObjectS
     const auto& slices = store.slices_of(name);
     if (!slices.empty()) {
         for (const auto& slice : slices) {
-            for (const Endpoint& endpoint : slice->endpoints) hosts.add(endpoint, slice->ports);
+            for (const SliceEndpoint& endpoint : slice->endpoints)
+                hosts.add(endpoint, slice->ports);
         }
         return hosts.take();
     }
     if (const auto endpoints = store.find<Endpoints>(name)) {
         for (const EndpointSubset& subset : endpoints->subsets) {
-            for (const Endpoint& endpoint : subset.endpoints) hosts.add(endpoint, subset.ports);
+            for (const SliceEndpoint& endpoint : subset.endpoints)
+                hosts.add(endpoint, subset.ports);
         }
         return hosts.take();
     }

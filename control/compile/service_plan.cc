@@ -67,6 +67,16 @@ std::string pod_with(const IpAddress& address, const ObjectStore& store) {
     return {};
 }
 
+/// Which Node has the address; "" for none.
+std::string node_with(const IpAddress& address, const ObjectStore& store) {
+    for (const auto& [name, node] : store.all<Node>()) {
+        if (std::ranges::find(node->internal_ips, address) != node->internal_ips.end()) {
+            return name.name;
+        }
+    }
+    return {};
+}
+
 bool is_in(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
     return std::ranges::any_of(prefixes, [&](const IpPrefix& p) { return p.contains(address); });
 }
@@ -85,7 +95,13 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                                       to_string(service.meta.namespaced_name()), text));
     };
     for (const IpAddress& address : service.cluster_ips) {
-        if (is_in(facts.pod_cidrs, address)) {
+        if (facts.own_addresses.contains(address)) {
+            note(
+                fmt::format("clusterIP {} is this node's own address too; at its ports the Service "
+                            "is reached, at "
+                            "others the node",
+                            to_string(address)));
+        } else if (is_in(facts.pod_cidrs, address) || facts.local_pods.contains(address)) {
             const std::string pod = pod_with(address, store);
             note(pod.empty()
                      ? fmt::format("clusterIP {} is inside the pods' CIDRs; a pod that gets "
@@ -96,10 +112,14 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                                    to_string(address), pod));
         } else if (!facts.service_cidrs.empty() && !is_in(facts.service_cidrs, address) &&
                    !is_of_service_cidr(address, store)) {
-            note(fmt::format(
-                "clusterIP {} is outside cluster.serviceCidrs and every ServiceCIDR; it "
-                "is served",
-                to_string(address)));
+            const std::string node = node_with(address, store);
+            note(node.empty()
+                     ? fmt::format("clusterIP {} is outside cluster.serviceCidrs and every "
+                                   "ServiceCIDR; it is served",
+                                   to_string(address))
+                     : fmt::format("clusterIP {} is the address of Node {} too, which is not "
+                                   "reached by it any more",
+                                   to_string(address), node));
         }
     }
     if (service.cluster_ips.empty()) {
@@ -115,6 +135,30 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
         if (port.node_port == 0 && service.type == ServiceType::kNodePort) {
             note(fmt::format("port {} has no nodePort; none is served", port.port));
         }
+    }
+}
+
+bool has_node_port(const Service& service, uint16_t port) {
+    return std::ranges::any_of(service.ports, [port](const ServicePort& each) {
+        return each.node_port == port && each.protocol == Protocol::kTcp;
+    });
+}
+
+/// A healthCheckNodePort is one Service's alone; an API server sees to that.
+void note_shared_health_port(const Service& service, const ObjectStore& store,
+                             std::vector<std::string>& notices) {
+    const uint16_t port = service.health_check_node_port;
+    const auto note = [&](const char* what, const NamespacedName& other) {
+        notices.push_back(fmt::format(
+            "{}Service {}: healthCheckNodePort {} is {} of Service {} too; only one of them is "
+            "answered for",
+            where(service.meta.origin), to_string(service.meta.namespaced_name()), port, what,
+            to_string(other)));
+    };
+    for (const auto& [name, other] : store.all<Service>()) {
+        const bool is_itself = name == service.meta.namespaced_name();
+        if (!is_itself && other->health_check_node_port == port) note("the one", name);
+        if (has_node_port(*other, port)) note("a nodePort", name);
     }
 }
 
@@ -190,7 +234,7 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
     Planned<F>& out = plan.planned.get<F>();
     // A set that is as it was is shared with the frontend that has it: its table need not be built
     // again, which is most of the work.
-    const auto make_set = [&](std::vector<podlane::Endpoint<F>> endpoints) {
+    const auto make_set = [&](std::vector<Endpoint<F>> endpoints) {
         if (record != nullptr) {
             for (const auto& frontend : record->owned.get<F>().frontends) {
                 for (const auto& set : {frontend->inside, frontend->outside}) {
@@ -208,8 +252,8 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
         // A frontend for local endpoints alone does not have those of the cluster.
         if (service.ports[i].protocol == Protocol::kUdp &&
             (uses_local_endpoints(service) || choice.serving != endpoints.cluster->endpoints)) {
-            endpoints.serving = std::make_shared<const std::vector<podlane::Endpoint<F>>>(
-                std::move(choice.serving));
+            endpoints.serving =
+                std::make_shared<const std::vector<Endpoint<F>>>(std::move(choice.serving));
         }
         if (uses_local_endpoints(service)) {
             endpoints.local = all_local ? endpoints.cluster : make_set(std::move(choice.local));
@@ -261,6 +305,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     // Once for each version of the Service, not whenever its endpoints change.
     if (record == nullptr || record->service != service) {
         note_oddities(*service, store, facts, notices);
+        if (plan.health) note_shared_health_port(*service, store, notices);
     }
     return plan;
 }

@@ -130,7 +130,7 @@ MacAddress gateway_mac_of(const NodeConfig& config) noexcept {
 }
 
 Vtep vtep_of(const NodeConfig& config) noexcept {
-    if (config.overlay.type != OverlayType::kVxlan) return {};
+    if (!config.overlay.format) return {};
     for (const UplinkConfig& uplink : config.uplinks) {
         for (const InterfaceAddress& own : uplink.addresses) {
             if (own.address.is_v6() != config.overlay.over_v6) continue;

@@ -87,7 +87,8 @@ void TopologyBuilder::find_ports() {
 void TopologyBuilder::add_overlay() {
     const Vtep vtep = vtep_of(config_);
     if (!vtep.enabled) return;
-    out_.overlay = {true, config_.overlay.vni, be16(config_.overlay.port), vtep.mac};
+    out_.overlay = {true, *config_.overlay.format, config_.overlay.vni, be16(config_.overlay.port),
+                    vtep.mac};
     // Peers may use either family for what is inside of it, as flannel's do.
     for (const UplinkConfig& uplink : config_.uplinks) {
         for (const InterfaceAddress& own : uplink.addresses) {

@@ -74,6 +74,14 @@ void TopologyBuilder::add_node(const Node& node) {
         note(fmt::format("Node {}: its VNI is {}, this node's overlay.vni {}", node.meta.name,
                          *node.flannel->vni, out_.overlay.vni));
     }
+    if (node.flannel && out_.overlay.enabled) {
+        const auto word = overlay_info(out_.overlay.format).word;
+        const std::string& theirs = node.flannel->backend_type;
+        if (!theirs.empty() && theirs != word) {
+            note(fmt::format("Node {}: its backend is {}, this node's overlay.type {}",
+                             node.meta.name, theirs, word));
+        }
+    }
     for (const IpPrefix& cidr : node.pod_cidrs) {
         const bool ours = std::any_of(config_.pods.cidrs.begin(), config_.pods.cidrs.end(),
                                       [&](const IpPrefix& own) { return overlap(own, cidr); });
@@ -114,7 +122,7 @@ void TopologyBuilder::refuse(const Node& node, std::string why) {
 
 void TopologyBuilder::add_node_route(const Node& node, const IpPrefix& cidr) {
     const std::string origin = "node " + node.meta.name;
-    const bool tunnel = config_.overlay.type == OverlayType::kVxlan;
+    const bool tunnel = config_.overlay.format.has_value();
     std::optional<Peer> peer;
     if (tunnel && out_.overlay.enabled) {
         peer = peer_of(node, cidr.address.is_v6());
@@ -146,7 +154,7 @@ void TopologyBuilder::add_node_route(const Node& node, const IpPrefix& cidr) {
 
 std::optional<TopologyBuilder::Peer> TopologyBuilder::peer_of(const Node& node,
                                                               bool inner_v6) const {
-    // flannel runs one VXLAN device for each family and wants a packet in its own family's tunnel;
+    // flannel runs one tunnel device for each family and wants a packet in its own family's tunnel;
     // what else there is takes the family of our configuration.
     const auto flannel_peer = [&](bool v6) -> std::optional<Peer> {
         if (!node.flannel) return std::nullopt;
@@ -223,14 +231,15 @@ void TopologyBuilder::route_by_tunnel(const IpPrefix& prefix, const Peer& peer, 
                               .uplink_mac = uplink.mac,
                               .remote = peer.address,
                               .local = over_v6 ? IpAddress(out_.v6.vtep) : IpAddress(out_.v4.vtep),
+                              .format = out_.overlay.format,
                               .vni = out_.overlay.vni,
                               .udp_port = out_.overlay.port.host(),
                               .peer_vtep = peer.vtep,
                               .own_vtep = out_.overlay.mac});
     } else {
-        content =
-            pending_adjacency(pending_kind(view.status), uplink.port,
-                              static_cast<uint16_t>(uplink.config->mtu - tunnel_overhead(over_v6)));
+        content = pending_adjacency(
+            pending_kind(view.status), uplink.port,
+            static_cast<uint16_t>(uplink.config->mtu - overlay_overhead(over_v6)));
     }
     const AdjacencyKey key{AdjacencyKey::Purpose::kTunnel, uplink.port, peer.address};
     set_route(prefix, RouteKind::kAdjacency, uplink.port, add_adjacency(key, content), origin);

@@ -27,8 +27,14 @@ constexpr auto kIdleModes =
     std::to_array<Word<IdleMode>>({{"poll", IdleMode::kPoll}, {"adaptive", IdleMode::kAdaptive}});
 constexpr auto kHugepagesModes = std::to_array<Word<HugepagesMode>>(
     {{"auto", HugepagesMode::kAuto}, {"on", HugepagesMode::kOn}, {"off", HugepagesMode::kOff}});
-constexpr auto kOverlayTypes = std::to_array<Word<OverlayType>>(
-    {{"vxlan", OverlayType::kVxlan}, {"direct", OverlayType::kDirect}});
+constexpr auto kOverlayTypes = [] {
+    std::array<Word<std::optional<OverlayFormat>>, kOverlayFormats.size() + 1> words{};
+    std::ranges::transform(kOverlayFormats, words.begin(), [](const OverlayFormatInfo& info) {
+        return Word<std::optional<OverlayFormat>>{info.word, info.format};
+    });
+    words.back() = {"direct", std::nullopt};
+    return words;
+}();
 
 /// Linux's dev_valid_name().
 bool is_interface_name(std::string_view text) {
@@ -268,19 +274,19 @@ void ConfigReader::complete_cluster(const Value* pod_cidrs, const std::vector<Ip
 
 void ConfigReader::read_overlay(Fields overlay) {
     OverlayConfig& out = config_.overlay;
-    out.type = overlay.word("type", kOverlayTypes, out.type);
-    out.vni = overlay.integer<uint32_t>("vni", {1, 0xffffff, "a VXLAN network id"}, out.vni);
+    out.format = overlay.word("type", kOverlayTypes, out.format);
+    out.vni = overlay.integer<uint32_t>("vni", {1, kMaxVni, "a network id"}, out.vni);
+    if (out.format) out.port = overlay_info(*out.format).ports[0];
     out.port = overlay.integer<uint16_t>("port", kPortNumbers, out.port);
     out.mac = read_mac(overlay, "mac");
     overlay.finish();
     const auto is_v4 = [](const IpAddress& address) { return address.is_v4(); };
     out.over_v6 = !own_addresses_.empty() && std::ranges::none_of(own_addresses_, is_v4);
-    // Outer IP and UDP, VXLAN, inner Ethernet (RFC 7348 section 5).
-    out.overhead_bytes = out.type == OverlayType::kDirect ? 0 : out.over_v6 ? 70 : 50;
+    out.overhead_bytes = out.format ? overlay_overhead(out.over_v6) : uint16_t{0};
     const bool has_type = overlay && overlay.value().find("type") != nullptr;
-    if (has_type && out.type == OverlayType::kVxlan && !config_.uplinks.empty() &&
-        own_addresses_.empty()) {
-        problems_.add(overlay.value(), "vxlan needs an address on an uplink");
+    if (has_type && out.format && !config_.uplinks.empty() && own_addresses_.empty()) {
+        problems_.add(overlay.value(), fmt::format("{} needs an address on an uplink",
+                                                   overlay_info(*out.format).word));
     }
 }
 

@@ -96,7 +96,7 @@ void describe_pods(const NodeConfig& config, Text& text) {
 
 void describe_overlay(const NodeConfig& config, Text& text) {
     const OverlayConfig& overlay = config.overlay;
-    if (overlay.type == OverlayType::kDirect) {
+    if (!overlay.format) {
         text.line("overlay", "none: routes to other nodes over the same L2");
         return;
     }
@@ -105,8 +105,9 @@ void describe_overlay(const NodeConfig& config, Text& text) {
         text.line("overlay", "none: no uplink has an address for it");
         return;
     }
-    text.line("overlay", "VXLAN, VNI {}, UDP port {}, over IPv{}, {} bytes a packet, MAC {}",
-              overlay.vni, overlay.port, overlay.over_v6 ? 6 : 4, overlay.overhead_bytes,
+    text.line("overlay", "{}, VNI {}, UDP port {}, over IPv{}, {} bytes a packet, MAC {}",
+              overlay_info(*overlay.format).name, overlay.vni, overlay.port,
+              overlay.over_v6 ? 6 : 4, overlay.overhead_bytes,
               overlay.mac ? to_string(*overlay.mac) : "derived from the node's address");
 }
 

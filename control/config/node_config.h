@@ -19,6 +19,7 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/flow/timeouts.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane::control {
 
@@ -102,13 +103,11 @@ struct PodsConfig {
     [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
 };
 
-/// kDirect routes between nodes over the L2 that they share.
-enum class OverlayType : uint8_t { kVxlan, kDirect };
-
 struct OverlayConfig {
-    OverlayType type = OverlayType::kVxlan;
-    uint32_t vni = 1;               ///< 1-16777215
-    uint16_t port = 8472;           ///< UDP destination port, host order
+    /// None (`direct`): routes between nodes over the L2 that they share.
+    std::optional<OverlayFormat> format = OverlayFormat::kVxlan;
+    uint32_t vni = 1;                                              ///< 1-16777215
+    uint16_t port = overlay_info(OverlayFormat::kVxlan).ports[0];  ///< UDP, host order
     std::optional<MacAddress> mac;  ///< our VTEP's; none: derived from the node's address
     bool over_v6 = false;           ///< outer header is IPv6: no uplink has an IPv4 address
     uint16_t overhead_bytes = 50;   ///< what encapsulation adds to the IP packet: 50, 70 or 0

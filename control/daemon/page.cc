@@ -168,8 +168,12 @@ HttpAnswer thing_answer(const NodeModel& node, TimeShare& share, const HttpReque
     std::optional<std::string_view> whose;
     if (name && !name->empty()) whose = *name;
     auto flows = node.get("flows", whose, kMostFlows);
-    if (!flows.ok()) return problem(400, flows.refusal().error.message);
-    PageThing thing{.flows = std::move(flows).value(), .frontends = {}};
+    PageThing thing{.flows = {.kind = "flows"}, .frontends = {}};
+    if (flows.ok()) {
+        thing.flows = std::move(flows).value();
+    } else if (flows.refusal().kind != RefusalKind::kNotFound) {
+        return problem(400, flows.refusal().error.message);
+    }  // A thing that has just gone has no connections.
     thing.frontends = whose ? rows(node, "frontends", whose) : Listing{.kind = "frontends"};
     cut_rows(thing.frontends, kMostFrontends);
     HttpAnswer answer = json_answer(thing);

@@ -25,12 +25,12 @@ uint16_t random_id() {
     return static_cast<uint16_t>(device());
 }
 
-template <class Endpoint>
-Endpoint endpoint_of(const UpstreamDns& server) {
+template <class AsioEndpoint>
+AsioEndpoint endpoint_of(const UpstreamDns& server) {
     // An interface that is not there (yet) is number 0: the kernel refuses to connect.
     const unsigned scope =
         server.interface.empty() ? 0 : ::if_nametoindex(server.interface.c_str());
-    return asio_endpoint<Endpoint>(server.address, server.port, scope);
+    return asio_endpoint<AsioEndpoint>(server.address, server.port, scope);
 }
 
 }  // namespace

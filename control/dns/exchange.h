@@ -68,8 +68,9 @@ class DnsExchange : public std::enable_shared_from_this<DnsExchange> {
 };
 
 /// The address and port as Boost has them; `scope` is a link-local one's interface.
-template <class Endpoint>
-[[nodiscard]] Endpoint asio_endpoint(const IpAddress& address, uint16_t port, unsigned scope = 0) {
+template <class AsioEndpoint>
+[[nodiscard]] AsioEndpoint asio_endpoint(const IpAddress& address, uint16_t port,
+                                         unsigned scope = 0) {
     if (address.is_v4()) {
         return {boost::asio::ip::address_v4(address.as<V4>().value.host()), port};
     }

@@ -59,29 +59,37 @@ void DnsForwarder::try_next(const DnsQuestion& question) {
     InFlight& flight = in_flight_.at(question);
     // What was silent may have been so because of EDNS, or a firewall before it.
     const bool is_first_round = flight.next < flight.order.size();
-    const UpstreamDns server = flight.order[flight.next++ % flight.order.size()];
-    const uint64_t asked_us = now_us_();
-    DnsExchange::start(io_, server, question,
-                       {timeout_, is_first_round && upstreams_.has_edns(server, now_ms())},
-                       [this, question, server, asked_us](DnsExchange::Outcome outcome) {
-                           take(question, server, asked_us, std::move(outcome));
+    const Asked asked = ask_now(flight.order[flight.next++ % flight.order.size()], !is_first_round);
+    DnsExchange::start(io_, asked.server, question, {timeout_, asked.edns},
+                       [this, question, asked](DnsExchange::Outcome outcome) {
+                           take(question, asked, std::move(outcome));
                        });
 }
 
-void DnsForwarder::note(const UpstreamDns& server, uint64_t asked_us,
-                        const DnsExchange::Outcome& outcome) {
-    if (outcome.answer) {
-        upstreams_.answered(server, now_us_() - asked_us);
-    } else {
-        upstreams_.failed(server, now_ms());
-    }
-    if (outcome.lacks_edns) upstreams_.lacks_edns(server, now_ms());
+DnsForwarder::Asked DnsForwarder::ask_now(const UpstreamDns& server, bool after_silence) {
+    const bool has_edns = upstreams_.has_edns(server, now_ms());
+    return {server, now_us_(), has_edns && !after_silence, has_edns && after_silence};
 }
 
-void DnsForwarder::take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
+void DnsForwarder::note(const Asked& asked, const DnsExchange::Outcome& outcome) {
+    if (!outcome.answer) {
+        upstreams_.failed(asked.server, now_ms());
+        return;
+    }
+    upstreams_.answered(asked.server, now_us_() - asked.at_us);
+    if (outcome.lacks_edns) {
+        upstreams_.lacks_edns(asked.server, now_ms());
+    } else if (asked.edns) {
+        upstreams_.took_edns(asked.server);
+    } else if (asked.is_plain_by_silence) {
+        upstreams_.silent_to_edns(asked.server, now_ms());
+    }
+}
+
+void DnsForwarder::take(const DnsQuestion& question, const Asked& asked,
                         DnsExchange::Outcome outcome) {
     InFlight& flight = in_flight_.at(question);
-    note(server, asked_us, outcome);
+    note(asked, outcome);
     std::optional<DnsMessage>& answer = outcome.answer;
     if (answer && !is_failure(*answer)) {
         const auto kept = std::make_shared<const DnsMessage>(std::move(*answer));
@@ -114,11 +122,10 @@ void DnsForwarder::finish(const DnsQuestion& question,
 
 void DnsForwarder::tick() {
     for (const UpstreamDns& server : upstreams_.due(now_ms())) {
-        const uint64_t asked_us = now_us_();
-        DnsExchange::start(io_, server, probe(), {timeout_, upstreams_.has_edns(server, now_ms())},
-                           [this, server, asked_us](const DnsExchange::Outcome& outcome) {
-                               note(server, asked_us, outcome);
-                           });
+        const Asked asked = ask_now(server, upstreams_.probes_plainly(server));
+        DnsExchange::start(
+            io_, server, probe(), {timeout_, asked.edns},
+            [this, asked](const DnsExchange::Outcome& outcome) { note(asked, outcome); });
     }
 }
 

@@ -60,6 +60,13 @@ class DnsForwarder {
         IpAddress client;
         Done done;
     };
+    /// One query to a server.
+    struct Asked {
+        UpstreamDns server;
+        uint64_t at_us = 0;
+        bool edns = false;
+        bool is_plain_by_silence = false;  ///< without EDNS, as it did not answer one with it
+    };
     struct InFlight {
         std::vector<Waiting> waiting;
         std::vector<UpstreamDns> order;
@@ -70,9 +77,9 @@ class DnsForwarder {
 
     [[nodiscard]] uint64_t now_ms() const { return now_us_() / 1000; }
     void try_next(const DnsQuestion& question);
-    void take(const DnsQuestion& question, const UpstreamDns& server, uint64_t asked_us,
-              DnsExchange::Outcome outcome);
-    void note(const UpstreamDns& server, uint64_t asked_us, const DnsExchange::Outcome& outcome);
+    [[nodiscard]] Asked ask_now(const UpstreamDns& server, bool after_silence);
+    void take(const DnsQuestion& question, const Asked& asked, DnsExchange::Outcome outcome);
+    void note(const Asked& asked, const DnsExchange::Outcome& outcome);
     void finish(const DnsQuestion& question, const std::shared_ptr<const DnsMessage>& answer);
 
     boost::asio::io_context& io_;

@@ -56,6 +56,22 @@ bool Upstreams::has_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
     return one->has_edns;
 }
 
+bool Upstreams::probes_plainly(const UpstreamDns& server) noexcept {
+    const Upstream* one = find(server);
+    return one != nullptr && one->failures_in_row % 2 == 1;
+}
+
+void Upstreams::took_edns(const UpstreamDns& server) noexcept {
+    Upstream* one = find(server);
+    if (one != nullptr) one->edns_silences = 0;
+}
+
+void Upstreams::silent_to_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
+    Upstream* one = find(server);
+    // Not begun anew when it is tried with EDNS again: one more silence is enough then.
+    if (one != nullptr && ++one->edns_silences >= kSilences) lacks_edns(server, now_ms);
+}
+
 void Upstreams::lacks_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
     Upstream* one = find(server);
     if (one == nullptr) return;

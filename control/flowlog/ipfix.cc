@@ -139,98 +139,39 @@ constexpr Element kToPod{350, kVariable, name<&F::to_pod>};
 constexpr Element kPolicies{
     335, kVariable, [](const F& flow, std::string& to) { put_name(to, text_of(flow.policies)); }};
 
-constexpr std::array kStart4{
-    kTime,       kStart,           kEnd,      kSource4,       kDestination4,
-    kSourcePort, kDestinationPort, kProtocol, kFirewallEvent, kForwardingStatus,
-    kService,    kInterface,       kFromPod,  kToPod};
-constexpr std::array kNatStart4{kTime,
-                                kStart,
-                                kEnd,
-                                kSource4,
-                                kDestination4,
-                                kPostSource4,
-                                kPostDestination4,
-                                kSourcePort,
-                                kDestinationPort,
-                                kPostSourcePort,
-                                kPostDestinationPort,
-                                kProtocol,
-                                kNatEvent,
-                                kFirewallEvent,
-                                kForwardingStatus,
-                                kService,
-                                kInterface,
-                                kFromPod,
-                                kToPod};
-constexpr std::array kEnd4{
-    kTime,       kStart,           kEnd,      kSource4,       kDestination4,
-    kSourcePort, kDestinationPort, kProtocol, kFirewallEvent, kForwardingStatus,
-    kEndReason,  kService,         kFromPod,  kToPod};
-constexpr std::array kNatEnd4{kTime,
-                              kStart,
-                              kEnd,
-                              kSource4,
-                              kDestination4,
-                              kPostSource4,
-                              kPostDestination4,
-                              kSourcePort,
-                              kDestinationPort,
-                              kPostSourcePort,
-                              kPostDestinationPort,
-                              kProtocol,
-                              kNatEvent,
-                              kFirewallEvent,
-                              kForwardingStatus,
-                              kEndReason,
-                              kService,
-                              kFromPod,
-                              kToPod};
-constexpr std::array kDenied4{
-    kTime,       kStart,           kEnd,      kSource4,       kDestination4,
-    kSourcePort, kDestinationPort, kProtocol, kFirewallEvent, kForwardingStatus,
-    kPackets,    kDropped,         kService,  kInterface,     kFromPod,
-    kToPod,      kPolicies};
-constexpr std::array kStart6{kTime,
-                             kStart,
-                             kEnd,
-                             kSource6,
-                             kDestination6,
-                             kPostSource6,
-                             kPostDestination6,
-                             kSourcePort,
-                             kDestinationPort,
-                             kPostSourcePort,
-                             kPostDestinationPort,
-                             kProtocol,
-                             kFirewallEvent,
-                             kForwardingStatus,
-                             kService,
-                             kInterface,
-                             kFromPod,
-                             kToPod};
-constexpr std::array kEnd6{kTime,
-                           kStart,
-                           kEnd,
-                           kSource6,
-                           kDestination6,
-                           kPostSource6,
-                           kPostDestination6,
-                           kSourcePort,
-                           kDestinationPort,
-                           kPostSourcePort,
-                           kPostDestinationPort,
-                           kProtocol,
-                           kFirewallEvent,
-                           kForwardingStatus,
-                           kEndReason,
-                           kService,
-                           kFromPod,
-                           kToPod};
-constexpr std::array kDenied6{
-    kTime,       kStart,           kEnd,      kSource6,       kDestination6,
-    kSourcePort, kDestinationPort, kProtocol, kFirewallEvent, kForwardingStatus,
-    kPackets,    kDropped,         kService,  kInterface,     kFromPod,
-    kToPod,      kPolicies};
+/// What templates are made of, in their order.
+constexpr std::array kTimes{kTime, kStart, kEnd};
+constexpr std::array kEnds4{kSource4, kDestination4};
+constexpr std::array kPostEnds4{kPostSource4, kPostDestination4};
+constexpr std::array kEnds6{kSource6, kDestination6};
+constexpr std::array kPostEnds6{kPostSource6, kPostDestination6};
+constexpr std::array kPorts{kSourcePort, kDestinationPort};
+constexpr std::array kPostPorts{kPostSourcePort, kPostDestinationPort};
+constexpr std::array kEvent{kProtocol, kFirewallEvent, kForwardingStatus};
+constexpr std::array kEventOfNat{kProtocol, kNatEvent, kFirewallEvent, kForwardingStatus};
+constexpr std::array kOfStart{kService, kInterface, kFromPod, kToPod};
+constexpr std::array kOfEnd{kEndReason, kService, kFromPod, kToPod};
+constexpr std::array kOfDenial{kPackets, kDropped, kService, kInterface,
+                               kFromPod, kToPod,   kPolicies};
+
+template <size_t... kCounts>
+constexpr auto joined(const std::array<Element, kCounts>&... parts) {
+    std::array<Element, (kCounts + ...)> out{};
+    auto at = out.begin();
+    ((at = std::ranges::copy(parts, at).out), ...);
+    return out;
+}
+
+constexpr auto kStart4 = joined(kTimes, kEnds4, kPorts, kEvent, kOfStart);
+constexpr auto kNatStart4 =
+    joined(kTimes, kEnds4, kPostEnds4, kPorts, kPostPorts, kEventOfNat, kOfStart);
+constexpr auto kEnd4 = joined(kTimes, kEnds4, kPorts, kEvent, kOfEnd);
+constexpr auto kNatEnd4 =
+    joined(kTimes, kEnds4, kPostEnds4, kPorts, kPostPorts, kEventOfNat, kOfEnd);
+constexpr auto kDenied4 = joined(kTimes, kEnds4, kPorts, kEvent, kOfDenial);
+constexpr auto kStart6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, kEvent, kOfStart);
+constexpr auto kEnd6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, kEvent, kOfEnd);
+constexpr auto kDenied6 = joined(kTimes, kEnds6, kPorts, kEvent, kOfDenial);
 
 struct Template {
     uint16_t id;

@@ -57,7 +57,7 @@ Json to_json(const EndpointPort& port) {
     return out;
 }
 
-Json target_ref(const Endpoint& endpoint, const std::string& name_space) {
+Json target_ref(const SliceEndpoint& endpoint, const std::string& name_space) {
     return {{"kind", "Pod"}, {"name", endpoint.pod}, {"namespace", name_space}};
 }
 
@@ -67,7 +67,7 @@ Json named_list(const std::vector<std::string>& names) {
     return out;
 }
 
-Json to_json(const Endpoint& endpoint, const std::string& name_space) {
+Json to_json(const SliceEndpoint& endpoint, const std::string& name_space) {
     Json out;
     out["addresses"] = Json::array({to_string(endpoint.address)});
     out["conditions"] = {{"ready", endpoint.ready},
@@ -84,7 +84,7 @@ Json to_json(const Endpoint& endpoint, const std::string& name_space) {
 
 Json to_json(const EndpointSubset& subset, const std::string& name_space) {
     Json out = Json::object();
-    for (const Endpoint& endpoint : subset.endpoints) {
+    for (const SliceEndpoint& endpoint : subset.endpoints) {
         Json address;
         address["ip"] = to_string(endpoint.address);
         set_text(address, "hostname", endpoint.hostname);
@@ -189,7 +189,7 @@ Json to_json(const EndpointSlice& slice) {
     Json out = object_head(Kind::kEndpointSlice, slice.meta);
     out["addressType"] = name_of(slice.address_type);
     out["ports"] = list_of(slice.ports, [](const EndpointPort& port) { return to_json(port); });
-    out["endpoints"] = list_of(slice.endpoints, [&](const Endpoint& endpoint) {
+    out["endpoints"] = list_of(slice.endpoints, [&](const SliceEndpoint& endpoint) {
         return to_json(endpoint, slice.meta.name_space);
     });
     return out;

@@ -27,7 +27,7 @@ namespace podlane::control {
 
 /// What flannel's annotations (flannel.alpha.coreos.com/...) say of a node.
 struct FlannelData {
-    std::string backend_type;               ///< "vxlan", "host-gw", "" if not said
+    std::string backend_type;               ///< an overlay format's word, "host-gw", "" if not said
     std::optional<uint32_t> vni;            ///< from backend-data, else from backend-v6-data
     std::optional<MacAddress> vtep_mac;     ///< from backend-data: of the VTEP over IPv4
     std::optional<MacAddress> vtep_mac_v6;  ///< from backend-v6-data: of the VTEP over IPv6
@@ -199,9 +199,9 @@ struct EndpointPort {
     friend bool operator==(const EndpointPort&, const EndpointPort&) = default;
 };
 
-/// One endpoint. Conditions are resolved: without a value `ready` and `serving` are true and
-/// `terminating` is false (discovery.k8s.io/v1 EndpointConditions, and kube-proxy).
-struct Endpoint {
+/// One endpoint as objects list it. Conditions are resolved: without a value `ready` and `serving`
+/// are true and `terminating` is false (discovery.k8s.io/v1 EndpointConditions, and kube-proxy).
+struct SliceEndpoint {
     IpAddress address;  ///< the first; an endpoint's addresses are interchangeable by definition
     bool ready = true;
     bool serving = true;
@@ -213,7 +213,7 @@ struct Endpoint {
     std::vector<std::string> hint_zones;  ///< hints.forZones
     std::vector<std::string> hint_nodes;  ///< hints.forNodes
 
-    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+    friend bool operator==(const SliceEndpoint&, const SliceEndpoint&) = default;
 };
 
 struct EndpointSlice {
@@ -223,14 +223,15 @@ struct EndpointSlice {
     std::string service;  ///< label kubernetes.io/service-name; "" belongs to no Service
     AddressType address_type = AddressType::kIpv4;
     std::vector<EndpointPort> ports;
-    std::vector<Endpoint> endpoints;  ///< left empty for address type FQDN, which no proxy serves
+    std::vector<SliceEndpoint>
+        endpoints;  ///< left empty for address type FQDN, which no proxy serves
 
     friend bool operator==(const EndpointSlice&, const EndpointSlice&) = default;
 };
 
 /// A subset of a v1 Endpoints: the product of its addresses and ports.
 struct EndpointSubset {
-    std::vector<Endpoint> endpoints;  ///< `addresses` are ready, `notReadyAddresses` are not
+    std::vector<SliceEndpoint> endpoints;  ///< `addresses` are ready, `notReadyAddresses` are not
     std::vector<EndpointPort> ports;
 
     friend bool operator==(const EndpointSubset&, const EndpointSubset&) = default;

@@ -97,7 +97,7 @@ BackendData read_backend_data(const Value& value, Problems& problems) {
         if (vni->is_number_unsigned() && vni->get<uint64_t>() <= 0xffffff) {
             data.vni = vni->get<uint32_t>();
         } else {
-            problems.warn(value, "VNI is not a VXLAN network id (0-16777215); it is passed over");
+            problems.warn(value, "VNI is not a network id (0-16777215); it is passed over");
         }
     }
     if (const auto mac = json.find("VtepMAC"); mac != json.end()) {

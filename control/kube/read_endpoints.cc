@@ -101,9 +101,10 @@ std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Proble
     return first;
 }
 
-std::optional<Endpoint> read_endpoint(const Value& item, AddressType type, Problems& problems) {
+std::optional<SliceEndpoint> read_endpoint(const Value& item, AddressType type,
+                                           Problems& problems) {
     Fields fields(&item, problems, Keys::kLax);
-    Endpoint endpoint;
+    SliceEndpoint endpoint;
     const auto ip = read_addresses(fields, type, problems);
     if (!ip) return std::nullopt;
     endpoint.address = *ip;
@@ -161,7 +162,7 @@ ObjectPtr<Endpoints> read_object(std::type_identity<Endpoints>, const Value& roo
             for (const Value& address :
                  subset_fields.list(is_ready ? "addresses" : "notReadyAddresses")) {
                 Fields address_fields(&address, problems, Keys::kLax);
-                Endpoint endpoint;
+                SliceEndpoint endpoint;
                 // As the EndpointSlice that Kubernetes makes of it: only `ready` is set.
                 endpoint.ready = is_ready;
                 const Value* text = address_fields.require("ip", "an IP address");

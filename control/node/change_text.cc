@@ -50,9 +50,9 @@ std::string moved(const std::set<std::string>& before, const std::set<std::strin
 }
 
 /// As kube-proxy sees it: who gets connections, and who only ends them.
-void add_endpoints(std::set<std::string>& to, const std::vector<Endpoint>& endpoints,
+void add_endpoints(std::set<std::string>& to, const std::vector<SliceEndpoint>& endpoints,
                    const std::vector<EndpointPort>& ports) {
-    for (const Endpoint& endpoint : endpoints) {
+    for (const SliceEndpoint& endpoint : endpoints) {
         const char* state = endpoint.ready         ? ""
                             : !endpoint.serving    ? " (not ready)"
                             : endpoint.terminating ? " (terminating)"

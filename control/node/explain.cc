@@ -93,7 +93,8 @@ void explain_next_hop(const LiveView& live, const PortNames& names, const Adjace
         adjacency.mtu);
     switch (adjacency.kind) {
         case AdjacencyKind::kTunnel:
-            answer.tunnel = fmt::format("vxlan to {}", to_string(tunnel_destination(adjacency)));
+            answer.tunnel = fmt::format("{} to {}", overlay_info(live.snapshot.overlay.format).word,
+                                        to_string(tunnel_destination(adjacency)));
             answer.trace.step(
                 "encap", answer.tunnel,
                 fmt::format("VNI {}, UDP port {}, inner destination {}, the peer's "
@@ -242,8 +243,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
         answer.service = frontend->service_name;
         const auto had = live.dataplane.affinity(question.src, affinity_key(*frontend));
         if (had) {
-            query.remembered =
-                podlane::Endpoint<F>{had->endpoint.template as<F>(), be16(had->port)};
+            query.remembered = Endpoint<F>{had->endpoint.template as<F>(), be16(had->port)};
         }
     }
     const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);

@@ -181,6 +181,15 @@ FlowRow flow_row(const LiveView& live, const PortNames& names, const ServiceName
 
 }  // namespace
 
+bool is_name_of_flows(const LiveView& live, std::string_view name) {
+    if (read_end(name) || live.ports.find(name) != nullptr) return true;
+    const size_t slash = name.find('/');
+    if (slash == name.npos) return false;
+    const NamespacedName object{std::string(name.substr(0, slash)),
+                                std::string(name.substr(slash + 1))};
+    return live.store.find<Pod>(object) != nullptr || live.store.find<Service>(object) != nullptr;
+}
+
 Result<FlowList> list_flows(const LiveView& live, const FlowQuestion& question, size_t limit,
                             FlowCursor from) {
     FlowList list;

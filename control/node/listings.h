@@ -46,6 +46,9 @@ struct FlowList {
     FlowCursor next = 0;
 };
 
+/// Whether `name` is an address, with or without a port, or a Pod's or Service's that is known.
+[[nodiscard]] bool is_name_of_flows(const LiveView& live, std::string_view name);
+
 /// Up to `limit` connections (0: as many as fit into one answer) from `from` on. An error names the
 /// part of the filter that does not exist.
 [[nodiscard]] Result<FlowList> list_flows(const LiveView& live, const FlowQuestion& question,

@@ -93,6 +93,11 @@ bool is_empty(const Rows& rows) {
 
 Outcome<Listing> NodeModel::get_flows(const FlowQuestion& question, std::optional<size_t> limit,
                                       FlowCursor from) const {
+    if (question.name && !is_name_of_flows(live(), *question.name)) {
+        return refusal(RefusalKind::kNotFound,
+                       fmt::format("flows of \"{}\" not found: no Pod or Service has this name",
+                                   *question.name));
+    }
     auto list = list_flows(live(), question, limit.value_or(find_live_kind("flows")->limit), from);
     if (!list.ok()) return Refusal{RefusalKind::kBadRequest, list.error()};
     Listing out{.kind = "flows", .rows = std::move(list->rows), .total = {}, .next = list->next};

@@ -48,8 +48,9 @@ RouteRow row_of(const Snapshot& snapshot, const PortNames& names, const Prefix<F
     const Adjacency* adjacency = route.adjacency != kNoAdjacency
                                      ? &snapshot.adjacencies[index_of(route.adjacency)]
                                      : nullptr;
-    row.is_tunnel = adjacency != nullptr && adjacency->kind == AdjacencyKind::kTunnel;
-    if (row.is_tunnel) {
+    const bool is_tunnel = adjacency != nullptr && adjacency->kind == AdjacencyKind::kTunnel;
+    row.overlay = is_tunnel ? overlay_info(snapshot.overlay.format).word : "direct";
+    if (is_tunnel) {
         row.via = tunnel_destination(*adjacency);
     } else if (route.kind == RouteKind::kVia || !route.via.is_zero()) {
         row.via = IpAddress(route.via);

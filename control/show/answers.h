@@ -54,7 +54,7 @@ struct Resolution {
 /// As `flannel` answers: what flannel's nodes must know of this one.
 struct FlannelFacts {
     std::string node;
-    bool has_tunnel = false;  ///< VXLAN; else the node is a host-gw one, without the next three
+    bool has_tunnel = false;  ///< else the node is a host-gw one, without the next three
     MacAddress vtep_mac{};
     uint32_t vni = 0;
     uint16_t port = 0;  ///< UDP, host order

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -73,11 +74,11 @@ struct RouteRow {
     IpPrefix prefix;
     RoutePurpose purpose = RoutePurpose::kConnected;
     std::optional<IpAddress> via;
-    std::string port;        ///< "" if it leads to none
-    std::string node;        ///< the Node of the pods there; "" for other routes
-    bool is_tunnel = false;  ///< to the node
-    uint16_t mtu = 0;        ///< 0: not known
-    std::string origin;      ///< why it was created
+    std::string port;          ///< "" if it leads to none
+    std::string node;          ///< the Node of the pods there; "" for other routes
+    std::string_view overlay;  ///< how it leads to the node: "direct", or a format's word
+    uint16_t mtu = 0;          ///< 0: not known
+    std::string origin;        ///< why it was created
 };
 
 struct FlowRow {

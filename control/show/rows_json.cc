@@ -110,7 +110,7 @@ Json row_json(const RouteRow& row) {
     set(item, "port", row.port);
     if (!row.node.empty()) {
         item["node"] = row.node;
-        item["overlay"] = row.is_tunnel ? "vxlan" : "direct";
+        item["overlay"] = row.overlay;
     }
     if (row.mtu != 0) item["mtu"] = row.mtu;
     set(item, "origin", row.origin);

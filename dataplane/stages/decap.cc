@@ -1,8 +1,10 @@
 #include "dataplane/stages/decap.h"
 
+#include <algorithm>
+
 #include "dataplane/stages/parse.h"
 #include "lib/proto/ecn.h"
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane::dataplane {
 
@@ -36,12 +38,12 @@ Drop judge_inner(const Ingress& ingress, const Packet& packet) noexcept {
         return Drop::kTunnelLinkTraffic;
     }
     if (packet.verdict == Verdict::kDrop) {
-        return packet.reason == Drop::kSourceRouted ? packet.reason : Drop::kVxlanBadInner;
+        return packet.reason == Drop::kSourceRouted ? packet.reason : Drop::kTunnelBadInner;
     }
-    if (packet.headers.ip_version == 0) return Drop::kVxlanBadInner;
-    if (is_tunnelled(ingress, packet)) return Drop::kVxlanBadInner;
+    if (packet.headers.ip_version == 0) return Drop::kTunnelBadInner;
+    if (is_tunnelled(ingress, packet)) return Drop::kTunnelBadInner;
     const bool is_ours = dst_mac_word(packet.frame) == ingress.tunnel.inner_mac;
-    return is_ours ? Drop::kNone : Drop::kVxlanNotOurMac;
+    return is_ours ? Drop::kNone : Drop::kTunnelNotOurMac;
 }
 
 void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
@@ -50,19 +52,15 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
         packet.drop(Drop::kTunnelStranger);
         return;
     }
-    const uint32_t vxlan_at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
-    const auto head = packet.head();
-    if (!fits<VxlanHeader>(head, vxlan_at) ||
-        vxlan_at + sizeof(VxlanHeader) > packet.headers.l3_end()) {
-        packet.drop(Drop::kVxlanBadHeader);
+    const auto outer =
+        packet.head().first(std::min<size_t>(packet.head().size(), packet.headers.l3_end()));
+    const uint32_t at = packet.headers.l4_offset + uint32_t{sizeof(UdpHeader)};
+    const auto header = read_overlay_header(ingress.tunnel.format, outer.subspan(at));
+    if (!header) {
+        packet.drop(Drop::kTunnelBadHeader);
         return;
     }
-    const auto vxlan = header_at<VxlanHeader>(head.data(), vxlan_at);
-    if (!vxlan.is_valid()) {
-        packet.drop(Drop::kVxlanBadHeader);
-        return;
-    }
-    if (vxlan.vni() != ingress.tunnel.vni) {
+    if (header->vni != ingress.tunnel.vni) {
         packet.drop(Drop::kUnknownVni);
         return;
     }
@@ -70,7 +68,7 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
     // Ethernet padding behind the outer packet must not become part of the inner frame.
     const uint32_t surplus = rte_pktmbuf_pkt_len(packet.mbuf) - packet.headers.l3_end();
     if (surplus > 0) rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(surplus));
-    rte_pktmbuf_adj(packet.mbuf, static_cast<uint16_t>(vxlan_at + sizeof(VxlanHeader)));
+    rte_pktmbuf_adj(packet.mbuf, static_cast<uint16_t>(at + header->bytes));
     // The device's word on the outer checksum says nothing about the inner one.
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     packet.flags |= kFromOverlay;
@@ -80,7 +78,7 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
     if (bad != Drop::kNone) {
         packet.drop(bad);
     } else if (!take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) {
-        packet.drop(Drop::kVxlanCongestion);
+        packet.drop(Drop::kTunnelCongestion);
     }
 }
 

@@ -5,8 +5,9 @@
 
 namespace podlane::dataplane {
 
-/// VXLAN (RFC 7348) in UDP over either family. The inner frame is parsed and treated as addressed
-/// to the router; only one level is stripped. Cost without an overlay: one branch a burst.
+/// Any format of lib/proto/overlay.h, over either family. The inner frame is parsed and treated as
+/// addressed to the router; only one level is stripped. Cost without an overlay: one branch a
+/// burst.
 struct Decap {
     static constexpr const char* kName = "decap";
     static void run(WorkerCtx& ctx, Burst burst) noexcept;

@@ -17,7 +17,7 @@ be16 sum_one_buffer(const rte_mbuf& mbuf, const uint8_t* outer,
     const uint32_t length = load<be16>(outer + kUdp + offsetof(UdpHeader, bytes)).raw;
     const auto src_port = load<be16>(outer + kUdp + offsetof(UdpHeader, src_port));
     const uint32_t headers = checksum_add(adjacency.outer_partial_sum, 2 * length + src_port.raw);
-    constexpr uint32_t kOuter = detail::kOuterBytes<V6>;
+    constexpr uint32_t kOuter = kOverlayOuterBytes<V6>;
     const std::span<const uint8_t> inner(outer + kOuter, mbuf.pkt_len - kOuter);
     return udp_checksum_on_wire(checksum_fold(checksum_partial(inner, headers)));
 }

@@ -11,7 +11,7 @@
 #include "dataplane/checksum_offload.h"
 #include "dataplane/worker_ctx.h"
 #include "lib/proto/ecn.h"
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane::dataplane {
 
@@ -25,18 +25,14 @@ inline void write_macs(uint8_t* frame, const Adjacency& adjacency) noexcept {
     std::memcpy(frame, &adjacency.dst, 12);
 }
 
-/// The outer UDP source port: the inner flow's entropy, in the dynamic range (RFC 7348 section 5).
+/// The outer UDP source port: the inner flow's entropy, in the dynamic range, as the formats' RFCs
+/// have it.
 inline be16 entropy_port(uint64_t hash) noexcept {
     return be16(static_cast<uint16_t>(49152 + (hash >> 32 & 0x3fff)));
 }
 
-/// Bytes of the headers of a tunnel over family F: Ethernet, IP, UDP, VXLAN.
-template <Family F>
-inline constexpr uint16_t kOuterBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes +
-                                        sizeof(UdpHeader) + sizeof(VxlanHeader);
-
-/// Writes the outer lengths and IPv4's checksum. The UDP checksum stays absent over IPv4 (RFC
-/// 7348); over IPv6 sum_outer_ipv6() writes it.
+/// The outer lengths and IPv4's checksum. UDP's stays absent over IPv4, as overlays allow, and is
+/// left to sum_outer_ipv6() over IPv6.
 template <Family F>
 inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adjacency,
                             uint16_t udp_bytes) noexcept {
@@ -66,15 +62,15 @@ inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
         complete_checksum(packet);
     }
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
-    char* room = rte_pktmbuf_prepend(packet.mbuf, kOuterBytes<F>);
+    char* room = rte_pktmbuf_prepend(packet.mbuf, kOverlayOuterBytes<F>);
     if (room == nullptr) [[unlikely]] {
         packet.drop(Drop::kNoHeadroom);
         return false;
     }
     auto* outer = reinterpret_cast<uint8_t*>(room);
-    std::memcpy(outer, adjacency.outer.data(), kOuterBytes<F>);
+    std::memcpy(outer, adjacency.outer.data(), kOverlayOuterBytes<F>);
     const auto udp_bytes =
-        static_cast<uint16_t>(frame_bytes + sizeof(UdpHeader) + sizeof(VxlanHeader));
+        static_cast<uint16_t>(frame_bytes + sizeof(UdpHeader) + sizeof(OverlayHeader));
     uint8_t* udp = outer + sizeof(EthernetHeader) + F::kMinHeaderBytes;
     store(udp + offsetof(UdpHeader, src_port), entropy_port(packet.hash));
     store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));

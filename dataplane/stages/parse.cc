@@ -180,7 +180,7 @@ template <Family F>
     if (type == be16(kEtherTypeIpv4)) {
         if (!parse_tunnelled<V4>(packet.frame, length, ingress.tunnel, packet.headers))
             return false;
-        outer = kPlainOuterBytes<V4>;
+        outer = kOverlayOuterBytes<V4>;
         ecn = ecn_of<V4>(packet.frame + sizeof(EthernetHeader));
         sender = ingress_of_peer<V4>(*ingress.snapshot,
                                      load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
@@ -189,7 +189,7 @@ template <Family F>
             !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
             return false;
         }
-        outer = kPlainOuterBytes<V6>;
+        outer = kOverlayOuterBytes<V6>;
         ecn = ecn_of<V6>(packet.frame + sizeof(EthernetHeader));
         sender = ingress_of_peer<V6>(*ingress.snapshot,
                                      load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
@@ -206,7 +206,7 @@ template <Family F>
     packet.flags |= kFromOverlay | kToRouter;
     packet.verdict = Verdict::kLookUp;
     if (ecn != 0 && !take_over_ecn(packet.frame + packet.headers.l3_offset, ecn)) [[unlikely]]
-        packet.drop(Drop::kVxlanCongestion);
+        packet.drop(Drop::kTunnelCongestion);
     return true;
 }
 

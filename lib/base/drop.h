@@ -48,16 +48,18 @@ namespace podlane {
     X(kUnknownEtherType, "unknown_ether_type",                                                    \
       "neither IP nor ARP, and no bridge port to give it to")                                     \
     X(kVlanUnexpected, "vlan_unexpected", "a VLAN tag where none is configured")                  \
-    X(kUnknownVni, "unknown_vni", "a VXLAN packet with a VNI that this node does not have")       \
-    X(kVxlanBadHeader, "vxlan_bad_header", "a VXLAN packet without the I bit or too short")       \
-    X(kVxlanBadInner, "vxlan_bad_inner", "the frame inside VXLAN is malformed or is VXLAN again") \
-    X(kVxlanCongestion, "vxlan_congestion",                                                       \
+    X(kUnknownVni, "unknown_vni", "a tunnel packet with a VNI that this node does not have")      \
+    X(kTunnelBadHeader, "tunnel_bad_header",                                                      \
+      "a tunnel packet whose header is cut short or of another format")                           \
+    X(kTunnelBadInner, "tunnel_bad_inner",                                                        \
+      "the frame in the tunnel is malformed or a tunnel packet again")                            \
+    X(kTunnelCongestion, "tunnel_congestion",                                                     \
       "a tunnel packet marked as having met congestion, whose inner packet's sender does not "    \
       "know of such marks (RFC 6040): a loss is what tells it")                                   \
-    X(kVxlanFragment, "vxlan_fragment",                                                           \
+    X(kTunnelFragment, "tunnel_fragment",                                                         \
       "a tunnel packet in fragments: between the nodes an MTU is below the overlay's")            \
-    X(kVxlanNotOurMac, "vxlan_not_our_mac",                                                       \
-      "the frame inside VXLAN is not addressed to our VTEP MAC; the peer's Node annotation is "   \
+    X(kTunnelNotOurMac, "tunnel_not_our_mac",                                                     \
+      "the frame in the tunnel is not addressed to our VTEP MAC; the peer's Node annotation is "  \
       "stale")                                                                                    \
     X(kNotForUs, "not_for_us", "unicast on an uplink to another host's MAC address")              \
     X(kBridgeNoPort, "bridge_no_port",                                                            \

@@ -413,7 +413,7 @@ PathDecision<F> decide(const Snapshot& snapshot, const PathQuery<F>& query, Trac
         return decision;
     }
     if (is_tunnelled(snapshot, query, trace)) {
-        decision.reason = Drop::kVxlanFragment;
+        decision.reason = Drop::kTunnelFragment;
         return decision;
     }
     if (is_from_dns(snapshot, query)) {

@@ -15,8 +15,10 @@ namespace podlane {
             snapshot.v4.vtep,
             snapshot.v6.vtep,
             snapshot.overlay.port,
+            snapshot.overlay.format,
             snapshot.overlay.vni,
-            snapshot.overlay.mac.as_u64()};
+            snapshot.overlay.mac.as_u64(),
+            OverlayPattern(snapshot.overlay.format, snapshot.overlay.vni)};
 }
 
 }  // namespace podlane

@@ -1,4 +1,4 @@
-// One endpoint of a service port.
+// One endpoint of a service port, as a connection is led to it: an address and a port.
 #pragma once
 
 #include <compare>

@@ -11,6 +11,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/mac.h"
 #include "lib/model/ids.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane {
 
@@ -23,8 +24,8 @@ enum class AdjacencyKind : uint8_t {
     kTunnel,      ///< write the inner MACs, prepend `outer`, send on `port`
 };
 
-/// Bytes of the largest outer header: Ethernet + IPv6 + UDP + VXLAN.
-inline constexpr size_t kMaxOuterBytes = 14 + 40 + 8 + 8;
+/// Bytes of the largest outer header.
+inline constexpr size_t kMaxOuterBytes = kOverlayOuterBytes<V6>;
 
 /// One next hop. Two cache lines; the first is all that an untunnelled packet needs.
 struct alignas(kCacheLine) Adjacency {
@@ -37,8 +38,8 @@ struct alignas(kCacheLine) Adjacency {
     MacAddress
         dst{};  ///< the frame's destination; in a tunnel, the inner frame's (peer's VTEP MAC)
     MacAddress src{};  ///< the frame's source; in a tunnel, our VTEP MAC
-    /// For patching lengths and checksum in. IPv4: the sum of the outer header with total length
-    /// and identification 0. IPv6: the sum of the pseudo-header, UDP and VXLAN headers with UDP
+    /// For patching lengths and checksum in: the sum of the outer IPv4 header with total length and
+    /// identification 0; over IPv6, of the pseudo-header and of UDP's and the overlay's with UDP
     /// length, source port and checksum 0.
     uint32_t outer_partial_sum = 0;
     /// Outer headers, complete except for lengths, IPv4 identification and checksum, and UDP source

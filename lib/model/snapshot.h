@@ -137,6 +137,7 @@ struct FamilyState {
 /// The overlay in the workers' form.
 struct OverlayView {
     bool enabled = false;
+    OverlayFormat format = OverlayFormat::kVxlan;
     uint32_t vni = 0;  ///< 24 bits, host order
     be16 port{};       ///< outer UDP destination port
     MacAddress mac{};  ///< our VTEP MAC: the inner destination of frames for us

@@ -1,7 +1,8 @@
-// The fast path through a tunnel: a plain packet in a plain VXLAN packet for this node, which is
-// nearly everything that nodes send each other. Frames that it does not accept take the slow path
-// (stages/decap.cc), which names what is wrong. For frames that it accepts, both give the same
-// result.
+// The short way through a tunnel: a plain packet in a tunnel packet that is plain itself and for
+// us.
+//
+// Nearly all that nodes send each other. What it does not take goes the long way (stages/decap.cc),
+// which names what is wrong; both say the same of what this one takes.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +13,9 @@
 #include "lib/proto/ethernet.h"
 #include "lib/proto/headers.h"
 #include "lib/proto/ip_protocol.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 
 namespace podlane {
 
@@ -24,9 +25,11 @@ struct TunnelEnd {
     bool has_v6 = false;
     V4::Address v4{};  ///< outer destinations
     V6::Address v6{};
-    be16 port{};             ///< outer UDP destination port
+    be16 port{};  ///< outer UDP destination port
+    OverlayFormat format = OverlayFormat::kVxlan;
     uint32_t vni = 0;        ///< 24 bits, host order
     uint64_t inner_mac = 0;  ///< the inner frame's destination, as dst_mac_word() gives it
+    OverlayPattern plain;    ///< of `format` and `vni`: what the short way takes
 
     /// Whether a packet is for this endpoint, by its outer headers.
     template <Family F>
@@ -45,11 +48,6 @@ struct TunnelEnd {
     }
 };
 
-/// Bytes before the inner frame.
-template <Family F>
-inline constexpr uint32_t kPlainOuterBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes +
-                                             sizeof(UdpHeader) + sizeof(VxlanHeader);
-
 /// Parses the inner frame of a frame in one buffer. The caller has checked that the outer EtherType
 /// is F's and that the destination is not a group; offsets in `inner` count from behind the outer
 /// headers. False: it is for the slow path, and `inner` is undefined.
@@ -57,7 +55,7 @@ template <Family F>
 [[nodiscard, gnu::always_inline]] inline bool parse_tunnelled(const uint8_t* bytes, uint32_t length,
                                                               const TunnelEnd& end,
                                                               Headers& inner) noexcept {
-    constexpr uint32_t kOuter = kPlainOuterBytes<F>;
+    constexpr uint32_t kOuter = kOverlayOuterBytes<F>;
     if (length < kOuter + sizeof(EthernetHeader)) [[unlikely]]
         return false;
     Headers outer;
@@ -72,9 +70,8 @@ template <Family F>
     if (!end.takes<F>(outer.protocol, dst_address<F>(bytes, outer), port_of(bytes, outer))) {
         return false;
     }
-    const auto vxlan = load<VxlanHeader>(bytes + kOuter - sizeof(VxlanHeader));
     const uint8_t* const frame = bytes + kOuter;
-    if (!vxlan.is_valid() || vxlan.vni() != end.vni || dst_mac_word(frame) != end.inner_mac ||
+    if (!end.plain.matches(frame - sizeof(OverlayHeader)) || dst_mac_word(frame) != end.inner_mac ||
         !detail::parse_plain_frame(frame, length - kOuter, length - kOuter, inner)) [[unlikely]] {
         return false;
     }

@@ -76,8 +76,8 @@ class Node:
         if gateway:
             uplink["gateway"] = gateway
         tunnel = {"type": "direct"}
-        if overlay == "vxlan":
-            tunnel = {"type": "vxlan", "vni": 1, "port": 8472, "mac": self.vtep_mac}
+        if overlay != "direct":
+            tunnel = {"type": overlay, "vni": 1, "mac": self.vtep_mac}
         return {
             "node": self.name,
             "socket": self.socket,

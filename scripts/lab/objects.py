@@ -12,13 +12,13 @@ def document(*items):
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
 
 
-def node(name, pod_cidrs, addresses, vtep_mac=None):
-    """A Node; with `vtep_mac` it carries the annotations that flannel's VXLAN backend writes."""
+def node(name, pod_cidrs, addresses, vtep_mac=None, backend="vxlan"):
+    """A Node; with `vtep_mac` it carries annotations in the form of flannel's VXLAN backend."""
     annotations = {}
     if vtep_mac:
         data = json.dumps({"VNI": 1, "VtepMAC": vtep_mac})
         prefix = "flannel.alpha.coreos.com/"
-        annotations[prefix + "backend-type"] = "vxlan"
+        annotations[prefix + "backend-type"] = backend
         annotations[prefix + "kube-subnet-manager"] = "true"
         for address in addresses:
             annotations[prefix + ("public-ipv6" if is_v6(address) else "public-ip")] = address

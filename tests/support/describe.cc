@@ -3,14 +3,12 @@
 #include <sstream>
 
 #include "lib/proto/checksum.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
-#include "lib/proto/vxlan.h"
 #include "tests/support/frames.h"
 
 namespace podlane::test {
 namespace {
-
-constexpr uint16_t kFlannelVxlanPort = 8472;
 
 void hex(std::ostream& out, std::span<const uint8_t> bytes, size_t most) {
     for (const uint8_t byte : bytes.first(std::min(bytes.size(), most))) {
@@ -75,11 +73,11 @@ void describe_l4(std::ostream& out, std::span<const uint8_t> frame, const Header
         out << " BAD CHECKSUM";
     }
     const auto payload = l4.subspan(size_t{headers.payload_offset} - headers.l4_offset);
-    if (headers.protocol == kProtocolUdp && known && fits<VxlanHeader>(payload, 0)) {
+    if (headers.protocol == kProtocolUdp && known && fits<OverlayHeader>(payload, 0)) {
         const uint16_t port = header_at<UdpHeader>(l4, 0).dst_port.host();
-        if (port == kVxlanIanaPort || port == kFlannelVxlanPort) {
-            out << " / vxlan " << header_at<VxlanHeader>(payload, 0).vni() << " / "
-                << describe(payload.subspan(sizeof(VxlanHeader)));
+        if (overlay_of_port(port) != nullptr) {
+            out << " / vxlan " << header_at<OverlayHeader>(payload, 0).vni() << " / "
+                << describe(payload.subspan(sizeof(OverlayHeader)));
             return;
         }
     }

@@ -11,11 +11,11 @@ namespace podlane::test {
 
 namespace {
 
-using control::Endpoint;
 using control::EndpointPort;
 using control::ObjectStore;
 using control::Pod;
 using control::Service;
+using control::SliceEndpoint;
 
 std::string lower(std::string text) {
     for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -96,7 +96,7 @@ void DnsModel::add_all(const ObjectStore& store) {
     for (const auto& [name, service] : store.all<Service>()) add_service(*service, store);
 }
 
-void DnsModel::add_endpoint(const Service& service, const Endpoint& endpoint,
+void DnsModel::add_endpoint(const Service& service, const SliceEndpoint& endpoint,
                             const std::vector<EndpointPort>& ports) {
     if (!endpoint.ready && !service.publish_not_ready) return;
     const std::string full = service.meta.name + "." + service.meta.name_space + ".svc." + domain_;
@@ -136,12 +136,13 @@ void DnsModel::add_service(const Service& service, const ObjectStore& store) {
     for (const auto& [key, slice] : store.all<control::EndpointSlice>()) {
         if (key.name_space != name.name_space || slice->service != name.name) continue;
         has_slices = true;
-        for (const Endpoint& one : slice->endpoints) add_endpoint(service, one, slice->ports);
+        for (const SliceEndpoint& one : slice->endpoints) add_endpoint(service, one, slice->ports);
     }
     if (has_slices) return;
     if (const auto object = store.find<control::Endpoints>(name)) {
         for (const auto& subset : object->subsets) {
-            for (const Endpoint& one : subset.endpoints) add_endpoint(service, one, subset.ports);
+            for (const SliceEndpoint& one : subset.endpoints)
+                add_endpoint(service, one, subset.ports);
         }
         return;
     }
@@ -156,7 +157,7 @@ void DnsModel::add_service(const Service& service, const ObjectStore& store) {
         }
         for (const IpAddress& address : pod->ips) {
             if (address.is_v6()) continue;  // of single-stack Services, which is all that we make
-            Endpoint one;
+            SliceEndpoint one;
             one.address = address;
             one.ready = pod->ready && !pod->terminating;
             if (pod->subdomain == name.name) one.hostname = pod->hostname;

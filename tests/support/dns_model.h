@@ -39,7 +39,7 @@ class DnsModel {
 
   private:
     void add_service(const control::Service& service, const control::ObjectStore& store);
-    void add_endpoint(const control::Service& service, const control::Endpoint& endpoint,
+    void add_endpoint(const control::Service& service, const control::SliceEndpoint& endpoint,
                       const std::vector<control::EndpointPort>& ports);
     void add_record(const std::string& name, const std::string& type, const std::string& data);
     void add_pointer(const std::string& address, const std::string& name);
@@ -72,7 +72,7 @@ class RandomNames {
     control::Object slice();
     control::Object endpoints();
     control::Object pod();
-    control::Endpoint endpoint(bool v6);
+    control::SliceEndpoint endpoint(bool v6);
     std::vector<control::EndpointPort> ports();
     std::string address(bool v6);
     control::NamespacedName service_name();

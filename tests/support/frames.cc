@@ -10,10 +10,10 @@
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"
 #include "lib/proto/ipv6.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/sctp.h"
 #include "lib/proto/tcp.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 #include "lib/proto/wire.h"
 
 namespace podlane::test {
@@ -163,7 +163,7 @@ Frame& Frame::icmp(uint8_t type, uint8_t code, uint32_t rest, std::span<const ui
 }
 
 Frame& Frame::vxlan(uint32_t vni) {
-    return payload(bytes_of(VxlanHeader::with_vni(vni)));
+    return payload(bytes_of(overlay_header(OverlayFormat::kVxlan, vni)));
 }
 
 Frame& Frame::arp(const ArpMessage& message) {

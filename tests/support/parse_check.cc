@@ -7,8 +7,8 @@
 #include "lib/proto/fragment_ranges.h"
 #include "lib/proto/icmp_build.h"
 #include "lib/proto/nd_build.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
-#include "lib/proto/vxlan.h"
 
 namespace podlane::test {
 namespace {
@@ -122,8 +122,8 @@ std::string check_ip(View frame, const Headers& headers) {
     const View payload =
         frame.subspan(headers.payload_offset, headers.l3_end() - headers.payload_offset);
     if (headers.protocol == kProtocolUdp && headers.has(Headers::kPorts) &&
-        fits<VxlanHeader>(payload, 0)) {
-        const View inner = payload.subspan(sizeof(VxlanHeader));
+        fits<OverlayHeader>(payload, 0)) {
+        const View inner = payload.subspan(sizeof(OverlayHeader));
         return inner.size() < frame.size() ? check_parse(inner) : "a tunnel that grows";
     }
     return "";

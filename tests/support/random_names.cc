@@ -33,8 +33,8 @@ std::vector<EndpointPort> RandomNames::ports() {
     return out;
 }
 
-Endpoint RandomNames::endpoint(bool v6) {
-    Endpoint made;
+SliceEndpoint RandomNames::endpoint(bool v6) {
+    SliceEndpoint made;
     made.address = *parse_ip(address(v6));
     made.ready = chance(80);
     if (chance(50)) made.hostname = "host-" + std::to_string(below(8));

@@ -204,10 +204,10 @@ std::vector<EndpointPort> RandomObjects::ports() {
     return made;
 }
 
-std::vector<Endpoint> RandomObjects::endpoints(bool v6) {
-    std::vector<Endpoint> made(below(6));
+std::vector<SliceEndpoint> RandomObjects::endpoints(bool v6) {
+    std::vector<SliceEndpoint> made(below(6));
     const bool hinted = chance(40);
-    for (Endpoint& endpoint : made) {
+    for (SliceEndpoint& endpoint : made) {
         endpoint.address = endpoint_ip(v6);
         endpoint.ready = chance(60);
         endpoint.serving = endpoint.ready || chance(60);

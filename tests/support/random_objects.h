@@ -47,7 +47,7 @@ class RandomObjects {
 
   private:
     [[nodiscard]] std::vector<EndpointPort> ports();
-    [[nodiscard]] std::vector<Endpoint> endpoints(bool v6);
+    [[nodiscard]] std::vector<SliceEndpoint> endpoints(bool v6);
     [[nodiscard]] Protocol protocol();
     void reach_from_outside(Service& service);
 

@@ -8,8 +8,8 @@
 #include "lib/proto/ethernet.h"
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"
+#include "lib/proto/overlay.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 
 namespace podlane::dataplane {
 
@@ -136,7 +136,7 @@ Adjacency tunnel(PortId uplink) {
     UdpHeader udp{};
     udp.dst_port = be16(8472);
     std::memcpy(at + 34, &udp, sizeof(udp));
-    const VxlanHeader vxlan = VxlanHeader::with_vni(1);
+    const OverlayHeader vxlan = overlay_header(OverlayFormat::kVxlan, 1);
     std::memcpy(at + 42, &vxlan, sizeof(vxlan));
     return out;
 }
@@ -159,7 +159,7 @@ std::shared_ptr<Snapshot> make_world(const WorldPorts& ports) {
     first->bridge_ports = {a, b};
     first->host_port = host;
     first->host_uplink = up;
-    first->overlay = {true, 1, be16(8472), Names::kVtepMac};
+    first->overlay = {true, OverlayFormat::kVxlan, 1, be16(8472), Names::kVtepMac};
     auto& adjacencies = first->adjacencies;
     adjacencies.set(kToPodA, ethernet(a, Names::kPodAMac, Names::kGatewayMac, 1450));
     adjacencies.set(kToPodB, ethernet(b, Names::kPodBMac, Names::kGatewayMac, 1450));

@@ -170,7 +170,7 @@ class Cluster:
     def node_objects(self):
         return [
             objects.node(node.name, node.pod_cidrs, node.addresses,
-                         node.vtep_mac if self.overlay == "vxlan" else None)
+                         node.vtep_mac if self.overlay != "direct" else None, self.overlay)
             for node in [*self.nodes.values(), *self.others]
         ]
 

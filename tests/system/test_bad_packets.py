@@ -114,14 +114,14 @@ def tunnel(cluster, family, pod):
     other = frames.ethernet(peer.vtep_mac, "02:00:00:00:99:99", 0x0800, inner_packet)
     return inner, [
         ("a VNI of nobody", frames.vxlan(*ends, 999, inner), ("unknown_vni",)),
-        ("no I bit", frames.vxlan(*ends, 1, inner, flags=0), ("vxlan_bad_header",)),
+        ("no I bit", frames.vxlan(*ends, 1, inner, flags=0), ("tunnel_bad_header",)),
         ("no room for its header", frames.udp(*ends, 50000, 8472, b"\x08\0\0"),
-         ("vxlan_bad_header",)),
-        ("no frame inside", frames.vxlan(*ends, 1, b""), ("vxlan_bad_inner", "frame_too_short")),
+         ("tunnel_bad_header",)),
+        ("no frame inside", frames.vxlan(*ends, 1, b""), ("tunnel_bad_inner", "frame_too_short")),
         ("half a frame inside", frames.vxlan(*ends, 1, inner[:20]),
-         ("vxlan_bad_inner", "ip_truncated", "frame_too_short")),
+         ("tunnel_bad_inner", "ip_truncated", "frame_too_short")),
         ("VXLAN inside VXLAN to a pod", frames.vxlan(*ends, 1, nested), ()),
-        ("another VTEP's MAC inside", frames.vxlan(*ends, 1, other), ("vxlan_not_our_mac",)),
+        ("another VTEP's MAC inside", frames.vxlan(*ends, 1, other), ("tunnel_not_our_mac",)),
     ]
 
 

@@ -257,7 +257,7 @@ FAULTS = [
     ("large packets are lost, small ones pass", too_big, ("drops",), r"too_big"),
     ("nothing comes from one node: its VNI is another", wrong_vni, ("drops",), r"unknown_vni"),
     ("nothing comes from one node: it has a stale VTEP MAC", stale_vtep, ("drops",),
-     r"vxlan_not_our_mac"),
+     r"tunnel_not_our_mac"),
     ("packets are damaged on the way", broken_checksum, ("drops",), r"ip_bad_checksum"),
     ("frames come with a VLAN tag", vlan, ("drops",), r"vlan_unexpected"),
     ("packets run in a circle", ttl_ends, ("drops",), r"ttl_expired"),

@@ -24,7 +24,7 @@ def pod_interface(report, node, one):
         expect(one.port.get("name"), f"no name in {one.port}")
         link = one.namespace.ip_json("link", "show", "eth0")[0]
         expect("UP" in link["flags"], f"flags {link['flags']}")
-        overhead = 50 if node.config["overlay"]["type"] == "vxlan" else 0
+        overhead = 0 if node.config["overlay"]["type"] == "direct" else 50
         expect(1500 - 70 <= link["mtu"] <= 1500 - overhead, f"MTU {link['mtu']}")
         shown = one.namespace.ip_json("address", "show", "eth0")[0]["addr_info"]
         held = {entry["local"] for entry in shown}

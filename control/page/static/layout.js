@@ -5,7 +5,7 @@
 //    bridge ----  services to the right of it
 //    pods         hang below it, in columns by name
 //
-// A hanging thing has a trunk in the gutter left of its column, and a stub from there.
+// A hanging thing has a trunk in the gutter left of its column, and a branch from there.
 
 const MARGIN = 8,
   GAP = 5,
@@ -37,14 +37,14 @@ function hang(ids, x, y, width, size, isUp = false) {
   const column = Math.min(width / used, size.w * 1.6 + GUTTER);
   const boxes = [],
     trunks = [],
-    stubs = [];
+    branches = [];
   ids.forEach((id, i) => {
     const left = x + Math.floor(i / rows) * column;
     const row = i % rows;
     const step = size.h + size.gap;
     const top = isUp ? y - 12 - (row + 1) * step + size.gap : y + 12 + row * step;
     boxes.push(box(id, left + GUTTER, top, column - GUTTER - 1, size.h, size.lines));
-    stubs.push({
+    branches.push({
       id,
       points: [
         [left + 6, top + size.h / 2],
@@ -58,7 +58,7 @@ function hang(ids, x, y, width, size, isUp = false) {
       ]);
     }
   });
-  return { boxes, trunks, stubs, reach: ids.length ? 12 + rows * (size.h + size.gap) : 0 };
+  return { boxes, trunks, branches, reach: ids.length ? 12 + rows * (size.h + size.gap) : 0 };
 }
 
 /** The ports that are no pods', over the bridge, with the peers that each leads to above it. */
@@ -87,7 +87,7 @@ function upper(things, width, out) {
     const made = hung.get(id);
     if (!made) return;
     out.boxes.push(...made.boxes.map((one) => ({ ...one, y: one.y + bus })));
-    out.stubs.push(...made.stubs.map((stub) => ({ ...stub, points: stub.points.map(lower) })));
+    out.branches.push(...made.branches.map((branch) => ({ ...branch, points: branch.points.map(lower) })));
     const trunks = made.trunks.map((trunk) => trunk.map(lower));
     const ends = [...trunks.map((trunk) => trunk[0][0]), x + 20];
     // With several uplinks their lines to the peers may cross, on levels of their own.
@@ -124,7 +124,7 @@ export function layout(things, pageWidth) {
   const width = Math.max(340, pageWidth);
   const isWide = width >= SERVICES_FROM && things.services.length > 0 && things.pods.length <= MANY;
   const inner = width - 2 * MARGIN - (isWide ? SERVICES_WIDTH + GUTTER : 0);
-  const out = { width, boxes: [], trunks: [], stubs: [], edges: [] };
+  const out = { width, boxes: [], trunks: [], branches: [], edges: [] };
   const bottom = upper(things, inner, out);
   const bridge = box("bridge", MARGIN, bottom + LABEL, inner, BRIDGE_HEIGHT, 2);
   out.boxes.push(bridge);
@@ -150,7 +150,7 @@ export function layout(things, pageWidth) {
     services.forEach((id, i) => {
       const top = bridge.y + i * (size.h + GAP);
       out.boxes.push(box(id, x + GUTTER, top, SERVICES_WIDTH, size.h, size.lines));
-      out.stubs.push({
+      out.branches.push({
         id,
         points: [
           [x + 7, top + size.h / 2],
@@ -172,7 +172,7 @@ export function layout(things, pageWidth) {
     end = Math.max(end, last + size.h);
   } else if (services.length) {
     const below = hang(services, MARGIN, end + 6, inner, { w: 190, h: 34, gap: GAP, lines: 2 });
-    for (const key of ["boxes", "trunks", "stubs"]) out[key].push(...below[key]);
+    for (const key of ["boxes", "trunks", "branches"]) out[key].push(...below[key]);
     out.trunks.push(
       [
         [MARGIN + 2, under],
@@ -185,7 +185,7 @@ export function layout(things, pageWidth) {
     );
     end += 6 + below.reach;
   }
-  for (const key of ["boxes", "trunks", "stubs"]) out[key].push(...pods[key]);
+  for (const key of ["boxes", "trunks", "branches"]) out[key].push(...pods[key]);
   out.height = end + MARGIN;
   return out;
 }

@@ -80,10 +80,10 @@ export class Picture {
     const lines = svg("g", { class: "lines", "aria-hidden": "true" });
     for (const points of plan.trunks)
       lines.append(svg("path", { class: "trunk", d: path(points) }));
-    const stubs = new Map();
-    for (const { id, points } of [...plan.stubs, ...plan.edges]) {
-      stubs.set(id, [...(stubs.get(id) ?? []), svg("path", { d: path(points) })]);
-      lines.append(stubs.get(id).at(-1));
+    const branches = new Map();
+    for (const { id, points } of [...plan.branches, ...plan.edges]) {
+      branches.set(id, [...(branches.get(id) ?? []), svg("path", { d: path(points) })]);
+      lines.append(branches.get(id).at(-1));
     }
     const labels = new Map();
     for (const { id, points } of plan.edges) {
@@ -100,7 +100,7 @@ export class Picture {
       this.#parts.set(one.id, {
         ...made,
         one,
-        stubs: stubs.get(one.id) ?? [],
+        branches: branches.get(one.id) ?? [],
         labels: labels.get(one.id) ?? [],
       });
       group.append(made.node);
@@ -157,7 +157,7 @@ export class Picture {
         part.node,
         `thing ${thing.kind} ${words.state} ${kin.has(id) ? "kin" : ""}`.trimEnd(),
       );
-      for (const stub of part.stubs) classOf(stub, `stub level${words.level}`);
+      for (const branch of part.branches) classOf(branch, `branch level${words.level}`);
       part.labels.forEach((label, i) => put(label, words.edge?.[i] ?? ""));
     }
     this.#drawKin(kin);

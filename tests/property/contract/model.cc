@@ -54,7 +54,7 @@ void add(std::vector<Backend>& backends, const Backend& backend) {
 }
 
 void add_listed(const Cluster& cluster, const Service& service, const ServicePort& port,
-                const std::vector<control::Endpoint>& endpoints,
+                const std::vector<control::SliceEndpoint>& endpoints,
                 const std::vector<control::EndpointPort>& ports, bool v4,
                 std::vector<Backend>& out) {
     for (const auto& listed : ports) {

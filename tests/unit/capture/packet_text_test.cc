@@ -44,6 +44,27 @@ TEST(PacketText, TunnelHasItsInnerPacketInTheSummary) {
               "VXLAN 192.168.50.1 > 192.168.50.2: UDP 10.244.1.10:7 > 10.244.2.10:8, 42 bytes");
 }
 
+TEST(PacketText, GeneveIsToldByItsPortAndItsOptionsArePassedOver) {
+    const auto tunnelled = [](const std::vector<uint8_t>& header) {
+        return frame()
+            .eth()
+            .ip("fd50::1", "fd50::2")
+            .udp(50000, 6081)
+            .payload(header)
+            .eth()
+            .ip("10.244.1.10", "10.244.2.10")
+            .udp(7, 8)
+            .build();
+    };
+    const char* const text =
+        "Geneve fd50::1 > fd50::2: UDP 10.244.1.10:7 > 10.244.2.10:8, 42 bytes";
+    EXPECT_EQ(packet_summary(view(tunnelled({0, 0, 0x65, 0x58, 0, 0, 1, 0}))), text);
+    EXPECT_EQ(packet_summary(view(tunnelled({1, 0, 0x65, 0x58, 0, 0, 1, 0, 0, 0, 0, 0}))), text);
+    EXPECT_EQ(packet_summary(view(tunnelled({0, 0, 0x08, 0x00, 0, 0, 1, 0}))),
+              "UDP [fd50::1]:50000 > [fd50::2]:6081, 112 bytes")
+        << "no frame inside";
+}
+
 TEST(PacketText, CutAndBrokenFramesHaveASummaryAsWell) {
     Bytes bytes = syn("10.96.0.10", 80).build();
     for (size_t length = 0; length < bytes.size(); ++length) {

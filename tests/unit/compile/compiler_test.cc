@@ -129,7 +129,7 @@ std::vector<Object> big_cluster(unsigned count) {
         slice->ports[0].name = "http";
         slice->ports[0].port = 8080;
         for (unsigned e = 0; e < 10; ++e) {
-            Endpoint endpoint;
+            SliceEndpoint endpoint;
             endpoint.address = address_plus(ip("10.0.0.1"), i * 10 + e);
             endpoint.node_name = "node-b";
             slice->endpoints.push_back(endpoint);

@@ -24,7 +24,7 @@ EndpointCandidate hinted(std::string_view address, Hint zone, Hint node, bool lo
     return {ip(address), 80, true, true, false, local, zone, node};
 }
 
-std::vector<std::string> texts(const std::vector<podlane::Endpoint<V4>>& endpoints) {
+std::vector<std::string> texts(const std::vector<Endpoint<V4>>& endpoints) {
     std::vector<std::string> out;
     for (const auto& endpoint : endpoints) out.push_back(to_string(IpAddress(endpoint.address)));
     return out;
@@ -139,9 +139,9 @@ TEST(ChooseEndpoints, FlowsMayStayWithWhatServesInWhateverState) {
 }
 
 TEST(EndpointSets, AreTheSameOnEveryNodeForTheSameEndpoints) {
-    const std::vector<podlane::Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)},
-                                                       {ip("10.0.0.2").as<V4>(), be16(80)},
-                                                       {ip("10.0.0.2").as<V4>(), be16(81)}};
+    const std::vector<Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)},
+                                              {ip("10.0.0.2").as<V4>(), be16(80)},
+                                              {ip("10.0.0.2").as<V4>(), be16(81)}};
     const auto one = make_endpoint_set<V4>(endpoints);
     const auto two = make_endpoint_set<V4>(endpoints);
     EXPECT_TRUE(std::equal(one->maglev.slots().begin(), one->maglev.slots().end(),
@@ -199,7 +199,7 @@ TEST(Frontends, AreEqualWhenAllTheirFieldsAreAndTheirEndpoints) {
     service.cluster_ips = {ip("10.96.0.1")};
     ServicePort port;
     port.port = 80;
-    const std::vector<podlane::Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)}};
+    const std::vector<Endpoint<V4>> endpoints{{ip("10.0.0.1").as<V4>(), be16(80)}};
     const auto make = [&] {
         const PortEndpoints<V4> of_port{make_endpoint_set<V4>(endpoints), nullptr, nullptr};
         return service_frontends<V4>(service, port, of_port).front();

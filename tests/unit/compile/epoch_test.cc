@@ -65,7 +65,7 @@ TEST_P(Epoch, NoFlowIsMisled) {
         flows[to] = {};
     }
     NodeConfig config = node_a();
-    if (GetParam() % 2 == 1) config.overlay.type = OverlayType::kDirect;
+    if (GetParam() % 2 == 1) config.overlay.format = std::nullopt;
     World world(config);
     unsigned trusted = 0;
     for (int step = 0; step < 300; ++step) {

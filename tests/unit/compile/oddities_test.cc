@@ -54,6 +54,42 @@ TEST(Oddities, AClusterIpThatIsAPodsAddressNamesThePod) {
                       HasSubstr("clusterIP 10.244.1.21 is inside the pods' CIDRs")}));
 }
 
+TEST(Oddities, AClusterIpThatIsANodesAddressNamesTheNode) {
+    World world;
+    ASSERT_EQ(
+        world.apply("---\napiVersion: v1\nkind: Node\nmetadata: {name: node-b}\nspec: {podCIDR: "
+                    "10.244.2.0/24}\nstatus: {addresses: [{type: InternalIP, address: "
+                    "192.168.50.2}]}\n" +
+                    service("a", "{clusterIP: 192.168.50.1, ports: [{port: 80}]}") +
+                    service("b", "{clusterIP: 192.168.50.2, ports: [{port: 80}]}")),
+        "");
+    EXPECT_THAT(
+        world.notices,
+        IsSupersetOf({HasSubstr("Service default/a: clusterIP 192.168.50.1 is this node's own "
+                                "address too"),
+                      HasSubstr("Service default/b: clusterIP 192.168.50.2 is the address of Node "
+                                "node-b too")}));
+}
+
+TEST(Oddities, TwoServicesWithOneHealthCheckNodePortAreTold) {
+    World world;
+    const auto local = [](const char* name, const char* address, int node_port) {
+        return service(name, fmt::format("{{type: LoadBalancer, externalTrafficPolicy: Local, "
+                                         "healthCheckNodePort: 32100, clusterIP: {}, "
+                                         "ports: [{{port: 80, nodePort: {}}}]}}",
+                                         address, node_port));
+    };
+    ASSERT_EQ(world.apply(local("a", "10.96.0.11", 30080)), "");
+    EXPECT_THAT(world.notices, Not(Contains(HasSubstr("healthCheckNodePort"))));
+    ASSERT_EQ(world.apply(local("b", "10.96.0.12", 30081)), "");
+    EXPECT_THAT(world.notices, Contains(HasSubstr("Service default/b: healthCheckNodePort 32100 is "
+                                                  "the one of Service default/a too")));
+    ASSERT_EQ(world.apply(slice("b", {"10.244.1.9"})), "");
+    EXPECT_THAT(world.notices, IsEmpty()) << "once for the Service, not for its endpoints";
+    ASSERT_EQ(world.apply(local("c", "10.96.0.13", 32100)), "");
+    EXPECT_THAT(world.notices, Contains(HasSubstr("is a nodePort of Service default/c too")));
+}
+
 TEST(Oddities, AServiceWithoutClusterIpIsToldFromAHeadlessOne) {
     World world;
     ASSERT_EQ(world.apply(service("unset", "{ports: [{port: 80}]}") +

@@ -367,7 +367,7 @@ status: {addresses: [{type: InternalIP, address: 10.0.0.3}]}
 
 TEST(Topology, DirectRoutesLeadToTheNodeAsANeighbour) {
     NodeConfig config = node_a();
-    config.overlay.type = OverlayType::kDirect;
+    config.overlay.format = std::nullopt;
     World world(config);
     world.plug(plugged_in());
     ASSERT_EQ(world.apply(node("node-b", "10.244.2.0/24, 'fd00:10:2::/64'", "192.168.50.2")), "");

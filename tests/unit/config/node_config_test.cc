@@ -54,7 +54,7 @@ TEST(NodeConfig, HasTheContractsDefaults) {
     EXPECT_EQ(config.flows.capacity, 1048576U);
     EXPECT_FALSE(config.host);
     EXPECT_EQ(config.pods.mtu, 1500);
-    EXPECT_EQ(config.overlay.type, OverlayType::kVxlan);
+    EXPECT_EQ(config.overlay.format, OverlayFormat::kVxlan);
     EXPECT_EQ(config.overlay.vni, 1U);
     EXPECT_EQ(config.overlay.port, 8472);
     EXPECT_EQ(to_string(config.cluster.pod_cidrs.at(0)), "10.244.0.0/16");
@@ -121,6 +121,26 @@ objects: [objects, /etc/podlane/objects.yaml]
     EXPECT_TRUE(config.cluster.node_ports.contains(31500));
     EXPECT_EQ(config.objects,
               (std::vector<std::string>{"dir/objects", "/etc/podlane/objects.yaml"}));
+}
+
+TEST(NodeConfig, GeneveHasItsOwnPortAndCostsWhatVxlanDoes) {
+    const auto with = [](std::string_view address, std::string_view overlay) {
+        return load(std::string(kSmall) +
+                    "uplinks: [{name: u, device: \"net_null0\", addresses: [" +
+                    std::string(address) + "]}]\noverlay: " + std::string(overlay) + "\n");
+    };
+    const NodeConfig v4 = with("192.168.50.1/24", "{type: geneve}");
+    EXPECT_EQ(v4.overlay.format, OverlayFormat::kGeneve);
+    EXPECT_EQ(v4.overlay.port, 6081);
+    EXPECT_EQ(v4.pods.mtu, 1450);
+    EXPECT_NE(describe(v4).find("Geneve, VNI 1, UDP port 6081, over IPv4, 50 bytes a packet"),
+              std::string::npos)
+        << describe(v4);
+    EXPECT_EQ(with("\"fd50::1/64\"", "{type: geneve}").pods.mtu, 1430);
+    EXPECT_EQ(with("192.168.50.1/24", "{type: geneve, port: 7000}").overlay.port, 7000);
+    const NodeConfig direct = with("192.168.50.1/24", "{type: direct}");
+    EXPECT_FALSE(direct.overlay.format);
+    EXPECT_EQ(direct.pods.mtu, 1500);
 }
 
 TEST(NodeConfig, SaysWhichAddressesServeNodePorts) {

@@ -125,6 +125,7 @@ TEST_F(Page, NumbersAreThoseOfStatsAndHaveTheirTime) {
 
 TEST_F(Page, NamesOfAThingAreTakenAsTheyAre) {
     EXPECT_EQ(json("/page/thing.json")["flows"]["kind"], "flows");
+    EXPECT_EQ(json("/page/thing.json?name=gone/pod")["flows"]["kind"], "flows");
     EXPECT_TRUE(
         get("/page/thing.json?name=" + std::string(1000, 'a')).starts_with("HTTP/1.1 400 "));
 }

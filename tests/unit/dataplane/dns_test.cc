@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "lib/dns/answer.h"
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 #include "tests/support/dns_messages.h"
 #include "tests/unit/dataplane/frames_of.h"
 

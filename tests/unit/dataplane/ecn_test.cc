@@ -2,7 +2,7 @@
 // parser.
 #include "lib/proto/ecn.h"
 
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
@@ -16,7 +16,7 @@ struct OuterInner {
 
 template <Family F>
 size_t outer_bytes() {
-    return sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader) + sizeof(VxlanHeader);
+    return sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader) + sizeof(OverlayHeader);
 }
 
 /// The outer headers of a tunnel over IPv6 instead of the world's tunnel.
@@ -99,7 +99,7 @@ TYPED_TEST(EcnTest, OutOfTheTunnelComesWhatFigure4OfRfc6040Says) {
                                this->tunnelled(kInOrder[outer], 0xa8 | kInOrder[inner], padded));
                 const auto frames = this->rig.take(Rig::kPodA);
                 dropped += wanted == kEcnDrop;
-                EXPECT_EQ(this->rig.drops(Drop::kVxlanCongestion), dropped);
+                EXPECT_EQ(this->rig.drops(Drop::kTunnelCongestion), dropped);
                 ASSERT_EQ(frames.size(), wanted == kEcnDrop ? 0u : 1u) << inner << outer << padded;
                 if (frames.empty()) continue;
                 EXPECT_EQ(this->tos_of(frames[0]), 0xa8 | wanted) << inner << outer << padded;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "dataplane/flow_ends.h"
 #include "lib/border/flows.h"
 #include "tests/unit/dataplane/frames_of.h"
 

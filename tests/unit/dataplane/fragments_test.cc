@@ -206,7 +206,7 @@ TYPED_TEST(FragmentsTest, OfATunnelPacketItselfTheyAreDroppedByName) {
     using W = World<F>;
     auto frame = udp<F>(Names::kPeerMac, Names::kUplinkMac, W::kPeer, 50000, W::kNode, 8472, 4000);
     for (const Frame& each : cut<F>(frame, 9)) this->rig.send(Rig::kUplink, each);
-    EXPECT_EQ(this->rig.drops(Drop::kVxlanFragment), 3u);
+    EXPECT_EQ(this->rig.drops(Drop::kTunnelFragment), 3u);
     EXPECT_TRUE(this->rig.take(Rig::kHost).empty());
     // Pods may not send any, in whatever pieces.
     frame = udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 50000, W::kNode, 8472, 4000);

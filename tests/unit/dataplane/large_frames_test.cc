@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dataplane/ports/tap_marks.h"
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {

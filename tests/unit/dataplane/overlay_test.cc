@@ -1,5 +1,5 @@
 // The tunnel in both directions.
-#include "lib/proto/vxlan.h"
+#include "lib/proto/overlay.h"
 #include "tests/unit/dataplane/frames_of.h"
 
 namespace podlane::dataplane {
@@ -46,8 +46,8 @@ TYPED_TEST(OverlayTest, APacketToARemotePodIsWrapped) {
     EXPECT_EQ(wrap.key.dst, ip<V4>(World<V4>::kPeer));
     EXPECT_EQ(wrap.key.dst_port, be16(8472));
     EXPECT_GE(wrap.key.src_port.host(), 49152);
-    const auto vxlan = load<VxlanHeader>(frame.data() + 42);
-    EXPECT_TRUE(vxlan.is_valid());
+    const auto vxlan = load<OverlayHeader>(frame.data() + 42);
+    EXPECT_EQ(vxlan.first, be32(0x08000000));
     EXPECT_EQ(vxlan.vni(), 1u);
     const auto inside = look<F>(Frame(frame.begin() + kOuterBytes, frame.end()));
     EXPECT_EQ(text(inside.key), text(key_of<F>(W::kPodA, 4000, W::kRemotePod, 80)));
@@ -113,11 +113,11 @@ TYPED_TEST(OverlayTest, WhatIsNotOursIsDroppedByName) {
     this->rig.send(Rig::kUplink, this->tunnelled(Names::kVtepMac, W::kPodA, 2));
     EXPECT_EQ(this->rig.drops(Drop::kUnknownVni), 1u);
     this->rig.send(Rig::kUplink, this->tunnelled({{2, 3, 3, 3, 3, 3}}, W::kPodA));
-    EXPECT_EQ(this->rig.drops(Drop::kVxlanNotOurMac), 1u);
+    EXPECT_EQ(this->rig.drops(Drop::kTunnelNotOurMac), 1u);
     Frame invalid = this->tunnelled(Names::kVtepMac, W::kPodA);
     invalid[42] = 0;
     this->rig.send(Rig::kUplink, invalid);
-    EXPECT_EQ(this->rig.drops(Drop::kVxlanBadHeader), 1u);
+    EXPECT_EQ(this->rig.drops(Drop::kTunnelBadHeader), 1u);
     EXPECT_TRUE(this->rig.take(Rig::kPodA).empty());
 }
 
@@ -130,7 +130,7 @@ TYPED_TEST(OverlayTest, ATunnelInTheTunnelIsDroppedByName) {
                                      .eth()
                                      .payload(30)
                                      .build());
-    EXPECT_EQ(this->rig.drops(Drop::kVxlanBadInner), 1u);
+    EXPECT_EQ(this->rig.drops(Drop::kTunnelBadInner), 1u);
 }
 
 TYPED_TEST(OverlayTest, ATunnelledPacketCutAnywhereNeverGetsThrough) {

@@ -195,7 +195,7 @@ TYPED_TEST(Bridged, APacketForOurTunnelIsNeverRouted) {
     EXPECT_EQ(reason(PortKind::kUplink, 8472, kUdp), Drop::kNone) << "no overlay";
     EXPECT_FALSE(tunnel_end(snapshot).template is_at<TypeParam>(state.vtep));
     snapshot.overlay.enabled = true;
-    EXPECT_EQ(reason(PortKind::kUplink, 8472, kUdp), Drop::kVxlanFragment);
+    EXPECT_EQ(reason(PortKind::kUplink, 8472, kUdp), Drop::kTunnelFragment);
     EXPECT_THAT(this->net.steps(), ElementsAre(HasSubstr("decap: the frame inside goes on")));
     EXPECT_EQ(reason(PortKind::kUplink, 8473, kUdp), Drop::kNone);
     EXPECT_EQ(reason(PortKind::kUplink, 8472, kTcp), Drop::kNone);

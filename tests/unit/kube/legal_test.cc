@@ -200,7 +200,7 @@ endpoints:
 - {addresses: [10.0.0.4], conditions: {ready: null, serving: false, terminating: null}}
 )");
     const auto conditions = [&](size_t i) {
-        const Endpoint& e = slice->endpoints.at(i);
+        const SliceEndpoint& e = slice->endpoints.at(i);
         return std::vector<bool>{e.ready, e.serving, e.terminating};
     };
     EXPECT_EQ(conditions(0), (std::vector<bool>{true, true, false}));

@@ -104,7 +104,7 @@ endpoints:
     EXPECT_FALSE(slice->ports.at(1).port);
     ASSERT_EQ(slice->endpoints.size(), 4U);
     const auto conditions = [&](size_t i) {
-        const Endpoint& e = slice->endpoints[i];
+        const SliceEndpoint& e = slice->endpoints[i];
         return std::vector<bool>{e.ready, e.serving, e.terminating};
     };
     EXPECT_EQ(conditions(0), (std::vector<bool>{true, true, false}));

@@ -164,11 +164,48 @@ TEST_F(Forwarder, AServerWithoutEdnsIsAskedAgainWithoutAndFromThenOn) {
     }
 }
 
-TEST_F(Forwarder, AServerThatIsSilentToEdnsIsAskedWithoutInTheNextRound) {
+TEST_F(Forwarder, AServerThatIsSilentToEdnsIsAskedWithoutInTheNextRoundAndThenFromTheStart) {
     TestUpstream old(plain_server([](std::span<const uint8_t>) { return DnsBytes{}; }));
     forwarder_.set_servers({old.server()});
     EXPECT_NE(ask(question("a")).message, nullptr);
+    EXPECT_EQ(old.asked(), 2u);
     EXPECT_TRUE(forwarder_.upstreams().all()[0].has_edns) << "a loss looks the same";
+    EXPECT_NE(ask(question("b")).message, nullptr);
+    EXPECT_EQ(old.asked(), 4u);
+    EXPECT_FALSE(forwarder_.upstreams().all()[0].has_edns) << "twice is no loss";
+    EXPECT_NE(ask(question("c")).message, nullptr);
+    EXPECT_EQ(old.asked(), 5u) << "at once without";
+}
+
+// A question that another server answers never gets to the round without EDNS.
+TEST_F(Forwarder, ASilentServerIsProbedWithoutEdnsAsWell) {
+    TestUpstream old(plain_server([](std::span<const uint8_t>) { return DnsBytes{}; }));
+    TestUpstream good(addresses(1));
+    // Whose seconds between probes are short ones.
+    DnsForwarder fast(
+        io_, [] { return now_us() * 8; }, 300ms);
+    fast.set_servers({old.server(), good.server()});
+    unsigned questions = 0;
+    const auto ask_fast = [&] {
+        Answer out;
+        fast.ask(question("q" + std::to_string(questions++)), parse_ip("10.244.1.10").value(),
+                 [&out](std::shared_ptr<const DnsMessage> message, uint32_t age_s) {
+                     out = {true, std::move(message), age_s};
+                 });
+        wait(out);
+        EXPECT_NE(out.message, nullptr);
+    };
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (fast.upstreams().all()[0].has_edns && std::chrono::steady_clock::now() < end) {
+        ask_fast();
+        fast.tick();
+        io_.restart();
+        io_.run_for(320ms);
+    }
+    EXPECT_FALSE(fast.upstreams().all()[0].has_edns);
+    const size_t before = good.asked();
+    ask_fast();
+    EXPECT_EQ(good.asked(), before) << "the first server answers again";
 }
 
 TEST_F(Forwarder, AServerThatFindsEveryQueryMalformedIsNotTakenForOneWithoutEdns) {

@@ -74,6 +74,30 @@ TEST(Upstreams, OneWithoutEdnsIsRememberedForAnHour) {
     EXPECT_TRUE(upstreams.has_edns(kFirst, 1000 + Upstreams::kPlainMs));
 }
 
+TEST(Upstreams, OneThatIsSilentToEdnsTwiceInARowIsRememberedAndAfterAnHourOnceIsEnough) {
+    Upstreams upstreams = both();
+    upstreams.silent_to_edns(kFirst, 0);
+    upstreams.took_edns(kFirst);
+    upstreams.silent_to_edns(kFirst, 0);
+    EXPECT_TRUE(upstreams.has_edns(kFirst, 0)) << "an answer with it lies between the two";
+    upstreams.silent_to_edns(kFirst, 1000);
+    EXPECT_FALSE(upstreams.has_edns(kFirst, 1000));
+    EXPECT_TRUE(upstreams.has_edns(kSecond, 1000));
+    const uint64_t later = 1000 + Upstreams::kPlainMs;
+    EXPECT_TRUE(upstreams.has_edns(kFirst, later));
+    upstreams.silent_to_edns(kFirst, later);
+    EXPECT_FALSE(upstreams.has_edns(kFirst, later));
+}
+
+TEST(Upstreams, AnUnhealthyOneIsProbedWithAndWithoutEdnsInTurn) {
+    Upstreams upstreams = both();
+    upstreams.failed(kFirst, 0);
+    upstreams.failed(kFirst, 0);
+    EXPECT_FALSE(upstreams.probes_plainly(kFirst));
+    upstreams.failed(kFirst, 0);
+    EXPECT_TRUE(upstreams.probes_plainly(kFirst));
+}
+
 TEST(ResolvConf, ALinkLocalServerHasItsInterface) {
     EXPECT_THAT(parse_resolv_conf("nameserver fe80::1%eth0\n"
                                   "nameserver fe80::1%eth1\n"

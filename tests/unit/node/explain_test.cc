@@ -13,7 +13,8 @@ namespace {
 
 class Explain : public NodeFixture {
   protected:
-    Explain() {
+    explicit Explain(OverlayFormat format = OverlayFormat::kVxlan) {
+        config_.overlay.format = format;
         start();
         add_pod("default/web", {"10.244.1.10", "fd00:10:244:1::a"});
         add_pod("default/client", {"10.244.1.20", "fd00:10:244:1::14"});
@@ -136,6 +137,17 @@ TEST_F(Explain, TheSourcePortDecidesAndTheAnswerStaysTheSame) {
         endpoints.insert(answer.at("translatedTo"));
     }
     EXPECT_EQ(endpoints.size(), 2u);
+}
+
+class ExplainOverGeneve : public Explain {
+  protected:
+    ExplainOverGeneve() : Explain(OverlayFormat::kGeneve) {}
+};
+
+TEST_F(ExplainOverGeneve, TheFormatIsNamed) {
+    EXPECT_EQ(explain("default/client", "10.244.2.10:80").at("tunnel"), "geneve to 192.168.50.2");
+    const Json routes = ok(node_->get("routes", "10.244.2.0/24", std::nullopt)).at("items");
+    EXPECT_EQ(routes.at(0).at("overlay"), "geneve");
 }
 
 TEST_F(Explain, AnotherNodesPodIsReachedThroughTheTunnel) {

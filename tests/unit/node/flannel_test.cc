@@ -61,10 +61,20 @@ TEST(Flannel, AnotherNodeReadsTheAnnotationsBack) {
     EXPECT_EQ(node.flannel->vni, 1U);
 }
 
+// Which flannel's own nodes pass over, and podlane's read.
+TEST(Flannel, AnotherFormatIsNamedAsTheBackend) {
+    NodeConfig geneve = config();
+    geneve.overlay.format = OverlayFormat::kGeneve;
+    const auto facts = to_json(flannel_facts(geneve));
+    EXPECT_EQ(facts.at("backend"), "geneve");
+    EXPECT_EQ(facts.at("annotations").at("flannel.alpha.coreos.com/backend-type"), "geneve");
+    EXPECT_EQ(facts.at("vtepMac"), "02:6d:2b:2f:c3:2f");
+}
+
 // As flannel's pkg/subnet/kube/kube.go writes a lease without backend data.
 TEST(Flannel, WithoutATunnelItIsAHostGwNode) {
     NodeConfig direct = config();
-    direct.overlay.type = OverlayType::kDirect;
+    direct.overlay.format = std::nullopt;
     const auto facts = to_json(flannel_facts(direct));
     EXPECT_FALSE(facts.contains("vtepMac"));
     EXPECT_EQ(facts.at("annotations").dump(),

@@ -256,7 +256,18 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     EXPECT_TRUE(items("flows", "10.244.1.100").empty());
     EXPECT_EQ(items("flows", "10.96.0.10:80").size(), 1u);
     EXPECT_TRUE(items("flows", "10.96.0.10:8080").empty());
-    EXPECT_TRUE(items("flows", "default/nobody").empty());
+}
+
+// As kubectl's NotFound; a Service or Pod that has no connection is another matter.
+TEST_F(Queries, FlowsOfAnUnknownNameAreNotFound) {
+    for (const char* name : {"default/nobody", "shop/", "web"}) {
+        EXPECT_EQ(failure(node_->get("flows", name, std::nullopt)).code, rpc_code::kNotFound)
+            << name;
+    }
+    EXPECT_NE(failure(node_->get("flows", "default/nobody", std::nullopt))
+                  .message.find("flows of \"default/nobody\" not found"),
+              std::string::npos);
+    EXPECT_TRUE(items("flows", "192.0.2.99").empty());
 }
 
 TEST_F(Queries, FlowsAreCutAtTheLimit) {

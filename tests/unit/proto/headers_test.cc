@@ -13,7 +13,6 @@
 #include "lib/proto/sctp.h"
 #include "lib/proto/tcp.h"
 #include "lib/proto/udp.h"
-#include "lib/proto/vxlan.h"
 #include "lib/proto/wire.h"
 
 namespace podlane {
@@ -103,16 +102,6 @@ TEST(ArpPacket, TheAddressesStandAtOddWords) {
 TEST(EthernetHeader, TheEtherTypeFollowsTwoAddresses) {
     EXPECT_EQ(offsetof(EthernetHeader, ether_type), 12u);
     EXPECT_EQ(offsetof(VlanTag, ether_type), 2u);
-}
-
-TEST(Vxlan, TheVniStandsInTheUpperBytesAndNeedsItsBit) {
-    const auto vxlan = VxlanHeader::with_vni(kVxlanMaxVni);
-    EXPECT_EQ(vxlan.vni(), kVxlanMaxVni);
-    EXPECT_TRUE(vxlan.is_valid());
-    EXPECT_EQ(vxlan.vni_shifted.host(), 0xffffff00u);
-    EXPECT_FALSE((VxlanHeader{be32(0), vxlan.vni_shifted}.is_valid()));
-    // Unknown bits are ignored on receive.
-    EXPECT_TRUE((VxlanHeader{be32(0xffffffff), vxlan.vni_shifted}.is_valid()));
 }
 
 TEST(Icmp, ErrorsAreThoseThatQuoteAPacket) {

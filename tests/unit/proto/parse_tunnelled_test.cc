@@ -32,6 +32,7 @@ TunnelEnd end_of() {
     }
     end.port = kPort;
     end.vni = kVni;
+    end.plain = OverlayPattern(end.format, kVni);
     end.inner_mac = kInnerMac.as_u64();
     return end;
 }
@@ -47,13 +48,13 @@ bool long_way(const Bytes& bytes, const TunnelEnd& end, Headers& inner) {
     }
     const uint32_t at = outer.payload_offset;
     if (load<be16>(bytes.data() + outer.l4_offset + 2) != end.port ||
-        !end.is_at<F>(dst_address<F>(bytes.data(), outer)) ||
-        at + sizeof(VxlanHeader) > outer.l3_end()) {
+        !end.is_at<F>(dst_address<F>(bytes.data(), outer)) || at > outer.l3_end()) {
         return false;
     }
-    const auto vxlan = load<VxlanHeader>(bytes.data() + at);
-    if (!vxlan.is_valid() || vxlan.vni() != end.vni) return false;
-    const auto rest = std::span(bytes).first(outer.l3_end()).subspan(at + sizeof(VxlanHeader));
+    const auto payload = std::span(bytes).first(outer.l3_end()).subspan(at);
+    const auto header = read_overlay_header(end.format, payload);
+    if (!header || header->vni != end.vni) return false;
+    const auto rest = payload.subspan(header->bytes);
     return parse_frame(rest, static_cast<uint32_t>(rest.size()), inner) == Drop::kNone &&
            dst_mac_word(rest.data()) == end.inner_mac;
 }
