@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 constexpr OptionRow kFiles{"filename", 'f', OptionType::kTexts, "FILE...",
                            "files, folders (their *.yaml, *.yml, *.json), - for standard input"};
 constexpr OptionRow kOwner{
-    "owner", 0,      OptionType::kText, "NAME", "whose objects these are (default: operator)",
+    "owner", 0,      OptionType::kText, "NAME", "owner of these objects (default: operator)",
     "",      "owner"};
 constexpr OptionRow kEach{
     "each", 0,     OptionType::kFlag, "", "refuse single objects, name them and take the rest",
@@ -34,14 +34,14 @@ constexpr auto kDeleteOptions = std::to_array<OptionRow>(
     {kFiles,
      kOwner,
      {"namespace", 'n', OptionType::kText, "NS", "where a NAME without namespace is"}});
-constexpr auto kReplaceOptions = std::to_array<OptionRow>(
-    {kFiles,
-     kOwner,
-     {"kinds", 0, OptionType::kText, "KIND,...",
-      "objects of other kinds stay as they are (default: all kinds)"},
-     {"allow-empty", 0, OptionType::kFlag, "",
-      "an empty set, or one without a Node, is meant as it is", "", "allowEmpty"},
-     kEach});
+constexpr auto kReplaceOptions =
+    std::to_array<OptionRow>({kFiles,
+                              kOwner,
+                              {"kinds", 0, OptionType::kText, "KIND,...",
+                               "objects of other kinds stay as they are (default: all kinds)"},
+                              {"allow-empty", 0, OptionType::kFlag, "",
+                               "accept an empty set, or one without a Node", "", "allowEmpty"},
+                              kEach});
 constexpr auto kLookOptions = std::to_array<OptionRow>({kFiles});
 
 constexpr std::string_view kFilesDetails =
@@ -228,7 +228,7 @@ constexpr std::array kChangeCommands{
                .run = run_delete},
     CliCommand{.name = "replace",
                .synopsis = "-f FILE...",
-               .summary = "make the owner's set of objects exactly this; what is absent goes",
+               .summary = "make the owner's set of objects exactly this; remove all others",
                .details = "An empty set, or one without a Node, is refused unless --allow-empty "
                           "says that it is meant. --owner keeps the objects of others out of it, "
                           "--kinds those of other kinds.",

@@ -17,7 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr auto kDoctorOptions = std::to_array<OptionRow>({
-    {"all", 'a', OptionType::kFlag, "", "what is well, too"},
+    {"all", 'a', OptionType::kFlag, "", "checks that passed as well"},
     {"root", 0, OptionType::kText, "FOLDER", "look at /proc, /sys and /dev below this one"},
 });
 

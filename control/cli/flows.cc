@@ -39,7 +39,7 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"newer-than", 0, OptionType::kText, kSpan, "flows: that began since", "", "youngerSeconds"},
     {"idle", 0, OptionType::kText, kSpan, "flows: silent for so long", "", "idleSeconds"},
     {"dropped", 0, OptionType::kFlag, "",
-     "flows: whose packets are dropped now; -o wide says what for", "", "dropped"},
+     "flows: those with packets that are dropped now; -o wide shows why", "", "dropped"},
     {"sort", 0, OptionType::kWord, "ORDER", "flows: the first by age, idle, expires, from or to",
      "age idle expires from to"},
     {"reverse", 0, OptionType::kFlag, "", "flows: with --sort, the last ones"},

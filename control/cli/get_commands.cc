@@ -20,7 +20,7 @@ constexpr auto kGetOptions = std::to_array<OptionRow>({
     kAllNamespaces,
     {"selector", 'l', OptionType::kText, "SELECTOR",
      "objects with these labels: app=web, app!=web, 'app in (a,b)', app, '!app'"},
-    {"watch", 'w', OptionType::kFlag, "", "go on with what is new or changes"},
+    {"watch", 'w', OptionType::kFlag, "", "keep printing new and changed rows"},
     {"count", 0, OptionType::kNumber, "N",
      "with --watch: end after N looks, a second apart at most"},
     {"no-headers", 0, OptionType::kFlag, "", "no headings"},

@@ -35,14 +35,14 @@ Result<void> signal_nginx(const std::string& pid_file, const std::string& progra
     pid_t pid = 0;
     std::ifstream file(pid_file);
     if (!file || !(file >> pid) || pid <= 1) {
-        return Error{fmt::format("{}: no process id is there, nothing was reloaded", pid_file)};
+        return Error{fmt::format("{}: contains no process id; nginx was not reloaded", pid_file)};
     }
     std::string name;
     std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
     // The kernel keeps 15 bytes of it.
     const std::string nginx = std::filesystem::path(program).filename().string().substr(0, 15);
     if (name != nginx) {
-        return Error{fmt::format("{}: process {} {}, nothing was reloaded", pid_file, pid,
+        return Error{fmt::format("{}: process {} {}; nginx was not reloaded", pid_file, pid,
                                  name.empty() ? "is gone" : "is " + name + ", not " + nginx)};
     }
     if (::kill(pid, SIGHUP) != 0) {

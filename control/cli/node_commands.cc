@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kHealthTimeout{5};
 
 constexpr auto kShutdownOptions = std::to_array<OptionRow>({
     {"forget", 0, OptionType::kFlag, "",
-     "nothing is left: pods' ports, the host interface, what is kept", "", "forget"},
+     "remove pods' ports, the host interface and kept state as well", "", "forget"},
 });
 
 constexpr auto kFlannelOptions = std::to_array<OptionRow>({
@@ -26,7 +26,7 @@ constexpr auto kFlannelOptions = std::to_array<OptionRow>({
 });
 
 constexpr auto kVersionOptions = std::to_array<OptionRow>({
-    {"client", 0, OptionType::kFlag, "", "podlanectl's own alone; asks nobody"},
+    {"client", 0, OptionType::kFlag, "", "podlanectl's own only; does not contact podlaned"},
 });
 
 constexpr auto kHealthOptions = std::to_array<OptionRow>({
@@ -141,7 +141,7 @@ constexpr std::array kNodeCommands{
                .summary = "end podlaned, for a restart or for good",
                .details =
                    "Like SIGTERM: pods' interfaces, the host interface and the journal stay, "
-                   "and the next podlaned goes on with them. With --forget nothing stays.",
+                   "and the next podlaned takes them over. With --forget they are removed.",
                .examples = "  podlanectl shutdown --forget",
                .options = kShutdownOptions,
                .method = "shutdown",

@@ -44,7 +44,7 @@ constexpr std::array kPodCommands{
                .synopsis = "NAMESPACE/NAME --netns PATH --address IP...",
                .summary = "make a pod's port in its network namespace",
                .details = "An interface in the namespace, named, addressed, with default route and "
-                          "MTU, lo up. Doing it again with the same arguments changes nothing.",
+                          "MTU, lo up. Repeating it with the same arguments changes nothing.",
                .examples = "  podlanectl pod add shop/web-0 --netns /run/netns/web "
                            "--address 10.244.1.10",
                .options = kAddOptions,
@@ -58,7 +58,7 @@ constexpr std::array kPodCommands{
     CliCommand{.name = "pod del",
                .synopsis = "NAMESPACE/NAME",
                .summary = "remove a pod's port, with its neighbours and connections",
-               .details = "A port that is not there is no error.",
+               .details = "It is no error if the port does not exist.",
                .examples = "  podlanectl pod del shop/web-0",
                .options = kDelOptions,
                .least_words = 1,

@@ -239,7 +239,7 @@ void read_valid(const Json& config, Request& out) {
     const Json& named = member(config, "cni.dev/valid-attachments");
     const Json& list = named.is_null() ? member(config, "cni.dev/attachments") : named;
     if (!list.is_array()) {
-        wrong("cni.dev/valid-attachments", list, "a list; what is valid must be told to a GC");
+        wrong("cni.dev/valid-attachments", list, "a list; GC needs the valid attachments");
     }
     for (const Json& each : list) {
         const Json& container = member(each, "containerID");

@@ -133,7 +133,7 @@ void note_oddities(const Service& service, const ObjectStore& store, const NodeF
                              port.node_port, facts.node_ports.first, facts.node_ports.last));
         }
         if (port.node_port == 0 && service.type == ServiceType::kNodePort) {
-            note(fmt::format("port {} has no nodePort; none is served", port.port));
+            note(fmt::format("port {} has no nodePort and is not served as one", port.port));
         }
     }
 }

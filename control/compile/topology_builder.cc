@@ -60,7 +60,7 @@ void TopologyBuilder::find_ports() {
     for (const UplinkConfig& uplink : config_.uplinks) {
         const auto at = uplink_ports.find(uplink.name);
         if (at == uplink_ports.end() || !is_port(at->second->id)) {
-            note(fmt::format("uplink {} has no port; nothing is routed by it", uplink.name));
+            note(fmt::format("uplink {} has no port; no route uses it", uplink.name));
             continue;
         }
         const PortId port = at->second->id;

@@ -174,7 +174,7 @@ void ProbeSessions::tick(uint64_t now_ms) {
     probes_->free_stopped_probes();
     std::erase_if(read_at_ms_, [&](const auto& entry) {
         if (now_ms - entry.second < kPatienceMs) return false;
-        spdlog::info("probe {}: nobody reads it any more; ended", entry.first);
+        spdlog::info("probe {}: no longer read; ended", entry.first);
         probes_->stop_probe(entry.first);
         return true;
     });

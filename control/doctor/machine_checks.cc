@@ -155,7 +155,7 @@ void look_at_rp_filter(Examination& at) {
     }
     if (is_strict) {
         at.warn("rp_filter is strict on podlane0",
-                "the kernel drops answers whose way back it does not know; sysctl "
+                "the kernel drops replies for which it has no reverse route; sysctl "
                 "net.ipv4.conf.podlane0.rp_filter=2, and all.rp_filter below 2");
     } else {
         at.ok("rp_filter lets answers to podlane0");

@@ -108,7 +108,7 @@ std::optional<std::string> why_not_shared(const Service& holder, const Service& 
     }
     const bool same_pods = holder.meta.name_space == other.meta.name_space &&
                            holder.selector.value_or(Labels()) == other.selector.value_or(Labels());
-    if (is_local && !same_pods) return ", whose pods are others (externalTrafficPolicy Local)";
+    if (is_local && !same_pods) return ", which selects other pods (externalTrafficPolicy Local)";
     return std::nullopt;
 }
 

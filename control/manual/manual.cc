@@ -66,8 +66,7 @@ std::string podlanectl_manual(std::string_view version) {
               ".TP\n.B PODLANE_SOCKET\nThe socket, where \\-\\-socket is not given.\n.TP\n.B "
               "COLUMNS\n"
               "The width of tables, in place of the terminal's.\n"},
-             {"FILES",
-              ".TP\n.I /run/podlane/podlane.sock\nThe socket where nothing else is said.\n"},
+             {"FILES", ".TP\n.I /run/podlane/podlane.sock\nThe default socket.\n"},
              {"SEE ALSO", ".BR podlaned (8),\n.BR kubectl (1)\n"}}});
 }
 

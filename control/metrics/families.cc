@@ -204,7 +204,7 @@ constexpr Family kFamilies[] = {
       "Clients that session affinity can remember, in each family."},
      [](const Source& from, Exposition& to) { to.sample({}, from.node.stats.affinity.capacity); }},
     {{"podlane_affinity_full", kCounter,
-      "Connections for whose client session affinity had no room."},
+      "Connections for which session affinity had no room for the client."},
      [](const Source& from, Exposition& to) { to.sample({}, from.node.stats.affinity.full); }},
     {{"podlane_snat_port_tries", kCounter,
       "Source ports that were tried because the first one was another connection's."},

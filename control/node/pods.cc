@@ -287,7 +287,7 @@ Result<void> NodeModel::detach(const PodPortKey& key, const std::string& by) {
 
 Outcome<std::vector<PodPortKey>> NodeModel::keys_to_remove(const PodDelRequest& request) const {
     if (request.pod.empty() && request.container.empty()) {
-        return bad_pod("pod: missing; pod or container says whose port it is");
+        return bad_pod("pod: missing; name the port by pod or container");
     }
     if (!request.container.empty()) {
         std::vector<PodPortKey> keys = ports_.of_container(request.container, request.ifname);

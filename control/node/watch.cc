@@ -136,7 +136,8 @@ Outcome<WatchReport> NodeModel::watch(const WatchRequest& request) const {
                                        live_words()));
         }
     }
-    if (kinds.empty()) return refusal(RefusalKind::kBadRequest, "kinds: none is named");
+    if (kinds.empty())
+        return refusal(RefusalKind::kBadRequest, "kinds: must name at least one kind");
     if (!request.since) return report;
     if (!journal_.reaches(*request.since)) {
         report.relist = true;

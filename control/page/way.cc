@@ -28,7 +28,7 @@ constexpr auto kStages = std::to_array<WayStage>({
     {"slow path", "first packets are decided; ARP, ND, DNS, errors", kSlowCounts},
     {"join", "pieces of one connection become one packet", {}},
     {"forward", "rewrite, next hop, tunnel header", {}},
-    {"tx", "by port; cuts what is too large", kTxCounts},
+    {"tx", "by port; segments frames that are too large", kTxCounts},
 });
 
 struct Home {

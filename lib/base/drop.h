@@ -42,12 +42,12 @@ namespace podlane {
     X(kFragmentOverlap, "fragment_overlap",                                                       \
       "a fragment that overlaps or repeats another of its packet, or comes after one that did")   \
     X(kFragmentNoFirst, "fragment_no_first",                                                      \
-      "a later fragment whose first one did not come in time")                                    \
+      "a later fragment; the first one did not come in time")                                     \
     X(kFragmentHoldFull, "fragment_hold_full",                                                    \
       "too many later fragments wait for their first one")                                        \
     X(kUnknownEtherType, "unknown_ether_type",                                                    \
       "neither IP nor ARP, and no bridge port to give it to")                                     \
-    X(kVlanUnexpected, "vlan_unexpected", "a VLAN tag where none is configured")                  \
+    X(kVlanUnexpected, "vlan_unexpected", "a VLAN tag; VLANs are not configured")                 \
     X(kUnknownVni, "unknown_vni", "a tunnel packet with a VNI that this node does not have")      \
     X(kTunnelBadHeader, "tunnel_bad_header",                                                      \
       "a tunnel packet whose header is cut short or of another format")                           \

@@ -122,7 +122,7 @@ TEST_F(IngressConfigTest, AReloadThatFailedIsTriedAgainAndToldOnce) {
     };
     EXPECT_EQ(run({"--watch", "--count", "6", "--reload-pid", pid}), 0);
     EXPECT_EQ(hangups, 1);
-    EXPECT_EQ(err_.str(), "error: " + pid + ": no process id is there, nothing was reloaded\n");
+    EXPECT_EQ(err_.str(), "error: " + pid + ": contains no process id; nginx was not reloaded\n");
     std::filesystem::remove(pid);
     set_host("e.f");
     EXPECT_EQ(run({"--reload-pid", pid}), 1);
@@ -141,7 +141,7 @@ TEST_F(IngressConfigTest, AProcessThatIsNotNginxIsNotSignalled) {
     set_host("c.d");
     std::ofstream(pid) << "4194305";  // above the largest that Linux gives
     EXPECT_EQ(run({"--reload-pid", pid}), 1);
-    EXPECT_EQ(err_.str(), "error: " + pid + ": process 4194305 is gone, nothing was reloaded\n");
+    EXPECT_EQ(err_.str(), "error: " + pid + ": process 4194305 is gone; nginx was not reloaded\n");
 }
 
 TEST_F(IngressConfigTest, ARefusedConfigurationLeavesTheOldOne) {

@@ -266,7 +266,7 @@ TEST(Allocator, WhatMetalLbDoesNotShareIsNotShared) {
     EXPECT_EQ(problem(shared("a", 80, kWish), shared("b", 81, local + "{app: x}")),
               in_use + ", which has another externalTrafficPolicy");
     EXPECT_EQ(problem(shared("a", 80, local + "{app: other}"), shared("b", 81, local + "{app: x}")),
-              in_use + ", whose pods are others (externalTrafficPolicy Local)");
+              in_use + ", which selects other pods (externalTrafficPolicy Local)");
     EXPECT_EQ(problem(shared("a", 80, local + "{app: x}"), shared("b", 81, local + "{app: x}")),
               "");
     EXPECT_EQ(problem(shared("a", 53, kWish + std::string(", ipFamilies: [IPv4]")),
