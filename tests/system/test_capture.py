@@ -155,7 +155,7 @@ def bounded(report, node, web, client):
                         size=8 * lab.MEBI, seed=1, timeout=60)
         expect(seen["received_whole"], "the data differs")
         expect_equal(node.ctl("health").returncode, 0, "health")
-        wait_until(lambda: "nobody reads it" in node.daemon.output(), 25, "its end")
+        wait_until(lambda: "no longer read" in node.daemon.output(), 25, "its end")
         out, said = capture.popen.communicate(timeout=20)
         expect_equal(capture.popen.returncode, 1, said)
         expect("is not read for 10 s" in said.decode(), said)
@@ -167,11 +167,11 @@ def bounded(report, node, web, client):
         for each in several:
             each.stop()
     with report.check("a capture whose program was killed ends by itself"):
-        ended = node.daemon.output().count("nobody reads it")
+        ended = node.daemon.output().count("no longer read")
         capture = Running(node, "capture", "-w", FILE)
         capture.popen.kill()
         capture.popen.communicate()
-        wait_until(lambda: node.daemon.output().count("nobody reads it") > ended, 25, "its end")
+        wait_until(lambda: node.daemon.output().count("no longer read") > ended, 25, "its end")
 
 
 def guarded(report, node):

@@ -407,8 +407,8 @@ def stale_pid(report, proxy):
         done = proxy.config("--reload-pid", pid_file, folder=folder, check=False)
         number = other.popen.pid
         expect_equal((done.returncode, done.stderr.splitlines()[-1]),
-                     (1, f"error: {pid_file}: process {number} is sleep, not nginx, nothing was "
-                         "reloaded"))
+                     (1, f"error: {pid_file}: process {number} is sleep, not nginx; nginx was "
+                         "not reloaded"))
         expect(other.popen.poll() is None, "it got the signal")
     other.stop()
 
