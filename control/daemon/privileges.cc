@@ -25,7 +25,8 @@ namespace podlane::control {
 
 namespace {
 
-constexpr std::chrono::milliseconds kThreadWait{500};
+constexpr std::chrono::milliseconds kThreadWait{2000};
+constexpr std::chrono::milliseconds kLookAgain{2};
 
 constexpr std::array kKept{
     CAP_NET_ADMIN,         // interfaces, addresses and routes of pods and of the host
@@ -56,15 +57,13 @@ int keep_only(uint64_t kept) noexcept {
     return ::syscall(SYS_capset, &sets.header, sets.data.data()) == 0 ? 0 : errno;
 }
 
-// What a thread is told by the signal, and what it answers. One drop at a time.
+// What a thread is told by the signal, and its error if it cannot. One drop at a time.
 std::atomic<uint64_t> wanted{0};
-std::atomic<int> answered{0};
 std::atomic<int> failed{0};
 
 void on_signal(int) noexcept {
     const int before = errno;
     if (const int error = keep_only(wanted.load()); error != 0) failed.store(error);
-    answered.fetch_add(1);
     errno = before;
 }
 
@@ -100,30 +99,28 @@ std::vector<pid_t> other_threads(uint64_t kept) {
 Result<void> tell_threads(uint64_t kept) {
     const int signal = SIGRTMIN + 5;
     struct sigaction action {};
-    struct sigaction before {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     wanted.store(kept);
-    answered.store(0);
     failed.store(0);
-    if (::sigaction(signal, &action, &before) != 0) {
+    if (::sigaction(signal, &action, nullptr) != 0) {
         return Error{fmt::format("signal handler: {}", std::strerror(errno))};
     }
-    int told = 0;
-    for (const pid_t tid : other_threads(kept)) {
-        told += ::syscall(SYS_tgkill, ::getpid(), tid, signal) == 0 ? 1 : 0;
-    }
+    std::vector<pid_t> left = other_threads(kept);
+    for (const pid_t tid : left) static_cast<void>(::syscall(SYS_tgkill, ::getpid(), tid, signal));
+    // A worker that has just started drops all by itself, and takes no signals: so what counts is
+    // what threads have, not who answered. The handler stays for signals that are still on their
+    // way, also to threads that come to it later.
     const auto deadline = std::chrono::steady_clock::now() + kThreadWait;
-    while (answered.load() < told && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (!left.empty() && failed.load() == 0 && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(kLookAgain);
+        left = other_threads(kept);
     }
-    if (const int missing = told - answered.load(); missing > 0) {
-        // The handler stays for those that come to it later.
-        return Error{fmt::format("{} of {} threads have not dropped theirs yet", missing, told)};
-    }
-    static_cast<void>(::sigaction(signal, &before, nullptr));
     if (const int error = failed.load(); error != 0) {
         return Error{fmt::format("a thread cannot drop its own: {}", std::strerror(error))};
+    }
+    if (!left.empty()) {
+        return Error{fmt::format("{} threads have not dropped theirs yet", left.size())};
     }
     return {};
 }

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -67,6 +71,29 @@ TEST(Privileges, AreDroppedByAllThreadsAndAThreadThatHadFewerGetsNoneBack) {
         stop = true;
         other.join();
         return wrong;
+    });
+    EXPECT_EQ(code, 0);
+}
+
+TEST(Privileges, AThreadThatTakesNoSignalsAndDropsAllByItselfIsWaitedFor) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const int code = in_child([] {
+        std::atomic<bool> ready{false};
+        std::thread worker([&] {
+            sigset_t all;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, nullptr);
+            ready = true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+            const std::array<__user_cap_data_struct, 2> none{};
+            syscall(SYS_capset, &header, none.data());
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        });
+        while (!ready) std::this_thread::yield();
+        const bool dropped = drop_capabilities(kept_capability_bits()).ok();
+        worker.join();
+        return dropped ? 0 : 1;
     });
     EXPECT_EQ(code, 0);
 }
