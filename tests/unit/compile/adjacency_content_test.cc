@@ -1,5 +1,7 @@
 #include "control/compile/adjacency_content.h"
 
+#include <numeric>
+
 #include "lib/proto/checksum.h"
 #include "lib/proto/ethernet.h"
 #include "lib/proto/ipv4.h"

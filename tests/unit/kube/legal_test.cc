@@ -1,5 +1,6 @@
 // Objects that an API server stores: none of them may be refused, and each is read as kube-proxy
 // reads it. What was passed over is said in a notice.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "control/kube/address.h"
