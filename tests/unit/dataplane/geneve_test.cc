@@ -57,7 +57,7 @@ class GeneveTest : public testing::Test {
         std::fill_n(out.outer.begin() + kUdp + 4, 4, uint8_t{0});
         const std::span<uint8_t> bytes(out.outer);
         if constexpr (std::same_as<Outer, V4>) {
-            for (const size_t unset : {16, 17, 18, 19, 24, 25}) out.outer[unset] = 0;
+            for (const size_t unset : {16U, 17U, 18U, 19U, 24U, 25U}) out.outer[unset] = 0;
             out.outer_partial_sum = checksum_partial(bytes.subspan(14, sizeof(Ipv4Header)));
         } else {
             out.outer[18] = out.outer[19] = 0;
