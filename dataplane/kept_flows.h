@@ -31,6 +31,10 @@ class KeptFlows {
     /// the process that is told, and the table gets memory as usual.
     template <Family F>
     [[nodiscard]] FlowMemory open(const FlowTableOptions& options);
+    /// The same for the connections' counts, if the options ask for them; else there are none
+    /// afterwards. After open() of the same family.
+    template <Family F>
+    [[nodiscard]] FlowMemory open_traffic(const FlowTableOptions& options);
     /// The same for a table of session affinity, which takes over what it finds there; null: none
     /// that outlives the process.
     template <Family F>
@@ -52,6 +56,7 @@ class KeptFlows {
   private:
     struct File {
         std::optional<KeptMemory> memory;  ///< none: nothing is kept
+        std::optional<KeptMemory> traffic;
         std::optional<KeptMemory> affinity;
         uint32_t adopted = 0;
         bool is_full = false;  ///< the file system is; the rest is memory of this process alone
