@@ -22,6 +22,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
+#include "control/node/feeder_watch.h"
 #include "control/node/flow_watch.h"
 #include "control/node/host_ports.h"
 #include "control/node/journal.h"
@@ -78,6 +79,8 @@ struct ChangeScope {
     /// and of two that want one address or port the older is served. A removal passes over what is
     /// another owner's.
     bool each = false;
+    /// Of `replace`: who keeps it is the owner's feeder.
+    std::optional<FeederWatch::Connection> connection = std::nullopt;
 };
 
 /// What `watch` asks for.
@@ -367,6 +370,7 @@ class NodeModel {
     Links links_;
     Announcements announcements_;
     SnatWatch snat_watch_;
+    FeederWatch feeder_watch_;
     Standstill standstill_;
     FlowWatch flow_watch_;
     Journal journal_;
