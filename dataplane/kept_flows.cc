@@ -30,6 +30,11 @@ constexpr const char* kMemoryFolder = "/dev/shm";
 template <Family F>
 constexpr const char* kName = std::same_as<F, V4> ? "flows.v4" : "flows.v6";
 template <Family F>
+constexpr const char* kTrafficName = std::same_as<F, V4> ? "traffic.v4" : "traffic.v6";
+template <Family F>
+constexpr std::string_view kTrafficKind =
+    std::same_as<F, V4> ? "counts of flows, IPv4" : "counts of flows, IPv6";
+template <Family F>
 constexpr const char* kAffinityName = std::same_as<F, V4> ? "affinity.v4" : "affinity.v6";
 template <Family F>
 constexpr std::string_view kAffinityKind =
@@ -70,6 +75,11 @@ Result<void> make_own(const std::string& folder) {
     return {};
 }
 
+FlowMemory memory_of(KeptMemory& memory) {
+    const auto data = [](size_t, void* of) { return static_cast<KeptMemory*>(of)->data(); };
+    return {data, nullptr, &memory};
+}
+
 template <Family F>
 PortId port_towards(const Snapshot& snapshot, const typename F::Address& address) {
     const AdjacencyId adjacency = adjacency_towards<F>(snapshot, address);
@@ -107,9 +117,28 @@ FlowMemory KeptFlows::open(const FlowTableOptions& options) {
             kAhead, "flows")) {
         memory.emplace(std::move(*made));
     }
-    if (!memory) return {};
-    const auto data = [](size_t, void* of) { return static_cast<KeptMemory*>(of)->data(); };
-    return {data, nullptr, &*memory};
+    return memory ? memory_of(*memory) : FlowMemory{};
+}
+
+template <Family F>
+FlowMemory KeptFlows::open_traffic(const FlowTableOptions& options) {
+    File& its = file<F>();
+    if (!its.memory) return {};
+    // Counts of other connections than those that are taken over, or of which somebody missed some.
+    if (!options.traffic || !its.memory->was_there()) {
+        std::error_code ignored;
+        fs::remove(folder_ + "/" + kTrafficName<F>, ignored);
+    }
+    if (!options.traffic) return {};
+    const uint64_t groups = TrafficCounts::groups_for(FlowTable<F>::block_count(options));
+    if (auto made = open(
+            kTrafficName<F>,
+            {kTrafficKind<F>, kTrafficForm, TrafficCounts::group_bytes(options.workers), groups},
+            std::min(groups, TrafficCounts::groups_for(its.memory->reserved())),
+            "counts of flows")) {
+        its.traffic.emplace(std::move(*made));
+    }
+    return its.traffic ? memory_of(*its.traffic) : FlowMemory{};
 }
 
 template <Family F>
@@ -181,14 +210,20 @@ void KeptFlows::grow(FlowTable<F>& table) {
     File& its = file<F>();
     if (!its.memory || its.is_full) return;
     KeptMemory& memory = *its.memory;
+    const auto reserve = [&](uint64_t blocks) {
+        return memory.reserve(blocks) &&
+               (!its.traffic || its.traffic->reserve(TrafficCounts::groups_for(blocks)));
+    };
     const uint64_t wanted = uint64_t{table.used_blocks()} + kAhead;
     if (wanted <= memory.reserved()) return;
-    if (memory.reserve(wanted + kAhead)) {
+    if (reserve(wanted + kAhead)) {
         table.allow_blocks(static_cast<uint32_t>(memory.reserved()));
         return;
     }
     its.is_full = true;
-    if (memory.give_up_rest()) table.allow_blocks(UINT32_MAX);
+    if (memory.give_up_rest() && (!its.traffic || its.traffic->give_up_rest())) {
+        table.allow_blocks(UINT32_MAX);
+    }
     log_(LogLevel::kWarning, folder_ + ": the file system is full: of the flows " +
                                  std::to_string(memory.reserved()) +
                                  " at most will outlive this process");
@@ -197,7 +232,8 @@ void KeptFlows::grow(FlowTable<F>& table) {
 void KeptFlows::remove(const std::string& folder) noexcept {
     std::error_code ignored;
     const std::string place = place_for(folder);
-    for (const char* name : {kName<V4>, kName<V6>, kAffinityName<V4>, kAffinityName<V6>}) {
+    for (const char* name : {kName<V4>, kName<V6>, kTrafficName<V4>, kTrafficName<V6>,
+                             kAffinityName<V4>, kAffinityName<V6>}) {
         fs::remove(place + "/" + name, ignored);
     }
     if (place != folder) fs::remove(place, ignored);
@@ -214,7 +250,10 @@ Result<void> create_flow_tables(Shared& shared, FlowTableOptions options, uint32
     }
     shared.affinity = std::make_unique<AffinityTables>(clients, affinity_v4, affinity_v6);
     const auto create = [&]<Family F>(std::unique_ptr<FlowTable<F>>& out) -> Result<void> {
-        if (shared.kept_flows) options.block_memory = shared.kept_flows->open<F>(options);
+        if (shared.kept_flows) {
+            options.block_memory = shared.kept_flows->open<F>(options);
+            options.traffic_memory = shared.kept_flows->open_traffic<F>(options);
+        }
         auto made = FlowTable<F>::create(options, shared.domain);
         if (!made) return made.error();
         out = std::move(made).value();

@@ -31,8 +31,12 @@ class KeptFlows {
     /// line is logged and the table gets ordinary memory.
     template <Family F>
     [[nodiscard]] FlowMemory open(const FlowTableOptions& options);
-    /// The same for an affinity table, which takes over what it finds there. Null: no memory can
-    /// outlive the process.
+    /// The same for the connections' counts, if the options ask for them; else there are none
+    /// afterwards. After open() of the same family.
+    template <Family F>
+    [[nodiscard]] FlowMemory open_traffic(const FlowTableOptions& options);
+    /// The same for a table of session affinity, which takes over what it finds there; null: none
+    /// that outlives the process.
     template <Family F>
     [[nodiscard]] void* open_affinity(uint32_t clients);
     /// Before any worker runs: takes over what an earlier process left.
@@ -52,6 +56,7 @@ class KeptFlows {
   private:
     struct File {
         std::optional<KeptMemory> memory;  ///< none: nothing is kept
+        std::optional<KeptMemory> traffic;
         std::optional<KeptMemory> affinity;
         uint32_t adopted = 0;
         bool is_full = false;  ///< the file system is full; what follows is not kept

@@ -212,6 +212,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
     options.shares = true;
+    options.traffic = config.flow_traffic;
     auto made = create_flow_tables(*shared_, options, config.flow_capacity / kFlowsPerClient,
                                    config.kept_flows, config.kept_flows_log);
     if (!made.ok()) return made;

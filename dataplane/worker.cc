@@ -46,6 +46,7 @@ Worker::Worker(Shared& shared, unsigned id)
     ctx_.counters = shared.counters[id].get();
     ctx_.flows_v4 = shared.flows_v4.get();
     ctx_.flows_v6 = shared.flows_v6.get();
+    ctx_.counts_traffic = ctx_.flows_v4->counts_traffic();
     ctx_.affinity = shared.affinity.get();
     ctx_.pool = shared.pool;
     ctx_.large_pool = shared.large_pool;

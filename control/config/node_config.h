@@ -52,6 +52,7 @@ struct FlowTimeoutKey {
 struct FlowsConfig {
     uint32_t capacity = 1U << 20;  ///< connections (not table entries), 1024-268435456
     FlowTimeouts timeouts;         ///< 1 s to a year each
+    bool counters = false;         ///< packets and bytes of each
 };
 
 /// A static neighbour: never resolved, never aged.

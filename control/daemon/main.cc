@@ -132,6 +132,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.mbuf_bytes = config.memory.mbuf_bytes;
     runtime.flow_capacity = config.flows.capacity;
     runtime.flow_timeouts = config.flows.timeouts;
+    runtime.flow_traffic = config.flows.counters;
     runtime.kept_flows = std::move(kept_flows);
     runtime.kept_flows_log = [](LogLevel level, std::string_view line) {
         spdlog::log(control::spdlog_level(level), "{}", line);

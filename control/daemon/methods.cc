@@ -67,6 +67,7 @@ RpcResult call_replace(NodeModel& node, RpcRequest& request) {
         }
     }
     scope.allow_empty = request.params.flag("allowEmpty");
+    scope.connection = request.peer.connection;
     scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.replace(documents, scope));
@@ -179,6 +180,9 @@ RpcResult call_explain(NodeModel& node, RpcRequest& request) {
     question.protocol = request.params.text_if_any("protocol").value_or("");
     if (const auto port = request.params.number_if_any("sourcePort", 1, 65535)) {
         question.source_port = static_cast<uint16_t>(*port);
+    }
+    if (const auto bytes = request.params.number_if_any("bytes", 20, 65535)) {
+        question.bytes = static_cast<uint32_t>(*bytes);
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.explain(question));

@@ -122,6 +122,10 @@ void NodeModel::tick() {
         spdlog::warn("{}", line);
         tell_event("snat", "", line);
     }
+    for (const std::string& line : feeder_watch_.look(now)) {
+        spdlog::warn("{}", line);
+        tell_event("feeder", "", line);
+    }
 }
 
 void NodeModel::publish_pending() {

@@ -23,6 +23,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
+#include "control/node/feeder_watch.h"
 #include "control/node/flow_watch.h"
 #include "control/node/host_ports.h"
 #include "control/node/journal.h"
@@ -80,6 +81,8 @@ struct ChangeScope {
     /// and if two want the same address or port the older is served. A removal skips objects of
     /// other owners.
     bool each = false;
+    /// Of `replace`: who keeps it is the owner's feeder.
+    std::optional<FeederWatch::Connection> connection = std::nullopt;
 };
 
 /// Parameters of `watch`.
@@ -371,6 +374,7 @@ class NodeModel {
     Links links_;
     Announcements announcements_;
     SnatWatch snat_watch_;
+    FeederWatch feeder_watch_;
     Standstill standstill_;
     FlowWatch flow_watch_;
     Journal journal_;

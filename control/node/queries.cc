@@ -214,6 +214,7 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                                        flows.active, flows.capacity));
     }
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
+    for (const std::string& line : feeder_watch_.problems(now_ms_())) problems.push_back(line);
     if (keeper_ != nullptr) {
         for (const std::string& line : keeper_->problems()) problems.push_back(line);
     }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -55,6 +56,8 @@ struct RpcPeer {
     uid_t uid = 0;
     gid_t gid = 0;
     pid_t pid = 0;
+    /// Of a client of the server: expires when its connection is gone. Nothing: there is none.
+    std::optional<std::weak_ptr<const void>> connection = std::nullopt;
 };
 
 /// One text of a request that carries objects; views into the message.

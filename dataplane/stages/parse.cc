@@ -313,19 +313,31 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
+    StageCounts& counts = ctx.counters->at(PipelineStage::kParse);
     // A packet that was held comes alone.
     if (burst.front().is(kFromOverlay)) [[unlikely]] {
-        for (Packet& packet : burst) parse_again(ingress, packet);
+        size_t whole = 0;
+        for (Packet& packet : burst) {
+            parse_again(ingress, packet);
+            whole += packet.verdict != Verdict::kDrop;
+        }
+        counts.add(burst.size(), whole);
         return;
     }
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
+    size_t whole = 0, tunnelled = 0;
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
             prefetch(burst[i + kPrefetchAhead].mbuf, ingress.tunnel_end);
         }
         parse_one(ingress, burst[i]);
+        whole += burst[i].verdict != Verdict::kDrop;
+        tunnelled += burst[i].is(kFromOverlay);
     }
+    counts.add(burst.size(), whole);
+    // What the short way took out of the tunnel, Decap has no more to do with.
+    if (tunnelled > 0) ctx.counters->at(PipelineStage::kDecap).add(tunnelled, tunnelled);
 }
 
 static_assert(Stage<Parse>);

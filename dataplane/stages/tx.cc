@@ -134,8 +134,10 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
     PortId id = kNoPort;
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;
+    unsigned in = 0, out = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kSend) [[likely]] {
+            ++in;
             if (packet.out_port != id) {
                 id = packet.out_port;
                 port = ctx.ports->get(id);
@@ -148,6 +150,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             if (may_leave(port, packet)) [[likely]] {
                 hand_over_checksum(packet, *port);
                 append(ctx, id, *lane, packet.mbuf);
+                ++out;
                 continue;
             }
             if (ctx.probes != nullptr) observe_single(ctx, packet);
@@ -158,6 +161,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             cut(ctx, packet, send_tunnelled);
         }
     }
+    ctx.counters->at(PipelineStage::kTx).add(in, out);
 }
 
 void flush(WorkerCtx& ctx) noexcept {

@@ -14,6 +14,7 @@
 #include <cassert>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -31,6 +32,7 @@
 #include "lib/flow/hash.h"
 #include "lib/flow/shares.h"
 #include "lib/flow/timeouts.h"
+#include "lib/flow/traffic.h"
 #include "lib/proto/flow_key.h"
 
 namespace podlane {
@@ -48,6 +50,10 @@ struct FlowTableOptions {
     /// The same for the connections themselves; default: `memory`. What another process left there
     /// must not be used before adopt().
     FlowMemory block_memory = {};
+    /// Whether packets and bytes of each connection are counted, and where; default: `memory`. As
+    /// above, what another process has counted there is of use with adopt() alone.
+    bool traffic = false;
+    FlowMemory traffic_memory = {};
 };
 
 /// The slow path's decision about a new connection.
@@ -176,6 +182,21 @@ class FlowTable {
         ends_.store(listener, std::memory_order_release);  // pairs with unlink()
     }
 
+    /// Whether packets and bytes are counted.
+    [[nodiscard]] bool counts_traffic() const noexcept { return traffic_.has_value(); }
+    /// Where this worker counts packets of this direction, if they are counted.
+    [[nodiscard]] TrafficCounts::Cell& traffic_cell(unsigned worker,
+                                                    const FlowEntry<F>& entry) const noexcept {
+        return traffic_->cell(worker, blocks_.number_of(entry) / 3, entry.place());
+    }
+    /// What the connection has carried; nothing if that is not counted. Any thread that may look
+    /// at the connection.
+    [[nodiscard]] std::optional<FlowTraffic> traffic_of(
+        const Connection<F>& connection) const noexcept {
+        if (!traffic_) return std::nullopt;
+        return traffic_->sum(blocks_.index_of(connection));
+    }
+
     [[nodiscard]] FlowCounters counters() const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] const FlowTimeouts& timeouts() const noexcept { return timeouts_; }
@@ -263,6 +284,7 @@ class FlowTable {
     Bucket* buckets_;
     BlockPool<F> blocks_;
     Deadlines deadlines_;
+    std::optional<TrafficCounts> traffic_;
     QuiescentDomain& domain_;
     unsigned workers_;
     FlowTimeouts timeouts_;

@@ -52,6 +52,7 @@ TEST(NodeConfig, HasTheContractsDefaults) {
     EXPECT_EQ(config.memory.mbufs, 65536U);
     EXPECT_EQ(config.memory.mbuf_bytes, 2176U);
     EXPECT_EQ(config.flows.capacity, 1048576U);
+    EXPECT_FALSE(config.flows.counters);
     EXPECT_FALSE(config.host);
     EXPECT_EQ(config.pods.mtu, 1500);
     EXPECT_EQ(config.overlay.format, OverlayFormat::kVxlan);
@@ -71,7 +72,7 @@ socket: /run/x.sock
 workers: [0]
 idle: poll
 memory: {hugepages: off, mbufs: 8192, mbufBytes: 9216}
-flows: {capacity: 4096}
+flows: {capacity: 4096, counters: on}
 uplinks:
   - name: uplink0
     device: "0000:3b:00.0"
@@ -95,6 +96,7 @@ cluster:
   domain: lab.local
 objects: [objects, /etc/podlane/objects.yaml]
 )");
+    EXPECT_TRUE(config.flows.counters);
     EXPECT_EQ(config.workers.cpus, std::vector<unsigned>{0});
     EXPECT_EQ(config.idle, IdleMode::kPoll);
     EXPECT_EQ(config.memory.hugepages, HugepagesMode::kOff);

@@ -30,9 +30,19 @@ class KeptFlowsTest : public testing::Test {
     }
 
     /// Another process, with other port numbers.
-    void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024) {
+    void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024,
+               bool traffic = false) {
         rig_.reset();
-        rig_ = std::make_unique<Rig>(workers, capacity, true, RigMemory{folder_, first_port, {}});
+        rig_ = std::make_unique<Rig>(workers, capacity, true,
+                                     RigMemory{folder_, first_port, {}, traffic});
+    }
+    /// Of the connection with this source port, as its first packet came.
+    std::optional<FlowTraffic> traffic_of(uint16_t port) {
+        const FlowEntry<F>* entry =
+            find(key_of<F>(Here::kPodA, port, Here::kService, 80, kProtocolTcp));
+        if (entry == nullptr) return std::nullopt;
+        return rig_->shared().template flows_of<F>().traffic_of(
+            connection_of(const_cast<FlowEntry<F>&>(*entry)));
     }
     std::string log() const {
         std::string out;
@@ -83,10 +93,10 @@ TYPED_TEST(KeptFlowsTest, AConnectionThroughAServiceGoesOnWhoeverSpeaksFirst) {
     EXPECT_EQ(this->rig_->all_drops(), 0u);
     EXPECT_EQ(this->rig_->shared().template flows_of<F>().counters().active, 2u);
     // The second segment of each connection finds everything in place.
-    const uint64_t slow = this->rig_->shared().counters[0]->slow_path.get();
+    const uint64_t slow = this->rig_->shared().counters[0]->at(PipelineStage::kSlowPath).in.get();
     this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4001,
                                         W::kService, 80, kTcpAck | kTcpPsh));
-    EXPECT_EQ(this->rig_->shared().counters[0]->slow_path.get(), slow);
+    EXPECT_EQ(this->rig_->shared().counters[0]->at(PipelineStage::kSlowPath).in.get(), slow);
 }
 
 TYPED_TEST(KeptFlowsTest, AnAnswerFromAnotherPodsPortIsStillForged) {
@@ -190,7 +200,42 @@ TYPED_TEST(KeptFlowsTest, TwoWorkersGoOnWithThoseOfTwo) {
     EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
 }
 
+TYPED_TEST(KeptFlowsTest, CountsGoOnWithTheirConnections) {
+    for (const unsigned workers : {1u, 2u}) {
+        this->start(0, workers, 1024, true);
+        this->connect(4000);
+        const auto before = this->traffic_of(4000);
+        ASSERT_TRUE(before);
+        EXPECT_EQ(before->packets[0], 2u);
+        EXPECT_EQ(before->packets[1], 1u);
+        EXPECT_GE(before->bytes[0], 80u);
+        this->start(40, workers, 1024, true);
+        EXPECT_EQ(this->traffic_of(4000), before);
+        this->rig_.reset();
+        KeptFlows::remove(this->folder_);
+    }
+}
+
+TYPED_TEST(KeptFlowsTest, CountsThatMissedSomethingBeginAnew) {
+    this->start(0, 1, 1024, true);
+    this->connect(4000);
+    // One that does not count, and makes others of the same blocks.
+    this->start(40);
+    EXPECT_FALSE(this->traffic_of(4000));
+    this->connect(4001);
+    this->start(0, 1, 1024, true);
+    EXPECT_EQ(this->traffic_of(4000), FlowTraffic{});
+    EXPECT_EQ(this->traffic_of(4001), FlowTraffic{});
+    // Those of flows that are not taken over are nobody's.
+    this->connect(4002);
+    this->start(0, 1, 2048, true);
+    EXPECT_FALSE(this->traffic_of(4002));
+    this->connect(4003);
+    EXPECT_EQ(this->traffic_of(4003)->packets[0], 2u);
+}
+
 TYPED_TEST(KeptFlowsTest, NothingIsLeftWhereNothingIsToBe) {
+    this->start(0, 1, 1024, true);
     this->rig_.reset();
     EXPECT_FALSE(fs::is_empty(this->folder_));
     KeptFlows::remove(this->folder_);

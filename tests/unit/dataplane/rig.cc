@@ -64,6 +64,7 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory
     FlowTableOptions options;
     options.capacity = flow_capacity;
     options.shares = shares;
+    options.traffic = memory_.traffic;
     const auto made = create_flow_tables(
         *shared_, options, options.capacity, memory_.kept_flows,
         [this](LogLevel, std::string_view line) { memory_.log.emplace_back(line); });

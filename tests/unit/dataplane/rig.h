@@ -27,6 +27,7 @@ struct RigMemory {
     std::string kept_flows = {};     ///< the folder; empty: nothing is kept
     uint16_t first_port = 0;         ///< number of its first port
     std::vector<std::string> log{};  ///< lines about flows that are taken over
+    bool traffic = false;            ///< packets and bytes of connections are counted
 };
 
 /// Workers, usually one, in the world of make_world(), with its ports.

@@ -224,6 +224,7 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     flow.idle_seconds = 2;
     flow.timeout_seconds = 100;
     flow.blocked = Drop::kPolicyIngress;
+    flow.traffic = FlowTraffic{{3, 2}, {1560, 80}};
     flow.service = frontend->service;
     FlowInfo echo;
     echo.protocol = 1;
@@ -246,7 +247,12 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
                               {"ageSeconds", 7},
                               {"idleSeconds", 2},
                               {"expiresSeconds", 100},
+                              {"packets", 3},
+                              {"bytes", 1560},
+                              {"replyPackets", 2},
+                              {"replyBytes", 80},
                               {"drop", "policy_ingress"}}));
+    EXPECT_FALSE(flows[1].contains("packets"));
     EXPECT_EQ(flows[1].at("protocol"), "ICMP");
     EXPECT_EQ(flows[1].at("from"), "192.168.50.77");
     EXPECT_FALSE(flows[1].contains("service"));
