@@ -78,7 +78,6 @@ class Counters:
 
 class Demo:
     """The story's stage and its acts."""
-
     steps = 15
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""`kubectl apply -f FILE...` and `delete -f FILE...` for the demo, where no kubectl is installed."""
+"""`kubectl apply -f FILE...` and `delete -f FILE...` for the demo, where there is no kubectl."""
 
 import json
 import sys

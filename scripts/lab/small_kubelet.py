@@ -1,9 +1,9 @@
 """The demo's own kubelet: runs the pods that an API server has for its node, attached by CNI.
 
 A process in the node's network namespace. It registers its Node, waits for the network
-configuration that podlane-kube puts into place, and then does for each Pod of its node what a kubelet
-and a container runtime do: a network namespace, the CNI plugin's ADD, the containers, and the Pod's
-status. A Pod that is deleted is stopped, with DEL. SIGTERM stops all.
+configuration that podlane-kube puts into place, and then does for each Pod of its node what a
+kubelet and a container runtime do: a network namespace, the CNI plugin's ADD, the containers, and
+the Pod's status. A Pod that is deleted is stopped, with DEL. SIGTERM stops all.
 """
 
 import json
