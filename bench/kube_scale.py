@@ -58,7 +58,7 @@ def pod_address(index, per_node):
 
 
 def pod(index, per_node):
-    """About 5 kB, as the API server has for a Pod of one container."""
+    """About 4 kB, as the API server has for a Pod of one container."""
     where, address = f"node-{index // per_node:05}", pod_address(index, per_node)
     app = f"service-{index // ENDPOINTS:05}"
     uid = f"20000000-0000-4000-8000-{index:012x}"

@@ -40,6 +40,7 @@ class Worker {
         PortId id;
         uint16_t ethdev;
         uint16_t queue;
+        RateMeter* limit;    ///< as Port::from_limit
         bool found = false;  ///< frames, since it was last armed
     };
 
@@ -55,7 +56,10 @@ class Worker {
     /// Runs a packet that is not counted as received once more.
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
-    void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// `limit`: as Port::from_limit.
+    void process(rte_mbuf** frames, unsigned count, PortId port, RateMeter* limit) noexcept;
+    /// Drops what is beyond the limit; how many stay.
+    unsigned drop_excess(RateMeter& limit, rte_mbuf** frames, unsigned count, PortId port) noexcept;
     /// `again`: the packets have been seen to come in already.
     template <class Stages>
     void run_stages(Burst burst, bool again) noexcept;

@@ -14,9 +14,11 @@
 
 #include "control/kube/store.h"
 #include "control/netdev/netns.h"
+#include "control/netdev/pod_socket.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/bandwidth.h"
 #include "lib/persist/key_log.h"
 
 namespace podlane::control {
@@ -38,6 +40,8 @@ struct KeptPod {
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< that its runtime asked for
+    Bandwidth bandwidth = {};                    ///< likewise
+    PodSocket socket = {};
 };
 
 /// What a process before this one has left.

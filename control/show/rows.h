@@ -14,9 +14,11 @@
 #include "control/config/node_config.h"
 #include "control/kube/objects.h"
 #include "control/neighbour/neighbour_table.h"
+#include "control/netdev/pod_socket.h"
 #include "control/show/views.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
+#include "lib/border/bandwidth.h"
 #include "lib/border/flows.h"
 #include "lib/border/port_state.h"
 #include "lib/model/ids.h"
@@ -46,6 +48,8 @@ struct PortRow {
     std::string container;                  ///< "" where the runtime named none
     std::string netns, ifname;              ///< of a pod's TAP
     std::vector<ContainerPort> host_ports;  ///< that a pod's runtime asked for
+    Bandwidth bandwidth;                    ///< likewise
+    PodSocket socket;                       ///< of a pod, in place of an interface
 };
 
 struct NeighbourRow {
