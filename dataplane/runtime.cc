@@ -95,8 +95,7 @@ class Runtime final : public Dataplane {
     std::shared_ptr<const Snapshot> current() const override { return current_; }
 
     Result<PortId> add_tap_port(TapPortSpec spec) override;
-    Result<PortId> add_device_port(const std::string& name, PortKind kind,
-                                   const std::string& device, uint16_t mtu) override;
+    Result<PortId> add_device_port(const DevicePortSpec& spec) override;
     void remove_port(PortId id) override;
     std::vector<PortInfo> ports() const override;
     std::vector<PortState> port_states() const override;
@@ -222,15 +221,13 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
 
 Result<void> Runtime::open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints) {
     for (const UplinkRequest& uplink : config.uplinks) {
-        auto port = open_device_port({uplink.name,
-                                      PortKind::kUplink,
-                                      uplink.device,
-                                      uplink.mtu,
-                                      uplink.mac,
-                                      shared_->workers,
-                                      pool_.get(),
-                                      {},
-                                      on_leave()});
+        auto port = open_device_port({.name = uplink.name,
+                                      .device = uplink.device,
+                                      .mtu = uplink.mtu,
+                                      .mac = uplink.mac,
+                                      .workers = shared_->workers,
+                                      .pool = pool_.get(),
+                                      .on_leave = on_leave()});
         if (!port) return port.error();
         for (const std::string& note : (*port)->ethdev->notes()) {
             hints.push_back(uplink.name + ": " + note);
@@ -295,10 +292,15 @@ Result<PortId> Runtime::add_tap_port(TapPortSpec spec) {
     return put_in_service(std::move(port).value());
 }
 
-Result<PortId> Runtime::add_device_port(const std::string& name, PortKind kind,
-                                        const std::string& device, uint16_t mtu) {
-    auto port = open_device_port(
-        {name, kind, device, mtu, std::nullopt, shared_->workers, pool_.get(), {}, on_leave()});
+Result<PortId> Runtime::add_device_port(const DevicePortSpec& spec) {
+    auto port = open_device_port({.name = spec.name,
+                                  .kind = spec.kind,
+                                  .device = spec.device,
+                                  .mtu = spec.mtu,
+                                  .workers = shared_->workers,
+                                  .pool = pool_.get(),
+                                  .on_leave = on_leave(),
+                                  .bandwidth = spec.bandwidth});
     if (!port) return port.error();
     return put_in_service(std::move(port).value());
 }

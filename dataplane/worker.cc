@@ -11,6 +11,7 @@
 
 #include "dataplane/pipeline.h"
 #include "dataplane/probe/observer.h"
+#include "dataplane/rate_meter.h"
 
 namespace podlane::dataplane {
 
@@ -160,7 +161,7 @@ void Worker::refresh_ports() noexcept {
         if (port == nullptr || port->backend != PortBackend::kEthdev) continue;
         const uint16_t queue = port->rx_queue[ctx_.id];
         if (queue == kNoQueue) continue;
-        polled_[polled_count_++] = {port->id, port->ethdev, queue};
+        polled_[polled_count_++] = {port->id, port->ethdev, queue, port->from_limit};
         all_wake_ = all_wake_ && port->device_port->wakes(queue);
     }
 }
@@ -180,7 +181,7 @@ unsigned Worker::poll_devices() noexcept {
             if (count == 0) break;
             queue.found = true;
             moved += count;
-            process(frames.data(), count, queue.id);
+            process(frames.data(), count, queue.id, queue.limit);
         }
     }
     return moved;
@@ -215,13 +216,37 @@ unsigned Worker::receive_tap(PortId id) noexcept {
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
     }
     if (got.count == 0) return 0;
-    process(frames.data(), got.count, id);
+    process(frames.data(), got.count, id, port->from_limit);
     // Send them while they are in the cache.
     if (got.bytes > kManyBytes) flush(ctx_);
     return got.count;
 }
 
-void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
+unsigned Worker::drop_excess(RateMeter& limit, rte_mbuf** frames, unsigned count,
+                             PortId port) noexcept {
+    std::array<rte_mbuf*, kBurst> refused;
+    const unsigned kept = hold_to_limit(limit, ctx_.tsc, frames, count, refused.data());
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count - kept; ++i) {
+        bytes += refused[i]->pkt_len;
+        Packet packet = make_packet(refused[i], port);
+        packet.drop(Drop::kBandwidthEgress);
+        drop_held(packet);
+    }
+    PortCounters& counters = ctx_.counters->ports[index_of(port)];
+    counters.rx_packets.add(count - kept);
+    counters.rx_bytes.add(bytes);
+    ctx_.counters->rx_packets.add(count - kept);
+    return kept;
+}
+
+void Worker::process(rte_mbuf** frames, unsigned count, PortId port, RateMeter* limit) noexcept {
+    // A full burst says that more waits; what is put aside must not be overtaken by its own flow.
+    const bool is_crowded = count == kBurst || ctx_.budgets.of(port).deferred > 0;
+    if (limit != nullptr) [[unlikely]] {
+        count = drop_excess(*limit, frames, count, port);
+        if (count == 0) return;
+    }
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; ++i) {
         Packet& packet = ctx_.packets[i];
@@ -234,9 +259,7 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     ctx_.counters->rx_packets.add(count);
-    // A full burst means that more waits. And a packet that was put aside must not be overtaken by
-    // later packets of its flow.
-    if (count == kBurst || ctx_.budgets.of(port).deferred > 0) {
+    if (is_crowded) {
         run_stages<CrowdedPipeline>({ctx_.packets.data(), count}, false);
     } else {
         run_stages<Pipeline>({ctx_.packets.data(), count}, false);

@@ -146,6 +146,13 @@ PortMapping read_port_mapping(Fields& fields) {
     return mapping;
 }
 
+Bandwidth read_bandwidth(Fields& fields) {
+    constexpr IntegerRange kBits{0, INT64_MAX, "a number of bits"};
+    const auto bits = [&](const char* key) { return fields.integer<uint64_t>(key, kBits, 0); };
+    return {.ingress = {bits("ingressRate"), bits("ingressBurst")},
+            .egress = {bits("egressRate"), bits("egressBurst")}};
+}
+
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
@@ -158,6 +165,12 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
     request.params.each("portMappings",
                         [&](Fields& one) { pod.port_mappings.push_back(read_port_mapping(one)); });
+    request.params.within("bandwidth",
+                          [&](Fields& limits) { pod.bandwidth = read_bandwidth(limits); });
+    if (const auto kind = request.params.text_if_any("interface")) pod.interface = *kind;
+    for (const auto& [key, id] : {std::pair{"user", &pod.user}, std::pair{"group", &pod.group}}) {
+        *id = static_cast<uint32_t>(request.params.number_if_any(key, 0, UINT32_MAX).value_or(0));
+    }
     pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));

@@ -43,7 +43,7 @@ constexpr std::string_view kFiles =
     "fadvise64 fchmod fchmodat fchown fchownat fcntl fdatasync flock fstatfs fsync getcwd "
     "getdents64 inotify_add_watch inotify_init1 inotify_rm_watch lstat mkdir mkdirat "
     "newfstatat open openat pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 "
-    "readlink readlinkat rename renameat renameat2 rmdir sendfile stat statfs statx "
+    "readlink readlinkat rename renameat renameat2 rmdir sendfile setxattr stat statfs statx "
     "sync_file_range unlink unlinkat utimensat";
 
 constexpr std::string_view kWaiting =

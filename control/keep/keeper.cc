@@ -58,7 +58,30 @@ Json json_of(const KeptPod& pod) {
                  {"addresses", std::move(addresses)},
                  {"mtu", pod.mtu}};
     for (const ContainerPort& port : pod.host_ports) json["hostPorts"].push_back(to_json(port));
+    if (pod.bandwidth.is_limited()) json["bandwidth"] = to_json(pod.bandwidth);
+    if (pod.socket.is_socket()) {
+        json["socket"] = {{"kind", to_string(pod.socket.kind)},
+                          {"path", pod.socket.path},
+                          {"user", pod.socket.user},
+                          {"group", pod.socket.group}};
+    }
     return json;
+}
+
+Bandwidth bandwidth_from(const Json& json) {
+    return {
+        .ingress = {json.value("ingressRate", uint64_t{0}),
+                    json.value("ingressBurst", uint64_t{0})},
+        .egress = {json.value("egressRate", uint64_t{0}), json.value("egressBurst", uint64_t{0})}};
+}
+
+PodSocket socket_from(const Json& json) {
+    PodSocket socket;
+    socket.kind = pod_interface(json.at("kind").get<std::string>()).value_or(PodInterface::kTap);
+    socket.path = json.at("path");
+    socket.user = json.at("user");
+    socket.group = json.at("group");
+    return socket;
 }
 
 ContainerPort host_port_from(const Json& json) {
@@ -91,6 +114,8 @@ KeptPod pod_from(std::string_view name, std::string_view text) {
     for (const Json& each : json.value("hostPorts", Json::array())) {
         pod.host_ports.push_back(host_port_from(each));
     }
+    if (json.contains("bandwidth")) pod.bandwidth = bandwidth_from(json["bandwidth"]);
+    if (json.contains("socket")) pod.socket = socket_from(json["socket"]);
     return pod;
 }
 

@@ -15,9 +15,11 @@
 
 #include "control/kube/store.h"
 #include "control/netdev/netns.h"
+#include "control/netdev/pod_socket.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/bandwidth.h"
 #include "lib/persist/key_log.h"
 
 namespace podlane::control {
@@ -39,6 +41,8 @@ struct KeptPod {
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< requested by its runtime
+    Bandwidth bandwidth = {};                    ///< likewise
+    PodSocket socket = {};
 };
 
 /// What an earlier process has left.

@@ -26,8 +26,10 @@ namespace {
 
 /// Frames that the kernel holds for a queue before it drops: a burst of a fast sender fits.
 constexpr uint32_t kTxQueueLength = 2048;
-/// Of a default route that finds another one in its place: below every usual one.
+/// Of a default route that finds another one in its place: below every usual one. Those of further
+/// interfaces, as secondary networks give them to a pod, are below that, one each.
 constexpr uint32_t kSecondDefaultMetric = 4096;
+constexpr uint32_t kMostDefaults = 256;
 
 Error in_words(const std::string& what) {
     return Error{fmt::format("{}: {}", what, std::strerror(errno))};
@@ -146,14 +148,16 @@ Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& reques
     KernelRoute route{.destination = {any, 0}, .via = gateway};
     route.onlink = !is_on_link(request, gateway);
     auto added = rtnl.add_route(ifindex, route);
-    if (added.ok() && !*added) {
-        // Another interface leads out already, such as a machine's management port: theirs stays.
-        route.metric = kSecondDefaultMetric;
+    // Another interface leads out already, such as a machine's management port: theirs stays.
+    for (uint32_t n = 0; added.ok() && !*added && n < kMostDefaults; ++n) {
+        route.metric = kSecondDefaultMetric + n;
         added = rtnl.add_route(ifindex, route);
     }
     if (!added.ok()) return added.error();
-    if (!*added)
-        return Error{fmt::format("two default routes exist beside {}", to_string(gateway))};
+    if (!*added) {
+        return Error{fmt::format("more than {} default routes exist beside {}", kMostDefaults,
+                                 to_string(gateway))};
+    }
     return {};
 }
 

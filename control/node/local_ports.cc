@@ -45,11 +45,11 @@ Result<LocalPort> LocalPort::open(Dataplane& dataplane, TapPortSpec spec, MadeTa
     return LocalPort(dataplane, *port, std::move(tap.remove));
 }
 
-Result<LocalPort> LocalPort::open_device(Dataplane& dataplane, const std::string& name,
-                                         const std::string& device, uint16_t mtu) {
-    auto port = dataplane.add_device_port(name, PortKind::kPod, device, mtu);
+Result<LocalPort> LocalPort::open_device(Dataplane& dataplane, const DevicePortSpec& spec,
+                                         std::function<void()> at_end) {
+    auto port = dataplane.add_device_port(spec);
     if (!port.ok()) return port.error();
-    return LocalPort(dataplane, *port, {});
+    return LocalPort(dataplane, *port, std::move(at_end));
 }
 
 LocalPort::LocalPort(LocalPort&& from) noexcept

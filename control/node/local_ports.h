@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/kube/objects.h"
+#include "control/netdev/pod_socket.h"
 #include "control/node/tap_maker.h"
 #include "control/show/node_stats.h"
 #include "lib/base/ip_address.h"
@@ -36,8 +37,9 @@ class LocalPort {
   public:
     /// Gives the TAP to the dataplane; on an error the TAP is removed.
     static Result<LocalPort> open(Dataplane& dataplane, TapPortSpec spec, MadeTap tap);
-    static Result<LocalPort> open_device(Dataplane& dataplane, const std::string& name,
-                                         const std::string& device, uint16_t mtu);
+    /// `at_end` is called when the device is closed; may be empty.
+    static Result<LocalPort> open_device(Dataplane& dataplane, const DevicePortSpec& spec,
+                                         std::function<void()> at_end = {});
     LocalPort(LocalPort&& from) noexcept;
     LocalPort& operator=(LocalPort&& from) noexcept;
     LocalPort(const LocalPort&) = delete;
@@ -55,7 +57,7 @@ class LocalPort {
 
     Dataplane* dataplane_ = nullptr;  ///< null: moved from
     PortId id_ = kNoPort;
-    std::function<void()> remove_tap_;  ///< empty for a device
+    std::function<void()> remove_tap_;  ///< or what a device leaves; may be empty
     PortTotals baseline_;
     bool published_ = false;
 };
@@ -82,6 +84,8 @@ struct AttachedPod {
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< requested by the runtime
+    Bandwidth bandwidth = {};                    ///< asked for likewise
+    PodSocket socket = {};                       ///< in place of an interface
     bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;

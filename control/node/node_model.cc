@@ -53,7 +53,10 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
 NodeModel::~NodeModel() {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
     // generation that is still live are left to it.
-    if (keeper_ != nullptr && !forget_) kept_taps_->leave(false);
+    if (keeper_ != nullptr && !forget_) {
+        kept_taps_->leave(false);
+        leave_sockets_ = true;
+    }
     ports_.clear();
 }
 
@@ -66,6 +69,7 @@ Result<void> NodeModel::start() {
     if (made.ok()) made = load_objects(std::move(kept.objects));
     if (!made.ok()) {
         if (keeper_ != nullptr) kept_taps_->leave(true);
+        leave_sockets_ = keeper_ != nullptr;
         ports_.clear();
         return made;
     }
@@ -166,8 +170,9 @@ Result<void> NodeModel::add_dns_port() {
 
 Result<void> NodeModel::add_static_ports() {
     for (const PodPortConfig& wanted : config_.pods.ports) {
-        auto port = LocalPort::open_device(dataplane_, wanted.key(), wanted.device.text(),
-                                           config_.pods.mtu);
+        auto port = LocalPort::open_device(
+            dataplane_,
+            {.name = wanted.key(), .device = wanted.device.text(), .mtu = config_.pods.mtu});
         if (!port.ok()) {
             const auto index = &wanted - config_.pods.ports.data();
             const std::string path = fmt::format("pods.ports[{}].device", index);

@@ -59,6 +59,9 @@ struct PodAddRequest {
     /// pod's name.
     std::string container = {};
     std::vector<PortMapping> port_mappings = {};
+    Bandwidth bandwidth = {};
+    std::string interface = "tap";            ///< or "memif", "vhostUser": a socket in place of one
+    uint32_t user = 0, group = 0;             ///< whose the socket is
     std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
@@ -246,7 +249,8 @@ class NodeModel {
     /// Takes over the pods of an earlier process, and the rest that it left.
     [[nodiscard]] KeptState restore();
     void restore_pods(const std::vector<KeptPod>& pods);
-    [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept, MadeTap tap);
+    [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept,
+                                                         Result<LocalPort> port);
     /// Adds the kept objects; false: they cannot be used.
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
@@ -298,11 +302,18 @@ class NodeModel {
         std::vector<InterfaceAddress> interface_addresses;
         std::vector<IpAddress> gateways;
         std::vector<ContainerPort> host_ports;
+        PodSocket socket;
     };
     [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
     /// Which other pod's port conflicts with this one, and in what.
     [[nodiscard]] std::optional<Refusal> check_free(const PodAddRequest& request,
                                                     const PodPlan& plan) const;
+    /// A TAP in the pod's namespace, or a socket's device, as a port that no generation has yet.
+    [[nodiscard]] Result<LocalPort> open_pod_port(const PodAddRequest& request, const PodPlan& plan,
+                                                  const std::string& name, const MacAddress& mac);
+    [[nodiscard]] Result<LocalPort> open_pod_socket(const std::string& name,
+                                                    const PodSocket& socket,
+                                                    const Bandwidth& bandwidth);
     [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
         const PodDelRequest& request) const;
     /// Whether a pod's port has it, or the pods' gateway.
@@ -360,6 +371,8 @@ class NodeModel {
     std::map<PortId, LostUplink> lost_uplinks_;
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
+    unsigned sockets_made_ = 0;   ///< their devices' numbers
+    bool leave_sockets_ = false;  ///< to the process after this one, with what mounts them
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;

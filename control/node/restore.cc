@@ -34,6 +34,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
         keeper_->erase_pod(pod.name);
         purge(pod.addresses);
     };
+    size_t restored = 0;
     std::vector<const KeptPod*> wanted;
     std::vector<PodTapRequest> requests;
     for (const KeptPod& pod : pods) {
@@ -46,13 +47,26 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
                             .addresses = {},
                             .ifname = pod.ifname,
                             .mac = to_string(pod.mac),
-                            .container = pod.container};
+                            .container = pod.container,
+                            .bandwidth = pod.bandwidth,
+                            .interface = std::string(to_string(pod.socket.kind)),
+                            .user = pod.socket.user,
+                            .group = pod.socket.group};
         for (const IpAddress& address : pod.addresses) {
             again.addresses.push_back(to_string(address));
         }
         const auto plan = plan_pod(again);
         if (!plan.ok()) {
             forgotten(pod, plan.refusal().error.message);
+            continue;
+        }
+        if (pod.socket.is_socket()) {
+            auto port = open_pod_socket(pod.name, pod.socket, pod.bandwidth);
+            if (auto failed = restore_pod(pod, std::move(port))) {
+                forgotten(pod, *failed);
+            } else {
+                ++restored;
+            }
             continue;
         }
         wanted.push_back(&pod);
@@ -64,14 +78,20 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
                             .addresses = plan->interface_addresses,
                             .gateways = plan->gateways});
     }
-    if (requests.empty()) return;
+    if (pods.empty()) return;
     auto taps = kept_taps_->attach_pod_taps(requests);
-    size_t restored = 0;
     for (size_t i = 0; i < wanted.size(); ++i) {
         const KeptPod& pod = *wanted[i];
-        if (!taps[i].ok()) {
-            forgotten(pod, taps[i].error().message);
-        } else if (auto failed = restore_pod(pod, std::move(taps[i]).value())) {
+        auto port = taps[i].ok() ? LocalPort::open(dataplane_,
+                                                   {.name = pod.name,
+                                                    .kind = PortKind::kPod,
+                                                    .ifname = pod.ifname,
+                                                    .mac = pod.mac,
+                                                    .mtu = config_.pods.mtu,
+                                                    .bandwidth = pod.bandwidth},
+                                                   std::move(taps[i]).value())
+                                 : Result<LocalPort>(taps[i].error());
+        if (auto failed = restore_pod(pod, std::move(port))) {
             forgotten(pod, *failed);
         } else {
             ++restored;
@@ -80,15 +100,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
     spdlog::info("{} pods' ports are taken back", restored);
 }
 
-std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap tap) {
-    const uint16_t mtu = config_.pods.mtu;
-    auto port = LocalPort::open(dataplane_,
-                                {.name = kept.name,
-                                 .kind = PortKind::kPod,
-                                 .ifname = kept.ifname,
-                                 .mac = kept.mac,
-                                 .mtu = mtu},
-                                std::move(tap));
+std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, Result<LocalPort> port) {
     if (!port.ok()) return port.error().message;
     links_.add_mac(kept.mac, port->id());
     watched_netns_[port->id()] = kept.netns_id;
@@ -100,8 +112,10 @@ std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap t
                 .addresses = kept.addresses,
                 .netns = kept.netns,
                 .ifname = kept.ifname,
-                .mtu = mtu,
-                .host_ports = kept.host_ports});
+                .mtu = config_.pods.mtu,
+                .host_ports = kept.host_ports,
+                .bandwidth = kept.bandwidth,
+                .socket = kept.socket});
     return std::nullopt;
 }
 
@@ -145,7 +159,9 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
                       .mac = pod.mac,
                       .addresses = pod.addresses,
                       .mtu = pod.mtu,
-                      .host_ports = pod.host_ports});
+                      .host_ports = pod.host_ports,
+                      .bandwidth = pod.bandwidth,
+                      .socket = pod.socket});
 }
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {

@@ -59,8 +59,10 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
         dataplane_.remove_port(port);
         pending_ = true;
     }
-    const auto opened = dataplane_.add_device_port(uplink.name, PortKind::kUplink,
-                                                   uplink.device.text(), uplink.mtu);
+    const auto opened = dataplane_.add_device_port({.name = uplink.name,
+                                                    .kind = PortKind::kUplink,
+                                                    .device = uplink.device.text(),
+                                                    .mtu = uplink.mtu});
     if (!opened.ok()) return failed(opened.error());
     links_.take_back_uplink(uplink, *opened);
     pending_ = true;

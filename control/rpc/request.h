@@ -92,6 +92,8 @@ class RpcParams {
     [[nodiscard]] bool flag(std::string_view key) { return fields_.boolean(key, false); }
     /// An optional list of objects: `read` reads the fields of each.
     void each(std::string_view key, const std::function<void(Fields& element)>& read);
+    /// An optional object.
+    void within(std::string_view key, const std::function<void(Fields& object)>& read);
     /// `documents` with its optional `name`, or `files`; one of the two is required.
     [[nodiscard]] std::vector<NamedText> documents();
 

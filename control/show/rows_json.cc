@@ -55,6 +55,11 @@ Json row_json(const PortRow& row) {
         item["ifname"] = row.ifname;
     }
     for (const ContainerPort& port : row.host_ports) item["portMappings"].push_back(to_json(port));
+    if (row.bandwidth.is_limited()) item["bandwidth"] = to_json(row.bandwidth);
+    if (row.socket.is_socket()) {
+        item["interface"] = to_string(row.socket.kind);
+        item["socketPath"] = row.socket.path;
+    }
     return item;
 }
 

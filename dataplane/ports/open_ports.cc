@@ -2,6 +2,7 @@
 
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <rte_cycles.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -37,6 +38,13 @@ OpenPort::~OpenPort() {
     }
 }
 
+void OpenPort::limit(const Bandwidth& bandwidth) {
+    if (!bandwidth.is_limited()) return;
+    meters = std::make_unique<PortMeters>(bandwidth, rte_get_tsc_hz());
+    if (meters->to_port.is_limited()) port.to_limit = &meters->to_port;
+    if (meters->from_port.is_limited()) port.from_limit = &meters->from_port;
+}
+
 Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& request) {
     EthdevRequest ethdev_request;
     ethdev_request.name = request.name;
@@ -64,6 +72,7 @@ Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& requ
     port.mac = out->ethdev->mac();
     port.name = request.name;
     port.device = request.device;
+    out->limit(request.bandwidth);
     port.tap_fds.fill(-1);
     const uint16_t tx_queues = std::max<uint16_t>(port.caps.tx_queues, 1);
     for (size_t i = 0; i < kMaxWorkers; ++i) {
@@ -90,6 +99,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.kind = spec.kind;
     port.mtu = spec.mtu;
     port.vnet_header_bytes = spec.vnet_header_bytes;
+    out->limit(spec.bandwidth);
     agree_on_large_frames(port);
     port.mac = spec.mac;
     port.name = spec.name;

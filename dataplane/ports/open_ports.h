@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/ports/port.h"
+#include "dataplane/rate_meter.h"
 #include "dataplane/worker.h"
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
@@ -28,7 +29,11 @@ struct OpenPort {
 
     Port port;
     std::optional<EthdevPort> ethdev;        ///< none for a TAP
+    std::unique_ptr<PortMeters> meters;      ///< null: without limits
     std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
+
+    /// Before the port is in the table.
+    void limit(const Bandwidth& bandwidth);
 };
 
 struct DevicePortRequest {
@@ -36,11 +41,12 @@ struct DevicePortRequest {
     PortKind kind = PortKind::kUplink;
     std::string device;  ///< PCI address or vdev arguments
     uint16_t mtu = 1500;
-    std::optional<MacAddress> mac;
+    std::optional<MacAddress> mac{};
     unsigned workers = 1;
     rte_mempool* pool = nullptr;
     std::vector<int> bells{};          ///< by worker, see EthdevRequest
     std::function<void()> on_leave{};  ///< called when OpenPort::device_leaves has been set
+    Bandwidth bandwidth{};
 };
 
 /// Opens a DPDK device. If it has fewer queues than there are workers, the first workers get the

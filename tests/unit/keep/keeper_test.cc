@@ -59,7 +59,9 @@ class KeeperTest : public testing::Test {
                 .addresses = {*parse_ip("10.244.1.5"), *parse_ip("fd00::5")},
                 .mtu = 1450,
                 .host_ports = {{"", 80, 8080, std::nullopt, Protocol::kTcp},
-                               {"", 53, 5353, parse_ip("192.0.2.1"), Protocol::kUdp}}};
+                               {"", 53, 5353, parse_ip("192.0.2.1"), Protocol::kUdp}},
+                .bandwidth = {.ingress = {1'000'000, 4'294'967'295}, .egress = {2'000'000, 0}},
+                .socket = {PodInterface::kMemif, "/run/podlane/pods/x/y/net1.sock", 7, 8}};
     }
 
     std::string folder_;
@@ -185,20 +187,26 @@ TEST_F(KeeperTest, PodsComeBackWhole) {
     EXPECT_EQ(back.addresses, put.addresses);
     EXPECT_EQ(back.mtu, put.mtu);
     EXPECT_EQ(back.host_ports, put.host_ports);
+    EXPECT_EQ(back.bandwidth, put.bandwidth);
+    EXPECT_EQ(back.socket, put.socket);
 }
 
-TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNoHostPorts) {
+TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNeitherHostPortsNorLimitsNorASocket) {
     Keeper(folder_).put_pod(pod("default/web"));
     {
         KeyLog log = KeyLog::open(folder_ + "/journal", 1);
         auto kept = nlohmann::ordered_json::parse(log.values().find("pod/default/web")->second);
-        ASSERT_EQ(kept.erase("hostPorts"), 1u);
+        for (const char* key : {"hostPorts", "bandwidth", "socket"}) {
+            ASSERT_EQ(kept.erase(key), 1u) << key;
+        }
         ASSERT_TRUE(log.commit({{"pod/default/web", kept.dump()}}).ok());
     }
     const KeptState state = load();
     ASSERT_EQ(state.pods.size(), 1u) << (notes_.empty() ? "" : notes_.front());
     EXPECT_EQ(state.pods[0].addresses, pod("").addresses);
     EXPECT_TRUE(state.pods[0].host_ports.empty());
+    EXPECT_FALSE(state.pods[0].bandwidth.is_limited());
+    EXPECT_FALSE(state.pods[0].socket.is_socket());
 }
 
 TEST_F(KeeperTest, PodsOfAnotherBootAreDroppedAndObjectsAreNot) {
