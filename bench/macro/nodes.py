@@ -50,8 +50,10 @@ def capacity_of(traffic):
 
 @contextlib.contextmanager
 def running(shop, traffic, source, sink, *, hugepages, more=None):
-    """The daemon with these devices as the scenario's ports, and all of its connections open; `more`:
-    sections of its configuration."""
+    """The daemon with these devices as the scenario's ports, and all of its connections open.
+
+    `more`: sections of its configuration.
+    """
     scenario = traffic.scenario
     mbufs, mbuf_bytes = pool(len(traffic.marks))
     with contextlib.ExitStack() as stack:

@@ -45,7 +45,7 @@ def clusterip_reply(family, protocol):
     return Scenario(
         f"reply-{named(protocol)}", f"ClusterIP DNAT, {named(protocol).upper()}, replies",
         family, protocol, "servers", "clients", requests.counts, None,
-        # By the gateway: what a pod sends to another one by its MAC, no Service's gate would hold up.
+        # By the gateway: a frame to another pod's MAC is bridged, which no gate holds up.
         lambda flows, marks: build(flows, world.mac("gateway"), world.mac("servers"), marks),
         expected, requests.targets, requests=requests, prepare=prepare)
 
