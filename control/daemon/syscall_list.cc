@@ -25,6 +25,12 @@ constexpr std::string_view kNameServer =
     "getsockname getsockopt newfstatat pread64 readlink setsockopt shutdown stat statx "
     "timerfd_create timerfd_settime";
 
+/// Beside every thread's: threads, files below /proc and /run, netlink, what glibc asks at a
+/// thread's start.
+constexpr std::string_view kAttacher =
+    "arch_prctl bind fcntl fstatfs getsockname getsockopt mremap newfstatat prctl recvfrom "
+    "sched_getparam sched_getscheduler seccomp set_tid_address setsockopt stat statx uname";
+
 /// Pools, hugepages on their NUMA node, what must not be swapped.
 constexpr std::string_view kMemory =
     "fallocate ftruncate get_mempolicy mbind memfd_create mincore mlock mlock2 mlockall "
@@ -35,7 +41,7 @@ constexpr std::string_view kThreads =
     "arch_prctl capget capset get_robust_list getegid geteuid getgid getppid getpriority "
     "getrlimit getrusage getuid prctl prlimit64 rt_sigpending rt_sigsuspend rt_sigtimedwait "
     "sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler "
-    "sched_setaffinity seccomp set_tid_address setrlimit signalfd4 sysinfo times umask uname";
+    "sched_setaffinity seccomp set_tid_address setrlimit signalfd4 sysinfo times umask uname wait4";
 
 /// Configuration, objects, the journal, sysfs and sysctls, what libraries load.
 constexpr std::string_view kFiles =
@@ -83,6 +89,9 @@ std::vector<std::string_view> allowed_syscalls(ThreadKind kind) {
             break;
         case ThreadKind::kNameServer:
             add({kNameServer});
+            break;
+        case ThreadKind::kAttacher:
+            add({kAttacher});
             break;
     }
     return out;

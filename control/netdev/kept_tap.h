@@ -19,6 +19,7 @@ struct KeptTap {
     std::vector<int> queue_fds;    ///< the receiver's
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     bool was_there = false;        ///< a process before this one made it
+    int ifindex = 0;               ///< in its namespace
 };
 
 /// Makes a pod's interface. One of the same owner that nobody has open is removed where it is in
@@ -30,6 +31,10 @@ struct KeptTap {
 /// Made again if it is gone. An error if it is not ours, or somebody has it open.
 [[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request,
                                              const std::string& owner);
+
+/// Deletes the very interface that was made or attached to for the request; nothing happens if it
+/// is gone, or another one has its name.
+void remove_pod_tap(const PodTapRequest& request, int ifindex) noexcept;
 
 /// The host's interface: the one that the owner has left, with what the request asks for and
 /// without what it does not; else a new one.

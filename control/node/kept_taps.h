@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/netdev/kept_tap.h"
+#include "control/netdev/netns.h"
 #include "control/node/tap_maker.h"
 #include "lib/base/result.h"
 
@@ -25,13 +27,15 @@ class KeptTaps {
     /// From here on MadeTap::remove leaves interfaces, routes and rules for the next process: all,
     /// or those of a process before this one.
     virtual void leave(bool former_ones_only) noexcept = 0;
+    /// Which network namespace stands at the path; zeros where none does.
+    virtual NetnsId netns_id(const std::string& path) = 0;
 };
 
 /// The kernel's. Needs root.
 class KeptTapMaker final : public TapMaker, public KeptTaps {
   public:
-    /// `owner`: the node's name.
-    explicit KeptTapMaker(std::string owner);
+    /// `owner`: the node's name. `pods` makes pods' TAPs, and has been told the same name.
+    KeptTapMaker(std::string owner, PodAttacher& pods);
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
@@ -39,6 +43,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     std::vector<Result<MadeTap>> attach_pod_taps(
         const std::vector<PodTapRequest>& requests) override;
     void leave(bool former_ones_only) noexcept override;
+    NetnsId netns_id(const std::string& path) override;
 
   private:
     struct Leaving {
@@ -48,6 +53,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     [[nodiscard]] MadeTap made_of(KeptTap tap) const;
 
     std::string owner_;
+    PodAttacher& pods_;
     std::shared_ptr<Leaving> leaving_;  ///< what the taps' `remove` looks at
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;

@@ -232,10 +232,10 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
     if (keeper_ != nullptr) {
-        keep_pod(pod, netns_id(pod.netns));
+        keep_pod(pod, kept_taps_->netns_id(pod.netns));
         for (const auto& [former, ports] : taken) {
             const AttachedPod& other = ports_.pods().at(former);
-            keep_pod(other, netns_id(other.netns));
+            keep_pod(other, kept_taps_->netns_id(other.netns));
         }
     }
     // The address may have been another pod's a moment ago, and its neighbours remember that.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/netdev/host_rules.h"
 #include "control/netdev/tap.h"
 #include "lib/base/result.h"
@@ -41,9 +42,15 @@ class TapMaker {
 /// The real one: the kernel's TAPs. Needs root.
 class KernelTapMaker final : public TapMaker {
   public:
+    /// `pods` makes pods' TAPs.
+    explicit KernelTapMaker(PodAttacher& pods) : pods_(pods) {}
+
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+
+  private:
+    PodAttacher& pods_;
 };
 
 }  // namespace podlane::control
