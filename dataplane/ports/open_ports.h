@@ -16,6 +16,7 @@
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 #include "lib/dpdk/ethdev_port.h"
+#include "lib/dpdk/kernel_link.h"
 
 namespace podlane::dataplane {
 
@@ -28,6 +29,7 @@ struct OpenPort {
 
     Port port;
     std::optional<EthdevPort> ethdev;        ///< none for a TAP
+    std::optional<KernelLink> tap_link;      ///< of a TAP
     std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
 };
 
@@ -50,10 +52,11 @@ struct DevicePortRequest {
 /// Takes the TAP's descriptors, one for each worker.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
-/// Each port's link now. Control only; one system call for all TAPs, some for each device.
-[[nodiscard]] std::vector<Link> links_of(std::span<const OpenPort* const> ports);
-/// What the port's device lost since it was opened. Nothing of a TAP: its kernel's end may be in
-/// another network namespace.
+/// Each port's link and its device's losses now, a TAP's as of the last losses_of(). Control only;
+/// one system call for all TAPs, some for each device.
+[[nodiscard]] std::vector<PortState> states_of(std::span<const OpenPort* const> ports);
+/// What the port's device, or the TAP's end in the kernel, lost since it was opened. Control only;
+/// some system calls.
 [[nodiscard]] DeviceLosses losses_of(const OpenPort& port) noexcept;
 
 /// Puts the port's descriptors into the workers' epoll sets; false when one cannot be.
