@@ -400,12 +400,7 @@ std::vector<PortInfo> Runtime::ports() const {
 std::vector<PortState> Runtime::port_states() const {
     std::vector<const OpenPort*> open;
     for (const auto& [id, port] : ports_) open.push_back(port.get());
-    const std::vector<Link> links = links_of(open);
-    std::vector<PortState> out;
-    for (size_t i = 0; i < open.size(); ++i) {
-        out.push_back({open[i]->port.id, links[i], losses_of(*open[i])});
-    }
-    return out;
+    return states_of(open);
 }
 
 DeviceLosses Runtime::device_losses() const {

@@ -301,7 +301,9 @@ unsigned Worker::run_deferred() noexcept {
         Packet& packet = ctx_.packets[count++];
         packet.mbuf = item.mbuf;
         packet.in_port = item.port;
-        packet.flags = 0;
+        packet.flags = item.flags;
+        // One whose copies are made bit by bit.
+        if ((item.flags & kHeldBefore) != 0) break;
     }
     run();
     return done;

@@ -11,12 +11,14 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/config/config_place.h"
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
@@ -118,6 +120,30 @@ Result<Confinement> confine(const control::SecurityConfig& security) {
     out.worker = [filter = *worker] { return filter.install(); };
     out.name_server = [filter = *name_server] { return filter.install(); };
     return out;
+}
+
+/// The process that attaches pods. It shares no CPU with workers.
+Result<std::unique_ptr<control::PodAttacher>> start_attacher(
+    const std::string& node, const control::SecurityConfig& security,
+    const std::vector<unsigned>& cpus) {
+    return control::PodAttacher::start(node, [&]() -> Result<void> {
+        if (auto placed = control::run_on_cpus(cpus); !placed.ok()) return placed;
+        auto dropped = control::drop_capabilities(control::attaching_capability_bits());
+        if (!dropped.ok() || !security.seccomp || !control::kernel_has_seccomp()) return dropped;
+        const auto filter = control::SyscallFilter::of(control::ThreadKind::kAttacher);
+        return filter.ok() ? filter->install() : filter.error();
+    });
+}
+
+control::DeviceNeeds device_needs(const NodeConfig& config) {
+    control::DeviceNeeds needs;
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        const std::string driver = control::kernel_driver(uplink.device);
+        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
+        needs.kernel_interface =
+            needs.kernel_interface || control::shared_kernel_interface(uplink.device).has_value();
+    }
+    return needs;
 }
 
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
@@ -264,6 +290,10 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     if (!state.ok()) return fail(state.error().message);
     const auto flow_log = control::load_flow_log_config(options.config);
     if (!flow_log.ok()) return fail(flow_log.error().message);
+    const auto attacher = start_attacher(config.node, security, cpus->control);
+    if (!attacher.ok()) return fail(attacher.error().message);
+    control::PodAttacher& pods = **attacher;
+    spdlog::info("pods are attached by process {}", pods.pid());
     std::optional<control::Keeper> keeper;
     if (state->keep) {
         keeper.emplace(state->directory);
@@ -299,8 +329,9 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
     const std::string socket = config.socket;
-    control::KernelTapMaker own_taps;
-    control::KeptTapMaker kept_taps(config.node);
+    const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
+    control::KernelTapMaker own_taps(pods);
+    control::KeptTapMaker kept_taps(config.node, pods);
     control::TapMaker& taps =
         kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
     if (kept == nullptr && config.host) {
@@ -316,7 +347,15 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return guard_again(uplink, socket, guards);
     });
-    daemon.each_second([&guards = *guards, &daemon] {
+    bool can_attach = true;
+    daemon.each_second([&guards = *guards, &daemon, &pods, &can_attach] {
+        if (const auto ended = pods.how_it_ended(); ended && can_attach) {
+            // A new one would need rights that this process has given up.
+            spdlog::error("the process that attaches pods has ended {}: podlaned ends as well",
+                          *ended);
+            can_attach = false;
+            daemon.stop();
+        }
         if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {
             guard.look();
@@ -324,7 +363,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         }
     });
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
-    if (auto done = control::drop_capabilities(control::kept_capability_bits()); !done.ok()) {
+    if (auto done = control::drop_capabilities(capabilities); !done.ok()) {
         spdlog::warn("capabilities that are not used: {}", done.error().message);
     }
     daemon.run([] {
@@ -338,7 +377,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     } else {
         left_as_they_were.release();
     }
-    return 0;
+    return can_attach ? 0 : 1;
 }
 
 /// Says what would be done; the objects that would be applied are read, too.

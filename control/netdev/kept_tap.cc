@@ -70,8 +70,9 @@ Result<KeptTap> make(const TapRequest& request, const std::string& owner) {
         marked = Error{fmt::format("make it persistent: {}", std::strerror(errno))};
     }
     if (!marked.ok()) return tap_failure(request, marked.error());
+    const int ifindex = made->ifindex();
     const auto device = std::make_shared<TapDevice>(std::move(made).value());
-    return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false};
+    return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false, ifindex};
 }
 
 /// Removes the very interface that was attached to.
@@ -90,6 +91,9 @@ void remove_attached(const TapRequest& request, int ifindex) noexcept {
 /// `update` gets the interface's index, in its namespace.
 template <class Update>
 Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Update update) {
+    if (auto checked = check_tap(request); !checked.ok()) {
+        return tap_failure(request, checked.error());
+    }
     std::vector<UniqueFd> queues;
     int ifindex = 0;
     auto attached = in_network_namespace(request.netns_path, [&]() -> Result<void> {
@@ -115,6 +119,7 @@ Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Upda
     for (UniqueFd& queue : queues) tap.queue_fds.push_back(queue.release());
     tap.remove = [request, ifindex] { remove_attached(request, ifindex); };
     tap.was_there = true;
+    tap.ifindex = ifindex;
     return tap;
 }
 
@@ -189,6 +194,10 @@ Result<KeptTap> keep_host_tap(const HostTapRequest& request, const std::string& 
     auto attached = attach(
         tap, owner, [&](Rtnl& rtnl, int ifindex) { return update_host(rtnl, ifindex, tap); });
     return attached.ok() ? std::move(attached) : make(tap, owner);
+}
+
+void remove_pod_tap(const PodTapRequest& request, int ifindex) noexcept {
+    remove_attached(tap_request_of(request), ifindex);
 }
 
 void remove_left_tap(const std::string& ifname, const std::string& owner) noexcept {

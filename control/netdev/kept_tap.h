@@ -19,6 +19,7 @@ struct KeptTap {
     std::vector<int> queue_fds;    ///< the receiver's
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     bool was_there = false;        ///< a process before this one made it
+    int ifindex = 0;               ///< in its namespace
 };
 
 /// Creates a pod's interface. Removes one of the same owner that is in the way, if it is not open
@@ -31,6 +32,10 @@ struct KeptTap {
 /// process.
 [[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request,
                                              const std::string& owner);
+
+/// Deletes exactly the interface that was made or attached to for the request; does nothing if it
+/// is gone, or another one has its name.
+void remove_pod_tap(const PodTapRequest& request, int ifindex) noexcept;
 
 /// The host's interface: the one that the owner has left, changed to match the request exactly;
 /// else a new one.

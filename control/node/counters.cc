@@ -20,6 +20,8 @@ PortTotals operator-(PortTotals sum, const PortTotals& before) {
 }
 
 std::vector<PortStats> port_stats(const LiveView& live) {
+    // All devices are looked at, TAPs as well, of which the states have what was seen last.
+    static_cast<void>(live.dataplane.device_losses());
     std::map<PortId, DeviceLosses> lost;
     for (const PortState& state : live.dataplane.port_states()) lost[state.id] = state.losses;
     std::vector<PortStats> ports;

@@ -1,24 +1,13 @@
 #include "control/node/kept_taps.h"
 
-#include <algorithm>
-#include <atomic>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "control/netdev/host_route.h"
 
 namespace podlane::control {
 
-namespace {
-
-/// Threads that attach to TAPs: most of it is waiting for the kernel.
-constexpr size_t kAtOnce = 8;
-
-}  // namespace
-
-KeptTapMaker::KeptTapMaker(std::string owner)
-    : owner_(std::move(owner)), leaving_(std::make_shared<Leaving>()) {}
+KeptTapMaker::KeptTapMaker(std::string owner, PodAttacher& pods)
+    : owner_(std::move(owner)), pods_(pods), leaving_(std::make_shared<Leaving>()), others_(pods) {}
 
 MadeTap KeptTapMaker::made_of(KeptTap tap) const {
     return {std::move(tap.queue_fds),
@@ -28,30 +17,15 @@ MadeTap KeptTapMaker::made_of(KeptTap tap) const {
 }
 
 Result<MadeTap> KeptTapMaker::make_pod_tap(const PodTapRequest& request) {
-    auto tap = keep_pod_tap(request, owner_);
+    auto tap = pods_.make(request, true);
     if (!tap.ok()) return tap.error();
     return made_of(std::move(tap).value());
 }
 
 std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
     const std::vector<PodTapRequest>& requests) {
-    std::vector<Result<KeptTap>> taps(requests.size(), Error{"not attached"});
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-        for (size_t i = next++; i < requests.size(); i = next++) {
-            taps[i] = attach_pod_tap(requests[i], owner_);
-        }
-    };
-    std::vector<std::thread> helpers;
-    try {
-        while (helpers.size() + 1 < std::min(kAtOnce, requests.size())) helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-        // Fewer do as well.
-    }
-    work();
-    for (std::thread& helper : helpers) helper.join();
     std::vector<Result<MadeTap>> made;
-    for (Result<KeptTap>& tap : taps) {
+    for (Result<KeptTap>& tap : pods_.attach(requests)) {
         if (tap.ok()) {
             made.emplace_back(made_of(std::move(tap).value()));
         } else {
@@ -86,6 +60,10 @@ void KeptTapMaker::leave(bool former_ones_only) noexcept {
     leaving_->former = true;
     leaving_->all = leaving_->all || !former_ones_only;
     if (leaving_->all && rules_) rules_->leave();
+}
+
+NetnsId KeptTapMaker::netns_id(const std::string& path) {
+    return others_.netns_id(path);
 }
 
 }  // namespace podlane::control

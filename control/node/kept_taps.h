@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/netdev/kept_tap.h"
+#include "control/netdev/netns.h"
 #include "control/node/tap_maker.h"
 #include "lib/base/result.h"
 
@@ -30,8 +32,8 @@ class KeptTaps {
 /// The kernel's. Needs root.
 class KeptTapMaker final : public TapMaker, public KeptTaps {
   public:
-    /// `owner`: the node's name.
-    explicit KeptTapMaker(std::string owner);
+    /// `owner`: the node's name. `pods` makes pods' TAPs, and has been told the same name.
+    KeptTapMaker(std::string owner, PodAttacher& pods);
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
@@ -39,6 +41,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     std::vector<Result<MadeTap>> attach_pod_taps(
         const std::vector<PodTapRequest>& requests) override;
     void leave(bool former_ones_only) noexcept override;
+    NetnsId netns_id(const std::string& path) override;
 
   private:
     struct Leaving {
@@ -48,6 +51,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     [[nodiscard]] MadeTap made_of(KeptTap tap) const;
 
     std::string owner_;
+    PodAttacher& pods_;
     std::shared_ptr<Leaving> leaving_;  ///< read by the TAPs' `remove`
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;

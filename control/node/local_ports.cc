@@ -76,6 +76,8 @@ LocalPort::~LocalPort() {
 
 void LocalPort::end() noexcept {
     if (dataplane_ == nullptr) return;
+    // Of an interface that is gone nobody can say any more what it has lost.
+    static_cast<void>(dataplane_->device_losses());
     if (!published_) dataplane_->remove_port(id_);
     if (remove_tap_) remove_tap_();
     dataplane_ = nullptr;

@@ -221,7 +221,7 @@ Result<LocalPort> NodeModel::open_pod_socket(const std::string& name, const PodS
 Result<LocalPort> NodeModel::open_pod_port(const PodAddRequest& request, const PodPlan& plan,
                                            const std::string& name, const MacAddress& mac) {
     if (plan.socket.is_socket()) {
-        if (netns_id(request.netns) == NetnsId{}) {
+        if (taps_.netns_id(request.netns) == NetnsId{}) {
             return Error{fmt::format("{}: no network namespace is there", request.netns)};
         }
         return open_pod_socket(name, plan.socket, request.bandwidth);
@@ -270,7 +270,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     const PortId id = port->id();
     links_.add_mac(mac, id);
     // No device of its own in the namespace tells when that dies.
-    if (plan.socket.is_socket()) watched_netns_[id] = netns_id(request.netns);
+    if (plan.socket.is_socket()) watched_netns_[id] = taps_.netns_id(request.netns);
     HostPorts taken = ports_.take_host_ports(request.pod, plan.host_ports);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
                                          .name = name,
@@ -292,10 +292,10 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
     if (keeper_ != nullptr) {
-        keep_pod(pod, netns_id(pod.netns));
+        keep_pod(pod, taps_.netns_id(pod.netns));
         for (const auto& [former, ports] : taken) {
             const AttachedPod& other = ports_.pods().at(former);
-            keep_pod(other, netns_id(other.netns));
+            keep_pod(other, taps_.netns_id(other.netns));
         }
     }
     // The address may have been another pod's a moment ago, and its neighbours remember that.

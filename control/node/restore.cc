@@ -38,7 +38,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
     std::vector<const KeptPod*> wanted;
     std::vector<PodTapRequest> requests;
     for (const KeptPod& pod : pods) {
-        if (netns_id(pod.netns) != pod.netns_id) {
+        if (taps_.netns_id(pod.netns) != pod.netns_id) {
             forgotten(pod, fmt::format("its network namespace {} is gone", pod.netns));
             continue;
         }
@@ -170,7 +170,8 @@ void NodeModel::look_at_namespaces(uint64_t now_ms) {
     std::vector<PortId> gone;
     for (const auto& [name, pod] : ports_.pods()) {
         const auto watched = watched_netns_.find(pod.port.id());
-        if (watched == watched_netns_.end() || netns_id(pod.netns) == watched->second) continue;
+        if (watched == watched_netns_.end() || taps_.netns_id(pod.netns) == watched->second)
+            continue;
         gone.push_back(pod.port.id());
     }
     for (const PortId port : gone) port_lost(port);

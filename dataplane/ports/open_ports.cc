@@ -113,10 +113,11 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.caps.rx_wake = true;
     port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
     port.caps.max_frame_bytes = kTapMaxFrameBytes;
+    out->tap_link.emplace(port.tap_fds[0]);
     return out;
 }
 
-std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
+std::vector<PortState> states_of(std::span<const OpenPort* const> ports) {
     // A TAP is writable while its interface is up, and in error once the interface is deleted
     // (tun_chr_poll() in the kernel). Its descriptor shows this whatever network namespace the
     // interface is in.
@@ -126,21 +127,27 @@ std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
         taps.push_back({is_tap ? each->port.tap_fds[0] : -1, POLLOUT, 0});
     }
     poll(taps.data(), taps.size(), 0);
-    std::vector<Link> out;
+    std::vector<PortState> out;
     for (size_t i = 0; i < ports.size(); ++i) {
         const short events = taps[i].revents;
-        if (ports[i]->ethdev) {
-            out.push_back(ports[i]->ethdev->link());
+        const auto& ethdev = ports[i]->ethdev;
+        PortState state{ports[i]->port.id, {}, {}};
+        if (ports[i]->tap_link) state.losses = ports[i]->tap_link->last_losses();
+        if (ethdev) {
+            state.link = ethdev->link();
+            state.losses = ethdev->losses();
         } else if ((events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-            out.push_back({LinkState::kGone, 0});
-        } else {
-            out.push_back({(events & POLLOUT) != 0 ? LinkState::kUp : LinkState::kDown, 0});
+            state.link.state = LinkState::kGone;
+        } else if ((events & POLLOUT) == 0) {
+            state.link.state = LinkState::kDown;
         }
+        out.push_back(state);
     }
     return out;
 }
 
 DeviceLosses losses_of(const OpenPort& port) noexcept {
+    if (port.tap_link) return port.tap_link->losses();
     return port.ethdev ? port.ethdev->losses() : DeviceLosses{};
 }
 

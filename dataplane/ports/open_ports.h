@@ -17,6 +17,7 @@
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 #include "lib/dpdk/ethdev_port.h"
+#include "lib/dpdk/kernel_link.h"
 
 namespace podlane::dataplane {
 
@@ -29,6 +30,7 @@ struct OpenPort {
 
     Port port;
     std::optional<EthdevPort> ethdev;        ///< none for a TAP
+    std::optional<KernelLink> tap_link;      ///< of a TAP
     std::unique_ptr<PortMeters> meters;      ///< null: without limits
     std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
 
@@ -56,11 +58,11 @@ struct DevicePortRequest {
 /// Takes the TAP's descriptors, one for each worker.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
-/// The present link state of each port. Control only; one system call for all TAPs, a few for each
-/// device.
-[[nodiscard]] std::vector<Link> links_of(std::span<const OpenPort* const> ports);
-/// What the port's device has lost since it was opened. None for a TAP: its kernel end may be in
-/// another network namespace.
+/// The present link state of each port and its device's losses, a TAP's as of the last losses_of().
+/// Control only; one system call for all TAPs, a few for each device.
+[[nodiscard]] std::vector<PortState> states_of(std::span<const OpenPort* const> ports);
+/// What the port's device, or the TAP's end in the kernel, has lost since it was opened. Control
+/// only; a few system calls.
 [[nodiscard]] DeviceLosses losses_of(const OpenPort& port) noexcept;
 
 /// Adds the port's descriptors to the workers' epoll sets; false if one cannot be added.
