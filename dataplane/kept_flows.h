@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dataplane/flow_targets.h"
 #include "lib/base/result.h"
 #include "lib/border/log_level.h"
 #include "lib/flow/table.h"
+#include "lib/lb/affinity.h"
 #include "lib/model/snapshot.h"
 #include "lib/persist/kept_memory.h"
 
@@ -25,7 +27,12 @@ struct Shared;
 class KeptFlows {
   public:
     /// `folder` is control's. The files lie in it if it is in memory (tmpfs), else below /dev/shm.
-    explicit KeptFlows(const std::string& folder, LogReceiver log);
+    /// `beside`: another process works with those; the files of this one lie beside them until
+    /// take_place().
+    KeptFlows(const std::string& folder, LogReceiver log, bool beside = false);
+    KeptFlows(const KeptFlows&) = delete;
+    KeptFlows& operator=(const KeptFlows&) = delete;
+    ~KeptFlows();
 
     /// The memory for the blocks of a table with these options. Where there is none that outlives
     /// the process that is told, and the table gets memory as usual.
@@ -35,9 +42,15 @@ class KeptFlows {
     /// that outlives the process.
     template <Family F>
     [[nodiscard]] void* open_affinity(uint32_t clients);
-    /// Before any worker runs: takes over what a process before this one has left.
+    /// Before any worker runs: takes over what a process before this one has left. Where that is of
+    /// another capacity or another number of workers, it is copied, one by one.
     template <Family F>
-    void adopt(FlowTable<F>& table, uint32_t now_s);
+    void adopt(FlowTable<F>& table, AffinityTable<F>& affinity, uint32_t now_s);
+    /// With `beside`, before any worker runs: copies what the other process has, which rests.
+    template <Family F>
+    void copy(FlowTable<F>& table, AffinityTable<F>& affinity, uint32_t now_s);
+    /// With `beside`: the files are put in the place of the other process's.
+    void take_place();
     /// Once, with the first generation and before any worker runs: whose adopted connections are,
     /// and from which ports answers to them come.
     template <Family F>
@@ -46,6 +59,9 @@ class KeptFlows {
     template <Family F>
     void grow(FlowTable<F>& table);
 
+    /// A line for each thing that does not outlive the process, for health.
+    [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+
     /// Removes what lies in, or for, this folder.
     static void remove(const std::string& folder) noexcept;
 
@@ -53,12 +69,21 @@ class KeptFlows {
     struct File {
         std::optional<KeptMemory> memory;  ///< none: nothing is kept
         std::optional<KeptMemory> affinity;
+        /// What a process before this one has left, to be copied: it is of another size.
+        std::optional<LeftMemory> left, left_affinity;
         uint32_t adopted = 0;
         bool is_full = false;  ///< the file system is; the rest is memory of this process alone
     };
-    /// One that has memory for `least` items; what is not so is told.
+    /// One that has memory for `least` items; what is not so is told. `left`: what was there, if
+    /// that is of another size.
     [[nodiscard]] std::optional<KeptMemory> open(const char* name, const MemoryLayout& layout,
-                                                 uint64_t least, const char* what);
+                                                 uint64_t least, const char* what,
+                                                 std::optional<LeftMemory>& left);
+    template <Family F>
+    void copy(const LeftMemory& left, FlowTable<F>& table, uint32_t now_s);
+    /// Of a file, while it is this process's.
+    [[nodiscard]] std::string path_of(const char* name) const;
+    void warn(std::string line);
     template <Family F>
     [[nodiscard]] File& file() noexcept {
         if constexpr (std::same_as<F, V4>) {
@@ -70,15 +95,17 @@ class KeptFlows {
 
     const std::string folder_;
     const LogReceiver log_;
+    bool beside_;
+    std::vector<std::string> problems_;
     File v4_, v6_;
 };
 
-/// Makes the flow tables of `shared`, and those of session affinity for so many clients; in a
-/// `folder` they have what another process left, and what is in them outlives this one. Empty:
-/// neither.
+/// Makes the flow tables of `shared`, and those of session affinity for so many clients. With
+/// Shared::kept_flows they have what another process left, and what is in them outlives this one.
 [[nodiscard]] Result<void> create_flow_tables(Shared& shared, FlowTableOptions options,
-                                              uint32_t clients, const std::string& folder,
-                                              const LogReceiver& log);
+                                              uint32_t clients);
+/// KeptFlows::copy() for both.
+void copy_kept_flows(Shared& shared);
 /// KeptFlows::settle() for both, if they are kept.
 void settle_kept_flows(Shared& shared, const Snapshot& first);
 /// KeptFlows::grow() for both, if they are kept.

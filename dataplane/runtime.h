@@ -46,7 +46,11 @@ struct RuntimeConfig {
     FlowTimeouts flow_timeouts;
     std::string kept_flows;      ///< folder where flows outlive the process; empty: they do not
     LogReceiver kept_flows_log;  ///< what becomes of them: when control calls, on its thread
+    /// Another process works with those flows still: Started::take_flows says when it rests.
+    bool waits_for_flows = false;
     std::vector<UplinkRequest> uplinks;
+    /// No device of this node shares packet buffers with hardware or with another process.
+    bool has_own_buffers = false;
     std::vector<std::string> eal_arguments;  ///< added behind the derived ones
     LogLevel log_level = LogLevel::kInfo;
     LogReceiver log;  ///< takes DPDK's lines, on any thread; none: standard output
@@ -58,6 +62,11 @@ struct RuntimeConfig {
 struct Started {
     std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
     PacketProbes* probes = nullptr;        ///< the same one's
+    /// With `waits_for_flows`, after the first generation: takes the flows of the other process,
+    /// whose workers rest, and workers go.
+    std::function<void()> take_flows;
+    /// The files that flows outlive this process in are put in the place of the other one's.
+    std::function<void()> keep_flows;
     std::vector<std::string> hints;
     std::string memory;  ///< what it takes, see memory_summary()
 };
@@ -66,8 +75,19 @@ struct Started {
 /// Touches no device.
 [[nodiscard]] std::string memory_summary(const RuntimeConfig& config);
 
+/// What this podlaned would do with what another one has in the folder, a line for each file; an
+/// Error is the first that is of no use to it. Nothing is changed.
+[[nodiscard]] Result<std::vector<std::string>> look_at_kept_flows(const std::string& kept_flows);
+
 /// Removes the flows that a process has left for this folder.
 void forget_flows(const std::string& kept_flows);
+
+/// Whether two processes can have the device open at the same time, each with its own copy of what
+/// comes.
+[[nodiscard]] bool can_be_shared(const std::string& device);
+
+/// Whether the device copies packets out of its buffers and into them, within this process.
+[[nodiscard]] bool copies_packets(const std::string& device);
 
 /// Starts EAL, opens the uplinks and makes workers, which wait for the first generation.
 /// Threads: call on the control thread, once in the process's life. On an error nothing runs.

@@ -66,8 +66,10 @@ struct Shared {
     /// The probes that are on, null without any; as `snapshot`.
     std::atomic<const ProbeSet*> probes{nullptr};
     /// Set by control with the first generation: until then workers take no packet, so that none is
-    /// dropped, and no flow forgotten, for want of what is still being put together.
+    /// dropped, and no flow forgotten, for want of what is still being put together. Cleared when
+    /// they are to rest.
     std::atomic<bool> begun{false};
+    std::atomic<unsigned> resting{0};  ///< workers that wait for `begun` now
     std::atomic<bool> stop{false};
     std::atomic<unsigned> running{0};  ///< workers whose threads have not ended
 };

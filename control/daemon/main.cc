@@ -4,11 +4,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <list>
 #include <optional>
@@ -23,12 +25,14 @@
 #include "control/config/node_config.h"
 #include "control/config/security_config.h"
 #include "control/config/state_config.h"
+#include "control/daemon/background.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/options.h"
 #include "control/daemon/privileges.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/syscall_filter.h"
+#include "control/daemon/take_over.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/keep/keeper.h"
@@ -139,6 +143,11 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     for (const control::UplinkConfig& uplink : config.uplinks) {
         runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
     }
+    const auto copies = [](const auto& port) {
+        return dataplane::copies_packets(port.device.text());
+    };
+    runtime.has_own_buffers = std::ranges::all_of(config.uplinks, copies) &&
+                              std::ranges::all_of(config.pods.ports, copies);
     runtime.eal_arguments = options.eal_arguments;
     runtime.log_level = options.log_level;
     runtime.log = [](LogLevel level, std::string_view line) {
@@ -160,14 +169,15 @@ std::string guard_memory_of(const std::string& socket, const std::string& ifname
 /// The kernel must not answer beside us on an interface that we share with it.
 using Guards = std::list<control::KernelInterfaceGuard>;
 
-Result<Guards> guard_interfaces(const NodeConfig& config) {
+Result<Guards> guard_interfaces(const NodeConfig& config, control::TakeOver* former) {
     Guards guards;
     for (const control::UplinkConfig& uplink : config.uplinks) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
-        auto guard =
-            control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
-                                            guard_memory_of(config.socket, shared->ifname));
+        auto guard = control::guard_kernel_interface(
+            shared->ifname, shared->use, uplink.addresses,
+            guard_memory_of(config.socket, shared->ifname),
+            former != nullptr ? former->take_program(shared->ifname) : control::UniqueFd());
         if (!guard.ok()) {
             const std::string path = control::uplink_device_path(config, uplink.name);
             return Error{fmt::format("{}: {}", control::config_place(config.document, path),
@@ -248,10 +258,44 @@ int give_back(const NodeConfig& config) {
     return exit_code;
 }
 
+std::vector<control::HandedProgram> programs_of(const Guards& guards) {
+    std::vector<control::HandedProgram> out;
+    for (const control::KernelInterfaceGuard& guard : guards) {
+        if (guard.program() >= 0) out.push_back({guard.ifname(), guard.program()});
+    }
+    return out;
+}
+
+/// Why this configuration cannot be served beside a process that serves it; empty: it can.
+std::string why_not_beside(const NodeConfig& config) {
+    const auto alone = [&](const std::string& path, const std::string& device) {
+        return fmt::format(
+            "{}: device {} can be open in one process only: restart podlaned "
+            "instead of taking over; connections are kept",
+            control::config_place(config.document, path), device);
+    };
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        if (dataplane::can_be_shared(uplink.device.text())) continue;
+        return alone(control::uplink_device_path(config, uplink.name), uplink.device.text());
+    }
+    if (config.pods.ports.empty()) return {};
+    return alone("pods.ports[0].device", config.pods.ports.front().device.text());
+}
+
+/// The moment in which the other process's workers come to rest and this one's begin.
+Result<void> change_over(control::TakeOver& former, const dataplane::Started& started) {
+    if (auto rests = former.rest(); !rests.ok()) return rests;
+    started.take_flows();
+    former.set_forwarding();
+    return {};
+}
+
 int run(NodeConfig config, const control::MetricsConfig& metrics,
-        const control::SecurityConfig& security, const control::DaemonOptions& options) {
+        const control::SecurityConfig& security, const control::DaemonOptions& options,
+        const std::function<void()>& tell_ready) {
     // Before anything is touched that the other one uses.
-    if (is_running(config)) {
+    const bool takes_over = is_running(config) && options.take_over;
+    if (!takes_over && is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
                                 control::config_place(config.document, "socket"), config.socket));
     }
@@ -263,6 +307,14 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     if (!state.ok()) return fail(state.error().message);
     const auto flow_log = control::load_flow_log_config(options.config);
     if (!flow_log.ok()) return fail(flow_log.error().message);
+    std::optional<control::TakeOver> former;
+    if (takes_over) {
+        if (auto why = why_not_beside(config); !why.empty()) return fail(why);
+        auto begun =
+            control::TakeOver::begin(config.socket, static_cast<unsigned>(cpus->workers.size()));
+        if (!begun.ok()) return fail(begun.error().message);
+        former.emplace(std::move(begun).value());
+    }
     std::optional<control::Keeper> keeper;
     if (state->keep) {
         keeper.emplace(state->directory);
@@ -270,7 +322,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         dataplane::forget_flows(state->directory);
     }
     control::Keeper* const kept = keeper ? &*keeper : nullptr;
-    auto guards = guard_interfaces(config);
+    auto guards = guard_interfaces(config, former ? &*former : nullptr);
     if (!guards.ok()) return fail(guards.error().message);
     LeftAsTheyWere left_as_they_were(*guards);
     const Result<gid_t> keys =
@@ -286,6 +338,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     }
     dataplane::RuntimeConfig runtime =
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
+    runtime.waits_for_flows = takes_over;
     runtime.confine_worker = std::move(confined->worker);
     auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));
@@ -299,7 +352,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
 
     const std::string socket = config.socket;
     control::KernelTapMaker own_taps;
-    control::KeptTapMaker kept_taps(config.node);
+    control::KeptTapMaker kept_taps(config.node,
+                                    former ? former->take_taps() : control::KeptTapMaker::Queues{});
     control::TapMaker& taps =
         kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
     if (kept == nullptr && config.host) {
@@ -312,9 +366,14 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
                            started->probes);
     daemon.log_flows(*flow_log);
     daemon.set_security(confined->seccomp, *keys);
+    if (control::has_service_manager()) daemon.set_managed();
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return guard_again(uplink, socket, guards);
     });
+    daemon.hand_over_programs([&guards = *guards] { return programs_of(guards); });
+    if (former) {
+        daemon.before_serving([&former, &started] { return change_over(*former, *started); });
+    }
     daemon.each_second([&guards = *guards, &daemon] {
         if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
         for (control::KernelInterfaceGuard& guard : guards) {
@@ -326,9 +385,18 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     if (auto done = control::drop_capabilities(control::kept_capability_bits()); !done.ok()) {
         spdlog::warn("capabilities that are not used: {}", done.error().message);
     }
-    daemon.run([] {
+    daemon.run([&] {
+        if (former) {
+            if (auto told = former->done(); !told.ok()) spdlog::warn("{}", told.error().message);
+            started->keep_flows();
+            former->take_log();
+            spdlog::info("taken over from podlaned {}: nobody forwarded for {:.1f} ms",
+                         former->version(), former->away_ms());
+        }
         spdlog::info("ready");
-        control::notify_service_manager("READY=1");
+        control::notify_service_manager(former ? fmt::format("MAINPID={}\nREADY=1", ::getpid())
+                                               : "READY=1");
+        if (tell_ready) tell_ready();
     });
     control::notify_service_manager("STOPPING=1");
     if (kept != nullptr && daemon.forgets()) dataplane::forget_flows(state->directory);
@@ -338,6 +406,20 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         left_as_they_were.release();
     }
     return 0;
+}
+
+/// Whether this podlaned can go on with what another one has, or has left.
+Result<void> check_state(const std::string& folder) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder + "/journal", ignored)) {
+        const auto journal = control::Keeper::look(folder);
+        if (!journal.ok()) return journal.error();
+        fmt::print("           {}\n", *journal);
+    }
+    const auto flows = dataplane::look_at_kept_flows(folder);
+    if (!flows.ok()) return flows.error();
+    for (const std::string& line : *flows) fmt::print("           {}\n", line);
+    return {};
 }
 
 /// Says what would be done; the objects that would be applied are read, too.
@@ -354,6 +436,11 @@ int check(const NodeConfig& config, const control::MetricsConfig& metrics,
     fmt::print("{:<10} {}\n", "state",
                state->keep ? "kept over a restart, in " + state->directory
                            : "nothing is kept over a restart");
+    if (options.state && state->keep) {
+        if (auto looked = check_state(state->directory); !looked.ok()) {
+            return fail(looked.error().message);
+        }
+    }
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
@@ -380,8 +467,15 @@ int main(int argc, char** argv) try {
         return 0;
     }
     if (options->version) {
-        fmt::print("podlaned {} ({})\n", control::kVersion, PODLANE_DPDK_VERSION);
+        fmt::print("podlaned {} ({})\n", control::version(), PODLANE_DPDK_VERSION);
         return 0;
+    }
+    std::function<void()> tell_ready;
+    if (options->background && !options->check && !options->give_back) {
+        auto apart = control::run_in_background();
+        if (!apart.ok()) return fail(apart.error().message);
+        if (!apart->tell_ready) return apart->exit_code;
+        tell_ready = std::move(apart->tell_ready);
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
@@ -396,7 +490,7 @@ int main(int argc, char** argv) try {
     if (auto done = control::forbid_new_privileges(); !done.ok()) {
         return fail(done.error().message);
     }
-    return run(std::move(config).value(), *metrics, *security, *options);
+    return run(std::move(config).value(), *metrics, *security, *options, tell_ready);
 } catch (const std::exception& error) {
     return fail(error.what());
 }

@@ -16,6 +16,9 @@ struct DaemonOptions {
     LogLevel log_level = LogLevel::kInfo;
     bool check = false;      ///< print what would be done, touch nothing
     bool give_back = false;  ///< put back what a killed one has left, and end
+    bool state = false;      ///< with check: also what a podlaned before it has left
+    bool take_over = false;  ///< of the podlaned that runs at the same socket
+    bool background = false;
     bool version = false;
     bool help = false;
     std::vector<std::string> eal_arguments;  ///< what stood behind `--`

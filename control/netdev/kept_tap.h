@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/netdev/tap.h"
+#include "control/netdev/unique_fd.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -27,14 +28,15 @@ struct KeptTap {
 
 /// Opens the queues of the interface that the owner made for the same request, whose process has
 /// ended. Its MAC address and MTU become those asked for; addresses and routes stay as they are.
-/// Made again if it is gone. An error if it is not ours, or somebody has it open.
-[[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request,
-                                             const std::string& owner);
+/// Made again if it is gone. An error if it is not ours, or somebody has it open. `queues`, if not
+/// empty, are those of the process that has it open still, which are used instead.
+[[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request, const std::string& owner,
+                                             std::vector<UniqueFd> queues = {});
 
 /// The host's interface: the one that the owner has left, with what the request asks for and
-/// without what it does not; else a new one.
-[[nodiscard]] Result<KeptTap> keep_host_tap(const HostTapRequest& request,
-                                            const std::string& owner);
+/// without what it does not; else a new one. `queues` as for attach_pod_tap().
+[[nodiscard]] Result<KeptTap> keep_host_tap(const HostTapRequest& request, const std::string& owner,
+                                            std::vector<UniqueFd> queues = {});
 
 /// Removes an interface of our own namespace that the owner has left, if nobody has it open.
 void remove_left_tap(const std::string& ifname, const std::string& owner) noexcept;

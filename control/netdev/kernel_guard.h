@@ -46,13 +46,15 @@ class KernelInterfaceGuard {
     void restore() noexcept;
     /// The interface stays as it is, and the memory with what it had, for the next process.
     void leave() noexcept;
+    /// What holds the XDP program that is attached; -1: none is. The guard's own.
+    [[nodiscard]] int program() const noexcept { return xdp_.get(); }
     /// A process before this one had left it so.
     [[nodiscard]] bool was_left() const noexcept { return was_left_; }
 
   private:
     friend Result<KernelInterfaceGuard> guard_kernel_interface(
         const std::string& ifname, KernelInterfaceUse use, const std::vector<InterfaceAddress>& own,
-        const std::string& memory);
+        const std::string& memory, UniqueFd program);
     friend Result<bool> give_back_kernel_interface(const std::string& ifname,
                                                    const std::string& memory);
     KernelInterfaceGuard() = default;
@@ -89,10 +91,11 @@ class KernelInterfaceGuard {
 /// while it has, with a warning that lists them. For a packet socket also turns off GRO and LRO,
 /// and makes the far end of a veth segment its TCP. `memory`, if not empty, is a file that holds
 /// what is to be put back for as long as the guard does; what a guard that was killed has left
-/// there is put back as well.
+/// there is put back as well. `program`: what program() of a guard in another process gave.
 [[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(
     const std::string& ifname, KernelInterfaceUse use,
-    const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {});
+    const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {},
+    UniqueFd program = {});
 
 /// Puts back what a guard that was killed has left in `memory`, and removes the file. False where
 /// it left nothing, or another interface has the name by now.

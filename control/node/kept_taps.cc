@@ -17,8 +17,8 @@ constexpr size_t kAtOnce = 8;
 
 }  // namespace
 
-KeptTapMaker::KeptTapMaker(std::string owner)
-    : owner_(std::move(owner)), leaving_(std::make_shared<Leaving>()) {}
+KeptTapMaker::KeptTapMaker(std::string owner, Queues handed)
+    : owner_(std::move(owner)), handed_(std::move(handed)), leaving_(std::make_shared<Leaving>()) {}
 
 MadeTap KeptTapMaker::made_of(KeptTap tap) const {
     return {std::move(tap.queue_fds),
@@ -33,13 +33,23 @@ Result<MadeTap> KeptTapMaker::make_pod_tap(const PodTapRequest& request) {
     return made_of(std::move(tap).value());
 }
 
+std::vector<UniqueFd> KeptTapMaker::take_handed(const std::string& netns,
+                                                const std::string& ifname) {
+    auto found = handed_.extract({netns, ifname});
+    return found.empty() ? std::vector<UniqueFd>{} : std::move(found.mapped());
+}
+
 std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
     const std::vector<PodTapRequest>& requests) {
+    std::vector<std::vector<UniqueFd>> queues;
+    for (const PodTapRequest& each : requests) {
+        queues.push_back(take_handed(each.netns_path, each.ifname));
+    }
     std::vector<Result<KeptTap>> taps(requests.size(), Error{"not attached"});
     std::atomic<size_t> next{0};
     const auto work = [&] {
         for (size_t i = next++; i < requests.size(); i = next++) {
-            taps[i] = attach_pod_tap(requests[i], owner_);
+            taps[i] = attach_pod_tap(requests[i], owner_, std::move(queues[i]));
         }
     };
     std::vector<std::thread> helpers;
@@ -62,7 +72,7 @@ std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
 }
 
 Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
-    auto tap = keep_host_tap(request, owner_);
+    auto tap = keep_host_tap(request, owner_, take_handed("", request.ifname));
     if (!tap.ok()) return tap.error();
     MadeTap made = made_of(std::move(tap).value());
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {

@@ -4,8 +4,10 @@
 // Control thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/netdev/kept_tap.h"
@@ -30,8 +32,12 @@ class KeptTaps {
 /// The kernel's. Needs root.
 class KeptTapMaker final : public TapMaker, public KeptTaps {
   public:
+    /// The queues of TAPs that a process before this one has open still, by the path of their
+    /// network namespace (the node's own: empty) and their name.
+    using Queues = std::map<std::pair<std::string, std::string>, std::vector<UniqueFd>>;
+
     /// `owner`: the node's name.
-    explicit KeptTapMaker(std::string owner);
+    explicit KeptTapMaker(std::string owner, Queues handed = {});
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
@@ -47,7 +53,11 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     };
     [[nodiscard]] MadeTap made_of(KeptTap tap) const;
 
+    [[nodiscard]] std::vector<UniqueFd> take_handed(const std::string& netns,
+                                                    const std::string& ifname);
+
     std::string owner_;
+    Queues handed_;
     std::shared_ptr<Leaving> leaving_;  ///< what the taps' `remove` looks at
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;

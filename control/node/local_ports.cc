@@ -1,6 +1,9 @@
 #include "control/node/local_ports.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
 #include <utility>
 
 #include "control/node/host_ports.h"
@@ -11,6 +14,23 @@ namespace {
 
 /// As container runtimes shorten an id.
 constexpr size_t kShortId = 12;
+constexpr size_t kAtOnce = 16;
+
+/// Several at once.
+void run_all(const std::vector<std::function<void()>>& works) noexcept {
+    std::atomic<size_t> next{0};
+    const auto work = [&] {
+        for (size_t i = next++; i < works.size(); i = next++) works[i]();
+    };
+    std::vector<std::thread> helpers;
+    try {
+        while (helpers.size() + 1 < std::min(kAtOnce, works.size())) helpers.emplace_back(work);
+    } catch (const std::exception&) {
+        // Fewer do as well.
+    }
+    work();
+    for (std::thread& helper : helpers) helper.join();
+}
 
 }  // namespace
 
@@ -75,10 +95,14 @@ LocalPort::~LocalPort() {
 }
 
 void LocalPort::end() noexcept {
-    if (dataplane_ == nullptr) return;
+    if (const auto remove_tap = end_but_for_tap()) remove_tap();
+}
+
+std::function<void()> LocalPort::end_but_for_tap() noexcept {
+    if (dataplane_ == nullptr) return {};
     if (!published_) dataplane_->remove_port(id_);
-    if (remove_tap_) remove_tap_();
     dataplane_ = nullptr;
+    return std::exchange(remove_tap_, {});
 }
 
 PodPortKey AttachedPod::key() const {
@@ -194,10 +218,19 @@ void LocalPorts::set_published() noexcept {
 }
 
 void LocalPorts::clear() noexcept {
+    std::vector<std::function<void()>> removals;
+    const auto end = [&removals](LocalPort& port) {
+        if (auto remove_tap = port.end_but_for_tap()) removals.push_back(std::move(remove_tap));
+    };
+    for (auto* port : {&host_, &dns_}) {
+        if (*port) end(**port);
+    }
+    for (auto& [name, pod] : pods_) end(pod.port);
     host_.reset();
     dns_.reset();
     names_.clear();
     pods_.clear();
+    run_all(removals);
 }
 
 }  // namespace podlane::control

@@ -47,6 +47,8 @@ class LocalPort {
     [[nodiscard]] const PortTotals& baseline() const noexcept { return baseline_; }
     /// A generation names it from now on, or none does any more.
     void set_published(bool published) noexcept { published_ = published; }
+    /// end() without the removal of the TAP, which is the caller's to do; empty: none is to be.
+    [[nodiscard]] std::function<void()> end_but_for_tap() noexcept;
 
   private:
     LocalPort(Dataplane& dataplane, PortId id, std::function<void()> remove_tap);
@@ -130,7 +132,8 @@ class LocalPorts {
 
     /// A generation with all of them is live.
     void set_published() noexcept;
-    /// Ends all of them.
+    /// Ends all of them. TAPs are removed by several threads: the kernel takes some ten
+    /// milliseconds for each, most of it waiting.
     void clear() noexcept;
 
   private:

@@ -125,6 +125,13 @@ struct NodeParts {
     std::function<Result<void>(const UplinkConfig&)> prepare_uplink = {};
 };
 
+/// A TAP of this node's own that outlives the process.
+struct OwnTap {
+    std::string netns;  ///< path; empty: the node's own
+    std::string ifname;
+    PortId port = kNoPort;
+};
+
 /// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
 class NodeModel {
   public:
@@ -141,6 +148,11 @@ class NodeModel {
     [[nodiscard]] Result<void> start();
     /// Nothing of this node is to be left when it ends, and nothing is kept.
     void forget() noexcept;
+    /// TAPs that outlive the process: pods', and the host's.
+    [[nodiscard]] std::vector<OwnTap> taps() const;
+    /// Another process was about to take over, and has failed: what it may have written to the
+    /// journal is replaced.
+    void go_on(const std::string& why);
 
     // changes.cc
     // What another owner has given is a conflict; so is it when it would stay as it is.
@@ -244,6 +256,8 @@ class NodeModel {
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
     void keep_pod(const AttachedPod& pod, NetnsId where);
+    /// Now and then, for links that change all the time.
+    void keep_links(uint64_t now_ms);
     /// Pods whose namespaces are gone though our queues hold them.
     void look_at_namespaces(uint64_t now_ms);
 
@@ -353,6 +367,7 @@ class NodeModel {
     std::map<PortId, LostUplink> lost_uplinks_;
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
+    uint64_t keep_links_ms_ = 0;
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;

@@ -12,12 +12,27 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kNamespaceLookMs = 1000;
+constexpr uint64_t kKeepLinksMs = 2000;
 
 }  // namespace
 
 void NodeModel::forget() noexcept {
     forget_ = true;
     if (keeper_ != nullptr) keeper_->forget();
+}
+
+std::vector<OwnTap> NodeModel::taps() const {
+    std::vector<OwnTap> out;
+    if (ports_.host() != kNoPort) out.push_back({"", config_.host->interface, ports_.host()});
+    for (const auto& [name, pod] : ports_.pods()) {
+        if (!pod.is_static) out.push_back({pod.netns, pod.ifname, pod.port.id()});
+    }
+    return out;
+}
+
+void NodeModel::go_on(const std::string& why) {
+    if (keeper_ != nullptr) keeper_->write_all();
+    tell_event("podlaned", config_.node, fmt::format("nobody has taken over: {}", why));
 }
 
 KeptState NodeModel::restore() {
@@ -146,6 +161,12 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
                       .addresses = pod.addresses,
                       .mtu = pod.mtu,
                       .host_ports = pod.host_ports});
+}
+
+void NodeModel::keep_links(uint64_t now_ms) {
+    if (now_ms < keep_links_ms_) return;
+    keep_links_ms_ = now_ms + kKeepLinksMs;
+    keeper_->put_links(links_.to_keep());
 }
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {

@@ -42,8 +42,9 @@ class RpcServer {
     ~RpcServer();
 
     /// Binds and listens. Replaces a socket file on which nobody answers; fails if somebody does,
-    /// or if the path is something else than a socket.
-    [[nodiscard]] Result<void> start();
+    /// or if the path is something else than a socket. `replace`: also one on which somebody does,
+    /// in one step: no client finds none.
+    [[nodiscard]] Result<void> start(bool replace = false);
 
     /// Closes the socket and all connections and removes the file. Harmless when not started.
     void stop();

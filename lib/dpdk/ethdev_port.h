@@ -75,6 +75,9 @@ class EthdevPort {
     /// What the device lost since it was opened, and the kernel interface that it sits on.
     [[nodiscard]] DeviceLosses losses() const noexcept;
 
+    /// Frees what has come and nobody has taken. No worker may be receiving.
+    void drop_waiting() noexcept;
+
     /// Stops, closes and unplugs now. Nothing happens the second time.
     void close() noexcept;
 

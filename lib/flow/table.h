@@ -139,6 +139,10 @@ class FlowTable {
     /// block_memory, before any worker runs: those that were whole and are not too old. Each has
     /// to find its way again, and its Service. Returns how many there are.
     uint32_t adopt(uint32_t blocks, uint32_t now_s) noexcept;
+    /// Copies connections of another table, which nobody changes meanwhile, whatever its capacity
+    /// and workers are: as adopt(), one by one, while there is room. Returns how many there are
+    /// then.
+    uint32_t copy_from(std::span<const Connection<F>> left, uint32_t now_s) noexcept;
     /// Whose share a connection takes that was adopted. Before any worker runs, once.
     void hold(Connection<F>& connection, uint16_t port, uint16_t service) noexcept;
     /// New connections get the first `blocks` alone: what has memory. Control, at any time; never

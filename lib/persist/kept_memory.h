@@ -46,21 +46,25 @@ class KeptMemory {
     /// Items that have memory of the file system's; touching others may end the process (SIGBUS)
     /// where that is full.
     [[nodiscard]] uint64_t reserved() const noexcept;
+    /// Of the reserved ones the first, up to the last that anybody has touched, or its neighbour.
+    [[nodiscard]] uint64_t touched() const noexcept;
     /// Makes that at least `items`. False where the file system has no room: it stays as it was.
     [[nodiscard]] bool reserve(uint64_t items) noexcept;
     /// Gives the items beyond reserved(), which nobody has touched, memory of this process alone.
     /// False: there is none.
     [[nodiscard]] bool give_up_rest() noexcept;
+    /// Puts the file in the place of another one. False: it stays where it is.
+    [[nodiscard]] bool move_to(const std::string& path) noexcept;
     /// Removes the file; the memory stays until the end.
     void remove() noexcept;
 
   private:
+    friend class LeftMemory;
     struct Header;
     KeptMemory() = default;
     /// Why the file that is open cannot be used; empty: it is mapped.
     [[nodiscard]] Result<std::string> take(const MemoryLayout& layout);
     [[nodiscard]] Result<void> make(const MemoryLayout& layout);
-    [[nodiscard]] std::string why_not(const MemoryLayout& layout) const;
     [[nodiscard]] bool map(size_t file_bytes) noexcept;
     void unmap() noexcept;
 
@@ -72,6 +76,33 @@ class KeptMemory {
     size_t mapped_bytes_ = 0;
     bool was_there_ = false;
     std::string note_;
+};
+
+/// What a process has left in such a file, or still has in it while it rests: to read from,
+/// whatever its number of items is. It stays readable when the file is removed or replaced.
+class LeftMemory {
+  public:
+    /// An Error says why the items are of no use: of another kind, version or size, of before the
+    /// machine's last start; the number in `layout` is of no meaning.
+    [[nodiscard]] static Result<LeftMemory> open(const std::string& path,
+                                                 const MemoryLayout& layout);
+    LeftMemory(LeftMemory&& from) noexcept;
+    LeftMemory& operator=(LeftMemory&&) = delete;
+    ~LeftMemory();
+
+    [[nodiscard]] const void* data() const noexcept;
+    /// Those that the file has room for.
+    [[nodiscard]] uint64_t items() const noexcept { return items_; }
+    /// Those that may have been used: the first ones.
+    [[nodiscard]] uint64_t used() const noexcept { return used_; }
+
+  private:
+    LeftMemory() = default;
+
+    void* mapped_ = nullptr;
+    size_t mapped_bytes_ = 0;
+    uint64_t items_ = 0;
+    uint64_t used_ = 0;
 };
 
 /// The kernel's name for the machine's present run.

@@ -24,8 +24,10 @@ using Frame = std::vector<uint8_t>;
 
 /// For a rig that goes on with what another has left.
 struct RigMemory {
-    std::string kept_flows = {};     ///< the folder; empty: nothing is kept
-    uint16_t first_port = 0;         ///< number of its first port
+    std::string kept_flows = {};  ///< the folder; empty: nothing is kept
+    uint16_t first_port = 0;      ///< number of its first port
+    /// The first generation, for whose ports this node has; null: the world's.
+    std::shared_ptr<const Snapshot> first{};
     std::vector<std::string> log{};  ///< what is told of flows that are taken over
 };
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ class FakeTaps final : public TapMaker, public KeptTaps {
     std::vector<HostTapRequest> hosts;
     std::vector<ServerTapRequest> servers;
     std::vector<std::string> removed;  ///< interface names
+    std::mutex removing;               ///< several threads may
     std::set<IpAddress> routed;        ///< by the host interface
     std::set<HostRule> rules;          ///< what leaves by it though it is for the node itself
     unsigned rule_changes = 0;
@@ -91,6 +93,7 @@ class FakeTaps final : public TapMaker, public KeptTaps {
         const bool was_there = std::ranges::any_of(
             attached, [&](const PodTapRequest& each) { return each.ifname == ifname; });
         tap.remove = [this, ifname, was_there] {
+            const std::lock_guard lock(removing);
             if (!leaves_all && !(leaves_former && was_there)) removed.push_back(ifname);
         };
         return tap;
