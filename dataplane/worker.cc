@@ -94,15 +94,29 @@ void Worker::unwatch(int fd) noexcept {
 }
 
 void Worker::run() noexcept {
-    shared_.begun.wait(false, std::memory_order_acquire);  // pairs with Runtime::begin()
+    wait_to_begin();
     shared_.domain.online(ctx_.id);
     while (!shared_.stop.load(std::memory_order_relaxed)) {
+        if (!shared_.begun.load(std::memory_order_relaxed)) [[unlikely]] {
+            shared_.domain.offline(ctx_.id);
+            wait_to_begin();
+            shared_.domain.online(ctx_.id);
+            continue;
+        }
         turn();
         if (armed_) disarm_wakes(true);
         if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
     }
     shared_.domain.offline(ctx_.id);
     shared_.running.fetch_sub(1, std::memory_order_release);  // pairs with wait_for_end()
+}
+
+void Worker::wait_to_begin() noexcept {
+    ctx_.place.at("rest");
+    // Pairs with Runtime::rest(): what this worker has written is seen by whoever knows it rests.
+    shared_.resting.fetch_add(1, std::memory_order_release);
+    shared_.begun.wait(false, std::memory_order_acquire);  // pairs with Runtime::begin()
+    shared_.resting.fetch_sub(1, std::memory_order_relaxed);
 }
 
 unsigned Worker::turn() noexcept {
@@ -402,7 +416,8 @@ bool Worker::work_waits() noexcept {
         // The ring to itself included, which has what Defer put aside.
         if (shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
     }
-    return shared_.stop.load(std::memory_order_relaxed);
+    return shared_.stop.load(std::memory_order_relaxed) ||
+           !shared_.begun.load(std::memory_order_relaxed);
 }
 
 void Worker::arm_wakes() noexcept {

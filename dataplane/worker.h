@@ -45,6 +45,8 @@ class Worker {
         bool found = false;  ///< frames came since it was last armed
     };
 
+    /// Until control says so.
+    void wait_to_begin() noexcept;
     void begin_turn() noexcept;
     void refresh_ports() noexcept;
     unsigned poll_devices() noexcept;

@@ -41,6 +41,8 @@ Result<KeptTap> tap_for(AttachWork work, const PodTapRequest& pod, const std::st
             return keep_pod_tap(pod, owner);
         case AttachWork::kAttach:
             return attach_pod_tap(pod, owner);
+        case AttachWork::kAdopt:
+            return attach_pod_tap(pod, owner, true);
         case AttachWork::kRemove:
         case AttachWork::kNetnsId:
             break;

@@ -209,7 +209,11 @@ Result<KeptTap> PodAttacher::tap_of(Result<Reply> reply, const AttachRequest& re
     tap.remove = [this, remove = request, ifindex = answer.ifindex]() mutable {
         remove.work = AttachWork::kRemove;
         remove.ifindex = ifindex;
-        static_cast<void>(ask({remove}));
+        if (removals_ != nullptr) {
+            removals_->push_back(remove);
+        } else {
+            static_cast<void>(ask({remove}));
+        }
     };
     return tap;
 }
@@ -220,12 +224,23 @@ Result<KeptTap> PodAttacher::make(const PodTapRequest& request, bool keep) {
     return tap_of(std::move(ask({*wire}).front()), *wire);
 }
 
-std::vector<Result<KeptTap>> PodAttacher::attach(const std::vector<PodTapRequest>& requests) {
+void PodAttacher::remove_together(const std::function<void()>& work) {
+    std::vector<AttachRequest> removals;
+    removals_ = &removals;
+    work();
+    removals_ = nullptr;
+    static_cast<void>(ask(std::move(removals)));
+}
+
+std::vector<Result<KeptTap>> PodAttacher::attach(const std::vector<PodTapRequest>& requests,
+                                                 const std::vector<bool>& in_use) {
     std::vector<Result<KeptTap>> taps;
     std::vector<AttachRequest> asked;
     std::vector<size_t> numbers;
-    for (const PodTapRequest& request : requests) {
-        const auto wire = to_wire(AttachWork::kAttach, request);
+    for (size_t i = 0; i < requests.size(); ++i) {
+        const bool is_in_use = i < in_use.size() && in_use[i];
+        const auto wire =
+            to_wire(is_in_use ? AttachWork::kAdopt : AttachWork::kAttach, requests[i]);
         taps.emplace_back(wire.ok() ? Error{"not asked"} : wire.error());
         if (!wire.ok()) continue;
         numbers.push_back(taps.size() - 1);

@@ -36,8 +36,12 @@ class PodAttacher {
     /// What keep_pod_tap(), or with `keep` false create_pod_tap(), makes of the request there.
     /// KeptTap::remove is good as long as this lives.
     [[nodiscard]] Result<KeptTap> make(const PodTapRequest& request, bool keep);
-    /// attach_pod_tap() for each, some at once.
-    [[nodiscard]] std::vector<Result<KeptTap>> attach(const std::vector<PodTapRequest>& requests);
+    /// attach_pod_tap() for each, some at once. `in_use`: its argument, for each; empty: false.
+    [[nodiscard]] std::vector<Result<KeptTap>> attach(const std::vector<PodTapRequest>& requests,
+                                                      const std::vector<bool>& in_use = {});
+    /// The interfaces whose KeptTap::remove is called in `work` are removed when it returns, some
+    /// at once.
+    void remove_together(const std::function<void()>& work);
     /// Which network namespace stands at the path; zeros where none does, or nobody answers.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 
@@ -68,6 +72,7 @@ class PodAttacher {
     uint32_t last_id_ = 0;
     /// Those without an answer in time: no more than the socket has room for.
     std::map<uint32_t, AttachRequest> late_;
+    std::vector<AttachRequest>* removals_ = nullptr;  ///< of remove_together(), while it runs
     std::string ending_;
 };
 

@@ -20,6 +20,7 @@ enum class AttachWork : uint32_t {
     kMake,     ///< a pod's interface that ends with podlaned
     kKeep,     ///< one that outlives it
     kAttach,   ///< one that a podlaned before this one has left
+    kAdopt,    ///< one that another podlaned still has open, whose queues podlaned gets from it
     kRemove,   ///< one of these, by its `ifindex`
     kNetnsId,  ///< which network namespace stands at the path
 };

@@ -116,6 +116,7 @@ void NodeModel::tick() {
     take_back_uplinks(now);
     if (keeper_ != nullptr) {
         look_at_namespaces(now);
+        keep_links(now);
         keeper_->tick(now);
     }
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {

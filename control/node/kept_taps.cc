@@ -6,8 +6,12 @@
 
 namespace podlane::control {
 
-KeptTapMaker::KeptTapMaker(std::string owner, PodAttacher& pods)
-    : owner_(std::move(owner)), pods_(pods), leaving_(std::make_shared<Leaving>()), others_(pods) {}
+KeptTapMaker::KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed)
+    : owner_(std::move(owner)),
+      pods_(pods),
+      handed_(std::move(handed)),
+      leaving_(std::make_shared<Leaving>()),
+      others_(pods) {}
 
 MadeTap KeptTapMaker::made_of(KeptTap tap) const {
     return {std::move(tap.queue_fds),
@@ -22,21 +26,35 @@ Result<MadeTap> KeptTapMaker::make_pod_tap(const PodTapRequest& request) {
     return made_of(std::move(tap).value());
 }
 
+std::vector<UniqueFd> KeptTapMaker::take_handed(const std::string& netns,
+                                                const std::string& ifname) {
+    auto found = handed_.extract({netns, ifname});
+    return found.empty() ? std::vector<UniqueFd>{} : std::move(found.mapped());
+}
+
 std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
     const std::vector<PodTapRequest>& requests) {
+    std::vector<std::vector<UniqueFd>> queues;
+    std::vector<bool> in_use;
+    for (const PodTapRequest& each : requests) {
+        queues.push_back(take_handed(each.netns_path, each.ifname));
+        in_use.push_back(!queues.back().empty());
+    }
+    auto taps = pods_.attach(requests, in_use);
     std::vector<Result<MadeTap>> made;
-    for (Result<KeptTap>& tap : pods_.attach(requests)) {
-        if (tap.ok()) {
-            made.emplace_back(made_of(std::move(tap).value()));
-        } else {
-            made.emplace_back(tap.error());
+    for (size_t i = 0; i < taps.size(); ++i) {
+        if (!taps[i].ok()) {
+            made.emplace_back(taps[i].error());
+            continue;
         }
+        for (UniqueFd& queue : queues[i]) taps[i]->queue_fds.push_back(queue.release());
+        made.emplace_back(made_of(std::move(taps[i]).value()));
     }
     return made;
 }
 
 Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
-    auto tap = keep_host_tap(request, owner_);
+    auto tap = keep_host_tap(request, owner_, take_handed("", request.ifname));
     if (!tap.ok()) return tap.error();
     MadeTap made = made_of(std::move(tap).value());
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {

@@ -50,6 +50,8 @@ class LocalPort {
     [[nodiscard]] const PortTotals& baseline() const noexcept { return baseline_; }
     /// A generation names it from now on, or none does any more.
     void set_published(bool published) noexcept { published_ = published; }
+    /// end() without the removal of the TAP, which is returned for the caller to do; may be empty.
+    [[nodiscard]] std::function<void()> end_but_for_tap() noexcept;
 
   private:
     LocalPort(Dataplane& dataplane, PortId id, std::function<void()> remove_tap);
@@ -135,7 +137,9 @@ class LocalPorts {
 
     /// A generation with all of them is live.
     void set_published() noexcept;
-    /// Ends all of them.
+    /// Ends all of them, without a last look at what they lost. To be called within
+    /// TapMaker::remove_together(): the kernel takes some ten milliseconds for each TAP, most of it
+    /// waiting.
     void clear() noexcept;
 
   private:

@@ -57,7 +57,11 @@ NodeModel::~NodeModel() {
         kept_taps_->leave(false);
         leave_sockets_ = true;
     }
-    ports_.clear();
+    clear_ports();
+}
+
+void NodeModel::clear_ports() noexcept {
+    taps_.remove_together([this] { ports_.clear(); });
 }
 
 Result<void> NodeModel::start() {
@@ -65,12 +69,16 @@ Result<void> NodeModel::start() {
     if (made.ok()) made = add_dns_port();
     if (made.ok()) made = add_static_ports();
     KeptState kept;
-    if (made.ok() && keeper_ != nullptr) kept = restore();
+    if (made.ok() && keeper_ != nullptr) {
+        kept = restore();
+        links_.restore(kept.links, now_ms_());
+        compiler_.count_from(kept.generation);
+    }
     if (made.ok()) made = load_objects(std::move(kept.objects));
     if (!made.ok()) {
         if (keeper_ != nullptr) kept_taps_->leave(true);
         leave_sockets_ = keeper_ != nullptr;
-        ports_.clear();
+        clear_ports();
         return made;
     }
     announcements_.announce_own(now_ms_());
@@ -254,6 +262,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
         }
     }
     ports_.set_published();
+    if (keeper_ != nullptr) keeper_->put_generation(compiled->snapshot->generation);
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     refused_.follow(compiler_.refused());

@@ -134,6 +134,13 @@ struct NodeParts {
     std::function<Result<void>(const UplinkConfig&)> prepare_uplink = {};
 };
 
+/// A TAP of this node's own that outlives the process.
+struct OwnTap {
+    std::string netns;  ///< path; empty: the node's own
+    std::string ifname;
+    PortId port = kNoPort;
+};
+
 /// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
 class NodeModel {
   public:
@@ -150,6 +157,13 @@ class NodeModel {
     [[nodiscard]] Result<void> start();
     /// From now on nothing is kept, and this node leaves nothing behind when it ends.
     void forget() noexcept;
+    /// TAPs that outlive the process: pods', and the host's.
+    [[nodiscard]] std::vector<OwnTap> taps() const;
+    /// A pod with a socket of DPDK, which only one process can have open; empty: none.
+    [[nodiscard]] std::string pod_with_socket() const;
+    /// Another process was about to take over, and has failed: what it may have written to the
+    /// journal is replaced.
+    void go_on(const std::string& why);
 
     // changes.cc
     // Another owner's object is a conflict, even if it would not change.
@@ -255,6 +269,10 @@ class NodeModel {
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
     void keep_pod(const AttachedPod& pod, NetnsId where);
+    /// Ends the ports of this node's own.
+    void clear_ports() noexcept;
+    /// From time to time, because links change all the time.
+    void keep_links(uint64_t now_ms);
     /// Pods whose namespaces are removed though our queues keep them alive.
     void look_at_namespaces(uint64_t now_ms);
 
@@ -371,6 +389,7 @@ class NodeModel {
     std::map<PortId, LostUplink> lost_uplinks_;
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
+    uint64_t keep_links_ms_ = 0;
     unsigned sockets_made_ = 0;   ///< their devices' numbers
     bool leave_sockets_ = false;  ///< to the process after this one, with what mounts them
     const std::function<uint64_t()> now_ms_;

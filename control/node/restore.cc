@@ -12,12 +12,35 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kNamespaceLookMs = 1000;
+constexpr uint64_t kKeepLinksMs = 2000;
 
 }  // namespace
 
 void NodeModel::forget() noexcept {
     forget_ = true;
     if (keeper_ != nullptr) keeper_->forget();
+}
+
+std::vector<OwnTap> NodeModel::taps() const {
+    std::vector<OwnTap> out;
+    if (ports_.host() != kNoPort) out.push_back({"", config_.host->interface, ports_.host()});
+    for (const auto& [name, pod] : ports_.pods()) {
+        if (pod.is_static || pod.socket.is_socket()) continue;
+        out.push_back({pod.netns, pod.ifname, pod.port.id()});
+    }
+    return out;
+}
+
+std::string NodeModel::pod_with_socket() const {
+    for (const auto& [name, pod] : ports_.pods()) {
+        if (pod.socket.is_socket()) return pod.pod;
+    }
+    return {};
+}
+
+void NodeModel::go_on(const std::string& why) {
+    if (keeper_ != nullptr) keeper_->write_all();
+    tell_event("podlaned", config_.node, fmt::format("nobody has taken over: {}", why));
 }
 
 KeptState NodeModel::restore() {
@@ -162,6 +185,12 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
                       .host_ports = pod.host_ports,
                       .bandwidth = pod.bandwidth,
                       .socket = pod.socket});
+}
+
+void NodeModel::keep_links(uint64_t now_ms) {
+    if (now_ms < keep_links_ms_) return;
+    keep_links_ms_ = now_ms + kKeepLinksMs;
+    keeper_->put_links(links_.to_keep());
 }
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {

@@ -40,6 +40,8 @@ class TapMaker {
     virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
     /// The network namespace at the path; zeros if there is none.
     virtual NetnsId netns_id(const std::string& path) = 0;
+    /// Pods' TAPs that are removed in `work` are removed together, by the time this returns.
+    virtual void remove_together(const std::function<void()>& work) { work(); }
 };
 
 /// The real one: the kernel's TAPs. Needs root.
@@ -52,6 +54,9 @@ class KernelTapMaker final : public TapMaker {
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
     NetnsId netns_id(const std::string& path) override;
+    void remove_together(const std::function<void()>& work) override {
+        pods_.remove_together(work);
+    }
 
   private:
     PodAttacher& pods_;

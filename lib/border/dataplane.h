@@ -117,6 +117,14 @@ class Dataplane {
     [[nodiscard]] virtual std::vector<PortState> port_states() const = 0;
     /// What the devices of all present and former ports have lost.
     [[nodiscard]] virtual DeviceLosses device_losses() const = 0;
+    /// A TAP's descriptors, by worker; the dataplane's own still. Empty for other ports.
+    [[nodiscard]] virtual std::vector<int> queue_fds(PortId id) const = 0;
+    /// Workers take and send nothing until they go on again. False: one has not come to rest within
+    /// kMostWaitMs, and all go on. What is published meanwhile is in use when they do.
+    virtual bool rest() = 0;
+    virtual void go_on() = 0;
+    /// A line for each thing that will not outlive the process though it should.
+    [[nodiscard]] virtual std::vector<std::string> problems() const = 0;
 
     /// Readable when events wait.
     [[nodiscard]] virtual int event_fd() const = 0;

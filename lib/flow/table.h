@@ -146,6 +146,10 @@ class FlowTable {
     /// before any worker runs: those that are complete and not too old. Each has to find its route
     /// and its Service again. Returns their number.
     uint32_t adopt(uint32_t blocks, uint32_t now_s) noexcept;
+    /// Copies the connections of another table, which does not change meanwhile, whatever its
+    /// capacity and number of workers: as adopt(), one by one, while there is room. Their counts
+    /// start anew. Returns the number copied.
+    uint32_t copy_from(std::span<const Connection<F>> left, uint32_t now_s) noexcept;
     /// Sets the holders that an adopted connection counts for. Before any worker runs, once.
     void hold(Connection<F>& connection, uint16_t port, uint16_t service) noexcept;
     /// From now on new connections use only the first `blocks`, which have memory. Control, at any

@@ -59,7 +59,10 @@ class FakeDataplane final : public Dataplane {
     uint64_t flow_records_lost = 0;
     std::function<void(const DevicePortSpec&)> on_device;  ///< a device is opened
     std::map<std::string, Bandwidth> limits;  ///< of all ports that were added, by name
-    std::string refuse_ports_with;            ///< not empty: the next ports cannot be added
+    bool rests = false;
+    bool can_rest = true;
+    std::vector<std::string> faults;  ///< what problems() says
+    std::string refuse_ports_with;    ///< not empty: the next ports cannot be added
 
     /// The commands of one kind, in order.
     std::vector<Command> commands_of(CommandKind kind) const {
@@ -115,6 +118,13 @@ class FakeDataplane final : public Dataplane {
         }
         return out;
     }
+    std::vector<int> queue_fds(PortId id) const override {
+        const auto at = ports_.find(id);
+        return at != ports_.end() ? at->second.queue_fds : std::vector<int>{};
+    }
+    bool rest() override { return rests = can_rest; }
+    void go_on() override { rests = false; }
+    std::vector<std::string> problems() const override { return faults; }
     DeviceLosses device_losses() const override {
         DeviceLosses sum;
         for (const auto& [id, state] : states) sum += state.losses;

@@ -131,6 +131,34 @@ TEST_F(PodAttacherTest, TakesBackWhatAProcessBeforeItHasLeft) {
     }
 }
 
+TEST_F(PodAttacherTest, OneThatIsOpenElsewhereIsFoundAndNotOpened) {
+    auto tap = attacher_->make(pod_request(path_of(one_)), true);
+    ASSERT_TRUE(tap.ok()) << tap.error().message;
+    auto taps = attacher_->attach({pod_request(path_of(one_)), pod_request(path_of(two_))},
+                                  {true, true});
+    ASSERT_TRUE(taps[0].ok()) << taps[0].error().message;
+    EXPECT_TRUE(taps[0]->queue_fds.empty());
+    EXPECT_TRUE(taps[0]->was_there);
+    EXPECT_EQ(taps[0]->ifindex, tap->ifindex);
+    EXPECT_FALSE(taps[1].ok()) << "what nobody has open is not made";
+    EXPECT_FALSE(has_interface(two_));
+    close_all(*tap);
+}
+
+TEST_F(PodAttacherTest, SeveralAreRemovedTogether) {
+    auto first = attacher_->make(pod_request(path_of(one_)), true);
+    auto second = attacher_->make(pod_request(path_of(two_)), true);
+    ASSERT_TRUE(first.ok() && second.ok());
+    close_all(*first);
+    close_all(*second);
+    attacher_->remove_together([&] {
+        first->remove();
+        second->remove();
+        EXPECT_TRUE(has_interface(one_) && has_interface(two_));
+    });
+    EXPECT_FALSE(has_interface(one_) || has_interface(two_));
+}
+
 TEST_F(PodAttacherTest, ManyAtOnceComeInTheirOrder) {
     std::vector<PodTapRequest> requests;
     for (int i = 0; i < 40; ++i) {

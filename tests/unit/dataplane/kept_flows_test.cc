@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <utility>
 
+#include "dataplane/runtime.h"
 #include "lib/model/port_sources.h"
 #include "tests/unit/dataplane/frames_of.h"
 
@@ -263,6 +266,85 @@ TEST(KeptFlowsPlace, AFolderOnADiskHasItsFlowsInMemoryAllTheSame) {
     KeptFlows::remove(folder);
     EXPECT_EQ(found(), before);
     fs::remove(folder);
+}
+
+TYPED_TEST(KeptFlowsTest, AnotherCapacityAndOtherWorkersHaveTheConnections) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->connect(4000);
+    for (const auto& [workers, capacity] : {std::pair{1u, 4096u}, {2u, 4096u}, {1u, 512u}}) {
+        this->start(20, workers, capacity);
+        EXPECT_NE(this->log().find("flows: 1 of 1 are copied from"), std::string::npos)
+            << this->log();
+        this->rig_->send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080,
+                                            W::kPodA, 4000, kTcpAck | kTcpPsh));
+        const auto heard = look<F>(this->rig_->take_one(Rig::kPodA));
+        EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
+    }
+    EXPECT_TRUE(this->rig_->shared().kept_flows->problems().empty());
+}
+
+TYPED_TEST(KeptFlowsTest, CountsOfCopiedConnectionsStartAnew) {
+    this->start(0, 1, 1024, true);
+    this->connect(4000);
+    ASSERT_NE(this->traffic_of(4000)->packets[0], 0u);
+    this->start(20, 1, 4096, true);
+    ASSERT_TRUE(this->traffic_of(4000).has_value());
+    EXPECT_EQ(*this->traffic_of(4000), FlowTraffic{});
+}
+
+TYPED_TEST(KeptFlowsTest, OneBesideTheOtherCopiesAndTakesItsPlaceWhenItIsTold) {
+    using F = TypeParam;
+    this->connect(4000);
+    const auto key = key_of<F>(World<F>::kPodA, 4000, World<F>::kService, 80, kProtocolTcp);
+    Shared& old = this->rig_->shared();
+    Shared next(1);
+    next.kept_flows = std::make_unique<KeptFlows>(
+        this->folder_, [](LogLevel, std::string_view) {}, true);
+    FlowTableOptions options;
+    options.capacity = 2048;
+    ASSERT_TRUE(create_flow_tables(next, options, 512).ok());
+    FlowTable<F>& table = next.template flows_of<F>();
+    EXPECT_EQ(table.counters().active, 0u) << "the other one works with them still";
+    copy_kept_flows(next);
+    EXPECT_EQ(table.counters().active, 1u);
+    EXPECT_NE(table.lookup(key, table.hash(key)), nullptr);
+    EXPECT_EQ(old.template flows_of<F>().counters().active, 1u);
+    ASSERT_NE(this->find(key), nullptr);
+    EXPECT_NE(this->find(key)->current_hop().ingress, kUnknownIngress)
+        << "nothing of the old one's has changed";
+    EXPECT_TRUE(fs::exists(this->folder_ + "/flows.v4.next"));
+    next.kept_flows->take_place();
+    EXPECT_FALSE(fs::exists(this->folder_ + "/flows.v4.next"));
+    EXPECT_TRUE(next.kept_flows->problems().empty());
+}
+
+TYPED_TEST(KeptFlowsTest, OneThatDoesNotTakeThePlaceLeavesNothing) {
+    this->connect(4000);
+    {
+        KeptFlows beside(
+            this->folder_, [](LogLevel, std::string_view) {}, true);
+        FlowTableOptions options;
+        (void)beside.open<TypeParam>(options);
+        EXPECT_NE(beside.open_affinity<TypeParam>(100), nullptr);
+        EXPECT_TRUE(fs::exists(this->folder_ + "/" +
+                               (std::same_as<TypeParam, V4> ? "flows.v4.next" : "flows.v6.next")));
+    }
+    for (const auto& each : fs::directory_iterator(this->folder_)) {
+        EXPECT_NE(each.path().extension(), ".next");
+    }
+}
+
+TYPED_TEST(KeptFlowsTest, ALookSaysWhatIsThereAndWhatDoesNotFit) {
+    this->connect(4000);
+    const auto seen = look_at_kept_flows(this->folder_);
+    ASSERT_TRUE(seen.ok()) << seen.error().message;
+    ASSERT_EQ(seen->size(), 4u);
+    const bool is_v4 = std::same_as<TypeParam, V4>;
+    EXPECT_EQ(seen->at(0), is_v4 ? "flows.v4: 1 connections" : "flows.v4: 0 connections");
+    std::ofstream(this->folder_ + "/flows.v6", std::ios::in) << "x";
+    EXPECT_NE(look_at_kept_flows(this->folder_).error().message.find("no such memory"),
+              std::string::npos);
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ struct RigMemory {
     uint16_t first_port = 0;         ///< number of its first port
     std::vector<std::string> log{};  ///< lines about flows that are taken over
     bool traffic = false;            ///< packets and bytes of connections are counted
+    /// The first generation, for the ports that this node has; null: the world's.
+    std::shared_ptr<const Snapshot> first{};
 };
 
 /// Workers, usually one, in the world of make_world(), with its ports.

@@ -152,6 +152,8 @@ TEST_F(Restore, APodsSocketIsMadeAgainAtItsPlaceAndGoesWithThePod) {
     ASSERT_EQ(devices.size(), 1u);
     ok(node_->add_pod(request));
     EXPECT_EQ(devices.size(), 1u) << "a retry";
+    EXPECT_EQ(node_->pod_with_socket(), "default/web");
+    EXPECT_EQ(node_->taps().size(), 1u) << "the host's alone";
 
     live_again();
     ASSERT_EQ(devices.size(), 2u);
@@ -294,6 +296,46 @@ TEST_F(Restore, AJournalThatCannotBeWrittenIsInHealth) {
     add("web", "10.244.1.10");
     pass(2000);
     EXPECT_NE(ok(node_->health()).at("problems").dump().find("journal"), std::string::npos);
+}
+
+TEST_F(Restore, GenerationsGoOnCounting) {
+    begin();
+    add("web", "10.244.1.10");
+    const uint64_t before = dataplane_.published.back()->generation;
+    live_again();
+    EXPECT_GT(dataplane_.published.back()->generation, before);
+}
+
+TEST_F(Restore, TapsThatOutliveTheProcessAreNamed) {
+    begin();
+    add("web", "10.244.1.10");
+    const auto taps = node_->taps();
+    ASSERT_EQ(taps.size(), 2u);
+    EXPECT_EQ(taps[0].netns, "");
+    EXPECT_EQ(taps[0].ifname, "podlane0");
+    EXPECT_EQ(taps[1].netns, netns("web"));
+    EXPECT_EQ(taps[1].port, port_of("default/web"));
+    EXPECT_FALSE(dataplane_.queue_fds(taps[1].port).empty());
+}
+
+TEST_F(Restore, WhereNobodyHasTakenOverTheJournalIsWhatItWas) {
+    begin();
+    add("web", "10.244.1.10");
+    {
+        Keeper other(folder_ + "/state");
+        other.erase_pod("default/web");
+    }
+    node_->go_on("it has ended");
+    live_again();
+    EXPECT_NE(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, WhatTheDataplaneCannotKeepIsToldByHealth) {
+    begin();
+    dataplane_.faults = {"flows will not outlive this process: the file system is full"};
+    const Json health = ok(node_->health());
+    EXPECT_EQ(health.at("status"), "degraded");
+    EXPECT_NE(health.at("problems").dump().find("file system is full"), std::string::npos);
 }
 
 }  // namespace
