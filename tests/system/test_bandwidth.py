@@ -50,9 +50,9 @@ class Pod:
 def run(source, target, family, kind, pour, seconds=2.0):
     """What arrives, as gather() tells it."""
     process = target.namespace.spawn([PYTHON, RATES, "gather", json.dumps(
-        {"kind": kind, "port": PORT, "skip": 0.5, "seconds": seconds})])
+        {"kind": kind, "port": PORT, "skip": 1.0, "seconds": seconds})])
     wait_until(lambda: "ready" in process.output(), 10, "the receiver listens")
-    words = {"address": target.address(family), "port": PORT, "seconds": seconds + 1, **pour}
+    words = {"address": target.address(family), "port": PORT, "seconds": seconds + 1.5, **pour}
     sender = source.namespace.spawn([PYTHON, RATES, f"pour_{kind}", json.dumps(words)])
     process.popen.wait(30)
     sender.popen.wait(30)

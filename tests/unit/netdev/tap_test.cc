@@ -423,8 +423,8 @@ TEST_F(Tap, APodMayHaveAsManyInterfacesAsItsNetworksGiveIt) {
         request.ifname = name;
         request.mac.bytes[5] = number;
         request.mac.bytes[4] = 9;
-        request.addresses = {address(fmt::format("10.244.1.{}/24", 5 + number)),
-                             address(fmt::format("fd00:1::{}/64", 5 + number))};
+        request.addresses = {address(fmt::format("10.244.1.{}/24", 5 + number).c_str()),
+                             address(fmt::format("fd00:1::{}/64", 5 + number).c_str())};
         auto tap = create_pod_tap(request);
         ASSERT_TRUE(tap.ok()) << tap.error().message;
         taps.push_back(std::move(tap).value());
