@@ -6,7 +6,7 @@
 
 namespace podlane::dataplane {
 
-/// Fills in protocol, addresses and ports of a FlowRecord or a FlowInfo.
+/// Fills in protocol, addresses and ports (host order) of a FlowRecord or a FlowInfo. Any thread.
 template <class Told, Family F>
 void set_ends(Told& told, const FlowKey<F>& original, const FlowKey<F>& reply) noexcept {
     told.protocol = original.protocol;
