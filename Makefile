@@ -17,10 +17,10 @@ $(BUILD)/build.ninja: | deps
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
-# The story on two nodes; KEEP=1 leaves it running.
+# The story on two nodes; KEEP=1 leaves it running; CLUSTER=1: by kubectl, podlane-kube and podlane-cni.
 demo: $(BUILD)/build.ninja
-	ninja -C $(BUILD) podlaned podlanectl
-	@scripts/demo.py $(if $(KEEP),--keep)
+	ninja -C $(BUILD) podlaned podlanectl podlane-cni podlane-kube
+	@scripts/demo$(if $(CLUSTER),_cluster).py $(if $(KEEP),--keep)
 
 # All tests; QUICK=1 leaves out the sanitizers, the fuzzers and the demo.
 test: $(BUILD)/build.ninja

@@ -70,6 +70,7 @@ struct Bench {
         FlowTableOptions options;
         options.capacity = kFlowCapacity;
         options.shares = true;
+        options.traffic = true;  // only counted into by those who say so
         shared->flows_v4 = take(FlowTable<V4>::create(options, shared->domain));
         shared->flows_v6 = take(FlowTable<V6>::create(options, shared->domain));
         shared->domain.online(0);
@@ -176,13 +177,14 @@ void run(benchmark::State& state, const char* dst, const MacAddress& dst_mac,
     };
     for (uint32_t i = 0; i < flows + kBurst; i += kBurst) one();
     const uint64_t drops_before = ctx.counters->ports[0].rx_dropped.get();
-    const uint64_t slow_before = ctx.counters->slow_path.get();
+    const uint64_t slow_before = ctx.counters->at(PipelineStage::kSlowPath).in.get();
     for (auto _ : state) one();
     state.SetItemsProcessed(state.iterations() * kBurst);
     if (ctx.counters->ports[0].rx_dropped.get() != drops_before) {
         state.SkipWithError("packets were dropped");
     }
-    state.counters["slow"] = static_cast<double>(ctx.counters->slow_path.get() - slow_before);
+    state.counters["slow"] =
+        static_cast<double>(ctx.counters->at(PipelineStage::kSlowPath).in.get() - slow_before);
     if (ctx.probes == nullptr) return;
     const ProbeBatch seen = probes.read_probe(id);
     state.counters["records"] = static_cast<double>(seen.records.size() + seen.missed);
@@ -214,7 +216,15 @@ void EncapIpv6(benchmark::State& state) {
     run<V6>(state, World<V6>::kRemotePod, RigNames::kGatewayMac);
 }
 
-/// A probe for one flow of templates(), at both ends of its way, by a filter in pcap's words.
+/// With packets and bytes counted for each connection.
+void ClusterIpIpv4Counted(benchmark::State& state) {
+    WorkerCtx& ctx = *Bench::get().ctx;
+    ctx.counts_traffic = true;
+    run<V4>(state, World<V4>::kService, RigNames::kGatewayMac);
+    ctx.counts_traffic = false;
+}
+
+/// Of templates(): one flow at both ends of its way, by a filter in pcap's words.
 ProbeRequest one_flow(uint8_t points) {
     ProbeRequest request;
     request.points = points;
@@ -236,6 +246,7 @@ void ClusterIpIpv4DropsCaptured(benchmark::State& state) {
     drops.points = kProbeDrop;
     run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, drops);
 }
+BENCHMARK(ClusterIpIpv4Counted)->Arg(4096)->Arg(65536)->Arg(1 << 19);
 BENCHMARK(ClusterIpIpv4Captured)->Arg(65536);
 BENCHMARK(ClusterIpIpv4Traced)->Arg(65536);
 BENCHMARK(ClusterIpIpv4DropsCaptured)->Arg(65536);

@@ -18,7 +18,7 @@ constexpr uint32_t kBlocksOfPage = 1u << 16;
 constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 
 template <Family F>
-FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts, uint32_t now_s) {
+FlowInfo describe(const FlowTable<F>& table, const Connection<F>& connection, uint32_t now_s) {
     FlowInfo info;
     set_ends(info, connection.original().key, connection.reply().key);
     info.state = info.protocol == kProtocolTcp
@@ -31,7 +31,7 @@ FlowInfo describe(const Connection<F>& connection, const FlowTimeouts& timeouts,
     };
     info.age_seconds = since(connection.state.created_s);
     info.idle_seconds = since(connection.last_seen_s());
-    const uint32_t timeout = connection.timeout_seconds(timeouts);
+    const uint32_t timeout = connection.timeout_seconds(table.timeouts());
     info.timeout_seconds = timeout > info.idle_seconds ? timeout - info.idle_seconds : 0;
     info.service = ServiceId{connection.original().service_id.load(std::memory_order_relaxed)};
     info.worker = connection.state.owner;
@@ -62,7 +62,10 @@ std::optional<FlowInfo> FlowReader::find_in(FlowTable<F>& table, const FlowTuple
     key.protocol = first.protocol;
     FlowEntry<F>* const entry = table.lookup(key, table.hash(key));
     if (entry == nullptr || entry->direction() != FlowDirection::kOriginal) return std::nullopt;
-    return describe(connection_of(*entry), table.timeouts(), now_s_);
+    const Connection<F>& connection = connection_of(*entry);
+    FlowInfo info = describe(table, connection, now_s_);
+    info.traffic = table.traffic_of(connection);
+    return info;
 }
 
 std::optional<FlowInfo> FlowReader::find(const FlowTuple& first) const {
@@ -74,10 +77,11 @@ template <Family F>
 void FlowReader::read(FlowTable<F>& table, const FlowFilter& filter, size_t limit, uint32_t& block,
                       uint32_t& budget, FlowPage& page) {
     const auto take = [&](Connection<F>& connection) {
-        FlowInfo info = describe(connection, table.timeouts(), now_s_);
+        FlowInfo info = describe(table, connection, now_s_);
         if (!filter.matches(info)) return true;
         info.blocked = blocked_by(snapshot_, connection);
         if (filter.blocked && info.blocked == Drop::kNone) return true;
+        info.traffic = table.traffic_of(connection);
         page.flows.push_back(info);
         return page.flows.size() < limit;
     };

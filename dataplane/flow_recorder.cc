@@ -110,6 +110,10 @@ void FlowRecorder::note_end(unsigned worker, const Connection<F>& connection,
     record.tcp_state = connection.state.tcp_state.load(std::memory_order_relaxed);
     record.replied = connection.state.replied();
     record.last_ms = uint64_t{connection.last_seen_s()} * 1000;
+    if (const auto traffic = table<F>().traffic_of(connection)) {
+        record.is_counted = true;
+        record.traffic = *traffic;
+    }
     record.time_ms = clock_->milliseconds(rte_rdtsc());
     push(worker, record);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -63,6 +64,14 @@ class FlowRecorder final : FlowEndListener<V4>, FlowEndListener<V6> {
     }
     void ended(unsigned worker, const Connection<V6>& connection, FlowEnd why) noexcept override {
         note_end(worker, connection, why);
+    }
+    template <Family F>
+    [[nodiscard]] const FlowTable<F>& table() const noexcept {
+        if constexpr (std::same_as<F, V4>) {
+            return *v4_;
+        } else {
+            return *v6_;
+        }
     }
     template <Family F>
     void note_end(unsigned worker, const Connection<F>& connection, FlowEnd why) noexcept;

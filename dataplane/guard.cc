@@ -47,9 +47,8 @@ Drop judge_role(const Packet& packet) noexcept {
             if (headers.icmp_type == kNdRedirect) return Drop::kPodRedirect;
         }
     }
-    const Ports ports = udp_ports(packet);
-    if (ports.src == kDhcp<F>.server && ports.dst == kDhcp<F>.client) return Drop::kPodDhcpServer;
-    return Drop::kNone;
+    // Clients take an answer from whatever port it comes.
+    return udp_ports(packet).dst == kDhcp<F>.client ? Drop::kPodDhcpServer : Drop::kNone;
 }
 
 /// Whether the source may be unspecified, because the sender has no address yet: DHCP; RFC 4861
@@ -87,7 +86,9 @@ Drop judge_pod_nd(const Packet& packet, const PortSources& sources) noexcept {
     const uint8_t type = packet.headers.icmp_type;
     if (type != kNdNeighbourSolicitation && type != kNdNeighbourAdvertisement) return Drop::kNone;
     NdMessage message{};
-    if (parse_nd(packet.head(), packet.headers, message) != Drop::kNone) return Drop::kNone;
+    // Also in fragments, where nobody else looks at it.
+    const Drop bad = parse_nd(packet.head(), packet.headers, message);
+    if (bad != Drop::kNone) return bad;
     if (message.has_mac && !sources.allows_mac(message.mac)) return Drop::kNdSpoofed;
     const bool is_own = type == kNdNeighbourSolicitation || sources.v6.allows(message.target);
     return is_own ? Drop::kNone : Drop::kNdSpoofed;
@@ -150,7 +151,8 @@ template <Family F>
 bool is_uplink_forged(const Snapshot& snapshot, const Packet& packet) noexcept {
     const FamilyState<F>& state = snapshot.family<F>();
     const auto src = src_address<F>(packet.frame, packet.headers);
-    if (is_of_this_node<F>(state, src)) return true;
+    // Of a ClusterIP's answers each node has made its own pods' and kernel's by itself.
+    if (is_of_this_node<F>(state, src) || state.frontends.has_address(src)) return true;
     return is_behind_tunnel<F>(state, src) &&
            !is_for_this_node<F>(state, dst_address<F>(packet.frame, packet.headers));
 }

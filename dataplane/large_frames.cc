@@ -84,7 +84,7 @@ Drop judge_tap_marks(Packet& packet) noexcept {
     packet.csum = CsumState::kPartial;
     if ((packet.mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0) {
         const SegmentPlan plan = plan_segments(headers, marks.segment_bytes);
-        if (!is_right(headers, marks, plan)) return Drop::kTxTooLong;
+        if (!is_right(headers, marks, plan)) return Drop::kOffloadBadSegments;
         if (headers.ip_version == V4::kVersion) {
             write_partial<V4>(packet);
         } else {
@@ -98,7 +98,7 @@ Drop judge_tap_marks(Packet& packet) noexcept {
         return Drop::kNone;
     }
     packet.csum = CsumState::kComplete;
-    if (!finish_anywhere(packet, marks)) return Drop::kL4BadChecksum;
+    if (!finish_anywhere(packet, marks)) return Drop::kOffloadBadChecksum;
     // A packet that is held is parsed again and comes here once more.
     packet.mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
     return Drop::kNone;

@@ -4,6 +4,9 @@
 // while a probe is on.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/decap.h"
 #include "dataplane/stages/defer.h"
@@ -12,6 +15,7 @@
 #include "dataplane/stages/lookup.h"
 #include "dataplane/stages/parse.h"
 #include "dataplane/stages/tx.h"
+#include "lib/telemetry/stages.h"
 
 namespace podlane::dataplane {
 
@@ -54,5 +58,11 @@ struct PipelineOf {
 using Pipeline = PipelineOf<Parse, Decap, Lookup, SlowPath, Join, Forward, Tx>;
 /// For a worker that gets more packets than it can process.
 using CrowdedPipeline = PipelineOf<Parse, Decap, Lookup, Defer, SlowPath, Join, Forward, Tx>;
+
+template <Stage... Stages>
+[[nodiscard]] consteval bool are_counted(PipelineOf<Stages...>) {
+    return kPipelineStages == std::array{std::string_view(Stages::kName)...};
+}
+static_assert(are_counted(CrowdedPipeline()), "lib/telemetry/stages.h has each stage, in order");
 
 }  // namespace podlane::dataplane

@@ -1,219 +1,33 @@
-#include "dataplane/runtime.h"
-
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <functional>
-#include <map>
-#include <optional>
 #include <thread>
 #include <utility>
 
-#include "dataplane/flow_listing.h"
-#include "dataplane/leaving_ports.h"
-#include "dataplane/memory_plan.h"
-#include "dataplane/ports/open_ports.h"
-#include "dataplane/ports/tap_io.h"
-#include "dataplane/probe/probes.h"
-#include "dataplane/shared.h"
-#include "dataplane/worker.h"
-#include "dataplane/worker_watch.h"
-#include "lib/dpdk/eal.h"
-#include "lib/dpdk/mempool.h"
-#include "lib/dpdk/pci_device.h"
-#include "lib/dpdk/plug.h"
-#include "lib/dpdk/worker_thread.h"
+#include "dataplane/runtime_impl.h"
 
 namespace podlane::dataplane {
 
 namespace {
 
-/// The control side's place in the quiescent domain, behind the workers.
-constexpr unsigned kControlReader = kMaxWorkers;
 /// At the end, a worker gets this long to come back to the head of its loop.
 constexpr std::chrono::seconds kEndWait{2};
 /// Connections for each client that session affinity has room for.
 constexpr uint32_t kFlowsPerClient = 4;
 
-class Runtime final : public Dataplane {
-  public:
-    explicit Runtime(Eal eal, PacketPool pool, PacketPool large_pool, unsigned workers)
-        : eal_(std::move(eal)),
-          pool_(std::move(pool)),
-          large_pool_(std::move(large_pool)),
-          shared_(std::make_unique<Shared>(workers)),
-          probes_(std::make_unique<Probes>(*shared_)),
-          watch_(workers),
-          leaving_(std::make_unique<LeavingPorts>(shared_->domain)) {
-        shared_->pool = pool_.get();
-        shared_->large_pool = large_pool_.get();
-        shared_->control_doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        shared_->control_doorbell.arm();
-        current_ = make_empty_snapshot();
-        shared_->snapshot.store(current_.get(), std::memory_order_release);
-    }
-
-    ~Runtime() override {
-        shared_->stop.store(true, std::memory_order_relaxed);
-        begin();
-        wake_workers();
-        if (!wait_for_end()) {
-            abandon();
-            return;
-        }
-        threads_.clear();  // joins
-        for (auto& [id, port] : ports_) shared_->ports.set(id, nullptr);
-        workers_.clear();
-        leaving_.reset();
-        ports_.clear();
-        shared_->flows_v4.reset();
-        shared_->flows_v6.reset();
-        close(shared_->control_doorbell.fd);
-    }
-
-    void set_idle(IdleMode idle) noexcept { shared_->idle = idle; }
-    [[nodiscard]] PacketProbes& probes() noexcept { return *probes_; }
-    Result<void> create_tables(const RuntimeConfig& config);
-    Result<void> open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints);
-    Result<void> run_workers(const RuntimeConfig& config);
-
-    bool publish(std::shared_ptr<const Snapshot> next) override {
-        if (!shared_->begun.load(std::memory_order_relaxed)) settle_kept_flows(*shared_, *next);
-        std::shared_ptr<const Snapshot> old = std::exchange(current_, std::move(next));
-        // Pairs with the loads in Worker::begin_turn() and Place::hold().
-        shared_->snapshot.store(current_.get(), std::memory_order_seq_cst);
-        begin();
-        wake_workers();
-        const uint64_t token = shared_->domain.start_grace();
-        const bool in_use = wait_for_workers(token);
-        if (!in_use) retired_.push_back({token, std::move(old)});
-        let_go();
-        return in_use;
-    }
-    std::shared_ptr<const Snapshot> current() const override { return current_; }
-
-    Result<PortId> add_tap_port(TapPortSpec spec) override;
-    Result<PortId> add_device_port(const std::string& name, PortKind kind,
-                                   const std::string& device, uint16_t mtu) override;
-    void remove_port(PortId id) override;
-    std::vector<PortInfo> ports() const override;
-    std::vector<PortState> port_states() const override;
-    DeviceLosses device_losses() const override;
-
-    int event_fd() const override { return shared_->control_doorbell.fd; }
-    size_t take_events(std::span<Event> out) override;
-    bool command(const Command& command) override {
-        const bool taken = shared_->commands.push(command);
-        shared_->doorbells[0].ring();
-        return taken;
-    }
-
-    void set_log_level(LogLevel level) override { set_eal_log_level(level); }
-
-    std::vector<StuckWorker> stuck_workers() override;
-    std::vector<WorkerInfo> workers() const override {
-        std::vector<WorkerInfo> out;
-        for (unsigned i = 0; i < threads_.size(); ++i) {
-            out.push_back({i, threads_[i].cpu(), threads_[i].tid()});
-        }
-        return out;
-    }
-    const WorkerCounters& counters(unsigned worker) const override {
-        return *shared_->counters[worker];
-    }
-    BufferUse buffer_use() const override;
-    FlowTotals flow_totals() const override {
-        return total_flows(*shared_->flows_v4, *shared_->flows_v6);
-    }
-    std::optional<FlowInfo> find_flow(const FlowTuple& first) override {
-        return flow_reader().find(first);
-    }
-    FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
-        return flow_reader().page(filter, limit, from);
-    }
-    void record_flows(FlowSample sample) override { shared_->recorder.record(sample); }
-    size_t take_flow_records(std::span<FlowRecord> out) override {
-        return shared_->recorder.take(out);
-    }
-    uint64_t lost_flow_records() const override { return shared_->recorder.lost(); }
-    std::optional<AffinityInfo> affinity(const IpAddress& client, uint32_t service) const override;
-    uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
-
-  private:
-    [[nodiscard]] uint32_t now_s() const noexcept { return shared_->clock.seconds(rte_rdtsc()); }
-    [[nodiscard]] FlowReader flow_reader() {
-        return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, now_s(),
-                *current_};
-    }
-    template <Family F>
-    [[nodiscard]] std::optional<AffinityInfo> affinity_in(const IpAddress& client,
-                                                          uint32_t service) const {
-        const auto had = shared_->affinity->of<F>().find(client.as<F>(), service, now_s());
-        if (!had) return std::nullopt;
-        return AffinityInfo{had->address, had->port.host()};
-    }
-    [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
-    [[nodiscard]] PortId free_id() const noexcept;
-    /// Lets the workers begin, if they are waiting to.
-    void begin() noexcept {
-        if (shared_->begun.load(std::memory_order_relaxed)) return;
-        shared_->begun.store(true, std::memory_order_release);  // pairs with Worker::run()
-        shared_->begun.notify_all();
-    }
-    /// From here on, workers no longer find the port.
-    void take_out_of_service(const OpenPort& port);
-    /// For DPDK's interrupt thread: makes control look at once.
-    [[nodiscard]] std::function<void()> on_leave() const {
-        return [&bell = shared_->control_doorbell] { bell.ring(); };
-    }
-    /// False: a worker is behind. The next waits will be short.
-    bool wait_for_workers(uint64_t token) {
-        const bool short_wait = is_late_ || watch_.any_still();
-        const std::chrono::milliseconds most{short_wait ? kStuckWaitMs : kMostWaitMs};
-        is_late_ = !shared_->domain.wait_for(token, most);
-        return !is_late_;
-    }
-    /// Waits for the leaving ports, and closes those that no worker uses any more.
-    void close_leaving();
-    /// Frees and closes what was only waiting for workers to go on.
-    void let_go();
-    [[nodiscard]] bool wait_for_end() const;
-    /// Leaves everything that a worker may be using until the process ends.
-    void abandon();
-    void wake_workers() noexcept {
-        for (unsigned i = 0; i < workers_.size(); ++i) shared_->doorbells[i].ring();
-    }
-
-    // Destroyed in reverse: workers, ports, pools, EAL.
-    Eal eal_;
-    PacketPool pool_;
-    PacketPool large_pool_;
-    std::unique_ptr<Shared> shared_;
-    std::unique_ptr<Probes> probes_;
-    std::shared_ptr<const Snapshot> current_;
-    struct Retired {
-        uint64_t token;
-        std::shared_ptr<const Snapshot> snapshot;
-    };
-    std::vector<Retired> retired_;  ///< may be held by a worker that is behind
-    bool is_late_ = false;          ///< a worker was behind at the last wait
-    WorkerWatch watch_;
-    std::unique_ptr<LeavingPorts> leaving_;
-    std::map<PortId, std::unique_ptr<OpenPort>> ports_;
-    DeviceLosses closed_losses_;  ///< of ports that were removed
-    std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<WorkerThread> threads_;
-};
+}  // namespace
 
 Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     FlowTableOptions options;
     options.capacity = config.flow_capacity;
     options.timeouts = config.flow_timeouts;
     options.shares = true;
-    auto made = create_flow_tables(*shared_, options, config.flow_capacity / kFlowsPerClient,
-                                   config.kept_flows, config.kept_flows_log);
+    options.traffic = config.flow_traffic;
+    if (!config.kept_flows.empty()) {
+        waits_for_flows_ = config.waits_for_flows;
+        shared_->kept_flows =
+            std::make_unique<KeptFlows>(config.kept_flows, config.kept_flows_log, waits_for_flows_);
+    }
+    auto made = create_flow_tables(*shared_, options, config.flow_capacity / kFlowsPerClient);
     if (!made.ok()) return made;
     shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     return {};
@@ -221,15 +35,13 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
 
 Result<void> Runtime::open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints) {
     for (const UplinkRequest& uplink : config.uplinks) {
-        auto port = open_device_port({uplink.name,
-                                      PortKind::kUplink,
-                                      uplink.device,
-                                      uplink.mtu,
-                                      uplink.mac,
-                                      shared_->workers,
-                                      pool_.get(),
-                                      {},
-                                      on_leave()});
+        auto port = open_device_port({.name = uplink.name,
+                                      .device = uplink.device,
+                                      .mtu = uplink.mtu,
+                                      .mac = uplink.mac,
+                                      .workers = shared_->workers,
+                                      .pool = pool_.get(),
+                                      .on_leave = on_leave()});
         if (!port) return port.error();
         for (const std::string& note : (*port)->ethdev->notes()) {
             hints.push_back(uplink.name + ": " + note);
@@ -294,10 +106,15 @@ Result<PortId> Runtime::add_tap_port(TapPortSpec spec) {
     return put_in_service(std::move(port).value());
 }
 
-Result<PortId> Runtime::add_device_port(const std::string& name, PortKind kind,
-                                        const std::string& device, uint16_t mtu) {
-    auto port = open_device_port(
-        {name, kind, device, mtu, std::nullopt, shared_->workers, pool_.get(), {}, on_leave()});
+Result<PortId> Runtime::add_device_port(const DevicePortSpec& spec) {
+    auto port = open_device_port({.name = spec.name,
+                                  .kind = spec.kind,
+                                  .device = spec.device,
+                                  .mtu = spec.mtu,
+                                  .workers = shared_->workers,
+                                  .pool = pool_.get(),
+                                  .on_leave = on_leave(),
+                                  .bandwidth = spec.bandwidth});
     if (!port) return port.error();
     return put_in_service(std::move(port).value());
 }
@@ -330,7 +147,43 @@ void Runtime::let_go() {
     });
 }
 
+std::vector<int> Runtime::queue_fds(PortId id) const {
+    const auto found = ports_.find(id);
+    if (found == ports_.end() || found->second->port.backend != PortBackend::kTap) return {};
+    const auto& fds = found->second->port.tap_fds;
+    return {fds.begin(), fds.begin() + shared_->workers};
+}
+
+bool Runtime::rest() {
+    if (!has_begun_) return false;
+    rests_ = true;
+    shared_->begun.store(false, std::memory_order_relaxed);
+    wake_workers();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMostWaitMs);
+    // Pairs with Worker::wait_to_begin().
+    while (shared_->resting.load(std::memory_order_acquire) < threads_.size()) {
+        if (std::chrono::steady_clock::now() >= deadline) {
+            go_on();
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    return true;
+}
+
+void Runtime::take_flows() {
+    copy_kept_flows(*shared_);
+    settle_kept_flows(*shared_, *current_);
+    // What has come since the device was opened the other process has had as well.
+    for (const auto& [id, port] : ports_) {
+        if (port->ethdev) port->ethdev->drop_waiting();
+    }
+    waits_for_flows_ = false;
+    begin();
+}
+
 std::vector<StuckWorker> Runtime::stuck_workers() {
+    if (rests_) return {};
     std::vector<uint64_t> turns;
     for (const auto& worker : workers_) turns.push_back(worker->place().turns());
     watch_.look(turns, WorkerWatch::Clock::now());
@@ -397,12 +250,7 @@ std::vector<PortInfo> Runtime::ports() const {
 std::vector<PortState> Runtime::port_states() const {
     std::vector<const OpenPort*> open;
     for (const auto& [id, port] : ports_) open.push_back(port.get());
-    const std::vector<Link> links = links_of(open);
-    std::vector<PortState> out;
-    for (size_t i = 0; i < open.size(); ++i) {
-        out.push_back({open[i]->port.id, links[i], losses_of(*open[i])});
-    }
-    return out;
+    return states_of(open);
 }
 
 DeviceLosses Runtime::device_losses() const {
@@ -446,54 +294,6 @@ BufferUse Runtime::buffer_use() const {
         }
     }
     return out;
-}
-
-}  // namespace
-
-std::string memory_summary(const RuntimeConfig& config) {
-    return podlane::memory_summary(eal_request(config), read_hugepages());
-}
-
-Result<Started> start(const RuntimeConfig& config) {
-    const auto workers = static_cast<unsigned>(config.worker_cpus.size());
-    if (workers == 0 || workers > kMaxWorkers) {
-        return Error{"workers: " + std::to_string(workers) + " is not allowed (1-" +
-                     std::to_string(kMaxWorkers) + ")"};
-    }
-    EalRequest request = eal_request(config);
-    request.log_level = config.log_level;
-    request.log = config.log;
-    const Hugepages hugepages = read_hugepages();
-    for (const UplinkRequest& uplink : config.uplinks) {
-        const auto device = parse_device(uplink.device);
-        if (!device) return device.error();
-        if (device->kind != DeviceKind::kPci) continue;
-        const std::string obstacle = pci_obstacle(device->name, uses_hugepages(request, hugepages));
-        if (!obstacle.empty()) {
-            return Error{"port " + uplink.name + ": device " + uplink.device + ": " + obstacle};
-        }
-        request.pci_devices.push_back(device->name);
-    }
-    Started started;
-    started.memory = podlane::memory_summary(request, hugepages);
-    auto eal = start_eal(request);
-    if (!eal) return eal.error();
-    started.hints = eal->notes();
-    auto pool = create_packet_pool(pool_request(config));
-    if (!pool) return pool.error();
-    auto large_pool = create_packet_pool(large_pool_request(config));
-    if (!large_pool) return large_pool.error();
-    auto runtime = std::make_unique<Runtime>(std::move(eal).value(), std::move(pool).value(),
-                                             std::move(large_pool).value(), workers);
-    runtime->set_idle(config.idle);
-    if (auto made = runtime->create_tables(config); !made) return made.error();
-    if (auto opened = runtime->open_uplinks(config, started.hints); !opened) {
-        return opened.error();
-    }
-    if (auto running = runtime->run_workers(config); !running) return running.error();
-    started.probes = &runtime->probes();
-    started.dataplane = std::move(runtime);
-    return started;
 }
 
 }  // namespace podlane::dataplane

@@ -44,9 +44,14 @@ struct RuntimeConfig {
     uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
     uint32_t flow_capacity = 1u << 20;  ///< connections
     FlowTimeouts flow_timeouts;
+    bool flow_traffic = false;   ///< packets and bytes of each connection are counted
     std::string kept_flows;      ///< folder where flows outlive the process; empty: they do not
     LogReceiver kept_flows_log;  ///< lines about them, on the control thread
+    /// Another process still works with those flows: Started::take_flows is called when it rests.
+    bool waits_for_flows = false;
     std::vector<UplinkRequest> uplinks;
+    /// No device of this node shares packet buffers with hardware or with another process.
+    bool has_own_buffers = false;
     std::vector<std::string> eal_arguments;  ///< appended to the derived ones
     LogLevel log_level = LogLevel::kInfo;
     LogReceiver log;  ///< takes DPDK's lines, on any thread; none: standard output
@@ -58,6 +63,11 @@ struct RuntimeConfig {
 struct Started {
     std::unique_ptr<Dataplane> dataplane;  ///< stops workers and closes ports when destroyed
     PacketProbes* probes = nullptr;        ///< of the same dataplane
+    /// With `waits_for_flows`, after the first generation: takes the flows of the other process,
+    /// whose workers rest, and lets this one's workers go.
+    std::function<void()> take_flows;
+    /// Puts the files that let flows outlive this process in the place of the other one's.
+    std::function<void()> keep_flows;
     std::vector<std::string> hints;
     std::string memory;  ///< its memory, see memory_summary()
 };
@@ -66,8 +76,19 @@ struct Started {
 /// better. Touches no device.
 [[nodiscard]] std::string memory_summary(const RuntimeConfig& config);
 
+/// What this podlaned would do with what another one has in the folder, a line for each file; an
+/// Error is about the first that it cannot use. Changes nothing.
+[[nodiscard]] Result<std::vector<std::string>> look_at_kept_flows(const std::string& kept_flows);
+
 /// Removes the flows that a process left for this folder.
 void forget_flows(const std::string& kept_flows);
+
+/// Whether two processes can have the device open at the same time, each with its own copy of what
+/// it receives.
+[[nodiscard]] bool can_be_shared(const std::string& device);
+
+/// Whether the device copies packets out of its buffers and into them, within this process.
+[[nodiscard]] bool copies_packets(const std::string& device);
 
 /// Starts the EAL, opens the uplinks and makes the workers, which wait for the first generation.
 /// Threads: call on the control thread, once in the life of the process. On an error nothing runs.

@@ -67,8 +67,9 @@ struct Shared {
     /// The active probes, null without any; ordered as `snapshot` is.
     std::atomic<const ProbeSet*> probes{nullptr};
     /// Set by control with the first generation. Until then workers take no packets: what is still
-    /// being put together would make them drop packets and forget flows.
+    /// being put together would make them drop packets and forget flows. Cleared to let them rest.
     std::atomic<bool> begun{false};
+    std::atomic<unsigned> resting{0};  ///< workers that wait for `begun` now
     std::atomic<bool> stop{false};
     std::atomic<unsigned> running{0};  ///< workers whose threads have not ended
 };

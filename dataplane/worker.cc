@@ -11,6 +11,7 @@
 
 #include "dataplane/pipeline.h"
 #include "dataplane/probe/observer.h"
+#include "dataplane/rate_meter.h"
 
 namespace podlane::dataplane {
 
@@ -46,6 +47,7 @@ Worker::Worker(Shared& shared, unsigned id)
     ctx_.counters = shared.counters[id].get();
     ctx_.flows_v4 = shared.flows_v4.get();
     ctx_.flows_v6 = shared.flows_v6.get();
+    ctx_.counts_traffic = ctx_.flows_v4->counts_traffic();
     ctx_.affinity = shared.affinity.get();
     ctx_.pool = shared.pool;
     ctx_.large_pool = shared.large_pool;
@@ -92,15 +94,29 @@ void Worker::unwatch(int fd) noexcept {
 }
 
 void Worker::run() noexcept {
-    shared_.begun.wait(false, std::memory_order_acquire);  // pairs with Runtime::begin()
+    wait_to_begin();
     shared_.domain.online(ctx_.id);
     while (!shared_.stop.load(std::memory_order_relaxed)) {
+        if (!shared_.begun.load(std::memory_order_relaxed)) [[unlikely]] {
+            shared_.domain.offline(ctx_.id);
+            wait_to_begin();
+            shared_.domain.online(ctx_.id);
+            continue;
+        }
         turn();
         if (armed_) disarm_wakes(true);
         if (shared_.idle == IdleMode::kAdaptive && idle_turns_ > kTurnsBeforeSleep) sleep();
     }
     shared_.domain.offline(ctx_.id);
     shared_.running.fetch_sub(1, std::memory_order_release);  // pairs with wait_for_end()
+}
+
+void Worker::wait_to_begin() noexcept {
+    ctx_.place.at("rest");
+    // Pairs with Runtime::rest(): what this worker has written is seen by whoever knows it rests.
+    shared_.resting.fetch_add(1, std::memory_order_release);
+    shared_.begun.wait(false, std::memory_order_acquire);  // pairs with Runtime::begin()
+    shared_.resting.fetch_sub(1, std::memory_order_relaxed);
 }
 
 unsigned Worker::turn() noexcept {
@@ -159,7 +175,7 @@ void Worker::refresh_ports() noexcept {
         if (port == nullptr || port->backend != PortBackend::kEthdev) continue;
         const uint16_t queue = port->rx_queue[ctx_.id];
         if (queue == kNoQueue) continue;
-        polled_[polled_count_++] = {port->id, port->ethdev, queue};
+        polled_[polled_count_++] = {port->id, port->ethdev, queue, port->from_limit};
         all_wake_ = all_wake_ && port->device_port->wakes(queue);
     }
 }
@@ -179,7 +195,7 @@ unsigned Worker::poll_devices() noexcept {
             if (count == 0) break;
             queue.found = true;
             moved += count;
-            process(frames.data(), count, queue.id);
+            process(frames.data(), count, queue.id, queue.limit);
         }
     }
     return moved;
@@ -214,13 +230,37 @@ unsigned Worker::receive_tap(PortId id) noexcept {
         ctx_.tell({EventKind::kPortLost, false, id, {}, {}});
     }
     if (got.count == 0) return 0;
-    process(frames.data(), got.count, id);
+    process(frames.data(), got.count, id, port->from_limit);
     // Send them while they are in the cache.
     if (got.bytes > kManyBytes) flush(ctx_);
     return got.count;
 }
 
-void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
+unsigned Worker::drop_excess(RateMeter& limit, rte_mbuf** frames, unsigned count,
+                             PortId port) noexcept {
+    std::array<rte_mbuf*, kBurst> refused;
+    const unsigned kept = hold_to_limit(limit, ctx_.tsc, frames, count, refused.data());
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count - kept; ++i) {
+        bytes += refused[i]->pkt_len;
+        Packet packet = make_packet(refused[i], port);
+        packet.drop(Drop::kBandwidthEgress);
+        drop_held(packet);
+    }
+    PortCounters& counters = ctx_.counters->ports[index_of(port)];
+    counters.rx_packets.add(count - kept);
+    counters.rx_bytes.add(bytes);
+    ctx_.counters->rx_packets.add(count - kept);
+    return kept;
+}
+
+void Worker::process(rte_mbuf** frames, unsigned count, PortId port, RateMeter* limit) noexcept {
+    // A full burst says that more waits; what is put aside must not be overtaken by its own flow.
+    const bool is_crowded = count == kBurst || ctx_.budgets.of(port).deferred > 0;
+    if (limit != nullptr) [[unlikely]] {
+        count = drop_excess(*limit, frames, count, port);
+        if (count == 0) return;
+    }
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; ++i) {
         Packet& packet = ctx_.packets[i];
@@ -233,9 +273,7 @@ void Worker::process(rte_mbuf** frames, unsigned count, PortId port) noexcept {
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     ctx_.counters->rx_packets.add(count);
-    // A full burst means that more waits. And a packet that was put aside must not be overtaken by
-    // later packets of its flow.
-    if (count == kBurst || ctx_.budgets.of(port).deferred > 0) {
+    if (is_crowded) {
         run_stages<CrowdedPipeline>({ctx_.packets.data(), count}, false);
     } else {
         run_stages<Pipeline>({ctx_.packets.data(), count}, false);
@@ -277,7 +315,9 @@ unsigned Worker::run_deferred() noexcept {
         Packet& packet = ctx_.packets[count++];
         packet.mbuf = item.mbuf;
         packet.in_port = item.port;
-        packet.flags = 0;
+        packet.flags = item.flags;
+        // One whose copies are made bit by bit.
+        if ((item.flags & kHeldBefore) != 0) break;
     }
     run();
     return done;
@@ -376,7 +416,8 @@ bool Worker::work_waits() noexcept {
         // The ring to itself included, which has what Defer put aside.
         if (shared_.handoff.ring(from, ctx_.id).size() > 0) return true;
     }
-    return shared_.stop.load(std::memory_order_relaxed);
+    return shared_.stop.load(std::memory_order_relaxed) ||
+           !shared_.begun.load(std::memory_order_relaxed);
 }
 
 void Worker::arm_wakes() noexcept {

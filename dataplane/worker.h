@@ -41,9 +41,12 @@ class Worker {
         PortId id;
         uint16_t ethdev;
         uint16_t queue;
+        RateMeter* limit;    ///< as Port::from_limit
         bool found = false;  ///< frames came since it was last armed
     };
 
+    /// Until control says so.
+    void wait_to_begin() noexcept;
     void begin_turn() noexcept;
     void refresh_ports() noexcept;
     unsigned poll_devices() noexcept;
@@ -56,7 +59,10 @@ class Worker {
     /// Runs a packet once more; it is not counted as received again.
     void run_again(rte_mbuf* mbuf, PortId in_port, uint8_t flags) noexcept;
     void release_held() noexcept;
-    void process(rte_mbuf** frames, unsigned count, PortId port) noexcept;
+    /// `limit`: as Port::from_limit.
+    void process(rte_mbuf** frames, unsigned count, PortId port, RateMeter* limit) noexcept;
+    /// Drops what is beyond the limit; how many stay.
+    unsigned drop_excess(RateMeter& limit, rte_mbuf** frames, unsigned count, PortId port) noexcept;
     /// `again`: probes have recorded the packets as received already.
     template <class Stages>
     void run_stages(Burst burst, bool again) noexcept;

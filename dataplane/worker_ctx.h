@@ -65,8 +65,9 @@ struct alignas(kCacheLine) WorkerCtx {
     EventRing* events = nullptr;
     uint64_t random = 0x9e3779b97f4a7c15u;  ///< state of next_random()
 
-    uint16_t outer_id = 0;    ///< identification of the next tunnelled IPv4 packet
-    bool slow_waits = false;  ///< Lookup leaves packets of this burst to the slow path
+    uint16_t outer_id = 0;        ///< identification of the next tunnelled IPv4 packet
+    bool counts_traffic = false;  ///< the flow tables count packets and bytes
+    bool slow_waits = false;      ///< Lookup leaves packets of this burst to the slow path
 
     uint64_t held_until_ms = 0;  ///< deadline of the packet being run again (kHeldBefore)
 

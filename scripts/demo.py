@@ -29,13 +29,12 @@ INGRESS_HOST = "shop.example.com"
 PRODUCTS = [("Red lamp", "19.90"), ("Blue chair", "74.00"), ("Green table", "210.50"),
             ("Oak shelf", "99.95")]
 LOCAL_REQUESTS = 20
-STEPS = 15
 OUTSIDE = "192.168.50.100"
 STOCK = "250 lamps, 80 chairs\n"
 
 
 class DemoFailed(Exception):
-    """The story did not go as told; the text says where."""
+    """The story did not go as told."""
 
 
 def require(condition, text):
@@ -79,6 +78,7 @@ class Counters:
 
 class Demo:
     """The story's stage and its acts."""
+    steps = 15
 
     def __init__(self):
         self._step = 0
@@ -90,7 +90,7 @@ class Demo:
 
     def step(self, text):
         self._step += 1
-        print(f"\n[{self._step}/{STEPS}] {time.monotonic() - self._started:5.1f} s  {text}",
+        print(f"\n[{self._step}/{self.steps}] {time.monotonic() - self._started:5.1f} s  {text}",
               flush=True)
 
     def say(self, text):
@@ -142,7 +142,7 @@ class Demo:
         node_a, node_b = self.nodes
         for node, name, deployment in ((node_b, "mysql-1", database), (node_a, "webapp-1", web),
                                        (node_b, "webapp-2", web), (node_a, "ingress-1", proxy)):
-            pod = kubelet.RunningPod(node, name, deployment, app)
+            pod = kubelet.RunningPod(node, name, deployment["spec"]["template"], app)
             self.pods[name] = pod
             images = " + ".join(each["image"] for each in pod.spec["containers"])
             self.say(f"{name} on {node.name}: {pod.address}, {images}")
@@ -460,7 +460,7 @@ def keep(world):
         signal.pause()
 
 
-def main():
+def main(story=Demo):
     missing = kubelet.missing_programs()
     if missing:
         sys.exit(f"demo: not installed: {', '.join(missing)}; `make deps` installs what is missing")
@@ -471,7 +471,7 @@ def main():
         world = isolate()
     except Unavailable as reason:
         sys.exit(f"demo: {reason}")
-    demo = Demo()
+    demo = story()
     code = 1
     try:
         demo.run()

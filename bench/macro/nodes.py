@@ -49,8 +49,11 @@ def capacity_of(traffic):
 
 
 @contextlib.contextmanager
-def running(shop, traffic, source, sink, *, hugepages):
-    """The daemon with these devices as the scenario's ports, and all of its connections open."""
+def running(shop, traffic, source, sink, *, hugepages, more=None):
+    """The daemon with these devices as the scenario's ports, and all of its connections open.
+
+    `more`: sections of its configuration.
+    """
     scenario = traffic.scenario
     mbufs, mbuf_bytes = pool(len(traffic.marks))
     with contextlib.ExitStack() as stack:
@@ -68,6 +71,8 @@ def running(shop, traffic, source, sink, *, hugepages):
             memory={"hugepages": "on" if hugepages else "off", "mbufs": mbufs,
                     "mbufBytes": mbuf_bytes},
             capacity=capacity_of(traffic), cpus=shop.cpus[1:2], extra_ports=extra)
+        for key, section in (more or {}).items():
+            config[key] = {**config.get(key, {}), **section}
         daemon = Podlaned(shop.folder, shop.build, config, world.cluster_objects() + gate,
                           sink=scenario.sink)
         stack.callback(daemon.close)

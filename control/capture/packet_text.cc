@@ -9,6 +9,8 @@
 #include "lib/base/mac.h"
 #include "lib/proto/ethernet.h"
 #include "lib/proto/ip_protocol.h"
+#include "lib/proto/ipv4.h"
+#include "lib/proto/ipv6.h"
 #include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
 #include "lib/proto/tcp.h"
@@ -145,6 +147,46 @@ std::string packet_summary(const FrameView& frame) {
         out = fmt::format("{} {} > {}: {}", inner->name, to_string(*facts->src),
                           to_string(*facts->dst), packet_summary(inner->frame));
     }
+    return out;
+}
+
+std::string packet_identity(const FrameView& frame) {
+    constexpr size_t kMostPayload = 32;
+    const auto facts = facts_of(frame);
+    if (!facts || !facts->src) return {};
+    if (const auto inner = inner_of(frame, *facts)) return packet_identity(inner->frame);
+    Headers headers{};
+    if (parse_frame(frame.bytes, frame.wire_bytes, headers) != Drop::kNone) return {};
+    std::string out = fmt::format("{} {} {} {} ", to_string(*facts->src), to_string(*facts->dst),
+                                  facts->protocol, headers.l3_bytes);
+    const auto append = [&](size_t from, size_t to) {
+        to = std::min(to, frame.bytes.size());
+        if (from < to) {
+            out.append(reinterpret_cast<const char*>(frame.bytes.data()) + from, to - from);
+        }
+    };
+    if (headers.ip_version == V4::kVersion) {
+        // Identification, flags, offset and TTL.
+        append(headers.l3_offset + offsetof(Ipv4Header, id),
+               headers.l3_offset + offsetof(Ipv4Header, ttl) + 1);
+    } else {
+        append(headers.l3_offset + offsetof(Ipv6Header, hop_limit),
+               headers.l3_offset + offsetof(Ipv6Header, hop_limit) + 1);
+    }
+    const size_t l4 = headers.l4_offset;
+    const size_t end = std::min<size_t>(headers.payload_offset + kMostPayload, headers.l3_end());
+    if (l4 == 0 || headers.has(Headers::kFragment)) {
+        append(headers.l3_offset +
+                   (headers.ip_version == V4::kVersion ? V4::kMinHeaderBytes : V6::kMinHeaderBytes),
+               end);
+        return out;
+    }
+    // A device may finish a checksum behind the first node.
+    size_t checksum = l4;
+    if (facts->protocol == kProtocolTcp) checksum = l4 + offsetof(TcpHeader, checksum);
+    if (facts->protocol == kProtocolUdp) checksum = l4 + offsetof(UdpHeader, checksum);
+    append(l4, checksum);
+    append(checksum == l4 ? l4 : checksum + sizeof(be16), end);
     return out;
 }
 

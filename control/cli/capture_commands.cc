@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <ostream>
@@ -11,6 +12,7 @@
 #include "control/cli/commands.h"
 #include "control/cli/probe_reader.h"
 #include "control/cli/run.h"
+#include "control/cli/trace_join.h"
 #include "control/cli/trace_text.h"
 #include "control/kube/base64.h"
 
@@ -78,9 +80,9 @@ std::optional<std::chrono::steady_clock::time_point> end_of(const Invocation& ca
     return std::chrono::steady_clock::now() + std::chrono::seconds(*seconds);
 }
 
-/// What capture and trace tell probe.start alike.
-Result<Json> probe_params(const Invocation& call, RpcClient& client) {
-    const auto text = filter_text(call, client);
+/// What capture and trace tell probe.start alike, the same to each source.
+Result<void> set_params(const Invocation& call, std::span<ProbeSource> sources) {
+    const auto text = filter_text(call, sources);
     if (!text.ok()) return text.error();
     auto lines = filter_lines(text.value());
     if (!lines.ok()) return lines.error();
@@ -89,7 +91,19 @@ Result<Json> probe_params(const Invocation& call, RpcClient& client) {
     if (call.has("reason")) params["reason"] = call.text("reason");
     if (const auto rate = call.options.number("rate")) params["packetsPerSecond"] = *rate;
     if (const auto one_in = call.options.number("one-in")) params["oneIn"] = *one_in;
-    return params;
+    for (ProbeSource& source : sources) source.params = params;
+    return {};
+}
+
+/// One for each socket of the call.
+Result<std::vector<ProbeSource>> connect_all(const Invocation& call) {
+    std::vector<ProbeSource> sources;
+    for (const std::string& socket : call.sockets) {
+        auto client = connect(call, socket);
+        if (!client) return client.error();
+        sources.push_back({std::move(client).value(), {}});
+    }
+    return sources;
 }
 
 /// "send to default/web; flow TCP 10.244.1.10:4000 > 10.96.0.10:80 (shop/web), ...".
@@ -170,16 +184,16 @@ int run_capture(const Invocation& call, CliEnvironment& environment) {
                            "(podlanectl capture | tcpdump -nr -)\n";
         return exit_code::kWrongUsage;
     }
-    auto client = connect(call);
-    if (!client) return fail(environment, client.error());
-    auto params = probe_params(call, client.value());
-    if (!params.ok()) return fail(environment, params.error());
+    auto sources = connect_all(call);
+    if (!sources) return fail(environment, sources.error());
+    if (const auto set = set_params(call, *sources); !set) return fail(environment, set.error());
+    Json& params = sources->front().params;
     const bool only_drops = call.has("drops") || call.has("reason");
     const std::string points = call.has("point") ? call.text("point")
                                : only_drops      ? "drop"
                                                  : "in,out";
-    (*params)["points"] = split(points);
-    if (const auto snap = call.options.number("snap")) (*params)["snapBytes"] = *snap;
+    params["points"] = split(points);
+    if (const auto snap = call.options.number("snap")) params["snapBytes"] = *snap;
 
     std::ofstream file;
     CaptureFile capture{.out = &environment.out,
@@ -193,14 +207,14 @@ int run_capture(const Invocation& call, CliEnvironment& environment) {
     }
     Json ports;
     PcapngWriter writer(capture.pending, "podlanectl " PODLANE_VERSION);
-    const auto outcome = read_probe(
-        *client, *params, end_of(call),
+    const auto outcome = read_probes(
+        *sources, end_of(call),
         [&](const Json& there_are) {
             ports = there_are;
             (void)capture.flush();
             environment.err << "capturing at " << points << '\n' << std::flush;
         },
-        [&](const Json& packet) { return capture.add(writer, packet); },
+        [&](size_t, const Json& packet) { return capture.add(writer, packet); },
         [&] { return capture.flush(); });
     if (!outcome.ok()) return fail(environment, outcome.error());
     // Without any interface tcpdump does not take a file.
@@ -213,31 +227,87 @@ int run_capture(const Invocation& call, CliEnvironment& environment) {
     return finish(environment);
 }
 
+/// Where traces go to, and how many.
+class TraceOutput {
+  public:
+    TraceOutput(const Invocation& call, CliEnvironment& environment)
+        : out_(environment.out),
+          is_json_(call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml),
+          most_(call.options.number("count")) {}
+
+    void add(const TracedPacket& packet) {
+        ++seen_;
+        out_ << (is_json_ ? json_text(trace_json(packet), -1) : trace_text(packet, seen_) + '\n');
+    }
+    void add(const TracedWay& way) {
+        ++seen_;
+        out_ << (is_json_ ? json_text(way_json(way), -1) : way_text(way, seen_) + '\n');
+    }
+    [[nodiscard]] bool wants_more() const { return !most_ || seen_ < *most_; }
+    [[nodiscard]] bool flush() { return static_cast<bool>(out_.flush()); }
+    [[nodiscard]] uint64_t seen() const { return seen_; }
+
+  private:
+    std::ostream& out_;
+    const bool is_json_;
+    const std::optional<uint64_t> most_;
+    uint64_t seen_ = 0;
+};
+
+/// The names of the nodes that are asked.
+Result<std::vector<std::string>> names_of(std::span<ProbeSource> sources) {
+    std::vector<std::string> names;
+    for (ProbeSource& source : sources) {
+        const auto health = source.client.call("health");
+        if (!health) return health.error();
+        names.push_back(text_in(*health, "node"));
+        if (std::ranges::count(names, names.back()) > 1) {
+            return Error{"--socket: two of them are of node " + names.back()};
+        }
+    }
+    return names;
+}
+
 int run_trace(const Invocation& call, CliEnvironment& environment) {
-    auto client = connect(call);
-    if (!client) return fail(environment, client.error());
-    auto params = probe_params(call, client.value());
-    if (!params.ok()) return fail(environment, params.error());
-    if (!call.has("rate")) (*params)["packetsPerSecond"] = kTraceRate;
-    const auto most = call.options.number("count");
-    uint64_t seen = 0;
-    TraceAssembler assembler;
-    const bool is_json = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
-    const auto outcome = read_probe(
-        *client, *params, end_of(call),
-        [&](const Json&) { environment.err << "tracing\n"
-                                           << std::flush; },
-        [&](const Json& record) {
-            const auto whole = assembler.add(record);
+    auto sources = connect_all(call);
+    if (!sources) return fail(environment, sources.error());
+    if (const auto set = set_params(call, *sources); !set) return fail(environment, set.error());
+    for (ProbeSource& source : *sources) {
+        if (!call.has("rate")) source.params["packetsPerSecond"] = kTraceRate;
+    }
+    const bool is_joined = sources->size() > 1;
+    const auto names = is_joined ? names_of(*sources)
+                                 : Result<std::vector<std::string>>(std::vector{std::string()});
+    if (!names) return fail(environment, names.error());
+    TraceOutput output(call, environment);
+    std::vector<TraceAssembler> assemblers(sources->size());
+    TraceJoiner joiner;
+    const auto show_ways = [&](bool all) {
+        for (const TracedWay& way : joiner.take(TraceJoiner::Clock::now(), all)) {
+            if (output.wants_more()) output.add(way);
+        }
+    };
+    const auto outcome = read_probes(
+        *sources, end_of(call), [&](const Json&) { environment.err << "tracing\n"
+                                                                   << std::flush; },
+        [&](size_t source, const Json& record) {
+            auto whole = assemblers[source].add(record);
             if (!whole) return true;
-            ++seen;
-            environment.out << (is_json ? json_text(trace_json(*whole), -1)
-                                        : trace_text(*whole, seen) + '\n');
-            return !most || seen < *most;
+            if (is_joined) {
+                joiner.add({(*names)[source], std::move(*whole)}, TraceJoiner::Clock::now());
+                return true;
+            }
+            output.add(*whole);
+            return output.wants_more();
         },
-        [&] { return static_cast<bool>(environment.out.flush()); });
+        [&] {
+            if (is_joined) show_ways(false);
+            return output.flush() && output.wants_more();
+        });
     if (!outcome.ok()) return fail(environment, outcome.error());
-    environment.err << fmt::format("{} packets traced, {} missed\n", seen, outcome->missed);
+    show_ways(true);
+    environment.err << fmt::format("{} packets traced, {} missed\n", output.seen(),
+                                   outcome->missed);
     return finish(environment);
 }
 
@@ -265,14 +335,17 @@ constexpr std::array kCaptureCommands{
                .details =
                    "FILTER is pcap's (pcap-filter(7)), asked of the frame as it comes in, and of a "
                    "tunnel's packet without the tunnel's headers. Cycles are those of the stage "
-                   "for the whole burst. Ends at --count, --seconds or Ctrl-C.",
+                   "for the whole burst. With several --socket each packet is followed over their "
+                   "nodes. Ends at --count, --seconds or Ctrl-C.",
                .examples = "  podlanectl trace --pod shop/web-0 -c 5\n"
                            "  podlanectl trace tcp port 80 and host 10.244.1.9\n"
-                           "  podlanectl trace --reason policy_ingress",
+                           "  podlanectl trace --reason policy_ingress\n"
+                           "  podlanectl trace --socket /run/a.sock --socket /run/b.sock icmp",
                .options = kTraceOptions,
                .most_words = 256,
                .word_kind = WordKind::kText,
                .method = "probe.start",
+               .takes_sockets = true,
                .run = run_trace},
 };
 

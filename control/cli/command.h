@@ -30,8 +30,9 @@ enum class OutputFormat : uint8_t { kTable, kWide, kJson, kYaml, kName };
 struct Invocation {
     const CliCommand* command = nullptr;
     OptionValues options;
-    std::vector<std::string> words;  ///< behind the command
-    std::string socket;
+    std::vector<std::string> words;    ///< behind the command
+    std::string socket;                ///< the first one
+    std::vector<std::string> sockets;  ///< one, but for commands that take several
     OutputFormat format = OutputFormat::kTable;
     std::chrono::milliseconds timeout{};  ///< of a call
 
@@ -54,6 +55,7 @@ struct CliCommand {
     WordKind word_kind = WordKind::kNone;
     std::string_view method = {};      ///< of the config socket
     std::string_view word_param = {};  ///< the parameter that the first word becomes
+    bool takes_sockets = false;        ///< of several nodes
     bool is_change = false;            ///< may take long: a large set of objects is compiled
 
     /// Says what is wrong with options and words together; "" or a null function: they are valid.

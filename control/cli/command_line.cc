@@ -129,7 +129,10 @@ std::string word_fault(const CliCommand& command, const std::vector<std::string>
 
 // Fills in what all commands share; gives what is wrong with it.
 std::string take_common(Invocation& call, std::string_view default_socket) {
-    call.socket = call.has("socket") ? call.text("socket") : std::string(default_socket);
+    call.sockets = call.options.texts("socket");
+    if (call.sockets.empty()) call.sockets.emplace_back(default_socket);
+    if (call.sockets.size() > 1 && !call.command->takes_sockets) return "--socket is given twice";
+    call.socket = call.sockets.front();
     if (call.has("output")) call.format = format_of(call.text("output")).value_or(call.format);
     const auto takes = [&call](std::string_view option) {
         const auto& rows = call.command->options;

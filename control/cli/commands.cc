@@ -11,7 +11,7 @@ namespace podlane::control {
 namespace {
 
 constexpr auto kGlobalOptions = std::to_array<OptionRow>({
-    {"socket", 0, OptionType::kText, "PATH",
+    {"socket", 0, OptionType::kRepeated, "PATH",
      "podlaned's socket; $PODLANE_SOCKET, or /run/podlane/podlane.sock"},
     {"output", 'o', OptionType::kWord, "FORMAT",
      "table (default), wide, json, yaml; get has name, too", kFormats},

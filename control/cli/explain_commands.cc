@@ -1,8 +1,10 @@
 // The rows of `explain` and `resolve`.
 #include <array>
 
+#include "control/cli/cell.h"
 #include "control/cli/commands.h"
 #include "control/cli/report.h"
+#include "control/document/fields.h"
 
 namespace podlane::control {
 namespace {
@@ -19,6 +21,8 @@ constexpr auto kExplainOptions = std::to_array<OptionRow>({
     {"proto", 0, OptionType::kWord, "PROTOCOL", "tcp (default), udp, sctp or icmp",
      "tcp udp sctp icmp", "protocol"},
     {"sport", 0, OptionType::kPort, "N", "source port (default: any)", "", "sourcePort"},
+    {"bytes", 0, OptionType::kNumber, "N", "length of the IP packet: whether it fits the MTU", "",
+     "bytes"},
 });
 
 constexpr auto kResolveOptions = std::to_array<OptionRow>({
@@ -26,25 +30,53 @@ constexpr auto kResolveOptions = std::to_array<OptionRow>({
      "A (default), AAAA, CNAME, NS, PTR, SOA, SRV, TXT or ANY", "", "type"},
 });
 
-std::string show_explanation(const Invocation&, const Json& reply, const Screen& screen) {
-    return explain_text(reply, screen);
+/// The steps that NetworkPolicies have, and the verdict.
+Json of_policies(const Json& reply) {
+    Json out = reply;
+    Json steps = Json::array();
+    for (const Json& step : at(reply, "/steps")) {
+        if (at(step, "/stage") == "policy") steps.push_back(step);
+    }
+    if (steps.empty()) {
+        steps.push_back({{"stage", "policy"},
+                         {"what", "none has a say"},
+                         {"why",
+                          "no NetworkPolicy selects the pods of this node that it concerns, "
+                          "or it comes to no decision: see explain without policy"}});
+    }
+    out["steps"] = std::move(steps);
+    return out;
+}
+
+std::string show_explanation(const Invocation& call, const Json& reply, const Screen& screen) {
+    if (call.words.empty()) return explain_text(reply, screen);
+    return explain_text(of_policies(reply), screen);
+}
+std::string policy_fault(Invocation& call) {
+    const bool is_known = call.words.empty() || call.words.front() == "policy";
+    return is_known ? std::string() : in_quotes(call.words.front()) + " is not policy";
 }
 std::string show_answer(const Invocation&, const Json& reply, const Screen&) {
     return resolve_text(reply);
 }
 
 constexpr std::array kExplainCommands{
-    CliCommand{.name = "explain",
-               .synopsis = "--from WHO --to WHERE",
-               .summary = "what would happen to a packet, step by step, and why",
-               .details = "Changes nothing and sends nothing.",
-               .examples =
-                   "  podlanectl explain --from shop/web-0 --to 10.96.0.10:3306\n"
-                   "  podlanectl explain --from shop/web-0 --to shop/db:3306\n"
-                   "  podlanectl explain --from 10.244.1.9 --to db.shop.svc.cluster.local:mysql",
-               .options = kExplainOptions,
-               .method = "explain",
-               .render = show_explanation},
+    CliCommand{
+        .name = "explain",
+        .synopsis = "[policy] --from WHO --to WHERE",
+        .summary = "what would happen to a packet, step by step, and why",
+        .details = "Changes nothing and sends nothing. With policy only what NetworkPolicies "
+                   "say, by name.",
+        .examples = "  podlanectl explain --from shop/web-0 --to 10.96.0.10:3306\n"
+                    "  podlanectl explain --from shop/web-0 --to shop/db:3306\n"
+                    "  podlanectl explain --from 10.244.1.9 --to db.shop.svc.cluster.local:mysql\n"
+                    "  podlanectl explain policy --from shop/web-0 --to shop/db-0:3306",
+        .options = kExplainOptions,
+        .most_words = 1,
+        .word_kind = WordKind::kText,
+        .method = "explain",
+        .check = policy_fault,
+        .render = show_explanation},
     CliCommand{.name = "resolve",
                .synopsis = "NAME [--type TYPE]",
                .summary = "what the cluster's DNS server answers, from the live generation",

@@ -40,8 +40,9 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"idle", 0, OptionType::kText, kSpan, "flows: silent for so long", "", "idleSeconds"},
     {"dropped", 0, OptionType::kFlag, "",
      "flows: those with packets that are dropped now; -o wide shows why", "", "dropped"},
-    {"sort", 0, OptionType::kWord, "ORDER", "flows: the first by age, idle, expires, from or to",
-     "age idle expires from to"},
+    {"sort", 0, OptionType::kWord, "ORDER",
+     "flows: the first by age, idle, expires, from, to, packets or bytes (both ways)",
+     "age idle expires from to packets bytes"},
     {"reverse", 0, OptionType::kFlag, "", "flows: with --sort, the last ones"},
 });
 
@@ -50,18 +51,21 @@ struct Order {
     std::string_view word;
     const char* pointer;
     bool largest_first;
+    const char* also = nullptr;  ///< a number that is added
 };
-constexpr std::array<Order, 5> kOrders{{{"age", "/ageSeconds", true},
+constexpr std::array<Order, 7> kOrders{{{"age", "/ageSeconds", true},
                                         {"idle", "/idleSeconds", true},
                                         {"expires", "/expiresSeconds", false},
                                         {"from", "/from", false},
-                                        {"to", "/to", false}}};
+                                        {"to", "/to", false},
+                                        {"packets", "/packets", true, "/replyPackets"},
+                                        {"bytes", "/bytes", true, "/replyBytes"}}};
 
 /// The first `most` of all that it is given, in order.
 class Ranking {
   public:
     Ranking(const Order& order, bool reverse, size_t most)
-        : pointer_(order.pointer), descending_(order.largest_first != reverse), most_(most) {}
+        : order_(order), descending_(order.largest_first != reverse), most_(most) {}
 
     void add(Json item) {
         ++seen_;
@@ -81,14 +85,25 @@ class Ranking {
         return out;
     }
     [[nodiscard]] uint64_t seen() const noexcept { return seen_; }
+    /// Whether these have not what is to be summed.
+    [[nodiscard]] bool lacks_numbers(const Json& items) const {
+        return order_.also != nullptr && !items.empty() && at(items.front(), order_.also).is_null();
+    }
 
   private:
     [[nodiscard]] bool is_before(const Json& a, const Json& b) const {
-        const Json &one = at(a, pointer_), &other = at(b, pointer_);
+        if (order_.also != nullptr) return is_ordered(sum_of(a), sum_of(b));
+        return is_ordered(at(a, order_.pointer), at(b, order_.pointer));
+    }
+    template <class Key>
+    [[nodiscard]] bool is_ordered(const Key& one, const Key& other) const {
         return descending_ ? other < one : one < other;
     }
+    [[nodiscard]] double sum_of(const Json& item) const {
+        return number_at(item, order_.pointer) + number_at(item, order_.also);
+    }
 
-    const char* pointer_;
+    const Order& order_;
     bool descending_;
     size_t most_;
     uint64_t seen_ = 0;
@@ -205,6 +220,11 @@ class FlowPages {
             if (!reply) return reply.error();
             next_ = reply->value("next", uint64_t{0});
             total_ = reply->value("total", total_);
+            if (ranking_ && ranking_->lacks_numbers(at(*reply, "/items"))) {
+                return Error{
+                    "packets and bytes are not counted; flows.counters: on counts them "
+                    "from the next start of podlaned"};
+            }
             take(std::move((*reply)["items"]));
             params["from"] = next_;
             environment.out.flush();

@@ -1,4 +1,4 @@
-// The rows of `health`, `flannel`, `log-level`, `shutdown`, `version` and `completion`.
+// The rows of `health`, `flannel`, `log-level`, `shutdown`, `upgrade`, `version` and `completion`.
 #include <fmt/format.h>
 
 #include <array>
@@ -8,6 +8,7 @@
 #include "control/cli/completion.h"
 #include "control/cli/report.h"
 #include "control/cli/run.h"
+#include "control/cli/upgrade.h"
 
 namespace podlane::control {
 namespace {
@@ -19,6 +20,11 @@ constexpr std::chrono::seconds kHealthTimeout{5};
 constexpr auto kShutdownOptions = std::to_array<OptionRow>({
     {"forget", 0, OptionType::kFlag, "",
      "remove pods' ports, the host interface and kept state as well", "", "forget"},
+});
+
+constexpr auto kUpgradeOptions = std::to_array<OptionRow>({
+    {"binary", 0, OptionType::kText, "PATH",
+     "the new podlaned; without it the file that the running one was started from"},
 });
 
 constexpr auto kFlannelOptions = std::to_array<OptionRow>({
@@ -146,6 +152,18 @@ constexpr std::array kNodeCommands{
                .options = kShutdownOptions,
                .method = "shutdown",
                .render = show_shutdown},
+    CliCommand{.name = "upgrade",
+               .synopsis = "",
+               .summary = "another podlaned takes the place of the one that runs",
+               .details =
+                   "The new one checks itself, the configuration, the journal and the connections "
+                   "first, gets ready beside the running one, and takes its interfaces and "
+                   "connections over in one step. Where it fails, the running one goes on.",
+               .examples = "  podlanectl upgrade\n"
+                           "  podlanectl upgrade --binary /opt/podlane/podlaned",
+               .options = kUpgradeOptions,
+               .method = "process",
+               .run = run_upgrade},
     CliCommand{.name = "version",
                .synopsis = "",
                .summary = "versions of podlanectl, podlaned and DPDK",

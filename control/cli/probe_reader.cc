@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -59,6 +60,33 @@ std::string hosts(const std::vector<std::string>& addresses) {
     return "(" + out + ")";
 }
 
+/// Of "10.244.1.5:8080" or "[fd00::5]:8080".
+std::string host_of(const std::string& end) {
+    if (end.starts_with('[')) return end.substr(1, end.find(']') - 1);
+    return end.substr(0, end.rfind(':'));
+}
+
+/// One that runs.
+struct Probe {
+    RpcClient* client;
+    Json params;
+    Json ports = {};
+    uint64_t missed = 0;
+};
+
+/// Gives what is there to `sink`, until that has enough. How many there were.
+Result<size_t> read_one(Probe& probe, size_t number, const PacketSink& sink, bool& more) {
+    const auto batch = probe.client->call("probe.read", probe.params);
+    if (!batch) return batch.error();
+    probe.missed = static_cast<uint64_t>(number_at(*batch, "/missed"));
+    const Json& packets = at(*batch, "/packets");
+    for (const Json& packet : packets) {
+        more = sink(number, packet);
+        if (!more) break;
+    }
+    return packets.size();
+}
+
 Result<Json> item_of(RpcClient& client, std::string_view kind, const std::string& name) {
     auto reply = client.call("get", Json{{"kind", kind}, {"name", name}});
     if (!reply) return reply.error();
@@ -89,6 +117,38 @@ Result<std::vector<std::string>> pod_addresses(RpcClient& client, const std::str
     return texts_at(pod.value(), "/status/podIPs", "/ip");
 }
 
+/// Cluster addresses of a Service and, if they are asked for, of its endpoints.
+Result<std::vector<std::string>> service_addresses(RpcClient& client, const std::string& name,
+                                                   bool with_endpoints) {
+    const auto service = item_of(client, "services", name);
+    if (!service.ok()) return service.error();
+    auto addresses = texts_at(service.value(), "/spec/clusterIPs", "");
+    if (!addresses.ok() || !with_endpoints) return addresses;
+    const auto frontends = client.call("get", Json{{"kind", "frontends"}, {"name", name}});
+    if (!frontends) return frontends.error();
+    std::set<std::string> hosts;
+    for (const Json& frontend : at(*frontends, "/items")) {
+        for (const char* side : {"/inside", "/outside"}) {
+            for (const Json& endpoint : at(frontend, side)) {
+                hosts.insert(host_of(endpoint.get<std::string>()));
+            }
+        }
+    }
+    addresses->insert(addresses->end(), hosts.begin(), hosts.end());
+    return addresses;
+}
+
+/// What the first node says that can; else what the last one says.
+template <class Ask>
+Result<std::vector<std::string>> ask_any(std::span<ProbeSource> sources, Ask ask) {
+    Result<std::vector<std::string>> answer = Error{"no node is asked"};
+    for (ProbeSource& source : sources) {
+        answer = ask(source.client);
+        if (answer.ok()) break;
+    }
+    return answer;
+}
+
 Result<void> add_hosts(std::string& text, const Result<std::vector<std::string>>& addresses) {
     if (!addresses.ok()) return addresses.error();
     text += (text.empty() ? "" : " and ") + hosts(addresses.value());
@@ -97,49 +157,64 @@ Result<void> add_hosts(std::string& text, const Result<std::vector<std::string>>
 
 }  // namespace
 
-Result<ProbeOutcome> read_probe(RpcClient& client, const Json& params,
-                                std::optional<std::chrono::steady_clock::time_point> until,
-                                const ProbeReady& ready, const PacketSink& sink,
-                                const std::function<bool()>& flush) {
+Result<ProbeOutcome> read_probes(std::span<ProbeSource> sources,
+                                 std::optional<std::chrono::steady_clock::time_point> until,
+                                 const ProbeReady& ready, const PacketSink& sink,
+                                 const std::function<bool()>& flush) {
     const SignalGuard guard;
-    const auto started = client.call("probe.start", params);
-    if (!started) return started.error();
-    const Json probe{{"probe", at(*started, "/probe")}};
-    ready(at(*started, "/ports"));
-    ProbeOutcome outcome;
+    std::vector<Probe> probes;
+    std::optional<Error> failed;
+    for (ProbeSource& source : sources) {
+        const auto started = source.client.call("probe.start", source.params);
+        if (!started) {
+            failed = started.error();
+            break;
+        }
+        probes.push_back({&source.client, Json{{"probe", at(*started, "/probe")}}});
+        if (probes.size() == 1) probes.front().ports = at(*started, "/ports");
+    }
+    if (!failed) ready(probes.front().ports);
     const auto is_over = [&] {
         return is_interrupted != 0 || (until && std::chrono::steady_clock::now() >= *until);
     };
-    for (bool more = true, last = false; more && !last;) {
+    for (bool more = !failed, last = false; more && !last;) {
         // What came before the end is read after it.
         last = is_over();
-        const auto batch = client.call("probe.read", probe);
-        if (!batch) return batch.error();
-        outcome.missed = static_cast<uint64_t>(number_at(*batch, "/missed"));
-        const Json& packets = at(*batch, "/packets");
-        for (const Json& packet : packets) {
-            more = sink(packet);
-            if (!more) break;
+        bool is_idle = true;
+        for (size_t i = 0; i < probes.size() && more && !failed; ++i) {
+            const auto count = read_one(probes[i], i, sink, more);
+            if (!count) failed = count.error();
+            is_idle = is_idle && count && count.value() == 0;
         }
-        if (!flush()) break;
-        if (more && !last && packets.empty()) std::this_thread::sleep_for(kReadInterval);
+        if (failed || !flush()) break;
+        if (more && !last && is_idle) std::this_thread::sleep_for(kReadInterval);
     }
-    if (const auto stopped = client.call("probe.stop", probe); !stopped) return stopped.error();
+    ProbeOutcome outcome;
+    for (Probe& probe : probes) {
+        outcome.missed += probe.missed;
+        const auto stopped = probe.client->call("probe.stop", probe.params);
+        if (!stopped && !failed) failed = stopped.error();
+    }
+    if (failed) return *failed;
     return outcome;
 }
 
-Result<std::string> filter_text(const Invocation& call, RpcClient& client) {
+Result<std::string> filter_text(const Invocation& call, std::span<ProbeSource> sources) {
     std::string text;
     for (const std::string& word : call.words) text += (text.empty() ? "" : " ") + word;
     if (!text.empty() && (call.has("pod") || call.has("service"))) text = "(" + text + ")";
     if (call.has("pod")) {
-        const auto added = add_hosts(text, pod_addresses(client, call.text("pod")));
+        const auto added = add_hosts(text, ask_any(sources, [&](RpcClient& client) {
+                                         return pod_addresses(client, call.text("pod"));
+                                     }));
         if (!added.ok()) return added.error();
     }
     if (call.has("service")) {
-        const auto service = item_of(client, "services", call.text("service"));
-        if (!service.ok()) return service.error();
-        const auto added = add_hosts(text, texts_at(service.value(), "/spec/clusterIPs", ""));
+        const bool with_endpoints = sources.size() > 1;
+        const auto added =
+            add_hosts(text, ask_any(sources, [&](RpcClient& client) {
+                          return service_addresses(client, call.text("service"), with_endpoints);
+                      }));
         if (!added.ok()) return added.error();
     }
     return text;

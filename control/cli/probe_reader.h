@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "control/cli/run.h"
@@ -15,26 +16,33 @@
 
 namespace podlane::control {
 
-/// Takes a packet of `probe.read`; false: enough.
-using PacketSink = std::function<bool(const nlohmann::ordered_json& packet)>;
+/// A node that is asked, and the parameters of its `probe.start`.
+struct ProbeSource {
+    RpcClient client;
+    nlohmann::ordered_json params;
+};
 
-/// Called with the existing ports.
+/// Takes a packet of `probe.read` from the source with this number; false: enough.
+using PacketSink = std::function<bool(size_t source, const nlohmann::ordered_json& packet)>;
+
+/// Is told of the ports that the first source has.
 using ProbeReady = std::function<void(const nlohmann::ordered_json& ports)>;
 
 struct ProbeOutcome {
     uint64_t missed = 0;  ///< packets that fit and were not taken
 };
 
-/// Starts it with `params` of `probe.start`. `ready` is called when it runs, `flush` when there are
-/// no more packets for the moment; it returns false if the output is gone. Ends at `until` at the
-/// latest.
-[[nodiscard]] Result<ProbeOutcome> read_probe(
-    RpcClient& client, const nlohmann::ordered_json& params,
-    std::optional<std::chrono::steady_clock::time_point> until, const ProbeReady& ready,
-    const PacketSink& sink, const std::function<bool()>& flush);
+/// Starts them. `ready` is called when all run, `flush` after each round of reading; false of it:
+/// enough, or the output is gone. Ends at `until` at the latest.
+[[nodiscard]] Result<ProbeOutcome> read_probes(
+    std::span<ProbeSource> sources, std::optional<std::chrono::steady_clock::time_point> until,
+    const ProbeReady& ready, const PacketSink& sink, const std::function<bool()>& flush);
 
-/// The pcap filter of the call: its words, and what --pod and --service stand for.
-[[nodiscard]] Result<std::string> filter_text(const Invocation& call, RpcClient& client);
+/// The pcap filter of the call: its words, and what --pod and --service stand for, of which the
+/// first source knows that has it. Of several nodes a Service's packets are also those to its
+/// endpoints, which is how all but the first see them.
+[[nodiscard]] Result<std::string> filter_text(const Invocation& call,
+                                              std::span<ProbeSource> sources);
 
 /// `filter` of probe.start: compiled here.
 [[nodiscard]] Result<nlohmann::ordered_json> filter_lines(const std::string& text);

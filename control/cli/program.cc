@@ -33,7 +33,7 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
-Result<ProgramEnd> run_program(const std::vector<std::string>& words) {
+Result<ProgramEnd> run_program(const std::vector<std::string>& words, const std::string& folder) {
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -46,6 +46,7 @@ Result<ProgramEnd> run_program(const std::vector<std::string>& words) {
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+    if (!folder.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
     pid_t child = 0;
     const int wrong =
         ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);

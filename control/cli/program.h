@@ -13,8 +13,9 @@ struct ProgramEnd {
     std::string output;  ///< of stdout and stderr, as they came
 };
 
-/// `words` is the program, looked for in PATH, and its arguments. Its standard input is empty. An
-/// Error says why it could not be started.
-[[nodiscard]] Result<ProgramEnd> run_program(const std::vector<std::string>& words);
+/// `words` is the program, looked for in PATH, and its arguments. Its standard input is empty, and
+/// it works in `folder` if that is given. An Error says why it could not be started.
+[[nodiscard]] Result<ProgramEnd> run_program(const std::vector<std::string>& words,
+                                             const std::string& folder = {});
 
 }  // namespace podlane::control

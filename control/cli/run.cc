@@ -17,6 +17,7 @@ Json value_of(const OptionRow& row, const OptionValues& options) {
     switch (row.type) {
         case OptionType::kFlag:
             return true;
+        case OptionType::kRepeated:
         case OptionType::kTexts:
             return options.texts(row.name);
         case OptionType::kNumber:
@@ -72,10 +73,14 @@ int run_call(const Invocation& call, CliEnvironment& environment) {
 }  // namespace
 
 Result<RpcClient> connect(const Invocation& call) {
+    return connect(call, call.socket);
+}
+
+Result<RpcClient> connect(const Invocation& call, const std::string& socket) {
     RpcClientOptions options;
     options.connect_timeout = std::min(options.connect_timeout, call.timeout);
     options.call_timeout = call.timeout;
-    return RpcClient::connect(call.socket, options);
+    return RpcClient::connect(socket, options);
 }
 
 int fail(CliEnvironment& environment, const Error& error) {

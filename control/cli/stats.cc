@@ -161,6 +161,23 @@ std::string frames_text(const Json& frames, const Screen& screen) {
     return table.text(screen);
 }
 
+// The stages of the packet's way: packets that each had to do with, and what it gave on.
+std::string stages_text(const Json& stages, const std::optional<StatsBefore>& before,
+                        const Screen& screen) {
+    std::vector<Table::Column> columns{{"STAGE"}, {"IN", true}, {"OUT", true}};
+    if (before) columns.push_back({"IN-PPS", true});
+    Table table(std::move(columns));
+    for (const auto& [stage, counts] : stages.items()) {
+        std::vector<std::string> cells{stage, cell(counts, "/in"), cell(counts, "/out")};
+        if (before) {
+            const Json& was = at(at(before->reply, "/stages"), ('/' + stage).c_str());
+            cells.push_back(rate(counts, was, "/in", before->seconds));
+        }
+        table.add(std::move(cells));
+    }
+    return table.text(screen);
+}
+
 std::string flows_text(const Json& flows, const std::optional<StatsBefore>& before,
                        const Screen& screen) {
     std::vector<Table::Column> columns{{"FLOWS-ACTIVE", true}, {"CAPACITY", true},
@@ -272,6 +289,8 @@ std::string stats_text(const Json& reply, const std::optional<StatsBefore>& befo
     text += workers_text(at(reply, "/workers"), before, screen) + '\n';
     const Json& frames = at(reply, "/frames");
     if (frames.is_object()) text += frames_text(frames, screen) + '\n';
+    const Json& stages = at(reply, "/stages");
+    if (screen.wide && stages.is_object()) text += stages_text(stages, before, screen) + '\n';
     text += flows_text(at(reply, "/flows"), before, screen) + '\n';
     text += exhausted_text(at(reply, "/snat/exhausted"), screen);
     if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns"), screen) + '\n';

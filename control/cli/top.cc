@@ -154,9 +154,14 @@ class Top {
         if (next_ != 0) params["from"] = next_;
         const auto page = client_.call("get", params);
         if (!page) return page.error();
-        for (const Json& flow : at(*page, "/items")) passing_.add(flow);
+        const double now_s = std::chrono::duration<double>(Clock::now() - start_).count();
+        for (const Json& flow : at(*page, "/items")) {
+            passing_.add(flow);
+            sample_.rates.add(flow, now_s);
+        }
         next_ = page->value("next", uint64_t{0});
         if (next_ == 0 || !has_passed_) sample_.holders = passing_;
+        if (next_ == 0) sample_.rates.end_pass();
         if (next_ != 0) return {};
         has_passed_ = true;
         passing_ = {};
@@ -177,6 +182,7 @@ class Top {
     CliEnvironment& environment_;
     RpcClient client_;
     const Screen screen_;
+    const Clock::time_point start_ = Clock::now();
     const std::optional<uint64_t> count_;
     TopView view_;
     TopSample sample_;

@@ -172,6 +172,17 @@ std::vector<Row> opener_rows(const TopSample& sample) {
     return rows;
 }
 
+/// The connections that carry most.
+std::vector<Row> rate_rows(const TopSample& sample, TopOrder order) {
+    std::vector<Row> rows;
+    for (const FlowRate& each : sample.rates.rates()) {
+        rows.push_back({order == TopOrder::kBytes ? each.bytes : each.packets,
+                        {each.from, each.to, each.protocol, short_number(each.packets),
+                         short_number(8 * each.bytes)}});
+    }
+    return rows;
+}
+
 /// The text's lines, no wider and no more than the screen has.
 std::string fitted(const std::string& text, const Screen& screen) {
     std::string out;
@@ -200,9 +211,9 @@ std::string short_number(double value) {
 std::string top_text(const TopSample& sample, const TopView& view, const Screen& screen) {
     const std::string head = header(sample);
     const auto used = static_cast<size_t>(std::ranges::count(head, '\n'));
-    // Five lists with a heading and an empty line each, and the last line.
+    // Six lists with a heading and an empty line each, and the last line.
     const size_t room = screen.rows == 0 ? 80 : screen.rows > used ? screen.rows - used : 0;
-    const size_t each = std::max(kLeastRows, room > 11 ? (room - 11) / 5 : 0);
+    const size_t each = std::max(kLeastRows, room > 13 ? (room - 13) / 6 : 0);
     constexpr std::array kOrders = {"packets", "bytes", "drops"};
     const std::string order = kOrders[static_cast<size_t>(view.order)];
     std::string out = head;
@@ -216,6 +227,9 @@ std::string top_text(const TopSample& sample, const TopView& view, const Screen&
                          {"OUT BIT/S", true},
                          {"DROPS/S", true}}),
                   port_rows(sample, view.order), view, each, screen));
+    add(list_text(
+        Table({{"FLOW FROM"}, {"TO"}, {"PROTO", false, false, 1}, {"P/S", true}, {"BIT/S", true}}),
+        rate_rows(sample, view.order), view, each, screen));
     add(list_text(Table({{"HOLDS FLOWS"},
                          {"PORT", false, false, 2},
                          {"FLOWS", true},

@@ -1,5 +1,5 @@
-// What `podlanectl top` shows: rates between two answers of `stats`, and the addresses that hold
-// and that open the most connections.
+// What `podlanectl top` shows: rates between two answers of `stats`, who has most connections, who
+// opens most, and which carry most.
 //
 // Pure: answers in, text out; the terminal is top.cc's.
 #pragma once
@@ -8,11 +8,12 @@
 #include <string>
 
 #include "control/cli/flow_holders.h"
+#include "control/cli/flow_rates.h"
 #include "control/cli/table.h"
 
 namespace podlane::control {
 
-/// By what ports are ranked.
+/// By what ports and connections are ranked.
 enum class TopOrder : uint8_t { kPackets, kBytes, kDrops };
 
 /// What keys have chosen.
@@ -26,6 +27,7 @@ struct TopSample {
     nlohmann::ordered_json before, now;  ///< answers of stats
     double seconds = 1;                  ///< between them
     FlowHolders holders;
+    FlowRates rates;                ///< empty where packets are not counted
     nlohmann::ordered_json opened;  ///< the answer of newflows; null: there is none
 };
 

@@ -14,7 +14,6 @@ namespace podlane::cni {
 /// Numbers of `code`: CNI specification 1.1.0, section 5 "Error"; from 100 our own.
 namespace code {
 inline constexpr int kIncompatibleVersion = 1;
-inline constexpr int kUnsupportedField = 2;
 inline constexpr int kUnknownContainer = 3;
 inline constexpr int kBadEnvironment = 4;
 inline constexpr int kInputOutput = 5;

@@ -35,6 +35,10 @@ bool has_all_of(const Json& object, const Json& wanted) {
     return true;
 }
 
+[[noreturn]] void fail_check(const std::string& why) {
+    throw Failure(code::kCheckFailed, "the container's port is not as it was made", why);
+}
+
 class Call {
   public:
     Call(const Request& request, const Environment& environment)
@@ -64,6 +68,8 @@ class Call {
     std::vector<IpPrefix> pod_cidrs();
     Json port_params(const GivenAddresses& given) const;
     void check_port(const ListedInterface& wanted);
+    /// Of a port that is no interface: what there is to be seen of it.
+    static void check_socket(const Json& port, const ListedInterface& wanted);
 
     const Request& request_;
     const Allocator allocator_;
@@ -142,6 +148,8 @@ Json Call::port_params(const GivenAddresses& given) const {
                    {"addresses", std::move(addresses)}};
     if (request_.mac) params["mac"] = to_string(*request_.mac);
     if (!request_.port_mappings.empty()) params["portMappings"] = request_.port_mappings;
+    if (!request_.bandwidth.empty()) params["bandwidth"] = request_.bandwidth;
+    params.update(request_.device);
     return params;
 }
 
@@ -243,9 +251,6 @@ void Call::del() {
 }
 
 void Call::check_port(const ListedInterface& wanted) {
-    const auto fail = [](const std::string& why) {
-        throw Failure(code::kCheckFailed, "the container's port is not as it was made", why);
-    };
     const Json answer = node_.ask("get", {{"kind", "ports"}});
     const Json& ports = answer.at("items");
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const Json& each) {
@@ -253,42 +258,70 @@ void Call::check_port(const ListedInterface& wanted) {
                each.value("ifname", "") == request_.attachment.ifname;
     });
     if (port == ports.end()) {
-        fail(fmt::format("podlaned has no port {} of container {}", request_.attachment.ifname,
-                         request_.attachment.container));
+        fail_check(fmt::format("podlaned has no port {} of container {}",
+                               request_.attachment.ifname, request_.attachment.container));
     }
     if (port->value("netns", "") != request_.netns) {
-        fail(fmt::format("podlaned's port is in {}", port->value("netns", "")));
+        fail_check(fmt::format("podlaned's port is in {}", port->value("netns", "")));
     }
     const Json mapped = port->value("portMappings", Json::array());
     for (const Json& wish : request_.port_mappings) {
         if (std::none_of(mapped.begin(), mapped.end(),
                          [&](const Json& each) { return has_all_of(each, wish); })) {
-            fail(fmt::format("podlaned's port lacks the mapping {}", wish.dump()));
+            fail_check(fmt::format("podlaned's port lacks the mapping {}", wish.dump()));
         }
     }
+    if (const Json limits = port->value("bandwidth", Json::object());
+        limits != request_.bandwidth) {
+        fail_check(fmt::format("podlaned's port has the limits {}, not {}", limits.dump(),
+                               request_.bandwidth.dump()));
+    }
+    if (port->value("interface", "tap") != request_.device.value("interface", "tap")) {
+        fail_check(fmt::format("podlaned's port is a {}", port->value("interface", "tap")));
+    }
+    if (!request_.device.empty()) {
+        check_socket(*port, wanted);
+        return;
+    }
     const auto seen = inspect_interface(request_.netns, request_.attachment.ifname);
-    if (!seen.ok()) fail(seen.error().message);
-    if (!seen->up) fail(fmt::format("{} is down", request_.attachment.ifname));
+    if (!seen.ok()) fail_check(seen.error().message);
+    if (!seen->up) fail_check(fmt::format("{} is down", request_.attachment.ifname));
     if (!wanted.mac.empty() && parse_mac(wanted.mac) != seen->mac) {
-        fail(fmt::format("{} has MAC {}, not {}", request_.attachment.ifname, to_string(seen->mac),
-                         wanted.mac));
+        fail_check(fmt::format("{} has MAC {}, not {}", request_.attachment.ifname,
+                               to_string(seen->mac), wanted.mac));
     }
     const Json has = port->value("addresses", Json::array());
     for (const std::string& text : wanted.addresses) {
         const auto address = parse_interface_address(text);
-        if (!address) fail(fmt::format("{} is no address with a prefix length", text));
+        if (!address) fail_check(fmt::format("{} is no address with a prefix length", text));
         const std::string plain = to_string(address->address);
         if (std::find(has.begin(), has.end(), plain) == has.end()) {
-            fail(fmt::format("podlaned's port lacks {}", plain));
+            fail_check(fmt::format("podlaned's port lacks {}", plain));
         }
         if (!seen->addresses.contains(address->address)) {
-            fail(fmt::format("{} lacks {}", request_.attachment.ifname, plain));
+            fail_check(fmt::format("{} lacks {}", request_.attachment.ifname, plain));
         }
         const bool is_v4 = address->address.is_v4();
         if (std::none_of(seen->default_gateways.begin(), seen->default_gateways.end(),
                          [&](const IpAddress& via) { return via.is_v4() == is_v4; })) {
-            fail(fmt::format("{} has no default route of IPv{}", request_.attachment.ifname,
-                             is_v4 ? 4 : 6));
+            fail_check(fmt::format("{} has no default route of IPv{}", request_.attachment.ifname,
+                                   is_v4 ? 4 : 6));
+        }
+    }
+}
+
+void Call::check_socket(const Json& port, const ListedInterface& wanted) {
+    const std::string path = port.value("socketPath", "");
+    struct stat there {};
+    if (::lstat(path.c_str(), &there) != 0 || !S_ISSOCK(there.st_mode)) {
+        fail_check(fmt::format("{} is no socket", path));
+    }
+    const Json has = port.value("addresses", Json::array());
+    for (const std::string& text : wanted.addresses) {
+        const auto address = parse_interface_address(text);
+        const std::string plain = address ? to_string(address->address) : text;
+        if (std::find(has.begin(), has.end(), plain) == has.end()) {
+            fail_check(fmt::format("podlaned's port lacks {}", plain));
         }
     }
 }

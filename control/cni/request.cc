@@ -224,13 +224,41 @@ void read_port_mappings(const Json& list, Request& out) {
     }
 }
 
-/// A limit that is not enforced would be worse than a pod that does not start.
-void refuse_bandwidth(const Json& limits) {
-    for (const char* key : {"ingressRate", "egressRate"}) {
-        const Json& value = member(limits, key);
-        if (value.is_null() || value == 0) continue;
-        throw Failure(code::kUnsupportedField, "podlaned does not limit a pod's bandwidth",
-                      fmt::format("runtimeConfig.bandwidth.{} is {}", key, value.dump()));
+void read_bandwidth(const Json& limits, Request& out) {
+    if (limits.is_null()) return;
+    if (!limits.is_object()) wrong("runtimeConfig.bandwidth", limits, "an object");
+    for (const char* way : {"ingress", "egress"}) {
+        const std::string rate = fmt::format("{}Rate", way), burst = fmt::format("{}Burst", way);
+        for (const std::string& key : {rate, burst}) {
+            const Json& value = member(limits, key.c_str());
+            if (value.is_null()) continue;
+            if (!value.is_number_unsigned() || value > uint64_t{INT64_MAX}) {
+                wrong(fmt::format("runtimeConfig.bandwidth.{}", key), value,
+                      "a number of bits (0 is no limit)");
+            }
+            if (value != 0) out.bandwidth[key] = value;
+        }
+        if (out.bandwidth.contains(burst) && !out.bandwidth.contains(rate)) {
+            wrong(fmt::format("runtimeConfig.bandwidth.{}", burst), out.bandwidth[burst],
+                  fmt::format("of use without {}", rate));
+        }
+    }
+}
+
+/// A DPDK application's socket in place of an interface.
+void read_interface(const Json& config, Request& out) {
+    const Json& kind = member(config, "interface");
+    if (kind.is_null() || kind == "tap") return;
+    if (kind != "memif" && kind != "vhostUser") {
+        wrong("interface", kind, "one of tap, memif and vhostUser");
+    }
+    out.device["interface"] = kind;
+    for (const auto& [key, name] :
+         {std::pair{"socketUser", "user"}, std::pair{"socketGroup", "group"}}) {
+        const Json& id = member(config, key);
+        if (id.is_null()) continue;
+        if (!id.is_number_unsigned() || id > UINT32_MAX) wrong(key, id, "a number of an id");
+        out.device[name] = id;
     }
 }
 
@@ -272,7 +300,8 @@ void read_wishes(const Json& config, const std::map<std::string, std::string>& a
         read_mac(at->second, out);
     }
     read_port_mappings(member(runtime, "portMappings"), out);
-    refuse_bandwidth(member(runtime, "bandwidth"));
+    read_bandwidth(member(runtime, "bandwidth"), out);
+    read_interface(config, out);
     out.dns = read_dns(config, runtime);
 }
 

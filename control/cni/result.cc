@@ -48,6 +48,9 @@ Json interface_json(const Request& request, const Json& port) {
     Json out = {{"name", request.attachment.ifname}, {"mac", text_of(port, "mac")}};
     if (is_at_least(request.version, "1.1.0") && port.contains("mtu")) out["mtu"] = port["mtu"];
     out["sandbox"] = request.netns;
+    if (is_at_least(request.version, "1.1.0") && port.contains("socketPath")) {
+        out["socketPath"] = port["socketPath"];
+    }
     return out;
 }
 

@@ -83,6 +83,12 @@ Compiler::Compiler(const NodeConfig& config)
     facts_.default_family = default_family(config);
 }
 
+void Compiler::count_from(uint64_t generation) {
+    auto empty = std::make_shared<Snapshot>(*current_);
+    empty->generation = generation;
+    current_ = std::move(empty);
+}
+
 Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes) {
     ServiceDelta delta;
     if (changes.objects != nullptr) delta = services_.affected(*changes.objects);
@@ -115,13 +121,14 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
     next->dns = names_.zone();
     if (changes.topology != nullptr) input_ = *changes.topology;
     const bool sources = changes.objects != nullptr && touches_ports(*changes.objects, input_.pods);
-    if (changes.topology != nullptr || generation_is_first() || nodes || sources) {
+    if (changes.topology != nullptr || is_first_ || nodes || sources) {
         topology_.compile(input_, store, *next, out.notices);
     }
     policies_.update(changes.objects, changes.topology != nullptr ? &input_.pods : nullptr, store,
                      *next);
     if (next->topology_epoch != current_->topology_epoch) ++next->isolated_epoch;
     current_ = next;
+    is_first_ = false;
     out.snapshot = std::move(next);
     return out;
 }

@@ -47,6 +47,9 @@ class Compiler {
     /// `config` must outlive the compiler.
     explicit Compiler(const NodeConfig& config);
 
+    /// Generations are counted from this one on. Before the first next().
+    void count_from(uint64_t generation);
+
     /// The generation after the last one (generation + 1). On an error nothing has changed here;
     /// the message is one line and names both objects in conflict.
     Result<Compiled> next(const ObjectStore& store, const Changes& changes);
@@ -76,9 +79,8 @@ class Compiler {
     [[nodiscard]] const PolicyCompiler& policies() const noexcept { return policies_; }
 
   private:
-    [[nodiscard]] bool generation_is_first() const noexcept { return current_->generation == 0; }
-
     std::shared_ptr<const Snapshot> current_;
+    bool is_first_ = true;  ///< no generation has been compiled yet
     TopologyInput input_;
     NodeFacts facts_;
     TopologyCompiler topology_;

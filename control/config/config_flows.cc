@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "control/config/config_reader.h"
+#include "control/config/section.h"
 
 namespace podlane::control {
 
@@ -97,6 +98,7 @@ void ConfigReader::read_flows(Fields flows) {
         }
     }
     timeouts.finish();
+    config_.flows.counters = read_switch(flows, "counters", problems_, config_.flows.counters);
     flows.finish();
 }
 

@@ -227,8 +227,24 @@ void ConfigReader::read_pods(Fields pods) {
     config_.pods.gateway_mac = read_mac(pods, "gatewayMac");
     complete_cluster(place != nullptr ? place : pods.get("cidrs"), networks);
     read_pod_ports(pods.list("ports"));
+    read_pod_sockets(pods.get("sockets"));
     pods.get("mtu");  // read when the overlay is known
     pods.finish();
+}
+
+void ConfigReader::read_pod_sockets(const Value* folder) {
+    std::string& path = config_.pods.sockets;
+    path = config_.socket.substr(0, config_.socket.rfind('/') + 1) + "pods";
+    if (folder == nullptr) return;
+    const auto given = as_string(*folder, problems_);
+    if (!given) return;
+    path = *given;
+    while (path.ends_with('/')) path.pop_back();
+    // DPDK takes what stands behind a comma for another argument.
+    if (!path.starts_with('/') || path.find(',') != path.npos) {
+        problems_.add(*folder, fmt::format("{} is not a folder's absolute path without a comma",
+                                           shown(*folder)));
+    }
 }
 
 void ConfigReader::add_pod_cidr(const Value& at, const IpPrefix& prefix, const std::string& text) {

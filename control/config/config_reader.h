@@ -50,6 +50,7 @@ class ConfigReader {
     void read_pod_ports(std::span<const Value> items);
     PodPortConfig read_pod_port(const Value& item);
     [[nodiscard]] std::optional<IpPrefix> read_allowed(const Value& item);
+    void read_pod_sockets(const Value* folder);
     void read_pod_address(const Value& item, PodPortConfig& port);
     void resolve_pod_mtu(const Value* value);
     void read_objects(std::span<const Value> items);

@@ -10,7 +10,8 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kBytesPerConnection = 244;  // of the flow table, see lib/flow/table.h
+constexpr uint64_t kCountBytesPerConnection = 32;  // by worker, see lib/flow/traffic.h
+constexpr uint64_t kBytesPerConnection = 244;      // of the flow table, see lib/flow/table.h
 
 class Text {
   public:
@@ -63,6 +64,11 @@ void describe_memory(const NodeConfig& config, std::string_view packets, Text& t
         given += fmt::format("{}{} {} s", given.empty() ? "" : ", ", key.name, seconds);
     }
     text.line("", "timeouts as with kube-proxy{}{}", given.empty() ? "" : ", but ", given);
+    if (config.flows.counters) {
+        text.line(
+            "", "packets and bytes of each are counted, {} more",
+            megabytes(config.flows.capacity * kCountBytesPerConnection * 2 * config.workers.count));
+    }
 }
 
 void describe_uplink(const UplinkConfig& uplink, Text& text) {

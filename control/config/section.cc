@@ -1,5 +1,6 @@
 #include "control/config/section.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -26,6 +27,14 @@ Result<void> read_section(const std::string& path, std::string_view name,
     if (!problems.empty()) return problems.errors().front();
     if (!done.ok()) return done.error();
     return {};
+}
+
+bool read_switch(Fields& fields, std::string_view key, Problems& problems, bool otherwise) {
+    constexpr auto kWords = std::to_array<Word<bool>>({{"on", true}, {"off", false}});
+    const Value* value = fields.get(key);
+    if (value == nullptr) return otherwise;
+    if (value->is(ValueType::kBool)) return value->text() == "true";
+    return as_word(*value, kWords, problems).value_or(otherwise);
 }
 
 }  // namespace podlane::control

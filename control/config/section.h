@@ -21,4 +21,8 @@ using SectionReader = std::function<void(const Value* section, Problems& problem
 [[nodiscard]] Result<void> read_section(const std::string& path, std::string_view name,
                                         const SectionReader& read);
 
+/// `on` or `off`, which unquoted are YAML's booleans.
+[[nodiscard]] bool read_switch(Fields& fields, std::string_view key, Problems& problems,
+                               bool otherwise);
+
 }  // namespace podlane::control

@@ -20,15 +20,9 @@ constexpr int64_t kHighestGid = 0xfffffffe;
 }  // namespace
 
 SecurityConfig read_security(const Value* section, Problems& problems) {
-    constexpr auto kSwitch = std::to_array<Word<bool>>({{"on", true}, {"off", false}});
     SecurityConfig out;
     Fields fields(section, problems, Keys::kStrict);
-    if (const Value* seccomp = fields.get("seccomp")) {
-        // Unquoted, on and off are YAML's booleans.
-        out.seccomp = seccomp->is(ValueType::kBool)
-                          ? seccomp->text() == "true"
-                          : as_word(*seccomp, kSwitch, problems).value_or(out.seccomp);
-    }
+    out.seccomp = read_switch(fields, "seccomp", problems, out.seccomp);
     if (const Value* keys = fields.get("keys")) {
         const bool is_number = keys->is(ValueType::kInteger);
         if (is_number

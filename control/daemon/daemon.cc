@@ -1,5 +1,6 @@
 #include "control/daemon/daemon.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -32,7 +33,9 @@ uint64_t monotonic_ms() {
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
                NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps, MetricsConfig metrics,
                PacketProbes* probes)
-    : signals_(io_, SIGTERM, SIGINT),
+    : dataplane_(dataplane),
+      is_kept_(keeper != nullptr),
+      signals_(io_, SIGTERM, SIGINT),
       // A descriptor of our own, so that closing it here leaves the dataplane's alone.
       events_(io_, ::dup(dataplane.event_fd())),
       tick_(io_),
@@ -53,7 +56,19 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
       probes_(dataplane, probes),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}),
-      reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}) {
+      reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}),
+      hand_over_(
+          io_,
+          {.dataplane = dataplane,
+           .taps = [this] { return handed_taps(); },
+           .programs = [this] { return programs_ ? programs_() : std::vector<HandedProgram>{}; },
+           .obstacle = [this] { return hand_over_obstacle(); },
+           .done =
+               [this] {
+                   spdlog::info("another podlaned has taken over: ending");
+                   stop();
+               },
+           .failed = [this](const std::string& why, bool had_begun) { go_on(why, had_begun); }}) {
     node_.on_news([this] { watchers_.wake(); });
     process_.dpdk = dpdk;
     register_methods(methods_, node_, watchers_, process_);
@@ -65,6 +80,7 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
     register_reading_methods(reading_methods_, node_, watchers_, process_);
     register_probe_methods(methods_, probes_, monotonic_ms);
     refuse_probe_methods(reading_methods_);
+    hand_over_.add_to(methods_);
     add_http_pages(http_, node_, dpdk, metrics_.services);
     if (metrics_.shows_page()) add_page(http_, node_, dataplane);
 }
@@ -94,9 +110,46 @@ void Daemon::begin_flow_log() {
 Result<void> Daemon::start() {
     if (auto started = node_.start(); !started.ok()) return started;
     begin_flow_log();
+    if (before_serving_) {
+        if (auto done = before_serving_(); !done.ok()) return done;
+    }
     if (metrics_.listen) http_.listen(metrics_.listen->address, metrics_.listen->port);
-    if (auto listens = server_.start(); !listens.ok()) return listens;
-    return node_.config().read_only_socket.empty() ? Result<void>{} : reading_server_.start();
+    return listen(before_serving_ != nullptr);
+}
+
+Result<void> Daemon::listen(bool replace) {
+    if (auto listens = server_.start(replace); !listens.ok()) return listens;
+    return node_.config().read_only_socket.empty() ? Result<void>{}
+                                                   : reading_server_.start(replace);
+}
+
+std::string Daemon::hand_over_obstacle() const {
+    if (!is_kept_) return "state.keep is false: nothing outlives the process";
+    if (ending_) return "it is ending";
+    const std::string pod = node_.pod_with_socket();
+    if (pod.empty()) return {};
+    return fmt::format(
+        "pod {} has a socket of DPDK, which can be open in one process only: restart podlaned "
+        "instead; connections are kept",
+        pod);
+}
+
+std::vector<HandedTap> Daemon::handed_taps() const {
+    std::vector<HandedTap> out;
+    for (const OwnTap& tap : node_.taps()) {
+        out.push_back({tap.netns, tap.ifname, dataplane_.queue_fds(tap.port)});
+    }
+    return out;
+}
+
+void Daemon::go_on(const std::string& why, bool had_begun) {
+    spdlog::error("nobody has taken over: {}; this podlaned goes on", why);
+    node_.go_on(why);
+    if (!had_begun) return;
+    // It may have put its own sockets in their place.
+    server_.stop();
+    reading_server_.stop();
+    if (auto listens = listen(true); !listens.ok()) spdlog::error("{}", listens.error().message);
 }
 
 void Daemon::run(const std::function<void()>& ready) {

@@ -10,10 +10,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
+#include "control/daemon/hand_over.h"
 #include "control/daemon/methods.h"
 #include "control/daemon/probe_sessions.h"
 #include "control/daemon/watchers.h"
@@ -54,11 +57,20 @@ class Daemon {
         process_.seccomp = seccomp;
         process_.keys_group = keys_group;
     }
+    /// A service manager has started it, and waits for its messages.
+    void set_managed() noexcept { process_.is_managed = true; }
     /// False if something is wrong that only a restart can fix.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
     /// Called before an uplink's device that was gone is opened again. Before start().
     void prepare_uplink(std::function<Result<void>(const UplinkConfig&)> work) {
         prepare_uplink_ = std::move(work);
+    }
+    /// Called in start() when the node's first generation is there, before anybody is served; an
+    /// Error ends the start. The sockets then replace those of the podlaned that ran.
+    void before_serving(std::function<Result<void>()> work) { before_serving_ = std::move(work); }
+    /// What is handed over with the TAPs, when another podlaned takes over. Before run().
+    void hand_over_programs(std::function<std::vector<HandedProgram>()> programs) {
+        programs_ = std::move(programs);
     }
     /// Makes run() return; from its own thread only.
     void stop();
@@ -67,6 +79,12 @@ class Daemon {
 
   private:
     RpcResult shut_down(bool forget);
+    /// Why this process cannot be taken over while it runs; empty: it can.
+    [[nodiscard]] std::string hand_over_obstacle() const;
+    [[nodiscard]] std::vector<HandedTap> handed_taps() const;
+    /// Nobody has taken over after all.
+    void go_on(const std::string& why, bool had_begun);
+    [[nodiscard]] Result<void> listen(bool replace);
     void begin_flow_log();
     void wait_for_signal();
     void wait_for_events();
@@ -74,12 +92,16 @@ class Daemon {
     /// Publishes soon, so that a burst of events makes one generation.
     void schedule_publish();
 
+    Dataplane& dataplane_;
+    const bool is_kept_;  ///< what this node has outlives the process
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_;
     boost::asio::posix::stream_descriptor events_;
     boost::asio::steady_timer tick_;
     std::function<void()> each_second_;
     std::function<Result<void>(const UplinkConfig&)> prepare_uplink_;
+    std::function<Result<void>()> before_serving_;
+    std::function<std::vector<HandedProgram>()> programs_;
     unsigned ticks_ = 0;
     boost::asio::steady_timer publish_;
     boost::asio::steady_timer end_;
@@ -99,6 +121,7 @@ class Daemon {
     RpcServer server_;
     RpcMethods reading_methods_;
     RpcServer reading_server_;  ///< started only where it has a path
+    HandOver hand_over_;
 };
 
 }  // namespace podlane::control

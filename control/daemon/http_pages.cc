@@ -55,7 +55,7 @@ void add_http_pages(HttpServer& server, const NodeModel& node, const std::string
         const MetricsFormat format = metrics_format(request.accept);
         return HttpAnswer{
             .content_type = std::string(content_type(format)),
-            .body = metrics_text(metrics_of(node, *series), {kVersion, dpdk}, format)};
+            .body = metrics_text(metrics_of(node, *series), {version(), dpdk}, format)};
     });
     server.add("/healthz", [&node](const HttpRequest&) { return state(node, "live"); });
     server.add("/readyz", [&node](const HttpRequest&) { return state(node, "ready"); });

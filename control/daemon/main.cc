@@ -4,31 +4,37 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <functional>
-#include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/config/config_place.h"
 #include "control/config/flow_log_config.h"
 #include "control/config/metrics_config.h"
 #include "control/config/node_config.h"
 #include "control/config/security_config.h"
 #include "control/config/state_config.h"
+#include "control/daemon/background.h"
 #include "control/daemon/cpus.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/options.h"
 #include "control/daemon/privileges.h"
 #include "control/daemon/service_manager.h"
 #include "control/daemon/syscall_filter.h"
+#include "control/daemon/take_over.h"
+#include "control/daemon/uplink_guards.h"
 #include "control/daemon/version.h"
 #include "control/dns/dns_server.h"
 #include "control/keep/keeper.h"
@@ -120,6 +126,30 @@ Result<Confinement> confine(const control::SecurityConfig& security) {
     return out;
 }
 
+/// The process that attaches pods. It shares no CPU with workers.
+Result<std::unique_ptr<control::PodAttacher>> start_attacher(
+    const std::string& node, const control::SecurityConfig& security,
+    const std::vector<unsigned>& cpus) {
+    return control::PodAttacher::start(node, [&]() -> Result<void> {
+        if (auto placed = control::run_on_cpus(cpus); !placed.ok()) return placed;
+        auto dropped = control::drop_capabilities(control::attaching_capability_bits());
+        if (!dropped.ok() || !security.seccomp || !control::kernel_has_seccomp()) return dropped;
+        const auto filter = control::SyscallFilter::of(control::ThreadKind::kAttacher);
+        return filter.ok() ? filter->install() : filter.error();
+    });
+}
+
+control::DeviceNeeds device_needs(const NodeConfig& config) {
+    control::DeviceNeeds needs;
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        const std::string driver = control::kernel_driver(uplink.device);
+        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
+        needs.kernel_interface =
+            needs.kernel_interface || control::shared_kernel_interface(uplink.device).has_value();
+    }
+    return needs;
+}
+
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
                                         const control::DaemonOptions& options,
                                         std::string kept_flows = {}) {
@@ -132,6 +162,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.mbuf_bytes = config.memory.mbuf_bytes;
     runtime.flow_capacity = config.flows.capacity;
     runtime.flow_timeouts = config.flows.timeouts;
+    runtime.flow_traffic = config.flows.counters;
     runtime.kept_flows = std::move(kept_flows);
     runtime.kept_flows_log = [](LogLevel level, std::string_view line) {
         spdlog::log(control::spdlog_level(level), "{}", line);
@@ -139,6 +170,11 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     for (const control::UplinkConfig& uplink : config.uplinks) {
         runtime.uplinks.push_back({uplink.name, uplink.device.text(), uplink.mtu, uplink.mac});
     }
+    const auto copies = [](const auto& port) {
+        return dataplane::copies_packets(port.device.text());
+    };
+    runtime.has_own_buffers = std::ranges::all_of(config.uplinks, copies) &&
+                              std::ranges::all_of(config.pods.ports, copies);
     runtime.eal_arguments = options.eal_arguments;
     runtime.log_level = options.log_level;
     runtime.log = [](LogLevel level, std::string_view line) {
@@ -146,76 +182,6 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     };
     return runtime;
 }
-
-void log_of(control::KernelInterfaceGuard& guard) {
-    for (const std::string& note : guard.take_notes()) spdlog::info("{}", note);
-    for (const std::string& warning : guard.take_warnings()) spdlog::warn("{}", warning);
-}
-
-/// Where a guard keeps what it has to put back: beside the socket, which is this podlaned's alone.
-std::string guard_memory_of(const std::string& socket, const std::string& ifname) {
-    return socket + "." + ifname + ".json";
-}
-
-/// The kernel must not answer beside us on an interface that we share with it.
-using Guards = std::list<control::KernelInterfaceGuard>;
-
-Result<Guards> guard_interfaces(const NodeConfig& config) {
-    Guards guards;
-    for (const control::UplinkConfig& uplink : config.uplinks) {
-        const auto shared = control::shared_kernel_interface(uplink.device);
-        if (!shared) continue;
-        auto guard =
-            control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
-                                            guard_memory_of(config.socket, shared->ifname));
-        if (!guard.ok()) {
-            const std::string path = control::uplink_device_path(config, uplink.name);
-            return Error{fmt::format("{}: {}", control::config_place(config.document, path),
-                                     guard.error().message)};
-        }
-        log_of(*guard);
-        guards.push_back(std::move(guard).value());
-    }
-    return guards;
-}
-
-/// The interface behind the uplink is another one than at the start.
-Result<void> guard_again(const control::UplinkConfig& uplink, const std::string& socket,
-                         Guards& guards) {
-    const auto shared = control::shared_kernel_interface(uplink.device);
-    if (!shared) return {};
-    for (auto at = guards.begin(); at != guards.end(); ++at) {
-        if (at->ifname() != shared->ifname) continue;
-        at->leave();  // what it would put back went with the interface
-        guards.erase(at);
-        break;
-    }
-    auto guard = control::guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
-                                                 guard_memory_of(socket, shared->ifname));
-    if (!guard.ok()) return guard.error();
-    log_of(*guard);
-    guards.push_back(std::move(guard).value());
-    return {};
-}
-
-/// A start that fails leaves those interfaces alone that a process before it had prepared.
-class LeftAsTheyWere {
-  public:
-    explicit LeftAsTheyWere(Guards& guards) : guards_(guards) {}
-    LeftAsTheyWere(const LeftAsTheyWere&) = delete;
-    LeftAsTheyWere& operator=(const LeftAsTheyWere&) = delete;
-    ~LeftAsTheyWere() {
-        for (control::KernelInterfaceGuard& guard : guards_) {
-            if (keep_ && guard.was_left()) guard.leave();
-        }
-    }
-    /// They are given back all the same.
-    void release() noexcept { keep_ = false; }
-
-  private:
-    Guards& guards_;
-    bool keep_ = true;
-};
 
 /// The dataplane's words with the place of the device that they are about.
 std::string start_failure(const NodeConfig& config, const std::string& message) {
@@ -241,17 +207,43 @@ int give_back(const NodeConfig& config) {
         const auto shared = control::shared_kernel_interface(uplink.device);
         if (!shared) continue;
         const auto done = control::give_back_kernel_interface(
-            shared->ifname, guard_memory_of(config.socket, shared->ifname));
+            shared->ifname, control::guard_memory_of(config.socket, shared->ifname));
         if (!done.ok()) exit_code = fail(done.error().message);
         if (done.ok() && *done) fmt::print("interface {}: given back\n", shared->ifname);
     }
     return exit_code;
 }
 
+/// Why this configuration cannot be served beside a process that serves it; empty: it can.
+std::string why_not_beside(const NodeConfig& config) {
+    const auto alone = [&](const std::string& path, const std::string& device) {
+        return fmt::format(
+            "{}: device {} can be open in one process only: restart podlaned "
+            "instead of taking over; connections are kept",
+            control::config_place(config.document, path), device);
+    };
+    for (const control::UplinkConfig& uplink : config.uplinks) {
+        if (dataplane::can_be_shared(uplink.device.text())) continue;
+        return alone(control::uplink_device_path(config, uplink.name), uplink.device.text());
+    }
+    if (config.pods.ports.empty()) return {};
+    return alone("pods.ports[0].device", config.pods.ports.front().device.text());
+}
+
+/// The moment in which the other process's workers come to rest and this one's begin.
+Result<void> change_over(control::TakeOver& former, const dataplane::Started& started) {
+    if (auto rests = former.rest(); !rests.ok()) return rests;
+    started.take_flows();
+    former.set_forwarding();
+    return {};
+}
+
 int run(NodeConfig config, const control::MetricsConfig& metrics,
-        const control::SecurityConfig& security, const control::DaemonOptions& options) {
+        const control::SecurityConfig& security, const control::DaemonOptions& options,
+        const std::function<void()>& tell_ready) {
     // Before anything is touched that the other one uses.
-    if (is_running(config)) {
+    const bool takes_over = is_running(config) && options.take_over;
+    if (!takes_over && is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
                                 control::config_place(config.document, "socket"), config.socket));
     }
@@ -263,6 +255,18 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     if (!state.ok()) return fail(state.error().message);
     const auto flow_log = control::load_flow_log_config(options.config);
     if (!flow_log.ok()) return fail(flow_log.error().message);
+    const auto attacher = start_attacher(config.node, security, cpus->control);
+    if (!attacher.ok()) return fail(attacher.error().message);
+    control::PodAttacher& pods = **attacher;
+    spdlog::info("pods are attached by process {}", pods.pid());
+    std::optional<control::TakeOver> former;
+    if (takes_over) {
+        if (auto why = why_not_beside(config); !why.empty()) return fail(why);
+        auto begun =
+            control::TakeOver::begin(config.socket, static_cast<unsigned>(cpus->workers.size()));
+        if (!begun.ok()) return fail(begun.error().message);
+        former.emplace(std::move(begun).value());
+    }
     std::optional<control::Keeper> keeper;
     if (state->keep) {
         keeper.emplace(state->directory);
@@ -270,9 +274,9 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         dataplane::forget_flows(state->directory);
     }
     control::Keeper* const kept = keeper ? &*keeper : nullptr;
-    auto guards = guard_interfaces(config);
+    auto guards = control::guard_interfaces(config, former ? &*former : nullptr);
     if (!guards.ok()) return fail(guards.error().message);
-    LeftAsTheyWere left_as_they_were(*guards);
+    control::LeftAsTheyWere left_as_they_were(*guards);
     const Result<gid_t> keys =
         security.keys.empty() ? Result<gid_t>(gid_t(-1)) : control::keys_group(security);
     if (!keys.ok()) {
@@ -286,6 +290,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     }
     dataplane::RuntimeConfig runtime =
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
+    runtime.waits_for_flows = takes_over;
     runtime.confine_worker = std::move(confined->worker);
     auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));
@@ -298,8 +303,10 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
     const std::string socket = config.socket;
-    control::KernelTapMaker own_taps;
-    control::KeptTapMaker kept_taps(config.node);
+    const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
+    control::KernelTapMaker own_taps(pods);
+    control::KeptTapMaker kept_taps(config.node, pods,
+                                    former ? former->take_taps() : control::KeptTapMaker::Queues{});
     control::TapMaker& taps =
         kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
     if (kept == nullptr && config.host) {
@@ -312,23 +319,41 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
                            started->probes);
     daemon.log_flows(*flow_log);
     daemon.set_security(confined->seccomp, *keys);
+    if (control::has_service_manager()) daemon.set_managed();
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
-        return guard_again(uplink, socket, guards);
+        return control::guard_again(uplink, socket, guards);
     });
-    daemon.each_second([&guards = *guards, &daemon] {
-        if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
-        for (control::KernelInterfaceGuard& guard : guards) {
-            guard.look();
-            log_of(guard);
+    daemon.hand_over_programs([&guards = *guards] { return control::programs_of(guards); });
+    if (former) {
+        daemon.before_serving([&former, &started] { return change_over(*former, *started); });
+    }
+    bool can_attach = true;
+    daemon.each_second([&guards = *guards, &daemon, &pods, &can_attach] {
+        if (const auto ended = pods.how_it_ended(); ended && can_attach) {
+            // A new one would need rights that this process has given up.
+            spdlog::error("the process that attaches pods has ended {}: podlaned ends as well",
+                          *ended);
+            can_attach = false;
+            daemon.stop();
         }
+        if (daemon.is_live()) control::notify_service_manager("WATCHDOG=1");
+        control::look_at_guards(guards);
     });
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
-    if (auto done = control::drop_capabilities(control::kept_capability_bits()); !done.ok()) {
+    if (auto done = control::drop_capabilities(capabilities); !done.ok()) {
         spdlog::warn("capabilities that are not used: {}", done.error().message);
     }
-    daemon.run([] {
+    daemon.run([&] {
+        if (former) {
+            if (auto told = former->done(); !told.ok()) spdlog::warn("{}", told.error().message);
+            started->keep_flows();
+            former->take_log();
+            spdlog::info("taken over from podlaned {}: nobody forwarded for {:.1f} ms",
+                         former->version(), former->away_ms());
+        }
         spdlog::info("ready");
         control::notify_service_manager("READY=1");
+        if (tell_ready) tell_ready();
     });
     control::notify_service_manager("STOPPING=1");
     if (kept != nullptr && daemon.forgets()) dataplane::forget_flows(state->directory);
@@ -337,7 +362,21 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     } else {
         left_as_they_were.release();
     }
-    return 0;
+    return can_attach ? 0 : 1;
+}
+
+/// Whether this podlaned can go on with what another one has, or has left.
+Result<void> check_state(const std::string& folder) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder + "/journal", ignored)) {
+        const auto journal = control::Keeper::look(folder);
+        if (!journal.ok()) return journal.error();
+        fmt::print("           {}\n", *journal);
+    }
+    const auto flows = dataplane::look_at_kept_flows(folder);
+    if (!flows.ok()) return flows.error();
+    for (const std::string& line : *flows) fmt::print("           {}\n", line);
+    return {};
 }
 
 /// Says what would be done; the objects that would be applied are read, too.
@@ -354,6 +393,11 @@ int check(const NodeConfig& config, const control::MetricsConfig& metrics,
     fmt::print("{:<10} {}\n", "state",
                state->keep ? "kept over a restart, in " + state->directory
                            : "nothing is kept over a restart");
+    if (options.state && state->keep) {
+        if (auto looked = check_state(state->directory); !looked.ok()) {
+            return fail(looked.error().message);
+        }
+    }
     if (!config.objects.empty()) {
         fmt::print("           {} objects that concern the dataplane\n", objects->count);
     }
@@ -380,8 +424,15 @@ int main(int argc, char** argv) try {
         return 0;
     }
     if (options->version) {
-        fmt::print("podlaned {} ({})\n", control::kVersion, PODLANE_DPDK_VERSION);
+        fmt::print("podlaned {} ({})\n", control::version(), PODLANE_DPDK_VERSION);
         return 0;
+    }
+    std::function<void()> tell_ready;
+    if (options->background && !options->check && !options->give_back) {
+        auto apart = control::run_in_background();
+        if (!apart.ok()) return fail(apart.error().message);
+        if (!apart->tell_ready) return apart->exit_code;
+        tell_ready = std::move(apart->tell_ready);
     }
     auto config = control::load_node_config(options->config);
     if (!config.ok()) return fail(config.error().message);
@@ -396,7 +447,7 @@ int main(int argc, char** argv) try {
     if (auto done = control::forbid_new_privileges(); !done.ok()) {
         return fail(done.error().message);
     }
-    return run(std::move(config).value(), *metrics, *security, *options);
+    return run(std::move(config).value(), *metrics, *security, *options, tell_ready);
 } catch (const std::exception& error) {
     return fail(error.what());
 }

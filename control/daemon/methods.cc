@@ -6,8 +6,10 @@
 
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -67,6 +69,7 @@ RpcResult call_replace(NodeModel& node, RpcRequest& request) {
         }
     }
     scope.allow_empty = request.params.flag("allowEmpty");
+    scope.connection = request.peer.connection;
     scope.each = request.params.flag("each");
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.replace(documents, scope));
@@ -145,6 +148,13 @@ PortMapping read_port_mapping(Fields& fields) {
     return mapping;
 }
 
+Bandwidth read_bandwidth(Fields& fields) {
+    constexpr IntegerRange kBits{0, INT64_MAX, "a number of bits"};
+    const auto bits = [&](const char* key) { return fields.integer<uint64_t>(key, kBits, 0); };
+    return {.ingress = {bits("ingressRate"), bits("ingressBurst")},
+            .egress = {bits("egressRate"), bits("egressBurst")}};
+}
+
 RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     PodAddRequest pod;
     pod.pod = request.params.text("pod");
@@ -157,6 +167,12 @@ RpcResult call_pod_add(NodeModel& node, RpcRequest& request) {
     if (const auto container = request.params.text_if_any("container")) pod.container = *container;
     request.params.each("portMappings",
                         [&](Fields& one) { pod.port_mappings.push_back(read_port_mapping(one)); });
+    request.params.within("bandwidth",
+                          [&](Fields& limits) { pod.bandwidth = read_bandwidth(limits); });
+    if (const auto kind = request.params.text_if_any("interface")) pod.interface = *kind;
+    for (const auto& [key, id] : {std::pair{"user", &pod.user}, std::pair{"group", &pod.group}}) {
+        *id = static_cast<uint32_t>(request.params.number_if_any(key, 0, UINT32_MAX).value_or(0));
+    }
     pod.by = program_of(request.peer);
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.add_pod(pod));
@@ -179,6 +195,9 @@ RpcResult call_explain(NodeModel& node, RpcRequest& request) {
     question.protocol = request.params.text_if_any("protocol").value_or("");
     if (const auto port = request.params.number_if_any("sourcePort", 1, 65535)) {
         question.source_port = static_cast<uint16_t>(*port);
+    }
+    if (const auto bytes = request.params.number_if_any("bytes", 20, 65535)) {
+        question.bytes = static_cast<uint32_t>(*bytes);
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
     return to_reply(node.explain(question));
@@ -326,6 +345,12 @@ constexpr std::array<std::pair<const char*, Call>, 6> kRestricted{{
 
 }  // namespace
 
+bool changes_node(std::string_view method) noexcept {
+    // A log level is not kept.
+    return method == "shutdown" || method == "apply" || method == "replace" || method == "delete" ||
+           method == "pod.add" || method == "pod.del";
+}
+
 void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
                               const ProcessFacts& process) {
     methods.add_waiting("watch", [&watchers](RpcRequest& request, RpcDone done) {
@@ -349,7 +374,7 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
     const auto refuse = [](RpcRequest&) {
         return RpcResult(RpcFailure{rpc_code::kNotAllowed, "this socket only reads", nullptr});
     };
-    methods.add("shutdown", refuse);
+    for (const char* name : {"shutdown", "process", "handover"}) methods.add(name, refuse);
     methods.add(kIngressObjects, refuse);
     for (const auto& [name, call] : kRestricted) methods.add(name, refuse);
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
@@ -358,9 +383,37 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
                      [&node] { return to_reply(flannel_facts(node.config())); });
     add_plain_method(methods, "node", [&node] { return to_reply(node.node()); });
     add_plain_method(methods, "version", [&process] {
-        return RpcResult(Json{{"version", kVersion}, {"dpdk", process.dpdk}});
+        return RpcResult(Json{{"version", version()}, {"dpdk", process.dpdk}});
     });
 }
+
+namespace {
+
+/// A link of /proc/self, or "".
+std::string own_link(const char* name) {
+    std::error_code failed;
+    return std::filesystem::read_symlink(fmt::format("/proc/self/{}", name), failed).string();
+}
+
+/// Its command line, the program's name first.
+std::vector<std::string> own_arguments() {
+    std::ifstream file("/proc/self/cmdline");
+    std::vector<std::string> out;
+    for (std::string each; std::getline(file, each, '\0');) out.push_back(each);
+    return out;
+}
+
+/// The service manager's name for what this process is a part of: "podlaned.service".
+std::string own_unit() {
+    std::ifstream file("/proc/self/cgroup");
+    for (std::string line; std::getline(file, line);) {
+        const std::string unit = line.substr(line.rfind('/') + 1);
+        if (unit.ends_with(".service")) return unit;
+    }
+    return {};
+}
+
+}  // namespace
 
 void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
                       const ProcessFacts& process) {
@@ -368,6 +421,14 @@ void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
     for (const auto& [name, call] : kRestricted) {
         methods.add(name, [&node, call = call](RpcRequest& r) { return call(node, r); });
     }
+    add_plain_method(methods, "process", [&process] {
+        return RpcResult(Json{{"pid", ::getpid()},
+                              {"version", version()},
+                              {"binary", own_link("exe")},
+                              {"folder", own_link("cwd")},
+                              {"arguments", own_arguments()},
+                              {"unit", process.is_managed ? own_unit() : ""}});
+    });
     methods.add(kIngressObjects, [&node, &process](RpcRequest& request) {
         return call_ingress_objects(node, request, process.keys_group);
     });

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "control/daemon/watchers.h"
 #include "control/node/node_model.h"
@@ -26,12 +27,16 @@ struct ProcessFacts {
     std::string dpdk;              ///< its version
     gid_t keys_group = gid_t(-1);  ///< whose members may read TLS keys, besides root; -1: no group
     SyscallFiltering seccomp = SyscallFiltering::kOff;
+    bool is_managed = false;  ///< by a service manager that waits for its notifications
 };
 
 /// Puts the node's answers behind the methods of docs/rpc.md. `node`, `watchers` and `process` must
 /// outlive `methods`.
 void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
                       const ProcessFacts& process);
+
+/// Whether the method changes what a node keeps over its end, or ends it.
+[[nodiscard]] bool changes_node(std::string_view method) noexcept;
 
 /// The same for the socket that only reads: methods that change something, or that give TLS keys
 /// away, refuse.

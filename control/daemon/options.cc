@@ -16,8 +16,13 @@ namespace {
 constexpr auto kOptions = std::to_array<OptionRow>({
     {"config", 0, OptionType::kText, "FILE", "the node's configuration", "", "", true},
     {"check", 0, OptionType::kFlag, "", "check FILE, print what would be done, touch no device"},
+    {"state", 0, OptionType::kFlag, "",
+     "with --check: also whether this podlaned can go on with what is kept over a restart"},
     {"give-back", 0, OptionType::kFlag, "",
      "put back what a podlaned that was killed has left on the uplinks' interfaces, and end"},
+    {"take-over", 0, OptionType::kFlag, "",
+     "take the place of the podlaned that runs, which goes on if this one fails"},
+    {"background", 0, OptionType::kFlag, "", "return when it is ready, and run on"},
     {"log-level", 0, OptionType::kWord, "LEVEL",
      "error, warning, info (default) or debug; of podlaned and DPDK", "error warning info debug"},
     {"version", 0, OptionType::kFlag, "", "print the version"},
@@ -47,6 +52,9 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     options.config = values->text("config");
     options.check = values->has("check");
     options.give_back = values->has("give-back");
+    options.state = values->has("state");
+    options.take_over = values->has("take-over");
+    options.background = values->has("background");
     options.version = values->has("version");
     options.help = values->has("help");
     if (values->has("log-level")) {
@@ -61,7 +69,9 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
 }
 
 std::string daemon_usage() {
-    return "Usage: podlaned --config FILE [--check|--give-back] [--log-level LEVEL] [-- "
+    return "Usage: podlaned --config FILE [--check [--state]|--give-back|--take-over] "
+           "[--background]\n       "
+           "         [--log-level LEVEL] [-- "
            "EAL-ARGUMENT...]\n\n"
            "Options:\n" +
            options_help(kOptions) +

@@ -16,6 +16,9 @@ struct DaemonOptions {
     LogLevel log_level = LogLevel::kInfo;
     bool check = false;      ///< print what would be done, change nothing
     bool give_back = false;  ///< undo what a killed podlaned has left, and exit
+    bool state = false;      ///< with check: also what an earlier podlaned has left
+    bool take_over = false;  ///< from the podlaned that runs at the same socket
+    bool background = false;
     bool version = false;
     bool help = false;
     std::vector<std::string> eal_arguments;  ///< the arguments after `--`

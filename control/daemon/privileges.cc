@@ -28,14 +28,30 @@ namespace {
 constexpr std::chrono::milliseconds kThreadWait{2000};
 constexpr std::chrono::milliseconds kLookAgain{2};
 
-constexpr std::array kKept{
-    CAP_NET_ADMIN,         // interfaces, addresses and routes of pods and of the host
-    CAP_NET_RAW,           // packet sockets on shared interfaces
-    CAP_NET_BIND_SERVICE,  // health checks at low NodePorts
-    CAP_SYS_ADMIN,         // entering pods' network namespaces
-    CAP_SYS_PTRACE,        // namespaces named by /proc/PID/ns/net
-    CAP_DAC_OVERRIDE,      // namespaces below folders of other users
+constexpr std::array kAlways{
+    CAP_NET_ADMIN,         // the host's interface, its addresses, routes and rules
+    CAP_NET_BIND_SERVICE,  // health checks at low ports
 };
+constexpr std::array kForKernelInterfaces{
+    CAP_NET_RAW,  // packet sockets
+    CAP_BPF,      // the programs in front of them
+};
+constexpr std::array kForUio{
+    CAP_SYS_ADMIN,  // physical addresses, all of the NIC's configuration space
+};
+constexpr std::array kAttaching{
+    CAP_NET_ADMIN,        // interfaces, addresses, routes and settings of pods
+    CAP_SYS_ADMIN,        // entering pods' network namespaces
+    CAP_SYS_PTRACE,       // namespaces named by /proc/PID/ns/net
+    CAP_DAC_READ_SEARCH,  // namespaces below folders of other users
+};
+
+template <size_t N>
+constexpr uint64_t bits_of(const std::array<int, N>& numbers) {
+    uint64_t bits = 0;
+    for (const int number : numbers) bits |= uint64_t{1} << number;
+    return bits;
+}
 
 /// All of a thread's capabilities, as the system calls take them (capabilities are 64 bits in two
 /// words since version 3).
@@ -127,10 +143,15 @@ Result<void> tell_threads(uint64_t kept) {
 
 }  // namespace
 
-uint64_t kept_capability_bits() noexcept {
-    uint64_t bits = 0;
-    for (const int number : kKept) bits |= uint64_t{1} << number;
+uint64_t kept_capability_bits(DeviceNeeds needs) noexcept {
+    uint64_t bits = bits_of(kAlways);
+    if (needs.kernel_interface) bits |= bits_of(kForKernelInterfaces);
+    if (needs.uio_nic) bits |= bits_of(kForUio);
     return bits;
+}
+
+uint64_t attaching_capability_bits() noexcept {
+    return bits_of(kAttaching);
 }
 
 Result<void> forbid_new_privileges() {

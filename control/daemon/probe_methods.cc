@@ -36,6 +36,7 @@ RpcResult start(ProbeSessions& sessions, uint64_t now_ms, RpcRequest& request) {
     }
     if (auto failure = request.params.failure()) return std::move(*failure);
     question.user = request.peer.uid;
+    question.connection = request.peer.connection;
     return to_reply(sessions.start(question, now_ms));
 }
 

@@ -123,7 +123,7 @@ Outcome<ProbeStarted> ProbeSessions::start(const ProbeQuestion& question, uint64
     if (question.one_in) request.one_in = *question.one_in;
     const auto id = probes_->start_probe(std::move(request));
     if (!id.ok()) return Refusal{RefusalKind::kInvalid, id.error()};
-    read_at_ms_[*id] = now_ms;
+    sessions_[*id] = {now_ms, question.connection};
     spdlog::info(
         "probe {}: user {} looks at packets ({})", *id, question.user,
         question.points.empty() ? "trace" : fmt::format("{}", fmt::join(question.points, ", ")));
@@ -133,13 +133,13 @@ Outcome<ProbeStarted> ProbeSessions::start(const ProbeQuestion& question, uint64
 }
 
 Outcome<ProbeView> ProbeSessions::read(ProbeId id, uint64_t now_ms) {
-    const auto found = read_at_ms_.find(id);
-    if (found == read_at_ms_.end()) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) {
         return refusal(RefusalKind::kNotFound,
                        fmt::format("probe: there is no {}; one that is not read for {} s is ended",
                                    id, kPatienceMs / 1000));
     }
-    found->second = now_ms;
+    found->second.read_at_ms = now_ms;
     ProbeBatch batch = probes_->read_probe(id);
     const PortNames names(dataplane_);
     const std::shared_ptr<const Snapshot> snapshot = dataplane_.current();
@@ -161,7 +161,7 @@ Outcome<ProbeView> ProbeSessions::read(ProbeId id, uint64_t now_ms) {
 }
 
 Outcome<ProbeStarted> ProbeSessions::stop(ProbeId id) {
-    if (read_at_ms_.erase(id) == 0) {
+    if (sessions_.erase(id) == 0) {
         return refusal(RefusalKind::kNotFound, fmt::format("probe: there is no {}", id));
     }
     probes_->stop_probe(id);
@@ -172,9 +172,12 @@ Outcome<ProbeStarted> ProbeSessions::stop(ProbeId id) {
 void ProbeSessions::tick(uint64_t now_ms) {
     if (probes_ == nullptr) return;
     probes_->free_stopped_probes();
-    std::erase_if(read_at_ms_, [&](const auto& entry) {
-        if (now_ms - entry.second < kPatienceMs) return false;
-        spdlog::info("probe {}: no longer read; ended", entry.first);
+    std::erase_if(sessions_, [&](const auto& entry) {
+        const Session& session = entry.second;
+        const bool is_left = session.connection && session.connection->expired();
+        if (!is_left && now_ms - session.read_at_ms < kPatienceMs) return false;
+        spdlog::info("probe {}: {}; ended", entry.first,
+                     is_left ? "its connection is gone" : "no longer read");
         probes_->stop_probe(entry.first);
         return true;
     });

@@ -1,13 +1,14 @@
 // Running probes by number, for `probe.start`, `probe.read` and `probe.stop`.
 //
-// Owned by the daemon, control thread. A client that starts a probe has to read it every few
-// seconds, so that a probe does not outlive a reader that died.
+// Owned by the daemon, control thread. A probe ends with the connection that started it, and when
+// nobody reads it for some seconds, so that one whose reader hangs does not stay on.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct ProbeQuestion {
     std::vector<std::string> filter;  ///< a line for each instruction: "CODE JT JF K", as -ddd's
     std::optional<uint32_t> snap_bytes, packets_per_second, one_in;
     uid_t user = 0;  ///< the client, for the log
+    /// With which the probe ends; nothing: with none.
+    std::optional<std::weak_ptr<const void>> connection = std::nullopt;
 };
 
 class ProbeSessions {
@@ -48,7 +51,11 @@ class ProbeSessions {
   private:
     const Dataplane& dataplane_;
     PacketProbes* const probes_;
-    std::map<ProbeId, uint64_t> read_at_ms_;
+    struct Session {
+        uint64_t read_at_ms;
+        std::optional<std::weak_ptr<const void>> connection;
+    };
+    std::map<ProbeId, Session> sessions_;
 };
 
 }  // namespace podlane::control

@@ -10,6 +10,10 @@
 
 namespace podlane::control {
 
+bool has_service_manager() noexcept {
+    return std::getenv("NOTIFY_SOCKET") != nullptr;
+}
+
 bool notify_service_manager(std::string_view state) noexcept {
     const char* path = std::getenv("NOTIFY_SOCKET");
     if (path == nullptr || (path[0] != '/' && path[0] != '@')) return false;

@@ -5,6 +5,9 @@
 
 namespace podlane::control {
 
+/// Whether there is one that waits to be told.
+[[nodiscard]] bool has_service_manager() noexcept;
+
 /// Sends `state`, such as "READY=1", to the socket that NOTIFY_SOCKET names, a path or with '@'
 /// first an abstract one (sd_notify(3)). False when the variable is not set or sending failed.
 bool notify_service_manager(std::string_view state) noexcept;

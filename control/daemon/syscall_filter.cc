@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/if_tun.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -12,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
@@ -33,6 +36,9 @@ constexpr uint64_t kInt = 0xffffffff;
 /// ioctl() of VFIO, by which some drivers let a queue's interrupt ring again (linux/vfio.h).
 constexpr uint64_t kIoctlType = 0xff00, kVfioType = ';' << 8;
 constexpr uint64_t kOpening = O_ACCMODE | O_CREAT | O_TRUNC;
+/// What a TAP's queues and a namespace's file are asked.
+constexpr std::array<uint64_t, 5> kAttachersIoctls{TUNSETIFF, TUNSETPERSIST, TUNSETVNETHDRSZ,
+                                                   TUNSETOFFLOAD, NS_GET_NSTYPE};
 
 /// "Argument `number` and `mask` is `value`."
 struct Condition {
@@ -103,6 +109,11 @@ void allow_data(Rules& rules) {
     rules.allow("mprotect", {{2, PROT_EXEC, 0}});
 }
 
+/// Threads of this process, in its namespaces.
+void allow_threads(Rules& rules) {
+    rules.allow("clone", {{0, kNamespaces | CLONE_THREAD, CLONE_THREAD}});
+}
+
 void add_conditions(Rules& rules, ThreadKind kind) {
     allow_data(rules);
     switch (kind) {
@@ -115,10 +126,20 @@ void add_conditions(Rules& rules, ThreadKind kind) {
             rules.allow("openat", {{2, kOpening, O_RDONLY}});
             rules.allow("ioctl", {{1, kInt, FIONBIO}});
             return;
+        case ThreadKind::kAttacher:
+            allow_threads(rules);
+            rules.allow("setns", {{1, kInt, CLONE_NEWNET}});
+            allow_sockets(rules, {AF_NETLINK});
+            // Namespaces, sysctls and /dev/net/tun are there already.
+            rules.allow("openat", {{2, O_CREAT | O_TRUNC, 0}});
+            for (const uint64_t request : kAttachersIoctls) {
+                rules.allow("ioctl", {{1, kInt, request}});
+            }
+            return;
         case ThreadKind::kProcess:
             break;
     }
-    rules.allow("clone", {{0, kNamespaces | CLONE_THREAD, CLONE_THREAD}});
+    allow_threads(rules);
     rules.allow("setns", {{1, kInt, CLONE_NEWNET}});
     // Libraries are loaded: code that nobody writes.
     rules.allow("mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}});
@@ -155,7 +176,8 @@ Result<SyscallFilter> SyscallFilter::of(ThreadKind kind) {
     // Without SPEC_ALLOW kernels before 5.16 make each memory access wait for the ones before it.
     out.programs_.push_back(
         {std::move(*code), SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW});
-    if (kind != ThreadKind::kProcess) return out;
+    const bool narrows = kind == ThreadKind::kWorker || kind == ThreadKind::kNameServer;
+    if (narrows) return out;
     code = refused_quietly();
     if (!code.ok()) return code.error();
     // Of two that refuse, the kernel takes the later one.

@@ -20,6 +20,7 @@ enum class ThreadKind : uint8_t {
     kProcess,     ///< control, the EAL's threads, and all at the start: what opens devices and pods
     kWorker,      ///< reads, writes, waits
     kNameServer,  ///< sockets of IPv4 and IPv6, and files to read
+    kAttacher,    ///< all threads of the process that attaches pods: namespaces, netlink, TAPs
 };
 
 /// The kernel can filter a thread's system calls.

@@ -10,11 +10,11 @@ namespace {
 /// What each thread does: wait, tell the time, have memory, be signalled, write what it has to say,
 /// end.
 constexpr std::string_view kEveryThread =
-    "brk clock_getres clock_gettime clock_nanosleep close epoll_ctl epoll_pwait epoll_pwait2 "
-    "epoll_wait exit exit_group fstat futex getcpu getpid getrandom gettid gettimeofday lseek "
-    "madvise membarrier munmap nanosleep poll ppoll read readv recvfrom recvmmsg recvmsg "
-    "restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity "
-    "sched_yield sendmmsg sendmsg sendto set_robust_list sigaltstack tgkill time write writev";
+    "brk clock_gettime clock_nanosleep close epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
+    "exit exit_group fstat futex getcpu getpid getrandom gettid gettimeofday lseek madvise "
+    "munmap nanosleep poll ppoll read readv recvfrom restart_syscall rseq rt_sigaction "
+    "rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield sendto set_robust_list "
+    "sigaltstack tgkill time write writev";
 
 /// Rings are made by control.
 constexpr std::string_view kWorker = "io_uring_enter";
@@ -22,8 +22,14 @@ constexpr std::string_view kWorker = "io_uring_enter";
 /// Upstream servers, and /etc/resolv.conf where it changes.
 constexpr std::string_view kNameServer =
     "accept accept4 access bind connect eventfd2 faccessat faccessat2 fcntl getpeername "
-    "getsockname getsockopt newfstatat pread64 readlink setsockopt shutdown stat statx "
-    "timerfd_create timerfd_settime";
+    "getsockname getsockopt newfstatat pread64 readlink recvmmsg recvmsg sendmmsg sendmsg "
+    "setsockopt shutdown stat statx timerfd_create timerfd_settime";
+
+/// Beside every thread's: threads, files below /proc and /run, netlink, what glibc asks at a
+/// thread's start.
+constexpr std::string_view kAttacher =
+    "arch_prctl bind fcntl fstatfs getsockname getsockopt mremap newfstatat prctl recvmsg "
+    "sched_getparam sched_getscheduler seccomp sendmsg set_tid_address setsockopt stat statx uname";
 
 /// Pools, hugepages on their NUMA node, what must not be swapped.
 constexpr std::string_view kMemory =
@@ -32,10 +38,11 @@ constexpr std::string_view kMemory =
 
 /// Threads and the process itself.
 constexpr std::string_view kThreads =
-    "arch_prctl capget capset get_robust_list getegid geteuid getgid getppid getpriority "
-    "getrlimit getrusage getuid prctl prlimit64 rt_sigpending rt_sigsuspend rt_sigtimedwait "
-    "sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler "
-    "sched_setaffinity seccomp set_tid_address setrlimit signalfd4 sysinfo times umask uname";
+    "arch_prctl capget capset clock_getres get_robust_list getegid geteuid getgid getppid "
+    "getpriority getrlimit getrusage getuid membarrier prctl prlimit64 rt_sigpending "
+    "rt_sigsuspend rt_sigtimedwait sched_get_priority_max sched_get_priority_min "
+    "sched_getparam sched_getscheduler sched_setaffinity seccomp set_tid_address setrlimit "
+    "signalfd4 sysinfo times umask uname wait4";
 
 /// Configuration, objects, the journal, sysfs and sysctls, what libraries load.
 constexpr std::string_view kFiles =
@@ -43,7 +50,7 @@ constexpr std::string_view kFiles =
     "fadvise64 fchmod fchmodat fchown fchownat fcntl fdatasync flock fstatfs fsync getcwd "
     "getdents64 inotify_add_watch inotify_init1 inotify_rm_watch lstat mkdir mkdirat "
     "newfstatat open openat pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 "
-    "readlink readlinkat rename renameat renameat2 rmdir sendfile stat statfs statx "
+    "readlink readlinkat rename renameat renameat2 rmdir sendfile setxattr stat statfs statx "
     "sync_file_range unlink unlinkat utimensat";
 
 constexpr std::string_view kWaiting =
@@ -51,8 +58,8 @@ constexpr std::string_view kWaiting =
     "timerfd_gettime timerfd_settime";
 
 constexpr std::string_view kSockets =
-    "accept accept4 bind connect getpeername getsockname getsockopt listen setsockopt "
-    "shutdown";
+    "accept accept4 bind connect getpeername getsockname getsockopt listen recvmmsg recvmsg "
+    "sendmmsg sendmsg setsockopt shutdown";
 
 /// Every ioctl: what a device can be asked is its driver's business. bpf: the XDP program that
 /// keeps frames from the kernel, and its maps. io_uring: workers' rings are made. iopl, ioperm:
@@ -83,6 +90,9 @@ std::vector<std::string_view> allowed_syscalls(ThreadKind kind) {
             break;
         case ThreadKind::kNameServer:
             add({kNameServer});
+            break;
+        case ThreadKind::kAttacher:
+            add({kAttacher});
             break;
     }
     return out;

@@ -3,6 +3,7 @@
 
 namespace podlane::control {
 
-inline constexpr const char* kVersion = PODLANE_VERSION;
+/// Of static storage.
+[[nodiscard]] const char* version() noexcept;
 
 }  // namespace podlane::control

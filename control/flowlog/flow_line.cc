@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/show/news_json.h"
+#include "control/show/rows_json.h"
 #include "control/show/text.h"
 #include "lib/proto/ip_protocol.h"
 
@@ -50,6 +51,7 @@ std::string flow_line(const LoggedFlow& flow) {
         if (flow.protocol == kProtocolTcp) line["state"] = to_string(flow.tcp_state);
         line["replied"] = flow.replied;
         line["reason"] = to_string(flow.end);
+        if (flow.traffic) add_traffic(line, *flow.traffic);
     }
     if (flow.kind == FlowRecordKind::kDenied) {
         line["reason"] = drop_info(flow.reason).name;

@@ -87,7 +87,11 @@ struct Element {
     uint16_t id;
     uint16_t bytes;  ///< kVariable: a text
     void (*write)(const LoggedFlow& flow, std::string& to);
+    bool reverse = false;  ///< the same of the answers: RFC 5103 section 6.1
 };
+/// The enterprise number of elements that are another's of IANA, of the other direction.
+constexpr uint32_t kReverse = 29305;
+constexpr uint16_t kEnterprise = 0x8000;
 
 template <auto kMember, unsigned kBytes>
 void number(const LoggedFlow& flow, std::string& to) {
@@ -104,6 +108,11 @@ void name(const LoggedFlow& flow, std::string& to) {
 template <uint8_t (*kOf)(const LoggedFlow&)>
 void byte(const LoggedFlow& flow, std::string& to) {
     put(to, kOf(flow), 1);
+}
+
+template <uint64_t (FlowTraffic::*kCounts)[2], size_t kDirection>
+void traffic(const LoggedFlow& flow, std::string& to) {
+    put(to, (flow.traffic.value_or(FlowTraffic{}).*kCounts)[kDirection], 8);
 }
 
 using F = LoggedFlow;
@@ -173,18 +182,39 @@ constexpr auto kStart6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, 
 constexpr auto kEnd6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, kEvent, kOfEnd);
 constexpr auto kDenied6 = joined(kTimes, kEnds6, kPorts, kEvent, kOfDenial);
 
+/// The same with what the connection has carried.
+template <size_t kCount>
+constexpr std::array<Element, kCount + 4> counted(const std::array<Element, kCount>& elements) {
+    constexpr std::array kCounts{
+        Element{2, 8, traffic<&FlowTraffic::packets, 0>},
+        Element{1, 8, traffic<&FlowTraffic::bytes, 0>},
+        Element{2, 8, traffic<&FlowTraffic::packets, 1>, true},
+        Element{1, 8, traffic<&FlowTraffic::bytes, 1>, true},
+    };
+    std::array<Element, kCount + 4> out{};
+    std::copy(elements.begin(), elements.end(), out.begin());
+    std::copy(kCounts.begin(), kCounts.end(), out.begin() + kCount);
+    return out;
+}
+constexpr auto kCountedEnd4 = counted(kEnd4);
+constexpr auto kCountedNatEnd4 = counted(kNatEnd4);
+constexpr auto kCountedEnd6 = counted(kEnd6);
+
 struct Template {
     uint16_t id;
     std::span<const Element> elements;
 };
-constexpr std::array<Template, 8> kTemplates{{{256, kStart4},
-                                              {257, kNatStart4},
-                                              {258, kEnd4},
-                                              {259, kNatEnd4},
-                                              {260, kDenied4},
-                                              {261, kStart6},
-                                              {262, kEnd6},
-                                              {263, kDenied6}}};
+constexpr std::array<Template, 11> kTemplates{{{256, kStart4},
+                                               {257, kNatStart4},
+                                               {258, kEnd4},
+                                               {259, kNatEnd4},
+                                               {260, kDenied4},
+                                               {261, kStart6},
+                                               {262, kEnd6},
+                                               {263, kDenied6},
+                                               {264, kCountedEnd4},
+                                               {265, kCountedNatEnd4},
+                                               {266, kCountedEnd6}}};
 
 const Template& template_of(const LoggedFlow& flow) {
     const bool is_v4 = flow.src.is_v4();
@@ -193,6 +223,7 @@ const Template& template_of(const LoggedFlow& flow) {
         case FlowRecordKind::kOpened:
             return kTemplates[is_v4 ? (is_nat ? 1 : 0) : 5];
         case FlowRecordKind::kClosed:
+            if (flow.traffic) return kTemplates[is_v4 ? (is_nat ? 9 : 8) : 10];
             return kTemplates[is_v4 ? (is_nat ? 3 : 2) : 6];
         case FlowRecordKind::kDenied:
             break;
@@ -206,8 +237,9 @@ std::string template_set() {
         put(records, each.id, 2);
         put(records, each.elements.size(), 2);
         for (const Element& element : each.elements) {
-            put(records, element.id, 2);
+            put(records, element.id | (element.reverse ? kEnterprise : 0), 2);
             put(records, element.bytes, 2);
+            if (element.reverse) put(records, kReverse, 4);
         }
     }
     std::string set;

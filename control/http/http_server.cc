@@ -21,7 +21,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr HttpSessionRules kRules{.patience = std::chrono::seconds(10), .keeps_alive = true};
-constexpr std::chrono::seconds kRetry{5};
+constexpr std::chrono::seconds kRetry{1};
 
 HttpAnswer problem(unsigned status, std::string_view text) {
     return {.status = status, .body = fmt::format("{}\n", text)};

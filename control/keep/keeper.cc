@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
@@ -22,6 +23,8 @@ constexpr uint32_t kFormat = 1;
 constexpr std::string_view kObjectKey = "object/";
 constexpr std::string_view kPodKey = "pod/";
 constexpr std::string_view kBootKey = "boot";
+constexpr std::string_view kGenerationKey = "generation";
+constexpr std::string_view kLinksKey = "links";
 
 constexpr uint64_t kLookMs = 1000;
 /// A disk that is full is tried again, but not with each change.
@@ -58,7 +61,30 @@ Json json_of(const KeptPod& pod) {
                  {"addresses", std::move(addresses)},
                  {"mtu", pod.mtu}};
     for (const ContainerPort& port : pod.host_ports) json["hostPorts"].push_back(to_json(port));
+    if (pod.bandwidth.is_limited()) json["bandwidth"] = to_json(pod.bandwidth);
+    if (pod.socket.is_socket()) {
+        json["socket"] = {{"kind", to_string(pod.socket.kind)},
+                          {"path", pod.socket.path},
+                          {"user", pod.socket.user},
+                          {"group", pod.socket.group}};
+    }
     return json;
+}
+
+Bandwidth bandwidth_from(const Json& json) {
+    return {
+        .ingress = {json.value("ingressRate", uint64_t{0}),
+                    json.value("ingressBurst", uint64_t{0})},
+        .egress = {json.value("egressRate", uint64_t{0}), json.value("egressBurst", uint64_t{0})}};
+}
+
+PodSocket socket_from(const Json& json) {
+    PodSocket socket;
+    socket.kind = pod_interface(json.at("kind").get<std::string>()).value_or(PodInterface::kTap);
+    socket.path = json.at("path");
+    socket.user = json.at("user");
+    socket.group = json.at("group");
+    return socket;
 }
 
 ContainerPort host_port_from(const Json& json) {
@@ -91,7 +117,39 @@ KeptPod pod_from(std::string_view name, std::string_view text) {
     for (const Json& each : json.value("hostPorts", Json::array())) {
         pod.host_ports.push_back(host_port_from(each));
     }
+    if (json.contains("bandwidth")) pod.bandwidth = bandwidth_from(json["bandwidth"]);
+    if (json.contains("socket")) pod.socket = socket_from(json["socket"]);
     return pod;
+}
+
+Json json_of(const KeptLinks& links) {
+    Json neighbours = Json::array();
+    for (const auto& each : links.neighbours) {
+        if (neighbours.size() == Keeper::kMostLinks) break;
+        neighbours.push_back({each.port, to_string(each.address), to_string(each.mac)});
+    }
+    Json macs = Json::array();
+    for (const auto& each : links.macs) {
+        if (macs.size() == Keeper::kMostLinks) break;
+        macs.push_back({each.port, to_string(each.mac)});
+    }
+    return {{"neighbours", std::move(neighbours)}, {"macs", std::move(macs)}};
+}
+
+/// Throws as pod_from().
+KeptLinks links_from(std::string_view text) {
+    const Json json = Json::parse(text);
+    KeptLinks links;
+    for (const Json& each : json.at("neighbours")) {
+        const auto address = parse_ip(each.at(1).get<std::string>());
+        const auto mac = parse_mac(each.at(2).get<std::string>());
+        if (address && mac) links.neighbours.push_back({each.at(0), *address, *mac});
+    }
+    for (const Json& each : json.at("macs")) {
+        const auto mac = parse_mac(each.at(1).get<std::string>());
+        if (mac) links.macs.push_back({each.at(0), *mac});
+    }
+    return links;
 }
 
 /// A value is the owner's name, a line end and the object.
@@ -111,11 +169,32 @@ Keeper::Keeper(const std::string& folder) : log_(KeyLog::open(folder + "/journal
     drop_former_boot();
 }
 
+Result<std::string> Keeper::look(const std::string& folder) {
+    const auto values = KeyLog::look(folder + "/journal", kFormat);
+    if (!values.ok()) return values.error();
+    size_t objects = 0, pods = 0;
+    for (const auto& [key, value] : *values) {
+        const std::string_view name = key;
+        if (name.starts_with(kObjectKey)) {
+            if (auto object = object_from(key, value); !object.ok()) return object.error();
+            ++objects;
+        } else if (name.starts_with(kPodKey)) {
+            try {
+                static_cast<void>(pod_from(name.substr(kPodKey.size()), value));
+            } catch (const nlohmann::json::exception& error) {
+                return Error{fmt::format("{}: {}", key, error.what())};
+            }
+            ++pods;
+        }
+    }
+    return fmt::format("journal: {} objects, {} pods' ports", objects, pods);
+}
+
 void Keeper::drop_former_boot() {
     const std::string boot = boot_id();
     const auto booted = log_.values().find(kBootKey);
     if (booted != log_.values().end() && booted->second == boot) return;
-    KeyLog::Change change{{std::string(kBootKey), boot}};
+    KeyLog::Change change{{std::string(kBootKey), boot}, {std::string(kLinksKey), std::nullopt}};
     for (const auto& [key, value] : log_.values()) {
         if (std::string_view(key).starts_with(kPodKey)) change.emplace_back(key, std::nullopt);
     }
@@ -143,8 +222,20 @@ KeptState Keeper::load(std::vector<std::string>& notes) {
                 notes.push_back(fmt::format("journal: dropped: {}: {}", key, error.what()));
                 change.emplace_back(key, std::nullopt);
             }
+        } else if (name == kLinksKey) {
+            try {
+                state.links = links_from(value);
+            } catch (const nlohmann::json::exception& error) {
+                notes.push_back(fmt::format("journal: dropped: {}: {}", key, error.what()));
+            }
+        } else if (name == kGenerationKey) {
+            const auto end = value.data() + value.size();
+            if (std::from_chars(value.data(), end, state.generation).ptr != end) {
+                notes.push_back("journal: dropped: generation: it is no number");
+            }
         }
     }
+    generation_ = state.generation;
     commit(std::move(change));
     return state;
 }
@@ -181,6 +272,19 @@ void Keeper::erase_pod(const std::string& name) {
     commit({{std::string(kPodKey) + name, std::nullopt}});
 }
 
+void Keeper::put_generation(uint64_t generation) {
+    if (generation <= generation_) return;
+    generation_ = generation + kAhead;
+    commit({{std::string(kGenerationKey), std::to_string(generation_)}});
+}
+
+void Keeper::put_links(const KeptLinks& links) {
+    std::string text = json_of(links).dump();
+    const auto before = log_.values().find(kLinksKey);
+    if (before != log_.values().end() && before->second == text) return;
+    commit({{std::string(kLinksKey), std::move(text)}});
+}
+
 void Keeper::commit(KeyLog::Change change) {
     note(log_.commit(std::move(change)));
 }
@@ -210,6 +314,10 @@ void Keeper::tick(uint64_t now_ms) {
     if (failure_.empty()) return;
     spdlog::info("{}: whole again", log_.path());
     failure_.clear();
+}
+
+void Keeper::write_all() {
+    note(log_.rewrite());
 }
 
 std::vector<std::string> Keeper::problems() const {

@@ -15,9 +15,11 @@
 
 #include "control/kube/store.h"
 #include "control/netdev/netns.h"
+#include "control/netdev/pod_socket.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/bandwidth.h"
 #include "lib/persist/key_log.h"
 
 namespace podlane::control {
@@ -39,12 +41,31 @@ struct KeptPod {
     std::vector<IpAddress> addresses;
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< requested by its runtime
+    Bandwidth bandwidth = {};                    ///< likewise
+    PodSocket socket = {};
+};
+
+/// What was learned about the links, by the ports' names.
+struct KeptLinks {
+    struct Neighbour {
+        std::string port;
+        IpAddress address;
+        MacAddress mac{};
+    };
+    struct Learned {
+        std::string port;
+        MacAddress mac{};
+    };
+    std::vector<Neighbour> neighbours;
+    std::vector<Learned> macs;
 };
 
 /// What an earlier process has left.
 struct KeptState {
     std::vector<KeptObject> objects;
     std::vector<KeptPod> pods;  ///< none of before the machine's last start
+    KeptLinks links;            ///< likewise
+    uint64_t generation = 0;    ///< no generation before was above it
 };
 
 class Keeper {
@@ -52,6 +73,10 @@ class Keeper {
     /// Opens the journal in `folder`, which is created if it does not exist. If that fails,
     /// problems() says so, and it is tried again.
     explicit Keeper(const std::string& folder);
+
+    /// What this podlaned would find in `folder`, in words; an Error says why it would be refused.
+    /// Nothing is changed.
+    [[nodiscard]] static Result<std::string> look(const std::string& folder);
 
     /// Reads all of it. What cannot be read is dropped, with a line in notes.
     [[nodiscard]] KeptState load(std::vector<std::string>& notes);
@@ -63,9 +88,18 @@ class Keeper {
     void drop_objects();
     void put_pod(const KeptPod& pod);
     void erase_pod(const std::string& name);
+    /// After each generation. Written once in kAhead of them.
+    void put_generation(uint64_t generation);
+    /// Of kMostLinks at most; written when they are others than before.
+    void put_links(const KeptLinks& links);
+
+    static constexpr uint64_t kAhead = 1024;
+    static constexpr size_t kMostLinks = 4096;
 
     /// Call it about ten times a second: syncs what was written, retries what was not.
     void tick(uint64_t now_ms);
+    /// Writes all of it anew, whatever another process has made of the file.
+    void write_all();
     /// A line for each thing that would be lost with this process, for health.
     [[nodiscard]] std::vector<std::string> problems() const;
     /// Removes everything that is kept, and keeps nothing from now on.
@@ -79,7 +113,8 @@ class Keeper {
     KeyLog log_;
     uint64_t look_again_ms_ = 0;
     uint64_t rewrite_again_ms_ = 0;
-    std::string failure_;  ///< of the last attempt; empty: it worked
+    std::string failure_;      ///< of the last attempt; empty: it worked
+    uint64_t generation_ = 0;  ///< that is written
 };
 
 }  // namespace podlane::control

@@ -122,6 +122,18 @@ Json to_json(const ContainerPort& port) {
     return out;
 }
 
+Json to_json(const Bandwidth& limits) {
+    Json out = Json::object();
+    const auto put = [&out](const char* key, uint64_t bits) {
+        if (bits != 0) out[key] = bits;
+    };
+    put("ingressRate", limits.ingress.bits_per_second);
+    put("ingressBurst", limits.ingress.burst_bits);
+    put("egressRate", limits.egress.bits_per_second);
+    put("egressBurst", limits.egress.burst_bits);
+    return out;
+}
+
 Json to_json(const Node& node) {
     Json out = object_head(Kind::kNode, node.meta);
     if (node.flannel) out["metadata"]["annotations"] = flannel_annotations(*node.flannel);

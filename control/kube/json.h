@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/kube/objects.h"
+#include "lib/border/bandwidth.h"
 
 namespace podlane::control {
 
@@ -17,6 +18,8 @@ PODLANE_KINDS(PODLANE_PRINTER)
 #undef PODLANE_PRINTER
 [[nodiscard]] nlohmann::ordered_json to_json(const Object& object);
 [[nodiscard]] nlohmann::ordered_json to_json(const ContainerPort& port);
+/// In CNI's words, bits and bits a second; what has no limit is left out.
+[[nodiscard]] nlohmann::ordered_json to_json(const Bandwidth& limits);
 /// A Secret with its contents, for the program that serves them.
 [[nodiscard]] nlohmann::ordered_json whole_secret_json(const Secret& secret);
 

@@ -179,6 +179,16 @@ constexpr Family kFamilies[] = {
          }
      }},
 
+    {{"podlane_stage_packets", kCounter,
+      "Packets that a stage of the packet's way had to do with (in), and that it gave on (out)."},
+     [](const Source& from, Exposition& to) {
+         for (size_t i = 0; i < kPipelineStages.size(); ++i) {
+             const StageStats& stage = from.node.stats.stages[i];
+             to.sample({{"stage", kPipelineStages[i]}, {"way", "in"}}, stage.in);
+             to.sample({{"stage", kPipelineStages[i]}, {"way", "out"}}, stage.out);
+         }
+     }},
+
     {{"podlane_flow_table_connections", kGauge, "Connections in the flow table now."},
      of_flows<&FlowTotals::active>},
     {{"podlane_flow_table_capacity", kGauge, "Connections that it holds at most."},

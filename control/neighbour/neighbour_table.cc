@@ -39,6 +39,17 @@ void NeighbourTable::add_static(const NeighbourKey& key, const MacAddress& mac) 
     at->second.mac = mac;
 }
 
+void NeighbourTable::restore(const NeighbourKey& key, const MacAddress& mac, uint64_t now_ms) {
+    if (mac.is_zero() || mac.is_multicast() || table_.contains(key)) return;
+    if (count_[key.port] >= kMaxPerPort) return;
+    ++count_[key.port];
+    Neighbour& neighbour = table_[key];
+    neighbour.state = NeighbourState::kReachable;
+    neighbour.mac = mac;
+    neighbour.last_needed_ms = now_ms;
+    schedule(neighbour, now_ms);
+}
+
 void NeighbourTable::ask_first(const NeighbourKey& key, Neighbour& neighbour, uint64_t now_ms,
                                NeighbourOutcome& out) {
     neighbour.state = NeighbourState::kIncomplete;

@@ -27,20 +27,25 @@ std::string mark_of(const std::string& owner) {
     return "podlane " + owner;
 }
 
+bool is_marked(const LinkInfo& link, const std::string& owner) {
+    return link.kind == "tun" && link.alias == mark_of(owner);
+}
+
 bool is_left_by(const LinkInfo& link, const std::string& owner) {
-    return link.kind == "tun" && link.alias == mark_of(owner) && !link.carrier;
+    return is_marked(link, owner) && !link.carrier;
 }
 
 /// The interface that the owner has left. A process that was killed may have queues open for a
-/// moment longer, until the kernel has ended its requests.
-Result<LinkInfo> find_left(Rtnl& rtnl, const std::string& ifname, const std::string& owner) {
+/// moment longer, until the kernel has ended its requests. `in_use`: it may have them for good.
+Result<LinkInfo> find_left(Rtnl& rtnl, const std::string& ifname, const std::string& owner,
+                           bool in_use) {
     for (int tries = 0;; ++tries) {
         auto link = rtnl.find_link(ifname);
         if (!link.ok()) return link.error();
         if (!link->has_value()) return Error{"there is no such interface"};
         const LinkInfo& info = **link;
-        if (is_left_by(info, owner)) return info;
-        const bool is_ours = info.kind == "tun" && info.alias == mark_of(owner);
+        const bool is_ours = is_marked(info, owner);
+        if (is_ours && (in_use || !info.carrier)) return info;
         if (!is_ours || tries == kTries) return Error{"the interface is not ours, or is in use"};
         std::this_thread::sleep_for(kBetweenTries);
     }
@@ -70,8 +75,9 @@ Result<KeptTap> make(const TapRequest& request, const std::string& owner) {
         marked = Error{fmt::format("make it persistent: {}", std::strerror(errno))};
     }
     if (!marked.ok()) return tap_failure(request, marked.error());
+    const int ifindex = made->ifindex();
     const auto device = std::make_shared<TapDevice>(std::move(made).value());
-    return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false};
+    return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false, ifindex};
 }
 
 /// Removes the very interface that was attached to.
@@ -87,15 +93,20 @@ void remove_attached(const TapRequest& request, int ifindex) noexcept {
     }));
 }
 
-/// `update` gets the interface's index, in its namespace.
+/// `update` gets the interface's index, in its namespace. `in_use`: another process has its queues
+/// open, and this one opens none.
 template <class Update>
-Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Update update) {
+Result<KeptTap> attach(const TapRequest& request, const std::string& owner, bool in_use,
+                       Update update) {
+    if (auto checked = check_tap(request); !checked.ok()) {
+        return tap_failure(request, checked.error());
+    }
     std::vector<UniqueFd> queues;
     int ifindex = 0;
     auto attached = in_network_namespace(request.netns_path, [&]() -> Result<void> {
         auto rtnl = Rtnl::open();
         if (!rtnl.ok()) return rtnl.error();
-        auto left = find_left(*rtnl, request.ifname, owner);
+        auto left = find_left(*rtnl, request.ifname, owner, in_use);
         if (!left.ok()) return left.error();
         const LinkInfo& info = *left;
         ifindex = info.ifindex;
@@ -105,9 +116,11 @@ Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Upda
         if (change.mac || change.mtu) {
             if (auto done = rtnl->change_link(request.ifname, change); !done.ok()) return done;
         }
-        auto opened = open_tap_queues(request.ifname, request, false);
-        if (!opened.ok()) return opened.error();
-        queues = std::move(*opened);
+        if (!in_use) {
+            auto opened = open_tap_queues(request.ifname, request, false);
+            if (!opened.ok()) return opened.error();
+            queues = std::move(*opened);
+        }
         return update(*rtnl, ifindex);
     });
     if (!attached.ok()) return tap_failure(request, attached.error());
@@ -115,6 +128,7 @@ Result<KeptTap> attach(const TapRequest& request, const std::string& owner, Upda
     for (UniqueFd& queue : queues) tap.queue_fds.push_back(queue.release());
     tap.remove = [request, ifindex] { remove_attached(request, ifindex); };
     tap.was_there = true;
+    tap.ifindex = ifindex;
     return tap;
 }
 
@@ -175,20 +189,32 @@ Result<KeptTap> keep_pod_tap(const PodTapRequest& request, const std::string& ow
     return make(tap_request_of(request), owner);
 }
 
-Result<KeptTap> attach_pod_tap(const PodTapRequest& request, const std::string& owner) {
+Result<KeptTap> attach_pod_tap(const PodTapRequest& request, const std::string& owner,
+                               bool in_use) {
     const TapRequest tap = tap_request_of(request);
-    auto attached = attach(tap, owner, [](Rtnl&, int) { return Result<void>{}; });
-    if (attached.ok()) return attached;
+    auto attached = attach(tap, owner, in_use, [](Rtnl&, int) { return Result<void>{}; });
+    if (attached.ok() || in_use) return attached;
     auto made = make(tap, owner);
     // That it could not be made is of no interest where it is there, but not ours to have.
     return made.ok() ? std::move(made) : std::move(attached);
 }
 
-Result<KeptTap> keep_host_tap(const HostTapRequest& request, const std::string& owner) {
+Result<KeptTap> keep_host_tap(const HostTapRequest& request, const std::string& owner,
+                              std::vector<UniqueFd> queues) {
     const TapRequest tap = tap_request_of(request);
-    auto attached = attach(
-        tap, owner, [&](Rtnl& rtnl, int ifindex) { return update_host(rtnl, ifindex, tap); });
-    return attached.ok() ? std::move(attached) : make(tap, owner);
+    const bool in_use = !queues.empty();
+    auto attached = attach(tap, owner, in_use, [&](Rtnl& rtnl, int ifindex) {
+        return update_host(rtnl, ifindex, tap);
+    });
+    if (!in_use) return attached.ok() ? std::move(attached) : make(tap, owner);
+    if (attached.ok()) {
+        for (UniqueFd& queue : queues) attached->queue_fds.push_back(queue.release());
+    }
+    return attached;
+}
+
+void remove_pod_tap(const PodTapRequest& request, int ifindex) noexcept {
+    remove_attached(tap_request_of(request), ifindex);
 }
 
 void remove_left_tap(const std::string& ifname, const std::string& owner) noexcept {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/netdev/tap.h"
+#include "control/netdev/unique_fd.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -19,6 +20,7 @@ struct KeptTap {
     std::vector<int> queue_fds;    ///< the receiver's
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     bool was_there = false;        ///< a process before this one made it
+    int ifindex = 0;               ///< in its namespace
 };
 
 /// Creates a pod's interface. Removes one of the same owner that is in the way, if it is not open
@@ -28,14 +30,20 @@ struct KeptTap {
 /// Opens the queues of the interface that an ended process of the owner created for the same
 /// request. Sets its MAC address and MTU to the requested ones; addresses and routes stay
 /// unchanged. Creates it again if it is gone. An error if it is not ours, or is open in another
-/// process.
-[[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request,
-                                             const std::string& owner);
+/// process. `in_use`: that process still runs and hands its queues over by itself; none are opened
+/// here, and KeptTap::queue_fds is empty.
+[[nodiscard]] Result<KeptTap> attach_pod_tap(const PodTapRequest& request, const std::string& owner,
+                                             bool in_use = false);
+
+/// Deletes exactly the interface that was made or attached to for the request; does nothing if it
+/// is gone, or another one has its name.
+void remove_pod_tap(const PodTapRequest& request, int ifindex) noexcept;
 
 /// The host's interface: the one that the owner has left, changed to match the request exactly;
-/// else a new one.
-[[nodiscard]] Result<KeptTap> keep_host_tap(const HostTapRequest& request,
-                                            const std::string& owner);
+/// else a new one. `queues`, if not empty, are those of the process that still has it open; they
+/// are used, and no others are opened.
+[[nodiscard]] Result<KeptTap> keep_host_tap(const HostTapRequest& request, const std::string& owner,
+                                            std::vector<UniqueFd> queues = {});
 
 /// Removes an interface in our own namespace that the owner has left, if it is not open anywhere.
 void remove_left_tap(const std::string& ifname, const std::string& owner) noexcept;

@@ -235,7 +235,7 @@ void KernelInterfaceGuard::leave() noexcept {
 Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
                                                     KernelInterfaceUse use,
                                                     const std::vector<InterfaceAddress>& own,
-                                                    const std::string& memory) {
+                                                    const std::string& memory, UniqueFd program) {
     const auto failed = [&](const Error& error) {
         return Error{fmt::format("interface {}: {}", ifname, error.message)};
     };
@@ -261,7 +261,9 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
     }
 
     if (use == KernelInterfaceUse::kPacketSocket) {
-        if (info.kind == "veth") {
+        if (program.valid()) {
+            guard.xdp_ = std::move(program);
+        } else if (info.kind == "veth") {
             if (auto xdp = attach_xdp_pass(info.ifindex); xdp.ok()) {
                 guard.xdp_ = std::move(*xdp);
             } else {

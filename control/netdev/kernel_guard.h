@@ -46,13 +46,15 @@ class KernelInterfaceGuard {
     void restore() noexcept;
     /// Leaves the interface unchanged, and the file with its old settings, for the next process.
     void leave() noexcept;
+    /// The descriptor that holds the attached XDP program; -1 if none is attached. The guard's own.
+    [[nodiscard]] int program() const noexcept { return xdp_.get(); }
     /// An earlier process had left it guarded.
     [[nodiscard]] bool was_left() const noexcept { return was_left_; }
 
   private:
     friend Result<KernelInterfaceGuard> guard_kernel_interface(
         const std::string& ifname, KernelInterfaceUse use, const std::vector<InterfaceAddress>& own,
-        const std::string& memory);
+        const std::string& memory, UniqueFd program);
     friend Result<bool> give_back_kernel_interface(const std::string& ifname,
                                                    const std::string& memory);
     KernelInterfaceGuard() = default;
@@ -89,10 +91,12 @@ class KernelInterfaceGuard {
 /// IPv6), that family is left alone while it has them, with a warning that lists them. For a packet
 /// socket also turns off GRO and LRO, and makes the far end of a veth segment its TCP. `memory`, if
 /// not empty, is a file that records what to restore while the guard exists; what a killed guard
-/// has recorded there is restored as well.
+/// has recorded there is restored as well. `program`: what program() of a guard in another process
+/// gave.
 [[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(
     const std::string& ifname, KernelInterfaceUse use,
-    const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {});
+    const std::vector<InterfaceAddress>& own = {}, const std::string& memory = {},
+    UniqueFd program = {});
 
 /// Restores what a killed guard has recorded in `memory`, and removes the file. False if there is
 /// no record, or another interface has the name by now.

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include <cerrno>
 #include <cstring>
@@ -17,31 +19,45 @@
 
 namespace podlane::control {
 
-NetnsId netns_id(const std::string& path) noexcept {
+NetnsId netns_id(const std::string& path, bool* is_hidden) noexcept {
     struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) return {};
-    return {found.st_dev, found.st_ino};
+    const bool is_there = ::stat(path.c_str(), &found) == 0;
+    if (is_hidden != nullptr) *is_hidden = !is_there && (errno == EACCES || errno == EPERM);
+    return is_there ? NetnsId{found.st_dev, found.st_ino} : NetnsId{};
+}
+
+Result<UniqueFd> open_network_namespace(const std::string& path) {
+    const auto failed = [&] {
+        return Error{fmt::format("network namespace {}: {}", path, std::strerror(errno))};
+    };
+    // A look first: to open a device or a FIFO may do something, or wait for its other end.
+    const UniqueFd seen(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (!seen.valid()) return failed();
+    struct statfs filesystem {};
+    const bool is_namespace =
+        ::fstatfs(seen.get(), &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC;
+    UniqueFd netns;
+    if (is_namespace) {
+        netns = UniqueFd(
+            ::open(fmt::format("/proc/self/fd/{}", seen.get()).c_str(), O_RDONLY | O_CLOEXEC));
+        if (!netns.valid()) return failed();
+    }
+    if (!is_namespace || ::ioctl(netns.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+        return Error{fmt::format("network namespace {}: this is not a network namespace", path)};
+    }
+    return netns;
 }
 
 Result<void> in_network_namespace(const std::string& path,
                                   const std::function<Result<void>()>& work) {
     if (path.empty()) return work();
-
-    // Whatever stands there: opening a FIFO must not wait for its other end.
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd.valid()) {
-        return Error{fmt::format("network namespace {}: {}", path, std::strerror(errno))};
-    }
-    struct stat found {};
-    if (::fstat(fd.get(), &found) != 0 || !S_ISREG(found.st_mode) ||
-        ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
-        return Error{fmt::format("network namespace {}: this is not a network namespace", path)};
-    }
+    const auto netns = open_network_namespace(path);
+    if (!netns.ok()) return netns.error();
 
     std::optional<Result<void>> result;
     try {
         std::thread([&] {
-            if (::setns(fd.get(), CLONE_NEWNET) != 0) {
+            if (::setns(netns->get(), CLONE_NEWNET) != 0) {
                 result = Error{fmt::format("network namespace {}: cannot enter: {}", path,
                                            std::strerror(errno))};
                 return;

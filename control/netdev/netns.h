@@ -20,8 +20,13 @@ struct NetnsId {
     friend bool operator==(const NetnsId&, const NetnsId&) = default;
 };
 
-/// The namespace at the path now; zeros if there is none.
-[[nodiscard]] NetnsId netns_id(const std::string& path) noexcept;
+/// The namespace at the path now; zeros if there is none, or it may not be seen. `is_hidden`, if
+/// not null: whether this process lacks the right to look.
+[[nodiscard]] NetnsId netns_id(const std::string& path, bool* is_hidden = nullptr) noexcept;
+
+/// Opens the network namespace at the path, and nothing else that may be there: a file that is no
+/// namespace is not opened at all. Errors name the path.
+[[nodiscard]] Result<UniqueFd> open_network_namespace(const std::string& path);
 
 /// Runs `work` inside the network namespace at `path` ("/run/netns/x", "/proc/PID/ns/net"; empty:
 /// the caller's own) and returns what it returns. Blocks until it is done. While it runs,

@@ -26,8 +26,10 @@ namespace {
 
 /// Frames that the kernel holds for a queue before it drops: a burst of a fast sender fits.
 constexpr uint32_t kTxQueueLength = 2048;
-/// Of a default route that finds another one in its place: below every usual one.
+/// Of a default route that finds another one in its place: below every usual one. Those of further
+/// interfaces, as secondary networks give them to a pod, are below that, one each.
 constexpr uint32_t kSecondDefaultMetric = 4096;
+constexpr uint32_t kMostDefaults = 256;
 
 Error in_words(const std::string& what) {
     return Error{fmt::format("{}: {}", what, std::strerror(errno))};
@@ -69,15 +71,7 @@ Result<std::vector<UniqueFd>> open_tap_queues(const std::string& ifname, const T
     return queues;
 }
 
-namespace {
-
-/// A name that no other interface has, for the time before the TAP gets into its namespace.
-std::string passing_name() {
-    static std::atomic<unsigned> made{0};
-    return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
-}
-
-Result<void> check(const TapRequest& request) {
+Result<void> check_tap(const TapRequest& request) {
     const std::string& name = request.ifname;
     if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." ||
         name.find_first_of("/: \t\n%") != std::string::npos) {
@@ -96,6 +90,14 @@ Result<void> check(const TapRequest& request) {
                                  has_v6 ? "1280 with IPv6 (RFC 8200 section 5)" : "68 (RFC 791)")};
     }
     return {};
+}
+
+namespace {
+
+/// A name that no other interface has, for the time before the TAP gets into its namespace.
+std::string passing_name() {
+    static std::atomic<unsigned> made{0};
+    return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
 }
 
 Result<void> must_not_exist(Rtnl& rtnl, const std::string& ifname) {
@@ -146,14 +148,16 @@ Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& reques
     KernelRoute route{.destination = {any, 0}, .via = gateway};
     route.onlink = !is_on_link(request, gateway);
     auto added = rtnl.add_route(ifindex, route);
-    if (added.ok() && !*added) {
-        // Another interface leads out already, such as a machine's management port: theirs stays.
-        route.metric = kSecondDefaultMetric;
+    // Another interface leads out already, such as a machine's management port: theirs stays.
+    for (uint32_t n = 0; added.ok() && !*added && n < kMostDefaults; ++n) {
+        route.metric = kSecondDefaultMetric + n;
         added = rtnl.add_route(ifindex, route);
     }
     if (!added.ok()) return added.error();
-    if (!*added)
-        return Error{fmt::format("two default routes exist beside {}", to_string(gateway))};
+    if (!*added) {
+        return Error{fmt::format("more than {} default routes exist beside {}", kMostDefaults,
+                                 to_string(gateway))};
+    }
     return {};
 }
 
@@ -220,11 +224,11 @@ Result<void> configure(const TapRequest& request, const std::string& name, int& 
 }
 
 Result<void> move_to_namespace(const std::string& name, const std::string& netns_path) {
-    const UniqueFd netns(::open(netns_path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!netns.valid()) return in_words("open namespace");
+    const auto netns = open_network_namespace(netns_path);
+    if (!netns.ok()) return netns.error();
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return rtnl.error();
-    return rtnl->change_link(name, {.netns_fd = netns.get()});
+    return rtnl->change_link(name, {.netns_fd = netns->get()});
 }
 
 }  // namespace
@@ -280,7 +284,7 @@ void TapDevice::remove() noexcept {
 
 Result<TapDevice> create_tap(const TapRequest& request) {
     const auto failed = [&](const Error& error) { return tap_failure(request, error); };
-    if (auto checked = check(request); !checked.ok()) return failed(checked.error());
+    if (auto checked = check_tap(request); !checked.ok()) return failed(checked.error());
 
     const bool is_elsewhere = !request.netns_path.empty();
     auto free_name = in_network_namespace(request.netns_path, [&]() -> Result<void> {

@@ -11,6 +11,8 @@
 
 namespace podlane::control {
 
+/// Says what of name, queues, MAC address and MTU is not allowed.
+[[nodiscard]] Result<void> check_tap(const TapRequest& request);
 /// Opens the request's queues of the TAP of that name in the present namespace, which is made if
 /// `is_new`.
 [[nodiscard]] Result<std::vector<UniqueFd>> open_tap_queues(const std::string& ifname,

@@ -320,7 +320,11 @@ Outcome<ChangeReport> NodeModel::apply(const std::vector<ObjectsText>& documents
 
 Outcome<ChangeReport> NodeModel::replace(const std::vector<ObjectsText>& documents,
                                          const ChangeScope& scope) {
-    return told(do_replace(documents, scope), "replace", scope);
+    auto done = do_replace(documents, scope);
+    if (done.ok() && scope.connection) {
+        feeder_watch_.replaced(scope.owner, *scope.connection, now_ms_());
+    }
+    return told(std::move(done), "replace", scope);
 }
 
 Outcome<ChangeReport> NodeModel::remove(const std::vector<ObjectsText>& documents,

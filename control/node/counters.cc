@@ -20,6 +20,8 @@ PortTotals operator-(PortTotals sum, const PortTotals& before) {
 }
 
 std::vector<PortStats> port_stats(const LiveView& live) {
+    // All devices are looked at, TAPs as well, of which the states have what was seen last.
+    static_cast<void>(live.dataplane.device_losses());
     std::map<PortId, DeviceLosses> lost;
     for (const PortState& state : live.dataplane.port_states()) lost[state.id] = state.losses;
     std::vector<PortStats> ports;
@@ -53,7 +55,7 @@ std::vector<WorkerStats> worker_stats(const Dataplane& dataplane) {
                            .rx_packets = counters.rx_packets.get(),
                            .busy_cycles = counters.busy_cycles.get(),
                            .idle_cycles = counters.idle_cycles.get(),
-                           .slow_path = counters.slow_path.get(),
+                           .slow_path = counters.at(PipelineStage::kSlowPath).in.get(),
                            .held = counters.held.get(),
                            .latency = latency_stats(counters.latency)});
     }
@@ -76,6 +78,18 @@ FrameStats frame_stats(const Dataplane& dataplane) {
         stats.taken += counters.taken.get();
         stats.held += counters.holds.get();
         for (const Counter& reason : counters.drops) stats.dropped += reason.get();
+    }
+    return stats;
+}
+
+std::array<StageStats, kPipelineStages.size()> stage_stats(const Dataplane& dataplane) {
+    std::array<StageStats, kPipelineStages.size()> stats{};
+    for (const WorkerInfo& worker : dataplane.workers()) {
+        const auto& stages = dataplane.counters(worker.id).stages;
+        for (size_t i = 0; i < stats.size(); ++i) {
+            stats[i].in += stages[i].in.get();
+            stats[i].out += stages[i].out.get();
+        }
     }
     return stats;
 }
@@ -161,6 +175,7 @@ NodeStats node_stats(const LiveView& live) {
             .workers = worker_stats(live.dataplane),
             .frames = frame_stats(live.dataplane),
             .drops = drop_stats(live.dataplane).packets,
+            .stages = stage_stats(live.dataplane),
             .flows = live.dataplane.flow_totals(),
             .affinity = affinity_stats(live.dataplane),
             .snat = snat_stats(live.dataplane),

@@ -116,11 +116,16 @@ void NodeModel::tick() {
     take_back_uplinks(now);
     if (keeper_ != nullptr) {
         look_at_namespaces(now);
+        keep_links(now);
         keeper_->tick(now);
     }
     for (const std::string& line : snat_watch_.look(dataplane_, now)) {
         spdlog::warn("{}", line);
         tell_event("snat", "", line);
+    }
+    for (const std::string& line : feeder_watch_.look(now)) {
+        spdlog::warn("{}", line);
+        tell_event("feeder", "", line);
     }
 }
 

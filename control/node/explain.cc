@@ -21,6 +21,8 @@ namespace {
 struct Answer : Explanation {
     StepTrace trace;
     PortId out_port_id = kNoPort;
+    std::optional<uint32_t> bytes;  ///< of the packet, where that is asked
+    bool is_v4 = true;
 };
 
 template <Family F>
@@ -83,6 +85,28 @@ bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
     return true;
 }
 
+/// Whether the packet may be so long.
+void explain_size(uint16_t mtu, Answer& answer) {
+    if (!answer.bytes) return;
+    if (*answer.bytes <= mtu) {
+        answer.trace.step("mtu", "fits",
+                          fmt::format("{} bytes, up to {} may go this way", *answer.bytes, mtu));
+    } else if (answer.is_v4) {
+        answer.trace.step(
+            "mtu", "too large",
+            fmt::format("{} bytes, up to {} may go this way: with DF, which TCP sets, "
+                        "dropped as too_big, and the sender is told {}; else fragmented",
+                        *answer.bytes, mtu, mtu));
+    } else {
+        answer.trace.step("mtu", "too large",
+                          fmt::format("{} bytes, up to {} may go this way: dropped, and the sender "
+                                      "is told {}",
+                                      *answer.bytes, mtu, mtu));
+        answer.verdict = ExplainVerdict::kReject;
+        answer.reason = Drop::kTooBig;
+    }
+}
+
 /// What sending to the adjacency does.
 void explain_next_hop(const LiveView& live, const PortNames& names, const Adjacency& adjacency,
                       Answer& answer) {
@@ -102,10 +126,12 @@ void explain_next_hop(const LiveView& live, const PortNames& names, const Adjace
                             live.snapshot.overlay.vni, live.snapshot.overlay.port.host(),
                             to_string(adjacency.dst)));
             answer.trace.step("tx", fmt::format("port {}", port), mtu);
+            explain_size(adjacency.mtu, answer);
             return;
         case AdjacencyKind::kEthernet:
             answer.trace.step("tx", fmt::format("port {}, to {}", port, to_string(adjacency.dst)),
                               mtu);
+            explain_size(adjacency.mtu, answer);
             return;
         case AdjacencyKind::kUnresolved:
             answer.trace.step(
@@ -209,6 +235,14 @@ std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestio
     return std::nullopt;
 }
 
+/// What it has carried, where that is counted.
+std::string carried(const FlowInfo& flow) {
+    if (!flow.traffic) return {};
+    const auto& [packets, bytes] = *flow.traffic;
+    return fmt::format(", has carried {} packets of {} bytes and back {} of {}", packets[0],
+                       bytes[0], packets[1], bytes[1]);
+}
+
 /// What a connection that exists says: it keeps its endpoint whatever would be decided now.
 void explain_existing(const LiveView& live, const ExplainQuestion& question, bool any_source_port,
                       Answer& answer) {
@@ -219,11 +253,14 @@ void explain_existing(const LiveView& live, const ExplainQuestion& question, boo
     if (!flow) return;
     const std::string to = endpoint_text(flow->reply_src, flow->reply_src_port);
     const std::string from = endpoint_text(flow->reply_dst, flow->reply_dst_port);
-    answer.trace.step("flow",
-                      fmt::format("a connection from {} exists and goes to {}",
-                                  endpoint_text(flow->src, flow->src_port), to),
-                      fmt::format("{}, idle for {} s; a connection keeps what was decided for it",
-                                  flow->state, flow->idle_seconds));
+    answer.trace.step(
+        "flow",
+        fmt::format("a connection from {} exists and goes to {}",
+                    endpoint_text(flow->src, flow->src_port), to),
+        fmt::format("{}, decided {} s ago by worker {}, idle for {} s, forgotten after "
+                    "{} s more{}; a connection keeps what was decided for it",
+                    flow->state, flow->age_seconds, flow->worker, flow->idle_seconds,
+                    flow->timeout_seconds, carried(*flow)));
     if (any_source_port) return;
     answer.translated_to = to;
     answer.translated_from = from;
@@ -265,6 +302,8 @@ Result<Explanation> explain(const LiveView& live, const ExplainRequest& request)
     auto question = resolve_question(live, names, request);
     if (!question.ok()) return question.error();
     Answer answer;
+    answer.bytes = request.bytes;
+    answer.is_v4 = question->dst.is_v4();
     answer.trace.step("rx", question->where, question->why);
     if (question->dst.is_v4()) {
         explain_path<V4>(live, names, *question, answer);

@@ -20,6 +20,7 @@ struct ExplainRequest {
     std::string to;        ///< "10.96.0.10:80", "[fd00::a]:80", for ICMP without port
     std::string protocol;  ///< "tcp", "udp", "sctp" or "icmp"; empty: tcp
     std::optional<uint16_t> source_port;
+    std::optional<uint32_t> bytes = std::nullopt;  ///< of the IP packet
 };
 
 /// An Error when the question makes no sense.

@@ -191,6 +191,7 @@ LoggedFlow FlowWatch::named(const LiveView& live, const FlowRecord& record) cons
     flow.end = record.end;
     flow.tcp_state = record.tcp_state;
     flow.replied = record.replied;
+    if (record.is_counted) flow.traffic = record.traffic;
     flow.reason = record.reason;
     const auto name = [](const auto& names, const auto& of) {
         const auto at = names.find(of);

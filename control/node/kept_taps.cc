@@ -1,24 +1,17 @@
 #include "control/node/kept_taps.h"
 
-#include <algorithm>
-#include <atomic>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "control/netdev/host_route.h"
 
 namespace podlane::control {
 
-namespace {
-
-/// Threads that attach to TAPs: most of it is waiting for the kernel.
-constexpr size_t kAtOnce = 8;
-
-}  // namespace
-
-KeptTapMaker::KeptTapMaker(std::string owner)
-    : owner_(std::move(owner)), leaving_(std::make_shared<Leaving>()) {}
+KeptTapMaker::KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed)
+    : owner_(std::move(owner)),
+      pods_(pods),
+      handed_(std::move(handed)),
+      leaving_(std::make_shared<Leaving>()),
+      others_(pods) {}
 
 MadeTap KeptTapMaker::made_of(KeptTap tap) const {
     return {std::move(tap.queue_fds),
@@ -28,41 +21,40 @@ MadeTap KeptTapMaker::made_of(KeptTap tap) const {
 }
 
 Result<MadeTap> KeptTapMaker::make_pod_tap(const PodTapRequest& request) {
-    auto tap = keep_pod_tap(request, owner_);
+    auto tap = pods_.make(request, true);
     if (!tap.ok()) return tap.error();
     return made_of(std::move(tap).value());
 }
 
+std::vector<UniqueFd> KeptTapMaker::take_handed(const std::string& netns,
+                                                const std::string& ifname) {
+    auto found = handed_.extract({netns, ifname});
+    return found.empty() ? std::vector<UniqueFd>{} : std::move(found.mapped());
+}
+
 std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
     const std::vector<PodTapRequest>& requests) {
-    std::vector<Result<KeptTap>> taps(requests.size(), Error{"not attached"});
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-        for (size_t i = next++; i < requests.size(); i = next++) {
-            taps[i] = attach_pod_tap(requests[i], owner_);
-        }
-    };
-    std::vector<std::thread> helpers;
-    try {
-        while (helpers.size() + 1 < std::min(kAtOnce, requests.size())) helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-        // Fewer do as well.
+    std::vector<std::vector<UniqueFd>> queues;
+    std::vector<bool> in_use;
+    for (const PodTapRequest& each : requests) {
+        queues.push_back(take_handed(each.netns_path, each.ifname));
+        in_use.push_back(!queues.back().empty());
     }
-    work();
-    for (std::thread& helper : helpers) helper.join();
+    auto taps = pods_.attach(requests, in_use);
     std::vector<Result<MadeTap>> made;
-    for (Result<KeptTap>& tap : taps) {
-        if (tap.ok()) {
-            made.emplace_back(made_of(std::move(tap).value()));
-        } else {
-            made.emplace_back(tap.error());
+    for (size_t i = 0; i < taps.size(); ++i) {
+        if (!taps[i].ok()) {
+            made.emplace_back(taps[i].error());
+            continue;
         }
+        for (UniqueFd& queue : queues[i]) taps[i]->queue_fds.push_back(queue.release());
+        made.emplace_back(made_of(std::move(taps[i]).value()));
     }
     return made;
 }
 
 Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
-    auto tap = keep_host_tap(request, owner_);
+    auto tap = keep_host_tap(request, owner_, take_handed("", request.ifname));
     if (!tap.ok()) return tap.error();
     MadeTap made = made_of(std::move(tap).value());
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
@@ -86,6 +78,10 @@ void KeptTapMaker::leave(bool former_ones_only) noexcept {
     leaving_->former = true;
     leaving_->all = leaving_->all || !former_ones_only;
     if (leaving_->all && rules_) rules_->leave();
+}
+
+NetnsId KeptTapMaker::netns_id(const std::string& path) {
+    return others_.netns_id(path);
 }
 
 }  // namespace podlane::control

@@ -4,11 +4,15 @@
 // Control thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/netdev/kept_tap.h"
+#include "control/netdev/netns.h"
 #include "control/node/tap_maker.h"
 #include "lib/base/result.h"
 
@@ -30,8 +34,12 @@ class KeptTaps {
 /// The kernel's. Needs root.
 class KeptTapMaker final : public TapMaker, public KeptTaps {
   public:
-    /// `owner`: the node's name.
-    explicit KeptTapMaker(std::string owner);
+    /// The queues of TAPs that an earlier process still has open, by the path of their network
+    /// namespace (empty for the node's own) and their name.
+    using Queues = std::map<std::pair<std::string, std::string>, std::vector<UniqueFd>>;
+
+    /// `owner`: the node's name. `pods` makes pods' TAPs, and has been told the same name.
+    KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed = {});
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
@@ -39,6 +47,10 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     std::vector<Result<MadeTap>> attach_pod_taps(
         const std::vector<PodTapRequest>& requests) override;
     void leave(bool former_ones_only) noexcept override;
+    NetnsId netns_id(const std::string& path) override;
+    void remove_together(const std::function<void()>& work) override {
+        pods_.remove_together(work);
+    }
 
   private:
     struct Leaving {
@@ -47,7 +59,12 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     };
     [[nodiscard]] MadeTap made_of(KeptTap tap) const;
 
+    [[nodiscard]] std::vector<UniqueFd> take_handed(const std::string& netns,
+                                                    const std::string& ifname);
+
     std::string owner_;
+    PodAttacher& pods_;
+    Queues handed_;
     std::shared_ptr<Leaving> leaving_;  ///< read by the TAPs' `remove`
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;

@@ -92,7 +92,10 @@ std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_
         const bool is_new = !watched_.contains(ports[i].id);
         Watched& watched = watched_[ports[i].id];
         watched.name = ports[i].name;
-        look_at(watched, states[i], now_ms, news);
+        PortState state = states[i];
+        // What the node's own kernel sends too fast is its own loss, and no fault of a device.
+        if (ports[i].is_tap) state.losses = {};
+        look_at(watched, state, now_ms, news);
         // What was counted before may be another port's that had the number.
         std::vector<News> unheard;
         look_at_sending(watched, ports[i].id, dataplane, now_ms, is_new ? unheard : news);

@@ -37,6 +37,33 @@ Links::Links(const NodeConfig& config, Dataplane& dataplane) : dataplane_(datapl
     macs_.add_static(gateway_mac_of(config), kNoPort);
 }
 
+void Links::restore(const KeptLinks& kept, uint64_t now_ms) {
+    std::map<std::string, PortInfo, std::less<>> ports;
+    for (PortInfo& port : dataplane_.ports()) ports.emplace(port.name, std::move(port));
+    for (const KeptLinks::Neighbour& each : kept.neighbours) {
+        const auto port = ports.find(each.port);
+        if (port == ports.end() || uplink_at(port->second.id) == nullptr) continue;
+        neighbours_.restore({port->second.id, each.address}, each.mac, now_ms);
+    }
+    for (const KeptLinks::Learned& each : kept.macs) {
+        const auto port = ports.find(each.port);
+        if (port != ports.end()) static_cast<void>(macs_.learn(each.mac, port->second.id, now_ms));
+    }
+}
+
+KeptLinks Links::to_keep() const {
+    const PortNames names(dataplane_);
+    KeptLinks out;
+    for (const auto& [key, neighbour] : neighbours_.all()) {
+        if (!neighbour.is_resolved() || neighbour.state == NeighbourState::kStatic) continue;
+        out.neighbours.push_back({std::string(names.name(key.port)), key.address, neighbour.mac});
+    }
+    for (const auto& [mac, learned] : macs_.learned()) {
+        out.macs.push_back({std::string(names.name(learned.port)), mac});
+    }
+    return out;
+}
+
 const UplinkConfig* Links::uplink_at(PortId port) const {
     const auto at = uplinks_.find(port);
     return at != uplinks_.end() ? at->second : nullptr;

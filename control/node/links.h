@@ -12,6 +12,7 @@
 
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
+#include "control/keep/keeper.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/link_watch.h"
@@ -42,6 +43,11 @@ class Links {
     [[nodiscard]] bool learn(const MacAddress& mac, PortId port, uint64_t now_ms) {
         return macs_.learn(mac, port, now_ms);
     }
+
+    /// Takes over what an earlier process had learned about ports that exist.
+    void restore(const KeptLinks& kept, uint64_t now_ms);
+    /// What the next process is to know.
+    [[nodiscard]] KeptLinks to_keep() const;
 
     /// A packet waits for the neighbour. Requests are sent only on uplinks.
     [[nodiscard]] bool needed(const NeighbourKey& key, uint64_t now_ms);

@@ -35,6 +35,8 @@ void take_pod(const AttachedPod& pod, PortRow& row) {
     row.netns = pod.netns;
     row.ifname = pod.ifname;
     row.host_ports = pod.host_ports;
+    row.bandwidth = pod.bandwidth;
+    row.socket = pod.socket;
 }
 
 std::vector<PortRow> list_ports(const LiveView& live) {

@@ -45,11 +45,11 @@ Result<LocalPort> LocalPort::open(Dataplane& dataplane, TapPortSpec spec, MadeTa
     return LocalPort(dataplane, *port, std::move(tap.remove));
 }
 
-Result<LocalPort> LocalPort::open_device(Dataplane& dataplane, const std::string& name,
-                                         const std::string& device, uint16_t mtu) {
-    auto port = dataplane.add_device_port(name, PortKind::kPod, device, mtu);
+Result<LocalPort> LocalPort::open_device(Dataplane& dataplane, const DevicePortSpec& spec,
+                                         std::function<void()> at_end) {
+    auto port = dataplane.add_device_port(spec);
     if (!port.ok()) return port.error();
-    return LocalPort(dataplane, *port, {});
+    return LocalPort(dataplane, *port, std::move(at_end));
 }
 
 LocalPort::LocalPort(LocalPort&& from) noexcept
@@ -76,9 +76,16 @@ LocalPort::~LocalPort() {
 
 void LocalPort::end() noexcept {
     if (dataplane_ == nullptr) return;
+    // Of an interface that is gone nobody can say any more what it has lost.
+    static_cast<void>(dataplane_->device_losses());
+    if (const auto remove_tap = end_but_for_tap()) remove_tap();
+}
+
+std::function<void()> LocalPort::end_but_for_tap() noexcept {
+    if (dataplane_ == nullptr) return {};
     if (!published_) dataplane_->remove_port(id_);
-    if (remove_tap_) remove_tap_();
     dataplane_ = nullptr;
+    return std::exchange(remove_tap_, {});
 }
 
 PodPortKey AttachedPod::key() const {
@@ -194,10 +201,19 @@ void LocalPorts::set_published() noexcept {
 }
 
 void LocalPorts::clear() noexcept {
+    std::vector<std::function<void()>> removals;
+    const auto end = [&removals](LocalPort& port) {
+        if (auto remove_tap = port.end_but_for_tap()) removals.push_back(std::move(remove_tap));
+    };
+    for (auto* port : {&host_, &dns_}) {
+        if (*port) end(**port);
+    }
+    for (auto& [name, pod] : pods_) end(pod.port);
     host_.reset();
     dns_.reset();
     names_.clear();
     pods_.clear();
+    for (const auto& remove_tap : removals) remove_tap();
 }
 
 }  // namespace podlane::control

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/kube/objects.h"
+#include "control/netdev/pod_socket.h"
 #include "control/node/tap_maker.h"
 #include "control/show/node_stats.h"
 #include "lib/base/ip_address.h"
@@ -36,8 +37,9 @@ class LocalPort {
   public:
     /// Gives the TAP to the dataplane; on an error the TAP is removed.
     static Result<LocalPort> open(Dataplane& dataplane, TapPortSpec spec, MadeTap tap);
-    static Result<LocalPort> open_device(Dataplane& dataplane, const std::string& name,
-                                         const std::string& device, uint16_t mtu);
+    /// `at_end` is called when the device is closed; may be empty.
+    static Result<LocalPort> open_device(Dataplane& dataplane, const DevicePortSpec& spec,
+                                         std::function<void()> at_end = {});
     LocalPort(LocalPort&& from) noexcept;
     LocalPort& operator=(LocalPort&& from) noexcept;
     LocalPort(const LocalPort&) = delete;
@@ -48,6 +50,8 @@ class LocalPort {
     [[nodiscard]] const PortTotals& baseline() const noexcept { return baseline_; }
     /// A generation names it from now on, or none does any more.
     void set_published(bool published) noexcept { published_ = published; }
+    /// end() without the removal of the TAP, which is returned for the caller to do; may be empty.
+    [[nodiscard]] std::function<void()> end_but_for_tap() noexcept;
 
   private:
     LocalPort(Dataplane& dataplane, PortId id, std::function<void()> remove_tap);
@@ -55,7 +59,7 @@ class LocalPort {
 
     Dataplane* dataplane_ = nullptr;  ///< null: moved from
     PortId id_ = kNoPort;
-    std::function<void()> remove_tap_;  ///< empty for a device
+    std::function<void()> remove_tap_;  ///< or what a device leaves; may be empty
     PortTotals baseline_;
     bool published_ = false;
 };
@@ -82,6 +86,8 @@ struct AttachedPod {
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< requested by the runtime
+    Bandwidth bandwidth = {};                    ///< asked for likewise
+    PodSocket socket = {};                       ///< in place of an interface
     bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;
@@ -131,7 +137,9 @@ class LocalPorts {
 
     /// A generation with all of them is live.
     void set_published() noexcept;
-    /// Ends all of them.
+    /// Ends all of them, without a last look at what they lost. To be called within
+    /// TapMaker::remove_together(): the kernel takes some ten milliseconds for each TAP, most of it
+    /// waiting.
     void clear() noexcept;
 
   private:

@@ -53,8 +53,15 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
 NodeModel::~NodeModel() {
     // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
     // generation that is still live are left to it.
-    if (keeper_ != nullptr && !forget_) kept_taps_->leave(false);
-    ports_.clear();
+    if (keeper_ != nullptr && !forget_) {
+        kept_taps_->leave(false);
+        leave_sockets_ = true;
+    }
+    clear_ports();
+}
+
+void NodeModel::clear_ports() noexcept {
+    taps_.remove_together([this] { ports_.clear(); });
 }
 
 Result<void> NodeModel::start() {
@@ -62,11 +69,16 @@ Result<void> NodeModel::start() {
     if (made.ok()) made = add_dns_port();
     if (made.ok()) made = add_static_ports();
     KeptState kept;
-    if (made.ok() && keeper_ != nullptr) kept = restore();
+    if (made.ok() && keeper_ != nullptr) {
+        kept = restore();
+        links_.restore(kept.links, now_ms_());
+        compiler_.count_from(kept.generation);
+    }
     if (made.ok()) made = load_objects(std::move(kept.objects));
     if (!made.ok()) {
         if (keeper_ != nullptr) kept_taps_->leave(true);
-        ports_.clear();
+        leave_sockets_ = keeper_ != nullptr;
+        clear_ports();
         return made;
     }
     announcements_.announce_own(now_ms_());
@@ -166,8 +178,9 @@ Result<void> NodeModel::add_dns_port() {
 
 Result<void> NodeModel::add_static_ports() {
     for (const PodPortConfig& wanted : config_.pods.ports) {
-        auto port = LocalPort::open_device(dataplane_, wanted.key(), wanted.device.text(),
-                                           config_.pods.mtu);
+        auto port = LocalPort::open_device(
+            dataplane_,
+            {.name = wanted.key(), .device = wanted.device.text(), .mtu = config_.pods.mtu});
         if (!port.ok()) {
             const auto index = &wanted - config_.pods.ports.data();
             const std::string path = fmt::format("pods.ports[{}].device", index);
@@ -249,6 +262,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
         }
     }
     ports_.set_published();
+    if (keeper_ != nullptr) keeper_->put_generation(compiled->snapshot->generation);
     if (name_server_ != nullptr) name_server_->set_zone(compiled->snapshot->dns);
     pending_ = false;
     refused_.follow(compiler_.refused());

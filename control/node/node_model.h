@@ -23,6 +23,7 @@
 #include "control/loadbalancer/allocator.h"
 #include "control/node/announcements.h"
 #include "control/node/explain.h"
+#include "control/node/feeder_watch.h"
 #include "control/node/flow_watch.h"
 #include "control/node/host_ports.h"
 #include "control/node/journal.h"
@@ -58,6 +59,9 @@ struct PodAddRequest {
     /// pod's name.
     std::string container = {};
     std::vector<PortMapping> port_mappings = {};
+    Bandwidth bandwidth = {};
+    std::string interface = "tap";            ///< or "memif", "vhostUser": a socket in place of one
+    uint32_t user = 0, group = 0;             ///< whose the socket is
     std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
@@ -80,6 +84,8 @@ struct ChangeScope {
     /// and if two want the same address or port the older is served. A removal skips objects of
     /// other owners.
     bool each = false;
+    /// Of `replace`: who keeps it is the owner's feeder.
+    std::optional<FeederWatch::Connection> connection = std::nullopt;
 };
 
 /// Parameters of `watch`.
@@ -128,6 +134,13 @@ struct NodeParts {
     std::function<Result<void>(const UplinkConfig&)> prepare_uplink = {};
 };
 
+/// A TAP of this node's own that outlives the process.
+struct OwnTap {
+    std::string netns;  ///< path; empty: the node's own
+    std::string ifname;
+    PortId port = kNoPort;
+};
+
 /// Threads: one. Answers are typed values (control/show), which the socket's bindings render.
 class NodeModel {
   public:
@@ -144,6 +157,13 @@ class NodeModel {
     [[nodiscard]] Result<void> start();
     /// From now on nothing is kept, and this node leaves nothing behind when it ends.
     void forget() noexcept;
+    /// TAPs that outlive the process: pods', and the host's.
+    [[nodiscard]] std::vector<OwnTap> taps() const;
+    /// A pod with a socket of DPDK, which only one process can have open; empty: none.
+    [[nodiscard]] std::string pod_with_socket() const;
+    /// Another process was about to take over, and has failed: what it may have written to the
+    /// journal is replaced.
+    void go_on(const std::string& why);
 
     // changes.cc
     // Another owner's object is a conflict, even if it would not change.
@@ -243,11 +263,16 @@ class NodeModel {
     /// Takes over the pods of an earlier process, and the rest that it left.
     [[nodiscard]] KeptState restore();
     void restore_pods(const std::vector<KeptPod>& pods);
-    [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept, MadeTap tap);
+    [[nodiscard]] std::optional<std::string> restore_pod(const KeptPod& kept,
+                                                         Result<LocalPort> port);
     /// Adds the kept objects; false: they cannot be used.
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
     void keep_pod(const AttachedPod& pod, NetnsId where);
+    /// Ends the ports of this node's own.
+    void clear_ports() noexcept;
+    /// From time to time, because links change all the time.
+    void keep_links(uint64_t now_ms);
     /// Pods whose namespaces are removed though our queues keep them alive.
     void look_at_namespaces(uint64_t now_ms);
 
@@ -295,11 +320,18 @@ class NodeModel {
         std::vector<InterfaceAddress> interface_addresses;
         std::vector<IpAddress> gateways;
         std::vector<ContainerPort> host_ports;
+        PodSocket socket;
     };
     [[nodiscard]] Outcome<PodPlan> plan_pod(const PodAddRequest& request) const;
     /// Which other pod's port conflicts with this one, and in what.
     [[nodiscard]] std::optional<Refusal> check_free(const PodAddRequest& request,
                                                     const PodPlan& plan) const;
+    /// A TAP in the pod's namespace, or a socket's device, as a port that no generation has yet.
+    [[nodiscard]] Result<LocalPort> open_pod_port(const PodAddRequest& request, const PodPlan& plan,
+                                                  const std::string& name, const MacAddress& mac);
+    [[nodiscard]] Result<LocalPort> open_pod_socket(const std::string& name,
+                                                    const PodSocket& socket,
+                                                    const Bandwidth& bandwidth);
     [[nodiscard]] Outcome<std::vector<PodPortKey>> keys_to_remove(
         const PodDelRequest& request) const;
     /// Whether a pod's port has it, or the pods' gateway.
@@ -357,6 +389,9 @@ class NodeModel {
     std::map<PortId, LostUplink> lost_uplinks_;
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
+    uint64_t keep_links_ms_ = 0;
+    unsigned sockets_made_ = 0;   ///< their devices' numbers
+    bool leave_sockets_ = false;  ///< to the process after this one, with what mounts them
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;
@@ -371,6 +406,7 @@ class NodeModel {
     Links links_;
     Announcements announcements_;
     SnatWatch snat_watch_;
+    FeederWatch feeder_watch_;
     Standstill standstill_;
     FlowWatch flow_watch_;
     Journal journal_;

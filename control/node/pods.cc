@@ -40,6 +40,18 @@ std::string cidrs_text(const NodeConfig& config) {
     return text;
 }
 
+/// What is wrong with it, in words.
+std::optional<std::string> check_bandwidth(const Bandwidth& limits) {
+    for (const auto& [way, limit] :
+         {std::pair{"ingress", &limits.ingress}, std::pair{"egress", &limits.egress}}) {
+        if (limit->bits_per_second == 0 && limit->burst_bits != 0) {
+            return fmt::format("bandwidth: {0}Burst is {1}, and there is no {0}Rate", way,
+                               limit->burst_bits);
+        }
+    }
+    return std::nullopt;
+}
+
 /// Network and broadcast addresses of an IPv4 CIDR belong to no host.
 bool is_edge_of(const IpPrefix& cidr, const IpAddress& address) {
     if (address == cidr.address) return true;
@@ -91,6 +103,7 @@ PodPortView NodeModel::view_of(const AttachedPod& pod) const {
     view.mtu = pod.mtu;
     view.netns = pod.netns;
     view.ifname = pod.ifname;
+    view.socket_path = pod.socket.path;
     if (!config_.cluster.dns.empty()) view.dns = dns_of(config_, pod.pod);
     return view;
 }
@@ -150,6 +163,15 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
     auto host_ports = read_port_mappings(request.port_mappings);
     if (!host_ports.ok()) return bad_pod(host_ports.error().message);
     plan.host_ports = std::move(host_ports).value();
+    if (auto wrong = check_bandwidth(request.bandwidth)) return bad_pod(std::move(*wrong));
+    const auto interface = pod_interface(request.interface);
+    if (!interface) {
+        return bad_pod(
+            fmt::format("interface: {} is none of tap, memif and vhostUser", request.interface));
+    }
+    if (*interface == PodInterface::kTap) return plan;
+    plan.socket = {*interface, pod_socket_path(config_.pods.sockets, request.pod, request.ifname),
+                   request.user, request.group};
     return plan;
 }
 
@@ -177,6 +199,51 @@ std::optional<Refusal> NodeModel::check_free(const PodAddRequest& request,
     return std::nullopt;
 }
 
+Result<LocalPort> NodeModel::open_pod_socket(const std::string& name, const PodSocket& socket,
+                                             const Bandwidth& bandwidth) {
+    if (auto made = make_way_for_socket(socket); !made.ok()) return made.error();
+    auto port = LocalPort::open_device(dataplane_,
+                                       {.name = name,
+                                        .device = pod_socket_device(socket, sockets_made_++),
+                                        .mtu = config_.pods.mtu,
+                                        .bandwidth = bandwidth},
+                                       [this, socket] {
+                                           if (!leave_sockets_) remove_socket(socket);
+                                       });
+    if (!port.ok()) {
+        remove_socket(socket);
+        return port.error();
+    }
+    if (auto given = hand_over_socket(socket); !given.ok()) return given.error();
+    return port;
+}
+
+Result<LocalPort> NodeModel::open_pod_port(const PodAddRequest& request, const PodPlan& plan,
+                                           const std::string& name, const MacAddress& mac) {
+    if (plan.socket.is_socket()) {
+        if (taps_.netns_id(request.netns) == NetnsId{}) {
+            return Error{fmt::format("{}: no network namespace is there", request.netns)};
+        }
+        return open_pod_socket(name, plan.socket, request.bandwidth);
+    }
+    auto tap = taps_.make_pod_tap({.netns_path = request.netns,
+                                   .ifname = request.ifname,
+                                   .mac = mac,
+                                   .mtu = config_.pods.mtu,
+                                   .queues = tap_queues(),
+                                   .addresses = plan.interface_addresses,
+                                   .gateways = plan.gateways});
+    if (!tap.ok()) return tap.error();
+    return LocalPort::open(dataplane_,
+                           {.name = name,
+                            .kind = PortKind::kPod,
+                            .ifname = request.ifname,
+                            .mac = mac,
+                            .mtu = config_.pods.mtu,
+                            .bandwidth = request.bandwidth},
+                           std::move(tap).value());
+}
+
 Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     auto planned = plan_pod(request);
     if (!planned.ok()) return planned.refusal();
@@ -187,8 +254,8 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (const AttachedPod* there = ports_.find(key)) {
         if (there->pod == request.pod && there->netns == request.netns &&
             there->ifname == request.ifname && there->addresses == plan.addresses &&
-            there->host_ports == plan.host_ports &&
-            (plan.mac.is_zero() || there->mac == plan.mac)) {
+            there->host_ports == plan.host_ports && there->bandwidth == request.bandwidth &&
+            there->socket == plan.socket && (plan.mac.is_zero() || there->mac == plan.mac)) {
             return view_of(*there);
         }
         return refusal(
@@ -197,23 +264,13 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     }
     if (auto refused = check_free(request, plan)) return std::move(*refused);
     const MacAddress mac = plan.mac.is_zero() ? pick_pod_mac(request.pod) : plan.mac;
-    const uint16_t mtu = config_.pods.mtu;
-    auto tap = taps_.make_pod_tap({.netns_path = request.netns,
-                                   .ifname = request.ifname,
-                                   .mac = mac,
-                                   .mtu = mtu,
-                                   .queues = tap_queues(),
-                                   .addresses = plan.interface_addresses,
-                                   .gateways = plan.gateways});
-    if (!tap.ok()) return Refusal{RefusalKind::kFailed, tap.error()};
     const std::string name = ports_.free_name(request.pod, request.ifname, request.container);
-    auto port = LocalPort::open(
-        dataplane_,
-        {.name = name, .kind = PortKind::kPod, .ifname = request.ifname, .mac = mac, .mtu = mtu},
-        std::move(tap).value());
+    auto port = open_pod_port(request, plan, name, mac);
     if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
     const PortId id = port->id();
     links_.add_mac(mac, id);
+    // No device of its own in the namespace tells when that dies.
+    if (plan.socket.is_socket()) watched_netns_[id] = taps_.netns_id(request.netns);
     HostPorts taken = ports_.take_host_ports(request.pod, plan.host_ports);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
                                          .name = name,
@@ -223,19 +280,22 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
                                          .addresses = std::move(plan.addresses),
                                          .netns = request.netns,
                                          .ifname = request.ifname,
-                                         .mtu = mtu,
-                                         .host_ports = std::move(plan.host_ports)});
+                                         .mtu = config_.pods.mtu,
+                                         .host_ports = std::move(plan.host_ports),
+                                         .bandwidth = request.bandwidth,
+                                         .socket = std::move(plan.socket)});
     if (auto published = publish(nullptr, true); !published.ok()) {
         links_.remove_macs(id);
+        watched_netns_.erase(id);
         (void)ports_.take(key);
         ports_.set_host_ports(std::move(taken));
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
     if (keeper_ != nullptr) {
-        keep_pod(pod, netns_id(pod.netns));
+        keep_pod(pod, taps_.netns_id(pod.netns));
         for (const auto& [former, ports] : taken) {
             const AttachedPod& other = ports_.pods().at(former);
-            keep_pod(other, netns_id(other.netns));
+            keep_pod(other, taps_.netns_id(other.netns));
         }
     }
     // The address may have been another pod's a moment ago, and its neighbours remember that.

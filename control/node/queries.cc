@@ -214,9 +214,11 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                                        flows.active, flows.capacity));
     }
     for (const std::string& line : snat_watch_.problems(now_ms_())) problems.push_back(line);
+    for (const std::string& line : feeder_watch_.problems(now_ms_())) problems.push_back(line);
     if (keeper_ != nullptr) {
         for (const std::string& line : keeper_->problems()) problems.push_back(line);
     }
+    for (std::string& line : dataplane_.problems()) problems.push_back(std::move(line));
     if (const uint64_t pending = addresses_.totals().pending; pending != 0) {
         problems.push_back(
             fmt::format("{} LoadBalancer Service{} without the address it asks for; "

@@ -12,12 +12,35 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kNamespaceLookMs = 1000;
+constexpr uint64_t kKeepLinksMs = 2000;
 
 }  // namespace
 
 void NodeModel::forget() noexcept {
     forget_ = true;
     if (keeper_ != nullptr) keeper_->forget();
+}
+
+std::vector<OwnTap> NodeModel::taps() const {
+    std::vector<OwnTap> out;
+    if (ports_.host() != kNoPort) out.push_back({"", config_.host->interface, ports_.host()});
+    for (const auto& [name, pod] : ports_.pods()) {
+        if (pod.is_static || pod.socket.is_socket()) continue;
+        out.push_back({pod.netns, pod.ifname, pod.port.id()});
+    }
+    return out;
+}
+
+std::string NodeModel::pod_with_socket() const {
+    for (const auto& [name, pod] : ports_.pods()) {
+        if (pod.socket.is_socket()) return pod.pod;
+    }
+    return {};
+}
+
+void NodeModel::go_on(const std::string& why) {
+    if (keeper_ != nullptr) keeper_->write_all();
+    tell_event("podlaned", config_.node, fmt::format("nobody has taken over: {}", why));
 }
 
 KeptState NodeModel::restore() {
@@ -34,10 +57,11 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
         keeper_->erase_pod(pod.name);
         purge(pod.addresses);
     };
+    size_t restored = 0;
     std::vector<const KeptPod*> wanted;
     std::vector<PodTapRequest> requests;
     for (const KeptPod& pod : pods) {
-        if (netns_id(pod.netns) != pod.netns_id) {
+        if (taps_.netns_id(pod.netns) != pod.netns_id) {
             forgotten(pod, fmt::format("its network namespace {} is gone", pod.netns));
             continue;
         }
@@ -46,13 +70,26 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
                             .addresses = {},
                             .ifname = pod.ifname,
                             .mac = to_string(pod.mac),
-                            .container = pod.container};
+                            .container = pod.container,
+                            .bandwidth = pod.bandwidth,
+                            .interface = std::string(to_string(pod.socket.kind)),
+                            .user = pod.socket.user,
+                            .group = pod.socket.group};
         for (const IpAddress& address : pod.addresses) {
             again.addresses.push_back(to_string(address));
         }
         const auto plan = plan_pod(again);
         if (!plan.ok()) {
             forgotten(pod, plan.refusal().error.message);
+            continue;
+        }
+        if (pod.socket.is_socket()) {
+            auto port = open_pod_socket(pod.name, pod.socket, pod.bandwidth);
+            if (auto failed = restore_pod(pod, std::move(port))) {
+                forgotten(pod, *failed);
+            } else {
+                ++restored;
+            }
             continue;
         }
         wanted.push_back(&pod);
@@ -64,14 +101,20 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
                             .addresses = plan->interface_addresses,
                             .gateways = plan->gateways});
     }
-    if (requests.empty()) return;
+    if (pods.empty()) return;
     auto taps = kept_taps_->attach_pod_taps(requests);
-    size_t restored = 0;
     for (size_t i = 0; i < wanted.size(); ++i) {
         const KeptPod& pod = *wanted[i];
-        if (!taps[i].ok()) {
-            forgotten(pod, taps[i].error().message);
-        } else if (auto failed = restore_pod(pod, std::move(taps[i]).value())) {
+        auto port = taps[i].ok() ? LocalPort::open(dataplane_,
+                                                   {.name = pod.name,
+                                                    .kind = PortKind::kPod,
+                                                    .ifname = pod.ifname,
+                                                    .mac = pod.mac,
+                                                    .mtu = config_.pods.mtu,
+                                                    .bandwidth = pod.bandwidth},
+                                                   std::move(taps[i]).value())
+                                 : Result<LocalPort>(taps[i].error());
+        if (auto failed = restore_pod(pod, std::move(port))) {
             forgotten(pod, *failed);
         } else {
             ++restored;
@@ -80,15 +123,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
     spdlog::info("{} pods' ports are taken back", restored);
 }
 
-std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap tap) {
-    const uint16_t mtu = config_.pods.mtu;
-    auto port = LocalPort::open(dataplane_,
-                                {.name = kept.name,
-                                 .kind = PortKind::kPod,
-                                 .ifname = kept.ifname,
-                                 .mac = kept.mac,
-                                 .mtu = mtu},
-                                std::move(tap));
+std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, Result<LocalPort> port) {
     if (!port.ok()) return port.error().message;
     links_.add_mac(kept.mac, port->id());
     watched_netns_[port->id()] = kept.netns_id;
@@ -100,8 +135,10 @@ std::optional<std::string> NodeModel::restore_pod(const KeptPod& kept, MadeTap t
                 .addresses = kept.addresses,
                 .netns = kept.netns,
                 .ifname = kept.ifname,
-                .mtu = mtu,
-                .host_ports = kept.host_ports});
+                .mtu = config_.pods.mtu,
+                .host_ports = kept.host_ports,
+                .bandwidth = kept.bandwidth,
+                .socket = kept.socket});
     return std::nullopt;
 }
 
@@ -145,7 +182,15 @@ void NodeModel::keep_pod(const AttachedPod& pod, NetnsId where) {
                       .mac = pod.mac,
                       .addresses = pod.addresses,
                       .mtu = pod.mtu,
-                      .host_ports = pod.host_ports});
+                      .host_ports = pod.host_ports,
+                      .bandwidth = pod.bandwidth,
+                      .socket = pod.socket});
+}
+
+void NodeModel::keep_links(uint64_t now_ms) {
+    if (now_ms < keep_links_ms_) return;
+    keep_links_ms_ = now_ms + kKeepLinksMs;
+    keeper_->put_links(links_.to_keep());
 }
 
 void NodeModel::look_at_namespaces(uint64_t now_ms) {
@@ -154,7 +199,8 @@ void NodeModel::look_at_namespaces(uint64_t now_ms) {
     std::vector<PortId> gone;
     for (const auto& [name, pod] : ports_.pods()) {
         const auto watched = watched_netns_.find(pod.port.id());
-        if (watched == watched_netns_.end() || netns_id(pod.netns) == watched->second) continue;
+        if (watched == watched_netns_.end() || taps_.netns_id(pod.netns) == watched->second)
+            continue;
         gone.push_back(pod.port.id());
     }
     for (const PortId port : gone) port_lost(port);

@@ -18,9 +18,9 @@ MadeTap taken_over(TapDevice device) {
 }  // namespace
 
 Result<MadeTap> KernelTapMaker::make_pod_tap(const PodTapRequest& request) {
-    auto device = create_pod_tap(request);
-    if (!device.ok()) return device.error();
-    return taken_over(std::move(device).value());
+    auto tap = pods_.make(request, false);
+    if (!tap.ok()) return tap.error();
+    return MadeTap{std::move(tap->queue_fds), std::move(tap->remove)};
 }
 
 Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
@@ -51,6 +51,12 @@ Result<MadeServerTap> KernelTapMaker::make_server_tap(const ServerTapRequest& re
         held->reset();
     };
     return made;
+}
+
+NetnsId KernelTapMaker::netns_id(const std::string& path) {
+    bool is_hidden = false;
+    const NetnsId seen = control::netns_id(path, &is_hidden);
+    return is_hidden ? pods_.netns_id(path) : seen;
 }
 
 }  // namespace podlane::control

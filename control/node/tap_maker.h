@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/netdev/host_rules.h"
+#include "control/netdev/netns.h"
 #include "control/netdev/tap.h"
 #include "lib/base/result.h"
 
@@ -36,14 +38,28 @@ class TapMaker {
     virtual Result<MadeTap> make_pod_tap(const PodTapRequest& request) = 0;
     virtual Result<MadeTap> make_host_tap(const HostTapRequest& request) = 0;
     virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
+    /// The network namespace at the path; zeros if there is none.
+    virtual NetnsId netns_id(const std::string& path) = 0;
+    /// Pods' TAPs that are removed in `work` are removed together, by the time this returns.
+    virtual void remove_together(const std::function<void()>& work) { work(); }
 };
 
 /// The real one: the kernel's TAPs. Needs root.
 class KernelTapMaker final : public TapMaker {
   public:
+    /// `pods` makes pods' TAPs, and finds their network namespaces.
+    explicit KernelTapMaker(PodAttacher& pods) : pods_(pods) {}
+
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+    NetnsId netns_id(const std::string& path) override;
+    void remove_together(const std::function<void()>& work) override {
+        pods_.remove_together(work);
+    }
+
+  private:
+    PodAttacher& pods_;
 };
 
 }  // namespace podlane::control

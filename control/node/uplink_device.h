@@ -1,5 +1,5 @@
-// What an uplink's device means for the kernel's interfaces. Used by the composition root, at
-// start.
+// What an uplink's device means for the kernel. Used by the composition root at start, and by who
+// takes an uplink back.
 #pragma once
 
 #include <optional>
@@ -19,5 +19,9 @@ struct SharedInterface {
 /// The kernel interface behind a device, on which the kernel must be kept from answering: `iface=`
 /// of net_af_packet, net_af_xdp and net_pcap. None for other devices.
 [[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const Device& device);
+
+/// The kernel's driver that a NIC is bound to, such as "vfio-pci"; empty for none, and for devices
+/// that are no PCI NIC.
+[[nodiscard]] std::string kernel_driver(const Device& device);
 
 }  // namespace podlane::control

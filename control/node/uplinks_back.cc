@@ -3,9 +3,7 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
 #include <iterator>
-#include <system_error>
 
 #include "control/node/node_model.h"
 
@@ -20,11 +18,8 @@ constexpr uint64_t kTryMs = 2000;
 bool seems_to_be_there(const Device& device) {
     if (device.kind == DeviceKind::kPci) {
         // Bound to a driver for programs, not to the kernel's own.
-        std::error_code failed;
-        const auto driver = std::filesystem::read_symlink(
-            "/sys/bus/pci/devices/" + device.name + "/driver", failed);
-        const std::string name = driver.filename().string();
-        return !failed && (name.starts_with("vfio") || name.find("uio") != std::string::npos);
+        const std::string name = kernel_driver(device);
+        return name.starts_with("vfio") || name.find("uio") != std::string::npos;
     }
     const auto ifname = kernel_interface(device);
     return !ifname || ifname->empty() || ::if_nametoindex(ifname->c_str()) != 0;
@@ -59,8 +54,10 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
         dataplane_.remove_port(port);
         pending_ = true;
     }
-    const auto opened = dataplane_.add_device_port(uplink.name, PortKind::kUplink,
-                                                   uplink.device.text(), uplink.mtu);
+    const auto opened = dataplane_.add_device_port({.name = uplink.name,
+                                                    .kind = PortKind::kUplink,
+                                                    .device = uplink.device.text(),
+                                                    .mtu = uplink.mtu});
     if (!opened.ok()) return failed(opened.error());
     links_.take_back_uplink(uplink, *opened);
     pending_ = true;

@@ -161,7 +161,8 @@ class Reading {
     }
     void take(const OptionRow& row, std::string_view value) {
         wrong_ = fault_of(row, value);
-        if (wrong_.empty() && row.type != OptionType::kTexts && values_.has(row.name)) {
+        if (wrong_.empty() && row.type != OptionType::kTexts && row.type != OptionType::kRepeated &&
+            values_.has(row.name)) {
             wrong_ = fmt::format("{} is given twice", typed(row));
         }
         if (wrong_.empty()) values_.add(row.name, std::string(value));

@@ -12,12 +12,13 @@
 namespace podlane::control {
 
 enum class OptionType : uint8_t {
-    kFlag,    ///< takes no value
-    kText,    ///< one value
-    kTexts,   ///< values, as often as one likes, several behind one another too
-    kNumber,  ///< a whole number from 0 on
-    kPort,    ///< 1-65535
-    kWord,    ///< one of `words`
+    kFlag,      ///< takes no value
+    kText,      ///< one value
+    kRepeated,  ///< one value, as often as one likes
+    kTexts,     ///< values, as often as one likes, several behind one another too
+    kNumber,    ///< a whole number from 0 on
+    kPort,      ///< 1-65535
+    kWord,      ///< one of `words`
 };
 
 /// One option.

@@ -99,11 +99,8 @@ Json to_json(const PageNode& node) {
 }
 
 Json to_json(const PageNumbers& numbers) {
-    Json stats = to_json(numbers.stats);
-    uint64_t slow_path = 0;
-    for (const WorkerStats& worker : numbers.stats.workers) slow_path += worker.slow_path;
-    stats["slowPath"] = slow_path;
-    return {{"atMs", numbers.at_ms}, {"services", numbers.services}, {"stats", std::move(stats)}};
+    return {
+        {"atMs", numbers.at_ms}, {"services", numbers.services}, {"stats", to_json(numbers.stats)}};
 }
 
 Json to_json(const PageThing& thing) {

@@ -66,6 +66,10 @@ constexpr auto kFlowColumns = std::to_array<LiveColumn>({
     {"OUT-PORT", "/outPort", kText, kWide},
     {"WORKER", "/worker", kNumber, kWide},
     {"DROPPED-FOR", "/drop", kText, kWide},
+    {"PACKETS", "/packets", kNumber, kWide},
+    {"BYTES", "/bytes", kNumber, kWide},
+    {"REPLY-PACKETS", "/replyPackets", kNumber, kWide},
+    {"REPLY-BYTES", "/replyBytes", kNumber, kWide},
 });
 constexpr auto kWorkerColumns = std::to_array<LiveColumn>({
     {"ID", "/id", kNumber},

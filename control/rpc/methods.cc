@@ -101,6 +101,9 @@ RpcResult RpcMethods::invoke(std::string_view method, const Value* params,
     if (params != nullptr && !params->is(ValueType::kMapping)) {
         return RpcFailure{rpc_code::kBadParams, "params must be an object", nullptr};
     }
+    if (gate_) {
+        if (auto closed = gate_(method)) return std::move(*closed);
+    }
     RpcRequest request{method, RpcParams(params), peer};
     try {
         return found->second(request);

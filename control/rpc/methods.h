@@ -30,6 +30,10 @@ class RpcMethods {
     using WaitingMethod = std::function<void(RpcRequest&, RpcDone)>;
     void add_waiting(std::string name, WaitingMethod method);
 
+    /// What is asked before each call: a failure is the answer. None by default.
+    using Gate = std::function<std::optional<RpcFailure>(std::string_view method)>;
+    void set_gate(Gate gate) { gate_ = std::move(gate); }
+
     /// Calls one method with `params` (an object, or null for none): for callers within the
     /// process.
     [[nodiscard]] RpcResult call(std::string_view method, const nlohmann::ordered_json& params,
@@ -50,6 +54,7 @@ class RpcMethods {
     [[nodiscard]] RpcResult invoke(std::string_view method, const Value* params,
                                    const RpcPeer& peer) const;
 
+    Gate gate_;
     std::map<std::string, Method, std::less<>> methods_;
     std::map<std::string, WaitingMethod, std::less<>> waiting_;
 };

@@ -57,6 +57,14 @@ void RpcParams::each(std::string_view key, const std::function<void(Fields&)>& r
     }
 }
 
+void RpcParams::within(std::string_view key, const std::function<void(Fields&)>& read) {
+    if (!fields_.has(key)) return;
+    Fields object = fields_.fields(key);
+    if (!object) return;
+    read(object);
+    object.finish();
+}
+
 std::vector<NamedText> RpcParams::documents() {
     const Value* text = fields_.get("documents");
     const Value* name = fields_.get("name");

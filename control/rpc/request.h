@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -55,6 +56,8 @@ struct RpcPeer {
     uid_t uid = 0;
     gid_t gid = 0;
     pid_t pid = 0;
+    /// Of a client of the server: expires when its connection is gone. Nothing: there is none.
+    std::optional<std::weak_ptr<const void>> connection = std::nullopt;
 };
 
 /// One text of a request that carries objects; views into the message.
@@ -89,6 +92,8 @@ class RpcParams {
     [[nodiscard]] bool flag(std::string_view key) { return fields_.boolean(key, false); }
     /// An optional list of objects: `read` reads the fields of each.
     void each(std::string_view key, const std::function<void(Fields& element)>& read);
+    /// An optional object.
+    void within(std::string_view key, const std::function<void(Fields& object)>& read);
     /// `documents` with its optional `name`, or `files`; one of the two is required.
     [[nodiscard]] std::vector<NamedText> documents();
 

@@ -89,7 +89,7 @@ class RpcServer::Core : public std::enable_shared_from_this<Core> {
     Core(boost::asio::io_context& io, const RpcMethods& methods, RpcServerOptions options)
         : methods_(methods), options_(std::move(options)), acceptor_(io), retry_(io), memory_(io) {}
 
-    Result<void> start();
+    Result<void> start(bool replace);
     void stop();
     [[nodiscard]] size_t client_count() const { return sessions_.size(); }
 
@@ -112,11 +112,12 @@ class RpcServer::Core : public std::enable_shared_from_this<Core> {
     ino_t inode_ = 0;
 };
 
-Result<void> RpcServer::Core::start() {
-    const std::string& path = options_.path;
+Result<void> RpcServer::Core::start(bool replace) {
+    // Bound beside the path, and renamed.
+    const std::string path = options_.path + (replace ? ".new" : "");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) {
+    if (options_.path.empty() || path.size() >= sizeof address.sun_path) {
         return socket_error(path, fmt::format("a path of {} bytes; 1-{} are allowed", path.size(),
                                               sizeof address.sun_path - 1));
     }
@@ -136,9 +137,16 @@ Result<void> RpcServer::Core::start() {
     if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return system_error(path, "bind");
     }
+    // Whom the file before it let in.
+    struct stat before {};
+    if (replace && ::lstat(options_.path.c_str(), &before) == 0) {
+        (void)!::fchownat(AT_FDCWD, path.c_str(), static_cast<uid_t>(-1), before.st_gid,
+                          AT_SYMLINK_NOFOLLOW);
+    }
     struct stat made {};
     if (::chmod(path.c_str(), kSocketMode) != 0 || ::lstat(path.c_str(), &made) != 0 ||
-        ::listen(listener.get(), SOMAXCONN) != 0) {
+        ::listen(listener.get(), SOMAXCONN) != 0 ||
+        (replace && ::rename(path.c_str(), options_.path.c_str()) != 0)) {
         const Error error = system_error(path, "listen");
         ::unlink(path.c_str());
         return error;
@@ -264,8 +272,8 @@ RpcServer::~RpcServer() {
     core_->stop();
 }
 
-Result<void> RpcServer::start() {
-    return core_->start();
+Result<void> RpcServer::start(bool replace) {
+    return core_->start(replace);
 }
 
 void RpcServer::stop() {

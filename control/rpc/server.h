@@ -42,8 +42,9 @@ class RpcServer {
     ~RpcServer();
 
     /// Binds and listens. Replaces a socket file without a listening process; fails if there is
-    /// one, or if the path is not a socket.
-    [[nodiscard]] Result<void> start();
+    /// one, or if the path is not a socket. `replace`: also a socket with a listening process, in
+    /// one step, so that clients always find one.
+    [[nodiscard]] Result<void> start(bool replace = false);
 
     /// Closes the socket and all connections and removes the file. Harmless when not started.
     void stop();

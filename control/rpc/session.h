@@ -24,7 +24,10 @@ class RpcSession : public std::enable_shared_from_this<RpcSession> {
     RpcSession(Socket socket, const RpcMethods& methods, RpcPeer peer, size_t max_message_bytes,
                size_t max_unread_bytes, std::function<void()> on_closed);
 
-    void start() { pump(); }
+    void start() {
+        peer_.connection = weak_from_this();
+        pump();
+    }
     /// Sends the reason, reads no more requests and closes.
     void refuse(const RpcFailure& failure);
     void close();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,11 @@ struct LoggedFlow {
     std::string in_port;              ///< "" if unknown
     FlowEnd end = FlowEnd::kExpired;  ///< of an end
     TcpState tcp_state = TcpState::kNone;
-    bool replied = false;               ///< of an end: both directions were seen
-    Drop reason = Drop::kNone;          ///< of a denial
-    std::vector<std::string> policies;  ///< that select the pod which a policy has denied
-    uint64_t packets = 0;               ///< of a denial: that were dropped, this one included
+    bool replied = false;                ///< of an end: both directions were seen
+    std::optional<FlowTraffic> traffic;  ///< of an end, where that is counted
+    Drop reason = Drop::kNone;           ///< of a denial
+    std::vector<std::string> policies;   ///< that select the pod which a policy has denied
+    uint64_t packets = 0;                ///< of a denial: that were dropped, this one included
 
     [[nodiscard]] bool is_translated() const noexcept {
         return src != translated_src || dst != translated_dst || src_port != translated_src_port ||

@@ -20,6 +20,7 @@
 #include "lib/border/port_state.h"
 #include "lib/dns/answer.h"
 #include "lib/telemetry/snat_shortages.h"
+#include "lib/telemetry/stages.h"
 
 namespace podlane::control {
 
@@ -93,6 +94,11 @@ struct FrameStats {
     uint64_t buffers_total = 0, buffers_in_use = 0;
 };
 
+/// Packets that a stage of the packet's way had to do with, and those of them that it gave on.
+struct StageStats {
+    uint64_t in = 0, out = 0;
+};
+
 struct ObjectStats {
     uint64_t refused = 0;        ///< now: not served, or not whole
     uint64_t refused_total = 0;  ///< how often one came to be refused
@@ -105,6 +111,7 @@ struct NodeStats {
     std::vector<WorkerStats> workers;
     FrameStats frames;
     DropCounts drops{};
+    std::array<StageStats, kPipelineStages.size()> stages{};  ///< by PipelineStage
     FlowTotals flows;
     ObjectStats objects;
     AffinityStats affinity;

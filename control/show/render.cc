@@ -71,6 +71,7 @@ Json to_json(const PodPortView& port) {
     out["mtu"] = port.mtu;
     out["netns"] = port.netns;
     out["ifname"] = port.ifname;
+    if (!port.socket_path.empty()) out["socketPath"] = port.socket_path;
     if (port.dns) {
         out["dns"] = {{"nameservers", texts(port.dns->servers)},
                       {"search", port.dns->search},

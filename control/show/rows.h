@@ -15,9 +15,11 @@
 #include "control/config/node_config.h"
 #include "control/kube/objects.h"
 #include "control/neighbour/neighbour_table.h"
+#include "control/netdev/pod_socket.h"
 #include "control/show/views.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
+#include "lib/border/bandwidth.h"
 #include "lib/border/flows.h"
 #include "lib/border/port_state.h"
 #include "lib/model/ids.h"
@@ -47,6 +49,8 @@ struct PortRow {
     std::string container;                  ///< "" if the runtime named none
     std::string netns, ifname;              ///< of a pod's TAP
     std::vector<ContainerPort> host_ports;  ///< requested by a pod's runtime
+    Bandwidth bandwidth;                    ///< likewise
+    PodSocket socket;                       ///< of a pod, in place of an interface
 };
 
 struct NeighbourRow {

@@ -55,6 +55,11 @@ Json row_json(const PortRow& row) {
         item["ifname"] = row.ifname;
     }
     for (const ContainerPort& port : row.host_ports) item["portMappings"].push_back(to_json(port));
+    if (row.bandwidth.is_limited()) item["bandwidth"] = to_json(row.bandwidth);
+    if (row.socket.is_socket()) {
+        item["interface"] = to_string(row.socket.kind);
+        item["socketPath"] = row.socket.path;
+    }
     return item;
 }
 
@@ -132,6 +137,7 @@ Json row_json(const FlowRow& row) {
     item["ageSeconds"] = flow.age_seconds;
     item["idleSeconds"] = flow.idle_seconds;
     item["expiresSeconds"] = flow.timeout_seconds;
+    if (flow.traffic) add_traffic(item, *flow.traffic);
     if (flow.blocked != Drop::kNone) item["drop"] = drop_info(flow.blocked).name;
     return item;
 }
@@ -179,6 +185,13 @@ Json row_json(const AddressRow& row) {
 }
 
 }  // namespace
+
+void add_traffic(Json& item, const FlowTraffic& traffic) {
+    item["packets"] = traffic.packets[0];
+    item["bytes"] = traffic.bytes[0];
+    item["replyPackets"] = traffic.packets[1];
+    item["replyBytes"] = traffic.bytes[1];
+}
 
 Json to_json(const Listing& listing) {
     Json items = Json::array();

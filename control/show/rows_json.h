@@ -9,6 +9,9 @@
 
 namespace podlane::control {
 
+/// Adds what a connection has carried, the same in `get flows` and in the flow log.
+void add_traffic(nlohmann::ordered_json& item, const FlowTraffic& traffic);
+
 /// {kind, items[, next][, total]}.
 [[nodiscard]] nlohmann::ordered_json to_json(const Listing& listing);
 

@@ -107,6 +107,15 @@ Json frames_json(const FrameStats& frames) {
             {"buffers", {{"total", frames.buffers_total}, {"inUse", frames.buffers_in_use}}}};
 }
 
+Json stages_json(const NodeStats& stats) {
+    Json out = Json::object();
+    for (size_t i = 0; i < kPipelineStages.size(); ++i) {
+        out[std::string(kPipelineStages[i])] = {{"in", stats.stages[i].in},
+                                                {"out", stats.stages[i].out}};
+    }
+    return out;
+}
+
 Json dns_json(const DnsStats& dns) {
     Json out = {{"workers", outcomes_json(dns.workers)}, {"truncated", dns.truncated}};
     if (dns.server) out["server"] = name_server_json(*dns.server);
@@ -126,6 +135,7 @@ Json to_json(const NodeStats& stats) {
         {"ports", ports_json(stats.ports)},
         {"workers", workers_json(stats.workers)},
         {"frames", frames_json(stats.frames)},
+        {"stages", stages_json(stats)},
         {"drops", std::move(drops)},
         {"flows",
          {{"active", stats.flows.active},

@@ -2,6 +2,7 @@
 
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <rte_cycles.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -37,6 +38,13 @@ OpenPort::~OpenPort() {
     }
 }
 
+void OpenPort::limit(const Bandwidth& bandwidth) {
+    if (!bandwidth.is_limited()) return;
+    meters = std::make_unique<PortMeters>(bandwidth, rte_get_tsc_hz());
+    if (meters->to_port.is_limited()) port.to_limit = &meters->to_port;
+    if (meters->from_port.is_limited()) port.from_limit = &meters->from_port;
+}
+
 Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& request) {
     EthdevRequest ethdev_request;
     ethdev_request.name = request.name;
@@ -64,6 +72,7 @@ Result<std::unique_ptr<OpenPort>> open_device_port(const DevicePortRequest& requ
     port.mac = out->ethdev->mac();
     port.name = request.name;
     port.device = request.device;
+    out->limit(request.bandwidth);
     port.tap_fds.fill(-1);
     const uint16_t tx_queues = std::max<uint16_t>(port.caps.tx_queues, 1);
     for (size_t i = 0; i < kMaxWorkers; ++i) {
@@ -90,6 +99,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.kind = spec.kind;
     port.mtu = spec.mtu;
     port.vnet_header_bytes = spec.vnet_header_bytes;
+    out->limit(spec.bandwidth);
     agree_on_large_frames(port);
     port.mac = spec.mac;
     port.name = spec.name;
@@ -103,10 +113,11 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.caps.rx_wake = true;
     port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
     port.caps.max_frame_bytes = kTapMaxFrameBytes;
+    out->tap_link.emplace(port.tap_fds[0]);
     return out;
 }
 
-std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
+std::vector<PortState> states_of(std::span<const OpenPort* const> ports) {
     // A TAP is writable while its interface is up, and in error once the interface is deleted
     // (tun_chr_poll() in the kernel). Its descriptor shows this whatever network namespace the
     // interface is in.
@@ -116,21 +127,27 @@ std::vector<Link> links_of(std::span<const OpenPort* const> ports) {
         taps.push_back({is_tap ? each->port.tap_fds[0] : -1, POLLOUT, 0});
     }
     poll(taps.data(), taps.size(), 0);
-    std::vector<Link> out;
+    std::vector<PortState> out;
     for (size_t i = 0; i < ports.size(); ++i) {
         const short events = taps[i].revents;
-        if (ports[i]->ethdev) {
-            out.push_back(ports[i]->ethdev->link());
+        const auto& ethdev = ports[i]->ethdev;
+        PortState state{ports[i]->port.id, {}, {}};
+        if (ports[i]->tap_link) state.losses = ports[i]->tap_link->last_losses();
+        if (ethdev) {
+            state.link = ethdev->link();
+            state.losses = ethdev->losses();
         } else if ((events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-            out.push_back({LinkState::kGone, 0});
-        } else {
-            out.push_back({(events & POLLOUT) != 0 ? LinkState::kUp : LinkState::kDown, 0});
+            state.link.state = LinkState::kGone;
+        } else if ((events & POLLOUT) == 0) {
+            state.link.state = LinkState::kDown;
         }
+        out.push_back(state);
     }
     return out;
 }
 
 DeviceLosses losses_of(const OpenPort& port) noexcept {
+    if (port.tap_link) return port.tap_link->losses();
     return port.ethdev ? port.ethdev->losses() : DeviceLosses{};
 }
 

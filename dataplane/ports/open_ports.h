@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "dataplane/ports/port.h"
+#include "dataplane/rate_meter.h"
 #include "dataplane/worker.h"
 #include "lib/base/result.h"
 #include "lib/border/dataplane.h"
 #include "lib/dpdk/ethdev_port.h"
+#include "lib/dpdk/kernel_link.h"
 
 namespace podlane::dataplane {
 
@@ -28,7 +30,12 @@ struct OpenPort {
 
     Port port;
     std::optional<EthdevPort> ethdev;        ///< none for a TAP
+    std::optional<KernelLink> tap_link;      ///< of a TAP
+    std::unique_ptr<PortMeters> meters;      ///< null: without limits
     std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
+
+    /// Before the port is in the table.
+    void limit(const Bandwidth& bandwidth);
 };
 
 struct DevicePortRequest {
@@ -36,11 +43,12 @@ struct DevicePortRequest {
     PortKind kind = PortKind::kUplink;
     std::string device;  ///< PCI address or vdev arguments
     uint16_t mtu = 1500;
-    std::optional<MacAddress> mac;
+    std::optional<MacAddress> mac{};
     unsigned workers = 1;
     rte_mempool* pool = nullptr;
     std::vector<int> bells{};          ///< by worker, see EthdevRequest
     std::function<void()> on_leave{};  ///< called when OpenPort::device_leaves has been set
+    Bandwidth bandwidth{};
 };
 
 /// Opens a DPDK device. If it has fewer queues than there are workers, the first workers get the
@@ -50,11 +58,11 @@ struct DevicePortRequest {
 /// Takes the TAP's descriptors, one for each worker.
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
-/// The present link state of each port. Control only; one system call for all TAPs, a few for each
-/// device.
-[[nodiscard]] std::vector<Link> links_of(std::span<const OpenPort* const> ports);
-/// What the port's device has lost since it was opened. None for a TAP: its kernel end may be in
-/// another network namespace.
+/// The present link state of each port and its device's losses, a TAP's as of the last losses_of().
+/// Control only; one system call for all TAPs, a few for each device.
+[[nodiscard]] std::vector<PortState> states_of(std::span<const OpenPort* const> ports);
+/// What the port's device, or the TAP's end in the kernel, has lost since it was opened. Control
+/// only; a few system calls.
 [[nodiscard]] DeviceLosses losses_of(const OpenPort& port) noexcept;
 
 /// Adds the port's descriptors to the workers' epoll sets; false if one cannot be added.

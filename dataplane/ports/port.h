@@ -16,6 +16,8 @@
 
 namespace podlane::dataplane {
 
+class RateMeter;
+
 enum class PortBackend : uint8_t { kEthdev, kTap };
 
 /// For a worker that owns no queue of a port: it hands frames to the one that does.
@@ -30,6 +32,8 @@ struct Port {
     uint16_t mtu = 0;                   ///< bytes, of an IP packet
     uint16_t ethdev = 0;                ///< DPDK's port number
     EthdevPort* device_port = nullptr;  ///< ethdev: for its wake-ups; null for a TAP
+    RateMeter* to_limit = nullptr;      ///< of what is sent to it; null: none
+    RateMeter* from_limit = nullptr;    ///< of what comes from it; null: none
     uint8_t vnet_header_bytes = 0;      ///< TAP: before each frame
     bool takes_large_udp = false;       ///< TAP: datagrams of one flow in one frame (USO)
     uint32_t rx_frame_bytes = 0;        ///< TAP: the longest received frame

@@ -2,6 +2,7 @@
 
 #include <liburing.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cassert>
@@ -9,13 +10,26 @@
 
 namespace podlane::dataplane {
 
+bool enable_for_reads_and_writes(io_uring& ring) noexcept {
+    std::array<io_uring_restriction, 2> allowed{};
+    for (io_uring_restriction& each : allowed) each.opcode = IORING_RESTRICTION_SQE_OP;
+    allowed[0].sqe_op = IORING_OP_READV;
+    allowed[1].sqe_op = IORING_OP_WRITEV;
+    // Debian's liburing declares functions for both and has neither.
+    const auto tell = [&ring](unsigned what, const void* given, size_t count) {
+        return ::syscall(SYS_io_uring_register, ring.ring_fd, what, given, count) == 0;
+    };
+    return tell(IORING_REGISTER_RESTRICTIONS, allowed.data(), allowed.size()) &&
+           tell(IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+}
+
 TapRing::TapRing(bool use_io_uring) {
     if (!use_io_uring) return;
     // An old kernel, kernel.io_uring_disabled or a container's filter may refuse it.
     auto ring = std::make_unique<io_uring>();
-    if (io_uring_queue_init(kMost, ring.get(), 0) != 0) return;
+    if (io_uring_queue_init(kMost, ring.get(), IORING_SETUP_R_DISABLED) != 0) return;
     ring_ = std::move(ring);
-    if (ends_at_once()) return;
+    if (enable_for_reads_and_writes(*ring_) && ends_at_once()) return;
     io_uring_queue_exit(ring_.get());
     ring_.reset();
 }

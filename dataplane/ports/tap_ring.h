@@ -16,6 +16,11 @@ struct io_uring;
 
 namespace podlane::dataplane {
 
+/// Enables a ring that was made with IORING_SETUP_R_DISABLED, for reading and writing alone: no
+/// filter of system calls sees what goes by a ring. False where the kernel cannot; then it stays
+/// off.
+[[nodiscard]] bool enable_for_reads_and_writes(io_uring& ring) noexcept;
+
 class TapRing {
   public:
     /// The most operations in one call.

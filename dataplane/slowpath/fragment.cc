@@ -1,4 +1,5 @@
 // Fragments: only a packet's first fragment has ports, so the others follow the way that it went.
+#include "dataplane/guard.h"
 #include "dataplane/slowpath/fragments.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
@@ -85,7 +86,12 @@ bool admit(WorkerCtx& ctx, Packet& packet) noexcept {
     const uint64_t hash = ctx.flows<F>().hash(key);
     if (!is_for_this_worker(ctx, packet, hash)) return false;
     if (packet.headers.has(Headers::kFirstFragment)) {
-        const Drop bad = parse_behind_fragment_header(packet.head(), packet.headers);
+        const uint16_t before = packet.headers.l4_offset;
+        Drop bad = parse_behind_fragment_header(packet.head(), packet.headers);
+        // What stands there was not seen before.
+        if (bad == Drop::kNone && packet.headers.l4_offset != before) {
+            bad = judge_sender(ctx, packet);
+        }
         if (bad != Drop::kNone) {
             packet.drop(bad);
             return false;

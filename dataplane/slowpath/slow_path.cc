@@ -102,9 +102,10 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
             plan_flow<V6>(ctx, packet);
         }
     }
+    unsigned in = 0, out = 0;
     for (Packet& packet : burst) {
         if (!waits(packet)) continue;
-        ctx.counters->slow_path.add(1);
+        ++in;
         const Drop drop = is_unjudged(packet) ? judge_sender(ctx, packet) : Drop::kNone;
         if (drop != Drop::kNone) {
             packet.drop(drop);
@@ -116,7 +117,9 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
             ctx.recorder->wants(packet.hash)) [[unlikely]] {
             ctx.recorder->denied(ctx, packet);
         }
+        out += packet.verdict != Verdict::kDrop && packet.verdict != Verdict::kConsumed;
     }
+    ctx.counters->at(PipelineStage::kSlowPath).add(in, out);
     ctx.plans<V4>().clear();
     ctx.plans<V6>().clear();
 }

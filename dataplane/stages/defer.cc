@@ -4,6 +4,7 @@ namespace podlane::dataplane {
 
 void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
     HandoffRing& queue = deferred(ctx);
+    unsigned in = 0, out = 0;
     for (Packet& packet : burst) {
         // A packet out of the tunnel has lost its outer headers already, and another Node vouches
         // for it.
@@ -11,14 +12,17 @@ void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
                             !packet.is(kFromOverlay | kHeldBefore);
         if (!is_new) [[likely]]
             continue;
+        ++in;
         uint16_t& waiting = ctx.budgets.of(packet.in_port).deferred;
         if (waiting < kMostDeferred && queue.push({packet.mbuf, packet.in_port, true, 0})) {
             ++waiting;
+            ++out;
             packet.verdict = Verdict::kConsumed;
         } else {
             packet.drop(Drop::kNewFlowOverload);
         }
     }
+    if (in > 0) ctx.counters->at(PipelineStage::kDefer).add(in, out);
 }
 
 static_assert(Stage<Defer>);

@@ -233,10 +233,15 @@ void Join::run(WorkerCtx& ctx, Burst burst) noexcept {
         return;
     }
     Gathering gathering;
+    unsigned in = 0, out = 0;
     for (Packet& packet : burst) {
-        if (packet.verdict == Verdict::kForward) join(ctx, gathering, packet);
+        if (packet.verdict != Verdict::kForward) continue;
+        ++in;
+        join(ctx, gathering, packet);
+        out += packet.verdict == Verdict::kForward;
     }
     gathering.close_all();
+    ctx.counters->at(PipelineStage::kJoin).add(in, out);
 }
 
 static_assert(Stage<Join>);

@@ -108,15 +108,16 @@ struct Batch {
     }
 };
 
-/// The other two steps, and the packets' verdicts.
+/// The other two steps, and what becomes of the packets. How many were not dropped.
 template <Family F>
-[[gnu::noinline]] void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
+[[gnu::noinline]] unsigned look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
     FlowTable<F>& table = ctx.flows<F>();
     const std::span packets(batch.packets.data(), batch.count);
     const Bucket* const* bucket = batch.buckets.data();
     for (Packet* packet : packets) packet->entry = table.candidate(**bucket++, packet->hash);
     const FlowValidity validity(ctx);
     const FlowKey<F>* key = batch.keys.data();
+    unsigned kept = batch.count;
     for (Packet* each : packets) {
         Packet& packet = *each;
         FlowEntry<F>* const entry =
@@ -124,15 +125,18 @@ template <Family F>
         packet.entry = entry;
         if (entry == nullptr) [[unlikely]] {
             miss(ctx, packet);
+            kept -= packet.verdict == Verdict::kDrop;
             continue;
         }
         const SlowReason reason = judge_flow(table, validity, packet, *entry);
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entry->rewrite_flags());
+            kept -= packet.verdict == Verdict::kDrop;
         } else {
             leave_to_slow_path(ctx, packet, reason);
         }
     }
+    return kept;
 }
 
 }  // namespace
@@ -168,15 +172,20 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     const uint64_t peer = snapshot.port(burst.front().in_port).peer_mac.as_u64();
     const PortSources* const sources = snapshot.port(burst.front().in_port).sources.get();
     const bool has_policies = snapshot.has_policies();
+    unsigned bridged = 0, kept = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) {
+            ++bridged;
             if (sources != nullptr && !is_own_plain(*sources, packet.frame)) [[unlikely]] {
                 packet.drop(Drop::kPodSourceSpoofed);
                 continue;
             }
             bridge_from(ctx, peer, *snapshot.fdb, packet);
-            if (!has_policies || !is_isolated(ctx, packet)) [[likely]]
+            if (!has_policies || !is_isolated(ctx, packet)) [[likely]] {
+                kept += packet.verdict != Verdict::kDrop;
                 continue;
+            }
+            --bridged;
             parse_after_all(ctx, packet);
         }
         if (packet.verdict != Verdict::kLookUp) {
@@ -189,8 +198,9 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
             v6.add(table_v6, packet);
         }
     }
-    if (v4.count > 0) look_up(ctx, v4);
-    if (v6.count > 0) look_up(ctx, v6);
+    if (v4.count > 0) kept += look_up(ctx, v4);
+    if (v6.count > 0) kept += look_up(ctx, v6);
+    ctx.counters->at(PipelineStage::kLookup).add(bridged + v4.count + v6.count, kept);
 }
 
 static_assert(Stage<Lookup>);

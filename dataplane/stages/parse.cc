@@ -130,7 +130,7 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
 
 namespace {
 
-/// TCP, UDP or SCTP without IP options, and not from a DHCP server's port: the source guard has
+/// TCP, UDP or SCTP without IP options, and not to a DHCP client's port: the source guard has
 /// only the frame's source address to check.
 template <Family F>
 [[gnu::always_inline]] inline bool is_ordinary(const rte_mbuf& mbuf,
@@ -139,12 +139,13 @@ template <Family F>
     constexpr size_t kL3 = sizeof(EthernetHeader);
     constexpr size_t kNext =
         kIsV4 ? offsetof(Ipv4Header, protocol) : offsetof(Ipv6Header, next_header);
-    constexpr be16 kDhcpServer(kIsV4 ? 67 : 547);
+    constexpr be16 kDhcpClient(kIsV4 ? 68 : 546);
+    constexpr size_t kDstPort = kL3 + F::kMinHeaderBytes + offsetof(UdpHeader, dst_port);
     if (mbuf.data_len < kMinPlainBytes<F> || (kIsV4 && frame[kL3] != 0x45)) return false;
     const uint8_t next = frame[kL3 + kNext];
     if (next == kProtocolTcp) return true;
     return next == kProtocolSctp ||
-           (next == kProtocolUdp && load<be16>(frame + kL3 + F::kMinHeaderBytes) != kDhcpServer);
+           (next == kProtocolUdp && load<be16>(frame + kDstPort) != kDhcpClient);
 }
 
 /// An IP frame to a neighbour on the bridge that can be bridged unparsed, without a checksum that
@@ -210,6 +211,19 @@ template <Family F>
     return true;
 }
 
+/// Whether a tagged frame is more than marked with a priority (VLAN 0): it is in a VLAN by any of
+/// its tags, or has more tags than the parser has taken off. A receiver takes off as many as there
+/// are.
+bool is_in_a_vlan(const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    if (headers.ether_type == kEtherTypeVlan || headers.ether_type == kEtherTypeQinq) return true;
+    for (size_t at = sizeof(EthernetHeader); at < headers.l3_offset; at += sizeof(VlanTag)) {
+        const auto tci = load<be16>(packet.frame + at + offsetof(VlanTag, tci));
+        if ((tci.host() & 0xfff) != 0) return true;
+    }
+    return false;
+}
+
 /// Frames that parse_plain_frame() does not accept, valid or not.
 [[gnu::noinline]] void parse_other(const Ingress& ingress, Packet& packet) noexcept {
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
@@ -223,7 +237,7 @@ template <Family F>
         return;
     }
     const Headers& headers = packet.headers;
-    if ((headers.vlan_tci & 0xfff) != 0) {
+    if (headers.has(Headers::kVlan) && is_in_a_vlan(packet)) {
         packet.drop(Drop::kVlanUnexpected);
         return;
     }
@@ -313,19 +327,31 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
+    StageCounts& counts = ctx.counters->at(PipelineStage::kParse);
     // A packet that was held comes alone.
     if (burst.front().is(kFromOverlay)) [[unlikely]] {
-        for (Packet& packet : burst) parse_again(ingress, packet);
+        size_t whole = 0;
+        for (Packet& packet : burst) {
+            parse_again(ingress, packet);
+            whole += packet.verdict != Verdict::kDrop;
+        }
+        counts.add(burst.size(), whole);
         return;
     }
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
+    size_t whole = 0, tunnelled = 0;
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
             prefetch(burst[i + kPrefetchAhead].mbuf, ingress.tunnel_end);
         }
         parse_one(ingress, burst[i]);
+        whole += burst[i].verdict != Verdict::kDrop;
+        tunnelled += burst[i].is(kFromOverlay);
     }
+    counts.add(burst.size(), whole);
+    // What the short way took out of the tunnel, Decap has no more to do with.
+    if (tunnelled > 0) ctx.counters->at(PipelineStage::kDecap).add(tunnelled, tunnelled);
 }
 
 static_assert(Stage<Parse>);

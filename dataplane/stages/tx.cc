@@ -6,6 +6,7 @@
 #include "dataplane/large_frames.h"
 #include "dataplane/ports/tap_io.h"
 #include "dataplane/probe/observer.h"
+#include "dataplane/rate_meter.h"
 #include "dataplane/stages/encap.h"
 
 namespace podlane::dataplane {
@@ -46,10 +47,21 @@ unsigned send_some(const WorkerCtx& ctx, const Port& port, rte_mbuf** frames,
     return sent;
 }
 
+/// Drops what is beyond what the port's pod may get; the lane keeps the rest.
+[[gnu::noinline]] void drop_excess(WorkerCtx& ctx, RateMeter& limit, PortId id,
+                                   TxBuffers::Lane& lane) noexcept {
+    std::array<rte_mbuf*, kBurst> refused;
+    const unsigned count = lane.count;
+    lane.count = hold_to_limit(limit, ctx.tsc, lane.frames.data(), count, refused.data());
+    const unsigned refused_count = count - lane.count;
+    for (unsigned i = 0; i < refused_count; ++i) lane.bytes -= refused[i]->pkt_len;
+    drop_all(ctx, id, refused.data(), refused_count, Drop::kBandwidthIngress);
+}
+
 /// Sends a lane's frames; returns how many left.
 unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     rte_mbuf** const frames = lane.frames.data();
-    const unsigned count = lane.count;
+    unsigned count = lane.count;
     const Port* port = ctx.ports->get(id);
     if (port == nullptr) {
         drop_all(ctx, id, frames, count, Drop::kPortDown);
@@ -58,6 +70,10 @@ unsigned send_burst(WorkerCtx& ctx, PortId id, TxBuffers::Lane& lane) noexcept {
     if (port->backend == PortBackend::kEthdev && port->tx_queue[ctx.id] == kNoQueue) {
         hand_off(ctx, *port, frames, count);
         return 0;
+    }
+    if (port->to_limit != nullptr) [[unlikely]] {
+        drop_excess(ctx, *port->to_limit, id, lane);
+        count = lane.count;
     }
     const unsigned sent = send_some(ctx, *port, frames, count);
     uint64_t bytes = lane.bytes;
@@ -134,8 +150,10 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
     PortId id = kNoPort;
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;
+    unsigned in = 0, out = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kSend) [[likely]] {
+            ++in;
             if (packet.out_port != id) {
                 id = packet.out_port;
                 port = ctx.ports->get(id);
@@ -148,6 +166,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             if (may_leave(port, packet)) [[likely]] {
                 hand_over_checksum(packet, *port);
                 append(ctx, id, *lane, packet.mbuf);
+                ++out;
                 continue;
             }
             if (ctx.probes != nullptr) observe_single(ctx, packet);
@@ -158,6 +177,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             cut(ctx, packet, send_tunnelled);
         }
     }
+    ctx.counters->at(PipelineStage::kTx).add(in, out);
 }
 
 void flush(WorkerCtx& ctx) noexcept {

@@ -112,6 +112,10 @@ namespace podlane {
     X(kNoMbuf, "no_mbuf", "the packet buffer pool is empty; raise memory.mbufs")                  \
     X(kPortDown, "port_down", "the output port is gone or down")                                  \
     X(kTxFull, "tx_full", "the output port's queue was full")                                     \
+    X(kBandwidthIngress, "bandwidth_ingress",                                                     \
+      "more for a pod than its limit of bandwidth lets in")                                       \
+    X(kBandwidthEgress, "bandwidth_egress",                                                       \
+      "more from a pod than its limit of bandwidth lets out")                                     \
     X(kTxTooLong, "tx_too_long", "the frame is longer than the output port can send")             \
     X(kHostAbsent, "host_absent", "addressed to this node, and no host interface is configured")  \
     X(kGatewayUnhandled, "gateway_unhandled",                                                     \

@@ -16,7 +16,13 @@
     X(kPodRouterAdvertisement, "pod_router_advertisement",                                         \
       "a pod sent an IPv6 router advertisement, which would make it its neighbours' gateway")      \
     X(kPodRedirect, "pod_redirect", "a pod sent an ICMP redirect, which is the gateway's to do")   \
-    X(kPodDhcpServer, "pod_dhcp_server", "a pod sent as a DHCP server: UDP 67 to 68, 547 to 546")  \
+    X(kPodDhcpServer, "pod_dhcp_server",                                                           \
+      "a pod sent to a DHCP client, as a server would: UDP to port 68 or 546")                     \
+    X(kOffloadBadChecksum, "offload_bad_checksum",                                                 \
+      "a pod's frame asks for a checksum at a place outside of it (its virtio-net header)")        \
+    X(kOffloadBadSegments, "offload_bad_segments",                                                 \
+      "a pod's frame is to be cut (its virtio-net header), and is not what that says or cannot "   \
+      "be: another protocol, no size, too many pieces, a SYN or RST")                              \
     X(kUplinkSourceSpoofed, "uplink_source_spoofed",                                               \
       "came in by an uplink from an address that does not live there: this node's own, of its "    \
       "pods or of pods behind the tunnel")                                                         \

@@ -14,6 +14,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
+#include "lib/border/bandwidth.h"
 #include "lib/border/events.h"
 #include "lib/border/flow_records.h"
 #include "lib/border/flows.h"
@@ -47,6 +48,16 @@ struct TapPortSpec {
     uint16_t mtu = 1500;
     uint8_t vnet_header_bytes = 12;  ///< virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
     std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
+    Bandwidth bandwidth = {};
+};
+
+/// A DPDK device to be opened.
+struct DevicePortSpec {
+    std::string name;
+    PortKind kind = PortKind::kPod;
+    std::string device;  ///< PCI address or vdev arguments
+    uint16_t mtu = 1500;
+    Bandwidth bandwidth = {};
 };
 
 struct WorkerInfo {
@@ -97,8 +108,7 @@ class Dataplane {
     /// Takes a TAP into service. It is polled from now on; the next snapshot must name it.
     virtual Result<PortId> add_tap_port(TapPortSpec spec) = 0;
     /// Opens a DPDK device as a pod port (memif, vhost, pcap, ...).
-    virtual Result<PortId> add_device_port(const std::string& name, PortKind kind,
-                                           const std::string& device, uint16_t mtu) = 0;
+    virtual Result<PortId> add_device_port(const DevicePortSpec& spec) = 0;
     /// Closes the port once no worker can be using it. Call after publishing a snapshot without it.
     virtual void remove_port(PortId id) = 0;
     [[nodiscard]] virtual std::vector<PortInfo> ports() const = 0;
@@ -107,6 +117,14 @@ class Dataplane {
     [[nodiscard]] virtual std::vector<PortState> port_states() const = 0;
     /// What the devices of all present and former ports have lost.
     [[nodiscard]] virtual DeviceLosses device_losses() const = 0;
+    /// A TAP's descriptors, by worker; the dataplane's own still. Empty for other ports.
+    [[nodiscard]] virtual std::vector<int> queue_fds(PortId id) const = 0;
+    /// Workers take and send nothing until they go on again. False: one has not come to rest within
+    /// kMostWaitMs, and all go on. What is published meanwhile is in use when they do.
+    virtual bool rest() = 0;
+    virtual void go_on() = 0;
+    /// A line for each thing that will not outlive the process though it should.
+    [[nodiscard]] virtual std::vector<std::string> problems() const = 0;
 
     /// Readable when events wait.
     [[nodiscard]] virtual int event_fd() const = 0;

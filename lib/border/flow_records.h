@@ -11,6 +11,7 @@
 #include "lib/base/raw_address.h"
 #include "lib/flow/flow_end.h"
 #include "lib/flow/tcp_state.h"
+#include "lib/flow/traffic.h"
 #include "lib/model/ids.h"
 
 namespace podlane {
@@ -29,6 +30,7 @@ struct FlowRecord {
     TcpState tcp_state{};  ///< kClosed: its last one
     uint8_t protocol = 0;
     bool replied = false;       ///< kClosed: packets of both directions were seen
+    bool is_counted = false;    ///< kClosed: `traffic` is known
     Drop reason = Drop::kNone;  ///< kDenied
     PortId in_port = kNoPort;   ///< kOpened, kDenied: where its packet came in
     uint16_t src_port = 0, dst_port = 0;
@@ -41,6 +43,7 @@ struct FlowRecord {
     uint64_t time_ms = 0;   ///< when it was told
     uint64_t start_ms = 0;  ///< when the connection was made, to the second
     uint64_t last_ms = 0;   ///< kClosed: when its last packet came, to the second
+    FlowTraffic traffic{};  ///< kClosed: what it has carried
 };
 static_assert(std::is_trivially_copyable_v<FlowRecord>);
 

@@ -13,6 +13,7 @@
 
 #include "lib/base/drop.h"
 #include "lib/base/ip_address.h"
+#include "lib/flow/traffic.h"
 #include "lib/model/ids.h"
 
 namespace podlane {
@@ -40,6 +41,7 @@ struct FlowInfo {
     /// The reason for which its packets are dropped now: present policies, or a next hop that does
     /// not answer.
     Drop blocked = Drop::kNone;
+    std::optional<FlowTraffic> traffic;  ///< where that is counted
 };
 
 /// What a connection may concern: one of its ends, before or after translation, has one of these

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <net/if.h>
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "lib/dpdk/device_limits.h"
@@ -362,6 +364,18 @@ DeviceLosses EthdevPort::losses() const noexcept {
     if (kernel_link_) out += kernel_link_->losses();
     out.rx_missed += sockets_.lost();
     return out;
+}
+
+void EthdevPort::drop_waiting() noexcept {
+    constexpr unsigned kMostBursts = 4096;  // a ring that is filled faster than this is a flood
+    std::array<rte_mbuf*, 32> frames{};
+    for (uint16_t queue = 0; queue < caps_.rx_queues; ++queue) {
+        for (unsigned i = 0; i < kMostBursts; ++i) {
+            const uint16_t count = rte_eth_rx_burst(id_, queue, frames.data(), frames.size());
+            if (count == 0) break;
+            rte_pktmbuf_free_bulk(frames.data(), count);
+        }
+    }
 }
 
 Result<EthdevPort> open_ethdev(const EthdevRequest& request) {

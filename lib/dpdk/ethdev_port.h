@@ -75,6 +75,9 @@ class EthdevPort {
     /// What the device and the kernel interface that it uses have lost since it was opened.
     [[nodiscard]] DeviceLosses losses() const noexcept;
 
+    /// Frees frames that have arrived and nobody has taken. No worker may be receiving.
+    void drop_waiting() noexcept;
+
     /// Stops, closes and unplugs now. A second call does nothing.
     void close() noexcept;
 

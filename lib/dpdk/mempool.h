@@ -21,6 +21,10 @@ struct PacketPoolRequest {
     uint16_t private_bytes = 0;    ///< between the mbuf and its data; rounded up to 8
     uint32_t cache_mbufs = 256;    ///< kept by each thread, at least two bursts; lowered when the
                                    ///< pool is small
+    /// Of the process's own memory, in large pages where the kernel gives them without being asked
+    /// for hugepages; where the EAL has none. Not for devices that share buffers with another
+    /// process, or with hardware.
+    bool own_memory = false;
 };
 
 /// The memory that such a pool takes in pages of this size, metadata and rounding included; for

@@ -3,6 +3,7 @@
 // Buckets, deadlines and lists of free blocks are not kept: they follow from the connections, and
 // rebuilding them needs no trust in what a process was doing when it was killed. A connection
 // counts if its `life` is kLive, which is written last.
+#include <cstring>
 #include <utility>
 
 #include "lib/flow/table.h"
@@ -39,6 +40,20 @@ bool is_sound(const Connection<F>& block) noexcept {
            !(block.entry[0].key == block.entry[1].key);
 }
 
+/// All that says what the connection is; neither its life nor the lists that its block is in.
+template <Family F>
+void copy_connection(const Connection<F>& from, Connection<F>& to) noexcept {
+    // Its entries have atomic members, which nobody changes meanwhile.
+    std::memcpy(static_cast<void*>(to.entry), static_cast<const void*>(from.entry),
+                sizeof(to.entry));
+    to.state.created_s = from.state.created_s;
+    to.state.protocol = from.state.protocol;
+    to.state.owner = from.state.owner;
+    to.state.tcp_state.store(from.state.tcp_state.load(std::memory_order_relaxed),
+                             std::memory_order_relaxed);
+    to.state.seen.store(from.state.seen.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 }  // namespace
 
 template <Family F>
@@ -69,6 +84,31 @@ uint32_t FlowTable<F>::adopt(uint32_t blocks, uint32_t now_s) noexcept {
     }
     per_worker_[0].created.store(adopted, std::memory_order_relaxed);
     return adopted;
+}
+
+template <Family F>
+uint32_t FlowTable<F>::copy_from(std::span<const Connection<F>> left, uint32_t now_s) noexcept {
+    uint32_t copied = 0;
+    for (const Connection<F>& from : left) {
+        if (!from.state.is_live()) continue;
+        Connection<F>* const block = blocks_.allocate(0);
+        if (block == nullptr) break;
+        const uint32_t life = block->state.life.load(std::memory_order_relaxed) & ~3u;
+        copy_connection(from, *block);
+        if (adopt_one(*block, now_s)) {
+            if (traffic_) traffic_->reset(blocks_.index_of(*block));
+            block->state.life.store(life | static_cast<uint32_t>(Life::kLive),
+                                    std::memory_order_release);
+            ++copied;
+            continue;
+        }
+        deadlines_.clear(blocks_.index_of(*block));
+        block->state.life.store(life, std::memory_order_relaxed);
+        blocks_.give_back(0, *block);
+    }
+    std::atomic<uint64_t>& created = per_worker_[0].created;
+    created.store(created.load(std::memory_order_relaxed) + copied, std::memory_order_relaxed);
+    return copied;
 }
 
 template <Family F>
@@ -106,6 +146,8 @@ template uint32_t FlowTable<V4>::block_count(const FlowTableOptions&) noexcept;
 template uint32_t FlowTable<V6>::block_count(const FlowTableOptions&) noexcept;
 template uint32_t FlowTable<V4>::adopt(uint32_t, uint32_t) noexcept;
 template uint32_t FlowTable<V6>::adopt(uint32_t, uint32_t) noexcept;
+template uint32_t FlowTable<V4>::copy_from(std::span<const Connection<V4>>, uint32_t) noexcept;
+template uint32_t FlowTable<V6>::copy_from(std::span<const Connection<V6>>, uint32_t) noexcept;
 template void FlowTable<V4>::hold(Connection<V4>&, uint16_t, uint16_t) noexcept;
 template void FlowTable<V6>::hold(Connection<V6>&, uint16_t, uint16_t) noexcept;
 template bool FlowTable<V4>::adopt_one(Connection<V4>&, uint32_t) noexcept;

@@ -88,7 +88,8 @@ Result<std::unique_ptr<FlowTable<F>>> FlowTable<F>::create(const FlowTableOption
                      " workers, allowed are 1.." + std::to_string(QuiescentDomain::kMaxReaders)};
     }
     std::unique_ptr<FlowTable> table(new FlowTable(options, domain));
-    if (table->buckets_ == nullptr || !table->blocks_.ok() || !table->deadlines_.ok()) {
+    if (table->buckets_ == nullptr || !table->blocks_.ok() || !table->deadlines_.ok() ||
+        (table->traffic_ && !table->traffic_->ok())) {
         return Error{"flow table: no memory for " + std::to_string(options.capacity) +
                      " connections; lower flows.capacity"};
     }
@@ -111,7 +112,12 @@ FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain
       domain_(domain),
       workers_(options.workers),
       timeouts_(options.timeouts),
-      per_worker_(std::make_unique<PerWorker[]>(options.workers)) {}
+      per_worker_(std::make_unique<PerWorker[]>(options.workers)) {
+    if (!options.traffic) return;
+    traffic_.emplace(
+        options.traffic_memory.allocate != nullptr ? options.traffic_memory : options.memory,
+        blocks_.total(), workers_);
+}
 
 template <Family F>
 FlowTable<F>::~FlowTable() = default;
@@ -213,6 +219,8 @@ void FlowTable<F>::fill(Connection<F>& block, unsigned worker, const NewConnecti
     state.seen.store(1, std::memory_order_relaxed);
     state.holders[0] = spec.holders[0];
     state.holders[1] = spec.holders[1];
+    if (traffic_) [[unlikely]]
+        traffic_->reset(blocks_.index_of(block));
     reschedule(block, now_s);
 }
 

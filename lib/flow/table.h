@@ -14,6 +14,7 @@
 #include <cassert>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -31,6 +32,7 @@
 #include "lib/flow/hash.h"
 #include "lib/flow/shares.h"
 #include "lib/flow/timeouts.h"
+#include "lib/flow/traffic.h"
 #include "lib/proto/flow_key.h"
 
 namespace podlane {
@@ -48,6 +50,10 @@ struct FlowTableOptions {
     /// The same for the connections themselves; default: `memory`. What another process left there
     /// must not be used before adopt().
     FlowMemory block_memory = {};
+    /// Whether packets and bytes of each connection are counted, and where; default: `memory`. As
+    /// above, what another process has counted there is of use with adopt() alone.
+    bool traffic = false;
+    FlowMemory traffic_memory = {};
 };
 
 /// The slow path's decision about a new connection.
@@ -140,6 +146,10 @@ class FlowTable {
     /// before any worker runs: those that are complete and not too old. Each has to find its route
     /// and its Service again. Returns their number.
     uint32_t adopt(uint32_t blocks, uint32_t now_s) noexcept;
+    /// Copies the connections of another table, which does not change meanwhile, whatever its
+    /// capacity and number of workers: as adopt(), one by one, while there is room. Their counts
+    /// start anew. Returns the number copied.
+    uint32_t copy_from(std::span<const Connection<F>> left, uint32_t now_s) noexcept;
     /// Sets the holders that an adopted connection counts for. Before any worker runs, once.
     void hold(Connection<F>& connection, uint16_t port, uint16_t service) noexcept;
     /// From now on new connections use only the first `blocks`, which have memory. Control, at any
@@ -174,6 +184,21 @@ class FlowTable {
     /// no listener. Any thread.
     void tell_ends(FlowEndListener<F>* listener) noexcept {
         ends_.store(listener, std::memory_order_release);  // pairs with unlink()
+    }
+
+    /// Whether packets and bytes are counted.
+    [[nodiscard]] bool counts_traffic() const noexcept { return traffic_.has_value(); }
+    /// Where this worker counts packets of this direction, if they are counted.
+    [[nodiscard]] TrafficCounts::Cell& traffic_cell(unsigned worker,
+                                                    const FlowEntry<F>& entry) const noexcept {
+        return traffic_->cell(worker, blocks_.number_of(entry) / 3, entry.place());
+    }
+    /// What the connection has carried; nothing if that is not counted. Any thread that may look
+    /// at the connection.
+    [[nodiscard]] std::optional<FlowTraffic> traffic_of(
+        const Connection<F>& connection) const noexcept {
+        if (!traffic_) return std::nullopt;
+        return traffic_->sum(blocks_.index_of(connection));
     }
 
     [[nodiscard]] FlowCounters counters() const noexcept;
@@ -263,6 +288,7 @@ class FlowTable {
     Bucket* buckets_;
     BlockPool<F> blocks_;
     Deadlines deadlines_;
+    std::optional<TrafficCounts> traffic_;
     QuiescentDomain& domain_;
     unsigned workers_;
     FlowTimeouts timeouts_;

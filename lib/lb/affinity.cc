@@ -57,6 +57,23 @@ size_t AffinityTable<F>::bytes_for(uint32_t clients) noexcept {
 }
 
 template <Family F>
+uint32_t AffinityTable<F>::copy_from(const void* left, size_t bytes, uint32_t now_s) noexcept {
+    uint32_t copied = 0;
+    const auto* const buckets = static_cast<const Bucket*>(left);
+    for (size_t i = 1; i < bytes / sizeof(Bucket); ++i) {
+        // Whoever had it was writing when it ended.
+        if (buckets[i].claimed.load(std::memory_order_relaxed) != 0) continue;
+        for (const Entry& entry : buckets[i].entries) {
+            if (entry.service == kFree || now_s > entry.until_s) continue;
+            const auto settled = settle(entry.client, entry.service, entry.endpoint, now_s,
+                                        entry.until_s - now_s, [](const auto&) { return true; });
+            copied += settled ? 1 : 0;
+        }
+    }
+    return copied;
+}
+
+template <Family F>
 typename AffinityTable<F>::Bucket& AffinityTable<F>::bucket_of(const typename F::Address& client,
                                                                uint32_t service) const noexcept {
     uint64_t h = seed_ ^ service;

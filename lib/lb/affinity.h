@@ -80,6 +80,10 @@ class AffinityTable {
         return std::nullopt;
     }
 
+    /// Takes what another table remembers, which has `bytes` of memory at `left` and rests: of any
+    /// capacity. Before anybody uses this one. Returns how many clients of Services that are.
+    uint32_t copy_from(const void* left, size_t bytes, uint32_t now_s) noexcept;
+
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
 
   private:

@@ -37,6 +37,8 @@ struct KeptMemory::Header {
         const auto* to = reinterpret_cast<const std::byte*>(&reserved);
         return crc32c({from, to});
     }
+    /// Why the items behind it are none of these, their number apart; empty: they are.
+    [[nodiscard]] std::string why_not(const MemoryLayout& layout) const;
 };
 
 namespace {
@@ -59,7 +61,54 @@ Error system_error(const std::string& path, const char* what) {
     return Error{path + ": cannot " + what + ": " + std::strerror(errno), path};
 }
 
+std::string differs(const char* what, uint64_t there, uint64_t here) {
+    return std::string(what) + " " + std::to_string(there) + ", and this is " +
+           std::to_string(here);
+}
+
+/// Of the first `items` those up to the last that stands in a page with content. Memory that was
+/// reserved and not touched is a hole to lseek().
+uint64_t touched_items(int fd, uint64_t items, size_t item_bytes) noexcept {
+    constexpr unsigned kMostExtents = 100'000;
+    const auto end = static_cast<off_t>(kHeaderBytes + items * item_bytes);
+    auto last = static_cast<off_t>(kHeaderBytes);
+    for (unsigned i = 0; i < kMostExtents; ++i) {
+        const off_t data = ::lseek(fd, last, SEEK_DATA);
+        if (data < 0 && errno != ENXIO) return items;
+        if (data < 0 || data >= end) break;
+        const off_t hole = ::lseek(fd, data, SEEK_HOLE);
+        if (hole < 0 || i + 1 == kMostExtents) return items;
+        last = hole;
+        if (last >= end) return items;
+    }
+    const size_t bytes = static_cast<size_t>(last) - kHeaderBytes;
+    return std::min<uint64_t>(items, (bytes + item_bytes - 1) / item_bytes);
+}
+
+/// What stands in the way of using the open file at all; an errno of the system's is an Error.
+Result<std::string> file_fault(int fd, const std::string& path, size_t& file_bytes) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return system_error(path, "be read");
+    if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
+        return std::string("others may write it");
+    }
+    file_bytes = static_cast<size_t>(info.st_size);
+    return std::string(file_bytes < kHeaderBytes ? "it is no such memory" : "");
+}
+
 }  // namespace
+
+std::string KeptMemory::Header::why_not(const MemoryLayout& layout) const {
+    if (magic != kMagic || checksum != sum()) return "it is no such memory";
+    if (text_of(kind) != layout.kind) return "it holds " + std::string(text_of(kind));
+    if (version != layout.version) return differs("its version is", version, layout.version);
+    if (item_bytes != layout.item_bytes) {
+        return differs("an item's bytes are", item_bytes, layout.item_bytes);
+    }
+    if (text_of(boot) != boot_id()) return "it is of before the machine's last start";
+    if (reserved.load(std::memory_order_relaxed) > items) return "it is no such memory";
+    return {};
+}
 
 std::string boot_id() {
     std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -102,43 +151,16 @@ void KeptMemory::unmap() noexcept {
     header_ = nullptr;
 }
 
-std::string KeptMemory::why_not(const MemoryLayout& layout) const {
-    const Header& header = *header_;
-    if (header.magic != kMagic || header.checksum != header.sum()) return "it is no such memory";
-    if (text_of(header.kind) != layout.kind) {
-        return "it holds " + std::string(text_of(header.kind));
-    }
-    const auto differs = [](const char* what, uint64_t there, uint64_t here) {
-        return std::string(what) + " " + std::to_string(there) + ", and this is " +
-               std::to_string(here);
-    };
-    if (header.version != layout.version) {
-        return differs("its version is", header.version, layout.version);
-    }
-    if (header.item_bytes != layout.item_bytes) {
-        return differs("an item's bytes are", header.item_bytes, layout.item_bytes);
-    }
-    if (header.items != layout.items) {
-        return differs("its number of items is", header.items, layout.items);
-    }
-    if (text_of(header.boot) != boot_id()) return "it is of before the machine's last start";
-    if (header.reserved.load(std::memory_order_relaxed) > header.items) {
-        return "it is no such memory";
-    }
-    return {};
-}
-
 Result<std::string> KeptMemory::take(const MemoryLayout& layout) {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) return system_error(path_, "be locked");
-    struct stat info {};
-    if (::fstat(fd_, &info) != 0) return system_error(path_, "be read");
-    if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
-        return std::string("others may write it");
-    }
-    const auto file_bytes = static_cast<size_t>(info.st_size);
-    if (file_bytes < kHeaderBytes) return std::string("it is no such memory");
+    size_t file_bytes = 0;
+    auto fault = file_fault(fd_, path_, file_bytes);
+    if (!fault.ok() || !fault->empty()) return fault;
     if (!map(file_bytes)) return system_error(path_, "be mapped");
-    std::string why = why_not(layout);
+    std::string why = header_->why_not(layout);
+    if (why.empty() && header_->items != layout.items) {
+        why = differs("its number of items is", header_->items, layout.items);
+    }
     if (why.empty() && file_bytes != kHeaderBytes + data_bytes_) why = "its end is missing";
     return why;
 }
@@ -198,6 +220,10 @@ uint64_t KeptMemory::reserved() const noexcept {
     return header_->reserved.load(std::memory_order_relaxed);
 }
 
+uint64_t KeptMemory::touched() const noexcept {
+    return touched_items(fd_, reserved(), item_bytes_);
+}
+
 bool KeptMemory::reserve(uint64_t items) noexcept {
     const uint64_t have = reserved();
     const uint64_t wanted = std::min(items, header_->items);
@@ -219,8 +245,57 @@ bool KeptMemory::give_up_rest() noexcept {
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
+bool KeptMemory::move_to(const std::string& path) noexcept {
+    if (std::rename(path_.c_str(), path.c_str()) != 0) return false;
+    path_ = path;
+    return true;
+}
+
 void KeptMemory::remove() noexcept {
     ::unlink(path_.c_str());
+}
+
+LeftMemory::LeftMemory(LeftMemory&& from) noexcept
+    : mapped_(std::exchange(from.mapped_, nullptr)),
+      mapped_bytes_(from.mapped_bytes_),
+      items_(from.items_),
+      used_(from.used_) {}
+
+LeftMemory::~LeftMemory() {
+    if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
+}
+
+const void* LeftMemory::data() const noexcept {
+    return static_cast<const std::byte*>(mapped_) + kHeaderBytes;
+}
+
+Result<LeftMemory> LeftMemory::open(const std::string& path, const MemoryLayout& layout) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return system_error(path, "be opened");
+    LeftMemory out;
+    auto fault = file_fault(fd, path, out.mapped_bytes_);
+    if (fault.ok() && fault->empty()) {
+        void* const memory = ::mmap(nullptr, out.mapped_bytes_, PROT_READ, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED) {
+            fault = system_error(path, "be mapped");
+        } else {
+            out.mapped_ = memory;
+        }
+    }
+    if (fault.ok() && fault->empty()) {
+        const auto& header = *static_cast<const KeptMemory::Header*>(out.mapped_);
+        *fault = header.why_not(layout);
+        out.items_ = header.items;
+        out.used_ =
+            touched_items(fd, header.reserved.load(std::memory_order_relaxed), layout.item_bytes);
+        if (fault->empty() && out.items_ > (out.mapped_bytes_ - kHeaderBytes) / layout.item_bytes) {
+            *fault = "its end is missing";
+        }
+    }
+    ::close(fd);
+    if (!fault.ok()) return fault.error();
+    if (!fault->empty()) return Error{path + ": " + *fault, path};
+    return out;
 }
 
 }  // namespace podlane

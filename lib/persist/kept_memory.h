@@ -46,22 +46,26 @@ class KeptMemory {
     /// How many items have memory of the file system. Touching others may end the process (SIGBUS)
     /// if the file system is full.
     [[nodiscard]] uint64_t reserved() const noexcept;
+    /// The number of reserved items up to the last one that was ever touched, or a neighbour of it.
+    [[nodiscard]] uint64_t touched() const noexcept;
     /// Raises reserved() to at least `items`. False, with no change, if the file system has no
     /// room.
     [[nodiscard]] bool reserve(uint64_t items) noexcept;
     /// Backs the items beyond reserved(), which must be untouched, with memory of this process
     /// alone. False: there is none.
     [[nodiscard]] bool give_up_rest() noexcept;
+    /// Puts the file in the place of another one. False: it stays where it is.
+    [[nodiscard]] bool move_to(const std::string& path) noexcept;
     /// Removes the file; the memory stays as long as this object.
     void remove() noexcept;
 
   private:
+    friend class LeftMemory;
     struct Header;
     KeptMemory() = default;
     /// Why the open file cannot be used; empty: it can, and is mapped.
     [[nodiscard]] Result<std::string> take(const MemoryLayout& layout);
     [[nodiscard]] Result<void> make(const MemoryLayout& layout);
-    [[nodiscard]] std::string why_not(const MemoryLayout& layout) const;
     [[nodiscard]] bool map(size_t file_bytes) noexcept;
     void unmap() noexcept;
 
@@ -73,6 +77,33 @@ class KeptMemory {
     size_t mapped_bytes_ = 0;
     bool was_there_ = false;
     std::string note_;
+};
+
+/// What a process has left in such a file, or still has in it while it rests; to read, whatever its
+/// number of items. It stays readable when the file is removed or replaced.
+class LeftMemory {
+  public:
+    /// An Error says why the items cannot be used: of another kind, version or size, or from before
+    /// the machine's last boot. The number in `layout` is ignored.
+    [[nodiscard]] static Result<LeftMemory> open(const std::string& path,
+                                                 const MemoryLayout& layout);
+    LeftMemory(LeftMemory&& from) noexcept;
+    LeftMemory& operator=(LeftMemory&&) = delete;
+    ~LeftMemory();
+
+    [[nodiscard]] const void* data() const noexcept;
+    /// The number that the file has room for.
+    [[nodiscard]] uint64_t items() const noexcept { return items_; }
+    /// The number of items, from the first, that may have been used.
+    [[nodiscard]] uint64_t used() const noexcept { return used_; }
+
+  private:
+    LeftMemory() = default;
+
+    void* mapped_ = nullptr;
+    size_t mapped_bytes_ = 0;
+    uint64_t items_ = 0;
+    uint64_t used_ = 0;
 };
 
 /// The kernel's id of the machine's present boot.

@@ -149,13 +149,30 @@ Result<void> KeyLog::open_file() {
     fd_ = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
     if (fd_ < 0 && errno != ENOENT) return failed("be opened");
     if (fd_ >= 0) {
-        if (auto done = read(); !done.ok()) return done;
+        const auto fault = read();
+        if (!fault.ok()) return fault.error();
+        if (!fault->empty()) {
+            if (auto done = put_aside(*fault); !done.ok()) return done;
+        } else if (!note_.empty() && ::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) {
+            // A remainder that cannot be cut off must not come before later records.
+            behind_ = true;
+        }
     }
     // There was none, or it was put aside.
     return fd_ < 0 ? rewrite() : Result<void>();
 }
 
-Result<void> KeyLog::read() {
+Result<KeyLog::Values> KeyLog::look(const std::string& path, uint32_t format) {
+    KeyLog log(path, format);
+    log.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (log.fd_ < 0) return log.failed("be opened");
+    const auto fault = log.read();
+    if (!fault.ok()) return fault.error();
+    if (!fault->empty()) return Error{path + ": " + *fault, path};
+    return std::move(log.values_);
+}
+
+Result<std::string> KeyLog::read() {
     struct stat info {};
     if (::fstat(fd_, &info) != 0) return failed("be read");
     if (!S_ISREG(info.st_mode)) return Error{path_ + ": this is not a file", path_};
@@ -171,14 +188,14 @@ Result<void> KeyLog::read() {
     }
     text.resize(got);
     FileHeader header;
-    if (text.size() < sizeof(header)) return put_aside("it is cut off within its header");
+    if (text.size() < sizeof(header)) return std::string("it is cut off within its header");
     std::memcpy(&header, text.data(), sizeof(header));
     if (header.magic != FileHeader{}.magic || header.checksum != header_checksum(header)) {
-        return put_aside("it is no journal");
+        return std::string("it is no journal");
     }
     if (header.format != format_) {
-        return put_aside("its format is " + std::to_string(header.format) + ", and this is " +
-                         std::to_string(format_));
+        return "its format is " + std::to_string(header.format) + ", and this is " +
+               std::to_string(format_);
     }
     std::string_view rest = std::string_view(text).substr(sizeof(header));
     while (rest.size() >= sizeof(RecordHeader)) {
@@ -193,12 +210,11 @@ Result<void> KeyLog::read() {
         rest.remove_prefix(sizeof(record) + body.size());
     }
     file_bytes_ = text.size() - rest.size();
-    if (rest.empty()) return {};
-    note_ = path_ + ": " + std::to_string(rest.size()) +
-            " bytes behind the last whole record are cut off";
-    // A remainder that cannot be cut off must not come before later records.
-    if (::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) behind_ = true;
-    return {};
+    if (!rest.empty()) {
+        note_ = path_ + ": " + std::to_string(rest.size()) +
+                " bytes behind the last whole record are cut off";
+    }
+    return std::string();
 }
 
 Result<void> KeyLog::put_aside(const std::string& why) {

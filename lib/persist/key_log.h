@@ -32,6 +32,9 @@ class KeyLog {
     /// log, or has another `format`, is put aside as PATH.refused. Failures are in note(); the log
     /// is behind then.
     [[nodiscard]] static KeyLog open(std::string path, uint32_t format);
+    /// What the file holds now, which another process may be writing; nothing is changed. An Error
+    /// says why open() would begin anew.
+    [[nodiscard]] static Result<Values> look(const std::string& path, uint32_t format);
     KeyLog(KeyLog&& from) noexcept;
     KeyLog& operator=(KeyLog&&) = delete;
     ~KeyLog();
@@ -62,7 +65,8 @@ class KeyLog {
   private:
     KeyLog(std::string path, uint32_t format) : path_(std::move(path)), format_(format) {}
     Result<void> open_file();
-    Result<void> read();
+    /// Reads the open file. The text says why it is to be put aside; empty: it is good.
+    Result<std::string> read();
     Result<void> put_aside(const std::string& why);
     [[nodiscard]] Error failed(const char* what) const;
     void take(const Change& change);

@@ -8,14 +8,17 @@ constexpr uint8_t link_option_of(uint8_t type) noexcept {
 }
 
 // Walks the options (section 4.6) and takes the link-layer address that belongs to this message.
-// False if an option has no length or goes beyond the message.
+// False if an option has no length or goes beyond the message, or gives another address than one
+// before it: receivers differ in which of them they believe.
 bool read_options(std::span<const uint8_t> options, NdMessage& out) noexcept {
     while (!options.empty()) {
         if (options.size() < 2) return false;
         const size_t option_bytes = options[1] * size_t{8};
         if (option_bytes == 0 || option_bytes > options.size()) return false;
         if (options[0] == link_option_of(out.type) && option_bytes == sizeof(NdLinkAddress)) {
-            out.mac = header_at<NdLinkAddress>(options, 0).mac;
+            const MacAddress mac = header_at<NdLinkAddress>(options, 0).mac;
+            if (out.has_mac && mac != out.mac) return false;
+            out.mac = mac;
             out.has_mac = true;
         }
         options = options.subspan(option_bytes);

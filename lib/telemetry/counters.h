@@ -10,6 +10,7 @@
 #include "lib/telemetry/counter.h"
 #include "lib/telemetry/latency.h"
 #include "lib/telemetry/snat_shortages.h"
+#include "lib/telemetry/stages.h"
 
 namespace podlane {
 
@@ -40,17 +41,23 @@ struct alignas(kCacheLine) WorkerCounters {
     Gauge holds;            ///< packets waiting now: for a neighbour, or their first fragment
     Counter busy_cycles;    ///< TSC cycles of turns that moved a packet
     Counter idle_cycles;    ///< TSC cycles of turns that did not, sleep included
-    Counter slow_path;      ///< packets that took the slow path
     Counter held;           ///< packets that waited for a neighbour
     Counter affinity_full;  ///< connections for which session affinity had no room
     Counter snat_tries;     ///< source ports tried because the first one was taken
     SnatShortages snat_shortages;
+    std::array<StageCounts, kPipelineStages.size()> stages;
     /// From polling the port that brought a packet to sending it, by packets sent.
     LatencyHistogram latency;
     std::array<Counter, kDnsCounters> dns;
     Counter dns_truncated;  ///< answers that were truncated
     std::array<Counter, kServiceCounters> service_connections;
 
+    [[nodiscard]] StageCounts& at(PipelineStage stage) noexcept {
+        return stages[static_cast<size_t>(stage)];
+    }
+    [[nodiscard]] const StageCounts& at(PipelineStage stage) const noexcept {
+        return stages[static_cast<size_t>(stage)];
+    }
     void drop(Drop reason, uint64_t n = 1) noexcept { drops[static_cast<size_t>(reason)].add(n); }
 };
 

@@ -42,8 +42,8 @@ def write(path, text):
 class RunningPod:
     """A pod with its containers."""
 
-    def __init__(self, node, name, deployment, app_dir):
-        template = deployment["spec"]["template"]
+    def __init__(self, node, name, template, app_dir, attached=None):
+        """`attached`: what has its port already; None: the node makes one."""
         self.name = name
         self.node = node
         self.labels = template["metadata"]["labels"]
@@ -52,7 +52,7 @@ class RunningPod:
         os.makedirs(self.dir)
         # A copy, as in an image: the web server's user may have no access to the checkout.
         shutil.copytree(app_dir, f"{self.dir}/app")
-        self.pod = node.add_pod(name, node.next_addresses()[:1])
+        self.pod = attached or node.add_pod(name, node.next_addresses()[:1])
         self.address = self.pod.addresses[0]
         self.namespace = self.pod.namespace
         hosts = write(f"{self.dir}/hosts", f"127.0.0.1\tlocalhost\n{self.address}\t{name}\n")

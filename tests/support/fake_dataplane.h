@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,7 +57,12 @@ class FakeDataplane final : public Dataplane {
     FlowSample flow_sample = 0;           ///< the one that was asked for
     std::deque<FlowRecord> flow_records;  ///< to be taken
     uint64_t flow_records_lost = 0;
-    std::string refuse_ports_with;  ///< not empty: the next ports cannot be added
+    std::function<void(const DevicePortSpec&)> on_device;  ///< a device is opened
+    std::map<std::string, Bandwidth> limits;  ///< of all ports that were added, by name
+    bool rests = false;
+    bool can_rest = true;
+    std::vector<std::string> faults;  ///< what problems() says
+    std::string refuse_ports_with;    ///< not empty: the next ports cannot be added
 
     /// The commands of one kind, in order.
     std::vector<Command> commands_of(CommandKind kind) const {
@@ -83,12 +89,14 @@ class FakeDataplane final : public Dataplane {
             for (const int fd : spec.queue_fds) close(fd);
             return Error{refuse_ports_with};
         }
+        limits[spec.name] = spec.bandwidth;
         return add(std::move(info), std::move(spec.queue_fds));
     }
-    Result<PortId> add_device_port(const std::string& name, PortKind kind,
-                                   const std::string& device, uint16_t mtu) override {
+    Result<PortId> add_device_port(const DevicePortSpec& spec) override {
         if (!refuse_ports_with.empty()) return Error{refuse_ports_with};
-        return add({kNoPort, name, kind, device, {}, mtu, {}}, {});
+        limits[spec.name] = spec.bandwidth;
+        if (on_device) on_device(spec);
+        return add({kNoPort, spec.name, spec.kind, spec.device, {}, spec.mtu, {}}, {});
     }
     void remove_port(PortId id) override {
         removed.push_back(id);
@@ -110,6 +118,13 @@ class FakeDataplane final : public Dataplane {
         }
         return out;
     }
+    std::vector<int> queue_fds(PortId id) const override {
+        const auto at = ports_.find(id);
+        return at != ports_.end() ? at->second.queue_fds : std::vector<int>{};
+    }
+    bool rest() override { return rests = can_rest; }
+    void go_on() override { rests = false; }
+    std::vector<std::string> problems() const override { return faults; }
     DeviceLosses device_losses() const override {
         DeviceLosses sum;
         for (const auto& [id, state] : states) sum += state.losses;

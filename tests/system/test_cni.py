@@ -1,6 +1,7 @@
 """podlane-cni, called as the CNI specification says, with real namespaces and a real podlaned."""
 
 import concurrent.futures
+import copy
 import ipaddress
 import json
 import os
@@ -117,7 +118,7 @@ def example(report, node):
         sandbox = cni.Sandbox("example", "web")
         with report.check(f"the example configuration works in version {version}"):
             asked = {"ips": ["10.244.1.99"], "mac": "c2:11:22:33:44:66", "dns": {"servers": []},
-                     "portMappings": []}
+                     "portMappings": [], "bandwidth": {"ingressRate": 0}}
             expect_equal(set(capabilities), set(asked), "capabilities")
             result = network.must("ADD", sandbox, runtimeConfig=asked)
             expect("10.244.1.99" in addresses(result), result)
@@ -258,6 +259,51 @@ def sandboxes(report, node):
         with report.check(f"{what}: then nothing is left"):
             expect_equal(network.kept(), [])
             expect_equal(ports(node), [])
+
+
+def interfaces(report, node):
+    """A pod with several interfaces, as Multus asks for them, each of a network of its own."""
+    pod, client = cni.Sandbox("many", "many"), cni.Sandbox("client", "client")
+    cni.Network(node, "pods").must("ADD", client)
+    added = []
+    with report.check("a pod may have three interfaces; eth0 leads out"):
+        for number, ifname in enumerate(("eth0", "net1", "net2")):
+            one = copy.copy(pod)
+            one.ifname = ifname
+            network = cni.Network(node, f"network{number}")
+            added.append((network, one, network.must("ADD", one)))
+        expect_equal(sorted(pod.namespace.links()), ["eth0", "lo", "net1", "net2"])
+        expect_equal([port["ifname"] for port in ports(node) if port["pod"] == pod.pod],
+                     ["eth0", "net1", "net2"])
+        for network, one, result in added:
+            network.must("CHECK", one, previous=result)
+        out = pod.namespace.run(["ip", "route", "get", "192.0.2.1"]).stdout
+        expect("dev eth0" in out, out)
+        for gateway in node.gateways:
+            lab.expect_ping(pod.namespace, gateway, count=2)
+    with report.check("with Debian's sbr plugin behind it, each interface answers for itself"):
+        for network, one, result in added[1:]:
+            config = {"cniVersion": "1.0.0", "name": network.config["name"], "type": "sbr",
+                      "prevResult": result}
+            code, said = cni.call(f"{cni.PLUGINS}/sbr", "ADD", config, **one.words())
+            expect_equal(code, 0, said)
+        server = lab.serve(pod.namespace, "many")
+        for _, one, result in added:
+            for address in addresses(result):
+                said = lab.call(client.namespace, "ask", address=address, port=lab.LINES)
+                expect_equal(said[0][0], "many", f"{address} of {one.ifname}")
+        server.stop()
+    with report.check("DEL of one leaves the others"):
+        network, one, result = added[1]
+        network.must("DEL", one, previous=result)
+        expect_equal(sorted(pod.namespace.links()), ["eth0", "lo", "net2"])
+    for network, one, result in added:
+        network.must("DEL", one, previous=result)
+    cni.Network(node, "pods").must("DEL", client)
+    with report.check("and of all, nothing"):
+        expect_equal(ports(node), [])
+    for each in (pod, client):
+        each.close()
 
 
 def garbage(report, node):
@@ -416,6 +462,7 @@ def tests(report, _options, cluster):
     wishes(report, node)
     mappings(report, node)
     sandboxes(report, node)
+    interfaces(report, node)
     garbage(report, node)
     container(report, node)
     away(report, node)

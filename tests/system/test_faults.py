@@ -1,10 +1,15 @@
 """Seeded faults: what an operator asks first names the cause, as docs/troubleshooting.md says."""
 
+import json
 import os
 import re
+import signal
+import socket
+import struct
 import time
 
 import cluster as lab
+import frames
 from checks import expect
 from lab import objects
 from lab.net import CommandFailed, wait_until
@@ -47,9 +52,12 @@ class Scene:
         self.web = cluster.pod("a", "web")
         self.client = cluster.pod("a", "client")
         self.far = cluster.pod("b", "far")
+        self.spare = cluster.pod("b", "spare", servers=False)
         cluster.apply(*(objects.pod(pod.name, pod.addresses, node, labels={"app": pod.name})
                         for pod, node in ((self.web, "node-a"), (self.client, "node-a"),
                                           (self.far, "node-b"))))
+        ports = self.node.json("get", "ports")
+        self.uplink_mac = next(p for p in ports if p["kind"] == "uplink")["mac"]
         self.heal()
 
     def endpoint(self, **conditions):
@@ -75,13 +83,12 @@ class Scene:
         macs = (self.gateway_mac() + (mac or self.client.port["mac"])).replace(":", "")
         lab.call(self.client.namespace, "send_frames", interface="eth0", frames=[macs + layers])
 
-    def send_outside(self, layers):
-        """Raw frames from the outside host to the node's uplink."""
+    def send_outside(self, layers, count=1):
+        """So many of a raw frame from the outside host to the node's uplink."""
         links = self.cluster.outside.ip_json("link", "show", "eth0")
-        ports = self.node.json("get", "ports")
-        uplink = next(p for p in ports if p["kind"] == "uplink")
-        macs = uplink["mac"].replace(":", "") + links[0]["address"].replace(":", "")
-        lab.call(self.cluster.outside, "send_frames", interface="eth0", frames=[macs + layers])
+        macs = self.uplink_mac.replace(":", "") + links[0]["address"].replace(":", "")
+        lab.call(self.cluster.outside, "send_frames", interface="eth0",
+                 frames=[macs + layers] * count)
 
 
 def checksum(header):
@@ -223,6 +230,46 @@ def unknown_name(scene):
     del scene
 
 
+def no_source_port(scene):
+    """All identifiers of node b's address towards the outside host are taken, with answers."""
+    node = scene.cluster.nodes["b"]
+    lab.ping(scene.far.namespace, node.gateway(4), count=1)
+    gateway = scene.far.namespace.ip_json("neigh", "show", node.gateway(4))[0]["lladdr"]
+    echoes = []
+    for number in range(65536):
+        echo = struct.pack("!BBHHH", 8, 0, 0, number, 1)
+        echo = echo[:2] + struct.pack("!H", frames.checksum(echo)) + echo[4:]
+        packet = frames.ip(scene.far.address(4), OUTSIDE, 1, echo)
+        echoes.append(frames.ethernet(scene.far.port["mac"], gateway, 0x0800, packet).hex())
+    for _ in range(3):  # again those that were lost
+        lab.call(scene.far.namespace, "send_frames", interface="eth0", frames=echoes)
+        time.sleep(1)
+    for _ in range(3):  # each with an identifier of its own
+        lab.ping(scene.spare.namespace, OUTSIDE, count=1, wait=1)
+
+
+def ring_full(scene):
+    """podlaned stands still for a moment, in which more comes in than the ring holds."""
+    pid = scene.node.daemon.popen.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(8):
+            scene.send_outside(ipv4("00070008000c000000000000"), count=4096)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def feeder_gone(scene):
+    """A feeder says what its objects are, keeps its connection, and is killed."""
+    with socket.socket(socket.AF_UNIX) as feeder:
+        feeder.connect(scene.node.socket)
+        request = {"jsonrpc": "2.0", "id": 1, "method": "replace",
+                   "params": {"documents": "", "owner": "kube", "allowEmpty": True}}
+        feeder.sendall(json.dumps(request).encode() + b"\n")
+        expect(b'"result"' in feeder.recv(65536), "the feeder's set is not taken")
+        time.sleep(12)
+
+
 def node_gone(scene):
     scene.cluster.nodes["b"].stop()
     lab.ping(scene.client.namespace, scene.far.address(4), count=3, wait=1)
@@ -282,12 +329,20 @@ FAULTS = [
      r"NXDOMAIN"),
     ("new connections are refused: one pod fills the flow table", table_full,
      ("top", "--count", "1"), r"10\.244\.1\.\d+ +default/client +[\d.]+k"),
+    ("new connections to one destination outside fail: no source port is free", no_source_port,
+     ("health",), r"no source port is free from 192\.168\.50\.2 to 192\.168\.50\.254"),
+    ("packets are lost and no reason of podlaned's grows: the NIC's ring is full", ring_full,
+     ("health",), r"uplink0: its device loses frames: .*device_missed"),
+    ("changes of the cluster do not arrive: the feeder is gone", feeder_gone, ("health",),
+     r"owner kube: its feeder is gone for \d+ s"),
     ("a node's pods are not reached: the node is gone", node_gone, ("health",),
      r"192\.168\.50\.2.*does not answer"),
     ("everything outside is silent: the uplink is down", uplink_down, ("health",),
      r"uplink0.*down"),
 ]
 
+
+AT_NODE_B = (no_source_port,)  # its flow table holds them
 
 WATCHING = ("capture", "trace")  # they begin before the packets come
 
@@ -316,7 +371,8 @@ def first_screen(scene, break_it, command):
         out = running.stop()[0]
         lines = tcpdump(out)[0] if "capture" in command else out.decode().splitlines()
     else:
-        done = scene.node.ctl(*command, check=False)
+        node = scene.cluster.nodes["b"] if break_it in AT_NODE_B else scene.node
+        done = node.ctl(*command, check=False)
         lines = (done.stdout + done.stderr).splitlines()
     return "\n".join(lines[:ROWS])
 
@@ -326,6 +382,7 @@ def tests(report, options, cluster):
     documented(report)
     cluster.nodes["a"].config["flows"]["capacity"] = CAPACITY
     cluster.nodes["a"].config["cluster"]["upstreamDns"] = [SILENT_DNS]
+    cluster.nodes["b"].config["flows"] = {"capacity": 131072, "timeouts": {"icmp": 600}}
     cluster.start()
     scene = Scene(cluster)
     for symptom, break_it, command, named in FAULTS:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import cluster as lab
@@ -33,9 +34,10 @@ def one_that(what, **fields):
 
 def objects_of(node, web, client):
     return [
-        objects.service("web", [CLUSTER_IP], [objects.port(80, lab.LINES, name="http")]),
+        objects.service("web", [CLUSTER_IP], [objects.port(80, lab.LINES, name="http"),
+                                              objects.port(81, lab.BULK, name="bulk")]),
         objects.endpoint_slice("web", [objects.endpoint(web.address(4), node.name)],
-                               [("http", "TCP", lab.LINES)]),
+                               [("http", "TCP", lab.LINES), ("bulk", "TCP", lab.BULK)]),
         objects.pod("web", web.addresses, node.name, labels={"app": "web"}),
         objects.pod("client", client.addresses, node.name, labels={"app": "client"}),
     ]
@@ -58,6 +60,9 @@ def in_file(report, node, web, client):
         expect_equal(start["translatedTo"], f"{web.address(4)}:{lab.LINES}")
         end = one_that("its end", event="end", to=f"{CLUSTER_IP}:80")
         expect(end["reason"] in ("expired", "removed") and end["replied"], end)
+        expect(end["packets"] >= 4 and end["replyPackets"] >= 3, end)
+        expect(end["bytes"] > 40 * end["packets"] and end["replyBytes"] > 40 * end["replyPackets"],
+               end)
     deny(node)
     with report.check("a connection that a policy denies is logged with the policy's name"):
         lab.call(client.namespace, "refused", address=web.address(4), port=lab.LINES, timeout=0.7)
@@ -89,6 +94,33 @@ def collected(report, collector):
                    and each.get("dst_xlt_port") == str(lab.LINES) for each in sent), sent[:3])
         expect(any(each.get("nat_event") == "NAT44 session delete" for each in sent), sent[:3])
         expect(any(each.get("in_packets", 0) > 0 for each in records), "no denied packet")
+        ended = [each for each in sent if each.get("nat_event") == "NAT44 session delete"]
+        expect(all(each.get("in_packets", 0) >= 4 and each.get("in_bytes", 0) > 160
+                   for each in ended), ended[:3])
+
+
+def counted(report, node, client):
+    load = lab.spawn_call(client.namespace, "load", address=CLUSTER_IP, port=80, clients=2, held=1,
+                          seconds=30, pause=0.01)
+    with report.check("get flows has packets and bytes both ways, and an order by them"):
+        def carried():
+            flows = json.loads(node.ctl("get", "flows", "--service", "default/web", "--sort",
+                                        "bytes", "--limit", "5", "-o", "json").stdout)
+            return flows if flows and flows[0]["replyPackets"] > 0 else None
+        flows = wait_until(carried, 10, "packets of a connection")
+        sums = [each["bytes"] + each["replyBytes"] for each in flows]
+        expect_equal(sums, sorted(sums, reverse=True), "order")
+        wide = node.ctl("get", "flows", "--service", "default/web", "-o", "wide").stdout
+        expect("REPLY-BYTES" in wide.splitlines()[0], wide)
+    with report.check("top names the connections that carry most"):
+        lab.call(client.namespace, "bulk", address=CLUSTER_IP, port=81,
+                 size=4 * lab.MEBI, seed=1, timeout=60)
+        text = node.ctl("top", "--count", "3", "--sort", "bytes").stdout
+        text = text.rpartition("podlane top")[2]
+        row = text.partition("FLOW FROM")[2].splitlines()[1]
+        expect(row.startswith(client.address(4)), text)
+        expect(re.search(r"TCP +[\d.]+k? +[\d.]+[kM]?", row), text)
+    load.stop()
 
 
 def openers(report, node, client):
@@ -108,6 +140,7 @@ def tests(report, options, cluster):
     node = cluster.nodes["a"]
     node.config["flowLog"] = {"file": FILE, "ipfix": f"127.0.0.1:{PORT}"}
     node.config["flows"]["timeouts"] = {"tcpTimeWait": 1, "tcpClose": 1}
+    node.config["flows"]["counters"] = "on"
     collector = None
     if shutil.which("nfcapd") and shutil.which("nfdump"):
         os.makedirs(FOLDER, exist_ok=True)
@@ -120,6 +153,7 @@ def tests(report, options, cluster):
     cluster.apply(*objects_of(node, web, client))
     in_file(report, node, web, client)
     collected(report, collector)
+    counted(report, node, client)
     openers(report, node, client)
 
 

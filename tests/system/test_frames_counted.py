@@ -1,5 +1,7 @@
 """Every frame is counted: what came in and was made has gone out, was dropped, taken, or waits."""
 
+import signal
+
 import cluster as lab
 import frames
 from checks import expect, expect_equal
@@ -102,10 +104,56 @@ def counted(report, cluster, node):
         report.note(f"sent {sent}, (missing, got, lost by the ring) {missing()}")
         expect(missing()[1] >= sent, missing())
         expect_balance(node, "after it")
+    tap_runs_over(report, cluster, node)
     with report.check("stats shows it"):
         text = node.ctl("stats").stdout
         expect("LOST-BEFORE" in text and "BUFFERS-USED" in text, text[:600])
         expect_equal(balance(node)[0], 0, "missing")
+
+
+def port_of(node, name):
+    return next(p for p in node.stats()["ports"] if p["name"] == name)
+
+
+def tap_runs_over(report, cluster, node):
+    """What a pod's kernel gave to its interface while nobody took it away."""
+    loud = cluster.pod("a", "loud", servers=False)
+    name = loud.port["name"]
+    lab.expect_ping(loud.namespace, node.gateway(4), count=1)
+    gateway = loud.namespace.ip_json("neigh", "show", node.gateway(4))[0]["lladdr"]
+    data = frames.udp(loud.address(4), node.gateway(4), 4000, 4000, b"x" * 64)
+    frame = frames.ethernet(mac_of(loud.namespace, "eth0"), gateway, 0x0800, data).hex()
+
+    def kernel():
+        tx = loud.namespace.ip_json("-s", "link", "show", "eth0")[0]["stats64"]["tx"]
+        return tx["packets"] + tx["dropped"]
+
+    with report.check("a pod's interface that runs over: what was sent is received or named"):
+        given, port = kernel(), port_of(node, name)
+
+        def missing():
+            now = port_of(node, name)
+            lost = now["deviceLosses"]["rxMissed"] - port["deviceLosses"]["rxMissed"]
+            grown = kernel() - given
+            return grown - (now["rxPackets"] - port["rxPackets"]) - lost, grown, lost
+
+        node.daemon.popen.send_signal(signal.SIGSTOP)
+        try:
+            floods = [lab.spawn_call(loud.namespace, "repeat_frame", interface="eth0", frame=frame,
+                                     seconds=1) for _ in range(2)]
+            sent = sum(lab.result_of(flood, 20) for flood in floods)
+        finally:
+            node.daemon.popen.send_signal(signal.SIGCONT)
+        lab.wait_until(lambda: missing()[0] == 0, 10, f"all are counted; {missing()} of {sent}")
+        report.note(f"sent {sent}, (missing, given, lost by the queue) {missing()}")
+        expect(missing()[1] >= sent and missing()[2] > 0, missing())
+        expect_balance(node, "after it")
+    with report.check("it is in drops, and stays when the pod is gone"):
+        lost = missing()[2]
+        before = node.drops()["device_missed"]
+        expect(before >= lost, node.drops())
+        loud.remove()
+        expect(node.drops()["device_missed"] >= before, node.drops())
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def shows(report, browser, node, client):
         expect_equal(stages, ["rx", "parse", "decap", "look up", "defer", "slow path", "join",
                               "forward", "tx"], "stages")
         received = node.stats()["frames"]["received"]
-        told = text_of(browser, "#way li:nth-child(2) .number").replace("\u2009", "")
+        told = text_of(browser, "#way li:nth-child(1) .number").replace("\u2009", "")
         expect(0 < int("".join(filter(str.isdigit, told))) <= received, (told, received))
     with report.check("a drop has its reason, stage and help on the way"):
         lab.call(client.namespace, "ask", check=False, address="10.96.77.77", port=80, count=1)

@@ -4,14 +4,18 @@ import glob
 import json
 import os
 import re
+import subprocess
+import time
 
 import cluster as lab
 from checks import expect, expect_equal
-from lab.net import PYTHON, run
+from lab.net import PYTHON, run, wait_until
 from lab.node import program
 
-# linux/capability.h: DAC_OVERRIDE, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN
-KEPT = sum(1 << bit for bit in (1, 10, 12, 13, 19, 21))
+# linux/capability.h: NET_BIND_SERVICE, NET_ADMIN, NET_RAW, BPF
+KEPT = sum(1 << bit for bit in (10, 12, 13, 39))
+# DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, SYS_ADMIN
+ATTACHING = sum(1 << bit for bit in (2, 12, 19, 21))
 GROUP, KEYS_GROUP, NOBODY = "54321", "54322", "65534"
 READING = "/run/lab/read.sock"
 KEY = "c2VjcmV0"
@@ -96,6 +100,87 @@ def filtered(report, node):
         expect_equal(node.json("health")["seccomp"], "on", "health")
 
 
+def attacher_of(pid):
+    """The one child of podlaned."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+        children = file.read().split()
+    expect_equal(len(children), 1, "children of podlaned")
+    return int(children[0])
+
+
+def has_ended(pid):
+    """Also when nobody has asked for its exit code yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(") ", 1)[1].startswith("Z")
+    except OSError:
+        return True
+
+
+def attached_by_another(report, cluster, node):
+    """The process that enters namespaces: its rights, and its end."""
+    child = attacher_of(node.daemon.popen.pid)
+    with report.check("the process that attaches pods has what that takes, and no more"):
+        for name, fields in threads(child).items():
+            expect(name.startswith("podlane-attach"), name)
+            for kind in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+                extra = int(fields[kind], 16) & ~ATTACHING
+                expect(extra == 0, f"{name}: {kind} {fields[kind]}")
+            expect_equal((fields["NoNewPrivs"].strip(), fields["Seccomp"].strip()), ("1", "2"),
+                         name)
+        held = {os.path.basename(path): os.readlink(path)
+                for path in glob.glob(f"/proc/{child}/fd/*")}
+        expect_equal(sorted(held), ["0", "1", "2", "3"], "descriptors")
+        expect_equal({held[fd] for fd in "012"}, {"/dev/null"}, "standard ones")
+    node.stop()
+    node.config["state"] = {"keep": True}
+    node.start()
+    three = cluster.pod("a", "three")
+    with report.check("a namespace that only it may look at is attached, and taken back"):
+        sleeper = subprocess.Popen(
+            ["setpriv", "--reuid", NOBODY, "unshare", "--user", "--net", "sleep", "600"])
+        try:
+            path = f"/proc/{sleeper.pid}/ns/net"
+            wait_until(lambda: os.path.exists(path) and
+                       os.readlink(path) != os.readlink("/proc/self/ns/net"), 10, "a namespace")
+            node.ctl("pod", "add", "default/hidden", "--netns", path, "--address", "10.244.1.77")
+            node.stop(9)
+            node.start()
+            expect("default/hidden" in node.ctl("get", "ports").stdout, node.daemon.output()[-800:])
+            time.sleep(2)  # it is looked at each second
+            expect("default/hidden" in node.ctl("get", "ports").stdout, node.daemon.output()[-800:])
+            node.ctl("pod", "del", "default/hidden")
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+    with report.check("what is no network namespace is refused by name"):
+        os.mkfifo("/run/lab/fifo")
+        for path in ("/run/lab/fifo", "/dev/null", "/etc/passwd", "/nowhere"):
+            done = node.ctl("pod", "add", "default/no", "--netns", path, "--address",
+                            "10.244.1.78", check=False)
+            expect(done.returncode == 1 and path in done.stderr, done.stderr)
+    with report.check("when it ends podlaned says so and ends as well, with exit code 1"):
+        os.kill(attacher_of(node.daemon.popen.pid), 9)
+        expect_equal(node.daemon.popen.wait(20), 1, "exit code")
+        expect("attaches pods has ended by signal 9" in node.daemon.output(),
+               node.daemon.output()[-500:])
+    node.stop()
+    node.start()
+    with report.check("its pods were taken back"):
+        lab.expect_ping(three.namespace, cluster.outside_address(4))
+    for signal in (9, 15):
+        with report.check(f"it ends with podlaned, by signal {signal}"):
+            child = attacher_of(node.daemon.popen.pid)
+            node.stop(signal)
+            wait_until(lambda pid=child: has_ended(pid), 5, "it has ended")
+            node.start()
+    node.end()
+    three.namespace.close()
+    node.pods.remove(three)
+    node.config["state"] = {"keep": False}
+    node.start()
+
+
 def not_filtered(report, node):
     node.stop()
     node.config["security"] = {"seccomp": "off"}
@@ -165,6 +250,7 @@ def tests(report, options):
             expect_equal(other.returncode, 1, "the other socket, by the same user")
         filtered(report, node)
         keys(report, node)
+        attached_by_another(report, cluster, node)
         not_filtered(report, node)
         cluster.stop_checks(report)
         with report.check("the reading socket is gone as well"):

@@ -1,8 +1,10 @@
 #include "tests/property/contract/pipeline.h"
 
 #include <fmt/format.h>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "lib/proto/sctp.h"
@@ -92,13 +94,43 @@ bool is_reachable(const Target& target) {
 
 }  // namespace
 
+Pipeline::Pipeline(Subject& subject) : subject_(subject) {
+    std::string name = "/dev/shm/contract-XXXXXX";
+    folder_ = ::mkdtemp(name.data());
+    start();
+}
+
+Pipeline::~Pipeline() {
+    rig_.reset();
+    std::filesystem::remove_all(folder_);
+}
+
+void Pipeline::start() {
+    // Every other one has another capacity, or other workers: flows are copied, not adopted.
+    const unsigned workers = 1 + starts_ / 2 % 2;
+    const uint32_t capacity = starts_ % 2 == 0 ? 1024 : 2048;
+    ++starts_;
+    rig_ = std::make_unique<Rig>(workers, capacity, false,
+                                 dataplane::RigMemory{.kept_flows = folder_,
+                                                      .first_port = 0,
+                                                      .log = {},
+                                                      .traffic = false,
+                                                      .first = subject_.shared_snapshot()});
+    follow();
+}
+
+void Pipeline::restart() {
+    rig_.reset();
+    start();
+}
+
 void Pipeline::follow() {
-    rig_.change([this](Snapshot& next) { next = subject_.snapshot(); });
+    rig_->change([this](Snapshot& next) { next = subject_.snapshot(); });
 }
 
 uint64_t Pipeline::drops(std::initializer_list<Drop> reasons) const {
     uint64_t sum = 0;
-    for (const Drop reason : reasons) sum += rig_.drops(reason);
+    for (const Drop reason : reasons) sum += rig_->drops(reason);
     return sum;
 }
 
@@ -114,11 +146,11 @@ Pipeline::Seen Pipeline::send_in(const Packet& packet) {
     const uint64_t lost_before = lost();
     const uint64_t refused_before = refused();
     const Rig::Who in = port_of(packet);
-    rig_.send(in, whole(coming_by(in, packet.from == From::kOverlay), packet.src, packet.src_port,
-                        packet.dst, packet.dst_port, packet.protocol, kTcpSyn));
+    rig_->send(in, whole(coming_by(in, packet.from == From::kOverlay), packet.src, packet.src_port,
+                         packet.dst, packet.dst_port, packet.protocol, kTcpSyn));
     std::vector<std::pair<Rig::Who, Frame>> out;
     for (const Rig::Who who : kPorts) {
-        for (Frame& frame : rig_.take(who)) out.emplace_back(who, std::move(frame));
+        for (Frame& frame : rig_->take(who)) out.emplace_back(who, std::move(frame));
     }
     const bool is_lost = lost() != lost_before;
     Seen seen{What::kNoService, {}, fmt::format("{} frames sent", out.size())};
@@ -158,12 +190,12 @@ Pipeline::Seen Pipeline::send_in(const Packet& packet) {
 template <Family F>
 bool Pipeline::answers(const Packet& packet, const FlowKey<F>& forwarded, Rig::Who out,
                        bool tunnelled) {
-    rig_.send(out, whole(coming_by(out, tunnelled), IpAddress(forwarded.dst),
-                         forwarded.dst_port.host(), IpAddress(forwarded.src),
-                         forwarded.src_port.host(), packet.protocol, kTcpSyn | kTcpAck));
+    rig_->send(out, whole(coming_by(out, tunnelled), IpAddress(forwarded.dst),
+                          forwarded.dst_port.host(), IpAddress(forwarded.src),
+                          forwarded.src_port.host(), packet.protocol, kTcpSyn | kTcpAck));
     bool comes = false;
     for (const Rig::Who who : kPorts) {
-        for (const Frame& frame : rig_.take(who)) {
+        for (const Frame& frame : rig_->take(who)) {
             const auto got = unwrap<F>(frame, is_tunnelled(frame));
             if (comes || who != port_of(packet)) return false;
             comes = got.checksums_ok && got.key.src == packet.dst.as<F>() &&

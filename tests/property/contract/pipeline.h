@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,7 +19,13 @@ namespace podlane::contract {
 /// from the Service), refused (with a notice to the sender), or dropped.
 class Pipeline {
   public:
-    explicit Pipeline(Subject& subject) : subject_(subject) { follow(); }
+    explicit Pipeline(Subject& subject);
+    Pipeline(const Pipeline&) = delete;
+    Pipeline& operator=(const Pipeline&) = delete;
+    ~Pipeline();
+
+    /// The worker ends, and others go on with its memory.
+    void restart();
 
     /// From now on the worker uses the Subject's present state.
     void follow();
@@ -57,7 +64,11 @@ class Pipeline {
     [[nodiscard]] uint64_t drops(std::initializer_list<Drop> reasons) const;
 
     Subject& subject_;
-    dataplane::Rig rig_;
+    void start();
+
+    std::string folder_;  ///< where flows outlive a worker
+    unsigned starts_ = 0;
+    std::unique_ptr<dataplane::Rig> rig_;
     std::vector<Flow> flows_;
     std::set<std::tuple<IpAddress, IpAddress, uint8_t, uint16_t, uint16_t>> used_;
     uint64_t repicked_ = 0, untold_ = 0;

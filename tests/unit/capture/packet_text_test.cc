@@ -106,5 +106,37 @@ TEST(PacketText, TunnelBeginsAndEnds) {
                 ElementsAre("tunnel 192.168.50.1 > 192.168.50.2 ends"));
 }
 
+TEST(PacketText, AnIdentityIsWhatTwoNodesSeeAlike) {
+    const auto tunnelled = [](uint16_t port) {
+        return frame()
+            .eth()
+            .ip("192.168.50.1", "192.168.50.2")
+            .udp(50000, 8472)
+            .vxlan(1)
+            .eth()
+            .ip("10.244.1.10", "10.244.2.10")
+            .udp(7, port)
+            .build();
+    };
+    Bytes plain = frame().eth().ip("10.244.1.10", "10.244.2.10").udp(7, 8).build();
+    const std::string identity = packet_identity(view(plain));
+    EXPECT_FALSE(identity.empty());
+    EXPECT_EQ(packet_identity(view(tunnelled(8))), identity);
+    EXPECT_NE(packet_identity(view(tunnelled(9))), identity);
+    // MAC addresses and what a device does to checksums are not the same behind a node.
+    plain[0] ^= 2;
+    plain[14 + 20 + 6] ^= 0x55;
+    EXPECT_EQ(packet_identity(view(plain)), identity);
+    const Bytes later = frame().eth().ip("10.244.1.10", "10.244.2.10").ttl(63).udp(7, 8).build();
+    EXPECT_NE(packet_identity(view(later)), identity);
+    const Bytes one = syn("10.96.0.10", 80).build();
+    EXPECT_NE(packet_identity(view(one)), packet_identity(view(syn("10.96.0.10", 81).build())));
+    for (size_t length = 0; length < one.size(); ++length) {
+        const Bytes cut(one.begin(), one.begin() + static_cast<ptrdiff_t>(length));
+        (void)packet_identity({cut, static_cast<uint32_t>(one.size())});
+    }
+    EXPECT_TRUE(packet_identity({}).empty());
+}
+
 }  // namespace
 }  // namespace podlane::control

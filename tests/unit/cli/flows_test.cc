@@ -38,6 +38,10 @@ class FlowsTest : public ServerFixture {
                 reply["items"].push_back({{"from", std::to_string(at)},
                                           {"ageSeconds", (at * 7919) % flows_},
                                           {"service", at % 2 == 0 ? "shop/a" : "b/b"}});
+                if (!counts_) continue;
+                ordered_json& item = reply["items"].back();
+                item["packets"] = item["bytes"] = at;
+                item["replyPackets"] = item["replyBytes"] = at == 7 ? 100'000 : 1;
             }
             if (at < flows_) reply["next"] = at;
             return reply;
@@ -53,6 +57,7 @@ class FlowsTest : public ServerFixture {
     ordered_json printed() { return ordered_json::parse(out_.str()); }
 
     int64_t flows_ = 5003;
+    bool counts_ = false;
     std::istringstream in_;
     std::ostringstream out_, err_;
     ordered_json asked_;
@@ -111,6 +116,17 @@ TEST_F(FlowsTest, AnOrderIsOfAllNotOfAPage) {
     EXPECT_EQ(run({"get", "flows", "-o", "json", "--sort", "age", "--reverse", "--limit", "2"}), 0);
     EXPECT_EQ(printed()[0].at("ageSeconds"), 0);
     EXPECT_EQ(printed()[1].at("ageSeconds"), 1);
+}
+
+TEST_F(FlowsTest, BytesOfBothDirectionsAreAnOrder) {
+    EXPECT_EQ(run({"get", "flows", "--sort", "bytes"}), 1);
+    EXPECT_NE(err_.str().find("flows.counters: on"), std::string::npos) << err_.str();
+    counts_ = true;
+    for (const char* order : {"bytes", "packets"}) {
+        EXPECT_EQ(run({"get", "flows", "-o", "json", "--sort", order, "--limit", "2"}), 0);
+        EXPECT_EQ(printed()[0].at("from"), "7") << order;
+        EXPECT_EQ(printed()[1].at("from"), "5002") << order;
+    }
 }
 
 TEST_F(FlowsTest, OptionsOfFlowsAreForFlows) {

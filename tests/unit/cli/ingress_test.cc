@@ -133,8 +133,8 @@ TEST_F(IngressConfigTest, AProcessThatIsNotNginxIsNotSignalled) {
     const std::string pid = own_pid_file();
     name_process("postgres");
     EXPECT_EQ(run({"--reload-pid", pid}), 1);
-    EXPECT_EQ(err_.str(), fmt::format("error: {}: process {} is postgres, not true; nginx was "
-                                      "not reloaded\n",
+    EXPECT_EQ(err_.str(), fmt::format("error: {}: process {} is postgres, not true; nginx was not "
+                                      "reloaded\n",
                                       pid, getpid()));
     EXPECT_EQ(hangups, 0);
     err_.str("");

@@ -74,6 +74,22 @@ TEST(Report, IdleServicesAreFoldedBelowThePorts) {
               std::string::npos);
 }
 
+TEST(Report, StagesAreShownWhereThereIsRoomForAll) {
+    ordered_json now = parsed(kStats);
+    now["stages"] = {{"parse", {{"in", 12}, {"out", 11}}}, {"tx", {{"in", 11}, {"out", 9}}}};
+    EXPECT_EQ(stats_text(now, std::nullopt).find("STAGE"), std::string::npos);
+    const std::string text = stats_text(now, std::nullopt, {.wide = true});
+    EXPECT_NE(text.find("STAGE   IN   OUT\nparse   12    11\ntx      11     9\n"),
+              std::string::npos)
+        << text;
+    ordered_json later = now;
+    later["stages"]["parse"]["in"] = 32;
+    EXPECT_NE(stats_text(later, StatsBefore{now, 2}, {.wide = true})
+                  .find("IN-PPS\nparse   32    11       10\n"),
+              std::string::npos)
+        << stats_text(later, StatsBefore{now, 2}, {.wide = true});
+}
+
 TEST(Report, StatsShowWhatTheNameServerDid) {
     ordered_json stats = parsed(kStats);
     stats["dns"] = parsed(R"({

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "control/cli/flow_holders.h"
+#include "control/cli/flow_rates.h"
 #include "control/cli/top.h"
 #include "control/cli/top_screen.h"
 
@@ -44,6 +45,49 @@ TEST(FlowHolders, LargeHolderStaysAmongAnyNumberOfOthers) {
     const auto top = holders.top(1);
     EXPECT_EQ(top.front().from, "large");
     EXPECT_GE(top.front().flows, 200u);
+}
+
+Json counted(const std::string& from, uint64_t packets, uint64_t bytes, uint64_t age_s) {
+    return {{"protocol", "TCP"},  {"from", from},       {"to", "10.96.0.10:80"},
+            {"packets", packets}, {"bytes", bytes},     {"replyPackets", 0},
+            {"replyBytes", 0},    {"ageSeconds", age_s}};
+}
+
+TEST(FlowRates, RatesAreThoseSinceTheLastPassAndAtFirstOfTheWholeLife) {
+    FlowRates rates;
+    rates.add(counted("a", 100, 1000, 10), 50);
+    rates.add(flow("not counted"), 50);
+    EXPECT_TRUE(rates.rates().empty()) << "a pass that is not through";
+    rates.end_pass();
+    ASSERT_EQ(rates.rates().size(), 1u);
+    EXPECT_DOUBLE_EQ(rates.rates()[0].packets, 10);
+    EXPECT_DOUBLE_EQ(rates.rates()[0].bytes, 100);
+    rates.add(counted("a", 104, 1600, 12), 52);
+    rates.add(counted("idle", 0, 0, 5), 52);
+    rates.end_pass();
+    ASSERT_EQ(rates.rates().size(), 1u);
+    EXPECT_DOUBLE_EQ(rates.rates()[0].packets, 2);
+    EXPECT_DOUBLE_EQ(rates.rates()[0].bytes, 300);
+    // Another connection on the same addresses.
+    rates.add(counted("a", 6, 60, 0), 54);
+    rates.end_pass();
+    EXPECT_DOUBLE_EQ(rates.rates().at(0).packets, 6);
+}
+
+TEST(FlowRates, TheLargestStayAmongAnyNumberOfOthers) {
+    FlowRates rates;
+    for (uint64_t i = 0; i < 20'000; ++i) {
+        rates.add(counted("small " + std::to_string(i), 10, 100, 10), 50);
+        if (i == 3000) rates.add(counted("packets", 100'000, 200, 10), 50);
+        if (i == 9000) rates.add(counted("bytes", 11, 1'000'000, 10), 50);
+    }
+    rates.end_pass();
+    EXPECT_LE(rates.rates().size(), FlowRates::kShown);
+    for (const char* name : {"packets", "bytes"}) {
+        EXPECT_TRUE(std::ranges::any_of(rates.rates(), [name](const FlowRate& each) {
+            return each.from == name;
+        })) << name;
+    }
 }
 
 TEST(ShortNumber, HasFourCharactersAndALetter) {
@@ -123,6 +167,19 @@ TEST_F(TopText, WhoOpensMostIsShownWithRates) {
                           "OPENS FLOWS +PORT +NEW/S +DENIED/S +LAST TO\n"
                           "203\\.0\\.113\\.9 +uplink0 +10\\.0k +0 +192\\.168\\.50\\.1:30080\n"
                           "10\\.244\\.1\\.7 +shop/scan +2\\.0k +40 +10\\.96\\.0\\.10:80\n"));
+}
+
+TEST_F(TopText, WhatCarriesMostIsShownInTheOrderOfTheKeys) {
+    EXPECT_THAT(top_text(sample_, {}, {.columns = 80, .rows = 40}), Not(HasSubstr("FLOW FROM")));
+    sample_.rates.add(counted("10.244.1.7:1000", 500, 5000, 1), 50);
+    sample_.rates.add(counted("10.244.1.8:1000", 20, 80'000, 1), 50);
+    sample_.rates.end_pass();
+    const std::string one = "10\\.244\\.1\\.7:1000 +10\\.96\\.0\\.10:80 +TCP +500 +40\\.0k\n";
+    const std::string other = "10\\.244\\.1\\.8:1000 +10\\.96\\.0\\.10:80 +TCP +20 +640k\n";
+    EXPECT_THAT(top_text(sample_, {}, {.columns = 80, .rows = 40}),
+                testing::ContainsRegex(one + other));
+    EXPECT_THAT(top_text(sample_, {.order = TopOrder::kBytes}, {.columns = 80, .rows = 40}),
+                testing::ContainsRegex(other + one));
 }
 
 TEST_F(TopText, FilterLeavesRowsThatHaveIt) {

@@ -163,16 +163,39 @@ TEST(CniRequest, ReadsTheCapabilitiesOfTheConventions) {
         "search": ["internal.yoyodyne.net", "corp.tyrell.net"], "options": ["ndots:2"]})"));
 }
 
-TEST(CniRequest, ALimitThatNobodyWouldKeepIsAnUnsupportedFieldWithKeyAndValue) {
-    Json json = config();
-    json["runtimeConfig"]["bandwidth"] = {{"egressRate", 4096}, {"egressBurst", 1600}};
-    try {
-        (void)read(json);
-        FAIL();
-    } catch (const Failure& failure) {
-        EXPECT_EQ(failure.code(), code::kUnsupportedField);
-        EXPECT_EQ(failure.details(), "runtimeConfig.bandwidth.egressRate is 4096");
+TEST(CniRequest, ReadsLimitsOfBandwidthAndRefusesWhatIsNone) {
+    const auto limits = [](const char* text) {
+        Json json = config();
+        json["runtimeConfig"]["bandwidth"] = Json::parse(text);
+        return json;
+    };
+    // As a runtime writes one for an annotation: the largest burst that it can say.
+    EXPECT_EQ(read(limits(R"({"ingressRate": 1000000, "ingressBurst": 4294967295,
+                              "egressRate": 0, "egressBurst": 0})"))
+                  .bandwidth,
+              Json::parse(R"({"ingressRate": 1000000, "ingressBurst": 4294967295})"));
+    EXPECT_TRUE(read(config()).bandwidth.empty());
+    for (const char* bad :
+         {R"([])", R"({"egressRate": -1})", R"({"egressRate": "1M"})", R"({"egressRate": 1.5})",
+          R"({"egressBurst": 1600})", R"({"ingressRate": 18446744073709551615})"}) {
+        EXPECT_EQ(failure_code([&] { (void)read(limits(bad)); }), code::kBadConfig) << bad;
     }
+}
+
+TEST(CniRequest, ReadsWhatADpdkApplicationHasInPlaceOfAnInterface) {
+    Json json = config();
+    json["interface"] = "tap";
+    EXPECT_TRUE(read(json).device.empty());
+    json["interface"] = "vhostUser";
+    json["socketUser"] = 1000;
+    json["socketGroup"] = 2000;
+    EXPECT_EQ(read(json).device,
+              Json::parse(R"({"interface": "vhostUser", "user": 1000, "group": 2000})"));
+    json["socketUser"] = -1;
+    EXPECT_EQ(failure_code([&] { (void)read(json); }), code::kBadConfig);
+    json.erase("socketUser");
+    json["interface"] = "veth";
+    EXPECT_EQ(failure_code([&] { (void)read(json); }), code::kBadConfig);
 }
 
 TEST(CniRequest, TheCapabilityGoesBeforeArgsAndThoseBeforeCniArgs) {

@@ -57,6 +57,16 @@ TEST(CniResult, HasTheFormOfEachVersion) {
     }
 }
 
+TEST(CniResult, ASocketIsNamedWhereTheVersionHasAWordForIt) {
+    Json with_socket = port();
+    with_socket["socketPath"] = "/run/podlane/pods/shop/web/net1.sock";
+    EXPECT_EQ(
+        make_result(request("1.1.0"), dual_stack(), with_socket)["interfaces"][0]["socketPath"],
+        "/run/podlane/pods/shop/web/net1.sock");
+    EXPECT_FALSE(make_result(request("1.0.0"), dual_stack(), with_socket)["interfaces"][0].contains(
+        "socketPath"));
+}
+
 TEST(CniResult, TheRuntimesDnsGoesBeforePodlanedsKeyByKey) {
     Request asked = request("1.0.0");
     asked.dns = {{"nameservers", {"192.0.2.53"}}, {"search", Json::array()}};

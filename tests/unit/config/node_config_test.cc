@@ -52,8 +52,10 @@ TEST(NodeConfig, HasTheContractsDefaults) {
     EXPECT_EQ(config.memory.mbufs, 65536U);
     EXPECT_EQ(config.memory.mbuf_bytes, 2176U);
     EXPECT_EQ(config.flows.capacity, 1048576U);
+    EXPECT_FALSE(config.flows.counters);
     EXPECT_FALSE(config.host);
     EXPECT_EQ(config.pods.mtu, 1500);
+    EXPECT_EQ(config.pods.sockets, "/run/podlane/pods");
     EXPECT_EQ(config.overlay.format, OverlayFormat::kVxlan);
     EXPECT_EQ(config.overlay.vni, 1U);
     EXPECT_EQ(config.overlay.port, 8472);
@@ -71,7 +73,7 @@ socket: /run/x.sock
 workers: [0]
 idle: poll
 memory: {hugepages: off, mbufs: 8192, mbufBytes: 9216}
-flows: {capacity: 4096}
+flows: {capacity: 4096, counters: on}
 uplinks:
   - name: uplink0
     device: "0000:3b:00.0"
@@ -85,6 +87,7 @@ pods:
   cidrs: [10.244.1.0/24, "fd00:10:244:1::/64"]
   gatewayMac: "02:00:00:00:00:03"
   mtu: 1400
+  sockets: /srv/pods/
   ports:
     - {name: default/gen, device: "net_pcap0,rx_pcap=a.pcap", addresses: [10.244.1.10], mac: "02:00:00:00:00:04", allowedAddresses: [10.244.1.200, "fd00:9::/64"]}
 overlay: {type: vxlan, vni: 7, port: 4789, mac: "02:00:00:00:00:05"}
@@ -95,6 +98,7 @@ cluster:
   domain: lab.local
 objects: [objects, /etc/podlane/objects.yaml]
 )");
+    EXPECT_TRUE(config.flows.counters);
     EXPECT_EQ(config.workers.cpus, std::vector<unsigned>{0});
     EXPECT_EQ(config.idle, IdleMode::kPoll);
     EXPECT_EQ(config.memory.hugepages, HugepagesMode::kOff);
@@ -112,6 +116,7 @@ objects: [objects, /etc/podlane/objects.yaml]
     EXPECT_TRUE(config.pods.contains(*parse_ip("10.244.1.77")));
     EXPECT_FALSE(config.pods.contains(*parse_ip("10.244.2.77")));
     EXPECT_EQ(config.pods.mtu, 1400);
+    EXPECT_EQ(config.pods.sockets, "/srv/pods");
     EXPECT_FALSE(config.pods.mtu_is_auto);
     EXPECT_EQ(config.pods.ports.at(0).key(), "default/gen");
     EXPECT_EQ(to_string(config.pods.ports.at(0).allowed_addresses.at(0)), "10.244.1.200/32");

@@ -112,7 +112,7 @@ TEST_F(DaemonTest, KeysLeaveByTheMainSocketAloneAndWhenAskedFor) {
 
 TEST_F(DaemonTest, AnswersEveryMethod) {
     start();
-    EXPECT_EQ(call("version"), (Json{{"version", kVersion}, {"dpdk", "DPDK 1.2.3"}}));
+    EXPECT_EQ(call("version"), (Json{{"version", version()}, {"dpdk", "DPDK 1.2.3"}}));
     EXPECT_EQ(call("health").at("node"), "node-a");
     EXPECT_EQ(call("apply", {{"documents", kWebService}}).at("added").size(), 2u);
     EXPECT_EQ(call("validate", {{"documents", kNodeB}}).at("added").size(), 1u);

@@ -113,10 +113,10 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
 
 TEST_F(Page, NumbersAreThoseOfStatsAndHaveTheirTime) {
     dataplane_.mutable_counters(0).drop(Drop::kNoRoute, 4);
-    dataplane_.mutable_counters(0).slow_path.add(3);
+    dataplane_.mutable_counters(0).at(PipelineStage::kSlowPath).add(3, 2);
     const Json numbers = json("/page/numbers.json");
     EXPECT_EQ(numbers["stats"]["drops"]["no_route"], 4);
-    EXPECT_EQ(numbers["stats"]["slowPath"], 3);
+    EXPECT_EQ(numbers["stats"]["stages"]["slow_path"], (Json{{"in", 3}, {"out", 2}}));
     EXPECT_GT(numbers["atMs"], 0);
     // Whoever asks at once is told the same, at no cost.
     dataplane_.mutable_counters(0).drop(Drop::kNoRoute, 1);

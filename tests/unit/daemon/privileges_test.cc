@@ -38,14 +38,28 @@ int in_child(Body body) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(Privileges, WhatIsKeptIsForInterfacesAndNamespaces) {
-    const uint64_t kept = kept_capability_bits();
-    for (const int needed : {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN}) {
-        EXPECT_NE(kept >> needed & 1, 0u) << needed;
+bool has(uint64_t bits, int number) {
+    return (bits >> number & 1) != 0;
+}
+
+TEST(Privileges, EnteringNamespacesIsForTheProcessThatAttachesPods) {
+    const uint64_t kept = kept_capability_bits({.kernel_interface = true});
+    const uint64_t attaching = attaching_capability_bits();
+    EXPECT_TRUE(has(kept, CAP_NET_ADMIN) && has(kept, CAP_NET_RAW));
+    for (const int entering : {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}) {
+        EXPECT_FALSE(has(kept, entering)) << entering;
+        EXPECT_TRUE(has(attaching, entering)) << entering;
     }
-    for (const int not_needed : {CAP_SETUID, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_BPF, CAP_CHOWN}) {
-        EXPECT_EQ(kept >> not_needed & 1, 0u) << not_needed;
+    for (const int not_needed :
+         {CAP_SETUID, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SYS_BOOT}) {
+        EXPECT_FALSE(has(kept | attaching, not_needed)) << not_needed;
     }
+}
+
+TEST(Privileges, ADeviceTakesWhatItsKindDoes) {
+    const uint64_t vfio = kept_capability_bits({});
+    EXPECT_FALSE(has(vfio, CAP_NET_RAW) || has(vfio, CAP_BPF) || has(vfio, CAP_SYS_ADMIN));
+    EXPECT_TRUE(has(kept_capability_bits({.uio_nic = true}), CAP_SYS_ADMIN));
 }
 
 TEST(Privileges, AreDroppedByAllThreadsAndAThreadThatHadFewerGetsNoneBack) {
@@ -91,7 +105,7 @@ TEST(Privileges, AThreadThatTakesNoSignalsAndDropsAllByItselfIsWaitedFor) {
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
         });
         while (!ready) std::this_thread::yield();
-        const bool dropped = drop_capabilities(kept_capability_bits()).ok();
+        const bool dropped = drop_capabilities(kept_capability_bits({})).ok();
         worker.join();
         return dropped ? 0 : 1;
     });

@@ -113,5 +113,18 @@ TEST_F(ProbesTest, WhoDoesNotReadAnyMoreLosesTheProbe) {
     EXPECT_EQ(probes_.stopped, (std::vector<ProbeId>{left, read}));
 }
 
+TEST_F(ProbesTest, ItEndsWithTheConnectionThatStartedIt) {
+    auto connection = std::make_shared<int>(0);
+    ProbeQuestion question{.points = {"in"}};
+    question.connection = connection;
+    const ProbeId id = sessions_.start(question, now_ms_)->probe;
+    sessions_.tick(++now_ms_);
+    EXPECT_TRUE(sessions_.read(id, now_ms_).ok());
+    connection.reset();
+    sessions_.tick(++now_ms_);
+    EXPECT_EQ(probes_.stopped, std::vector<ProbeId>{id});
+    EXPECT_FALSE(sessions_.read(id, now_ms_).ok());
+}
+
 }  // namespace
 }  // namespace podlane::control

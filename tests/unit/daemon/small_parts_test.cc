@@ -116,5 +116,22 @@ TEST(ServiceManager, GetsItsDatagram) {
     EXPECT_FALSE(notify_service_manager("READY=1"));
 }
 
+TEST(Options, AnUpgradesAreKnown) {
+    const auto plain = parse({"--config", "a.yaml"});
+    EXPECT_FALSE(plain->take_over || plain->background || plain->state);
+    const auto options = parse({"--config", "a.yaml", "--take-over", "--background"});
+    ASSERT_TRUE(options.ok());
+    EXPECT_TRUE(options->take_over && options->background);
+    EXPECT_TRUE(parse({"--config", "a.yaml", "--check", "--state"})->state);
+}
+
+TEST(ServiceManager, IsThereWhereTheVariableIs) {
+    ::unsetenv("NOTIFY_SOCKET");
+    EXPECT_FALSE(has_service_manager());
+    ::setenv("NOTIFY_SOCKET", "/tmp/none", 1);
+    EXPECT_TRUE(has_service_manager());
+    ::unsetenv("NOTIFY_SOCKET");
+}
+
 }  // namespace
 }  // namespace podlane::control

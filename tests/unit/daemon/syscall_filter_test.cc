@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/if_tun.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -88,8 +89,8 @@ TEST_F(Seccomp, AWorkerReadsAndWritesAndOpensNothing) {
 }
 
 TEST_F(Seccomp, NoKindOfThreadStartsAProgramOrLooksIntoAnother) {
-    for (const ThreadKind kind :
-         {ThreadKind::kProcess, ThreadKind::kWorker, ThreadKind::kNameServer}) {
+    for (const ThreadKind kind : {ThreadKind::kProcess, ThreadKind::kWorker,
+                                  ThreadKind::kNameServer, ThreadKind::kAttacher}) {
         EXPECT_EQ(
             confined(kind,
                      [] {
@@ -159,6 +160,41 @@ TEST_F(Seccomp, TheNameServersThreadReadsFilesAndHasSocketsOfIp) {
               "");
 }
 
+TEST_F(Seccomp, TheProcessThatAttachesPodsHasNamespacesNetlinkAndTaps) {
+    EXPECT_EQ(confined(ThreadKind::kAttacher,
+                       [] {
+                           std::string wrong;
+                           bool ran = false;
+                           std::thread([&] { ran = true; }).join();
+                           if (!ran) wrong += "no thread ";
+                           wrong += allowed("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
+                           const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+                           wrong += allowed("opening", null);
+                           errno = 0;
+                           if (setns(null, CLONE_NEWNET) != -1 || errno == EPERM) {
+                               wrong += "no setns ";
+                           }
+                           wrong += refused("mount namespace", setns(null, CLONE_NEWNS));
+                           wrong += refused("new namespace", unshare(CLONE_NEWNET));
+                           errno = 0;
+                           if (ioctl(null, TUNSETPERSIST, 1) != -1 || errno == EPERM) {
+                               wrong += "no TAP ";
+                           }
+                           int size = 0;
+                           wrong += refused("ioctl", ioctl(null, FIONREAD, &size));
+                           wrong += refused("making", open("/tmp/new", O_WRONLY | O_CREAT, 0600));
+                           wrong += refused("cutting", open("/dev/null", O_WRONLY | O_TRUNC));
+                           wrong += refused("unlink", unlink("/nowhere"));
+                           wrong += refused("unix", socket(AF_UNIX, SOCK_DGRAM, 0));
+                           wrong += refused("inet", socket(AF_INET, SOCK_DGRAM, 0));
+                           wrong += refused("packets", socket(AF_PACKET, SOCK_RAW, 0));
+                           wrong += refused("bpf", syscall(SYS_bpf, 0, nullptr, 0));
+                           wrong += refused("ring", syscall(SYS_io_uring_setup, 1, nullptr));
+                           return wrong;
+                       }),
+              "");
+}
+
 TEST_F(Seccomp, AFilterCannotBeWidenedAgain) {
     EXPECT_EQ(confined(ThreadKind::kProcess,
                        [] {
@@ -179,7 +215,8 @@ TEST_F(Seccomp, AFilterCannotBeWidenedAgain) {
 
 TEST_F(Seccomp, WhatWorkersAndTheNameServerMayTheProcessMay) {
     const auto process = allowed_syscalls(ThreadKind::kProcess);
-    for (const ThreadKind kind : {ThreadKind::kWorker, ThreadKind::kNameServer}) {
+    for (const ThreadKind kind :
+         {ThreadKind::kWorker, ThreadKind::kNameServer, ThreadKind::kAttacher}) {
         const auto names = allowed_syscalls(kind);
         EXPECT_LT(names.size(), process.size() / 2);
         for (const std::string_view name : names) {

@@ -74,6 +74,24 @@ TYPED_TEST(FlowRecorderTest, AConnectionIsToldWhenItBeginsAndWhenItEnds) {
     EXPECT_GE(closed[0].time_ms, closed[0].last_ms);
 }
 
+TYPED_TEST(FlowRecorderTest, AnEndHasWhatWasCarriedWhereThatIsCounted) {
+    using W = World<TypeParam>;
+    Rig rig(1, 1024, false, RigMemory{{}, 0, {}, true});
+    rig.shared().recorder.record(kAllFlows);
+    const auto frame = tcp<TypeParam>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
+                                      W::kService, 80, kTcpSyn);
+    for (int i = 0; i < 3; ++i) rig.send(Rig::kPodA, frame);
+    rig.pass(200'000);
+    for (int i = 0; i < 50; ++i) rig.turn();
+    std::array<FlowRecord, 8> records;
+    const size_t count = rig.shared().recorder.take(records);
+    ASSERT_EQ(count, 2u);
+    EXPECT_FALSE(records[0].is_counted);
+    ASSERT_TRUE(records[1].is_counted);
+    const uint64_t l3_bytes = frame.size() - sizeof(EthernetHeader);
+    EXPECT_EQ(records[1].traffic, (FlowTraffic{{3, 0}, {3 * l3_bytes, 0}}));
+}
+
 TYPED_TEST(FlowRecorderTest, WhatIsRefusedIsToldWithItsReason) {
     using W = World<TypeParam>;
     this->recorder().record(kAllFlows);

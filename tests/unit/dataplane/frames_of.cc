@@ -1,5 +1,9 @@
 #include "tests/unit/dataplane/frames_of.h"
 
+#include <memory>
+
+#include "lib/model/port_sources.h"
+
 namespace podlane::dataplane {
 
 template <Family F>
@@ -64,5 +68,24 @@ Frame icmp_error_about(const Frame& about, const MacAddress& src_mac, const MacA
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)
 #undef PODLANE_INSTANTIATE
+
+void guard_pods(Rig& rig) {
+    rig.change([&](Snapshot& next) {
+        auto views = std::make_shared<PortViews>(*next.ports);
+        const auto sources = [](const MacAddress& mac, const char* v4, const char* v6) {
+            auto out = std::make_shared<PortSources>();
+            out->mac = mac;
+            out->v4.add({ip<V4>(v4), 32});
+            out->v6.add({ip<V6>(v6), 128});
+            out->v6.add({link_local_of(mac), 128});
+            return out;
+        };
+        (*views)[index_of(rig.port(Rig::kPodA))].sources =
+            sources(Names::kPodAMac, World<V4>::kPodA, World<V6>::kPodA);
+        (*views)[index_of(rig.port(Rig::kPodB))].sources =
+            sources(Names::kPodBMac, World<V4>::kPodB, World<V6>::kPodB);
+        next.ports = views;
+    });
+}
 
 }  // namespace podlane::dataplane

@@ -14,26 +14,6 @@ namespace {
 
 constexpr MacAddress kForgedMac{{2, 0, 0, 0, 9, 9}};
 
-/// The rig's pods, guarded as control guards them.
-void guard(Rig& rig) {
-    rig.change([&](Snapshot& next) {
-        auto views = std::make_shared<PortViews>(*next.ports);
-        const auto sources = [](const MacAddress& mac, const char* v4, const char* v6) {
-            auto out = std::make_shared<PortSources>();
-            out->mac = mac;
-            out->v4.add({ip<V4>(v4), 32});
-            out->v6.add({ip<V6>(v6), 128});
-            out->v6.add({link_local_of(mac), 128});
-            return out;
-        };
-        (*views)[index_of(rig.port(Rig::kPodA))].sources =
-            sources(Names::kPodAMac, World<V4>::kPodA, World<V6>::kPodA);
-        (*views)[index_of(rig.port(Rig::kPodB))].sources =
-            sources(Names::kPodBMac, World<V4>::kPodB, World<V6>::kPodB);
-        next.ports = views;
-    });
-}
-
 Frame nd_frame(const MacAddress& src_mac, const MacAddress& dst_mac, const NdMessage& message) {
     Frame frame(128);
     frame.resize(build_nd_frame(frame, src_mac, dst_mac, message));
@@ -44,7 +24,7 @@ template <class F>
 class GuardTest : public testing::Test {
   protected:
     using Here = World<F>;
-    GuardTest() { guard(rig); }
+    GuardTest() { guard_pods(rig); }
     void expect_dropped(Drop reason, uint64_t count = 1) {
         EXPECT_EQ(rig.drops(reason), count) << drop_info(reason).name;
         for (const auto who : {Rig::kPodA, Rig::kPodB, Rig::kUplink, Rig::kHost}) {
@@ -221,7 +201,7 @@ TYPED_TEST(GuardTest, TheTunnelTrustsNodesAndTheirPodsOnly) {
 
 class GuardLinkTest : public testing::Test {
   protected:
-    GuardLinkTest() { guard(rig); }
+    GuardLinkTest() { guard_pods(rig); }
     Rig rig;
 };
 

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <utility>
 
+#include "dataplane/runtime.h"
 #include "lib/model/port_sources.h"
 #include "tests/unit/dataplane/frames_of.h"
 
@@ -30,9 +33,19 @@ class KeptFlowsTest : public testing::Test {
     }
 
     /// Another process, with other port numbers.
-    void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024) {
+    void start(uint16_t first_port, unsigned workers = 1, uint32_t capacity = 1024,
+               bool traffic = false) {
         rig_.reset();
-        rig_ = std::make_unique<Rig>(workers, capacity, true, RigMemory{folder_, first_port, {}});
+        rig_ = std::make_unique<Rig>(workers, capacity, true,
+                                     RigMemory{folder_, first_port, {}, traffic});
+    }
+    /// Of the connection with this source port, as its first packet came.
+    std::optional<FlowTraffic> traffic_of(uint16_t port) {
+        const FlowEntry<F>* entry =
+            find(key_of<F>(Here::kPodA, port, Here::kService, 80, kProtocolTcp));
+        if (entry == nullptr) return std::nullopt;
+        return rig_->shared().template flows_of<F>().traffic_of(
+            connection_of(const_cast<FlowEntry<F>&>(*entry)));
     }
     std::string log() const {
         std::string out;
@@ -83,10 +96,10 @@ TYPED_TEST(KeptFlowsTest, AConnectionThroughAServiceGoesOnWhoeverSpeaksFirst) {
     EXPECT_EQ(this->rig_->all_drops(), 0u);
     EXPECT_EQ(this->rig_->shared().template flows_of<F>().counters().active, 2u);
     // The second segment of each connection finds everything in place.
-    const uint64_t slow = this->rig_->shared().counters[0]->slow_path.get();
+    const uint64_t slow = this->rig_->shared().counters[0]->at(PipelineStage::kSlowPath).in.get();
     this->rig_->send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4001,
                                         W::kService, 80, kTcpAck | kTcpPsh));
-    EXPECT_EQ(this->rig_->shared().counters[0]->slow_path.get(), slow);
+    EXPECT_EQ(this->rig_->shared().counters[0]->at(PipelineStage::kSlowPath).in.get(), slow);
 }
 
 TYPED_TEST(KeptFlowsTest, AnAnswerFromAnotherPodsPortIsStillForged) {
@@ -163,19 +176,6 @@ TYPED_TEST(KeptFlowsTest, ADatagramFlowOfAServiceThatHasGoneIsForgotten) {
     EXPECT_EQ(this->rig_->take(Rig::kPodB).size(), 1u);
 }
 
-TYPED_TEST(KeptFlowsTest, OtherCountsOfWorkersOrConnectionsBeginAnewAndSaySo) {
-    this->connect(4000);
-    this->start(0, 1, 2048);
-    EXPECT_NE(this->log().find("its number of items is 1152, and this is 2304"), std::string::npos)
-        << this->log();
-    EXPECT_EQ(this->rig_->shared().template flows_of<TypeParam>().counters().active, 0u);
-    this->connect(4000);
-    this->start(0, 2, 2048);
-    EXPECT_NE(this->log().find("is refused, and made anew: its number of items"), std::string::npos)
-        << this->log();
-    EXPECT_EQ(this->rig_->shared().template flows_of<TypeParam>().counters().active, 0u);
-}
-
 TYPED_TEST(KeptFlowsTest, TwoWorkersGoOnWithThoseOfTwo) {
     using F = TypeParam;
     using W = World<F>;
@@ -190,7 +190,38 @@ TYPED_TEST(KeptFlowsTest, TwoWorkersGoOnWithThoseOfTwo) {
     EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
 }
 
+TYPED_TEST(KeptFlowsTest, CountsGoOnWithTheirConnections) {
+    for (const unsigned workers : {1u, 2u}) {
+        this->start(0, workers, 1024, true);
+        this->connect(4000);
+        const auto before = this->traffic_of(4000);
+        ASSERT_TRUE(before);
+        EXPECT_EQ(before->packets[0], 2u);
+        EXPECT_EQ(before->packets[1], 1u);
+        EXPECT_GE(before->bytes[0], 80u);
+        this->start(40, workers, 1024, true);
+        EXPECT_EQ(this->traffic_of(4000), before);
+        this->rig_.reset();
+        KeptFlows::remove(this->folder_);
+    }
+}
+
+TYPED_TEST(KeptFlowsTest, CountsThatMissedSomethingBeginAnew) {
+    this->start(0, 1, 1024, true);
+    this->connect(4000);
+    // One that does not count, and makes others of the same blocks.
+    this->start(40);
+    EXPECT_FALSE(this->traffic_of(4000));
+    this->connect(4001);
+    this->start(0, 1, 1024, true);
+    EXPECT_EQ(this->traffic_of(4000), FlowTraffic{});
+    EXPECT_EQ(this->traffic_of(4001), FlowTraffic{});
+    this->connect(4003);
+    EXPECT_EQ(this->traffic_of(4003)->packets[0], 2u);
+}
+
 TYPED_TEST(KeptFlowsTest, NothingIsLeftWhereNothingIsToBe) {
+    this->start(0, 1, 1024, true);
     this->rig_.reset();
     EXPECT_FALSE(fs::is_empty(this->folder_));
     KeptFlows::remove(this->folder_);
@@ -218,6 +249,85 @@ TEST(KeptFlowsPlace, AFolderOnADiskHasItsFlowsInMemoryAllTheSame) {
     KeptFlows::remove(folder);
     EXPECT_EQ(found(), before);
     fs::remove(folder);
+}
+
+TYPED_TEST(KeptFlowsTest, AnotherCapacityAndOtherWorkersHaveTheConnections) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->connect(4000);
+    for (const auto& [workers, capacity] : {std::pair{1u, 4096u}, {2u, 4096u}, {1u, 512u}}) {
+        this->start(20, workers, capacity);
+        EXPECT_NE(this->log().find("flows: 1 of 1 are copied from"), std::string::npos)
+            << this->log();
+        this->rig_->send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080,
+                                            W::kPodA, 4000, kTcpAck | kTcpPsh));
+        const auto heard = look<F>(this->rig_->take_one(Rig::kPodA));
+        EXPECT_EQ(text(heard.key), text(key_of<F>(W::kService, 80, W::kPodA, 4000, kProtocolTcp)));
+    }
+    EXPECT_TRUE(this->rig_->shared().kept_flows->problems().empty());
+}
+
+TYPED_TEST(KeptFlowsTest, CountsOfCopiedConnectionsStartAnew) {
+    this->start(0, 1, 1024, true);
+    this->connect(4000);
+    ASSERT_NE(this->traffic_of(4000)->packets[0], 0u);
+    this->start(20, 1, 4096, true);
+    ASSERT_TRUE(this->traffic_of(4000).has_value());
+    EXPECT_EQ(*this->traffic_of(4000), FlowTraffic{});
+}
+
+TYPED_TEST(KeptFlowsTest, OneBesideTheOtherCopiesAndTakesItsPlaceWhenItIsTold) {
+    using F = TypeParam;
+    this->connect(4000);
+    const auto key = key_of<F>(World<F>::kPodA, 4000, World<F>::kService, 80, kProtocolTcp);
+    Shared& old = this->rig_->shared();
+    Shared next(1);
+    next.kept_flows = std::make_unique<KeptFlows>(
+        this->folder_, [](LogLevel, std::string_view) {}, true);
+    FlowTableOptions options;
+    options.capacity = 2048;
+    ASSERT_TRUE(create_flow_tables(next, options, 512).ok());
+    FlowTable<F>& table = next.template flows_of<F>();
+    EXPECT_EQ(table.counters().active, 0u) << "the other one works with them still";
+    copy_kept_flows(next);
+    EXPECT_EQ(table.counters().active, 1u);
+    EXPECT_NE(table.lookup(key, table.hash(key)), nullptr);
+    EXPECT_EQ(old.template flows_of<F>().counters().active, 1u);
+    ASSERT_NE(this->find(key), nullptr);
+    EXPECT_NE(this->find(key)->current_hop().ingress, kUnknownIngress)
+        << "nothing of the old one's has changed";
+    EXPECT_TRUE(fs::exists(this->folder_ + "/flows.v4.next"));
+    next.kept_flows->take_place();
+    EXPECT_FALSE(fs::exists(this->folder_ + "/flows.v4.next"));
+    EXPECT_TRUE(next.kept_flows->problems().empty());
+}
+
+TYPED_TEST(KeptFlowsTest, OneThatDoesNotTakeThePlaceLeavesNothing) {
+    this->connect(4000);
+    {
+        KeptFlows beside(
+            this->folder_, [](LogLevel, std::string_view) {}, true);
+        FlowTableOptions options;
+        (void)beside.open<TypeParam>(options);
+        EXPECT_NE(beside.open_affinity<TypeParam>(100), nullptr);
+        EXPECT_TRUE(fs::exists(this->folder_ + "/" +
+                               (std::same_as<TypeParam, V4> ? "flows.v4.next" : "flows.v6.next")));
+    }
+    for (const auto& each : fs::directory_iterator(this->folder_)) {
+        EXPECT_NE(each.path().extension(), ".next");
+    }
+}
+
+TYPED_TEST(KeptFlowsTest, ALookSaysWhatIsThereAndWhatDoesNotFit) {
+    this->connect(4000);
+    const auto seen = look_at_kept_flows(this->folder_);
+    ASSERT_TRUE(seen.ok()) << seen.error().message;
+    ASSERT_EQ(seen->size(), 4u);
+    const bool is_v4 = std::same_as<TypeParam, V4>;
+    EXPECT_EQ(seen->at(0), is_v4 ? "flows.v4: 1 connections" : "flows.v4: 0 connections");
+    std::ofstream(this->folder_ + "/flows.v6", std::ios::in) << "x";
+    EXPECT_NE(look_at_kept_flows(this->folder_).error().message.find("no such memory"),
+              std::string::npos);
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ TYPED_TEST(LargeFramesTest, WhatCannotBeCutIsDroppedByName) {
     uint64_t sent = 0;
     const auto refuse = [&](const Frame& frame, uint8_t type, uint16_t bytes) {
         this->rig.send_with(Rig::kPodA, frame, {kVirtioNeedsChecksum, type, 0, bytes, 34, 16, 0});
-        EXPECT_EQ(this->rig.drops(Drop::kTxTooLong), ++sent);
+        EXPECT_EQ(this->rig.drops(Drop::kOffloadBadSegments), ++sent);
     };
     refuse(tcp, this->gso_of_tcp(), 0);
     refuse(tcp, this->gso_of_tcp(), 2);  // 3,000 pieces
@@ -285,7 +285,7 @@ TYPED_TEST(LargeFramesTest, AChecksumElsewhereIsFinishedOrRefused) {
         {60000, 16}, {10, 60000}, {65535, 65535}, {behind, 0}};
     for (const auto& [from, offset] : outside) {
         this->rig.send_with(Rig::kPodA, sent, {kVirtioNeedsChecksum, 0, 0, 0, from, offset, 0});
-        EXPECT_EQ(this->rig.drops(Drop::kL4BadChecksum), ++refused);
+        EXPECT_EQ(this->rig.drops(Drop::kOffloadBadChecksum), ++refused);
     }
 }
 

@@ -206,7 +206,7 @@ TEST(OpenPorts, ATapsLinkIsKnownByItsDescriptor) {
     spec.queue_fds = {ends[0]};
     const auto port = open_tap_port(std::move(spec), 1).value();
     const std::array<const OpenPort*, 1> ports{port.get()};
-    const auto state = [&] { return links_of(ports).at(0).state; };
+    const auto state = [&] { return states_of(ports).at(0).link.state; };
     EXPECT_EQ(state(), LinkState::kUp);
     const std::array<char, 1024> frame{};
     while (write(ends[0], frame.data(), frame.size()) > 0) {

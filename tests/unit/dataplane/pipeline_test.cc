@@ -117,6 +117,37 @@ TYPED_TEST(Observed, AFirstPacketTakesTheSlowPathAndTheSecondDoesNot) {
     EXPECT_EQ(this->rig_.take(Rig::kPodB).size(), 2u);
 }
 
+TYPED_TEST(Observed, StagesCountWhatTheyHadToDoWithAndWhatTheyGaveOn) {
+    const auto counts = [this](PipelineStage stage) {
+        const StageCounts& each = this->rig_.shared().counters[0]->at(stage);
+        return std::pair(each.in.get(), each.out.get());
+    };
+    const auto all = [&counts] {
+        std::vector<std::pair<uint64_t, uint64_t>> out;
+        for (size_t i = 0; i < kPipelineStages.size(); ++i) {
+            out.push_back(counts(static_cast<PipelineStage>(i)));
+        }
+        return out;
+    };
+    // parse, decap, lookup, defer, slow path, join, forward, tx.
+    this->run(this->to_service());
+    EXPECT_THAT(all(), ElementsAre(Pair(1, 1), Pair(0, 0), Pair(1, 1), Pair(0, 0), Pair(1, 1),
+                                   Pair(0, 0), Pair(1, 1), Pair(1, 1)));
+    this->run(this->to_service());
+    EXPECT_THAT(all(), ElementsAre(Pair(2, 2), Pair(0, 0), Pair(2, 2), Pair(0, 0), Pair(1, 1),
+                                   Pair(0, 0), Pair(2, 2), Pair(2, 2)));
+    // One that the slow path drops, and one that parse does.
+    const auto answered = counts(PipelineStage::kTx).first;
+    this->run(this->to_service(1));
+    EXPECT_EQ(counts(PipelineStage::kSlowPath), std::pair(uint64_t{2}, uint64_t{1}));
+    EXPECT_EQ(counts(PipelineStage::kTx).first, answered + 1) << "the sender is told";
+    Frame cut = this->to_service();
+    cut.resize(20);
+    this->run(cut);
+    EXPECT_EQ(counts(PipelineStage::kParse), std::pair(uint64_t{4}, uint64_t{3}));
+    EXPECT_EQ(counts(PipelineStage::kLookup).first, 3u);
+}
+
 TYPED_TEST(Observed, ItIsTheStagesThatTheWorkersRun) {
     this->run(this->to_service(), this->verdicts_);
     const auto observed = this->rig_.take(Rig::kPodB);

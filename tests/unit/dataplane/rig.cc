@@ -64,9 +64,13 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory
     FlowTableOptions options;
     options.capacity = flow_capacity;
     options.shares = shares;
-    const auto made = create_flow_tables(
-        *shared_, options, options.capacity, memory_.kept_flows,
-        [this](LogLevel, std::string_view line) { memory_.log.emplace_back(line); });
+    options.traffic = memory_.traffic;
+    if (!memory_.kept_flows.empty()) {
+        shared_->kept_flows = std::make_unique<KeptFlows>(
+            memory_.kept_flows,
+            [this](LogLevel, std::string_view line) { memory_.log.emplace_back(line); });
+    }
+    const auto made = create_flow_tables(*shared_, options, options.capacity);
     if (!made) throw std::runtime_error(made.error().message);
     shared_->recorder.attach(*shared_->flows_v4, *shared_->flows_v6, shared_->clock);
     for (unsigned i = 0; i < workers; ++i) {
@@ -77,7 +81,8 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory
     add_port(kUplink, PortKind::kUplink, "uplink0", 1514);
     add_port(kHost, PortKind::kHost, "podlane0", 70000);
 
-    auto world = make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)});
+    std::shared_ptr<const Snapshot> world = memory_.first;
+    if (!world) world = make_world({port(kPodA), port(kPodB), port(kUplink), port(kHost)});
     settle_kept_flows(*shared_, *world);
     publish(std::move(world));
     for (unsigned i = 0; i < workers; ++i) shared_->domain.online(i);

@@ -27,6 +27,9 @@ struct RigMemory {
     std::string kept_flows = {};     ///< the folder; empty: nothing is kept
     uint16_t first_port = 0;         ///< number of its first port
     std::vector<std::string> log{};  ///< lines about flows that are taken over
+    bool traffic = false;            ///< packets and bytes of connections are counted
+    /// The first generation, for the ports that this node has; null: the world's.
+    std::shared_ptr<const Snapshot> first{};
 };
 
 /// Workers, usually one, in the world of make_world(), with its ports.
@@ -65,7 +68,10 @@ class Rig {
         ports_[who]->port.caps.rx_l4_checksum = RxChecksum::kMaybePartial;
     }
 
-    /// From now on the port accepts only single packets.
+    /// From now on the port is held to these.
+    void limit(Who who, const Bandwidth& bandwidth) { ports_[who]->limit(bandwidth); }
+
+    /// From now on the port takes nothing but single packets.
     void refuse_large(Who who) {
         ports_[who]->port.caps.tx_tso = ports_[who]->port.takes_large_udp = false;
     }

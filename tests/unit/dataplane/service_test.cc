@@ -42,9 +42,9 @@ TYPED_TEST(ServiceTest, TheSecondPacketTakesTheFastPath) {
     const Frame packet =
         udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000, W::kService, 80);
     this->rig.send(Rig::kPodA, packet);
-    const uint64_t slow = this->rig.shared().counters[0]->slow_path.get();
+    const uint64_t slow = this->rig.shared().counters[0]->at(PipelineStage::kSlowPath).in.get();
     this->rig.send(Rig::kPodA, packet);
-    EXPECT_EQ(this->rig.shared().counters[0]->slow_path.get(), slow);
+    EXPECT_EQ(this->rig.shared().counters[0]->at(PipelineStage::kSlowPath).in.get(), slow);
     EXPECT_EQ(this->rig.take(Rig::kPodB).size(), 2u);
 }
 

@@ -1,7 +1,10 @@
 #include "dataplane/ports/tap_ring.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <liburing.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,6 +85,40 @@ TEST_P(TapRingTest, AFailureConcernsItsOwnOperationAlone) {
     ring.write(ends[0], {&out, 1});
     const auto results = ring.run();
     EXPECT_EQ(std::vector(results.begin(), results.end()), (std::vector<int32_t>{4, -EBADF, 4}));
+}
+
+TEST(TapRing, NothingButReadingAndWritingGoesByARing) {
+    io_uring ring{};
+    if (io_uring_queue_init(8, &ring, IORING_SETUP_R_DISABLED) != 0) {
+        GTEST_SKIP() << "no io_uring here";
+    }
+    ASSERT_TRUE(enable_for_reads_and_writes(ring));
+    const auto result_of = [&](auto prepare) {
+        io_uring_sqe* const entry = io_uring_get_sqe(&ring);
+        prepare(entry);
+        io_uring_submit_and_wait(&ring, 1);
+        io_uring_cqe* completion = nullptr;
+        if (io_uring_peek_cqe(&ring, &completion) != 0) return 1;
+        const int result = completion->res;
+        io_uring_cqe_seen(&ring, completion);
+        return result;
+    };
+    char byte = 'x';
+    const iovec part{&byte, 1};
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    EXPECT_EQ(result_of([&](auto* e) { io_uring_prep_writev(e, ends[1], &part, 1, 0); }), 1);
+    EXPECT_EQ(result_of([&](auto* e) { io_uring_prep_nop(e); }), -EACCES);
+    EXPECT_EQ(result_of([&](auto* e) { io_uring_prep_openat(e, AT_FDCWD, "/dev/null", 0, 0); }),
+              -EACCES);
+    EXPECT_EQ(result_of([&](auto* e) { io_uring_prep_socket(e, AF_INET, SOCK_DGRAM, 0, 0); }),
+              -EACCES);
+    EXPECT_EQ(syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_EVENTFD, ends, 1), -1)
+        << "nor is it widened again";
+    EXPECT_EQ(errno, EACCES);
+    io_uring_queue_exit(&ring);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 }  // namespace

@@ -159,12 +159,12 @@ TEST_F(EalRunning, DpdksLinesComeWithTheirLevelAndAsManyAsAreWanted) {
         rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "EAL: odd\nEAL: indeed\n");
         rte_log(RTE_LOG_INFO, RTE_LOGTYPE_EAL, "EAL: so it is\n");
         rte_log(RTE_LOG_DEBUG, RTE_LOGTYPE_EAL, "EAL: inside\n");
-        LogLines lines = take_log();
+        LogLines taken = take_log();
         // DPDK logs the change itself, at debug level.
-        std::erase_if(lines, [](const auto& line) {
+        std::erase_if(taken, [](const auto& line) {
             return line.second.find("log level changed") != std::string::npos;
         });
-        return lines;
+        return taken;
     };
     const LogLines errors{{LogLevel::kError, "EAL: broken"}};
     EXPECT_EQ(log_all(), errors) << "as it was started";

@@ -324,6 +324,25 @@ TEST_F(EthdevPortTest, ADeviceThatIsToGoIsAskedToGoWhileItsPortIsOpen) {
     EXPECT_EQ(asked, 2);
 }
 
+TEST_F(EthdevPortTest, WhatWaitsIsFreedAndWhatComesLaterIsReceived) {
+    auto port = open("net_ring0");
+    ASSERT_TRUE(port.ok()) << port.error().message;
+    const unsigned before = rte_mempool_avail_count(pool());
+    for (uint8_t fill = 0; fill < 40; ++fill) {
+        rte_mbuf* sent = frame(fill, 60);
+        ASSERT_EQ(rte_eth_tx_burst(port->ethdev_id(), 0, &sent, 1), 1);
+    }
+    port->drop_waiting();
+    EXPECT_EQ(rte_mempool_avail_count(pool()), before);
+    rte_mbuf* received = nullptr;
+    EXPECT_EQ(rte_eth_rx_burst(port->ethdev_id(), 0, &received, 1), 0);
+    rte_mbuf* later = frame(0x77, 60);
+    ASSERT_EQ(rte_eth_tx_burst(port->ethdev_id(), 0, &later, 1), 1);
+    ASSERT_EQ(rte_eth_rx_burst(port->ethdev_id(), 0, &received, 1), 1);
+    EXPECT_EQ(*rte_pktmbuf_mtod(received, uint8_t*), 0x77);
+    rte_pktmbuf_free(received);
+}
+
 TEST(DeviceLimits, TheMtuThatAMessageNamesIsTheDevices) {
     rte_eth_dev_info info{};
     info.min_mtu = 68;

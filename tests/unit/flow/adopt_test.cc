@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 
 #include "lib/flow/table.h"
 #include "tests/unit/flow/support.h"
@@ -137,6 +138,45 @@ TYPED_TEST(Adopt, BlocksWithoutMemoryAreNotHandedOut) {
     table->allow_blocks(128);
     EXPECT_EQ(table->insert(0, client_connection<TypeParam>(made), kNow).status,
               InsertStatus::kInserted);
+}
+
+TYPED_TEST(Adopt, ConnectionsOfATableOfAnySizeAreCopiedAndThatOneStaysAsItIs) {
+    auto table = this->open(1);
+    for (uint32_t n = 0; n < 500; ++n) {
+        ASSERT_EQ(table->insert(0, client_connection<TypeParam>(n), kNow).status,
+                  InsertStatus::kInserted);
+    }
+    ASSERT_TRUE(table->remove(0, connection_of(*this->find(*table, client_key<TypeParam>(7)))));
+    const auto* const blocks = static_cast<const Connection<TypeParam>*>(this->memory_);
+    for (const uint32_t capacity : {400u, 4000u}) {
+        FlowTableOptions options;
+        options.capacity = capacity;
+        options.workers = capacity == 4000 ? 3 : 1;
+        QuiescentDomain domain;
+        auto other = FlowTable<TypeParam>::create(options, domain);
+        ASSERT_TRUE(other.ok());
+        const uint32_t copied =
+            (*other)->copy_from(std::span(blocks, table->used_blocks()), kNow + 1);
+        EXPECT_EQ(copied, capacity == 400 ? 400u : 499u) << "as many as there is room for";
+        EXPECT_EQ((*other)->counters().active, copied);
+        uint32_t found = 0;
+        for (uint32_t n = 0; n < 500; ++n) {
+            auto* entry = this->find(**other, client_key<TypeParam>(n));
+            if (entry == nullptr) continue;
+            ++found;
+            EXPECT_EQ(this->find(**other, reply_key<TypeParam>(n)), &opposite_of(*entry));
+            EXPECT_EQ(entry->current_hop().ingress, kUnknownIngress);
+            EXPECT_EQ(connection_of(*entry).state.created_s, kNow);
+        }
+        EXPECT_EQ(found, copied);
+        auto* one = this->find(**other, client_key<TypeParam>(3));
+        ASSERT_NE(one, nullptr);
+        EXPECT_TRUE((*other)->remove(0, connection_of(*one)));
+        // Twice is none more.
+        EXPECT_LE((*other)->copy_from(std::span(blocks, table->used_blocks()), kNow + 1), 1u);
+    }
+    EXPECT_EQ(table->counters().active, 499u);
+    EXPECT_NE(this->find(*table, client_key<TypeParam>(3)), nullptr);
 }
 
 }  // namespace

@@ -53,6 +53,13 @@ TEST_F(FlowLogTest, LinesHaveWhatIsKnown) {
     EXPECT_EQ(end.at("start"), "2025-11-29T14:02:00.000Z");
     EXPECT_EQ(end.at("state"), "TIME_WAIT");
     EXPECT_EQ(end.at("reason"), "expired");
+    EXPECT_FALSE(end.contains("packets"));
+    ended.traffic = FlowTraffic{{3, 2}, {1560, 80}};
+    const Json counted = Json::parse(flow_line(ended));
+    EXPECT_EQ(counted.at("packets"), 3);
+    EXPECT_EQ(counted.at("bytes"), 1560);
+    EXPECT_EQ(counted.at("replyPackets"), 2);
+    EXPECT_EQ(counted.at("replyBytes"), 80);
     const Json denied = Json::parse(flow_line(denied_v6()));
     EXPECT_FALSE(denied.contains("translatedTo"));
     EXPECT_EQ(denied.at("verdict"), "denied");

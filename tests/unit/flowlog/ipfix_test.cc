@@ -60,7 +60,11 @@ class Collector {
             templates[id].clear();
             at += 4;
             for (size_t i = 0; i < count; ++i, at += 4) {
-                templates[id].emplace_back(number(set, at, 2), number(set, at + 2, 2));
+                const auto element = static_cast<unsigned>(number(set, at, 2));
+                templates[id].emplace_back(element, number(set, at + 2, 2));
+                if ((element & 0x8000) == 0) continue;
+                EXPECT_EQ(number(set, at + 4, 4), 29305u) << "of RFC 5103";
+                at += 4;
             }
         }
     }
@@ -140,6 +144,30 @@ TEST(Ipfix, AnEndSaysWhyAndADenialByWhom) {
     EXPECT_EQ(Collector::number(records[2][133]), 17u);
     EXPECT_EQ(records[2][335], "shop/deny,shop/web");
     EXPECT_EQ(records[2][27].size(), 16u);
+}
+
+TEST(Ipfix, AnEndHasWhatWasCarriedBothWaysWhereThatIsCounted) {
+    IpfixEncoder encoder(1);
+    Collector collector;
+    collector.take(encoder.templates(1000));
+    LoggedFlow end = flow_to_service(FlowRecordKind::kClosed);
+    ASSERT_TRUE(encoder.add(end));
+    end.traffic = FlowTraffic{{3, 2}, {uint64_t{5} << 32, 1700}};
+    ASSERT_TRUE(encoder.add(end));
+    end.src = end.translated_src = *parse_ip("fd00::5");
+    end.dst = end.translated_dst = *parse_ip("fd00::7");
+    ASSERT_TRUE(encoder.add(end));
+    collector.take(encoder.finish(1000));
+    ASSERT_EQ(collector.records.size(), 3u);
+    EXPECT_FALSE(collector.records[0].contains(2));
+    for (size_t i : {size_t{1}, size_t{2}}) {
+        Record& record = collector.records[i];
+        EXPECT_EQ(Collector::number(record[2]), 3u);
+        EXPECT_EQ(Collector::number(record[1]), uint64_t{5} << 32);
+        EXPECT_EQ(Collector::number(record[0x8002]), 2u);
+        EXPECT_EQ(Collector::number(record[0x8001]), 1700u);
+        EXPECT_EQ(Collector::number(record[136]), 1u);
+    }
 }
 
 TEST(Ipfix, MessagesAreBoundedAndNumbered) {

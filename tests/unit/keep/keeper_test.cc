@@ -59,7 +59,9 @@ class KeeperTest : public testing::Test {
                 .addresses = {*parse_ip("10.244.1.5"), *parse_ip("fd00::5")},
                 .mtu = 1450,
                 .host_ports = {{"", 80, 8080, std::nullopt, Protocol::kTcp},
-                               {"", 53, 5353, parse_ip("192.0.2.1"), Protocol::kUdp}}};
+                               {"", 53, 5353, parse_ip("192.0.2.1"), Protocol::kUdp}},
+                .bandwidth = {.ingress = {1'000'000, 4'294'967'295}, .egress = {2'000'000, 0}},
+                .socket = {PodInterface::kMemif, "/run/podlane/pods/x/y/net1.sock", 7, 8}};
     }
 
     std::string folder_;
@@ -185,20 +187,26 @@ TEST_F(KeeperTest, PodsComeBackWhole) {
     EXPECT_EQ(back.addresses, put.addresses);
     EXPECT_EQ(back.mtu, put.mtu);
     EXPECT_EQ(back.host_ports, put.host_ports);
+    EXPECT_EQ(back.bandwidth, put.bandwidth);
+    EXPECT_EQ(back.socket, put.socket);
 }
 
-TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNoHostPorts) {
+TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNeitherHostPortsNorLimitsNorASocket) {
     Keeper(folder_).put_pod(pod("default/web"));
     {
         KeyLog log = KeyLog::open(folder_ + "/journal", 1);
         auto kept = nlohmann::ordered_json::parse(log.values().find("pod/default/web")->second);
-        ASSERT_EQ(kept.erase("hostPorts"), 1u);
+        for (const char* key : {"hostPorts", "bandwidth", "socket"}) {
+            ASSERT_EQ(kept.erase(key), 1u) << key;
+        }
         ASSERT_TRUE(log.commit({{"pod/default/web", kept.dump()}}).ok());
     }
     const KeptState state = load();
     ASSERT_EQ(state.pods.size(), 1u) << (notes_.empty() ? "" : notes_.front());
     EXPECT_EQ(state.pods[0].addresses, pod("").addresses);
     EXPECT_TRUE(state.pods[0].host_ports.empty());
+    EXPECT_FALSE(state.pods[0].bandwidth.is_limited());
+    EXPECT_FALSE(state.pods[0].socket.is_socket());
 }
 
 TEST_F(KeeperTest, PodsOfAnotherBootAreDroppedAndObjectsAreNot) {
@@ -260,6 +268,89 @@ TEST_F(KeeperTest, ForgottenNothingIsThere) {
     keeper.put_pod(pod("default/late"));
     keeper.tick(1'000'000);
     EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(KeeperTest, GenerationsGoOnCountingHoweverItEnds) {
+    {
+        Keeper keeper(folder_);
+        EXPECT_EQ(load(keeper).generation, 0u);
+        for (uint64_t generation = 1; generation < 3000; ++generation) {
+            keeper.put_generation(generation);
+        }
+    }
+    const uint64_t next = load().generation;
+    EXPECT_GE(next, 2999u);
+    EXPECT_LE(next, 2999u + Keeper::kAhead);
+}
+
+TEST_F(KeeperTest, WhatWasLearnedOfTheLinksIsThereButNotAfterAReboot) {
+    const KeptLinks links{.neighbours = {{"uplink0", *parse_ip("192.0.2.1"), {{2, 0, 0, 0, 0, 1}}},
+                                         {"uplink0", *parse_ip("fe80::1"), {{2, 0, 0, 0, 0, 2}}}},
+                          .macs = {{"default/web", {{2, 0, 0, 0, 0, 3}}}}};
+    {
+        Keeper keeper(folder_);
+        (void)load(keeper);
+        keeper.put_links(links);
+        const auto bytes = fs::file_size(folder_ + "/journal");
+        keeper.put_links(links);
+        EXPECT_EQ(fs::file_size(folder_ + "/journal"), bytes) << "nothing is new";
+    }
+    const KeptLinks seen = load().links;
+    ASSERT_EQ(seen.neighbours.size(), 2u);
+    EXPECT_EQ(seen.neighbours[1].port, "uplink0");
+    EXPECT_EQ(seen.neighbours[1].address, *parse_ip("fe80::1"));
+    EXPECT_EQ(to_string(seen.neighbours[1].mac), "02:00:00:00:00:02");
+    ASSERT_EQ(seen.macs.size(), 1u);
+    EXPECT_EQ(seen.macs[0].port, "default/web");
+    {
+        KeyLog log = KeyLog::open(folder_ + "/journal", 1);
+        ASSERT_TRUE(log.commit({{"boot", "another"}}).ok());
+    }
+    EXPECT_TRUE(load().links.neighbours.empty());
+}
+
+TEST_F(KeeperTest, WhatIsOddOfLinksAndGenerationIsDropped) {
+    { const Keeper keeper(folder_); }
+    {
+        KeyLog log = KeyLog::open(folder_ + "/journal", 1);
+        ASSERT_TRUE(log.commit({{"links", "{"}, {"generation", "many"}}).ok());
+    }
+    const KeptState state = load();
+    EXPECT_TRUE(state.links.neighbours.empty());
+    EXPECT_EQ(notes_.size(), 2u);
+}
+
+TEST_F(KeeperTest, ALookSaysWhatTheNextOneWouldFind) {
+    ObjectStore store;
+    {
+        Keeper keeper(folder_);
+        keeper.put_pod(pod("default/a"));
+        keeper.put_objects(apply(store, kObjects), [](const auto&) { return "feeder"; });
+    }
+    const auto seen = Keeper::look(folder_);
+    ASSERT_TRUE(seen.ok()) << seen.error().message;
+    EXPECT_EQ(*seen, "journal: 2 objects, 1 pods' ports");
+    {
+        KeyLog log = KeyLog::open(folder_ + "/journal", 1);
+        ASSERT_TRUE(log.commit({{"object/Service/a/b", "feeder\n{}"}}).ok());
+    }
+    EXPECT_FALSE(Keeper::look(folder_).ok());
+    EXPECT_FALSE(Keeper::look(folder_ + "/none").ok());
+}
+
+TEST_F(KeeperTest, WritingAllTakesThePlaceOfWhatAnotherHasWritten) {
+    Keeper keeper(folder_);
+    keeper.put_pod(pod("default/a"));
+    {
+        Keeper other(folder_);
+        other.erase_pod("default/a");
+        other.put_pod(pod("default/b"));
+    }
+    keeper.write_all();
+    const auto pods = load().pods;
+    ASSERT_EQ(pods.size(), 1u);
+    EXPECT_EQ(pods[0].name, "default/a");
+    EXPECT_TRUE(keeper.problems().empty());
 }
 
 }  // namespace

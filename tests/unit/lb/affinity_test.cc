@@ -183,6 +183,18 @@ TYPED_TEST(KeptAffinity, WhatWasBeingWrittenIsForgottenAndHasRoomAgain) {
     }
 }
 
+TYPED_TEST(KeptAffinity, ATableOfAnySizeTakesWhatItRemembersAndItStaysAsItIs) {
+    for (const uint32_t clients : {400u, 100u}) {
+        AffinityTable<TypeParam> other(clients);
+        EXPECT_EQ(other.copy_from(this->memory_, this->bytes_, 110), 50u);
+        EXPECT_EQ(this->remembered(other), 50u);
+        AffinityTable<TypeParam> late(clients);
+        EXPECT_EQ(late.copy_from(this->memory_, this->bytes_, 161), 0u) << "their time is over";
+    }
+    const AffinityTable<TypeParam> table(this->kClients, 0, this->memory_);
+    EXPECT_EQ(this->remembered(table), 50u);
+}
+
 TEST(AffinityTables, HaveOneForEachFamily) {
     AffinityTables tables(100);
     EXPECT_EQ(&tables.of<V4>(), &tables.v4);

@@ -42,6 +42,7 @@ NodeMetrics busy_node() {
         {.name = "uplink0", .kind = PortKind::kUplink, .link = {LinkState::kUp, 10'000}});
     node.stats.workers.push_back({.id = 0, .rx_packets = 9, .latency = some_latency()});
     node.stats.drops[static_cast<size_t>(Drop::kNoRoute)] = 5;
+    node.stats.stages[static_cast<size_t>(PipelineStage::kJoin)] = {8, 2};
     node.stats.flows = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
     node.stats.dns.emplace().server.emplace().upstreams.push_back(
         {.server = {*parse_ip("192.0.2.1")}, .asked = 3, .failed = 1});
@@ -71,6 +72,8 @@ TEST(Families, NumbersStandInTheirSamples) {
              "podlane_port_speed_bytes{port=\"uplink0\"} 1250000000",
              "podlane_worker_receive_packets_total{worker=\"0\"} 9",
              "podlane_drops_total{reason=\"no_route\"} 5",
+             "podlane_stage_packets_total{stage=\"join\",way=\"in\"} 8",
+             "podlane_stage_packets_total{stage=\"join\",way=\"out\"} 2",
              "podlane_flow_table_capacity 1000",
              "podlane_service_connections_total{namespace=\"default\",service=\"web\"} 11",
              "podlane_service_connections_total{namespace=\"\",service=\"\"} 13",

@@ -228,5 +228,22 @@ TEST(NeighbourTable, WhatIsNoLongerWantedLivesAsLongAsItIsNeeded) {
     EXPECT_TRUE(table.find(key("10.0.0.1"))->is_resolved());
 }
 
+TEST_P(Neighbours, OneThatWasKnownBeforeIsUsedAtOnceAndAskedAtTheNextTick) {
+    table_.restore(peer(), kMac, 1000);
+    ASSERT_NE(table_.find(peer()), nullptr);
+    EXPECT_TRUE(table_.find(peer())->is_resolved());
+    EXPECT_EQ(table_.find(peer())->mac, kMac);
+    const NeighbourOutcome asked = table_.tick(1000);
+    ASSERT_EQ(asked.solicitations.size(), 1u);
+    EXPECT_EQ(asked.solicitations[0].unicast_to, kMac);
+    // It is another by now, or gone: as with any other.
+    table_.restore(peer(), kOtherMac, 1100);
+    EXPECT_EQ(table_.find(peer())->mac, kMac) << "what is known here counts";
+    (void)run(1050, 8000);
+    EXPECT_EQ(state(), NeighbourState::kFailed);
+    table_.restore(key("192.168.50.9"), MacAddress{}, 1000);
+    EXPECT_EQ(table_.find(key("192.168.50.9")), nullptr);
+}
+
 }  // namespace
 }  // namespace podlane::control

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
 #include "tests/unit/netdev/namespaces.h"
@@ -63,6 +65,25 @@ TEST_F(Netns, AFifoIsRefusedAndNotWaitedFor) {
     ::unlink(path.c_str());
     ASSERT_FALSE(done.ok());
     EXPECT_NE(done.error().message.find("not a network namespace"), std::string::npos);
+}
+
+TEST_F(Netns, NothingButANamespaceIsOpened) {
+    // Opening a terminal's master end makes a terminal: there would be one more.
+    const auto terminals = [] {
+        size_t count = 0;
+        for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/dev/pts")) {
+            ++count;
+        }
+        return count;
+    };
+    const size_t before = terminals();
+    const auto opened = open_network_namespace("/dev/ptmx");
+    ASSERT_FALSE(opened.ok());
+    EXPECT_NE(opened.error().message.find("/dev/ptmx: this is not"), std::string::npos);
+    EXPECT_EQ(terminals(), before);
+    bool is_hidden = true;
+    EXPECT_EQ(netns_id("/run/netns/none", &is_hidden), NetnsId{});
+    EXPECT_FALSE(is_hidden) << "it is not there, for nobody";
 }
 
 TEST_F(Netns, ANewOneIsEmptyAndLivesAsLongAsItIsHeld) {

@@ -1,6 +1,7 @@
 #include "control/netdev/tap.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -411,6 +412,36 @@ TEST_F(Tap, AnotherDefaultRouteStaysInPlace) {
             return route.destination == prefix("0.0.0.0/0") && route.metric > 0;
         }));
     });
+}
+
+TEST_F(Tap, APodMayHaveAsManyInterfacesAsItsNetworksGiveIt) {
+    const ScratchNamespace pod;
+    std::vector<TapDevice> taps;
+    for (const char* name : {"eth0", "net1", "net2", "net3"}) {
+        PodTapRequest request = pod_request(pod);
+        const auto number = static_cast<uint8_t>(taps.size());
+        request.ifname = name;
+        request.mac.bytes[5] = number;
+        request.mac.bytes[4] = 9;
+        request.addresses = {address(fmt::format("10.244.1.{}/24", 5 + number).c_str()),
+                             address(fmt::format("fd00:1::{}/64", 5 + number).c_str())};
+        auto tap = create_pod_tap(request);
+        ASSERT_TRUE(tap.ok()) << tap.error().message;
+        taps.push_back(std::move(tap).value());
+    }
+    pod.run([&] {
+        auto rtnl = Rtnl::open();
+        ASSERT_TRUE(rtnl.ok());
+        for (const TapDevice& tap : taps) {
+            const auto routes = *rtnl->routes(tap.ifindex());
+            EXPECT_EQ(std::ranges::count_if(
+                          routes, [](const auto& route) { return route.destination.length == 0; }),
+                      2)
+                << tap.ifname();
+        }
+    });
+    EXPECT_TRUE(pod.shell("ip route get 192.0.2.1 | grep -q 'dev eth0'")) << "the first leads out";
+    EXPECT_TRUE(pod.shell("ip route get 2001:db8::1 | grep -q 'dev eth0'"));
 }
 
 TEST_F(Tap, ManyPodsHaveOneEach) {

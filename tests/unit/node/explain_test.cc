@@ -205,6 +205,17 @@ TEST_F(Explain, RejectsAndDropsNameTheirReason) {
     EXPECT_FALSE(answer.contains("outPort"));
 }
 
+TEST_F(Explain, APacketsLengthIsComparedWithTheMtu) {
+    const auto mtu_step = [this](const std::string& from, const std::string& to, uint32_t bytes) {
+        return step(ok(node_->explain({from, to, "icmp", std::nullopt, bytes})), "mtu");
+    };
+    EXPECT_EQ(mtu_step("default/web", "203.0.113.7", 1500).at("what"), "fits");
+    const Json large = mtu_step("default/web", "203.0.113.7", 1501);
+    EXPECT_EQ(large.at("what"), "too large");
+    EXPECT_TRUE(has(large.at("why"), "up to 1500")) << large;
+    EXPECT_TRUE(has(large.at("why"), "too_big")) << large;
+}
+
 TEST_F(Explain, ASilentNextHopIsNamed) {
     dataplane_.commands.clear();
     deliver(event(EventKind::kNeighbourNeeded, "192.168.50.77"));

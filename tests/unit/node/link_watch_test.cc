@@ -92,7 +92,7 @@ TEST_F(LinkWatchTest, APodsTapIsItsOwnBusinessAndADeviceOfAPodIsNot) {
     spec.name = "default/web";
     const PortId tap = dataplane.add_tap_port(std::move(spec)).value();
     const PortId gen =
-        dataplane.add_device_port("default/gen", PortKind::kPod, "net_null1", 1500).value();
+        dataplane.add_device_port({.name = "default/gen", .device = "net_null1"}).value();
     for (const PortId port : {tap, gen}) {
         dataplane.states[port] = {port, {LinkState::kDown, 0}, {}};
     }
@@ -100,7 +100,7 @@ TEST_F(LinkWatchTest, APodsTapIsItsOwnBusinessAndADeviceOfAPodIsNot) {
     // Another port has the id now, and has had no news.
     dataplane.remove_port(gen);
     dataplane.states.erase(gen);
-    ASSERT_EQ(dataplane.add_device_port("default/new", PortKind::kPod, "net_null2", 1500).value(),
+    ASSERT_EQ(dataplane.add_device_port({.name = "default/new", .device = "net_null2"}).value(),
               gen);
     EXPECT_EQ(look(2000), Texts{});
 }

@@ -66,5 +66,31 @@ TEST_F(LinksTest, TheNodesOwnAddressesAreAnnouncedTwiceTwoSecondsApart) {
     EXPECT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).size(), 2 * once);
 }
 
+TEST_F(LinksTest, WhatWasLearnedGoesOnInTheNextProcess) {
+    const NeighbourKey key{uplink_, address("192.168.50.77")};
+    (void)links_.needed(key, 1000);
+    (void)links_.seen(key, kPeerMac, true, 1100);
+    (void)links_.needed({uplink_, address("192.168.50.78")}, 1000);
+    const PortId pod = dataplane_.add_uplink("default/web", kUplinkMac);
+    (void)links_.learn(kPeerMac, pod, 1000);
+    const KeptLinks kept = links_.to_keep();
+    ASSERT_EQ(kept.neighbours.size(), 1u) << "what is not known is not kept";
+    dataplane_.commands.clear();
+
+    Links next(config_, dataplane_);
+    KeptLinks with_others = kept;
+    with_others.neighbours.push_back({"uplink9", address("192.168.50.79"), kPeerMac});
+    with_others.macs.push_back({"default/gone", kUplinkMac});
+    next.restore(with_others, 5000);
+    ASSERT_NE(next.neighbours().find(key), nullptr);
+    EXPECT_TRUE(next.neighbours().find(key)->is_resolved()) << "no packet waits";
+    EXPECT_EQ(next.neighbours().all().size(), 1u);
+    ASSERT_EQ(next.macs().learned().size(), 1u);
+    EXPECT_EQ(next.macs().learned().begin()->second.port, pod);
+    EXPECT_FALSE(next.tick(5000));
+    ASSERT_EQ(dataplane_.commands_of(CommandKind::kSolicit).size(), 1u) << "and is asked at once";
+    EXPECT_EQ(dataplane_.commands_of(CommandKind::kSolicit)[0].mac, kPeerMac);
+}
+
 }  // namespace
 }  // namespace podlane::control

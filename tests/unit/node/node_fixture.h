@@ -54,6 +54,7 @@ class FakeTaps final : public TapMaker, public KeptTaps {
         leaves_all = leaves_all || !former_ones_only;
         leaves_former = true;
     }
+    NetnsId netns_id(const std::string& path) override { return control::netns_id(path); }
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override {
         hosts.push_back(request);
         routed.clear();  // they went with the interface before

@@ -260,6 +260,21 @@ TEST_F(Pods, AContainerHasAPortForEachInterface) {
     EXPECT_FALSE(has_route_to("10.244.1.10"));
 }
 
+TEST_F(Pods, APodsLimitsOfBandwidthAreItsPorts) {
+    PodAddRequest limited = web();
+    limited.bandwidth.egress = {.bits_per_second = 1'000'000, .burst_bits = 100'000};
+    ok(node_->add_pod(limited));
+    EXPECT_EQ(dataplane_.limits["default/web"], limited.bandwidth);
+    ok(node_->add_pod(limited));
+    limited.bandwidth.egress.bits_per_second = 2'000'000;
+    EXPECT_EQ(refused(limited).code, rpc_code::kConflict) << "other limits are another port";
+    PodAddRequest burst_alone{"default/db", "/run/netns/db", {"10.244.1.11"}, "eth0"};
+    burst_alone.bandwidth.ingress.burst_bits = 5;
+    const RpcFailure why = refused(burst_alone);
+    EXPECT_EQ(why.code, rpc_code::kBadParams);
+    EXPECT_EQ(why.message, "bandwidth: ingressBurst is 5, and there is no ingressRate");
+}
+
 TEST_F(Pods, PoliciesHoldForEverySandboxOfAPod) {
     apply(R"(
 apiVersion: networking.k8s.io/v1

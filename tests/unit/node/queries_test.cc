@@ -57,9 +57,9 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
     dataplane_.totals = {.active = 1, .capacity = 1000, .created = 5, .expired = 4};
 
     const Json stats = ok(node_->stats());
-    EXPECT_EQ(keys(stats),
-              (std::set<std::string>{"generation", "ports", "workers", "drops", "flows", "services",
-                                     "affinity", "snat", "loadBalancer", "frames", "objects"}));
+    EXPECT_EQ(keys(stats), (std::set<std::string>{"generation", "ports", "workers", "drops",
+                                                  "flows", "services", "affinity", "snat",
+                                                  "loadBalancer", "frames", "objects", "stages"}));
     EXPECT_EQ(stats.at("affinity"), (Json{{"capacity", 250}, {"full", 6}}));
     EXPECT_EQ(stats.at("snat"), (Json{{"tries", 8},
                                       {"exhausted",
@@ -224,6 +224,7 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
     flow.idle_seconds = 2;
     flow.timeout_seconds = 100;
     flow.blocked = Drop::kPolicyIngress;
+    flow.traffic = FlowTraffic{{3, 2}, {1560, 80}};
     flow.service = frontend->service;
     FlowInfo echo;
     echo.protocol = 1;
@@ -246,7 +247,12 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
                               {"ageSeconds", 7},
                               {"idleSeconds", 2},
                               {"expiresSeconds", 100},
+                              {"packets", 3},
+                              {"bytes", 1560},
+                              {"replyPackets", 2},
+                              {"replyBytes", 80},
                               {"drop", "policy_ingress"}}));
+    EXPECT_FALSE(flows[1].contains("packets"));
     EXPECT_EQ(flows[1].at("protocol"), "ICMP");
     EXPECT_EQ(flows[1].at("from"), "192.168.50.77");
     EXPECT_FALSE(flows[1].contains("service"));

@@ -1,4 +1,7 @@
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -100,6 +103,82 @@ TEST_F(Restore, PortsOfTheNodeLeadToThePodsThatHadThem) {
     request.container = "other0123";
     request.addresses = {"10.244.1.11"};
     EXPECT_EQ(failure(node_->add_pod(request)).code, rpc_code::kConflict);
+}
+
+TEST_F(Restore, LimitsOfBandwidthOutliveTheProcess) {
+    begin();
+    const Bandwidth limits{.ingress = {10'000'000, 1'000'000}, .egress = {20'000'000, 0}};
+    const PodAddRequest request{.pod = "default/web",
+                                .netns = netns("web"),
+                                .addresses = {"10.244.1.10"},
+                                .container = "web0123",
+                                .bandwidth = limits};
+    ok(node_->add_pod(request));
+    dataplane_.limits.clear();
+    live_again();
+    EXPECT_EQ(dataplane_.limits["default/web"], limits);
+    EXPECT_EQ(
+        ok(node_->get("ports", "default/web", std::nullopt)).at("items").at(0).at("bandwidth"),
+        (Json{
+            {"ingressRate", 10'000'000}, {"ingressBurst", 1'000'000}, {"egressRate", 20'000'000}}));
+    ok(node_->add_pod(request));
+    EXPECT_TRUE(taps_.pods.empty()) << "the runtime asks again for what is there";
+}
+
+TEST_F(Restore, APodsSocketIsMadeAgainAtItsPlaceAndGoesWithThePod) {
+    std::vector<std::string> devices;
+    dataplane_.on_device = [&](const DevicePortSpec& spec) {
+        devices.push_back(spec.device);
+        const size_t at = spec.device.find("iface=") + 6;
+        const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        spec.device.copy(address.sun_path, sizeof(address.sun_path) - 1, at);
+        EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+        ::close(fd);
+    };
+    config_.pods.sockets = folder_ + "/pods";
+    begin();
+    const PodAddRequest request{.pod = "default/web",
+                                .netns = netns("web"),
+                                .addresses = {"10.244.1.10"},
+                                .ifname = "net1",
+                                .container = "web0123",
+                                .interface = "vhostUser"};
+    const std::string path = folder_ + "/pods/default/web/net1.sock";
+    const Json port = ok(node_->add_pod(request)).at("port");
+    EXPECT_EQ(port.at("socketPath"), path);
+    EXPECT_TRUE(taps_.pods.empty());
+    ASSERT_EQ(devices.size(), 1u);
+    ok(node_->add_pod(request));
+    EXPECT_EQ(devices.size(), 1u) << "a retry";
+    EXPECT_EQ(node_->pod_with_socket(), "default/web");
+    EXPECT_EQ(node_->taps().size(), 1u) << "the host's alone";
+
+    live_again();
+    ASSERT_EQ(devices.size(), 2u);
+    EXPECT_TRUE(fs::is_socket(path)) << "in the folder that the pod has mounted";
+    const Json listed = ok(node_->get("ports", "default/web", std::nullopt)).at("items").at(0);
+    EXPECT_EQ(listed.at("interface"), "vhostUser");
+    EXPECT_EQ(listed.at("socketPath"), path);
+    EXPECT_EQ(listed.at("mac"), port.at("mac"));
+
+    // Its namespace goes, and there is no interface in it that would tell.
+    fs::create_directory(folder_ + "/other");  // first, or it may get the same inode
+    fs::remove(netns("web"));
+    fs::rename(folder_ + "/other", folder_ + "/web");
+    pass(3000);
+    EXPECT_EQ(port_of("default/web"), kNoPort);
+    EXPECT_FALSE(fs::exists(folder_ + "/pods/default"));
+
+    PodAddRequest wrong = request;
+    wrong.interface = "veth";
+    EXPECT_EQ(failure(node_->add_pod(wrong)).message,
+              "interface: veth is none of tap, memif and vhostUser");
+    wrong.interface = "memif";
+    wrong.netns = folder_ + "/nowhere";
+    EXPECT_EQ(failure(node_->add_pod(wrong)).code, rpc_code::kFailed);
+    EXPECT_FALSE(fs::exists(folder_ + "/pods/default"));
 }
 
 TEST_F(Restore, NothingIsRemovedAtTheEndUnlessItIsForgotten) {
@@ -218,6 +297,46 @@ TEST_F(Restore, AJournalThatCannotBeWrittenIsInHealth) {
     add("web", "10.244.1.10");
     pass(2000);
     EXPECT_NE(ok(node_->health()).at("problems").dump().find("journal"), std::string::npos);
+}
+
+TEST_F(Restore, GenerationsGoOnCounting) {
+    begin();
+    add("web", "10.244.1.10");
+    const uint64_t before = dataplane_.published.back()->generation;
+    live_again();
+    EXPECT_GT(dataplane_.published.back()->generation, before);
+}
+
+TEST_F(Restore, TapsThatOutliveTheProcessAreNamed) {
+    begin();
+    add("web", "10.244.1.10");
+    const auto taps = node_->taps();
+    ASSERT_EQ(taps.size(), 2u);
+    EXPECT_EQ(taps[0].netns, "");
+    EXPECT_EQ(taps[0].ifname, "podlane0");
+    EXPECT_EQ(taps[1].netns, netns("web"));
+    EXPECT_EQ(taps[1].port, port_of("default/web"));
+    EXPECT_FALSE(dataplane_.queue_fds(taps[1].port).empty());
+}
+
+TEST_F(Restore, WhereNobodyHasTakenOverTheJournalIsWhatItWas) {
+    begin();
+    add("web", "10.244.1.10");
+    {
+        Keeper other(folder_ + "/state");
+        other.erase_pod("default/web");
+    }
+    node_->go_on("it has ended");
+    live_again();
+    EXPECT_NE(port_of("default/web"), kNoPort);
+}
+
+TEST_F(Restore, WhatTheDataplaneCannotKeepIsToldByHealth) {
+    begin();
+    dataplane_.faults = {"flows will not outlive this process: the file system is full"};
+    const Json health = ok(node_->health());
+    EXPECT_EQ(health.at("status"), "degraded");
+    EXPECT_NE(health.at("problems").dump().find("file system is full"), std::string::npos);
 }
 
 }  // namespace

@@ -99,5 +99,14 @@ TEST(Manual, NothingInATextIsTakenForAMacro) {
     EXPECT_NE(page.find(".B \\-f, \\-\\-file FILE...\nfiles.\n"), std::string::npos) << page;
 }
 
+TEST(ParseOptions, ARepeatedOptionHasEachOfItsValuesAndNoWord) {
+    constexpr OptionRow kSockets[] = {{"socket", 0, OptionType::kRepeated, "PATH", ""}};
+    const std::vector<std::string> arguments{"--socket", "a", "word", "--socket=b"};
+    const auto values = parse_options(kSockets, arguments);
+    ASSERT_TRUE(values.ok());
+    EXPECT_EQ(values->texts("socket"), (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(values->words(), std::vector<std::string>{"word"});
+}
+
 }  // namespace
 }  // namespace podlane::control

@@ -173,5 +173,69 @@ TEST(BootId, IsTheKernels) {
     EXPECT_EQ(boot_id().size(), 36u);
 }
 
+TEST_F(KeptMemoryTest, WhatWasLeftIsReadWhateverItsNumberIs) {
+    {
+        KeptMemory memory = open();
+        ASSERT_TRUE(memory.reserve(600));
+        numbers(memory)[0] = 7;
+        numbers(memory)[599] = 8;
+    }
+    MemoryLayout more = kLayout;
+    more.items = 2000;
+    const auto left = LeftMemory::open(path_, more);
+    ASSERT_TRUE(left.ok()) << left.error().message;
+    EXPECT_EQ(left->items(), 1000u);
+    EXPECT_GE(left->used(), 600u);
+    EXPECT_EQ(static_cast<const uint64_t*>(left->data())[599], 8u);
+    // It stays readable when its file is made anew.
+    EXPECT_FALSE(open(more).was_there());
+    EXPECT_EQ(static_cast<const uint64_t*>(left->data())[0], 7u);
+}
+
+TEST_F(KeptMemoryTest, WhatIsOfNoUseToReadIsSaid) {
+    EXPECT_FALSE(LeftMemory::open(path_, kLayout).ok()) << "there is none";
+    { numbers(open())[0] = 7; }
+    const auto why = [this](const MemoryLayout& layout) {
+        const auto left = LeftMemory::open(path_, layout);
+        return left.ok() ? "" : left.error().message.substr(path_.size() + 2);
+    };
+    EXPECT_EQ(why({.kind = "words", .version = 3, .item_bytes = 8, .items = 1000}),
+              "it holds numbers");
+    EXPECT_EQ(why({.kind = "numbers", .version = 4, .item_bytes = 8, .items = 1000}),
+              "its version is 3, and this is 4");
+    EXPECT_EQ(why({.kind = "numbers", .version = 3, .item_bytes = 16, .items = 1000}),
+              "an item's bytes are 8, and this is 16");
+    fs::resize_file(path_, fs::file_size(path_) - 4096);
+    EXPECT_EQ(why(kLayout), "its end is missing");
+    std::ofstream(path_) << "short";
+    EXPECT_EQ(why(kLayout), "it is no such memory");
+}
+
+TEST_F(KeptMemoryTest, WhatNobodyHasTouchedIsNotCounted) {
+    MemoryLayout layout = kLayout;
+    layout.items = 1'000'000;
+    KeptMemory memory = open(layout);
+    ASSERT_TRUE(memory.reserve(500'000));
+    EXPECT_EQ(memory.touched(), 0u);
+    numbers(memory)[0] = 7;
+    EXPECT_GE(memory.touched(), 1u);
+    EXPECT_LT(memory.touched(), 300'000u);
+    numbers(memory)[499'999] = 8;
+    EXPECT_EQ(memory.touched(), 500'000u);
+}
+
+TEST_F(KeptMemoryTest, ItTakesThePlaceOfAnother) {
+    { numbers(open())[0] = 7; }
+    {
+        auto beside = KeptMemory::open(path_ + ".next", kLayout);
+        ASSERT_TRUE(beside.ok());
+        numbers(*beside)[0] = 8;
+        EXPECT_TRUE(beside->move_to(path_));
+        EXPECT_FALSE(beside->move_to(folder_ + "/there/is/none"));
+    }
+    EXPECT_FALSE(fs::exists(path_ + ".next"));
+    EXPECT_EQ(numbers(open())[0], 8u);
+}
+
 }  // namespace
 }  // namespace podlane

@@ -232,5 +232,21 @@ TEST_F(KeyLogTest, AWriterThatIsKilledLosesNothingThatItWasToldIsThere) {
     ::close(told[1]);
 }
 
+TEST_F(KeyLogTest, ALookChangesNothing) {
+    {
+        KeyLog log = KeyLog::open(path_, 1);
+        ASSERT_TRUE(log.commit({{"a", "1"}}).ok());
+    }
+    std::ofstream(path_, std::ios::app) << "half a record";
+    const auto bytes = std::filesystem::file_size(path_);
+    const auto seen = KeyLog::look(path_, 1);
+    ASSERT_TRUE(seen.ok()) << seen.error().message;
+    EXPECT_EQ(seen->at("a"), "1");
+    EXPECT_EQ(std::filesystem::file_size(path_), bytes);
+    EXPECT_NE(KeyLog::look(path_, 2).error().message.find("its format is 1"), std::string::npos);
+    EXPECT_TRUE(std::filesystem::exists(path_)) << "it is not put aside";
+    EXPECT_FALSE(KeyLog::look(path_ + "x", 1).ok());
+}
+
 }  // namespace
 }  // namespace podlane

@@ -90,6 +90,23 @@ TEST_F(RpcParamsTest, AListOfSomethingElseThanStringsIsRefused) {
     EXPECT_EQ(failure_of(p), "params.addresses[1]: 2 is not a string (put it in quotes)");
 }
 
+TEST_F(RpcParamsTest, AnObjectWithinIsReadAndItsMistakesAreNamedByPlace) {
+    const auto read = [this](const char* json) {
+        int64_t rate = -1;
+        auto p = params(json);
+        p.within("limits", [&](Fields& one) {
+            rate = one.integer<int64_t>("rate", {0, 99, "a rate"}, 0);
+        });
+        return std::pair(rate, failure_of(p));
+    };
+    EXPECT_EQ(read(R"({"limits": {"rate": 5}})"), (std::pair<int64_t, std::string>(5, "")));
+    EXPECT_EQ(read("{}"), (std::pair<int64_t, std::string>(-1, "")));
+    EXPECT_EQ(read(R"({"limits": {"rate": 100}})").second,
+              "params.limits.rate: 100 is not a rate (0-99)");
+    EXPECT_EQ(read(R"({"limits": {"tare": 1}})").second, "params.limits.tare: unknown key");
+    EXPECT_EQ(read(R"({"limits": 7})").second, "params.limits: 7 is not a mapping");
+}
+
 TEST_F(RpcParamsTest, ObjectsOfAListAreReadEachAndTheirMistakesAreNamedByPlace) {
     const auto read = [this](const char* json) {
         std::vector<int64_t> ports;
