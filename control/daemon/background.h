@@ -14,8 +14,9 @@ struct Background {
     int exit_code = 0;
 };
 
-/// Forks. The process that was called returns when the other one is ready, or has ended; where there
-/// is a service manager, it says which process is the main one now. Before any thread is started.
+/// Forks. The process that was called returns when the other one is ready, or has ended; where
+/// there is a service manager, it says which process is the main one now. Before any thread is
+/// started.
 [[nodiscard]] Result<Background> run_in_background();
 
 }  // namespace podlane::control
