@@ -25,7 +25,7 @@ void refuse(AttachAnswer& answer, std::string_view why) {
     std::copy_n(why.begin(), std::min(why.size(), answer.error.size() - 1), answer.error.begin());
 }
 
-/// An interface that goes with its queues.
+/// An interface that ends when its queues are closed.
 Result<KeptTap> passing_tap(const PodTapRequest& request) {
     auto device = create_pod_tap(request);
     if (!device.ok()) return device.error();
@@ -83,7 +83,7 @@ void work_on(int socket, const AttachRequest& request, const std::string& owner)
     } else if (request.work == AttachWork::kRemove) {
         remove_pod_tap(*pod, request.ifindex);
     } else if (request.work == AttachWork::kNetnsId) {
-        // Of nothing else that may stand there it is told that it does.
+        // Whether anything else exists at the path is not revealed.
         if (open_network_namespace(pod->netns_path).ok()) {
             answer.netns = netns_id(pod->netns_path);
         }
@@ -100,13 +100,13 @@ void work_on(int socket, const AttachRequest& request, const std::string& owner)
     send_answer(socket, answer, queues);
 }
 
-/// One of those that take requests from the socket as they come.
+/// A thread that takes requests from the socket as they arrive.
 [[noreturn]] void take_requests(int socket, const std::string& owner) {
     for (;;) {
         AttachRequest request{};
         const ssize_t got = ::recv(socket, &request, sizeof(request), MSG_TRUNC);
         if (got < 0 && errno == EINTR) continue;
-        // What others are at ends with the process.
+        // The other threads end with the process.
         if (got != static_cast<ssize_t>(sizeof(request))) ::_exit(got == 0 ? 0 : 1);
         work_on(socket, request, owner);
     }
@@ -119,7 +119,7 @@ void attach_pods(int socket, const std::string& owner) {
         try {
             std::thread(take_requests, socket, owner).detach();
         } catch (const std::system_error&) {
-            break;  // fewer do as well
+            break;  // fewer are enough
         }
     }
     take_requests(socket, owner);

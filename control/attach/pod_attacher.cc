@@ -26,10 +26,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kGone = "attaching pods: the process for it has ended";
-/// Its end of the socket, in a process that has no other descriptors but the standard ones.
+/// The new process's end of the socket. Otherwise it has only the standard descriptors.
 constexpr int kItsSocket = 3;
 
-/// Nothing of podlaned's stays open there but the socket.
+/// Closes all of podlaned's descriptors except the socket and the standard ones.
 void close_all_but(int socket) {
     const int nothing = ::open("/dev/null", O_RDWR);
     for (const int standard : {0, 1, 2}) ::dup2(nothing, standard);
@@ -37,12 +37,12 @@ void close_all_but(int socket) {
     ::syscall(SYS_close_range, kItsSocket + 1, ~0U, 0U);
 }
 
-/// The new process's whole life.
+/// All that the new process does.
 [[noreturn]] void live(int socket, pid_t podlaned, const std::string& owner,
                        const std::function<Result<void>()>& confine) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != podlaned) ::_exit(0);
-    // A service manager signals both; podlaned still wants pods detached then.
+    // A service manager signals both processes; podlaned still needs pods detached then.
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) ::signal(number, SIG_IGN);
     ::prctl(PR_SET_NAME, "podlane-attach");
     ::prctl(PR_SET_DUMPABLE, 0);
@@ -86,7 +86,7 @@ Result<std::unique_ptr<PodAttacher>> PodAttacher::start(
 
 PodAttacher::~PodAttacher() {
     socket_.reset();
-    // It may be waiting in the kernel, and ends when that comes back.
+    // It may be waiting in the kernel, and ends when that call returns.
     for (int i = 0; i < 1000 && !how_it_ended(); ++i) ::usleep(1000);
 }
 
@@ -157,7 +157,8 @@ void PodAttacher::undo(const Reply& late) {
     AttachRequest request = asked.mapped();
     request.work = AttachWork::kRemove;
     request.ifindex = late.answer.ifindex;
-    // Nobody waits for its answer. What cannot be sent leaves the interface to its namespace.
+    // The answer is not waited for. If the request cannot be sent, the interface stays until its
+    // namespace ends.
     static_cast<void>(send(request));
 }
 
@@ -178,7 +179,7 @@ std::vector<Result<PodAttacher::Reply>> PodAttacher::ask(std::vector<AttachReque
         }
         auto reply = receive();
         if (!reply.ok()) {
-            // All of a window stand still; what was not sent would as well.
+            // No request in the window makes progress; the ones not yet sent would not either.
             for (; next < requests.size(); ++next) replies[next] = reply.error();
             for (const auto& [id, number] : waiting) {
                 replies[number] = reply.error();

@@ -1,7 +1,7 @@
-// The process that attaches pods (attaching.h), as podlaned sees it: made, asked, watched.
+// The process that attaches pods (attaching.h) from podlaned's side: start, ask, watch it.
 //
-// The composition root makes it before any thread, and gives its calls to the makers of TAPs. A
-// call waits for an answer, five seconds at most. Control thread.
+// The composition root starts it before any thread, and the makers of TAPs use it. A call waits up
+// to five seconds for its answer. Control thread.
 #pragma once
 
 #include <sys/types.h>
@@ -24,28 +24,29 @@ namespace podlane::control {
 
 class PodAttacher {
   public:
-    /// Forks. `confine` runs in the new process; its error is this one's. `wait_ms`: how long a
-    /// call waits for an answer.
+    /// Forks. `confine` runs in the new process; if it fails, start() returns its error. `wait_ms`:
+    /// how long a call waits for an answer.
     [[nodiscard]] static Result<std::unique_ptr<PodAttacher>> start(
         const std::string& owner, const std::function<Result<void>()>& confine, int wait_ms = 5000);
     PodAttacher(const PodAttacher&) = delete;
     PodAttacher& operator=(const PodAttacher&) = delete;
-    /// Ends the process, and waits for its end, a second at most.
+    /// Ends the process, and waits a second at most for its end.
     ~PodAttacher();
 
-    /// What keep_pod_tap(), or with `keep` false create_pod_tap(), makes of the request there.
-    /// KeptTap::remove is good as long as this lives.
+    /// Runs keep_pod_tap(), or create_pod_tap() if `keep` is false, in the other process.
+    /// KeptTap::remove is valid as long as this object lives.
     [[nodiscard]] Result<KeptTap> make(const PodTapRequest& request, bool keep);
-    /// attach_pod_tap() for each, some at once. `in_use`: its argument, for each; empty: false.
+    /// attach_pod_tap() for each request, several at once. `in_use`: its argument for each; empty:
+    /// false.
     [[nodiscard]] std::vector<Result<KeptTap>> attach(const std::vector<PodTapRequest>& requests,
                                                       const std::vector<bool>& in_use = {});
-    /// The interfaces whose KeptTap::remove is called in `work` are removed when it returns, some
-    /// at once.
+    /// When this returns, all interfaces whose KeptTap::remove was called in `work` are removed,
+    /// several at once.
     void remove_together(const std::function<void()>& work);
-    /// Which network namespace stands at the path; zeros where none does, or nobody answers.
+    /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 
-    /// How it has ended by itself; nothing while it runs.
+    /// How the process ended on its own; nothing while it runs.
     [[nodiscard]] std::optional<std::string> how_it_ended();
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
@@ -60,17 +61,17 @@ class PodAttacher {
     /// Replies in the order of the requests.
     [[nodiscard]] std::vector<Result<Reply>> ask(std::vector<AttachRequest> requests);
     [[nodiscard]] Result<void> send(AttachRequest& request);
-    /// The next answer, whatever request it is for.
+    /// The next answer, to any request.
     [[nodiscard]] Result<Reply> receive();
-    /// An answer that nobody waits for any more: what it made is removed.
+    /// Handles an answer that came too late: removes what it made.
     void undo(const Reply& late);
     [[nodiscard]] Result<KeptTap> tap_of(Result<Reply> reply, const AttachRequest& request);
 
     UniqueFd socket_;
-    pid_t pid_;  ///< 0: waited for
+    pid_t pid_;  ///< 0: already waited for
     const int wait_ms_;
     uint32_t last_id_ = 0;
-    /// Those without an answer in time: no more than the socket has room for.
+    /// Requests without an answer in time: no more than fit in the socket.
     std::map<uint32_t, AttachRequest> late_;
     std::vector<AttachRequest>* removals_ = nullptr;  ///< of remove_together(), while it runs
     std::string ending_;

@@ -74,7 +74,7 @@ Result<AttachRequest> to_wire(AttachWork work, const PodTapRequest& pod, int ifi
 }
 
 std::optional<PodTapRequest> from_wire(const AttachRequest& request) {
-    // Without a path it would be this process's own namespace.
+    // An empty path would mean this process's own namespace.
     if (!is_ended(request.netns) || !is_ended(request.ifname) || request.netns[0] == '\0' ||
         request.queues > kMaxTapQueues || request.addresses > kMostAddresses ||
         request.gateways > kMostGateways) {

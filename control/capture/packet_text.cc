@@ -22,7 +22,7 @@ namespace {
 
 constexpr uint16_t kEtherTypeOfArp = 0x0806;
 
-/// What is shown of a frame.
+/// What the text shows of a frame.
 struct Facts {
     MacAddress src_mac{}, dst_mac{};
     uint16_t ether_type = 0;
@@ -99,13 +99,13 @@ std::string end_text(const IpAddress& address, bool has_port, uint16_t port) {
     return has_port ? to_string(address, port) : to_string(address);
 }
 
-/// A tunnel packet's format, and the frame within.
+/// A tunnel packet's format, and the inner frame.
 struct Tunnelled {
     std::string_view name;
     FrameView frame;
 };
 
-/// By the port, as nothing else tells it.
+/// Recognised by the UDP port alone; nothing else tells.
 std::optional<Tunnelled> inner_of(const FrameView& frame, const Facts& facts) {
     if (facts.protocol != kProtocolUdp || !facts.has_ports) return std::nullopt;
     const OverlayFormatInfo* const info = overlay_of_port(facts.dst_port);
@@ -181,7 +181,7 @@ std::string packet_identity(const FrameView& frame) {
                end);
         return out;
     }
-    // A device may finish a checksum behind the first node.
+    // A device may fill in a checksum after the first node has seen the packet.
     size_t checksum = l4;
     if (facts->protocol == kProtocolTcp) checksum = l4 + offsetof(TcpHeader, checksum);
     if (facts->protocol == kProtocolUdp) checksum = l4 + offsetof(UdpHeader, checksum);

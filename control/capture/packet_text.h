@@ -20,10 +20,10 @@ struct FrameView {
 /// well.
 [[nodiscard]] std::string packet_summary(const FrameView& frame);
 
-/// What two nodes see alike of one IP packet, of a tunnel's packet of the inner one: addresses,
-/// IPv4's identification, the TTL (which tells a packet from itself one hop later), the headers
-/// behind but for checksums, and the beginning of the payload.
-/// No text; empty where that cannot be told. A repetition that IP does not tell apart is the same.
+/// What two nodes see unchanged of an IP packet (in a tunnel, of the inner one): addresses, IPv4's
+/// identification, TTL (it differs one hop later), the following headers without checksums, and the
+/// beginning of the payload. Binary; empty if that is unknown. Repetitions that IP does not
+/// distinguish have equal identities.
 [[nodiscard]] std::string packet_identity(const FrameView& frame);
 
 /// What is different: "destination 10.96.0.10:80 becomes 10.244.1.11:8080", ...

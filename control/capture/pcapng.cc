@@ -20,10 +20,10 @@ constexpr uint16_t kStatisticsDropped = 5;
 constexpr uint16_t kLinkEthernet = 1;
 constexpr uint32_t kInbound = 1, kOutbound = 2;
 constexpr uint8_t kNanoseconds = 9;  // 10^-9
-/// Longest comment: an option's length has 16 bits.
+/// Longest comment: an option's length field has 16 bits.
 constexpr size_t kMostText = 4096;
 
-/// A block being made; its length stands in front and at the end.
+/// A block being built; its length is written at both ends.
 class Block {
   public:
     Block(std::string& out, uint32_t type) : out_(out), begin_(out.size()) {
@@ -44,7 +44,7 @@ class Block {
         std::memcpy(bytes, &value, sizeof(T));
         out_.append(bytes, sizeof(T));
     }
-    /// Padded to whole words.
+    /// Padded to whole 32-bit words.
     void put_bytes(const void* data, size_t bytes) {
         out_.append(static_cast<const char*>(data), bytes);
         out_.append((4 - bytes % 4) % 4, '\0');
@@ -80,7 +80,7 @@ PcapngWriter::PcapngWriter(std::string& out, std::string_view application) : out
     block.put(kByteOrderMagic);
     block.put(uint16_t{1});  // version 1.0
     block.put(uint16_t{0});
-    block.put(~uint64_t{0});  // the section's length is not told
+    block.put(~uint64_t{0});  // the section's length is not given
     block.put_option(kUserApplication, application);
     block.end_options();
 }
@@ -93,7 +93,7 @@ uint32_t PcapngWriter::interface_id(std::string_view name) {
     Block block(out_, kInterfaceDescription);
     block.put(kLinkEthernet);
     block.put(uint16_t{0});
-    block.put(uint32_t{0});  // frames are of any length
+    block.put(uint32_t{0});  // frames may be of any length
     block.put_option(kInterfaceName, name);
     block.put_option(kTimeResolution, &kNanoseconds, sizeof(kNanoseconds));
     block.end_options();
@@ -121,7 +121,7 @@ void PcapngWriter::finish(uint64_t missed) {
         Block block(out_, kInterfaceStatistics);
         block.put(id);
         put_time(block, last_ns_);
-        // Counted for all of them together: told once.
+        // Counted for all interfaces together, so written once.
         if (id == 0) block.put_option(kStatisticsDropped, &missed, sizeof(missed));
         block.end_options();
     }

@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Of both.
+// For both commands.
 constexpr OptionRow kReasonOption{"reason", 0, OptionType::kText, "REASON",
                                   "only packets dropped for this reason"};
 constexpr OptionRow kPodOption{"pod", 0, OptionType::kText, "NAMESPACE/POD",
@@ -80,7 +80,7 @@ std::optional<std::chrono::steady_clock::time_point> end_of(const Invocation& ca
     return std::chrono::steady_clock::now() + std::chrono::seconds(*seconds);
 }
 
-/// What capture and trace tell probe.start alike, the same to each source.
+/// Sets the probe.start parameters that capture and trace share, the same for each source.
 Result<void> set_params(const Invocation& call, std::span<ProbeSource> sources) {
     const auto text = filter_text(call, sources);
     if (!text.ok()) return text.error();
@@ -95,7 +95,7 @@ Result<void> set_params(const Invocation& call, std::span<ProbeSource> sources) 
     return {};
 }
 
-/// One for each socket of the call.
+/// One source for each socket of the call.
 Result<std::vector<ProbeSource>> connect_all(const Invocation& call) {
     std::vector<ProbeSource> sources;
     for (const std::string& socket : call.sockets) {
@@ -125,7 +125,7 @@ std::string comment_of(const Json& packet) {
     return out;
 }
 
-/// A new file is its owner's alone: packets have secrets in them.
+/// Readable by its owner only if it is new: packets can contain secrets.
 bool open_for_one_user(const std::string& path, std::ofstream& out) {
     const mode_t before = ::umask(077);
     out.open(path, std::ios::binary | std::ios::trunc);
@@ -133,7 +133,7 @@ bool open_for_one_user(const std::string& path, std::ofstream& out) {
     return static_cast<bool>(out);
 }
 
-/// Where a capture goes to, and how much of it.
+/// The capture's output and its limits.
 struct CaptureFile {
     std::ostream* out = nullptr;
     std::string pending;  ///< blocks that are not written yet
@@ -148,7 +148,7 @@ struct CaptureFile {
         pending.clear();
         return static_cast<bool>(*out);
     }
-    /// False: enough.
+    /// False when enough packets are written.
     [[nodiscard]] bool add(PcapngWriter& writer, const Json& packet) {
         const auto bytes = from_base64(text_in(packet, "bytes"));
         if (!bytes) return true;
@@ -217,7 +217,7 @@ int run_capture(const Invocation& call, CliEnvironment& environment) {
         [&](size_t, const Json& packet) { return capture.add(writer, packet); },
         [&] { return capture.flush(); });
     if (!outcome.ok()) return fail(environment, outcome.error());
-    // Without any interface tcpdump does not take a file.
+    // tcpdump refuses a file without any interface.
     if (capture.packets == 0 && !ports.empty()) writer.describe(ports.front().get<std::string>());
     if (!capture.most_bytes) writer.finish(outcome->missed);
     const bool is_written = capture.flush();
@@ -227,7 +227,7 @@ int run_capture(const Invocation& call, CliEnvironment& environment) {
     return finish(environment);
 }
 
-/// Where traces go to, and how many.
+/// Where traces are written, and how many at most.
 class TraceOutput {
   public:
     TraceOutput(const Invocation& call, CliEnvironment& environment)
@@ -254,7 +254,7 @@ class TraceOutput {
     uint64_t seen_ = 0;
 };
 
-/// The names of the nodes that are asked.
+/// The names of the nodes asked.
 Result<std::vector<std::string>> names_of(std::span<ProbeSource> sources) {
     std::vector<std::string> names;
     for (ProbeSource& source : sources) {

@@ -1,4 +1,5 @@
-// The rows of what changes objects: apply, delete, replace; and of what only looks: validate, diff.
+// The rows of the commands that change objects (apply, delete, replace) or only read them
+// (validate, diff).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -128,7 +129,7 @@ std::string delete_fault(Invocation& call) {
     return {};
 }
 
-// One object a call; the first that is refused ends it.
+// One object per call; the first refusal ends it.
 int run_delete(const Invocation& call, CliEnvironment& environment) {
     Json params;
     if (call.has("owner")) params["owner"] = call.text("owner");

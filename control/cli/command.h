@@ -30,9 +30,9 @@ enum class OutputFormat : uint8_t { kTable, kWide, kJson, kYaml, kName };
 struct Invocation {
     const CliCommand* command = nullptr;
     OptionValues options;
-    std::vector<std::string> words;    ///< behind the command
+    std::vector<std::string> words;    ///< after the command
     std::string socket;                ///< the first one
-    std::vector<std::string> sockets;  ///< one, but for commands that take several
+    std::vector<std::string> sockets;  ///< one, except for commands that take several
     OutputFormat format = OutputFormat::kTable;
     std::chrono::milliseconds timeout{};  ///< of a call
 

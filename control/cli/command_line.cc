@@ -81,13 +81,13 @@ std::variant<const CliCommand*, CliHelp, CliMistake> take_command(
     const bool wants_help = std::ranges::any_of(arguments, is_help);
     if (at >= arguments.size()) {
         if (wants_help) return CliHelp{general_help()};
-        // kubectl has the command alone; most programs have the option.
+        // kubectl has only the command; most programs have the option.
         if (const auto option = std::ranges::find(arguments, "--version");
             option != arguments.end()) {
             *option = "--client";
             return find_command("version");
         }
-        // An option that does not exist says more than the missing command.
+        // An unknown option is a better message than a missing command.
         const auto read = parse_options(global_options(), arguments);
         return mistake(read ? "a command is missing" : read.error().message);
     }
@@ -127,7 +127,7 @@ std::string word_fault(const CliCommand& command, const std::vector<std::string>
                     : fmt::format("{} is not NAMESPACE/NAME, such as default/web", in_quotes(name));
 }
 
-// Fills in what all commands share; gives what is wrong with it.
+// Fills in what all commands share; returns what is wrong with it.
 std::string take_common(Invocation& call, std::string_view default_socket) {
     call.sockets = call.options.texts("socket");
     if (call.sockets.empty()) call.sockets.emplace_back(default_socket);

@@ -17,15 +17,15 @@ namespace {
 struct Shell {
     bool is_zsh;
     std::string_view word;      ///< the i-th word of the line
-    std::string_view previous;  ///< the word before the one that is completed
-    std::string_view first;     ///< index of the first word behind the program's name
-    std::string_view current;   ///< index of the word that is completed
+    std::string_view previous;  ///< the word before the one being completed
+    std::string_view first;     ///< index of the first word after the program's name
+    std::string_view current;   ///< index of the word being completed
 };
 
 constexpr Shell kBash{false, "${COMP_WORDS[i]}", "${COMP_WORDS[COMP_CWORD-1]}", "1", "COMP_CWORD"};
 constexpr Shell kZsh{true, "${words[i]}", "${words[CURRENT-1]}", "2", "CURRENT"};
 
-/// A word and what help says of it.
+/// A word and its help text.
 struct Choice {
     std::string word;
     std::string_view help;
@@ -45,7 +45,7 @@ std::string quoted(std::string_view text, bool escape_colons) {
     return out + "'";
 }
 
-/// The shell's line that offers choices.
+/// The shell's line that offers these choices.
 std::string offer(const Shell& shell, const std::vector<Choice>& choices) {
     std::string line;
     if (!shell.is_zsh) {
@@ -109,7 +109,7 @@ std::string patterns(const OptionRow& row) {
                            : fmt::format("-{}|--{}", row.letter, row.name);
 }
 
-/// Options of all commands, each once, by what is typed.
+/// The options of all commands, once each, by what the user types.
 std::map<std::string, const OptionRow*> options_by_pattern() {
     std::map<std::string, const OptionRow*> rows;
     for (const OptionRow& row : global_options()) rows.emplace(patterns(row), &row);
@@ -119,7 +119,7 @@ std::map<std::string, const OptionRow*> options_by_pattern() {
     return rows;
 }
 
-/// Finds the command among the words before the one that is completed.
+/// Finds the command in the words before the one being completed.
 std::string find_command_text(const Shell& shell) {
     std::string groups, valued;
     for (const Choice& choice : command_choices("")) {
@@ -146,7 +146,7 @@ std::string find_command_text(const Shell& shell) {
         shell.first, shell.current, shell.word, valued, groups);
 }
 
-/// What the value of an option may be.
+/// The allowed values of an option.
 std::string values_text(const Shell& shell) {
     std::string text = fmt::format("    case \"{}\" in\n", shell.previous);
     for (const auto& [pattern, row] : options_by_pattern()) {

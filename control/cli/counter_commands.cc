@@ -26,7 +26,7 @@ constexpr auto kTopOptions = std::to_array<OptionRow>({
     {"filter", 0, OptionType::kText, "TEXT", "only rows that have it"},
 });
 
-// Redraws in place: what the last turn left of a line, and below, is wiped.
+// Redraws in place: wipes what the last turn left on each line and below.
 std::string redrawn(const std::string& text, size_t rows) {
     constexpr const char* kHome = "\x1b[H";
     constexpr const char* kWipeLine = "\x1b[K";
@@ -34,7 +34,7 @@ std::string redrawn(const std::string& text, size_t rows) {
     std::string out = kHome;
     size_t line = 0, begin = 0;
     for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-        // The last line stays free for the cursor; what does not fit would scroll the first away.
+        // The last line stays free for the cursor; more lines would scroll the first one away.
         if (rows > 2 && ++line >= rows - 1 && end + 1 < text.size()) {
             out += std::string("...") + kWipeLine + '\n';
             break;
@@ -65,7 +65,7 @@ int watch_stats(const Invocation& call, CliEnvironment& environment) {
             const std::string text =
                 stats_text(reply.value(), before, screen_of(call, environment));
             if (environment.is_terminal) {
-                // The first turn takes the whole screen.
+                // The first turn clears the whole screen.
                 if (turn == 0) environment.out << "\x1b[2J";
                 environment.out << redrawn(text, environment.screen.rows);
             } else {

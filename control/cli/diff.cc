@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kContext = 3;
-// The middle of two texts, lines times lines, up to which the shortest diff is looked for.
+// The largest middle of two texts, in lines times lines, for which the shortest diff is computed.
 constexpr size_t kMostCells = 16'000'000;
 
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -40,7 +40,7 @@ struct Edit {
 
 using Lines = std::span<const std::string_view>;
 
-// The longest common subsequence by its table (Hunt and McIlroy's problem, solved plainly).
+// The longest common subsequence by its full table (Hunt and McIlroy's problem, solved plainly).
 void add_middle(Lines a, Lines b, std::vector<Edit>& to) {
     const size_t width = b.size() + 1;
     std::vector<uint32_t> length;
@@ -112,7 +112,7 @@ std::string unified_diff(std::string_view before, std::string_view after,
         if (next == edits.end()) break;
         const auto first = static_cast<size_t>(next - edits.begin());
         skip_to(std::max(at, first - std::min(first, kContext)));
-        // A hunk ends where more lines are equal than the context of two hunks.
+        // A hunk ends where more lines in a row are equal than the context of two hunks.
         size_t end = first, equal = 0;
         for (size_t i = first; i < edits.size() && equal <= 2 * kContext; ++i) {
             equal = is_change(edits[i]) ? 0 : equal + 1;
@@ -137,7 +137,7 @@ std::string unified_diff(std::string_view before, std::string_view after,
 }
 
 void add_before_and_after(Json& reply, const Json& files, const LiveObject& live) {
-    // As podlaned reads and shows them, so that defaults are no differences.
+    // As podlaned reads and shows them, so that defaults do not count as differences.
     std::map<std::string, Json> wanted;
     for (const Json& file : files) {
         const auto parsed = parse_objects(file.at("text").get_ref<const std::string&>(),
@@ -155,7 +155,7 @@ void add_before_and_after(Json& reply, const Json& files, const LiveObject& live
             if (item.contains("after") || after == wanted.end()) continue;
             Json wish = after->second;
             Json before = std::string_view(list) == "changed" ? live(item) : Json();
-            // What podlaned adds, such as a pool's address, is not the manifest's to change.
+            // What podlaned adds, such as a pool's address, is not in the manifest.
             const bool has_balancer = !at(wish, "/status/loadBalancer").is_null();
             if (has_balancer && at(wish, "/status/loadBalancer/ingress").empty()) {
                 wish.erase("status");

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// RFC 3629 section 3; overlong forms and surrogates are left to the server, which refuses them.
+// RFC 3629 section 3. Overlong forms and surrogates are left to the server, which refuses them.
 bool is_utf8(std::string_view text) {
     size_t following = 0;
     for (const char c : text) {

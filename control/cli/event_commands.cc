@@ -45,7 +45,7 @@ std::string events_fault(Invocation& call) {
     return since.empty() ? moment_fault(call, "until") : since;
 }
 
-/// What is asked for, at the first time.
+/// The parameters of the first request.
 Json params_of(const Invocation& call) {
     Json params{{"limit", call.options.number("limit").value_or(kUsualLimit)}};
     const uint64_t now = wall_clock_ms();
@@ -78,7 +78,7 @@ std::string events_text(const Json& events, const Screen& screen) {
     return table.text(screen);
 }
 
-/// What stands beside the list, on stderr.
+/// Remarks about the list, on stderr.
 void show_remarks(const Invocation& call, const Json& reply, CliEnvironment& environment) {
     const uint64_t now = wall_clock_ms();
     if (const auto kept = parse_moment(reply.value("keptFrom", ""), now)) {
@@ -96,7 +96,8 @@ void show_remarks(const Invocation& call, const Json& reply, CliEnvironment& env
     }
 }
 
-/// Prints events as they come; one-shot output is one JSON array, what is followed a line each.
+/// Prints events as they come: one JSON array for one-shot output, one line per event when
+/// following.
 void show(const Invocation& call, const Json& events, Screen& screen, CliEnvironment& environment) {
     if (call.format == OutputFormat::kTable || call.format == OutputFormat::kWide) {
         if (events.empty()) return;

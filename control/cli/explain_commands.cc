@@ -30,7 +30,7 @@ constexpr auto kResolveOptions = std::to_array<OptionRow>({
      "A (default), AAAA, CNAME, NS, PTR, SOA, SRV, TXT or ANY", "", "type"},
 });
 
-/// The steps that NetworkPolicies have, and the verdict.
+/// The steps that involve NetworkPolicies, and the verdict.
 Json of_policies(const Json& reply) {
     Json out = reply;
     Json steps = Json::array();

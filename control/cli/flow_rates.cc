@@ -10,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-/// A look at a pass that is not through keeps this many times what is shown.
+/// Before a pass is complete, this many times the shown rates are kept.
 constexpr size_t kSlack = 64;
 
 }  // namespace
@@ -23,7 +23,7 @@ void FlowRates::add(const nlohmann::ordered_json& flow, double now_s) {
     const double age_s = number_at(flow, "/ageSeconds");
     std::string key = rate.protocol + ' ' + rate.from + ' ' + rate.to;
     const auto found = before_.find(key);
-    // Another one on the same addresses and ports begins anew.
+    // A new connection on the same addresses and ports starts from zero.
     const bool is_known = found != before_.end() && found->second.bytes <= now.bytes &&
                           now_s - found->second.at_s <= age_s + 1;
     const Seen then = is_known ? found->second : Seen{0, 0, now_s - age_s};

@@ -1,8 +1,8 @@
-// Which connections carry most: rates between one pass over pages of `get flows` and the next, in
-// bounded memory.
+// Finds the connections with the most traffic: rates between two passes over the pages of `get
+// flows`, in bounded memory.
 //
-// For `podlanectl top`, where flows.counters is on. Of a connection that the last pass has not
-// seen, or that there was no room to remember, the rate is that of its life so far.
+// For `podlanectl top`, if flows.counters is on. If the last pass has not seen a connection, or had
+// no room for it, its rate is the average over its life so far.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace podlane::control {
 
-/// A second, both directions together.
+/// Per second, both directions together.
 struct FlowRate {
     std::string protocol, from, to;
     double packets = 0, bytes = 0;
@@ -22,16 +22,16 @@ struct FlowRate {
 
 class FlowRates {
   public:
-    /// Connections that are remembered from one pass to the next.
+    /// Connections remembered from one pass to the next.
     static constexpr size_t kMost = 65536;
-    /// Those of the largest rates that are kept.
+    /// How many of the highest rates are kept.
     static constexpr size_t kShown = 64;
 
-    /// A connection, as `get flows` has it, seen at this second of any clock.
+    /// Adds a connection from `get flows`, seen at this second of any clock.
     void add(const nlohmann::ordered_json& flow, double now_s);
-    /// The pass is through, or is shown before it is.
+    /// Ends the pass; also called to show one before it is complete.
     void end_pass();
-    /// Of the last pass, in no order.
+    /// The last pass's rates, in no order.
     [[nodiscard]] const std::vector<FlowRate>& rates() const noexcept { return shown_; }
 
   private:
@@ -40,7 +40,7 @@ class FlowRates {
     };
     using Memory = std::unordered_map<std::string, Seen>;
 
-    /// Leaves the largest by packets and by bytes.
+    /// Keeps only the highest by packets and by bytes.
     static void trim(std::vector<FlowRate>& rates);
 
     Memory before_, now_;

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Rows of one call: some ms of podlaned's time.
+/// Rows per call: a few ms of podlaned's time.
 constexpr uint64_t kPage = 2000;
 constexpr std::string_view kSpan = "SPAN";
 
@@ -46,12 +46,12 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"reverse", 0, OptionType::kFlag, "", "flows: with --sort, the last ones"},
 });
 
-/// Of --sort: the field, and whether the largest stands first.
+/// The field that --sort names, and whether the largest comes first.
 struct Order {
     std::string_view word;
     const char* pointer;
     bool largest_first;
-    const char* also = nullptr;  ///< a number that is added
+    const char* also = nullptr;  ///< a second number added to the first
 };
 constexpr std::array<Order, 7> kOrders{{{"age", "/ageSeconds", true},
                                         {"idle", "/idleSeconds", true},
@@ -61,7 +61,7 @@ constexpr std::array<Order, 7> kOrders{{{"age", "/ageSeconds", true},
                                         {"packets", "/packets", true, "/replyPackets"},
                                         {"bytes", "/bytes", true, "/replyBytes"}}};
 
-/// The first `most` of all that it is given, in order.
+/// The first `most`, in order, of all items added.
 class Ranking {
   public:
     Ranking(const Order& order, bool reverse, size_t most)
@@ -85,7 +85,7 @@ class Ranking {
         return out;
     }
     [[nodiscard]] uint64_t seen() const noexcept { return seen_; }
-    /// Whether these have not what is to be summed.
+    /// Whether the items lack the numbers to be added.
     [[nodiscard]] bool lacks_numbers(const Json& items) const {
         return order_.also != nullptr && !items.empty() && at(items.front(), order_.also).is_null();
     }
@@ -107,10 +107,10 @@ class Ranking {
     bool descending_;
     size_t most_;
     uint64_t seen_ = 0;
-    std::vector<Json> items_;  ///< a heap, whose top stands last
+    std::vector<Json> items_;  ///< a heap with its top at the end
 };
 
-/// Writes rows as they come, in the invocation's format.
+/// Writes rows as they arrive, in the invocation's format.
 class Printer {
   public:
     Printer(const Invocation& call, const CliKind& kind, CliEnvironment& environment)
@@ -162,7 +162,7 @@ class Printer {
     uint64_t printed_ = 0;
 };
 
-/// "web-0" of the namespace of -n.
+/// "web-0", with the namespace from -n.
 std::string with_namespace(const Invocation& call, std::string name) {
     if (name.find('/') != std::string::npos) return name;
     const std::string name_space = call.text("namespace");
@@ -173,7 +173,7 @@ bool is_span(const OptionRow& row) {
     return row.value == kSpan;
 }
 
-/// What stands beside the rows, on stderr.
+/// Remarks about the rows, on stderr.
 void show_remarks(const Invocation& call, const Target& target, uint64_t shown, uint64_t total,
                   bool has_more, CliEnvironment& environment) {
     if (total > shown || has_more) {
@@ -204,7 +204,7 @@ class FlowPages {
             ranking_.emplace(*order, call.has("reverse"),
                              most_ == 0 ? SIZE_MAX : static_cast<size_t>(most_));
         }
-        // Objects of a namespace: those of its Services.
+        // A namespace's connections are those to its Services.
         if (!target.is_one() && !call.has("all-namespaces")) name_space_ = call.text("namespace");
     }
 
@@ -268,8 +268,8 @@ class FlowPages {
     const uint64_t most_;  ///< 0: all
     std::optional<Ranking> ranking_;
     std::string name_space_;
-    uint64_t next_ = 0;   ///< where there may be more; 0: nowhere
-    uint64_t total_ = 0;  ///< where that is known
+    uint64_t next_ = 0;   ///< where to continue; 0: nothing left
+    uint64_t total_ = 0;  ///< where it is known
 };
 
 }  // namespace

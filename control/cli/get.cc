@@ -27,7 +27,7 @@ struct Listed {
     size_t total = 0;  ///< where the list was cut; else 0
 };
 
-/// One look at podlaned: everything that a command line names.
+/// One round of questions to podlaned: everything that the command line names.
 class Getter {
   public:
     explicit Getter(const Invocation& call)
@@ -37,7 +37,7 @@ class Getter {
 
     [[nodiscard]] const std::vector<Target>& targets() const noexcept { return targets_; }
 
-    /// Asks for a target; an error of one name does not hide the others.
+    /// Lists a target; an error for one name does not hide the others.
     [[nodiscard]] Result<Listed> list(RpcClient& client, const Target& target) const {
         Json params{{"kind", target.kind->plural}};
         if (!target.name.empty()) params["name"] = target.name;
@@ -96,7 +96,7 @@ Json data_of(std::vector<Listed>& lists, bool is_bare) {
     return Json{{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(all)}};
 }
 
-// Several targets of one kind are one table.
+// Several targets of one kind make one table.
 void join_kinds(std::vector<Listed>& lists) {
     std::vector<Listed> joined;
     for (Listed& listed : lists) {
@@ -134,7 +134,7 @@ void show_tables(const Invocation& call, std::vector<Listed>& lists, CliEnvironm
     }
 }
 
-// What stands beside the lists, on stderr.
+// Remarks about the lists, on stderr.
 void show_remarks(const Invocation& call, const std::vector<Listed>& lists,
                   CliEnvironment& environment) {
     for (const Listed& listed : lists) {
@@ -196,7 +196,7 @@ int get_once(const Invocation& call, const Getter& getter, RpcClient& client,
     return error ? exit_code::kFailed : code;
 }
 
-/// Follows the targets: prints what is there, then each row that is new or has changed.
+/// Follows the targets: prints what exists, then each row that is new or has changed.
 class Watcher {
   public:
     Watcher(const Invocation& call, const Getter& getter, CliEnvironment& environment)
@@ -206,7 +206,7 @@ class Watcher {
         for (size_t i = 0; i < getter_.targets().size(); ++i) {
             auto listed = getter_.list(client, getter_.targets()[i]);
             if (!listed) {
-                // What is named may come into being later.
+                // A named object may be created later.
                 if (client.last_code() == rpc_code::kNotFound) continue;
                 return listed.error();
             }
@@ -259,11 +259,11 @@ class Watcher {
     std::set<const CliKind*> shown_;           // kinds whose headings were printed
 };
 
-/// Says when a further look is worth it: podlaned tells what changes, but for what changes with
-/// every packet, which is looked at each second.
+/// Decides when to list again: podlaned reports changes, except in data that changes with every
+/// packet; that is polled each second.
 class Waiter {
   public:
-    /// `is_bounded`: a second without news is as good as news.
+    /// `is_bounded`: stop waiting after a second even without news.
     Waiter(const Getter& getter, CliEnvironment& environment, bool is_bounded)
         : environment_(environment), is_bounded_(is_bounded) {
         for (const Target& target : getter.targets()) {
@@ -273,13 +273,13 @@ class Waiter {
         }
     }
 
-    /// Before the first listing, so that no change is missed between the two.
+    /// Called before the first listing, so that no change between the two is missed.
     [[nodiscard]] Result<void> begin(RpcClient& client) {
         if (is_polled_) return {};
         return ask(client, {{"kinds", kinds_}});
     }
 
-    /// At most one look a second, whatever happens.
+    /// At most one listing a second.
     [[nodiscard]] Result<void> wait(RpcClient& client) {
         if (is_polled_ || has_waited_) environment_.pause();
         has_waited_ = true;
@@ -331,7 +331,7 @@ int watch(const Invocation& call, const Getter& getter, RpcClient& client,
     return exit_code::kDone;
 }
 
-/// What stands under an object that concerns it: a kind of live state and its name.
+/// A kind of live state, by name, that is shown below an object because it concerns it.
 struct Related {
     std::string_view kind;
     std::string heading;
@@ -349,7 +349,7 @@ std::vector<Related> related_to(const CliKind& kind, const Json& item) {
     return {};
 }
 
-/// The first `most` items; of connections podlaned looks at a part of the table for a call.
+/// The first `most` items. For connections, each call covers only a part of podlaned's table.
 Json first_items(RpcClient& client, Json params, uint64_t most) {
     Json items = Json::array();
     do {

@@ -28,7 +28,7 @@ constexpr auto kGetOptions = std::to_array<OptionRow>({
     {"limit", 0, OptionType::kNumber, "N", "at most so many; 0: all (flows: 10000 unless given)"},
 });
 
-/// Those, and the ones that are for flows alone.
+/// The options above, and those for flows alone.
 std::span<const OptionRow> get_options() {
     static const std::vector<OptionRow> kAll = [] {
         std::vector<OptionRow> all(kGetOptions.begin(), kGetOptions.end());

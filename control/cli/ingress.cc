@@ -25,12 +25,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// After podlaned was away its objects come back one by one: for so many turns it is not believed
-// that there are no Ingresses any more.
+// After a restart podlaned gets its objects back one by one. For this many turns, an empty list of
+// Ingresses is not trusted.
 constexpr int kTurnsWithoutIngresses = 30;
 
-/// Has nginx reload. A number that nginx left behind may be another process's by now, which a
-/// SIGHUP would end.
+/// Makes nginx reload. The pid file may be stale, and SIGHUP would end another process that has the
+/// number now.
 Result<void> signal_nginx(const std::string& pid_file, const std::string& program) {
     pid_t pid = 0;
     std::ifstream file(pid_file);
@@ -39,7 +39,7 @@ Result<void> signal_nginx(const std::string& pid_file, const std::string& progra
     }
     std::string name;
     std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
-    // The kernel keeps 15 bytes of it.
+    // The kernel keeps only 15 bytes of the name.
     const std::string nginx = std::filesystem::path(program).filename().string().substr(0, 15);
     if (name != nginx) {
         return Error{fmt::format("{}: process {} {}; nginx was not reloaded", pid_file, pid,
@@ -60,7 +60,7 @@ Result<void> run_command(const std::string& command) {
         fmt::format("{}: exit {}{}{}", command, end->code, first.empty() ? "" : ": ", first)};
 }
 
-/// One run of the command; a turn is one look at podlaned.
+/// One run of the command; each turn asks podlaned once.
 class IngressConfig {
   public:
     IngressConfig(const Invocation& call, CliEnvironment& environment)
@@ -165,7 +165,7 @@ class IngressConfig {
     CliEnvironment& environment_;
     NginxOptions nginx_;
     std::optional<RpcClient> client_;
-    std::optional<uint64_t> generation_;  // of the connection's podlaned; none: look again
+    std::optional<uint64_t> generation_;  // of the connection's podlaned; none: ask again
     bool has_returned_ = false;           // this connection has shown an Ingress
     int turns_without_ = 0;
     bool is_first_ = true;

@@ -33,7 +33,7 @@ bool write_bytes(int fd, std::string_view bytes) {
     return ::fsync(fd) == 0;
 }
 
-/// A file that no other user can read, even for a moment.
+/// A file that no other user can ever read, not even for a moment.
 Result<void> write_file(const std::string& path, std::string_view bytes) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed(path);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -67,7 +67,7 @@ Result<void> make_folders(const std::string& folder) {
     return {};
 }
 
-/// Writes the pairs that are not there; `written` gets their paths.
+/// Writes the pairs that do not exist yet; their paths are added to `written`.
 Result<void> write_pairs(const std::string& folder, const std::vector<IngressKeyPair>& pairs,
                          std::vector<std::string>& written) {
     for (const IngressKeyPair& pair : pairs) {

@@ -14,7 +14,7 @@ std::string seconds(const Json& item, const char* pointer) {
     return value.is_number() ? value.dump() + "s" : std::string(kNoValue);
 }
 
-// How much of a worker's time went to packets.
+// The share of a worker's time that was spent on packets.
 std::string busy_share(const Json& worker) {
     const double busy = number_at(worker, "/busyCycles");
     const double all = busy + number_at(worker, "/idleCycles");

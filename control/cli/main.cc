@@ -1,4 +1,4 @@
-// podlanectl: the operator's command, which speaks to podlaned by its config socket.
+// podlanectl: the operator's command, which talks to podlaned through its config socket.
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@
 
 namespace {
 
-// $COLUMNS, which a user may have set, counts more than the terminal.
+// $COLUMNS, which a user may have set, takes precedence over the terminal's size.
 podlane::control::Screen screen_of(int fd) {
     podlane::control::Screen screen;
     winsize size{};

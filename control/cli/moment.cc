@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kDayMs = 86'400'000;
 
-/// All of `text` as a number.
+/// All of `text` as one number.
 std::optional<unsigned> number(std::string_view text) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -24,7 +24,7 @@ std::optional<unsigned> number(std::string_view text) {
     return value;
 }
 
-/// The parts of "14:02:30" or "2026-11-29": `least` to three numbers.
+/// The parts of "14:02:30" or "2026-11-29": from `least` to three numbers.
 std::optional<std::array<unsigned, 3>> parts_of(std::string_view text, char mark, size_t least) {
     std::array<unsigned, 3> parts{};
     size_t count = 0;
@@ -71,7 +71,7 @@ std::optional<uint64_t> date_and_time(std::string_view text) {
     std::string_view time = text.substr(kDateBytes + 1);
     const bool is_utc = time.ends_with('Z');
     if (is_utc) time.remove_suffix(1);
-    // Fractions of a second, as `events -o json` has them.
+    // Fractions of a second, as printed by `events -o json`.
     uint64_t ms = 0;
     if (const size_t point = time.find('.'); point != std::string_view::npos) {
         const auto fraction = number(time.substr(point + 1));

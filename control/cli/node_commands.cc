@@ -67,7 +67,7 @@ std::string show_flannel(const Invocation& call, const Json& reply, const Screen
     return call.has("subnet-file") ? reply.value("subnetFile", "") : flannel_text(reply);
 }
 
-// The client's version is known without podlaned, and shown also when that does not answer.
+// The client's version needs no podlaned, and is shown even if podlaned does not answer.
 int run_version(const Invocation& call, CliEnvironment& environment) {
     std::optional<Error> error;
     Json both{{"client", PODLANE_VERSION}};

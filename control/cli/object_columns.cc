@@ -1,4 +1,4 @@
-// The columns of Kubernetes' objects, after kubectl's.
+// The columns of Kubernetes objects, modelled on kubectl's.
 #include <fmt/format.h>
 
 #include "control/cli/cell.h"
@@ -57,7 +57,7 @@ std::string service_ports(const Json& service) {
     return or_none(std::move(words));
 }
 
-// Of a Service or an Ingress, by its status.
+// The addresses in the status of a Service or an Ingress.
 std::string balanced_addresses(const Json& object) {
     std::string words;
     for (const Json& ingress : at(object, "/status/loadBalancer/ingress")) {
@@ -73,7 +73,7 @@ std::string external_addresses(const Json& service) {
     for (const Json& address : at(service, "/spec/externalIPs")) {
         append_word(words, cell_text(address));
     }
-    // As kubectl has it.
+    // Same as kubectl.
     if (words.empty() && at(service, "/spec/type") == "LoadBalancer") return "<pending>";
     return or_none(std::move(words));
 }
@@ -92,7 +92,7 @@ std::string cluster_addresses(const Json& service) {
                                                       : cell(service, "/spec/clusterIP");
 }
 
-// Addresses with the reason for which one would get no traffic.
+// Addresses, each with the reason if it would get no traffic.
 std::string slice_endpoints(const Json& slice) {
     std::string words;
     for (const Json& endpoint : at(slice, "/endpoints")) {

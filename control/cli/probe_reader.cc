@@ -24,7 +24,7 @@ void interrupt(int) {
     is_interrupted = 1;
 }
 
-/// SIGINT, SIGTERM and SIGPIPE end the reading, not the program, for as long as it lives.
+/// While it exists, SIGINT, SIGTERM and SIGPIPE end the reading, not the program.
 class SignalGuard {
   public:
     SignalGuard() {
@@ -33,7 +33,8 @@ class SignalGuard {
         action.sa_handler = interrupt;
         ::sigaction(SIGINT, &action, &before_int_);
         ::sigaction(SIGTERM, &action, &before_term_);
-        // Who reads our output may go at any time: writing fails then, and the probe is ended.
+        // The reader of our output may exit at any time: then writing fails, and the probe is
+        // ended.
         action.sa_handler = SIG_IGN;
         ::sigaction(SIGPIPE, &action, &before_pipe_);
     }
@@ -60,13 +61,13 @@ std::string hosts(const std::vector<std::string>& addresses) {
     return "(" + out + ")";
 }
 
-/// Of "10.244.1.5:8080" or "[fd00::5]:8080".
+/// The host of "10.244.1.5:8080" or "[fd00::5]:8080".
 std::string host_of(const std::string& end) {
     if (end.starts_with('[')) return end.substr(1, end.find(']') - 1);
     return end.substr(0, end.rfind(':'));
 }
 
-/// One that runs.
+/// A running probe.
 struct Probe {
     RpcClient* client;
     Json params;
@@ -74,7 +75,7 @@ struct Probe {
     uint64_t missed = 0;
 };
 
-/// Gives what is there to `sink`, until that has enough. How many there were.
+/// Passes packets to `sink` until it has enough. Returns how many there were.
 Result<size_t> read_one(Probe& probe, size_t number, const PacketSink& sink, bool& more) {
     const auto batch = probe.client->call("probe.read", probe.params);
     if (!batch) return batch.error();
@@ -107,7 +108,7 @@ Result<std::vector<std::string>> texts_at(const Json& item, const char* list, co
     return out;
 }
 
-/// A pod of this node by its port, another one by its object.
+/// The addresses of a pod: by its port if it is on this node, else by its object.
 Result<std::vector<std::string>> pod_addresses(RpcClient& client, const std::string& name) {
     if (const auto port = item_of(client, "ports", name); port.ok()) {
         return texts_at(port.value(), "/addresses", "");
@@ -117,7 +118,7 @@ Result<std::vector<std::string>> pod_addresses(RpcClient& client, const std::str
     return texts_at(pod.value(), "/status/podIPs", "/ip");
 }
 
-/// Cluster addresses of a Service and, if they are asked for, of its endpoints.
+/// Cluster addresses of a Service and, if asked for, of its endpoints.
 Result<std::vector<std::string>> service_addresses(RpcClient& client, const std::string& name,
                                                    bool with_endpoints) {
     const auto service = item_of(client, "services", name);
@@ -138,7 +139,7 @@ Result<std::vector<std::string>> service_addresses(RpcClient& client, const std:
     return addresses;
 }
 
-/// What the first node says that can; else what the last one says.
+/// The answer of the first node that has one; otherwise the last node's error.
 template <class Ask>
 Result<std::vector<std::string>> ask_any(std::span<ProbeSource> sources, Ask ask) {
     Result<std::vector<std::string>> answer = Error{"no node is asked"};
@@ -178,7 +179,7 @@ Result<ProbeOutcome> read_probes(std::span<ProbeSource> sources,
         return is_interrupted != 0 || (until && std::chrono::steady_clock::now() >= *until);
     };
     for (bool more = !failed, last = false; more && !last;) {
-        // What came before the end is read after it.
+        // Packets that arrived before the end are still read.
         last = is_over();
         bool is_idle = true;
         for (size_t i = 0; i < probes.size() && more && !failed; ++i) {

@@ -16,31 +16,32 @@
 
 namespace podlane::control {
 
-/// A node that is asked, and the parameters of its `probe.start`.
+/// A node to ask, and the parameters of its `probe.start`.
 struct ProbeSource {
     RpcClient client;
     nlohmann::ordered_json params;
 };
 
-/// Takes a packet of `probe.read` from the source with this number; false: enough.
+/// Receives a packet of `probe.read` from the source with this number; returns false when it has
+/// enough.
 using PacketSink = std::function<bool(size_t source, const nlohmann::ordered_json& packet)>;
 
-/// Is told of the ports that the first source has.
+/// Called with the ports of the first source.
 using ProbeReady = std::function<void(const nlohmann::ordered_json& ports)>;
 
 struct ProbeOutcome {
     uint64_t missed = 0;  ///< packets that fit and were not taken
 };
 
-/// Starts them. `ready` is called when all run, `flush` after each round of reading; false of it:
-/// enough, or the output is gone. Ends at `until` at the latest.
+/// Starts the probes. Calls `ready` when all run, and `flush` after each round of reading; if that
+/// returns false, there is enough, or the output is gone. Ends at `until` at the latest.
 [[nodiscard]] Result<ProbeOutcome> read_probes(
     std::span<ProbeSource> sources, std::optional<std::chrono::steady_clock::time_point> until,
     const ProbeReady& ready, const PacketSink& sink, const std::function<bool()>& flush);
 
-/// The pcap filter of the call: its words, and what --pod and --service stand for, of which the
-/// first source knows that has it. Of several nodes a Service's packets are also those to its
-/// endpoints, which is how all but the first see them.
+/// The call's pcap filter: its words, and the addresses for --pod and --service, taken from the
+/// first source that knows them. With several nodes, packets to a Service's endpoints match as
+/// well, because that is how all nodes but the first see its packets.
 [[nodiscard]] Result<std::string> filter_text(const Invocation& call,
                                               std::span<ProbeSource> sources);
 

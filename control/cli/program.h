@@ -13,8 +13,8 @@ struct ProgramEnd {
     std::string output;  ///< of stdout and stderr, as they came
 };
 
-/// `words` is the program, looked for in PATH, and its arguments. Its standard input is empty, and
-/// it works in `folder` if that is given. An Error says why it could not be started.
+/// Runs a program: `words` is its name, looked up in PATH, and its arguments. Its standard input is
+/// empty; it runs in `folder` if that is given. An Error says why it could not be started.
 [[nodiscard]] Result<ProgramEnd> run_program(const std::vector<std::string>& words,
                                              const std::string& folder = {});
 

@@ -42,7 +42,7 @@ std::string change_text(const Json& reply) {
         }
         counts += fmt::format("{} {}, ", objects.size(), group);
     }
-    // Of a feeder's set, single objects may have been left out.
+    // With a feeder's set, single objects may have been refused.
     const Json& refused = at(reply, "/refused");
     if (refused.is_array() && !refused.empty()) {
         counts += fmt::format("{} refused, ", refused.size());
@@ -162,7 +162,7 @@ std::string pod_add_text(const Json& reply) {
         '\n';
     const Json& dns = at(port, "/dns");
     if (!dns.is_object()) return text;
-    // As its resolv.conf would have it, which is the runtime's to write.
+    // In resolv.conf's format; the container runtime writes that file.
     for (const Json& server : at(dns, "/nameservers")) {
         text += fmt::format("  nameserver {}\n", printable(cell_text(server)));
     }

@@ -135,7 +135,7 @@ int run_podlanectl(std::span<const std::string> arguments, CliEnvironment& envir
         return call.command->run == nullptr ? run_call(call, environment)
                                             : call.command->run(call, environment);
     } catch (const std::exception& error) {
-        // JSON of another shape than docs/rpc.md says, or no memory.
+        // JSON that does not match docs/rpc.md, or out of memory.
         return fail(environment, Error{error.what()});
     }
 }

@@ -39,7 +39,7 @@ inline constexpr int kDegraded = 3;  ///< health, doctor
 
 /// Connects within a few seconds, however long calls may take then.
 [[nodiscard]] Result<RpcClient> connect(const Invocation& call);
-/// The same to this one of call.sockets.
+/// The same, to this one of call.sockets.
 [[nodiscard]] Result<RpcClient> connect(const Invocation& call, const std::string& socket);
 /// Says on stderr what went wrong; gives kFailed.
 int fail(CliEnvironment& environment, const Error& error);

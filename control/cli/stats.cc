@@ -38,7 +38,7 @@ std::string scaled(double value) {
     return fmt::format("{:.{}f}{}", value, unit == 0 ? 0 : 2, kUnits[unit]);
 }
 
-// What the counter gained each second since `was`; a counter that is new has no rate yet.
+// The counter's gain per second since `was`; a new counter has no rate yet.
 std::string rate(const Json& now, const Json& was, const char* pointer, double seconds,
                  double factor = 1) {
     if (was.is_null() || seconds <= 0) return std::string(kNoValue);
@@ -46,7 +46,7 @@ std::string rate(const Json& now, const Json& was, const char* pointer, double s
     return scaled(std::max(0.0, gained) * factor / seconds);
 }
 
-// Counters, or, watched, rates; both where there is room for all.
+// Counters, or rates when watching; both if there is room for all.
 std::string ports_text(const Json& ports, const std::optional<StatsBefore>& before,
                        const Screen& screen) {
     const bool with_totals = !before || screen.wide;
@@ -82,7 +82,7 @@ std::string ports_text(const Json& ports, const std::optional<StatsBefore>& befo
     return table.text(screen);
 }
 
-// The share of its time that a worker was busy: since `was`, or since it started.
+// The share of its time that a worker was busy, since `was` or since it started.
 std::string busy_share(const Json& now, const Json& was) {
     const double busy = number_at(now, "/busyCycles") - number_at(was, "/busyCycles");
     const double idle = number_at(now, "/idleCycles") - number_at(was, "/idleCycles");
@@ -90,7 +90,7 @@ std::string busy_share(const Json& now, const Json& was) {
                            : std::string(kNoValue);
 }
 
-// Packets by the longest time in ns that they took.
+// Packets by the longest time in ns that they took: the histogram's buckets.
 std::map<double, double> buckets_of(const Json& worker) {
     std::map<double, double> packets;
     for (const Json& bucket : at(worker, "/latency/buckets")) {
@@ -105,8 +105,8 @@ std::string duration_text(double ns) {
     return fmt::format("{:.1f}ms", ns / 1e6);
 }
 
-// What the quickest half, 99 % and 99.9 % of the packets took at most: since `was`, or since the
-// start.
+// The longest time that the fastest 50 %, 99 % and 99.9 % of the packets took, since `was` or since
+// the start.
 std::vector<std::string> latencies(const Json& now, const Json& was) {
     std::map<double, double> packets = buckets_of(now);
     double total = 0;
@@ -142,7 +142,7 @@ std::string workers_text(const Json& workers, const std::optional<StatsBefore>& 
     return table.text(screen);
 }
 
-// What came in and was made is what went out, was dropped, was taken, or waits.
+// Packets received and made equal those sent, dropped, taken or waiting.
 std::string frames_text(const Json& frames, const Screen& screen) {
     Table table({{"FRAMES-IN", true},
                  {"OWN", true},
@@ -161,7 +161,7 @@ std::string frames_text(const Json& frames, const Screen& screen) {
     return table.text(screen);
 }
 
-// The stages of the packet's way: packets that each had to do with, and what it gave on.
+// The pipeline's stages: packets that each one handled, and packets that it passed on.
 std::string stages_text(const Json& stages, const std::optional<StatsBefore>& before,
                         const Screen& screen) {
     std::vector<Table::Column> columns{{"STAGE"}, {"IN", true}, {"OUT", true}};
@@ -195,8 +195,8 @@ std::string flows_text(const Json& flows, const std::optional<StatsBefore>& befo
     return table.text(screen);
 }
 
-// Services that had connections: since `before`, or ever. The others are counted alone, for a node
-// has many that are idle.
+// Services that had connections since `before`, or ever. The others are only counted: a node has
+// many idle ones.
 std::string services_text(const Json& services, const std::optional<StatsBefore>& before,
                           const Screen& screen) {
     std::vector<Table::Column> columns{{"SERVICE"}, {"CONNECTIONS", true}};
@@ -223,7 +223,7 @@ std::string services_text(const Json& services, const std::optional<StatsBefore>
     return text;
 }
 
-// Destinations that ran out of source ports; empty if none did.
+// Destinations that ran out of source ports; empty if there are none.
 std::string exhausted_text(const Json& exhausted, const Screen& screen) {
     Table table({{"PROTOCOL"}, {"NO-PORT-FREE-FROM"}, {"TO"}, {"REFUSED", true}});
     for (const Json& one : exhausted) {
@@ -295,7 +295,7 @@ std::string stats_text(const Json& reply, const std::optional<StatsBefore>& befo
     text += exhausted_text(at(reply, "/snat/exhausted"), screen);
     if (at(reply, "/dns").is_object()) text += dns_text(at(reply, "/dns"), screen) + '\n';
     text += drop_counts_text(at(reply, "/drops"), before, screen);
-    // Last: a node has hundreds of Services, and what stands above must stay in sight.
+    // Last: a node has hundreds of Services, and the sections above must stay visible.
     const Json& services = at(reply, "/services");
     if (!services.empty()) text += '\n' + services_text(services, before, screen);
     return text;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kGap = 3;
 constexpr size_t kNarrowGap = 2;
-constexpr size_t kLongList = 4;         // words of a list that a table shows at most
+constexpr size_t kLongList = 4;         // most words of a list that a table shows
 constexpr size_t kLeastTextWidth = 20;  // narrower text is not worth wrapping
 
 size_t width_of(std::string_view text) {
@@ -21,7 +21,7 @@ size_t width_of(std::string_view text) {
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
-/// A table as it is going to be printed.
+/// A table ready to be printed.
 struct Layout {
     std::vector<const Table::Column*> columns;
     std::vector<std::vector<std::string>> rows;  // of these columns
@@ -46,7 +46,7 @@ struct Layout {
             for (auto& row : rows) row[i] = shortened(std::move(row[i]), most);
         }
     }
-    /// Leaves out the column that is missed least; false if none may be left out.
+    /// Drops the least important column; false if none may be dropped.
     bool drop_column() {
         size_t least = columns.size();
         for (size_t i = 0; i < columns.size(); ++i) {
@@ -67,7 +67,7 @@ void fit(Layout& layout, const Screen& screen) {
     layout.shorten_lists(kLongList);
     if (!is_wide()) return;
     layout.gap = kNarrowGap;
-    // In a pipe both addresses of two families must be found.
+    // In a pipe, the addresses of both families must be there.
     const size_t least = screen.is_known ? 1 : 2;
     for (size_t most = kLongList - 1; is_wide() && most >= least; --most) {
         layout.rows = whole;

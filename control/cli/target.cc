@@ -8,7 +8,7 @@
 namespace podlane::control {
 namespace {
 
-/// Joins a kind and a word that names one of its items; gives what is wrong.
+/// Joins a kind and a word that names one of its items; returns what is wrong.
 std::string set_name(Target& target, const std::string& word, const std::string& name_space) {
     const CliKind& kind = *target.kind;
     const bool has_slash = word.find('/') != std::string::npos;
@@ -29,7 +29,7 @@ std::string set_name(Target& target, const std::string& word, const std::string&
     return kind.live == nullptr ? std::string() : live_name_fault(*kind.live, target.name);
 }
 
-/// The kinds of "svc,ep"; gives what is wrong.
+/// The kinds of "svc,ep"; returns what is wrong.
 std::string add_kinds(std::string_view words, bool objects_only, std::vector<Target>& to) {
     while (true) {
         const size_t comma = words.find(',');
@@ -57,7 +57,7 @@ std::variant<std::vector<Target>, std::string> targets_of(const Invocation& call
                                                           bool objects_only) {
     const std::string name_space = call.has("all-namespaces") ? "" : call.text("namespace");
     std::vector<Target> targets;
-    // Each word is KIND/NAME, or the first is the kinds and the rest are names.
+    // Either each word is KIND/NAME, or the first word lists kinds and the rest are names.
     const std::string& first = call.words.front();
     const size_t slash = first.find('/');
     if (slash != std::string::npos) {

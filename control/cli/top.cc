@@ -19,14 +19,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-/// Connections that one look counts.
+/// Connections counted in one poll.
 constexpr uint64_t kFlowsOfLook = 5000;
-/// Of those who open most so many are asked for.
+/// How many of the clients that open most connections are asked for.
 constexpr uint64_t kOpeners = 50;
 constexpr std::chrono::milliseconds kLook{100};
 constexpr std::string_view kKeys = "q quit   p packets   b bytes   d drops   / filter";
 
-/// A terminal that gives keys one by one, without showing them, until it goes.
+/// A terminal that delivers keys one by one without echo, until this is destroyed.
 class RawTerminal {
   public:
     RawTerminal() {
@@ -42,7 +42,7 @@ class RawTerminal {
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
 
-    /// Waits for a key; 0: none came.
+    /// Waits for a key; 0 if none came.
     [[nodiscard]] char key(std::chrono::milliseconds timeout) const {
         pollfd in{STDIN_FILENO, POLLIN, 0};
         char pressed = 0;
@@ -55,7 +55,7 @@ class RawTerminal {
     bool is_on_ = false;
 };
 
-/// What keys do; false: the end.
+/// Handles a key; false to quit.
 bool press(char key, TopView& view, bool& is_typing) {
     if (is_typing) {
         if (key == '\n' || key == '\r' || key == 27) {
@@ -89,7 +89,7 @@ bool press(char key, TopView& view, bool& is_typing) {
     return true;
 }
 
-/// Draws over what the last look left.
+/// Draws over the previous screen.
 std::string redrawn(const std::string& text, const std::string& last_line) {
     std::string out = "\x1b[H";
     for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
@@ -133,7 +133,7 @@ class Top {
             const auto now = Clock::now();
             if (now - looked < std::chrono::seconds(1)) continue;
             if (const auto read = read_flows(); !read) return fail(environment_, read.error());
-            // An older podlaned does without.
+            // An older podlaned does not have this.
             auto opened = client_.call("newflows", Json{{"limit", kOpeners}});
             sample_.opened = opened ? std::move(opened).value() : Json();
             stats = client_.call("stats");
@@ -148,7 +148,8 @@ class Top {
         return exit_code::kDone;
     }
 
-    /// The next page; what is shown is the last whole pass over the table, at first what there is.
+    /// Reads the next page. The last complete pass over the table is shown; during the first pass,
+    /// what there is so far.
     Result<void> read_flows() {
         Json params{{"kind", "flows"}, {"limit", kFlowsOfLook}};
         if (next_ != 0) params["from"] = next_;
@@ -186,8 +187,8 @@ class Top {
     const std::optional<uint64_t> count_;
     TopView view_;
     TopSample sample_;
-    FlowHolders passing_;  ///< of the pass over the flow table that goes on
-    uint64_t next_ = 0;    ///< where it does; 0: at the beginning
+    FlowHolders passing_;  ///< of the current pass over the flow table
+    uint64_t next_ = 0;    ///< where that pass continues; 0: at the beginning
     bool has_passed_ = false;
     bool is_typing_ = false;
 };

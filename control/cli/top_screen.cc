@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Of the rows of each list, so many stay when the screen is small.
+/// At least this many rows of each list stay on a small screen.
 constexpr size_t kLeastRows = 2;
 
 /// Rates between two answers.
@@ -27,7 +27,7 @@ class Rates {
     [[nodiscard]] double of(const char* pointer) const {
         return rate(number_at(sample_.now, pointer), number_at(sample_.before, pointer));
     }
-    /// Of a member of a list's item, which is found in the other answer by `key`.
+    /// The rate for a list's item, matched by `key` in the other answer.
     [[nodiscard]] double of_item(const char* list, const Json& item, const char* key,
                                  const char* member) const {
         for (const Json& other : at(sample_.before, list)) {
@@ -85,7 +85,7 @@ std::string header(const TopSample& sample) {
     return out;
 }
 
-/// Rows of a list that are worth showing, the busiest first.
+/// A list row worth showing; the busiest come first.
 struct Row {
     double rank = 0;
     std::vector<std::string> cells;
@@ -157,7 +157,7 @@ std::vector<Row> holder_rows(const TopSample& sample) {
     return rows;
 }
 
-/// Addresses that open connections, and those with denied ones.
+/// Addresses that open connections, and addresses with denied connections.
 std::vector<Row> opener_rows(const TopSample& sample) {
     std::vector<Row> rows;
     const double seconds = number_at(sample.opened, "/milliseconds") / 1000;
@@ -172,7 +172,7 @@ std::vector<Row> opener_rows(const TopSample& sample) {
     return rows;
 }
 
-/// The connections that carry most.
+/// The connections with the highest rates.
 std::vector<Row> rate_rows(const TopSample& sample, TopOrder order) {
     std::vector<Row> rows;
     for (const FlowRate& each : sample.rates.rates()) {
@@ -183,7 +183,7 @@ std::vector<Row> rate_rows(const TopSample& sample, TopOrder order) {
     return rows;
 }
 
-/// The text's lines, no wider and no more than the screen has.
+/// The text's lines, cut to the screen's width and height.
 std::string fitted(const std::string& text, const Screen& screen) {
     std::string out;
     size_t line = 0;

@@ -1,5 +1,5 @@
-// What `podlanectl top` shows: rates between two answers of `stats`, who has most connections, who
-// opens most, and which carry most.
+// What `podlanectl top` shows: rates between two answers of `stats`, who has the most connections,
+// who opens the most, and which carry the most.
 //
 // Pure: answers in, text out; the terminal is top.cc's.
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace podlane::control {
 
-/// By what ports and connections are ranked.
+/// The field that ports and connections are ranked by.
 enum class TopOrder : uint8_t { kPackets, kBytes, kDrops };
 
 /// What keys have chosen.
@@ -27,7 +27,7 @@ struct TopSample {
     nlohmann::ordered_json before, now;  ///< answers of stats
     double seconds = 1;                  ///< between them
     FlowHolders holders;
-    FlowRates rates;                ///< empty where packets are not counted
+    FlowRates rates;                ///< empty if packets are not counted
     nlohmann::ordered_json opened;  ///< the answer of newflows; null: there is none
 };
 

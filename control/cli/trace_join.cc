@@ -23,7 +23,7 @@ std::string identity_of(const Json& record) {
         {{reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, wire_bytes});
 }
 
-/// Of the frame as it left; empty where none did.
+/// The identity of the frame as it left; empty if none did.
 std::string left_as(const TracedPacket& packet) {
     const bool is_sent = std::ranges::any_of(
         packet, [](const Json& record) { return text_in(record, "verdict") == "send"; });
@@ -61,8 +61,8 @@ std::vector<TracedWay> TraceJoiner::take(Clock::time_point now, bool all) {
     while (!waiting_.empty()) {
         const bool is_due = all || waiting_.size() > kMost || now - waiting_.front().since >= kWait;
         if (!is_due) break;
-        // From its first node on. A way is no longer than there are packets, also if it is a
-        // circle.
+        // Start at the packet's first node. A path cannot be longer than the number of packets,
+        // even if it is a loop.
         Place at = waiting_.begin();
         for (size_t steps = waiting_.size(); steps > 0; --steps) {
             const Place earlier = before(*at);

@@ -1,7 +1,8 @@
 // Traces of several nodes put together: a packet that leaves one node and comes in at another.
 //
-// For `podlanectl trace` with several sockets. What both nodes see alike of it tells that it is the
-// same (control/capture/packet_text.h, packet_identity()); the nodes' clocks are not compared.
+// For `podlanectl trace` with several sockets. A packet is recognised by what both nodes see
+// unchanged of it (control/capture/packet_text.h, packet_identity()); the nodes' clocks are not
+// compared.
 #pragma once
 
 #include <chrono>
@@ -20,11 +21,11 @@ struct NodeTrace {
     TracedPacket packet;
 };
 
-/// A packet's way: node by node, in order.
+/// A packet's path, node by node.
 using TracedWay = std::vector<NodeTrace>;
 
-/// Holds each packet for a moment, in which what other nodes saw of it can come. Bounded: beyond
-/// kMost the oldest go as they are.
+/// Holds each packet for a moment, so that other nodes' records of it can arrive. Bounded: beyond
+/// kMost the oldest leave as they are.
 class TraceJoiner {
   public:
     using Clock = std::chrono::steady_clock;
@@ -32,7 +33,7 @@ class TraceJoiner {
     static constexpr size_t kMost = 4096;
 
     void add(NodeTrace trace, Clock::time_point now);
-    /// The ways that are complete as far as can be known; with `all`, those of every packet.
+    /// The paths that are complete as far as is known; with `all`, every packet's.
     [[nodiscard]] std::vector<TracedWay> take(Clock::time_point now, bool all);
 
   private:
@@ -49,7 +50,7 @@ class TraceJoiner {
     std::deque<Waiting> waiting_;  ///< oldest first
 };
 
-/// Several lines; `number` stands in front.
+/// Several lines; `number` is put in front.
 [[nodiscard]] std::string way_text(const TracedWay& way, uint64_t number);
 /// {way: [{node, packet, ...}]}, each as trace_json() has it.
 [[nodiscard]] nlohmann::ordered_json way_json(const TracedWay& way);

@@ -21,7 +21,7 @@ uint64_t number_in(const Json& item, const char* key) {
     return found != item.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
 }
 
-/// A record's frame; empty where the packet was gone.
+/// A record's frame; empty if the packet no longer existed.
 struct Frame {
     std::string bytes;
     uint32_t wire_bytes = 0;
@@ -41,7 +41,7 @@ std::string time_text(uint64_t ns) {
     return fmt::format("{:%H:%M:%S}.{:06}", fmt::gmtime(second), ns % 1'000'000'000 / 1000);
 }
 
-/// What became of it behind a stage: "slow path: no flow yet", "drop: policy_ingress".
+/// What the stage decided: "slow path: no flow yet", "drop: policy_ingress".
 std::string decided(const Json& record) {
     std::string out = text_in(record, "verdict");
     if (out == "slow path") out += ": " + text_in(record, "slow");

@@ -20,16 +20,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What Linux puts behind the name of a file that is not there any more, or is another.
+/// Linux appends this to the name of a file that was deleted or replaced.
 constexpr std::string_view kDeleted = " (deleted)";
 
-/// Of an upgrade, or of what is done once.
+/// Options for one upgrade, or for a one-time run, which the new process does not keep.
 bool is_passing(const std::string& word) {
     return word == "--take-over" || word == "--background" || word == "--check" ||
            word == "--state";
 }
 
-/// What this process starts works where the running podlaned does.
+/// Programs that this process starts then work in the running podlaned's network namespace.
 Result<void> enter_network_of(int pid) {
     const std::string path = fmt::format("/proc/{}/ns/net", pid);
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -40,7 +40,7 @@ Result<void> enter_network_of(int pid) {
     return done ? Result<void>{} : Error{fmt::format("{}: {}", path, std::strerror(error))};
 }
 
-/// True: it did what it is for.
+/// True if the program succeeded.
 bool run_step(const std::vector<std::string>& words, const std::string& folder,
               CliEnvironment& environment, std::string_view failed) {
     const auto end = run_program(words, folder);
@@ -65,7 +65,7 @@ std::vector<std::string> upgrade_words(const Json& process, const std::string& b
     std::vector<std::string> words{program};
     words.insert(words.end(), added.begin(), added.end());
     bool is_first = true;
-    bool is_dpdks = false;  // behind --
+    bool is_dpdks = false;  // after --
     for (const Json& each : process.value("arguments", Json::array())) {
         const auto word = each.get<std::string>();
         is_dpdks = is_dpdks || word == "--";

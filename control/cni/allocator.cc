@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kFirst = 2;  ///< base + 0 is the network, base + 1 the gateway
 
-/// Where the search goes on: one for each CIDR, so that another one does not change it.
+/// Where the search continues: one file for each CIDR, so that CIDRs do not affect each other.
 std::string last_name(const IpPrefix& cidr) {
     return fmt::format("last.{}-{}", to_string(cidr.address), cidr.length);
 }
@@ -100,7 +100,7 @@ std::vector<InterfaceAddress> Allocator::take(const Attachment& holder,
         give_back();
         throw;
     }
-    // What it had before and has no use for any more.
+    // Addresses that it held before and no longer needs.
     for (const IpAddress& each : held) {
         if (std::none_of(taken.begin(), taken.end(),
                          [&](const InterfaceAddress& t) { return t.address == each; })) {

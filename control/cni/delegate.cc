@@ -21,7 +21,7 @@ namespace {
 using control::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
-// An IPAM plugin may ask the network (DHCP waits for some ten seconds).
+// An IPAM plugin may wait for the network: DHCP takes ten seconds or so.
 constexpr auto kLimit = std::chrono::seconds(60);
 
 [[noreturn]] void cannot_run(const std::string& path) {
@@ -35,7 +35,7 @@ std::pair<UniqueFd, UniqueFd> make_pipe(const std::string& path) {
     return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// Feeds and drains until the program closes its output; false when the time is over.
+/// Writes and reads until the program closes its output; false on a timeout.
 bool converse(UniqueFd& in, const UniqueFd& out, std::string_view input, std::string& output,
               Clock::time_point until) {
     std::array<char, 4096> part;
@@ -152,8 +152,8 @@ Json Delegate::run(const std::string& command, const Attachment& attachment) {
         const bool told =
             answer.is_object() && answer.contains("code") && answer["code"].is_number_integer();
         const int its_code = told ? answer["code"].get<int>() : int{code::kIpam};
-        // The plugin may be older than the configuration, whose version nothing in an IPAM plugin's
-        // result depends on: it gets the newest that it knows.
+        // The plugin may be older than the configuration. An IPAM plugin's result does not depend
+        // on the version, so the plugin gets the newest one that it knows.
         if (its_code == code::kIncompatibleVersion && !again) {
             if (const std::string version = common_version(); is_at_least(version, "0.3.0")) {
                 config_["cniVersion"] = version;

@@ -35,7 +35,7 @@ void make_folders(const std::string& path) {
     }
 }
 
-/// A name that no other call has.
+/// A name that no other call uses.
 std::string temporary() {
     return fmt::format(".new.{}", ::getpid());
 }

@@ -40,7 +40,7 @@ void add(const ifaddrs& entry, SeenInterface& out) {
     }
 }
 
-/// /proc/net/route: interface, destination, gateway in hexadecimal, as the machine keeps the word.
+/// /proc/net/route: interface, destination, gateway, in hexadecimal in the machine's byte order.
 void add_v4_routes(const std::string& ifname, std::set<IpAddress>& out) {
     std::ifstream file("/proc/thread-self/net/route");
     for (std::string line; std::getline(file, line);) {

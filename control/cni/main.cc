@@ -1,4 +1,4 @@
-// podlane-cni: the environment and standard input in, an answer out.
+// podlane-cni: reads the environment and standard input, and prints an answer.
 #include <iostream>
 #include <iterator>
 #include <string>

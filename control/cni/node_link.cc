@@ -12,7 +12,7 @@ namespace podlane::cni {
 namespace {
 
 constexpr auto kNodeRetry = std::chrono::milliseconds(50);
-// A change waits for those before it; 250 pods that start at once are as many changes.
+// A change waits for those before it; 250 pods that start at once are 250 changes.
 constexpr auto kCallLimit = std::chrono::seconds(60);
 
 }  // namespace

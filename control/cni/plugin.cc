@@ -22,12 +22,12 @@ namespace {
 
 namespace rpc_code = control::rpc_code;
 
-// A DEL that podlaned does not take in this time is taken down for later.
+// A DEL that podlaned does not accept within this time is stored for later.
 constexpr auto kDelWait = std::chrono::seconds(2);
-// How often ADD tries other addresses because the first ones are in use.
+// How often ADD tries to make the port, with other addresses if the first ones are in use.
 constexpr unsigned kAddressAttempts = 3;
 
-/// Whether all members of `wanted` are in `object`.
+/// Whether `object` has all members of `wanted`.
 bool has_all_of(const Json& object, const Json& wanted) {
     for (const auto& [key, value] : wanted.items()) {
         if (object.value(key, Json()) != value) return false;
@@ -68,7 +68,7 @@ class Call {
     std::vector<IpPrefix> pod_cidrs();
     Json port_params(const GivenAddresses& given) const;
     void check_port(const ListedInterface& wanted);
-    /// Of a port that is no interface: what there is to be seen of it.
+    /// For a port with a socket instead of an interface: checks what can be seen of it.
     static void check_socket(const Json& port, const ListedInterface& wanted);
 
     const Request& request_;
@@ -92,7 +92,7 @@ GivenAddresses Call::take_addresses(const std::set<IpAddress>& avoid) {
         try {
             return read_ipam_answer(delegate_->add());
         } catch (const Failure& failure) {
-            // What it began it is to end; its first complaint is the one that tells why.
+            // Undo what it began. The first error is the one to report.
             try {
                 delegate_->del(request_.attachment);
             } catch (const Failure&) {
@@ -122,7 +122,7 @@ void Call::remove_port(const Attachment& attachment) {
     if (const auto* refusal = std::get_if<Refusal>(&answer)) refuse("pod.del", *refusal);
 }
 
-/// Removes the port, now or when podlaned is there again.
+/// Removes the port, now or when podlaned is back.
 void Call::give_up_port() {
     node_.wait_at_most(std::min<std::chrono::milliseconds>(kDelWait, request_.wait));
     try {
@@ -153,8 +153,8 @@ Json Call::port_params(const GivenAddresses& given) const {
     return params;
 }
 
-/// After a conflict: removes ports that stand in the way and whose container is no more, and says
-/// whether any did. `taken` gets the addresses of those that live.
+/// After a conflict: removes conflicting ports of containers that no longer exist. Returns whether
+/// there were any; `taken` gets the addresses of the live ones.
 bool Call::make_way(const std::vector<GivenAddress>& ips, std::set<IpAddress>& taken) {
     bool made = false;
     const Json ports = node_.ask("get", {{"kind", "ports"}});
@@ -195,20 +195,20 @@ Json Call::add_port(GivenAddresses& given) {
         const bool is_by_address = std::any_of(
             given.ips.begin(), given.ips.end(),
             [&](const GivenAddress& each) { return taken.contains(each.address.address); });
-        // It may be gone by now; other addresses would not help.
+        // The conflicting port may be gone by now; other addresses would not help.
         if (can_retry && !is_by_address) continue;
         if (!can_retry || delegate_ || !request_.ips.empty()) refuse("the pod's port", refusal);
         given = take_addresses(taken);
     }
 }
 
-/// After a failed ADD, of which podlaned may have done its part.
+/// After a failed ADD, for which podlaned may have done its part.
 void Call::undo() noexcept {
     try {
         give_up_port();
         release_addresses(request_.attachment);
         attachments_.forget(request_.attachment);
-    } catch (...) {  // the runtime's DEL repeats it; what is told is why ADD failed
+    } catch (...) {  // the runtime's DEL repeats it; the error to report is ADD's
     }
 }
 
@@ -224,7 +224,7 @@ Json Call::add() {
             try {
                 check_port(*had);
                 return before->result;
-            } catch (const Failure&) {  // then it is made anew
+            } catch (const Failure&) {  // then it is made again
             }
         }
         remove_port(request_.attachment);
@@ -386,7 +386,7 @@ void Call::status() {
     try {
         health = node_.ask("health");
     } catch (const Failure& failure) {
-        // Without podlaned the packets of existing pods are not forwarded.
+        // Without podlaned, the packets of existing pods are not forwarded.
         throw Failure(code::kLimitedConnectivity, failure.message(), failure.details());
     }
     for (const Json& worker : health.value("workers", Json::array())) {
@@ -406,7 +406,7 @@ void Call::status() {
     }
 }
 
-/// The text for standard output; null: none.
+/// The text for standard output; null for none.
 Json answer(const Request& request, const Environment& environment) {
     if (request.command == CommandKind::kVersion) {
         return {{"cniVersion", request.version}, {"supportedVersions", supported_versions()}};

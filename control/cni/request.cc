@@ -16,7 +16,7 @@ bool is_alphanumeric(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// The specification's form of a container id and of a network's name.
+/// The specification's syntax for a container id and a network's name.
 bool is_identifier(std::string_view text) {
     return !text.empty() && is_alphanumeric(text[0]) &&
            std::all_of(text.begin(), text.end(), [](char c) {
@@ -40,7 +40,7 @@ struct CommandRow {
     const char* name;
     CommandKind kind;
     const char* since;  ///< the first version that has it
-    bool attachment;    ///< is of one interface of one container
+    bool attachment;    ///< concerns one interface of one container
     bool netns;         ///< needs its namespace
 };
 constexpr std::array kCommands = {
@@ -68,7 +68,7 @@ void read_environment(const Environment& environment, const CommandRow& command,
                       value_of(environment, "CNI_IFNAME")};
     out.netns = value_of(environment, "CNI_NETNS");
     const std::string& container = out.attachment.container;
-    // A file's name has at most 255 bytes, and holds the interface's name, too.
+    // A file's name has at most 255 bytes, and includes the interface's name.
     if (!is_identifier(container) || container.size() > 200) {
         throw Failure(code::kBadEnvironment, "CNI_CONTAINERID is no container id",
                       fmt::format("CNI_CONTAINERID={}; letters, digits, '_', '.' and '-' are "
@@ -103,7 +103,7 @@ std::map<std::string, std::string> read_args(const std::string& text) {
     return args;
 }
 
-/// A container that is no pod has a port, too: of a name that Kubernetes could have given.
+/// A container that is not a pod has a port too, with a name that Kubernetes could have given.
 std::string pod_name_of(const std::map<std::string, std::string>& args,
                         const std::string& container) {
     const auto name = args.find("K8S_POD_NAME");
@@ -150,7 +150,7 @@ Json texts(const Json& value, const std::string& key) {
     return value;
 }
 
-/// `dns` of the configuration, and the capability of that name, which says it in other words.
+/// `dns` in the configuration, and the capability of that name, which has other keys.
 Json read_dns(const Json& config, const Json& runtime) {
     struct Row {
         const char* capability;
@@ -245,7 +245,7 @@ void read_bandwidth(const Json& limits, Request& out) {
     }
 }
 
-/// A DPDK application's socket in place of an interface.
+/// A DPDK application's socket instead of an interface.
 void read_interface(const Json& config, Request& out) {
     const Json& kind = member(config, "interface");
     if (kind.is_null() || kind == "tap") return;
@@ -263,7 +263,7 @@ void read_interface(const Json& config, Request& out) {
 }
 
 void read_valid(const Json& config, Request& out) {
-    // libcni writes both names: the specification's first text had the shorter one.
+    // libcni writes both names: the specification's first version used the shorter one.
     const Json& named = member(config, "cni.dev/valid-attachments");
     const Json& list = named.is_null() ? member(config, "cni.dev/attachments") : named;
     if (!list.is_array()) {
@@ -279,7 +279,7 @@ void read_valid(const Json& config, Request& out) {
     }
 }
 
-/// Of what can be asked for in several places, the newest form goes first (CONVENTIONS.md).
+/// Where a setting can be asked for in several places, the newest form wins (CONVENTIONS.md).
 void read_wishes(const Json& config, const std::map<std::string, std::string>& args, Request& out) {
     const Json& runtime = member(config, "runtimeConfig");
     const Json& labels = member(member(config, "args"), "cni");
@@ -380,7 +380,7 @@ Request read_request(const Environment& environment, std::string_view input) {
                       fmt::format("standard input has {} bytes", input.size()));
     }
     const Json& version = member(out.config, "cniVersion");
-    // What has no version is of 0.1.0, says the specification.
+    // A configuration without a version is 0.1.0, by the specification.
     out.version = version.is_string() ? version.get<std::string>() : "0.1.0";
     const auto& known = supported_versions();
     if (std::find(known.begin(), known.end(), out.version) == known.end()) {
@@ -397,7 +397,7 @@ Request read_request(const Environment& environment, std::string_view input) {
     if (!command.attachment) return out;
     const auto args = read_args(value_of(environment, "CNI_ARGS"));
     out.pod = pod_name_of(args, out.attachment.container);
-    // A DEL must go through whatever has become of the configuration.
+    // A DEL must succeed whatever has become of the configuration.
     if (command.kind != CommandKind::kDel) read_wishes(out.config, args, out);
     return out;
 }

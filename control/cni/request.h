@@ -57,7 +57,7 @@ struct Request {
     std::optional<MacAddress> mac;
     Json port_mappings = Json::array();  ///< {hostPort, containerPort, protocol, [hostIP]}
     Json bandwidth = Json::object();     ///< {ingressRate, ingressBurst, ...}; without zeros
-    Json device = Json::object();        ///< {interface, user, group}: no interface; empty: one
+    Json device = Json::object();        ///< {interface, user, group}; empty: a kernel interface
     Json dns = Json::object();           ///< keys of a result's `dns`
     std::vector<Attachment> valid;       ///< GC: the attachments to keep
 };

@@ -28,7 +28,8 @@ const char* default_of(const IpAddress& address) {
     return address.is_v4() ? "0.0.0.0/0" : "::/0";
 }
 
-/// A pod has one route of a family, to its gateway: what is sent by it needs no other.
+/// A pod has one route per family, to its gateway. The plugin's routes may only name that gateway,
+/// and are then covered.
 void check_routes(const Json& answer, const std::vector<GivenAddress>& ips) {
     for (const Json& route : list_of(answer, "routes")) {
         const std::string gateway = text_of(route, "gw");
@@ -54,8 +55,8 @@ Json interface_json(const Request& request, const Json& port) {
     return out;
 }
 
-/// The pod's resolver: what the runtime asks for goes before the configuration's, the IPAM
-/// plugin's and podlaned's.
+/// The pod's resolver, in order of precedence: what the runtime asks for, the configuration, the
+/// IPAM plugin, podlaned.
 Json dns_of(const Request& request, const GivenAddresses& given, const Json& port) {
     Json dns = port.value("dns", Json::object());
     for (const Json* source : {&given.dns, &request.dns}) {

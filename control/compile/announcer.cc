@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-/// A Node's label that keeps load balancers off it (KEP-1143).
+/// The Node label that excludes a node from load balancing (KEP-1143).
 constexpr std::string_view kExcluded = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 uint64_t hash_of(const IpAddress& address) noexcept {
@@ -21,8 +21,8 @@ uint64_t hash_of(const IpAddress& address) noexcept {
     return address.is_v4() ? hash(address.as<V4>()) : hash(address.as<V6>());
 }
 
-/// A Service's own addresses from the pools: those that clients are to use, and that are no other
-/// controller's to announce.
+/// A Service's addresses from the pools that clients are to use and that no other controller
+/// announces.
 std::vector<IpAddress> pool_addresses(const NodeConfig& config, const Service& service) {
     std::vector<IpAddress> out;
     if (service.type != ServiceType::kLoadBalancer || !service.load_balancer_class.empty() ||
@@ -36,7 +36,7 @@ std::vector<IpAddress> pool_addresses(const NodeConfig& config, const Service& s
     return out;
 }
 
-/// The node whose pod CIDR has the address; "" if there is none.
+/// The node whose pod CIDR contains the address; "" if there is none.
 std::string node_of(const IpAddress& address, const ObjectStore& store) {
     for (const auto& [name, node] : store.all<Node>()) {
         for (const IpPrefix& cidr : node->pod_cidrs) {
@@ -118,7 +118,7 @@ bool Announcer::follow_nodes(const ObjectStore& store) {
         all.push_back(node->meta.name);
         if (node->ready) ready.push_back(node->meta.name);
     }
-    // A node that knows of none is on its own.
+    // A node that knows of no Nodes is on its own.
     if (store.all<Node>().empty()) all = {config_.node};
     if (ready.empty()) ready = std::move(all);
     if (ready == *ready_) return false;
@@ -151,7 +151,7 @@ void Announcer::settle(const IpAddress& address, const ObjectStore& store, const
         version_ += addresses_.erase(address);
         return;
     }
-    // One that was given to several is served for the first, as its frontends are.
+    // An address given to several Services is served for the first, as their frontends are.
     const NamespacedName& name = *claims->second.begin();
     const auto service = store.find<Service>(name);
     AnnouncedAddress out;

@@ -27,7 +27,7 @@ std::shared_ptr<const MappedPods> mapped_pods_of(const std::vector<PodPort>& por
     return mapped;
 }
 
-/// Whether it changes what topologies are made of.
+/// Whether the changes affect what topologies are made of.
 bool touches_topology(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
         for (const Change& change : *list) {
@@ -38,7 +38,7 @@ bool touches_topology(const ChangeSet& changes) {
     return false;
 }
 
-/// Whether Pods are among the changes that have a port here: they say what it may send from.
+/// Whether the changes include Pods with a port here: a Pod says what its port may send from.
 bool touches_ports(const ChangeSet& changes, const std::vector<PodPort>& ports) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
         for (const Change& change : *list) {
@@ -104,7 +104,7 @@ Result<Compiled> Compiler::next(const ObjectStore& store, const Changes& changes
         delta.merge(services_.affected(facts_, facts));
     }
 
-    // Services first: they alone can refuse, and have then changed nothing.
+    // Services first: only they can refuse a plan, and then nothing has changed.
     Compiled out;
     auto next = std::make_shared<Snapshot>(*current_);
     ++next->generation;

@@ -47,7 +47,7 @@ class Compiler {
     /// `config` must outlive the compiler.
     explicit Compiler(const NodeConfig& config);
 
-    /// Generations are counted from this one on. Before the first next().
+    /// Generations continue after this one. Call before the first next().
     void count_from(uint64_t generation);
 
     /// The generation after the last one (generation + 1). On an error nothing has changed here;

@@ -15,7 +15,7 @@ std::span<const uint8_t> raw_bytes(const T& value) noexcept {
     return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
 }
 
-/// Better conditions are greater.
+/// A better condition gives a greater number.
 int rank(const EndpointCandidate& candidate) noexcept {
     if (candidate.ready) return 2;
     return candidate.serving && candidate.terminating ? 1 : 0;
@@ -51,7 +51,7 @@ class Gatherer {
         out_.by_port[port_index].push_back(std::move(candidate));
     }
 
-    /// Endpoints times those of `ports` that are the Service's, by name and protocol.
+    /// Adds each endpoint with each of `ports` that belongs to the Service, by name and protocol.
     void add_product(const std::vector<SliceEndpoint>& endpoints,
                      const std::vector<EndpointPort>& ports) {
         for (size_t i = 0; i < service_.ports.size(); ++i) {
@@ -65,7 +65,7 @@ class Gatherer {
     }
 
     void add_pod(const Pod& pod) {
-        // As the EndpointSlice controller: a terminating pod is not ready, but may still serve.
+        // As in the EndpointSlice controller: a terminating pod is not ready, but may still serve.
         SliceEndpoint endpoint;
         endpoint.ready = pod.ready && !pod.terminating;
         endpoint.serving = pod.ready;
@@ -166,8 +166,8 @@ template <Family F>
 EndpointChoice<F> choose_endpoints(const std::vector<EndpointCandidate>& candidates) {
     int best = 0;
     int best_local = 0;
-    // Hints count where every ready endpoint has one and one of them is for here; those for nodes
-    // before those for zones.
+    // Hints count if every ready endpoint has one and at least one is for here; hints for nodes
+    // take precedence over hints for zones.
     bool all_for_nodes = true, one_for_this_node = false;
     bool all_for_zones = true, one_for_this_zone = false;
     for (const EndpointCandidate& candidate : candidates) {

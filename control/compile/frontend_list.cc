@@ -8,7 +8,7 @@ namespace podlane::control {
 
 namespace {
 
-/// With what it is sorted by: also a NodePort has an address, that of no host.
+/// A frontend with its sort key: a NodePort has an address too, the unspecified one.
 struct Sorted {
     FrontendRow row;
     IpAddress address;
@@ -19,7 +19,7 @@ struct Sorted {
     }
 };
 
-/// Sorted by address and port as numbers, as the set is.
+/// Sorted by numeric address and port, as the set is.
 template <Family F>
 std::vector<ServedEndpoint> endpoints_of(const EndpointSet<F>& set) {
     std::vector<ServedEndpoint> list;

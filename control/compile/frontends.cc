@@ -12,14 +12,14 @@ constexpr AddressFamily other(AddressFamily family) noexcept {
     return family == AddressFamily::kIpv4 ? AddressFamily::kIpv6 : AddressFamily::kIpv4;
 }
 
-/// The API server knows an external policy only of Services that can be reached from outside.
+/// The API server allows an external traffic policy only for Services reachable from outside.
 bool is_external_local(const Service& service) noexcept {
     return service.external_policy == TrafficPolicy::kLocal &&
            (service.type == ServiceType::kNodePort || service.type == ServiceType::kLoadBalancer ||
             !service.external_ips.empty());
 }
 
-/// Null if no source is excluded. kube-proxy looks at the ranges of the frontend's family alone.
+/// Null if no source is excluded. kube-proxy only considers the ranges of the frontend's family.
 template <Family F>
 std::shared_ptr<const std::vector<Prefix<F>>> source_ranges_of(const Service& service) {
     std::vector<Prefix<F>> ranges;
@@ -111,7 +111,7 @@ bool same_set(const std::shared_ptr<const EndpointSet<F>>& a,
 }  // namespace
 
 bool is_unserved(const Service& service) noexcept {
-    // The labels that make kube-proxy leave a Service to another proxy, whatever their value.
+    // kube-proxy leaves a Service with one of these labels to another proxy, whatever the value.
     return service.headless || service.type == ServiceType::kExternalName ||
            service.meta.labels.contains("service.kubernetes.io/service-proxy-name") ||
            service.meta.labels.contains("service.kubernetes.io/headless");

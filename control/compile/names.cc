@@ -22,12 +22,12 @@ void for_each_change(const ChangeSet& changes, Visit visit) {
     }
 }
 
-/// A label of an object's name. Names of objects have been checked to fit.
+/// A label from an object's name. Objects' names have been checked to fit.
 std::string label_of(const std::string& text) {
     return dns_label_from_text(text).value_or(std::string());
 }
 
-/// What the addresses of a Service are called: sections 2.3.3 and 2.4.3 of the specification.
+/// The names of a Service's addresses: sections 2.3.3 and 2.4.3 of the specification.
 Pointers pointers_of(const DnsService* service, const std::string& name) {
     Pointers out;
     if (service == nullptr) return out;

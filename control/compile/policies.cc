@@ -23,7 +23,7 @@ bool contains(const PodPolicies::List& list, const std::shared_ptr<const Compile
     return std::find(list.begin(), list.end(), policy) != list.end();
 }
 
-/// Whether something that `before` allows may not be allowed by `now`.
+/// Whether `before` may allow something that `now` does not.
 bool takes_away(const PodPolicies::List& before, const PodPolicies::List& now) {
     if (before.empty()) return !now.empty();
     if (now.empty()) return false;
@@ -138,7 +138,7 @@ void PolicyCompiler::install(const NamespacedName& pod, PortId port,
         took_away_ = took_away_ || takes_away(before->ingress, made->ingress) ||
                      takes_away(before->egress, made->egress);
     } else {
-        // One that just came has no flows of its own yet.
+        // A pod that has just appeared has no flows of its own yet.
         newly_isolated_ = newly_isolated_ || seen_.contains(pod);
     }
     next.pod_policies.set(index_of(port), std::move(made));
@@ -165,7 +165,7 @@ void PolicyCompiler::select(const ObjectStore& store, Snapshot& next) {
         const ObjectPtr<NetworkPolicy> object = policies.at(name);
         Active& active = active_[name];
         if (active.object == nullptr || *active.object != *object) {
-            // The new one first: what both name keeps its sets.
+            // The new version first: sets that both versions use are kept.
             Active made = compile(object, store);
             if (active.object != nullptr) ended.push_back(std::move(active));
             active = std::move(made);

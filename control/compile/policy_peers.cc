@@ -8,7 +8,7 @@ namespace podlane::control {
 
 namespace {
 
-/// The DNS server as users' policies name it. No Pod can have a name with a space.
+/// The DNS server as users' policies refer to it. No Pod can have a name with a space.
 const NamespacedName& dns_name() {
     static const NamespacedName name{"kube-system", "the node's DNS server"};
     return name;
@@ -24,9 +24,9 @@ ObjectPtr<Pod> dns_pod() {
     return pod;
 }
 
-/// A selector in one line; keys and labels hold none of the characters between them. Values that a
-/// selector asks for may hold anything (what was stored before Kubernetes 1.27), so their sizes
-/// stand before them.
+/// A selector on one line. Keys and labels contain none of the separators. A selector's values may
+/// contain anything (objects stored before Kubernetes 1.27), so each one's size is written before
+/// it.
 std::string key_of(const std::optional<LabelSelector>& selector) {
     if (!selector) return "-";
     std::string key = "{";
@@ -41,7 +41,7 @@ std::string key_of(const std::optional<LabelSelector>& selector) {
     return key + "}";
 }
 
-/// The API server gives every namespace this label; without an API server none has it.
+/// The API server gives every namespace this label; without an API server, namespaces lack it.
 Labels labels_of(const std::string& name_space, const ObjectStore& store) {
     const auto object = store.find<Namespace>({"", name_space});
     Labels labels = object ? object->meta.labels : Labels{};
@@ -54,8 +54,8 @@ void sort(std::vector<T>& list) {
     std::sort(list.begin(), list.end());
 }
 
-/// `before` less `gone` and with `come`; null where nothing is left. `lost` is set when an element
-/// is not there any more at all.
+/// `before` without `gone` and with `come`; null if nothing is left. `lost` is set if an element is
+/// no longer there at all.
 template <class T>
 std::shared_ptr<const std::vector<T>> edited(const std::shared_ptr<const std::vector<T>>& before,
                                              std::vector<T>& come, std::vector<T>& gone,
@@ -160,7 +160,7 @@ const PolicyPeers::Entry& PolicyPeers::owner_of(const IpAddress& address,
 
 void PolicyPeers::refresh(const std::set<NamespacedName>& pods, const LocalAddresses& local,
                           const ObjectStore& store) {
-    // Whoever says an address that one of them had, or has, may have it now, or no longer.
+    // Other peers that claim an address which one of these had or has: they may gain or lose it.
     std::set<NamespacedName> rivals;
     const auto look_again = [&](const NamespacedName& name) {
         Entry& entry = *peers_.try_emplace(name).first;
@@ -320,7 +320,7 @@ bool PolicyPeers::apply_family(PolicySetId id, bool ends, Edits<F>& edits, Snaps
     bool lost = false;
     const auto pods = sets.pods[index_of(id)];
     const auto ports = sets.ports[index_of(id)];
-    // One that ended is no rule's; its id may be another's by now.
+    // No rule refers to a set that ended, and its id may be reused by now.
     auto pods_now = edited(ends ? nullptr : pods, edits.come, edits.gone, lost);
     auto ports_now = edited(ends ? nullptr : ports, edits.ports_come, edits.ports_gone, lost);
     if (pods_now != pods) sets.pods.set(index_of(id), std::move(pods_now));

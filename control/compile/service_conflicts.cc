@@ -1,4 +1,4 @@
-// The part of ServiceCompiler that knows who wins where several want one address or port.
+// The part of ServiceCompiler that decides who wins if several want one address or port.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -54,7 +54,7 @@ template <Family F>
 Result<void> ServiceCompiler::check_claims(const std::vector<Plan>& plans,
                                            const ServiceDelta& delta) const {
     const Book<F>& book = books_.get<F>();
-    // What Services of the delta have now does not count, but what they are to have.
+    // For Services in the delta, what they will have counts, not what they have now.
     const auto stays = [&](const NamespacedName& name) { return !delta.services.contains(name); };
     const auto holds = [&](const typename F::Address& address, const NamespacedName& name) {
         const auto at = book.cluster_ips.find(address);
@@ -191,7 +191,7 @@ std::vector<RefusedObject> ServiceCompiler::refused() const {
     list_refused<V4>(out);
     list_refused<V6>(out);
     std::ranges::sort(out);
-    // A nodePort is one of both families, but says the same twice.
+    // A nodePort applies to both families and is reported by each.
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
 }

@@ -31,7 +31,7 @@ void sort_unique(DnsAddresses& addresses) {
     sort_unique(addresses.v6);
 }
 
-/// An endpoint without a hostname is called by its address, as with CoreDNS.
+/// An endpoint without a hostname is named by its address, as with CoreDNS.
 std::string host_label(const std::string& hostname, const IpAddress& address) {
     std::string label = hostname.empty() ? to_string(address) : hostname;
     for (char& c : label) {
@@ -40,7 +40,7 @@ std::string host_label(const std::string& hostname, const IpAddress& address) {
     return label;
 }
 
-/// Gathers the ready endpoints of a headless Service by their names.
+/// Collects the ready endpoints of a headless Service by name.
 class Hosts {
   public:
     explicit Hosts(const Service& service) : service_(service) {}
@@ -84,7 +84,8 @@ class Hosts {
         std::vector<DnsServicePort> ports;
     };
 
-    /// For an endpoint whose port has no number, which means that any will do.
+    /// The Service's port number, for an endpoint port without a number, which means that any will
+    /// do.
     [[nodiscard]] uint16_t service_port(const EndpointPort& port) const {
         for (const ServicePort& own : service_.ports) {
             if (own.name == port.name && own.protocol == port.protocol) return own.port;
@@ -96,8 +97,8 @@ class Hosts {
     std::map<std::string, Host> hosts_;
 };
 
-/// As the EndpointSlice controller: a hostname counts below the Service that the pod names as its
-/// subdomain.
+/// As in the EndpointSlice controller: a hostname counts only under the Service that the pod's
+/// subdomain names.
 void add_pod(const Pod& pod, const Service& service, AddressFamily default_family, Hosts& hosts) {
     SliceEndpoint endpoint;
     endpoint.ready = pod.ready && !pod.terminating;

@@ -1,5 +1,5 @@
-// The half of ServiceCompiler that only looks: what a change touches, what its owners are to have,
-// and whether that can be.
+// The read-only half of ServiceCompiler: what a change affects, what its owners are to have, and
+// whether that is possible.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ std::string_view zone_of(const std::optional<Object>& node) {
     return node ? std::get<ObjectPtr<Node>>(*node)->zone() : std::string_view();
 }
 
-/// Whether any node is in another zone afterwards.
+/// Whether the changes move a node to another zone.
 bool moves_nodes(const ChangeSet& changes) {
     for (const auto* list : {&changes.added, &changes.changed, &changes.removed}) {
         for (const Change& change : *list) {
@@ -44,7 +44,7 @@ std::string where(const Origin& origin) {
     return fmt::format("{}:{}: ", origin.document, origin.line);
 }
 
-/// As kube-proxy counts them for healthCheckNodePort: addresses, whatever their ports.
+/// Counts as kube-proxy does for healthCheckNodePort: addresses, not ports.
 uint32_t local_ready(const ServiceCandidates& candidates, bool v4) {
     std::set<IpAddress> addresses;
     for (const auto& port : candidates.by_port) {
@@ -57,7 +57,7 @@ uint32_t local_ready(const ServiceCandidates& candidates, bool v4) {
     return static_cast<uint32_t>(addresses.size());
 }
 
-/// Which pod has the address; "" for none.
+/// The pod that has the address; "" if there is none.
 std::string pod_with(const IpAddress& address, const ObjectStore& store) {
     for (const auto& [name, pod] : store.all<Pod>()) {
         const bool is_its = !pod->host_network && !pod->is_finished() &&
@@ -67,7 +67,7 @@ std::string pod_with(const IpAddress& address, const ObjectStore& store) {
     return {};
 }
 
-/// Which Node has the address; "" for none.
+/// The Node that has the address; "" if there is none.
 std::string node_with(const IpAddress& address, const ObjectStore& store) {
     for (const auto& [name, node] : store.all<Node>()) {
         if (std::ranges::find(node->internal_ips, address) != node->internal_ips.end()) {
@@ -87,7 +87,7 @@ bool is_of_service_cidr(const IpAddress& address, const ObjectStore& store) {
     });
 }
 
-/// What an API server would not have let pass, or its user may not have meant. It is served.
+/// Notes what an API server would have refused, or what its user may not have meant. It is served.
 void note_oddities(const Service& service, const ObjectStore& store, const NodeFacts& facts,
                    std::vector<std::string>& notices) {
     const auto note = [&](const std::string& text) {
@@ -144,7 +144,7 @@ bool has_node_port(const Service& service, uint16_t port) {
     });
 }
 
-/// A healthCheckNodePort is one Service's alone; an API server sees to that.
+/// Only one Service may have a given healthCheckNodePort; an API server enforces that.
 void note_shared_health_port(const Service& service, const ObjectStore& store,
                              std::vector<std::string>& notices) {
     const uint16_t port = service.health_check_node_port;
@@ -232,8 +232,8 @@ template <Family F>
 void ServiceCompiler::plan_family(const Service& service, const ServiceCandidates& candidates,
                                   const NodeFacts& facts, const Record* record, Plan& plan) {
     Planned<F>& out = plan.planned.get<F>();
-    // A set that is as it was is shared with the frontend that has it: its table need not be built
-    // again, which is most of the work.
+    // An unchanged set is shared with the frontend that has it, so that its table is not rebuilt,
+    // which is most of the work.
     const auto make_set = [&](std::vector<Endpoint<F>> endpoints) {
         if (record != nullptr) {
             for (const auto& frontend : record->owned.get<F>().frontends) {
@@ -249,7 +249,7 @@ void ServiceCompiler::plan_family(const Service& service, const ServiceCandidate
         PortEndpoints<F> endpoints;
         const bool all_local = choice.local == choice.cluster;
         endpoints.cluster = make_set(std::move(choice.cluster));
-        // A frontend for local endpoints alone does not have those of the cluster.
+        // A frontend for local endpoints alone does not include the cluster's endpoints.
         if (service.ports[i].protocol == Protocol::kUdp &&
             (uses_local_endpoints(service) || choice.serving != endpoints.cluster->endpoints)) {
             endpoints.serving =
@@ -302,7 +302,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     if (candidates.source == EndpointSource::kPods) plan.interests.selector = service->selector;
 
     plan.service = service;
-    // Once for each version of the Service, not whenever its endpoints change.
+    // Once for each version of the Service, not at each change of its endpoints.
     if (record == nullptr || record->service != service) {
         note_oddities(*service, store, facts, notices);
         if (plan.health) note_shared_health_port(*service, store, notices);
@@ -310,7 +310,7 @@ ServiceCompiler::Plan ServiceCompiler::plan_service(const NamespacedName& name,
     return plan;
 }
 
-/// Adds the host ports of `pod` for which nothing stands in `frontends` yet.
+/// Adds the host ports of `pod` that `frontends` does not have yet.
 template <Family F>
 void add_host_ports(const Pod& pod, std::vector<Frontend<F>>& frontends) {
     for (Frontend<F>& frontend : host_port_frontends<F>(pod)) {
@@ -332,8 +332,9 @@ ServiceCompiler::Plan ServiceCompiler::plan_pod(const NamespacedName& name,
         add_host_ports(pod, plan.planned.v4.frontends);
         add_host_ports(pod, plan.planned.v6.frontends);
     };
-    // Those of the runtime first: it asks for most of what the Pod object says, and its address is
-    // that of the sandbox that is here, while the object's may be still that of the one before.
+    // The runtime's host ports first. The runtime asks for most of what the Pod object says, and
+    // knows the address of the current sandbox; the object may still have the previous sandbox's
+    // address.
     if (const auto mapped = facts.mapped_pods->find(name); mapped != facts.mapped_pods->end()) {
         for (const Pod& each : mapped->second) add(each);
     }

@@ -12,7 +12,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Whether all of `endpoints` are still in `now`.
+/// Whether `now` still contains all of `endpoints`.
 template <Family F>
 bool keeps_all(const EndpointSet<F>& endpoints, const EndpointSet<F>& now) {
     return &endpoints == &now ||
@@ -20,7 +20,7 @@ bool keeps_all(const EndpointSet<F>& endpoints, const EndpointSet<F>& now) {
                          endpoints.endpoints.end());
 }
 
-/// Whether no endpoint of which flows may hold on has gone.
+/// Whether all endpoints that flows may still use are kept.
 template <Family F>
 bool keeps_serving(const Frontend<F>& before, const Frontend<F>& now) {
     if (!before.serving || before.serving == now.serving) return true;
@@ -186,12 +186,13 @@ void ServiceCompiler::settle(const FrontendKey<F>& key, Snapshot& next) {
                            keeps_all(*before->outside, *winner->outside) &&
                            keeps_serving(*before, *winner);
         if (!keeps) ++next.service_epochs.mutable_at(index_of(before->service));
-        // At the node addresses that have no NodePorts the place was nobody's until now.
+        // At node addresses without NodePorts, no Service had this address and port until now.
         const bool is_wider = before->kind == FrontendKind::kNodePort && winner &&
                               winner->kind != FrontendKind::kNodePort;
         if (is_wider) ++next.service_epochs.mutable_at(index_of(kNoService));
     } else if (key.protocol == static_cast<uint8_t>(Protocol::kUdp)) {
-        // Datagram flows to this place are no Service's, or that of all node addresses, until now.
+        // Until now, datagram flows to this address and port belonged to no Service, or to the one
+        // at all node addresses.
         ++next.service_epochs.mutable_at(index_of(kNoService));
         const Frontend<F>* any = table.find({typename F::Address{}, key.port, key.protocol});
         if (any != nullptr) ++next.service_epochs.mutable_at(index_of(any->service));
@@ -225,7 +226,7 @@ void ServiceCompiler::assign_ids(const Plan& plan, Record& record) {
 }
 
 ServiceId ServiceCompiler::take_id(const ServicePortName& name) {
-    // An id's counters go on after its Service: take one that was never used while there are any.
+    // An id's counters outlive its Service, so an id that was never used is preferred.
     uint32_t id = next_id_;
     if (next_id_ >= kServiceCounters && !free_ids_.empty()) {
         id = free_ids_.front();

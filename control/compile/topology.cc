@@ -12,10 +12,11 @@ namespace podlane::control {
 
 namespace {
 
-/// Ids that wait for the next epoch before they stand for something else; more bring it about.
+/// Ids that wait for the next epoch before they are reused; more than this many start the next
+/// epoch.
 constexpr size_t kMostRetired = 1024;
 
-/// A locally administered unicast address: 02 and 40 bits of FNV-1a over the bytes.
+/// A locally administered unicast address: 02 and 40 bits of the bytes' FNV-1a hash.
 MacAddress derive_mac(std::span<const uint8_t> bytes) noexcept {
     const uint64_t hash = fnv1a(bytes);
     MacAddress mac{{0x02}};
@@ -54,7 +55,7 @@ bool same_routes(const Routes<F>& a, const Routes<F>& b) {
     });
 }
 
-/// The adjacency that addresses of `prefix` have which no longer prefix covers; 0: none.
+/// The adjacency of addresses in `prefix` that no longer prefix covers; 0 if there is none.
 template <Family F>
 AdjacencyId adjacency_of(const Routes<F>& routes, const Prefix<F>& prefix) {
     for (int length = prefix.length; length >= 0; --length) {
@@ -65,8 +66,8 @@ AdjacencyId adjacency_of(const Routes<F>& routes, const Prefix<F>& prefix) {
     return kNoAdjacency;
 }
 
-/// Whether a flow may hold a next hop that is not its route's any more and does not show it. A flow
-/// whose route had no adjacency looks again anyway, and so does one whose adjacency is not in use.
+/// Whether flows may hold a next hop that is no longer their route's and cannot tell. A flow looks
+/// again anyway if its route had no adjacency or its adjacency is not in use.
 template <Family F>
 bool misleads_flows(const Routes<F>& before, const Routes<F>& now,
                     const std::map<AdjacencyId, Adjacency>& in_use) {
@@ -90,7 +91,7 @@ auto as_list(const Map& map) {
                                                                                      map.end());
 }
 
-/// Puts one family's tables into the snapshot.
+/// Writes one family's tables to the snapshot.
 template <Family F>
 void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyState<F>& state) {
     if (!same_routes<F>(tables.routes, last.routes)) {
@@ -158,8 +159,8 @@ NodeNumber TopologyCompiler::number_of(const std::string& node) {
         return std::any_of(node_numbers_.begin(), node_numbers_.end(),
                            [&](const auto& entry) { return entry.second == number; });
     };
-    // One after the other, so that what a Node left behind in flows is long forgotten before
-    // another one gets its number. Kubernetes has at most 5000 Nodes.
+    // Numbers are used in turn, so that another Node gets a number only long after flows have
+    // forgotten its last user. Kubernetes has at most 5000 Nodes.
     NodeNumber number{next_node_};
     for (unsigned tries = 0; is_taken(number) && tries < kMaxNodeNumbers; ++tries) {
         next_node_ = static_cast<uint16_t>((next_node_ + 1) % kMaxNodeNumbers);

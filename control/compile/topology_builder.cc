@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Sorted by name, so that what wins does not depend on the order of the input.
+/// Sorted by name, so that the winner does not depend on the order of the input.
 std::vector<const PodPort*> by_name(const std::vector<PodPort>& pods) {
     std::vector<const PodPort*> sorted;
     for (const PodPort& pod : pods) sorted.push_back(&pod);
@@ -89,7 +89,7 @@ void TopologyBuilder::add_overlay() {
     if (!vtep.enabled) return;
     out_.overlay = {true, *config_.overlay.format, config_.overlay.vni, be16(config_.overlay.port),
                     vtep.mac};
-    // Peers may use either family for what is inside of it, as flannel's do.
+    // Peers may use either outer family whatever the inner one is, as flannel's do.
     for (const UplinkConfig& uplink : config_.uplinks) {
         for (const InterfaceAddress& own : uplink.addresses) {
             if (own.address.is_v4() && !out_.v4.has_vtep) {
@@ -200,7 +200,8 @@ void TopologyBuilder::add_neighbours() {
             uplink->config->addresses.begin(), uplink->config->addresses.end(),
             [&](const InterfaceAddress& own) { return own.subnet().contains(view.address); });
         if (!on_link) continue;
-        // One that nobody answered for yet stays part of its subnet: the worker asks, and holds.
+        // Without a known MAC address, the neighbour stays part of its subnet: the worker asks for
+        // it and holds the packet.
         const AdjacencyKey id_key{AdjacencyKey::Purpose::kNeighbour, view.port, view.address};
         if (view.status == NeighbourStatus::kUnresolved && !ids_.known(id_key)) continue;
         route_by(host_prefix(view.address), {&*uplink, view.address},

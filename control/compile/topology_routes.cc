@@ -1,5 +1,5 @@
-// The half of TopologyBuilder that knows next hops: how to get to a neighbour, to another node's
-// pods, and through a tunnel.
+// The part of TopologyBuilder about next hops: how to reach a neighbour or another node's pods,
+// also through a tunnel.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ AdjacencyKind pending_kind(NeighbourStatus status) noexcept {
 }  // namespace
 
 void TopologyBuilder::add_nodes() {
-    // Of two that have one podCIDR the older counts.
+    // If two Nodes have the same podCIDR, the older one counts.
     std::vector<const Node*> others;
     for (const auto& [name, node] : store_.all<Node>()) {
         if (node->meta.name == config_.node) {
@@ -107,7 +107,8 @@ void TopologyBuilder::add_node(const Node& node) {
 }
 
 const std::string* TopologyBuilder::overlapping_node(const IpPrefix& cidr) const {
-    // None of those that are there overlap, so only the neighbours in their order can.
+    // The CIDRs in the map do not overlap each other, so only the two next to this one can overlap
+    // it.
     const auto after = node_cidrs_.lower_bound(cidr);
     if (after != node_cidrs_.end() && overlap(after->first, cidr)) return &after->second;
     if (after == node_cidrs_.begin()) return nullptr;
@@ -154,8 +155,8 @@ void TopologyBuilder::add_node_route(const Node& node, const IpPrefix& cidr) {
 
 std::optional<TopologyBuilder::Peer> TopologyBuilder::peer_of(const Node& node,
                                                               bool inner_v6) const {
-    // flannel runs one tunnel device for each family and wants a packet in its own family's tunnel;
-    // what else there is takes the family of our configuration.
+    // flannel runs one tunnel device per family and expects packets in the tunnel of their own
+    // family; other peers use the family of our configuration.
     const auto flannel_peer = [&](bool v6) -> std::optional<Peer> {
         if (!node.flannel) return std::nullopt;
         const auto& mac = v6 ? node.flannel->vtep_mac_v6 : node.flannel->vtep_mac;
@@ -205,8 +206,8 @@ void TopologyBuilder::route_by(const IpPrefix& prefix, const NextHop& hop,
     const NeighbourView view = neighbour(uplink.port, hop.address);
     const AdjacencyKey key{AdjacencyKey::Purpose::kNeighbour, uplink.port, hop.address};
     const bool resolved = view.status == NeighbourStatus::kResolved;
-    // One that was known before keeps its id while it is asked for again, so that a neighbour that
-    // comes and goes does not make every flow look for its route again.
+    // A neighbour that was known keeps its id while it is asked for again, so that a flapping
+    // neighbour does not make every flow look up its route again.
     if (view.status == NeighbourStatus::kUnresolved && !ids_.known(key)) {
         set_route(prefix, RouteKind::kVia, uplink.port, kNoAdjacency, origin, &hop.address);
         return;

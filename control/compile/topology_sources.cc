@@ -1,5 +1,5 @@
-// The part of TopologyBuilder that says who may send as whom: pods by their ports, Nodes by the
-// tunnel.
+// The part of TopologyBuilder that decides who may send from which addresses: pods by their ports,
+// Nodes through the tunnel.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -82,7 +82,7 @@ void TopologyBuilder::add_pod_sources(const PodPort& pod) {
     };
     for (const IpAddress& address : pod.addresses) allow(host_prefix(address));
     if (!pod.mac.is_zero()) allow(host_prefix(link_local_of(pod.mac)));
-    // What the operator writes into the configuration is believed; what stands at a Pod is checked.
+    // What the operator configures is trusted; what a Pod object says is checked.
     if (const PodPortConfig* fixed = static_port_of(config_, pod.name)) {
         for (const IpPrefix& more : fixed->allowed_addresses) allow(more);
     }

@@ -1,4 +1,4 @@
-// The part of ConfigReader about the cluster's DNS: where it answers, and whom it asks.
+// The part of ConfigReader about the cluster's DNS: where it answers, and which servers it asks.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-/// kubeadm's and others' choice: the tenth address of the service CIDR.
+/// The tenth address of the service CIDR, as kubeadm and others choose it.
 constexpr uint64_t kUsualAddress = 10;
 
 bool is_word(const Value& value, std::string_view word) {
@@ -52,7 +52,7 @@ std::optional<UpstreamDns> parse_scoped_address(std::string_view text) {
     if (percent == std::string_view::npos) return server;
     server.interface = text.substr(percent + 1);
     const bool is_link_local = address->is_v6() && address->as<V6>().is_link_local();
-    // Linux's dev_valid_name(), and no brackets around it.
+    // Same as Linux's dev_valid_name(), and without brackets.
     const bool is_name = !server.interface.empty() && server.interface.size() <= 15 &&
                          server.interface.find_first_of("/:[] %") == std::string::npos;
     if (!is_link_local || !is_name) return std::nullopt;

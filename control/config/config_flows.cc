@@ -1,4 +1,4 @@
-// The part of ConfigReader about connections: how many, and how long they may be silent.
+// The part of ConfigReader about connections: how many, and how long they may be idle.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kMostSeconds = 365 * 24 * 3600;
 
-/// Seconds for one letter of a duration; 0 for others.
+/// Seconds for a duration's unit letter; 0 for other letters.
 constexpr uint64_t seconds_of(char unit) noexcept {
     switch (unit) {
         case 'h':

@@ -11,7 +11,7 @@ namespace podlane::control {
 
 namespace {
 
-/// What an address is that no Service may have; "" if one may.
+/// Says why no Service may have the address; "" if one may.
 template <class Address>
 std::string_view unusable(const Address& address) {
     if (address.is_zero()) return "an unspecified address";
@@ -63,7 +63,7 @@ std::optional<AddressRange> ConfigReader::read_pool(const Value& item) {
         }
     }
     for (const Claim& claim : claims_) {
-        // A pool within an uplink's subnet is the usual case.
+        // A pool inside an uplink's subnet is the usual case.
         if (claim.owner.starts_with("uplink ") || !pool->overlaps(range_of(claim.prefix))) continue;
         return refuse(fmt::format("overlaps {} of {}", to_string(claim.prefix), claim.owner));
     }

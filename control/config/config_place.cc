@@ -13,7 +13,7 @@ namespace podlane::control {
 
 namespace {
 
-/// The child that the first word of `path` names, which is taken off; null when there is none.
+/// The child named by the first word of `path`, which is removed; null if there is none.
 const Value* step_into(const Value& value, std::string_view& path) {
     if (path.starts_with('[')) {
         size_t index = 0;

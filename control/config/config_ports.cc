@@ -26,7 +26,8 @@ IpPrefix host_prefix(const IpAddress& address) {
     return {address, static_cast<uint8_t>(address.is_v4() ? 32 : 128)};
 }
 
-/// Whether the uplink has addresses of the family, and none of them says what is on the link.
+/// Whether the uplink has addresses of the family, but none with a subnet that says what is on the
+/// link.
 bool has_host_addresses_alone(const UplinkConfig& uplink, bool v4) {
     bool found = false;
     for (const InterfaceAddress& own : uplink.addresses) {
@@ -196,7 +197,7 @@ void ConfigReader::read_gateway(const Value& item, UplinkConfig& uplink) {
     } else if (is_link_local(*gateway) || std::ranges::any_of(uplink.addresses, covers)) {
         uplink.gateways.push_back(*gateway);
     } else if (has_host_addresses_alone(uplink, gateway->is_v4())) {
-        // As hosters give it: an address without a subnet, and a gateway that is on the link.
+        // As hosting providers assign it: an address without a subnet, and a gateway on the link.
         claim(item, host_prefix(*gateway), "uplink " + uplink.name);
         uplink.gateways.push_back(*gateway);
     } else {

@@ -93,7 +93,7 @@ NodeConfig ConfigReader::read() {
     read_uplinks(fields.list("uplinks"));
     read_overlay(fields.fields("overlay"));
     read_load_balancer(fields.fields("loadBalancer"));
-    // Not kept here: its user reads it again (load_state_config()).
+    // Not kept here: the code that uses it reads it again (load_state_config()).
     (void)read_state(fields.get("state"), config_.socket, problems_);
     (void)read_metrics(fields.get("metrics"), problems_);    // likewise
     (void)read_flow_log(fields.get("flowLog"), problems_);   // likewise
@@ -132,7 +132,7 @@ void ConfigReader::read_memory(Fields memory) {
     MemoryConfig& out = config_.memory;
     const Value* hugepages = memory.get("hugepages");
     if (hugepages != nullptr && hugepages->is(ValueType::kBool)) {
-        // Unquoted, on and off are YAML's booleans.
+        // YAML reads unquoted on and off as booleans.
         out.hugepages = hugepages->text() == "true" ? HugepagesMode::kOn : HugepagesMode::kOff;
     } else {
         out.hugepages = memory.word("hugepages", kHugepagesModes, out.hugepages);
@@ -180,7 +180,7 @@ void ConfigReader::read_cluster(Fields cluster) {
 }
 
 void ConfigReader::read_node_port_addresses(const Value& value) {
-    // As kube-proxy's: prefixes, or the one word.
+    // As in kube-proxy: prefixes, or this one word.
     const auto is_primary = [](const Value& item) {
         return item.is(ValueType::kString) && item.text() == "primary";
     };
@@ -240,7 +240,7 @@ void ConfigReader::read_pod_sockets(const Value* folder) {
     if (!given) return;
     path = *given;
     while (path.ends_with('/')) path.pop_back();
-    // DPDK takes what stands behind a comma for another argument.
+    // DPDK would take the text after a comma for another argument.
     if (!path.starts_with('/') || path.find(',') != path.npos) {
         problems_.add(*folder, fmt::format("{} is not a folder's absolute path without a comma",
                                            shown(*folder)));

@@ -10,8 +10,8 @@ namespace podlane::control {
 
 namespace {
 
-constexpr uint64_t kCountBytesPerConnection = 32;  // by worker, see lib/flow/traffic.h
-constexpr uint64_t kBytesPerConnection = 244;      // of the flow table, see lib/flow/table.h
+constexpr uint64_t kCountBytesPerConnection = 32;  // per worker, see lib/flow/traffic.h
+constexpr uint64_t kBytesPerConnection = 244;      // in the flow table, see lib/flow/table.h
 
 class Text {
   public:

@@ -26,7 +26,7 @@ std::optional<ListenPlace> parse_listen_place(std::string_view text) {
 
 namespace {
 
-/// A word of the configuration; unquoted, `on` and `off` are YAML's booleans.
+/// A word of the configuration; YAML reads unquoted `on` and `off` as booleans.
 std::string word_of(const Value& value) {
     if (!value.is(ValueType::kBool)) return std::string(value.text());
     return value.text() == "false" ? "off" : "on";

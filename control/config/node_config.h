@@ -52,7 +52,7 @@ struct FlowTimeoutKey {
 struct FlowsConfig {
     uint32_t capacity = 1U << 20;  ///< connections (not table entries), 1024-268435456
     FlowTimeouts timeouts;         ///< 1 s to a year each
-    bool counters = false;         ///< packets and bytes of each
+    bool counters = false;         ///< count each connection's packets and bytes
 };
 
 /// A static neighbour: never resolved, never aged.
@@ -97,7 +97,7 @@ struct PodsConfig {
     uint16_t mtu = 1500;                    ///< bytes of the IP packet; `auto` already resolved
     bool mtu_is_auto = true;                ///< the file said `auto` or nothing
     std::vector<PodPortConfig> ports;
-    std::string sockets;  ///< folder of the pods' sockets of memif and vhost-user
+    std::string sockets;  ///< folder of the pods' memif and vhost-user sockets
 
     /// The gateway of each CIDR: its first address (network + 1), in the order of `cidrs`.
     [[nodiscard]] std::vector<IpAddress> gateways() const;

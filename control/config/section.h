@@ -21,7 +21,7 @@ using SectionReader = std::function<void(const Value* section, Problems& problem
 [[nodiscard]] Result<void> read_section(const std::string& path, std::string_view name,
                                         const SectionReader& read);
 
-/// `on` or `off`, which unquoted are YAML's booleans.
+/// Reads `on` or `off`; YAML reads them as booleans if they are unquoted.
 [[nodiscard]] bool read_switch(Fields& fields, std::string_view key, Problems& problems,
                                bool otherwise);
 

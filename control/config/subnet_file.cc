@@ -22,14 +22,14 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\r") + 1 - first);
 }
 
-/// As a shell reads it, which is what sources the file mostly.
+/// As a shell reads it: the file is usually sourced by one.
 std::string_view unquoted(std::string_view text) {
     const bool is_quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
                            text.front() == text.back();
     return is_quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-/// Says what is wrong with the value; empty: it is valid.
+/// Returns what is wrong with the value; empty if it is valid.
 std::string take_networks(std::string_view value, bool v4, SubnetFile& out) {
     while (!value.empty()) {
         const size_t comma = std::min(value.find(','), value.size());
@@ -43,7 +43,7 @@ std::string take_networks(std::string_view value, bool v4, SubnetFile& out) {
     return {};
 }
 
-/// flannel writes the gateway's address with the subnet's length.
+/// flannel writes the gateway's address with the subnet's prefix length.
 std::string take_subnet(std::string_view value, bool v4, SubnetFile& out) {
     const auto gateway = parse_interface_address(value);
     if (!gateway || gateway->address.is_v4() != v4) {

@@ -14,7 +14,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Of a process that has ended before it was ready.
+/// The exit code of a process that ended before it was ready.
 int exit_code_of(pid_t process) {
     int status = 0;
     while (::waitpid(process, &status, 0) < 0) {
@@ -47,7 +47,7 @@ Result<Background> run_in_background() {
         return Background{{}, 0};
     }
     ::close(ends[0]);
-    // No terminal's end ends it.
+    // Closing the terminal must not end this process.
     ::setsid();
     return Background{[fd = ends[1]] {
                           (void)!::write(fd, "r", 1);

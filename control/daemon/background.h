@@ -1,4 +1,4 @@
-// Running on behind the command that has started the daemon, when it is ready: for `--background`.
+// For `--background`: the started command returns once the daemon is ready, which runs on.
 #pragma once
 
 #include <functional>
@@ -8,14 +8,14 @@
 namespace podlane::control {
 
 struct Background {
-    /// In the process that runs on: tells the one that was called. Empty in that one, whose life
-    /// is over: it ends with exit_code.
+    /// In the daemon's process: tells the original process that it is ready. Empty in the original
+    /// process, which must end with exit_code.
     std::function<void()> tell_ready;
     int exit_code = 0;
 };
 
-/// Forks. The process that was called returns when the other one is ready, or has ended; where
-/// there is a service manager, it says which process is the main one now. Before any thread is
+/// Forks. In the original process, returns when the other one is ready or has ended; it tells the
+/// service manager, if there is one, which process is the main one now. Call before any thread is
 /// started.
 [[nodiscard]] Result<Background> run_in_background();
 

@@ -36,7 +36,7 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
     : dataplane_(dataplane),
       is_kept_(keeper != nullptr),
       signals_(io_, SIGTERM, SIGINT),
-      // A descriptor of our own, so that closing it here leaves the dataplane's alone.
+      // Our own descriptor, so that closing it here leaves the dataplane's open.
       events_(io_, ::dup(dataplane.event_fd())),
       tick_(io_),
       publish_(io_),
@@ -89,7 +89,7 @@ RpcResult Daemon::shut_down(bool forget) {
     spdlog::info("shutdown{}: stopping", forget ? ", and nothing is left" : "");
     if (forget) node_.forget();
     forgets_ = forgets_ || forget;
-    // The answer gets out before the socket closes.
+    // The reply is sent before the socket closes.
     end_.expires_after(kTick);
     end_.async_wait([this](const boost::system::error_code& failed) {
         if (!failed) stop();
@@ -146,7 +146,7 @@ void Daemon::go_on(const std::string& why, bool had_begun) {
     spdlog::error("nobody has taken over: {}; this podlaned goes on", why);
     node_.go_on(why);
     if (!had_begun) return;
-    // It may have put its own sockets in their place.
+    // The other process may have put its own sockets in their place.
     server_.stop();
     reading_server_.stop();
     if (auto listens = listen(true); !listens.ok()) spdlog::error("{}", listens.error().message);
@@ -177,8 +177,7 @@ void Daemon::wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& failed, int signal) {
         if (failed) return;
         spdlog::info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
-        // From here on a signal does what it does by default: whoever sends a second one is in a
-        // hurry.
+        // From here on signals have their default effect: whoever sends a second one is in a hurry.
         boost::system::error_code ignored;
         signals_.clear(ignored);
         stop();

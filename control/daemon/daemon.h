@@ -57,7 +57,7 @@ class Daemon {
         process_.seccomp = seccomp;
         process_.keys_group = keys_group;
     }
-    /// A service manager has started it, and waits for its messages.
+    /// Call if a service manager started this process and waits for its messages.
     void set_managed() noexcept { process_.is_managed = true; }
     /// False if something is wrong that only a restart can fix.
     [[nodiscard]] bool is_live() const noexcept { return node_.is_live(); }
@@ -65,10 +65,11 @@ class Daemon {
     void prepare_uplink(std::function<Result<void>(const UplinkConfig&)> work) {
         prepare_uplink_ = std::move(work);
     }
-    /// Called in start() when the node's first generation is there, before anybody is served; an
-    /// Error ends the start. The sockets then replace those of the podlaned that ran.
+    /// `work` is called in start(), after the node's first generation and before clients are
+    /// served. Its Error ends the start. Afterwards the sockets replace those of the running
+    /// podlaned.
     void before_serving(std::function<Result<void>()> work) { before_serving_ = std::move(work); }
-    /// What is handed over with the TAPs, when another podlaned takes over. Before run().
+    /// What is handed over with the TAPs if another podlaned takes over. Call before run().
     void hand_over_programs(std::function<std::vector<HandedProgram>()> programs) {
         programs_ = std::move(programs);
     }
@@ -79,10 +80,10 @@ class Daemon {
 
   private:
     RpcResult shut_down(bool forget);
-    /// Why this process cannot be taken over while it runs; empty: it can.
+    /// Why a running podlaned cannot be taken over; empty if it can.
     [[nodiscard]] std::string hand_over_obstacle() const;
     [[nodiscard]] std::vector<HandedTap> handed_taps() const;
-    /// Nobody has taken over after all.
+    /// The takeover failed: continue.
     void go_on(const std::string& why, bool had_begun);
     [[nodiscard]] Result<void> listen(bool replace);
     void begin_flow_log();
@@ -93,7 +94,7 @@ class Daemon {
     void schedule_publish();
 
     Dataplane& dataplane_;
-    const bool is_kept_;  ///< what this node has outlives the process
+    const bool is_kept_;  ///< the node's state outlives the process
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_;
     boost::asio::posix::stream_descriptor events_;

@@ -21,9 +21,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The next one gets ready: it reads the journal, compiles, takes the TAPs.
+/// The next podlaned gets ready: it reads the journal, compiles, and takes the TAPs.
 constexpr std::chrono::seconds kMostReady{60};
-/// Nothing is forwarded meanwhile.
+/// Workers rest this long at most; nothing is forwarded then.
 constexpr std::chrono::seconds kMostRest{5};
 constexpr std::chrono::milliseconds kNow{0};
 
@@ -60,7 +60,7 @@ RpcResult HandOver::begin(RpcRequest& request) {
     }
     if (std::string why = parts_.obstacle(); !why.empty()) return refusal_of("handover: " + why);
     is_due_ = true;
-    // The reply goes first.
+    // The reply is sent first.
     boost::asio::post(io_, [this, path, to = request.peer.pid] { give(path, to); });
     return Json{{"version", version()},
                 {"pid", ::getpid()},
@@ -144,7 +144,7 @@ void HandOver::limit(std::chrono::seconds most, const char* what) {
     limit_.expires_after(most);
     limit_.async_wait([this, most, what](const boost::system::error_code& cancelled) {
         if (cancelled || !channel_) return;
-        // Two must never forward at the same time.
+        // Two processes must never forward at the same time.
         if (const pid_t other = channel_->peer(); rests_ && other > 0) {
             ::syscall(SYS_tgkill, other, other, SIGKILL);
         }

@@ -1,6 +1,6 @@
-// The running podlaned's part of an upgrade in place: it gives what it has open to the next one,
-// which gets ready beside it, lets its workers rest when that one says so, and ends, or goes on as
-// if nothing had been when that one fails (docs/decisions/upgrade.md).
+// The running podlaned's part of an upgrade in place. It gives its open descriptors to the next
+// podlaned, which gets ready beside it, and puts its workers to rest when that one asks. Then it
+// ends; if the next one fails, it continues as before (docs/decisions/upgrade.md).
 //
 // Made by the daemon; everything runs on the thread of its io_context.
 #pragma once
@@ -19,23 +19,23 @@
 
 namespace podlane::control {
 
-/// Of the messages below; one podlaned hands over to another of the same form alone.
+/// The version of the messages below; both podlaneds must have the same.
 inline constexpr int kHandOverForm = 1;
 
 // What the next one says, and what it is told.
 inline constexpr std::string_view kAskToRest = "rest";        ///< workers are to rest
 inline constexpr std::string_view kSayDone = "done";          ///< it serves, and this one may end
-inline constexpr std::string_view kSayRests = "rests";        ///< workers do
-inline constexpr std::string_view kSayComplete = "complete";  ///< all that is open has been given
+inline constexpr std::string_view kSayRests = "rests";        ///< workers are at rest
+inline constexpr std::string_view kSayComplete = "complete";  ///< everything has been given
 
-/// A TAP that is open: where it is and its queues, by worker.
+/// An open TAP: where it is, and its queues by worker.
 struct HandedTap {
     std::string netns;  ///< path; empty: the node's own
     std::string ifname;
     std::vector<int> queues;
 };
 
-/// What guards an uplink's interface: an XDP program that goes with its last descriptor.
+/// An uplink interface's guard: an XDP program that is removed with its last descriptor.
 struct HandedProgram {
     std::string ifname;
     int fd = -1;
@@ -47,20 +47,21 @@ class HandOver {
         Dataplane& dataplane;
         std::function<std::vector<HandedTap>()> taps;
         std::function<std::vector<HandedProgram>()> programs;
-        /// Why nothing can be handed over; empty: it can.
+        /// Why nothing can be handed over; empty if it can.
         std::function<std::string()> obstacle;
-        /// The next one serves: this process is to end, and to leave everything.
+        /// Called when the next process serves: this one must end, and leave everything in place.
         std::function<void()> done;
-        /// The next one has failed: this process goes on. A line says why; `had_begun`: workers
-        /// rested already, and the other one may have put its sockets in place.
+        /// Called when the next process has failed: this one continues. `why` is one line;
+        /// `had_begun`: the workers were at rest, and the other process may have replaced the
+        /// sockets.
         std::function<void(const std::string& why, bool had_begun)> failed;
     };
     HandOver(boost::asio::io_context& io, Parts parts);
 
-    /// Adds the method `handover`, and closes the gate for changes while it is under way.
+    /// Adds the method `handover`, and refuses changes while a handover is under way.
     void add_to(RpcMethods& methods);
     [[nodiscard]] bool is_under_way() const noexcept { return channel_.has_value() || is_due_; }
-    /// Has another one everything?
+    /// Whether another process has everything.
     [[nodiscard]] bool is_done() const noexcept { return is_done_; }
 
   private:
@@ -77,7 +78,7 @@ class HandOver {
     boost::asio::steady_timer limit_;
     boost::asio::posix::stream_descriptor readable_;
     std::optional<FdChannel> channel_;
-    bool is_due_ = false;  ///< somebody has asked, and is about to be given
+    bool is_due_ = false;  ///< a process has asked, but has not been given anything yet
     bool rests_ = false;
     bool is_done_ = false;
 };

@@ -13,7 +13,7 @@ namespace podlane::control {
 
 namespace {
 
-/// The rows of a kind of live state.
+/// The rows of one kind of live state.
 template <class Row>
 std::vector<Row> rows_of(const NodeModel& node, std::string_view kind) {
     auto listing = node.get(kind, std::nullopt, 0);
@@ -34,7 +34,7 @@ NodeMetrics metrics_of(const NodeModel& node, ServiceSeries& series) {
     return out;
 }
 
-/// 200 or 503; what is wrong stands below the first line. `probe`: "live" or "ready".
+/// 200 or 503; problems are listed below the first line. `probe`: "live" or "ready".
 HttpAnswer state(const NodeModel& node, std::string_view probe) {
     const auto health = node.health(probe);
     const bool is_well = health.ok() && health.value().is_well;

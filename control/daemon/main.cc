@@ -1,4 +1,4 @@
-// podlaned: puts the parts together. The only file that sees both control and the dataplane.
+// podlaned: puts the parts together. Only this file sees both control and the dataplane.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -64,7 +64,7 @@ std::string workers_failure(const NodeConfig& config, const std::string& message
 }
 
 void set_up_log(LogLevel level) {
-    // A log or a client that went away is an error of a call, no reason to end.
+    // If a log or client goes away, that is an error of one call, not a reason to end.
     std::signal(SIGPIPE, SIG_IGN);
     auto log = std::make_shared<spdlog::logger>("podlaned",
                                                 std::make_shared<control::LogSink>(STDERR_FILENO));
@@ -74,8 +74,8 @@ void set_up_log(LogLevel level) {
     spdlog::set_default_logger(std::move(log));
 }
 
-/// Each queue of a pod's port and each question to an upstream DNS server is an open file; a
-/// service manager gives 1024, and leave to have more.
+/// Each queue of a pod's port and each question to an upstream DNS server needs an open file. A
+/// service manager sets the limit to 1024, and lets the process raise it.
 void allow_open_files() {
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
@@ -96,14 +96,14 @@ dataplane::HugepageMode hugepages_of(control::HugepagesMode mode) {
     return dataplane::HugepageMode::kAuto;
 }
 
-/// What threads may not do; nothing to call where they may all.
+/// Restrictions for threads started later; an empty function restricts nothing.
 struct Confinement {
     control::SyscallFiltering seccomp = control::SyscallFiltering::kOff;
     std::function<Result<void>()> worker = {};
     std::function<Result<void>()> name_server = {};
 };
 
-/// Confines this thread, and with it all that it starts from here on.
+/// Confines this thread and every thread that it starts from here on.
 Result<Confinement> confine(const control::SecurityConfig& security) {
     using control::SyscallFilter, control::ThreadKind;
     Confinement out;
@@ -126,7 +126,7 @@ Result<Confinement> confine(const control::SecurityConfig& security) {
     return out;
 }
 
-/// The process that attaches pods. It shares no CPU with workers.
+/// Starts the process that attaches pods. It shares no CPU with the workers.
 Result<std::unique_ptr<control::PodAttacher>> start_attacher(
     const std::string& node, const control::SecurityConfig& security,
     const std::vector<unsigned>& cpus) {
@@ -183,7 +183,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     return runtime;
 }
 
-/// The dataplane's words with the place of the device that they are about.
+/// The dataplane's message, with the place of the device that it is about.
 std::string start_failure(const NodeConfig& config, const std::string& message) {
     for (const control::UplinkConfig& uplink : config.uplinks) {
         if (!message.starts_with(fmt::format("port {}: ", uplink.name))) continue;
@@ -197,7 +197,7 @@ bool is_running(const NodeConfig& config) {
     return control::RpcClient::connect(config.socket).ok();
 }
 
-/// For a service manager, behind a podlaned that may have been killed.
+/// For a service manager to run after podlaned, which may have been killed.
 int give_back(const NodeConfig& config) {
     if (is_running(config)) {
         return fail(fmt::format("--give-back: a podlaned is running at {}", config.socket));
@@ -214,7 +214,7 @@ int give_back(const NodeConfig& config) {
     return exit_code;
 }
 
-/// Why this configuration cannot be served beside a process that serves it; empty: it can.
+/// Why this configuration cannot be served next to a running process; empty if it can.
 std::string why_not_beside(const NodeConfig& config) {
     const auto alone = [&](const std::string& path, const std::string& device) {
         return fmt::format(
@@ -230,7 +230,7 @@ std::string why_not_beside(const NodeConfig& config) {
     return alone("pods.ports[0].device", config.pods.ports.front().device.text());
 }
 
-/// The moment in which the other process's workers come to rest and this one's begin.
+/// Switches over: the other process's workers come to rest and this one's begin.
 Result<void> change_over(control::TakeOver& former, const dataplane::Started& started) {
     if (auto rests = former.rest(); !rests.ok()) return rests;
     started.take_flows();
@@ -241,7 +241,7 @@ Result<void> change_over(control::TakeOver& former, const dataplane::Started& st
 int run(NodeConfig config, const control::MetricsConfig& metrics,
         const control::SecurityConfig& security, const control::DaemonOptions& options,
         const std::function<void()>& tell_ready) {
-    // Before anything is touched that the other one uses.
+    // Checked before touching anything that the other process uses.
     const bool takes_over = is_running(config) && options.take_over;
     if (!takes_over && is_running(config)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
@@ -294,7 +294,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     runtime.confine_worker = std::move(confined->worker);
     auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));
-    // Threads that libraries start from here on inherit it, too: none may disturb a worker.
+    // Threads that libraries start later inherit it too; none may disturb a worker.
     if (auto placed = control::run_on_cpus(cpus->control); !placed.ok()) {
         spdlog::warn("control thread: {}", placed.error().message);
     }
@@ -330,7 +330,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     bool can_attach = true;
     daemon.each_second([&guards = *guards, &daemon, &pods, &can_attach] {
         if (const auto ended = pods.how_it_ended(); ended && can_attach) {
-            // A new one would need rights that this process has given up.
+            // A new one would need privileges that this process has dropped.
             spdlog::error("the process that attaches pods has ended {}: podlaned ends as well",
                           *ended);
             can_attach = false;
@@ -365,7 +365,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     return can_attach ? 0 : 1;
 }
 
-/// Whether this podlaned can go on with what another one has, or has left.
+/// Whether this podlaned can continue with what another one has, or has left behind.
 Result<void> check_state(const std::string& folder) {
     std::error_code ignored;
     if (std::filesystem::exists(folder + "/journal", ignored)) {
@@ -379,7 +379,7 @@ Result<void> check_state(const std::string& folder) {
     return {};
 }
 
-/// Says what would be done; the objects that would be applied are read, too.
+/// Reports what would be done; reads the objects that would be applied as well.
 int check(const NodeConfig& config, const control::MetricsConfig& metrics,
           const control::SecurityConfig& security, const control::DaemonOptions& options) {
     const auto cpus = control::plan_cpus(config.workers, config.idle, control::allowed_cpus());

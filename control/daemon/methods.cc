@@ -1,4 +1,4 @@
-// The config socket's methods: parameters out of the message, the node's answer back.
+// The config socket's methods: read the message's parameters, return the node's answer.
 #include "control/daemon/methods.h"
 
 #include <fmt/format.h>
@@ -35,7 +35,7 @@ std::vector<ObjectsText> documents_of(RpcParams& params) {
     return texts;
 }
 
-/// The owner of the change.
+/// The owner that the change is made for.
 ChangeScope owner_scope(RpcParams& params) {
     ChangeScope scope;
     if (const auto owner = params.text_if_any("owner")) scope.owner = *owner;
@@ -130,8 +130,8 @@ RpcResult call_get(NodeModel& node, RpcRequest& request) {
     return to_reply(node.get(kind, name, limit));
 }
 
-/// The name of the process at the other end, "podlane-cni"; where it is gone, or its name cannot be
-/// seen from here, "operator".
+/// The name of the process at the other end, such as "podlane-cni"; "operator" if the process is
+/// gone or its name is not visible from here.
 std::string program_of(const RpcPeer& peer) {
     std::ifstream file(fmt::format("/proc/{}/comm", peer.pid));
     std::string name;
@@ -207,7 +207,7 @@ RpcResult call_ingress_objects(NodeModel& node, RpcRequest& request, gid_t keys_
     const auto since = request.params.number_if_any("since", 0, INT64_MAX);
     const bool keys = request.params.flag("keys");
     if (auto failure = request.params.failure()) return std::move(*failure);
-    // A group counts as the caller's first one: the socket's own is another.
+    // Only the caller's primary group is checked: keys_group is not the socket's group.
     if (keys && !is_allowed({request.peer, {}}, ::geteuid(), keys_group)) {
         return RpcFailure{rpc_code::kNotAllowed,
                           "TLS keys are for root, and for the group that security.keys names",
@@ -333,7 +333,7 @@ using Call = RpcResult (*)(NodeModel&, RpcRequest&);
 
 constexpr const char* kIngressObjects = "ingress.objects";
 
-/// What changes this node or its daemon.
+/// Methods that change this node or its daemon.
 constexpr std::array<std::pair<const char*, Call>, 6> kRestricted{{
     {"apply", call_apply},
     {"replace", call_replace},
@@ -346,7 +346,7 @@ constexpr std::array<std::pair<const char*, Call>, 6> kRestricted{{
 }  // namespace
 
 bool changes_node(std::string_view method) noexcept {
-    // A log level is not kept.
+    // A log level does not survive a restart.
     return method == "shutdown" || method == "apply" || method == "replace" || method == "delete" ||
            method == "pod.add" || method == "pod.del";
 }
@@ -389,13 +389,13 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
 
 namespace {
 
-/// A link of /proc/self, or "".
+/// The target of a link in /proc/self, or "".
 std::string own_link(const char* name) {
     std::error_code failed;
     return std::filesystem::read_symlink(fmt::format("/proc/self/{}", name), failed).string();
 }
 
-/// Its command line, the program's name first.
+/// This process's command line; the program's name comes first.
 std::vector<std::string> own_arguments() {
     std::ifstream file("/proc/self/cmdline");
     std::vector<std::string> out;
@@ -403,7 +403,7 @@ std::vector<std::string> own_arguments() {
     return out;
 }
 
-/// The service manager's name for what this process is a part of: "podlaned.service".
+/// The service manager's name for the unit that this process is part of: "podlaned.service".
 std::string own_unit() {
     std::ifstream file("/proc/self/cgroup");
     for (std::string line; std::getline(file, line);) {

@@ -35,7 +35,7 @@ struct ProcessFacts {
 void register_methods(RpcMethods& methods, NodeModel& node, Watchers& watchers,
                       const ProcessFacts& process);
 
-/// Whether the method changes what a node keeps over its end, or ends it.
+/// Whether the method ends the node or changes what it keeps across restarts.
 [[nodiscard]] bool changes_node(std::string_view method) noexcept;
 
 /// The same for the socket that only reads: methods that change something, or that give TLS keys

@@ -38,7 +38,7 @@ std::span<const OptionRow> daemon_options() noexcept {
 Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     DaemonOptions options;
     std::vector<std::string> words(argv + 1, argv + argc);
-    // Everything behind the first bare `--` is for DPDK, as it stands.
+    // Everything after the first bare `--` is passed to DPDK unchanged.
     const auto separator = std::find(words.begin(), words.end(), "--");
     if (separator != words.end()) {
         options.eal_arguments.assign(separator + 1, words.end());
@@ -58,7 +58,7 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     options.version = values->has("version");
     options.help = values->has("help");
     if (values->has("log-level")) {
-        // One of the row's words.
+        // One of the words that the row allows.
         options.log_level = parse_log_level(values->text("log-level")).value_or(LogLevel::kInfo);
     }
     if (options.help || options.version) return options;

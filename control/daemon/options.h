@@ -16,8 +16,8 @@ struct DaemonOptions {
     LogLevel log_level = LogLevel::kInfo;
     bool check = false;      ///< print what would be done, change nothing
     bool give_back = false;  ///< undo what a killed podlaned has left, and exit
-    bool state = false;      ///< with check: also what an earlier podlaned has left
-    bool take_over = false;  ///< from the podlaned that runs at the same socket
+    bool state = false;      ///< with check: also checks what an earlier podlaned left
+    bool take_over = false;  ///< from the podlaned running at the same socket
     bool background = false;
     bool version = false;
     bool help = false;

@@ -21,11 +21,11 @@ constexpr size_t kMostNeighbours = 500;
 constexpr size_t kMostRoutes = 1000;
 constexpr size_t kMostFlows = 200;
 constexpr size_t kMostNameBytes = 600;
-/// An answer is given again to who asks within this time.
+/// Within this time, an answer is reused for other clients.
 constexpr uint64_t kNumbersFreshUs = 900'000;
 constexpr uint64_t kNodeFreshUs = 2'000'000;
 
-/// Only our own files, in no frame, for no other site.
+/// Only our own files; no frames, and no use by other sites.
 constexpr const char* kContentPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -47,8 +47,8 @@ HttpAnswer with_guards(HttpAnswer answer) {
     return answer;
 }
 
-/// By name only at localhost, also where the server listens elsewhere: the page tells more than
-/// /metrics does, and no other site's may read it (DNS rebinding).
+/// A host name is accepted only if it is localhost, even if the server listens elsewhere: the page
+/// tells more than /metrics does, and no other site's page may read it (DNS rebinding).
 HttpHandler guarded(HttpHandler handler) {
     return [handler = std::move(handler)](const HttpRequest& request) {
         return with_guards(is_local_host_header(request.host)
@@ -59,7 +59,7 @@ HttpHandler guarded(HttpHandler handler) {
 
 HttpAnswer file_answer(const PageFile& file, const HttpRequest& request) {
     HttpAnswer answer{.content_type = std::string(file.content_type)};
-    // Asked about each time, and sent again only after another build.
+    // Revalidated each time, but sent again only after a new build.
     answer.headers = {{"Cache-Control", "no-cache"}, {"ETag", std::string(file.tag)}};
     if (request.if_none_match == file.tag) {
         answer.status = 304;
@@ -69,7 +69,7 @@ HttpAnswer file_answer(const PageFile& file, const HttpRequest& request) {
     return answer;
 }
 
-/// The rows of a kind; an empty list where there is none.
+/// The rows of a kind; an empty list if there are none.
 Listing rows(const NodeModel& node, std::string_view kind,
              std::optional<std::string_view> name = {}) {
     auto listing = node.get(kind, name, 0);
@@ -136,7 +136,7 @@ HttpAnswer come_again() {
     return answer;
 }
 
-/// Answers that all who ask share.
+/// Answers shared by all clients.
 class Shared {
   public:
     Shared(std::shared_ptr<TimeShare> share, uint64_t fresh_us, std::function<HttpAnswer()> make)
@@ -173,7 +173,7 @@ HttpAnswer thing_answer(const NodeModel& node, TimeShare& share, const HttpReque
         thing.flows = std::move(flows).value();
     } else if (flows.refusal().kind != RefusalKind::kNotFound) {
         return problem(400, flows.refusal().error.message);
-    }  // A thing that has just gone has no connections.
+    }  // A deleted object has no connections.
     thing.frontends = whose ? rows(node, "frontends", whose) : Listing{.kind = "frontends"};
     cut_rows(thing.frontends, kMostFrontends);
     HttpAnswer answer = json_answer(thing);

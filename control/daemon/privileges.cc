@@ -37,13 +37,13 @@ constexpr std::array kForKernelInterfaces{
     CAP_BPF,      // the programs in front of them
 };
 constexpr std::array kForUio{
-    CAP_SYS_ADMIN,  // physical addresses, all of the NIC's configuration space
+    CAP_SYS_ADMIN,  // physical addresses; the NIC's whole configuration space
 };
 constexpr std::array kAttaching{
     CAP_NET_ADMIN,        // interfaces, addresses, routes and settings of pods
     CAP_SYS_ADMIN,        // entering pods' network namespaces
-    CAP_SYS_PTRACE,       // namespaces named by /proc/PID/ns/net
-    CAP_DAC_READ_SEARCH,  // namespaces below folders of other users
+    CAP_SYS_PTRACE,       // namespaces given as /proc/PID/ns/net
+    CAP_DAC_READ_SEARCH,  // namespaces below other users' folders
 };
 
 template <size_t N>
@@ -53,14 +53,14 @@ constexpr uint64_t bits_of(const std::array<int, N>& numbers) {
     return bits;
 }
 
-/// All of a thread's capabilities, as the system calls take them (capabilities are 64 bits in two
-/// words since version 3).
+/// All capabilities of a thread, as the system calls take them: 64 bits in two words since version
+/// 3.
 struct Sets {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> data{};
 };
 
-/// For a signal handler: system calls alone. 0, or an error's number.
+/// For a signal handler: only makes system calls. Returns 0 or an errno value.
 int keep_only(uint64_t kept) noexcept {
     Sets sets;
     if (::syscall(SYS_capget, &sets.header, sets.data.data()) != 0) return errno;
@@ -73,7 +73,7 @@ int keep_only(uint64_t kept) noexcept {
     return ::syscall(SYS_capset, &sets.header, sets.data.data()) == 0 ? 0 : errno;
 }
 
-// What a thread is told by the signal, and its error if it cannot. One drop at a time.
+// What the signal tells a thread to keep, and a thread's error. One drop at a time.
 std::atomic<uint64_t> wanted{0};
 std::atomic<int> failed{0};
 
@@ -83,7 +83,8 @@ void on_signal(int) noexcept {
     errno = before;
 }
 
-/// Whether a thread has any capability beyond these. What drops all at its start may block signals.
+/// Whether a thread has capabilities beyond `kept`. A thread that drops all at its start may block
+/// signals.
 bool has_more(std::string_view tid, uint64_t kept) {
     std::ifstream file(fmt::format("/proc/self/task/{}/status", tid));
     constexpr std::string_view kField = "CapPrm:\t";
@@ -111,7 +112,7 @@ std::vector<pid_t> other_threads(uint64_t kept) {
     return out;
 }
 
-/// Capabilities are a thread's own, and a system call changes the calling one's alone.
+/// Capabilities belong to a thread, and the system call changes only the calling thread's.
 Result<void> tell_threads(uint64_t kept) {
     const int signal = SIGRTMIN + 5;
     struct sigaction action {};
@@ -162,7 +163,8 @@ Result<void> forbid_new_privileges() {
 Result<void> drop_capabilities(uint64_t kept) {
     for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
         if ((kept >> number & 1) != 0) continue;
-        // Without CAP_SETPCAP it stays as the service manager set it, and no program is executed.
+        // Without CAP_SETPCAP, the bounding set stays as the service manager set it; no program is
+        // executed.
         if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) break;
     }
     static_cast<void>(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));

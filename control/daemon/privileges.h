@@ -10,16 +10,16 @@
 
 namespace podlane::control {
 
-/// What the uplinks' devices are, as far as it takes capabilities to have them back when they come.
+/// What the uplinks' devices are, as far as reopening them when they return needs capabilities.
 struct DeviceNeeds {
-    bool kernel_interface = false;  ///< one that is shared with the kernel
+    bool kernel_interface = false;  ///< an interface shared with the kernel
     bool uio_nic = false;           ///< a NIC behind a uio driver: physical addresses
 };
 
-/// What podlaned needs while it runs, for its host's kernel and its devices: a bit for each
-/// capability, by its number in linux/capability.h.
+/// The capabilities that podlaned needs while it runs, for its host's kernel and its devices. Bits
+/// are numbered as in linux/capability.h.
 [[nodiscard]] uint64_t kept_capability_bits(DeviceNeeds needs) noexcept;
-/// What the process that attaches pods needs.
+/// The capabilities that the process that attaches pods needs.
 [[nodiscard]] uint64_t attaching_capability_bits() noexcept;
 
 /// From here on neither this thread nor those that it starts gain privileges by executing a file.

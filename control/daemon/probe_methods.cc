@@ -40,7 +40,7 @@ RpcResult start(ProbeSessions& sessions, uint64_t now_ms, RpcRequest& request) {
     return to_reply(sessions.start(question, now_ms));
 }
 
-/// The probe that a request is about.
+/// The id of the probe in a request.
 ProbeId probe_of(RpcParams& params) {
     const auto probe = params.number_if_any("probe", 1, UINT32_MAX);
     return static_cast<ProbeId>(probe.value_or(0));

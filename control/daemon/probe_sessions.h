@@ -1,7 +1,7 @@
 // Running probes by number, for `probe.start`, `probe.read` and `probe.stop`.
 //
-// Owned by the daemon, control thread. A probe ends with the connection that started it, and when
-// nobody reads it for some seconds, so that one whose reader hangs does not stay on.
+// Owned by the daemon, control thread. A probe ends with the connection that started it, and if
+// nobody reads it for some seconds, so that it does not outlive a hanging reader.
 #pragma once
 
 #include <sys/types.h>
@@ -29,7 +29,7 @@ struct ProbeQuestion {
     std::vector<std::string> filter;  ///< a line for each instruction: "CODE JT JF K", as -ddd's
     std::optional<uint32_t> snap_bytes, packets_per_second, one_in;
     uid_t user = 0;  ///< the client, for the log
-    /// With which the probe ends; nothing: with none.
+    /// The probe ends with this connection; nothing: with none.
     std::optional<std::weak_ptr<const void>> connection = std::nullopt;
 };
 

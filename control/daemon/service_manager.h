@@ -5,7 +5,7 @@
 
 namespace podlane::control {
 
-/// Whether there is one that waits to be told.
+/// Whether a service manager waits for messages.
 [[nodiscard]] bool has_service_manager() noexcept;
 
 /// Sends `state`, such as "READY=1", to the socket that NOTIFY_SOCKET names, a path or with '@'

@@ -31,12 +31,12 @@ namespace {
 
 constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                  CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-/// Arguments of 32 bits: the kernel does not look at what stands above.
+/// 32-bit arguments: the kernel ignores the upper half.
 constexpr uint64_t kInt = 0xffffffff;
-/// ioctl() of VFIO, by which some drivers let a queue's interrupt ring again (linux/vfio.h).
+/// VFIO's ioctls, which some drivers use to re-enable a queue's interrupt (linux/vfio.h).
 constexpr uint64_t kIoctlType = 0xff00, kVfioType = ';' << 8;
 constexpr uint64_t kOpening = O_ACCMODE | O_CREAT | O_TRUNC;
-/// What a TAP's queues and a namespace's file are asked.
+/// The ioctls on a TAP's queues and on a namespace's file.
 constexpr std::array<uint64_t, 5> kAttachersIoctls{TUNSETIFF, TUNSETPERSIST, TUNSETVNETHDRSZ,
                                                    TUNSETOFFLOAD, NS_GET_NSTYPE};
 
@@ -47,7 +47,7 @@ struct Condition {
     uint64_t value;
 };
 
-/// A filter in the making; remembers the first thing that went wrong.
+/// A filter being built; remembers the first error.
 class Rules {
   public:
     explicit Rules(uint32_t otherwise) : filter_(::seccomp_init(otherwise), ::seccomp_release) {
@@ -56,14 +56,14 @@ class Rules {
             return;
         }
         note(::seccomp_attr_set(filter_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
-        // A search by halves; kernels before 5.11 ask anew for each call.
+        // Build a binary search: kernels before 5.11 run the filter at each call.
         note(::seccomp_attr_set(filter_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));
     }
 
     void add(uint32_t action, std::string_view name,
              std::initializer_list<Condition> conditions = {}) {
         const int number = ::seccomp_syscall_resolve_name(std::string(name).c_str());
-        // Not of this architecture, or newer than the library.
+        // Not on this architecture, or unknown to the library.
         if (failed_ != 0 || number < 0) return;
         std::vector<scmp_arg_cmp> compared;
         for (const Condition& each : conditions) {
@@ -103,13 +103,13 @@ void allow_sockets(Rules& rules, std::initializer_list<int> families) {
     }
 }
 
-/// Memory that is no code, and is not made code.
+/// Memory that is not executable and does not become so.
 void allow_data(Rules& rules) {
     rules.allow("mmap", {{2, PROT_EXEC, 0}});
     rules.allow("mprotect", {{2, PROT_EXEC, 0}});
 }
 
-/// Threads of this process, in its namespaces.
+/// New threads of this process, in its namespaces.
 void allow_threads(Rules& rules) {
     rules.allow("clone", {{0, kNamespaces | CLONE_THREAD, CLONE_THREAD}});
 }
@@ -130,7 +130,7 @@ void add_conditions(Rules& rules, ThreadKind kind) {
             allow_threads(rules);
             rules.allow("setns", {{1, kInt, CLONE_NEWNET}});
             allow_sockets(rules, {AF_NETLINK});
-            // Namespaces, sysctls and /dev/net/tun are there already.
+            // Opens only existing files: namespaces, sysctls and /dev/net/tun.
             rules.allow("openat", {{2, O_CREAT | O_TRUNC, 0}});
             for (const uint64_t request : kAttachersIoctls) {
                 rules.allow("ioctl", {{1, kInt, request}});
@@ -141,19 +141,19 @@ void add_conditions(Rules& rules, ThreadKind kind) {
     }
     allow_threads(rules);
     rules.allow("setns", {{1, kInt, CLONE_NEWNET}});
-    // Libraries are loaded: code that nobody writes.
+    // Loading libraries maps code, but never as writable.
     rules.allow("mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}});
     rules.allow("unshare", {{0, kInt, CLONE_NEWNET}});
     allow_sockets(rules, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_XDP});
     rules.allow("socketpair", {{0, kInt, AF_UNIX}});
 }
 
-/// What is refused without a word in the log, ahead of the list.
+/// Calls refused without a log entry, before the list applies.
 Result<std::vector<sock_filter>> refused_quietly() {
     Rules rules(SCMP_ACT_ALLOW);
-    // Its flags are in memory, where no filter sees them; glibc then takes clone().
+    // clone3's flags are in memory, where no filter sees them; glibc then falls back to clone().
     rules.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-    // What would be typed into a terminal by others.
+    // ioctls that put input into a terminal.
     rules.add(SCMP_ACT_ERRNO(EPERM), "ioctl", {{1, kInt, TIOCSTI}});
     rules.add(SCMP_ACT_ERRNO(EPERM), "ioctl", {{1, kInt, TIOCLINUX}});
     return rules.compiled();
@@ -173,14 +173,14 @@ Result<SyscallFilter> SyscallFilter::of(ThreadKind kind) {
     add_conditions(rules, kind);
     auto code = rules.compiled();
     if (!code.ok()) return code.error();
-    // Without SPEC_ALLOW kernels before 5.16 make each memory access wait for the ones before it.
+    // Without SPEC_ALLOW, kernels before 5.16 make each memory access wait for the ones before it.
     out.programs_.push_back(
         {std::move(*code), SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW});
     const bool narrows = kind == ThreadKind::kWorker || kind == ThreadKind::kNameServer;
     if (narrows) return out;
     code = refused_quietly();
     if (!code.ok()) return code.error();
-    // Of two that refuse, the kernel takes the later one.
+    // If two filters refuse, the kernel takes the action of the later one.
     out.programs_.push_back({std::move(*code), SECCOMP_FILTER_FLAG_SPEC_ALLOW});
     return out;
 }

@@ -7,8 +7,7 @@ namespace podlane::control {
 
 namespace {
 
-/// What each thread does: wait, tell the time, have memory, be signalled, write what it has to say,
-/// end.
+/// What each thread does: wait, read the clock, get memory, receive signals, write output, end.
 constexpr std::string_view kEveryThread =
     "brk clock_gettime clock_nanosleep close epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
     "exit exit_group fstat futex getcpu getpid getrandom gettid gettimeofday lseek madvise "
@@ -16,27 +15,27 @@ constexpr std::string_view kEveryThread =
     "rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield sendto set_robust_list "
     "sigaltstack tgkill time write writev";
 
-/// Rings are made by control.
+/// Control creates the rings.
 constexpr std::string_view kWorker = "io_uring_enter";
 
-/// Upstream servers, and /etc/resolv.conf where it changes.
+/// Upstream servers, and rereading /etc/resolv.conf when it changes.
 constexpr std::string_view kNameServer =
     "accept accept4 access bind connect eventfd2 faccessat faccessat2 fcntl getpeername "
     "getsockname getsockopt newfstatat pread64 readlink recvmmsg recvmsg sendmmsg sendmsg "
     "setsockopt shutdown stat statx timerfd_create timerfd_settime";
 
-/// Beside every thread's: threads, files below /proc and /run, netlink, what glibc asks at a
-/// thread's start.
+/// Beside every thread's calls: threads, files below /proc and /run, netlink, and glibc's calls
+/// when a thread starts.
 constexpr std::string_view kAttacher =
     "arch_prctl bind fcntl fstatfs getsockname getsockopt mremap newfstatat prctl recvmsg "
     "sched_getparam sched_getscheduler seccomp sendmsg set_tid_address setsockopt stat statx uname";
 
-/// Pools, hugepages on their NUMA node, what must not be swapped.
+/// Pools, hugepages on their NUMA node, and memory that must not be swapped.
 constexpr std::string_view kMemory =
     "fallocate ftruncate get_mempolicy mbind memfd_create mincore mlock mlock2 mlockall "
     "move_pages mremap msync munlock munlockall set_mempolicy";
 
-/// Threads and the process itself.
+/// Control of threads and of the process itself.
 constexpr std::string_view kThreads =
     "arch_prctl capget capset clock_getres get_robust_list getegid geteuid getgid getppid "
     "getpriority getrlimit getrusage getuid membarrier prctl prlimit64 rt_sigpending "
@@ -44,7 +43,7 @@ constexpr std::string_view kThreads =
     "sched_getparam sched_getscheduler sched_setaffinity seccomp set_tid_address setrlimit "
     "signalfd4 sysinfo times umask uname wait4";
 
-/// Configuration, objects, the journal, sysfs and sysctls, what libraries load.
+/// Configuration, objects, the journal, sysfs and sysctls, and what libraries load.
 constexpr std::string_view kFiles =
     "access chmod chown close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 "
     "fadvise64 fchmod fchmodat fchown fchownat fcntl fdatasync flock fstatfs fsync getcwd "
@@ -61,9 +60,9 @@ constexpr std::string_view kSockets =
     "accept accept4 bind connect getpeername getsockname getsockopt listen recvmmsg recvmsg "
     "sendmmsg sendmsg setsockopt shutdown";
 
-/// Every ioctl: what a device can be asked is its driver's business. bpf: the XDP program that
-/// keeps frames from the kernel, and its maps. io_uring: workers' rings are made. iopl, ioperm:
-/// ports of a legacy virtio NIC, for which the kernel wants CAP_SYS_RAWIO as well.
+/// ioctl: all of them, since each device's driver has its own. bpf: the XDP program that keeps
+/// frames from the kernel, and its maps. io_uring: to create the workers' rings. iopl, ioperm:
+/// ports of a legacy virtio NIC, for which the kernel also requires CAP_SYS_RAWIO.
 constexpr std::string_view kDevices =
     "bpf io_uring_enter io_uring_register io_uring_setup ioctl ioperm iopl";
 

@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kAnswer{5};
 
-/// The messages of a podlaned are its own, but nothing is taken for granted.
+/// Messages come from another podlaned, but they are checked all the same.
 std::optional<Json> read(const std::string& text) {
     Json json = Json::parse(text, nullptr, false);
     return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
@@ -84,7 +84,7 @@ UniqueFd TakeOver::take_program(const std::string& ifname) {
 }
 
 Result<void> TakeOver::rest() {
-    rests_ = forwards_ = Clock::now();  // from here on nobody may forward
+    rests_ = forwards_ = Clock::now();  // from here on neither process may forward
     if (auto sent = channel_.send(kAskToRest); !sent.ok()) return sent;
     const auto answer = channel_.receive(kAnswer);
     if (!answer.ok()) return answer.error();

@@ -1,5 +1,5 @@
-// The next podlaned's part of an upgrade in place: it asks the one that runs for what that has
-// open, gets ready beside it, and takes its place (docs/decisions/upgrade.md).
+// The next podlaned's part of an upgrade in place: it asks the running one for its open
+// descriptors, gets ready beside it, and takes its place (docs/decisions/upgrade.md).
 //
 // Used by the composition root at start, on its thread; calls wait for the other process.
 #pragma once
@@ -15,28 +15,29 @@
 
 namespace podlane::control {
 
-/// While it lives, and until done(), the other process is there and goes on if this one ends.
+/// While it exists, and until done(), the other process stays, and continues if this one ends.
 class TakeOver {
   public:
-    /// Asks the podlaned at the config socket. It refuses changes from then on, and forwards.
+    /// Asks the podlaned at the config socket. From then on that one refuses changes, but still
+    /// forwards.
     [[nodiscard]] static Result<TakeOver> begin(const std::string& socket, unsigned workers);
 
-    /// The other one's.
+    /// The other podlaned's version.
     [[nodiscard]] const std::string& version() const noexcept { return version_; }
     [[nodiscard]] KeptTapMaker::Queues take_taps() { return std::move(taps_); }
-    /// The XDP program on the interface; none if there is none.
+    /// The interface's XDP program; none if it has none.
     [[nodiscard]] UniqueFd take_program(const std::string& ifname);
-    /// Its workers rest when this returns: nobody forwards.
+    /// When this returns, the other one's workers are at rest, and neither process forwards.
     [[nodiscard]] Result<void> rest();
-    /// This one forwards and serves: the other one ends, and leaves everything.
+    /// This process forwards and serves. The other one ends, and leaves everything in place.
     [[nodiscard]] Result<void> done();
-    /// This one's workers have begun.
+    /// Call when this process's workers have begun.
     void set_forwarding() noexcept { forwards_ = Clock::now(); }
-    /// For how long nobody forwarded: from rest() to set_forwarding().
+    /// How long neither process forwarded: from rest() to set_forwarding().
     [[nodiscard]] double away_ms() const noexcept {
         return std::chrono::duration<double, std::milli>(forwards_ - rests_).count();
     }
-    /// Makes where the other one logs to this one's standard output and error.
+    /// Redirects this process's standard output and error to the other one's log.
     void take_log() noexcept;
 
   private:

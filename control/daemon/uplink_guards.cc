@@ -49,7 +49,7 @@ Result<void> guard_again(const UplinkConfig& uplink, const std::string& socket, 
     if (!shared) return {};
     for (auto at = guards.begin(); at != guards.end(); ++at) {
         if (at->ifname() != shared->ifname) continue;
-        at->leave();  // what it would put back went with the interface
+        at->leave();  // what it would restore is gone with the interface
         guards.erase(at);
         break;
     }

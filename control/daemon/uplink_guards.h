@@ -1,5 +1,5 @@
-// The guards of all interfaces that uplinks share with the kernel: the kernel must not answer
-// beside us there.
+// The guards of all interfaces that uplinks share with the kernel: they keep the kernel from
+// answering there.
 //
 // Used by the composition root. Control thread.
 #pragma once
@@ -18,24 +18,24 @@ namespace podlane::control {
 
 using Guards = std::list<KernelInterfaceGuard>;
 
-/// Where a guard keeps what it has to put back: beside the socket, which is this podlaned's alone.
+/// Where a guard records what to restore: next to the socket, which no other podlaned uses.
 [[nodiscard]] std::string guard_memory_of(const std::string& socket, const std::string& ifname);
 
 /// Guards each shared interface. `former`, if not null: the podlaned that guards them now and hands
-/// its programs over. Errors name the uplink's place in the configuration.
+/// over its programs. Errors name the uplink's place in the configuration.
 [[nodiscard]] Result<Guards> guard_interfaces(const NodeConfig& config, TakeOver* former);
 
-/// For an uplink whose interface is another one than at the start.
+/// For an uplink whose interface is no longer the one from the start.
 [[nodiscard]] Result<void> guard_again(const UplinkConfig& uplink, const std::string& socket,
                                        Guards& guards);
 
-/// Each second: sees to it that the interfaces are still guarded, and logs what has changed.
+/// Call each second: makes sure that the interfaces are still guarded, and logs changes.
 void look_at_guards(Guards& guards);
 
-/// What a podlaned that takes over gets.
+/// The programs to hand to a podlaned that takes over.
 [[nodiscard]] std::vector<HandedProgram> programs_of(const Guards& guards);
 
-/// A start that fails leaves those interfaces alone that an earlier process had prepared.
+/// If the start fails, interfaces that an earlier process had prepared are left as they were.
 class LeftAsTheyWere {
   public:
     explicit LeftAsTheyWere(Guards& guards) : guards_(guards) {}
@@ -46,7 +46,7 @@ class LeftAsTheyWere {
             if (keep_ && guard.was_left()) guard.leave();
         }
     }
-    /// They are given back all the same.
+    /// Those interfaces are restored at the end after all.
     void release() noexcept { keep_ = false; }
 
   private:

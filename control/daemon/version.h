@@ -3,7 +3,7 @@
 
 namespace podlane::control {
 
-/// Of static storage.
+/// In static storage.
 [[nodiscard]] const char* version() noexcept;
 
 }  // namespace podlane::control

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The item's present state, as in `get`; none if it is gone.
+/// The item's current state, as in `get`; none if it is gone.
 std::optional<Json> item_of(NodeModel& node, const News& news) {
     RpcResult got = to_reply(node.get(news.kind, news.name, 1));
     auto* json = std::get_if<Json>(&got);
@@ -27,7 +27,7 @@ Json event_json(NodeModel& node, const News& news) {
     Json event = {{"kind", news.kind}, {"type", word_of(news.type)}};
     if (news.name.empty()) return event;
     event["name"] = news.name;
-    // What is live is made of lists, of which one item costs as much as all: the reader asks once.
+    // Live state is listed as a whole, and one item costs as much as all: the reader asks once.
     if (news.type == NewsType::kDeleted || !kind_from_word(news.kind)) return event;
     auto item = item_of(node, news);
     if (item) {
@@ -56,7 +56,8 @@ void Watchers::add(WatchRequest request, std::chrono::seconds wait, RpcDone done
         const Outcome<WatchReport> outcome = node_.watch(request);
         if (!is_last && outcome.ok() && request.since && !outcome->relist &&
             outcome->news.empty()) {
-            // News of other kinds is behind it now, and cannot push it out of the journal.
+            // The cursor is now past the news of other kinds, which can no longer push it out of
+            // the journal.
             request.since = outcome->cursor;
             return std::nullopt;
         }

@@ -24,7 +24,7 @@ namespace podlane::control {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
-/// resolv.conf is looked at every so many ticks.
+/// resolv.conf is checked once in this many ticks.
 constexpr unsigned kResolvConfTicks = 10;
 constexpr int kBacklog = 128;
 
@@ -99,13 +99,13 @@ Result<void> DnsServer::open(const std::string& netns_path,
     }
     publish_stats();
     wait_for_tick();
-    // Signals are the control thread's.
+    // Only the control thread handles signals.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     thread_ = std::thread([this] {
         pthread_setname_np(pthread_self(), "podlane-dns");
-        // It reads what strangers send, by sockets that are open.
+        // It reads data from untrusted clients, on sockets that are already open.
         drop_thread_capabilities();
         if (options_.confine) {
             if (auto confined = options_.confine(); !confined.ok()) {
@@ -142,7 +142,7 @@ void DnsServer::read_resolv_conf() {
     std::ostringstream text;
     text << std::ifstream(options_.resolv_conf).rdbuf();
     auto servers = parse_resolv_conf(text.str());
-    // A host that resolves by way of the cluster must not be asked by it.
+    // If the host itself resolves through the cluster, do not ask it back.
     std::erase_if(servers, [this](const UpstreamDns& server) {
         return std::find(own_.begin(), own_.end(), server.address) != own_.end();
     });

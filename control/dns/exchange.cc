@@ -17,7 +17,7 @@ using boost::asio::ip::tcp;
 using boost::asio::ip::udp;
 using boost::system::error_code;
 
-/// The query allows 1232 bytes (EDNS0); from a server that sends more, this much is taken.
+/// The query allows 1232 bytes (EDNS0); if a server sends more, up to this much is accepted.
 constexpr size_t kMostUdpAnswer = 4096;
 
 uint16_t random_id() {
@@ -27,7 +27,7 @@ uint16_t random_id() {
 
 template <class AsioEndpoint>
 AsioEndpoint endpoint_of(const UpstreamDns& server) {
-    // An interface that is not there (yet) is number 0: the kernel refuses to connect.
+    // An interface that does not exist (yet) has number 0, and the kernel refuses to connect.
     const unsigned scope =
         server.interface.empty() ? 0 : ::if_nametoindex(server.interface.c_str());
     return asio_endpoint<AsioEndpoint>(server.address, server.port, scope);
@@ -93,7 +93,7 @@ void DnsExchange::take(std::span<const uint8_t> bytes) {
     }
     auto message = DnsMessage::parse(bytes);
     if (!message || !message->answers(id_, question_)) {
-        receive();  // for another query, or too late
+        receive();  // answers another query, or is too late
     } else if (message->is_truncated()) {
         ask_by_tcp();
     } else {
@@ -163,7 +163,7 @@ void DnsExchange::finish(std::optional<DnsMessage> answer) {
     udp_.close(ignored);
     tcp_.close(ignored);
     timer_.cancel();
-    // Only a server that took the same question without EDNS is known to lack it.
+    // A server lacks EDNS only if it answered the same question without it.
     const bool lacks_edns = was_refused_ && answer &&
                             answer->rcode() != static_cast<int>(DnsRcode::kFormErr) &&
                             answer->rcode() != static_cast<int>(DnsRcode::kNotImp);

@@ -8,14 +8,14 @@ namespace podlane::control {
 
 namespace {
 
-/// Whether another server may know better: this one could not, or would not.
+/// Whether another server may do better: this one could not answer, or refused.
 bool is_failure(const DnsMessage& answer) {
     const int rcode = answer.rcode();
     return rcode != static_cast<int>(DnsRcode::kNoError) &&
            rcode != static_cast<int>(DnsRcode::kNxDomain);
 }
 
-/// ". NS": every resolver knows it.
+/// ". NS": every resolver can answer it.
 DnsQuestion probe() {
     return {std::string(1, '\0'), kDnsNs, false, false};
 }
@@ -57,7 +57,7 @@ void DnsForwarder::ask(const DnsQuestion& question, const IpAddress& client, Don
 
 void DnsForwarder::try_next(const DnsQuestion& question) {
     InFlight& flight = in_flight_.at(question);
-    // What was silent may have been so because of EDNS, or a firewall before it.
+    // A silent server may be so because of EDNS, or because of a firewall before it.
     const bool is_first_round = flight.next < flight.order.size();
     const Asked asked = ask_now(flight.order[flight.next++ % flight.order.size()], !is_first_round);
     DnsExchange::start(io_, asked.server, question, {timeout_, asked.edns},
@@ -98,7 +98,7 @@ void DnsForwarder::take(const DnsQuestion& question, const Asked& asked,
         return;
     }
     if (answer) flight.failure = std::make_shared<const DnsMessage>(std::move(*answer));
-    // Each is asked once, and again only if none has said anything.
+    // Each server is asked once, and again only if none of them answered at all.
     const size_t rounds = flight.failure ? 1 : kRounds;
     const bool all_asked = flight.next >= rounds * flight.order.size();
     if (all_asked || now_ms() >= flight.give_up_ms) {

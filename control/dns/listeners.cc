@@ -43,7 +43,8 @@ void DnsUdpListener::take(size_t bytes) {
     responder_.handle(std::span(buffer_).first(bytes), DnsTransport::kUdp,
                       address_of(from_.address()), [this, to = from_](const DnsBytes& answer) {
                           if (answer.empty()) return;
-                          // A full socket loses it, as the wire might; the client asks again.
+                          // If the socket is full, the answer is lost, as it might be on the wire;
+                          // the client asks again.
                           error_code ignored;
                           socket_.send_to(boost::asio::buffer(answer), to, 0, ignored);
                       });
@@ -107,7 +108,7 @@ void DnsTcpSession::read() {
 
 void DnsTcpSession::stop_reading(const error_code& why) {
     has_ended_ = true;
-    // RFC 7766 section 6.2.3: what was asked before the FIN is answered.
+    // RFC 7766 section 6.2.3: queries received before the FIN are answered.
     if (why != boost::asio::error::eof || pending_ == 0) close();
 }
 
@@ -128,7 +129,7 @@ void DnsTcpSession::take() {
 
 void DnsTcpSession::reply(DnsBytes answer) {
     if (answer.empty()) {
-        // No query: whoever sends such things is no client.
+        // Not a query: this is not a DNS client.
         close();
         return;
     }

@@ -12,10 +12,10 @@ namespace podlane::control {
 
 namespace {
 
-/// An answer is kept no longer than this, whatever its TTL; "not there" no longer than that.
+/// The longest time to cache an answer, whatever its TTL; the second one is for negative answers.
 constexpr uint32_t kMostSeconds = 3600;
 constexpr uint32_t kMostNegativeSeconds = 30;
-/// Where the minimum stands in a SOA record's data.
+/// Offset of MINIMUM in a SOA record's fixed data.
 constexpr size_t kSoaMinimum = 6;
 
 using PacketPtr = std::unique_ptr<ldns_pkt, decltype(&ldns_pkt_free)>;
@@ -24,7 +24,7 @@ PacketPtr new_packet() {
     return {ldns_pkt_new(), &ldns_pkt_free};
 }
 
-/// The name as libldns has it; the caller's.
+/// The name in libldns's form, owned by the caller.
 ldns_rdf* dname_of(std::string_view wire) {
     ldns_rdf* name = nullptr;
     size_t at = 0;
@@ -50,7 +50,7 @@ DnsBytes to_wire(const ldns_pkt& packet) {
     return bytes;
 }
 
-/// Copies the records of a section, `age_s` taken off their TTLs.
+/// Copies the records of a section, with `age_s` subtracted from their TTLs.
 void copy_section(const ldns_pkt& from, ldns_pkt_section section, uint32_t age_s, ldns_pkt& to) {
     ldns_rr_list* list = ldns_pkt_get_section_clone(&from, section);
     for (size_t i = 0; i < ldns_rr_list_rr_count(list); ++i) {
@@ -61,7 +61,7 @@ void copy_section(const ldns_pkt& from, ldns_pkt_section section, uint32_t age_s
     ldns_rr_list_free(list);  // the list, not its records
 }
 
-/// Leaves out records from the end until the message has at most `limit` bytes.
+/// Removes records from the end until the message has at most `limit` bytes.
 DnsBytes cut_to(ldns_pkt& packet, size_t limit) {
     DnsBytes bytes = to_wire(packet);
     for (const ldns_pkt_section section :
@@ -70,7 +70,7 @@ DnsBytes cut_to(ldns_pkt& packet, size_t limit) {
                              : section == LDNS_SECTION_AUTHORITY ? ldns_pkt_authority(&packet)
                                                                  : ldns_pkt_answer(&packet);
         while (bytes.size() > limit && ldns_rr_list_rr_count(list) > 0) {
-            // Additional records are a courtesy (RFC 2181 section 9).
+            // Additional records are optional (RFC 2181 section 9).
             if (section != LDNS_SECTION_ADDITIONAL) ldns_pkt_set_tc(&packet, true);
             const size_t surplus = 1 + ldns_rr_list_rr_count(list) / 8;
             for (size_t i = 0; i < surplus; ++i) ldns_rr_free(ldns_rr_list_pop_rr(list));
@@ -149,7 +149,7 @@ uint32_t DnsMessage::seconds_to_keep() const {
     const ldns_rr_list* authority = ldns_pkt_authority(packet_.get());
     for (size_t i = 0; i < ldns_rr_list_rr_count(authority); ++i) {
         const ldns_rr* record = ldns_rr_list_rr(authority, i);
-        // libldns takes a record without data, whatever its type.
+        // libldns accepts a record without data, whatever its type.
         if (ldns_rr_get_type(record) != LDNS_RR_TYPE_SOA) continue;
         if (ldns_rr_rd_count(record) <= kSoaMinimum) continue;
         const uint32_t minimum = ldns_rdf2native_int32(ldns_rr_rdf(record, kSoaMinimum));
@@ -182,7 +182,7 @@ DnsBytes make_upstream_query(uint16_t id, const DnsQuestion& question, bool edns
 }
 
 bool refuses_edns(std::span<const uint8_t> bytes, uint16_t id) noexcept {
-    // The header alone is looked at: some such servers say that a question follows, and none does.
+    // Only the header is checked: some such servers announce a question but send none.
     if (bytes.size() < sizeof(DnsHeader)) return false;
     const auto header = load<DnsHeader>(bytes.data());
     const uint16_t flags = header.flags.host();
@@ -201,7 +201,7 @@ DnsBytes make_client_answer(const DnsQuery& query, const DnsMessage* aliases,
     ldns_pkt_set_ra(packet.get(), true);
     ldns_pkt_set_cd(packet.get(), (query.flags & kDnsCheckingDisabled) != 0);
     ldns_pkt_set_rcode(packet.get(), static_cast<uint8_t>(upstream.rcode()));
-    // Its case as the client has it.
+    // The question with the client's capitalisation.
     push_question(*packet, {reinterpret_cast<const char*>(query.asked.data()), query.name.size()},
                   query.type);
     if (aliases != nullptr) {

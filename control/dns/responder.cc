@@ -8,7 +8,7 @@ namespace podlane::control {
 
 namespace {
 
-/// What answer_dns_query() said, without pointing into the zone.
+/// The result of answer_dns_query(), without pointers into the zone.
 struct OwnAnswer {
     DnsOutcome outcome = DnsOutcome::kForward;
     DnsBytes bytes;
@@ -59,7 +59,7 @@ void DnsResponder::handle(std::span<const uint8_t> message, DnsTransport transpo
 
 void DnsResponder::forward(const DnsQuery& query, const std::string& target, size_t limit,
                            const IpAddress& client, Reply reply) {
-    // An alias of the cluster with a target elsewhere: its records stand before the target's.
+    // A cluster alias with a target elsewhere: its records precede the target's.
     OwnAnswer alias;
     if (!target.empty()) {
         alias = zone_.with(

@@ -68,7 +68,7 @@ void Upstreams::took_edns(const UpstreamDns& server) noexcept {
 
 void Upstreams::silent_to_edns(const UpstreamDns& server, uint64_t now_ms) noexcept {
     Upstream* one = find(server);
-    // Not begun anew when it is tried with EDNS again: one more silence is enough then.
+    // The count is not reset when EDNS is tried again: then one more silence is enough.
     if (one != nullptr && ++one->edns_silences >= kSilences) lacks_edns(server, now_ms);
 }
 

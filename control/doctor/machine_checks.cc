@@ -12,7 +12,7 @@ namespace podlane::control {
 
 namespace {
 
-/// The value behind "NAME:" in /proc/meminfo and its like; -1 without it.
+/// The value after "NAME:" in /proc/meminfo and similar files; -1 if it is missing.
 long value_of(const std::string& text, std::string_view name) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -76,7 +76,7 @@ void look_at_hugepages(Examination& at) {
     at.ok(fmt::format("{} of {} hugepages of {} kB are free", free, total, size_kb));
 }
 
-/// Network functions on the PCI bus: class 02.
+/// Network devices on the PCI bus: class 02.
 std::vector<std::string> network_devices(const Machine& machine) {
     std::vector<std::string> out;
     for (const std::string& device : machine.names("/sys/bus/pci/devices")) {

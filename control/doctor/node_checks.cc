@@ -1,4 +1,4 @@
-// Checks of the running node, by what its socket answers.
+// Checks of the running node through its socket.
 #include <fmt/format.h>
 
 #include <array>

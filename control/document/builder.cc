@@ -10,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-// Up to here comparing each key with each other is cheaper than sorting.
+// Up to this many, comparing all pairs of keys is cheaper than sorting.
 constexpr size_t kFewMembers = 16;
 
 }  // namespace
@@ -150,7 +150,7 @@ bool DocumentBuilder::add_key(const Value& key) {
         return fail(at, "a mapping's key must be a string");
     }
     Frame& frame = frames_.back();
-    // A key such as 80 or true is the string of it, as where Kubernetes makes JSON of YAML.
+    // A key such as 80 or true becomes a string, as when Kubernetes converts YAML to JSON.
     frame.key = Value::scalar(ValueType::kString, key.text(), key.line(), key.column());
     frame.has_key = true;
     return true;
@@ -164,7 +164,7 @@ bool DocumentBuilder::merge_key(Position at) {
 
 bool DocumentBuilder::merge(const Frame& frame) {
     // https://yaml.org/type/merge.html: the mapping's own keys come first, then those of earlier
-    // mappings. Aliases have counted what they stand for already.
+    // mappings. Aliases have already counted what they stand for.
     std::vector<Member> own(members_.begin() + static_cast<std::ptrdiff_t>(frame.first),
                             members_.end());
     std::vector<Value> sources;
@@ -206,7 +206,7 @@ bool DocumentBuilder::take_item(Frame& frame, const Value& value) {
     const Position at = frames_.front().at;
     if (!handler_.on_item(Value::mapping(members, at.line, at.column), value)) return false;
     ++taken_;
-    // An anchor may still be used by a later item.
+    // A later item may still use an anchor.
     if (anchors_.empty()) arena_.release(frame.mark);
     return true;
 }

@@ -47,7 +47,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
-/// Names and keys are the user's own text; a line break in one must not make two lines.
+/// Names and keys are user input; a line break in one must not split the message.
 std::string one_line(std::string text) {
     std::ranges::replace_if(
         text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
@@ -84,7 +84,7 @@ void Problems::warn(const Value& at, std::string_view what) {
 
 std::string Problems::text_of(const Value& at, const std::string& path,
                               std::string_view what) const {
-    // A message's parameters have no file, and all stand in one line.
+    // A message's parameters have no file, and are all on one line.
     std::string message =
         document_.empty() ? "" : fmt::format("{}:{}:{}: ", document_, at.line(), at.column());
     if (!subject_.empty()) message += one_line(subject_) + ": ";
@@ -100,7 +100,7 @@ void Problems::add_at(const Value& at, const std::string& path, std::string_view
 }
 
 std::string in_quotes(std::string_view text) {
-    // A cut must not leave half a character.
+    // Do not cut inside a character.
     size_t size = std::min(text.size(), kShownBytes);
     while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80) --size;
     return '"' + printable(text.substr(0, size)) + (size < text.size() ? "...\"" : "\"");

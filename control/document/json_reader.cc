@@ -12,7 +12,7 @@ namespace {
 
 namespace rj = rapidjson;
 
-/// Follows the reader through the text and tells where its tokens begin: the reader itself only
+/// Follows the reader through the text and finds where its tokens begin: the reader itself only
 /// knows how far it has read.
 class Cursor {
   public:
@@ -22,7 +22,7 @@ class Cursor {
           line_start_(text.substr(0, start.offset).rfind('\n') + 1),  // npos + 1 is 0
           line_(start.line) {}
 
-    /// Goes on to the next token, over white space and punctuation.
+    /// Moves to the next token, past white space and punctuation.
     void to_token() noexcept {
         for (; offset_ < text_.size(); ++offset_) {
             switch (text_[offset_]) {
@@ -43,7 +43,7 @@ class Cursor {
             }
         }
     }
-    /// Goes on to `offset`, wherever that is.
+    /// Moves to any `offset`.
     void to(size_t offset) noexcept {
         for (; offset_ < offset && offset_ < text_.size(); ++offset_) {
             if (text_[offset_] != '\n') continue;
@@ -51,7 +51,7 @@ class Cursor {
             line_start_ = offset_ + 1;
         }
     }
-    /// Jumps over a token, which holds no line break.
+    /// Moves past a token, which contains no line break.
     void past_token(size_t end) noexcept { offset_ = end; }
 
     [[nodiscard]] size_t offset() const noexcept { return offset_; }
@@ -72,7 +72,7 @@ class JsonEvents {
                DocumentBuilder& builder)
         : text_(text), stream_(stream), base_(base), cursor_(cursor), builder_(builder) {}
 
-    // The names are RapidJSON's.
+    // Method names as RapidJSON requires.
     bool Null() { return scalar(ValueType::kNull, {}); }
     bool Bool(bool value) { return scalar(ValueType::kBool, value ? "true" : "false"); }
     bool RawNumber(const char* data, rj::SizeType size, bool /*copy*/) {
@@ -88,7 +88,7 @@ class JsonEvents {
         const size_t begin = cursor_.offset();
         const size_t end = base_ + stream_.Tell();
         cursor_.past_token(end);
-        // Escapes make what stands in the text longer than what it means.
+        // With escapes, the text is longer than the string that it stands for.
         const std::string_view string = end - begin == size + 2
                                             ? text_.substr(begin + 1, size)
                                             : builder_.arena().copy(std::string_view(data, size));
@@ -177,7 +177,7 @@ JsonEnd read_json(std::string_view text, Start start, DocumentBuilder& builder) 
         if (parsed.IsError()) {
             const size_t at = offset + parsed.Offset();
             cursor.to(at);
-            // A number that goes on, such as 10.96.0.1, is a bare word too.
+            // A number followed by more, such as 10.96.0.1, is a bare word too.
             const bool goes_on =
                 at < text.size() &&
                 std::string_view(" \t\r\n\"]}").find(text[at - 1]) == std::string_view::npos;

@@ -14,8 +14,8 @@ namespace {
 
 namespace rj = rapidjson;
 
-// The parser takes an escaped low surrogate that stands alone (RFC 8259 section 8.2), and makes
-// three bytes of it that are no UTF-8: 0xed and one from 0xa0 on.
+// The parser accepts an escaped lone low surrogate (RFC 8259 section 8.2) and turns it into three
+// bytes that are not UTF-8: 0xed, then one from 0xa0 on.
 bool has_lone_surrogate(std::string_view text) {
     for (size_t at = text.find('\xed'); at != std::string_view::npos;
          at = text.find('\xed', at + 1)) {
@@ -24,17 +24,17 @@ bool has_lone_surrogate(std::string_view text) {
     return false;
 }
 
-// Passes the parser's events on to the tree until there are too many of them.
+// Passes the parser's events to the tree until there are too many.
 class MessageEvents {
   public:
     MessageEvents(const char* text, rj::InsituStringStream& stream, DocumentBuilder& builder)
         : text_(text), stream_(stream), builder_(builder) {}
 
-    // The names are RapidJSON's.
+    // Method names as RapidJSON requires.
     bool Null() { return scalar(ValueType::kNull, {}); }
     bool Bool(bool value) { return scalar(ValueType::kBool, value ? "true" : "false"); }
     bool RawNumber(const char* /*unsure*/, rj::SizeType size, bool /*copy*/) {
-        // The parser works on a copy of the stream until the number is read: ours is at its start.
+        // The parser reads the number from a copy of the stream, so ours is still at its start.
         const std::string_view number(text_ + stream_.Tell(), size);
         const bool is_integer = number.find_first_of(".eE") == std::string_view::npos;
         if (!is_integer && !std::isfinite(std::strtod(std::string(number).c_str(), nullptr))) {
@@ -63,7 +63,7 @@ class MessageEvents {
     bool Uint64(uint64_t /*value*/) { return false; }
     bool Double(double /*value*/) { return false; }
 
-    /// What the parser accepted but JSON does not have; none if there is no such thing.
+    /// Something the parser accepted that is not valid JSON; empty if there is none.
     [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
   private:
@@ -80,7 +80,7 @@ class MessageEvents {
     }
 
     const char* text_;
-    rj::InsituStringStream& stream_;  // whose Tell() is not const
+    rj::InsituStringStream& stream_;  // not const, because Tell() is not
     DocumentBuilder& builder_;
     std::string_view fault_;
     size_t values_ = 0;
@@ -93,7 +93,7 @@ Message read_message(std::string& text, Arena& arena) {
     // Iterative: the parser's own stack would otherwise grow with the nesting before we see it.
     constexpr unsigned kFlags = rj::kParseInsituFlag | rj::kParseIterativeFlag |
                                 rj::kParseValidateEncodingFlag | rj::kParseNumbersAsStringsFlag;
-    // A UTF-8 sequence that is cut off at the end is read to its full length before it is refused.
+    // The parser reads a truncated UTF-8 sequence at the end to its full length before refusing it.
     constexpr size_t kLongestSequence = 4;
     const size_t text_bytes = text.size();
     text.append(kLongestSequence, '\0');
@@ -125,7 +125,7 @@ Message read_message(std::string& text, Arena& arena) {
         return message;
     }
     if (parsed.IsError()) return no_json(rj::GetParseError_En(parsed.Code()), parsed.Offset());
-    // The parser takes a NUL byte for the end of the text.
+    // The parser takes a NUL byte as the end of the text.
     if (consumed != text_bytes) return no_json("a NUL byte", consumed);
     static_cast<void>(builder.end_document());
     return message;

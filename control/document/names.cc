@@ -19,7 +19,7 @@ bool is_alphanumeric(char c) noexcept {
     return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
 }
 
-/// A label without its bound on length, as within a subdomain.
+/// A label of any length, as within a subdomain.
 bool is_label_text(std::string_view text) noexcept {
     return !text.empty() && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
            std::ranges::all_of(text, [](char c) { return is_lower_or_digit(c) || c == '-'; });

@@ -36,13 +36,13 @@ size_t sequence_length(std::string_view text, size_t at) noexcept {
     return 0;
 }
 
-/// Offset of the first byte that is no UTF-8 or is NUL; the text's size if there is none.
+/// Offset of the first byte that is NUL or not UTF-8; the text's size if there is none.
 size_t first_bad_byte(std::string_view text) noexcept {
     constexpr uint64_t kHighBits = 0x8080808080808080;
     constexpr uint64_t kLowBits = 0x0101010101010101;
     size_t at = 0;
     while (at < text.size()) {
-        // Eight bytes at once while they are plain ASCII and none is zero.
+        // Eight bytes at a time while all are ASCII and none is zero.
         while (at + 8 <= text.size()) {
             uint64_t word = 0;
             std::memcpy(&word, text.data() + at, 8);
@@ -73,8 +73,8 @@ bool is_separator(std::string_view text, size_t at) noexcept {
     return behind == text.size() || std::strchr(" \t\r\n", text[behind]) != nullptr;
 }
 
-/// The beginning of the next line that separates documents (YAML 1.2 section 9.1.2), which cannot
-/// stand within a value of either language; the text's size if there is none.
+/// The beginning of the next line that separates documents (YAML 1.2 section 9.1.2), which neither
+/// language allows within a value; the text's size if there is none.
 size_t next_separator(std::string_view text, size_t from) noexcept {
     for (size_t at = text.find("\n---", from); at != std::string_view::npos;
          at = text.find("\n---", at + 1)) {
@@ -83,9 +83,9 @@ size_t next_separator(std::string_view text, size_t from) noexcept {
     return text.size();
 }
 
-/// Where a chunk's first value begins, behind its separator, white space and comments; its size if
-/// there is none. `has_directives` tells of lines such as `%YAML 1.1`, which belong to what
-/// follows.
+/// Where a chunk's first value begins, after its separator, white space and comments; its size if
+/// there is none. `has_directives`: there are lines such as `%YAML 1.1`, which belong to the
+/// document that follows.
 size_t first_value(std::string_view chunk, bool& has_directives) noexcept {
     size_t at = is_separator(chunk, 0) ? 3 : 0;
     while (true) {
@@ -102,7 +102,7 @@ uint32_t count_lines(std::string_view text) noexcept {
     return static_cast<uint32_t>(std::ranges::count(text, '\n'));
 }
 
-/// What stands between two separators. False ends the reading.
+/// Reads the text between two separators. False ends the reading.
 bool read_chunk(std::string_view text, Start start, size_t value, DocumentBuilder& builder) {
     if (text[value] != '{' && text[value] != '[') {
         read_yaml(text, start, false, builder);
@@ -112,8 +112,8 @@ bool read_chunk(std::string_view text, Start start, size_t value, DocumentBuilde
                       start.line + count_lines(text.substr(start.offset, value - start.offset))};
     const JsonEnd end = read_json(text, first, builder);
     if (!end.may_be_yaml) return !builder.failed() && !builder.stopped();
-    // JSON with comments, commas too many or bare words is YAML, and so is KYAML. What was handed
-    // over of this document already is not handed over again.
+    // JSON with comments, extra commas or bare words is YAML, and so is KYAML. Items of this
+    // document that were already handed over are not handed over again.
     builder.forget_error();
     if (const size_t size = text.size() - end.at.offset; size > kMaxFlowYamlBytes) {
         return builder.fail({end.at.line, 1},

@@ -14,7 +14,7 @@ constexpr size_t kLargestBlockBytes = 1 << 20;
 
 void* Arena::allocate(size_t bytes) {
     bytes = (bytes + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
-    // Blocks after the current one are empty, left from before a release().
+    // Blocks after the current one are empty, kept from before a release().
     while (current_ < blocks_.size()) {
         if (blocks_[current_].size - used_ >= bytes) {
             std::byte* at = blocks_[current_].bytes.get() + used_;

@@ -1,5 +1,5 @@
-// YAML through yaml-cpp's event interface, with scalars resolved as Kubernetes' reader does
-// (YAML 1.1 as in sigs.k8s.io/yaml).
+// YAML through yaml-cpp's event interface; scalars are resolved as in Kubernetes' reader (YAML 1.1,
+// sigs.k8s.io/yaml).
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -20,7 +20,7 @@ namespace {
 class TextBuffer : public std::streambuf {
   public:
     explicit TextBuffer(std::string_view text) {
-        char* begin = const_cast<char*>(text.data());  // only ever read
+        char* begin = const_cast<char*>(text.data());  // only read
         setg(begin, begin, begin + text.size());
     }
 };
@@ -30,11 +30,11 @@ struct Stop {};
 
 class YamlEvents : public YAML::EventHandler {
   public:
-    /// `first`: where the text that is read begins.
+    /// `first`: where the text to read begins.
     YamlEvents(DocumentBuilder& builder, DocumentBuilder::Position first, bool is_again)
         : builder_(builder), first_(first), is_again_(is_again) {}
 
-    // The names are yaml-cpp's.
+    // Method names as yaml-cpp requires.
     void OnDocumentStart(const YAML::Mark& mark) override {
         // At a stray `,` the parser finds an empty document again and again.
         if (mark.pos == document_start_)
@@ -100,7 +100,7 @@ class YamlEvents : public YAML::EventHandler {
     DocumentBuilder& builder_;
     DocumentBuilder::Position first_;
     bool is_again_;
-    int document_start_ = -1;  // offset of the document before
+    int document_start_ = -1;  // offset of the previous document
 };
 
 }  // namespace
@@ -117,7 +117,7 @@ void read_yaml(std::string_view text, Start start, bool is_again, DocumentBuilde
             if (!builder.end_document()) break;
         }
     } catch (const Stop&) {
-        // The builder knows why.
+        // The builder holds the error.
     } catch (const YAML::Exception& e) {
         builder.fail(events.at(e.mark), fmt::format("not YAML: {}", e.msg));
     }

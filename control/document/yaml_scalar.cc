@@ -22,7 +22,7 @@ bool is_one_of(std::string_view text, const std::array<std::string_view, N>& wor
     return std::ranges::find(words, text) != words.end();
 }
 
-/// Takes the prefix that names a base from `digits`.
+/// Removes the prefix that names a base from `digits`.
 int take_base(std::string_view& digits) {
     if (digits.size() < 2 || digits[0] != '0') return 10;
     const char mark = static_cast<char>(digits[1] | 0x20);
@@ -31,7 +31,7 @@ int take_base(std::string_view& digits) {
     return base != 0 ? base : 8;  // 0777 is octal in YAML 1.1
 }
 
-/// In decimal, if `plain` is an integer in any notation and fits 64 bits.
+/// The value in decimal, if `plain` is an integer in any notation and fits 64 bits.
 std::optional<std::string> as_integer(std::string_view plain) {
     const bool negative = plain.starts_with('-');
     if (negative || plain.starts_with('+')) plain.remove_prefix(1);

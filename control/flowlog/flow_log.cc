@@ -19,7 +19,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Of a socket that is connected to the collector; -1 with errno.
+/// A socket connected to the collector; -1 with errno on failure.
 int connect_to(const ListenPlace& place) {
     const bool is_v6 = place.address.is_v6();
     const int fd =
@@ -85,7 +85,7 @@ uint64_t LineFile::flush() {
     }
     const ssize_t done = ::write(fd_, buffer_.data(), buffer_.size());
     if (done != static_cast<ssize_t>(buffer_.size())) {
-        // Half a line, perhaps: whatever comes next begins in a file of its own.
+        // Half a line may have been written, so the next lines go to a new file.
         if (!has_failed_) {
             spdlog::error("flowLog.file: {}: {}; tried again", path_,
                           done < 0 ? std::strerror(errno) : "the disk is full");
@@ -99,7 +99,7 @@ uint64_t LineFile::flush() {
     lines_ = 0;
     buffer_.clear();
     if (bytes_ >= most_) {
-        // A pipe or a device goes on under its name.
+        // A pipe or a device is not renamed.
         struct stat file {};
         const bool is_file = ::fstat(fd_, &file) == 0 && S_ISREG(file.st_mode);
         ::close(std::exchange(fd_, -1));
@@ -131,7 +131,7 @@ void FlowLog::write(const LoggedFlow& flow) {
     if (!config_.file.empty()) file_.add(flow_line(flow));
     if (!config_.ipfix || ipfix_.add(flow)) return;
     send_records();
-    (void)ipfix_.add(flow);  // the first of a message always fits
+    (void)ipfix_.add(flow);  // the first record of a message always fits
 }
 
 bool FlowLog::try_send(const std::string& message) {
@@ -148,7 +148,7 @@ void FlowLog::send(const std::string& message, uint64_t records) {
         spdlog::warn("flowLog.ipfix: {}: {}",
                      to_string(config_.ipfix->address, config_.ipfix->port), std::strerror(errno));
     }
-    // What is told is that the message before was refused; this one was not sent.
+    // The error reports that the previous message was refused; this one was not sent.
     if (is_refused) {
         stats_.lost += sent_records_;
         is_sent = try_send(message);

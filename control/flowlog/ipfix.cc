@@ -16,7 +16,7 @@ constexpr uint16_t kTemplateSet = 2;
 constexpr size_t kHeaderBytes = 16;
 constexpr size_t kSetHeaderBytes = 4;
 constexpr uint16_t kVariable = 65535;  ///< RFC 7011 section 7
-constexpr size_t kMostName = 253;      ///< in one byte of length
+constexpr size_t kMostName = 253;      ///< fits in one byte of length
 
 void put(std::string& to, uint64_t number, unsigned bytes) {
     for (unsigned i = bytes; i-- > 0;) to += static_cast<char>(number >> (8 * i));
@@ -33,7 +33,7 @@ void put_name(std::string& to, std::string_view name) {
     to += name;
 }
 
-/// RFC 5102's flowEndReason: an idle timeout, the end of it as seen, a lack of resources; a removal
+/// RFC 5102's flowEndReason: an idle timeout, an end that was seen, a lack of resources; a removal
 /// counts as a forced end.
 uint8_t end_reason(const LoggedFlow& flow) {
     switch (flow.end) {
@@ -49,8 +49,8 @@ uint8_t end_reason(const LoggedFlow& flow) {
     return is_over ? 3 : 1;
 }
 
-/// IANA's "forwarding status": forwarded; dropped by an ACL, without a neighbour or a route, for
-/// another reason.
+/// IANA's "forwarding status": forwarded; dropped by an ACL, for lack of a neighbour or a route, or
+/// for another reason.
 uint8_t forwarding_status(const LoggedFlow& flow) {
     if (flow.kind != FlowRecordKind::kDenied) return 64;
     if (flow.reason == Drop::kPolicyIngress || flow.reason == Drop::kPolicyEgress) return 129;
@@ -82,14 +82,14 @@ std::string text_of(const std::vector<std::string>& policies) {
     return text;
 }
 
-/// An information element, by IANA's number, and how it is written.
+/// An information element: IANA's number, and how it is written.
 struct Element {
     uint16_t id;
-    uint16_t bytes;  ///< kVariable: a text
+    uint16_t bytes;  ///< kVariable: text
     void (*write)(const LoggedFlow& flow, std::string& to);
-    bool reverse = false;  ///< the same of the answers: RFC 5103 section 6.1
+    bool reverse = false;  ///< the same for the reply direction: RFC 5103 section 6.1
 };
-/// The enterprise number of elements that are another's of IANA, of the other direction.
+/// The enterprise number that marks an IANA element as one of the reverse direction.
 constexpr uint32_t kReverse = 29305;
 constexpr uint16_t kEnterprise = 0x8000;
 
@@ -138,9 +138,9 @@ constexpr Element kPostSource6{281, 16, address<&F::translated_src>};
 constexpr Element kPostDestination6{282, 16, address<&F::translated_dst>};
 constexpr Element kPackets{2, 8, number<&F::packets, 8>};
 constexpr Element kDropped{133, 8, number<&F::packets, 8>};
-/// The Service, the port by which it came, the pods at its ends, and policies. IANA has no element
-/// for a pod or a policy; two of a virtual station are first the source and then the destination
-/// (RFC 7011 section 8).
+/// The Service, the port where the connection came in, the pods at its ends, and policies. IANA has
+/// no element for a pod or a policy. Of two virtual station names, the first is the source's and
+/// the second the destination's (RFC 7011 section 8).
 constexpr Element kService{96, kVariable, name<&F::service>};
 constexpr Element kInterface{82, kVariable, name<&F::in_port>};
 constexpr Element kFromPod{350, kVariable, name<&F::from_pod>};
@@ -148,7 +148,7 @@ constexpr Element kToPod{350, kVariable, name<&F::to_pod>};
 constexpr Element kPolicies{
     335, kVariable, [](const F& flow, std::string& to) { put_name(to, text_of(flow.policies)); }};
 
-/// What templates are made of, in their order.
+/// The parts of the templates, in order.
 constexpr std::array kTimes{kTime, kStart, kEnd};
 constexpr std::array kEnds4{kSource4, kDestination4};
 constexpr std::array kPostEnds4{kPostSource4, kPostDestination4};
@@ -182,7 +182,7 @@ constexpr auto kStart6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, 
 constexpr auto kEnd6 = joined(kTimes, kEnds6, kPostEnds6, kPorts, kPostPorts, kEvent, kOfEnd);
 constexpr auto kDenied6 = joined(kTimes, kEnds6, kPorts, kEvent, kOfDenial);
 
-/// The same with what the connection has carried.
+/// The same, with the connection's traffic counts.
 template <size_t kCount>
 constexpr std::array<Element, kCount + 4> counted(const std::array<Element, kCount>& elements) {
     constexpr std::array kCounts{

@@ -25,7 +25,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::chrono::seconds kRetry{5};
-/// Who checks asks every few seconds: more than these are not load balancers.
+/// A load balancer checks every few seconds; more connections than this are not load balancers.
 constexpr size_t kMostSessions = 256;
 
 asio::ip::address to_asio(const IpAddress& address) {
@@ -60,14 +60,14 @@ class ServiceHealth::Core : public std::enable_shared_from_this<Core> {
     [[nodiscard]] size_t listening() const noexcept { return acceptors_.size(); }
 
   private:
-    /// One socket: an address, a port, and for which Service.
+    /// A socket's address and port, and its Service.
     struct Place {
         IpAddress address;
         uint16_t port = 0;
         NamespacedName service;
         friend auto operator<=>(const Place&, const Place&) = default;
     };
-    /// Opens what is missing.
+    /// Opens the sockets that are missing.
     void listen();
     [[nodiscard]] error_code listen(const Place& place);
     void accept(const Place& place, std::shared_ptr<tcp::acceptor> acceptor);
@@ -79,7 +79,7 @@ class ServiceHealth::Core : public std::enable_shared_from_this<Core> {
     HealthChecks checks_;
     std::vector<IpAddress> addresses_;
     std::map<Place, std::shared_ptr<tcp::acceptor>> acceptors_;
-    std::map<Place, error_code> failed_;  // logged already
+    std::map<Place, error_code> failed_;  // already logged
     size_t sessions_ = 0;
 };
 
@@ -140,7 +140,7 @@ error_code ServiceHealth::Core::listen(const Place& place) {
     error_code error;
     acceptor->open(endpoint.protocol(), error);
     if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-    // The kernel may still be about to take the address for its own.
+    // The kernel may still be about to add the address.
     const int yes = 1;
     const bool v4 = place.address.is_v4();
     if (!error && ::setsockopt(acceptor->native_handle(), v4 ? SOL_IP : SOL_IPV6,
@@ -162,7 +162,7 @@ void ServiceHealth::Core::accept(const Place& place, std::shared_ptr<tcp::accept
         const auto self = weak.lock();
         if (!self || !acceptor->is_open()) return;
         if (!failed && sessions_ < kMostSessions) {
-            // Any path and method, as kube-proxy.
+            // Answers any path and method, like kube-proxy.
             const auto answer = [this, place](const HttpRequest&) -> std::optional<HttpAnswer> {
                 const auto count = endpoints_at(place);
                 if (!count) return std::nullopt;

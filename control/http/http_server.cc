@@ -136,13 +136,13 @@ HttpAnswer HttpServer::Core::answer(const HttpRequest& request) const {
 bool is_local_host_header(std::string_view host) {
     if (host.starts_with('[')) return parse_ip(host.substr(1, host.find(']') - 1)).has_value();
     host = host.substr(0, host.find(':'));
-    // HTTP/1.0 has no Host, and no browser speaks it.
+    // HTTP/1.0 requests have no Host header, and no browser sends them.
     return host.empty() || host == "localhost" || parse_ip(host).has_value();
 }
 
 namespace {
 
-/// Of a query: "+" is a blank there. Nothing where a percent sign has no two digits behind it.
+/// A decoded query value; "+" means a space. Nothing if a percent sign lacks its two digits.
 std::optional<std::string> decoded(std::string_view text) {
     std::string out;
     for (size_t i = 0; i < text.size(); ++i) {

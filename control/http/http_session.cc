@@ -35,7 +35,7 @@ HttpRequest read_request(const http::request<http::empty_body>& request) {
             .if_none_match = view(request[http::field::if_none_match])};
 }
 
-/// Lives as long as one of its handlers waits.
+/// Lives as long as one of its handlers is waiting.
 class Session : public std::enable_shared_from_this<Session> {
   public:
     Session(tcp::socket socket, HttpSessionRules rules, size_t& count, std::shared_ptr<void> owner,
@@ -69,7 +69,7 @@ class Session : public std::enable_shared_from_this<Session> {
         response_ = {};
         response_.result(answer->status);
         response_.version(11);
-        // A body would stand where the next request is read.
+        // An unread body would be taken for the next request.
         response_.keep_alive(rules_.keeps_alive && request.keep_alive() && parser_->is_done());
         response_.set(http::field::content_type, answer->content_type);
         response_.set("X-Content-Type-Options", "nosniff");

@@ -8,9 +8,10 @@ namespace podlane::control {
 
 namespace {
 
-// Long host names need large buckets; without proxy_next_upstream's retries a request is never
-// carried out twice. The dataplane refuses connections to a Service without a ready endpoint: what
-// failed before a byte was sent is nginx's 502, and 503 to the client; a backend's own 502 passes.
+// Long host names need large buckets. Without proxy_next_upstream's retries, a request is never
+// carried out twice. The dataplane refuses connections to a Service without a ready endpoint: a
+// failure before any byte was sent is nginx's own 502, and the client gets 503; a backend's 502 is
+// passed on.
 constexpr std::string_view kHttp = R"(
     server_tokens off;
     server_names_hash_bucket_size 512;
@@ -49,7 +50,7 @@ constexpr std::string_view kUnreached = R"(
         }
 )";
 
-/// A wildcard stands for one label, which nginx's own wildcards do not.
+/// A wildcard stands for exactly one label; nginx's own wildcards do not.
 std::string server_name(const std::string& host) {
     if (!host.starts_with("*.")) return host;
     std::string pattern = "\"~^[^.]+";
@@ -71,8 +72,8 @@ void add_location(std::string& out, std::string_view match, const std::string& p
     out += "        }\n";
 }
 
-/// nginx redirects /a to /a/ where it knows the latter alone, so every path that ends with / has
-/// its counterpart without.
+/// If nginx only knows /a/, it redirects /a there, so every path that ends in / is also added
+/// without it.
 void add_locations(std::string& out, const IngressHost& host) {
     std::map<std::string, const IngressTarget*> exact;
     const auto add_exact = [&](const std::string& path) { exact[path] = host.find(path); };
@@ -87,7 +88,7 @@ void add_locations(std::string& out, const IngressHost& host) {
     for (const auto& [path, target] : host.prefix) {
         if (!path.empty()) add_location(out, "", path + '/', &target);
     }
-    // What no path above matches; no path is as short as "/" itself.
+    // Everything that no path above matches; no path is as short as "/".
     const auto all = host.prefix.find("");
     const IngressTarget* rest = host.fallback ? &*host.fallback : nullptr;
     add_location(out, "", "/", all == host.prefix.end() ? rest : &all->second);
@@ -147,7 +148,7 @@ std::string nginx_config(const IngressPlan& plan, const NginxOptions& options) {
         "    access_log {};\n"
         "    include {}/http.d/*.conf;\n",
         options.class_name, options.folder, options.folder, options.access_log, options.folder);
-    // A path of its own, so that it does not share another nginx's files on this machine.
+    // Own paths, so that files are not shared with another nginx on this machine.
     for (const char* what : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
         out += fmt::format("    {}_temp_path {}/temp-{};\n", what, options.folder, what);
     }

@@ -12,9 +12,9 @@ namespace podlane::control {
 
 namespace {
 
-/// As long as a path may be: far below what a proxy takes for one word of its configuration.
+/// The longest path: far below what a proxy accepts as one word of its configuration.
 constexpr size_t kMostPathBytes = 1024;
-/// Outside of it: what ends a quoted word, or changes the meaning of what stands behind.
+/// Never in a path: characters that end a quoted word or change the meaning of what follows.
 constexpr std::string_view kNeverInPaths = "\"\\";
 
 int hex_digit(char c) noexcept {
@@ -23,9 +23,9 @@ int hex_digit(char c) noexcept {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/// The path with its percent-encoding undone (RFC 3986 section 2.1), as that of a request is before
-/// it is matched. None: it is not served. %2F is no element's end and yet looks like one, so that
-/// Kubernetes' validation refuses it as well, as it does //, /./ and /../.
+/// The path with percent-encoding decoded (RFC 3986 section 2.1), as a request's path is before
+/// matching. None if it is not served. %2F does not separate elements but looks as if it did, so it
+/// is refused, as Kubernetes' validation does; so are //, /./ and /../.
 std::optional<std::string> servable_path(std::string_view path) {
     std::string out;
     for (size_t i = 0; i < path.size(); ++i) {
@@ -52,7 +52,7 @@ std::optional<std::string> servable_path(std::string_view path) {
     return out;
 }
 
-/// A path as it may stand in a line for people.
+/// A path in a form fit for a message.
 std::string shown(std::string_view path) {
     std::string out;
     for (const char c : path.substr(0, 80)) {
@@ -73,7 +73,7 @@ std::string shown_host(const std::string& host) {
     return host.empty() ? "every other host" : "host " + host;
 }
 
-/// Makes the plan; the members are what its steps share.
+/// Makes the plan; its members are the state that the steps share.
 class Planner {
   public:
     Planner(const std::vector<Object>& objects, std::string_view class_name)
@@ -95,7 +95,7 @@ class Planner {
 
     IngressPlan make() {
         std::erase_if(ingresses_, [&](const Ingress* ingress) { return !is_ours(*ingress); });
-        // The older one wins, as in other controllers; those of unknown age come last.
+        // The older one wins, as in other controllers; Ingresses of unknown age come last.
         const auto age = [](const Ingress* i) {
             return std::tuple(i->meta.created == 0, i->meta.created, i->meta.namespaced_name());
         };
@@ -113,7 +113,7 @@ class Planner {
     }
 
   private:
-    /// A host that stands under `tls` alone is served as it would be without.
+    /// A host that is listed only under `tls` is served as it would be without that.
     [[nodiscard]] IngressHost finished(const std::string& name, IngressHost host) const {
         const IngressHost& everyone = hosts_.at("");
         if (!ruled_.contains(name)) {
@@ -203,7 +203,8 @@ class Planner {
                                   at->second.origin));
     }
 
-    /// The default backend of an Ingress is that of its hosts, and the oldest one everybody's.
+    /// An Ingress's default backend applies to its hosts; the oldest one applies to all other
+    /// hosts.
     void add_fallback(const Ingress& ingress) {
         if (!ingress.default_backend) return;
         const IngressTarget made = target(ingress, *ingress.default_backend);
@@ -217,8 +218,8 @@ class Planner {
         give(hosts_[""]);
     }
 
-    /// An entry's hosts, without any those of the rules, get the key pair; a rule's host that a
-    /// wildcard among them covers, too.
+    /// The key pair is for the entry's hosts and for the rules' hosts that its wildcards cover; an
+    /// entry without hosts is for all hosts of the rules.
     void add_tls(const Ingress& ingress) {
         for (const IngressTls& tls : ingress.tls) {
             std::set<std::string> names(tls.hosts.begin(), tls.hosts.end());
@@ -238,7 +239,7 @@ class Planner {
                        const IngressTls& tls) {
         IngressHost& host = hosts_[name];
         const bool is_named = std::ranges::find(tls.hosts, name) != tls.hosts.end();
-        // One that names the host comes before one whose wildcard merely covers it.
+        // An Ingress that names the host takes precedence over one with a matching wildcard.
         if (host.key_pair.empty() || (is_named && !named_pair_.contains(name))) {
             host.key_pair = file;
             if (is_named) named_pair_.insert(name);
@@ -248,7 +249,7 @@ class Planner {
         }
     }
 
-    /// The file of a Secret's pair, "" if it cannot be used.
+    /// The file with a Secret's key pair; "" if it cannot be used.
     std::string key_pair(const Ingress& ingress, const std::string& secret_name) {
         const NamespacedName name{ingress.meta.name_space, secret_name};
         const auto refuse = [&](std::string_view what) {
@@ -279,8 +280,8 @@ class Planner {
     std::map<NamespacedName, const Secret*> secrets_;
     std::map<std::string, IngressHost> hosts_;
     std::map<std::string, std::string> pairs_;
-    std::set<std::string> ruled_;       // hosts of rules
-    std::set<std::string> named_pair_;  // hosts whose key pair is from an entry that names them
+    std::set<std::string> ruled_;       // hosts that have rules
+    std::set<std::string> named_pair_;  // hosts with a key pair from an entry that names them
     std::set<std::string> warned_;
     IngressPlan plan_;
 };

@@ -25,7 +25,7 @@ using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 
-/// An encrypted key is refused without a word at the terminal.
+/// Makes an encrypted key fail without a password prompt on the terminal.
 int no_password(char*, int, int, void*) {
     return -1;
 }

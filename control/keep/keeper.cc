@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Of what is written below each key; raised when an older podlaned could not read it.
+/// The format of the values; raised when an older podlaned could no longer read them.
 constexpr uint32_t kFormat = 1;
 constexpr std::string_view kObjectKey = "object/";
 constexpr std::string_view kPodKey = "pod/";
@@ -27,14 +27,14 @@ constexpr std::string_view kGenerationKey = "generation";
 constexpr std::string_view kLinksKey = "links";
 
 constexpr uint64_t kLookMs = 1000;
-/// A disk that is full is tried again, but not with each change.
+/// If the disk is full, writing is retried after this time, not at each change.
 constexpr uint64_t kRewriteMs = 5000;
 
 std::string key_text(const ObjectKey& key) {
     return fmt::format("{}{}/{}/{}", kObjectKey, kind_name(key.kind), key.name_space, key.name);
 }
 
-/// In Kubernetes' own shape, with what was worked out here left out: it is worked out again.
+/// In Kubernetes' own form, without what is computed here: that is computed again.
 Json json_of(const Object& object) {
     if (const auto* secret = std::get_if<ObjectPtr<Secret>>(&object)) {
         return whole_secret_json(**secret);
@@ -97,7 +97,7 @@ ContainerPort host_port_from(const Json& json) {
     return port;
 }
 
-/// Throws what the JSON library throws where a member is missing or of another type.
+/// Throws the JSON library's exceptions if a member is missing or has the wrong type.
 KeptPod pod_from(std::string_view name, std::string_view text) {
     const Json json = Json::parse(text);
     KeptPod pod;
@@ -113,7 +113,7 @@ KeptPod pod_from(std::string_view name, std::string_view text) {
         if (address) pod.addresses.push_back(*address);
     }
     pod.mtu = json.at("mtu");
-    // An older podlaned had none.
+    // An older podlaned did not write them.
     for (const Json& each : json.value("hostPorts", Json::array())) {
         pod.host_ports.push_back(host_port_from(each));
     }
@@ -136,7 +136,7 @@ Json json_of(const KeptLinks& links) {
     return {{"neighbours", std::move(neighbours)}, {"macs", std::move(macs)}};
 }
 
-/// Throws as pod_from().
+/// Throws like pod_from().
 KeptLinks links_from(std::string_view text) {
     const Json json = Json::parse(text);
     KeptLinks links;
@@ -152,7 +152,7 @@ KeptLinks links_from(std::string_view text) {
     return links;
 }
 
-/// A value is the owner's name, a line end and the object.
+/// A value consists of the owner's name, a line feed and the object.
 Result<KeptObject> object_from(std::string_view key, std::string_view value) {
     const size_t end = value.find('\n');
     if (end == std::string_view::npos) return Error{fmt::format("{}: without an owner", key)};

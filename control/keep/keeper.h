@@ -45,7 +45,7 @@ struct KeptPod {
     PodSocket socket = {};
 };
 
-/// What was learned about the links, by the ports' names.
+/// What was learned about the links, by port name.
 struct KeptLinks {
     struct Neighbour {
         std::string port;
@@ -65,7 +65,7 @@ struct KeptState {
     std::vector<KeptObject> objects;
     std::vector<KeptPod> pods;  ///< none of before the machine's last start
     KeptLinks links;            ///< likewise
-    uint64_t generation = 0;    ///< no generation before was above it
+    uint64_t generation = 0;    ///< no earlier generation has a higher number
 };
 
 class Keeper {
@@ -74,8 +74,8 @@ class Keeper {
     /// problems() says so, and it is tried again.
     explicit Keeper(const std::string& folder);
 
-    /// What this podlaned would find in `folder`, in words; an Error says why it would be refused.
-    /// Nothing is changed.
+    /// Describes what this podlaned would find in `folder`; an Error says why it would be refused.
+    /// Changes nothing.
     [[nodiscard]] static Result<std::string> look(const std::string& folder);
 
     /// Reads all of it. What cannot be read is dropped, with a line in notes.
@@ -88,9 +88,9 @@ class Keeper {
     void drop_objects();
     void put_pod(const KeptPod& pod);
     void erase_pod(const std::string& name);
-    /// After each generation. Written once in kAhead of them.
+    /// Call after each generation. One in kAhead is written.
     void put_generation(uint64_t generation);
-    /// Of kMostLinks at most; written when they are others than before.
+    /// At most kMostLinks; written only when they changed.
     void put_links(const KeptLinks& links);
 
     static constexpr uint64_t kAhead = 1024;
@@ -98,7 +98,7 @@ class Keeper {
 
     /// Call it about ten times a second: syncs what was written, retries what was not.
     void tick(uint64_t now_ms);
-    /// Writes all of it anew, whatever another process has made of the file.
+    /// Writes everything again, whatever another process has done to the file.
     void write_all();
     /// A line for each thing that would be lost with this process, for health.
     [[nodiscard]] std::vector<std::string> problems() const;
@@ -113,8 +113,8 @@ class Keeper {
     KeyLog log_;
     uint64_t look_again_ms_ = 0;
     uint64_t rewrite_again_ms_ = 0;
-    std::string failure_;      ///< of the last attempt; empty: it worked
-    uint64_t generation_ = 0;  ///< that is written
+    std::string failure_;      ///< of the last attempt; empty if it succeeded
+    uint64_t generation_ = 0;  ///< the one written
 };
 
 }  // namespace podlane::control

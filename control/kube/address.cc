@@ -11,11 +11,11 @@ namespace {
 
 constexpr size_t kLongestText = 256;
 
-/// The text with leading zeros removed from each of its numbers; a number that is zero keeps one.
+/// The text without leading zeros in its numbers; a number that is zero keeps one.
 std::string without_leading_zeros(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    bool at_start = true;  // of a number, or behind zeros that were left out
+    bool at_start = true;  // of a number, or after zeros that were left out
     for (size_t i = 0; i < text.size(); ++i) {
         const bool is_separator = text[i] == '.' || text[i] == ':';
         const bool is_last = i + 1 == text.size() || text[i + 1] == '.' || text[i + 1] == ':';

@@ -31,7 +31,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     std::string out;
     out.reserve(text.size() / 4 * 3);
     uint32_t bits = 0;
-    size_t digits = 0;   // of the group of four
+    size_t digits = 0;   // in the current group of four
     size_t padding = 0;  // '=' seen; no more groups may follow
     for (const char c : text) {
         if (c == '\n' || c == '\r') continue;

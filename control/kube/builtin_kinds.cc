@@ -120,7 +120,7 @@ std::string similar_kind(std::string_view group, std::string_view kind) {
         if (builtin.group == group) names.push_back(builtin.kind);
     }
     if (const std::string_view near = closest(kind, names); !near.empty()) return std::string(near);
-    // The kind is right, the group is not; or neither.
+    // Either only the group is wrong, or both are.
     names.clear();
     for (const BuiltinKind& builtin : kBuiltin) names.push_back(builtin.kind);
     const auto ours = kind_from_name(closest(kind, names));

@@ -175,7 +175,7 @@ Json to_json(const Pod& pod) {
         out["metadata"]["annotations"]["podlane.io/allowed-addresses"] = std::move(words);
     }
     Json& spec = out["spec"] = Json::object();
-    // Which container a port belongs to is not kept.
+    // A port's container is not kept.
     if (!pod.ports.empty()) {
         Json ports = list_of(pod.ports, [](const ContainerPort& port) { return to_json(port); });
         spec["containers"] = Json::array({{{"ports", std::move(ports)}}});

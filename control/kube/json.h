@@ -18,7 +18,7 @@ PODLANE_KINDS(PODLANE_PRINTER)
 #undef PODLANE_PRINTER
 [[nodiscard]] nlohmann::ordered_json to_json(const Object& object);
 [[nodiscard]] nlohmann::ordered_json to_json(const ContainerPort& port);
-/// In CNI's words, bits and bits a second; what has no limit is left out.
+/// With CNI's field names, in bits and bits per second; limits that are not set are left out.
 [[nodiscard]] nlohmann::ordered_json to_json(const Bandwidth& limits);
 /// A Secret with its contents, for the program that serves them.
 [[nodiscard]] nlohmann::ordered_json whole_secret_json(const Secret& secret);

@@ -35,12 +35,13 @@ bool holds_objects(std::string_view text, std::string_view name) {
     handler.on_document = [&](const Document& document) {
         has_documents = true;
         const Value& root = document.root;
-        // What names its kind, or forgot to. Others have an apiVersion as well, such as a chart.
+        // The object has a kind, or should have one. Other files, such as a chart's, have an
+        // apiVersion as well.
         has_objects = root.find("kind") != nullptr ||
                       (root.find("apiVersion") != nullptr && root.find("metadata") != nullptr);
         return !has_objects;
     };
-    // Items of a list are objects; none of them needs to be kept to know that.
+    // A list's items are objects; knowing that does not require keeping any.
     handler.on_item = [&](const Value&, const Value&) {
         has_objects = true;
         return true;

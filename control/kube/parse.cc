@@ -27,7 +27,7 @@ std::string_view group_of(std::string_view api_version) {
     return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
 }
 
-/// What an object says of itself, or its list of it.
+/// The type that an object, or the list it is in, states.
 struct TypeText {
     std::string_view kind;
     std::string_view api_version;
@@ -41,14 +41,15 @@ bool is_list(const TypeText& type) {
     return type.kind.ends_with("List");
 }
 
-/// An item's type: its own, else what a ServiceList or the like says; empty if neither does.
+/// An item's type: its own, or the one that a ServiceList or similar implies; empty if there is
+/// none.
 TypeText item_type(const Value& item, const TypeText& list) {
     const TypeText own = type_of(item);
     if (!own.kind.empty() || !is_list(list) || list.kind == "List") return own;
     return {list.kind.substr(0, list.kind.size() - 4), list.api_version};
 }
 
-/// Goes through all objects of a text, also those in lists, and hands each to `visit_`.
+/// Visits all objects in a text, including those in lists, and passes each to `visit_`.
 class Walker {
   public:
     using Visit = std::function<void(const Value& object, const TypeText& type)>;
@@ -66,8 +67,8 @@ class Walker {
     }
 
   private:
-    /// An item of a list that is still being read. It is left in the document where its type is
-    /// not known yet.
+    /// An item of a list that is still being read. It stays in the document while its type is not
+    /// known yet.
     bool early_item(const Value& head, const Value& item) {
         const TypeText list = type_of(head);
         if (!list.kind.empty() && !is_list(list)) return false;
@@ -105,26 +106,26 @@ std::string skip_notice(const Value& root, const TypeText& type, std::string_vie
     return fmt::format("{}{}: skipped, not a dataplane object", object_text(root, type), of);
 }
 
-/// Secrets are looked into only where they are for an Ingress.
+/// Only Ingresses' Secrets are read.
 bool is_other_secret(const Value& root, const TypeText& type) {
     return type.kind == kind_name(Kind::kSecret) &&
            type.api_version == api_version(Kind::kSecret) &&
            text_of(root.find("type")) != kTlsSecretType;
 }
 
-/// What is known of an object before its kind's reader looks at it.
+/// What is known of an object before its kind's reader sees it.
 struct Head {
-    std::optional<Kind> kind;  ///< none: not one of ours, or wrong
+    std::optional<Kind> kind;  ///< none: not one of ours, or invalid
     Meta meta;
 };
 
-/// Decides whether an object is one of ours, and reads its metadata.
+/// Decides whether an object's kind is one of ours, and reads its metadata.
 class HeadReader {
   public:
     HeadReader(std::string_view document, Problems& problems)
         : document_(document), problems_(problems) {}
 
-    /// `notice` gets a line for what is skipped.
+    /// `notice` gets a line if the object is skipped.
     Head read(const Value& root, const TypeText& type, std::string& notice) {
         Head head;
         problems_.enter(root);
@@ -140,8 +141,8 @@ class HeadReader {
         if (!check_type(root, type)) return head;
         const auto kind = kind_from_name(type.kind);
         const std::string_view group = group_of(type.api_version);
-        // Another group's kind of the same name is another kind; but extensions is where
-        // Ingress and NetworkPolicy once were.
+        // The same kind in another group is a different kind, except that Ingress and NetworkPolicy
+        // used to be in the group extensions.
         const bool is_ours =
             kind && (group == group_of(api_version(*kind)) || group == "extensions");
         if (!is_ours) {
@@ -178,7 +179,7 @@ class HeadReader {
         return is_good;
     }
 
-    /// What is said of an object that is not one of ours: a notice; or "" for an error.
+    /// The notice about an object that is not one of ours, or "" for an error.
     std::string other_kind(const Value& root, const TypeText& type, std::string_view group,
                            bool has_our_name) {
         if (is_builtin_kind(group, type.kind)) return skip_notice(root, type);
@@ -247,7 +248,7 @@ Object read_kind(Kind kind, const Value& root, Meta meta, Problems& problems) {
     return out;
 }
 
-/// What stands for a NetworkPolicy that cannot be read. Without a direction it is about ingress.
+/// The replacement for a NetworkPolicy that cannot be read. Without a direction it affects ingress.
 std::optional<Object> closed_form(const Object& object) {
     const auto* const policy = std::get_if<ObjectPtr<NetworkPolicy>>(&object);
     if (policy == nullptr || *policy == nullptr) return std::nullopt;
@@ -259,7 +260,7 @@ std::optional<Object> closed_form(const Object& object) {
     return closed;
 }
 
-/// A notice for each object that a later one of the same key replaces.
+/// Adds a notice for each object that a later one with the same key replaces.
 void note_repeats(ParsedObjects& parsed) {
     std::array<std::unordered_map<NamespacedName, uint32_t, NamespacedNameHash>, kKindCount> lines;
     for (const Object& object : parsed.objects) {

@@ -19,7 +19,7 @@ constexpr auto kOperators = std::to_array<Word<LabelExpression::Operator>>(
      {"DoesNotExist", LabelExpression::Operator::kDoesNotExist}});
 
 std::optional<std::string> read_label_value(const Value& value, Problems& problems) {
-    if (value.is_null()) return std::string();  // as the API server reads it
+    if (value.is_null()) return std::string();  // as the API server does
     const auto text = as_string(value, problems);
     if (!text) return std::nullopt;
     if (!is_label_value(*text)) {
@@ -47,7 +47,7 @@ LabelExpression read_expression(const Value& value, Problems& problems) {
     fields.require("operator", "In, NotIn, Exists or DoesNotExist");
     expression.op = fields.word("operator", kOperators, LabelExpression::Operator::kExists);
     for (const Value& item : fields.list("values")) {
-        // Policies of before Kubernetes 1.27 may hold values that no label can have.
+        // Policies from before Kubernetes 1.27 may contain values that no label can have.
         if (const auto text = as_string(item, problems)) expression.values.emplace_back(*text);
     }
     const bool wants_values = expression.op == LabelExpression::Operator::kIn ||

@@ -19,7 +19,7 @@ constexpr auto kPhases = std::to_array<Word<PodPhase>>({{"Pending", PodPhase::kP
                                                         {"Failed", PodPhase::kFailed},
                                                         {"Unknown", PodPhase::kUnknown}});
 
-/// status.conditions' Ready; none where there is no such condition.
+/// The Ready condition in status.conditions; none if there is no such condition.
 std::optional<bool> read_ready(Fields& status, Problems& problems) {
     std::optional<bool> ready;
     for (const Value& item : status.list("conditions")) {
@@ -29,7 +29,7 @@ std::optional<bool> read_ready(Fields& status, Problems& problems) {
     return ready;
 }
 
-/// At most one of each family, as everywhere where Kubernetes has two addresses or prefixes.
+/// At most one per family, as wherever Kubernetes has two addresses or prefixes.
 template <class T>
 bool has_family_of(const std::vector<T>& others, const T& one) {
     const auto is_v4 = [](const T& value) {
@@ -42,8 +42,8 @@ bool has_family_of(const std::vector<T>& others, const T& one) {
     return std::ranges::any_of(others, [&](const T& o) { return is_v4(o) == is_v4(one); });
 }
 
-/// Of a plural field and its older singular: where both stand and differ, the API server takes the
-/// singular alone, as an old client's word.
+/// For a plural field and its older singular: if both are set and differ, the API server uses only
+/// the singular, because an old client may have set it.
 template <class T>
 void prefer_single(std::vector<T>& list, const std::optional<T>& single, const Value* at,
                    std::string_view plural, Problems& problems) {
@@ -78,8 +78,8 @@ struct BackendData {
     std::optional<MacAddress> mac;
 };
 
-/// flannel's backend-data is JSON within a string: {"VNI":1,"VtepMAC":"02:..."}, or "null". An
-/// annotation may hold any text, so what cannot be used is passed over.
+/// flannel's backend-data is JSON in a string: {"VNI":1,"VtepMAC":"02:..."}, or "null". An
+/// annotation may contain any text, so unusable data is ignored.
 BackendData read_backend_data(const Value& value, Problems& problems) {
     BackendData data;
     const auto text = as_string(value, problems);
@@ -112,7 +112,7 @@ BackendData read_backend_data(const Value& value, Problems& problems) {
     return data;
 }
 
-/// None where the text is no address; the API server does not look at these.
+/// None if the text is not an address; the API server does not check these.
 std::optional<IpAddress> read_ip_if_any(const Value& value, Problems& problems) {
     if (value.is(ValueType::kString) && value.text().empty()) return std::nullopt;
     const auto ip = parse_ip_sloppily(value.text());
@@ -159,8 +159,8 @@ std::optional<FlannelData> read_flannel(const Value& root, Problems& problems) {
     return flannel;
 }
 
-/// An address of status.podIPs. The kubelet may write what no other pod can reach, such as
-/// 127.0.0.1 for a pod on the host's network: such a one is passed over.
+/// An address of status.podIPs. The kubelet may write one that no other pod can reach, such as
+/// 127.0.0.1 for a pod on the host's network: it is ignored.
 std::optional<IpAddress> read_pod_ip(const Value* value, bool host_network, Problems& problems) {
     if (value == nullptr || (value->is(ValueType::kString) && value->text().empty())) {
         return std::nullopt;
@@ -206,7 +206,7 @@ ContainerPort read_container_port(const Value& value, Problems& problems) {
     const Value* host_ip = fields.get("hostIP");
     if (host_ip != nullptr && !host_ip->text().empty()) {
         port.host_ip = read_ip_if_any(*host_ip, problems);
-        if (!port.host_ip) port.host_port = 0;  // not for every address, as without a hostIP
+        if (!port.host_ip) port.host_port = 0;  // or it would apply to every address
         const bool is_any =
             port.host_ip && (port.host_ip->is_v4() ? port.host_ip->as<V4>().is_zero()
                                                    : port.host_ip->as<V6>().is_zero());
@@ -225,7 +225,7 @@ void read_container_ports(Fields& container, Pod& pod, Problems& problems) {
                        std::tie(port.host_port, port.protocol, port.host_ip);
             });
         if (is_twice) {
-            // Legal between an init container and another one.
+            // Allowed between an init container and another container.
             problems.warn(item, fmt::format("the hostPort {} {} is given twice; the first counts",
                                             port.host_port, protocol_name(port.protocol)));
             port.host_port = 0;

@@ -12,13 +12,13 @@ namespace podlane::control {
 namespace {
 
 constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
-constexpr size_t kMaxEndpoints = 1000;  // of a slice, as the API server has it
-constexpr size_t kMaxAddresses = 100;   // of an endpoint
+constexpr size_t kMaxEndpoints = 1000;  // per slice, as in the API server
+constexpr size_t kMaxAddresses = 100;   // per endpoint
 
 constexpr auto kAddressTypes = std::to_array<Word<AddressType>>(
     {{"IPv4", AddressType::kIpv4}, {"IPv6", AddressType::kIpv6}, {"FQDN", AddressType::kFqdn}});
 
-/// A slice's port number, which the API server does not look at; kube-proxy passes over none and 0.
+/// A slice's port number. The API server does not check it; kube-proxy ignores a missing one and 0.
 std::optional<uint16_t> read_slice_port(Fields& fields, Problems& problems) {
     const Value* value = fields.get("port");
     if (value == nullptr || (value->is(ValueType::kInteger) && value->text() == "0")) {
@@ -33,8 +33,8 @@ std::optional<uint16_t> read_slice_port(Fields& fields, Problems& problems) {
     return std::nullopt;
 }
 
-/// `is_slice`: else a subset of an Endpoints, whose numbers are needed, and whose names the API
-/// server does not hold to be unique.
+/// `is_slice`: false for a subset of an Endpoints, whose ports need numbers, and whose port names
+/// the API server does not require to be unique.
 std::vector<EndpointPort> read_endpoint_ports(std::span<const Value> items, bool is_slice,
                                               Problems& problems) {
     std::vector<EndpointPort> ports;
@@ -75,8 +75,8 @@ std::vector<std::string> read_hints(Fields& hints, std::string_view key, Problem
     return names;
 }
 
-/// The first of `addresses`, which kube-proxy uses; all of them are checked. None if it is not to
-/// be used.
+/// The first of `addresses`, which is the one that kube-proxy uses; all are checked. None if it
+/// must not be used.
 std::optional<IpAddress> read_addresses(Fields& fields, AddressType type, Problems& problems) {
     const Value* list = fields.require("addresses", "at least one address");
     if (list == nullptr) return std::nullopt;
@@ -163,7 +163,7 @@ ObjectPtr<Endpoints> read_object(std::type_identity<Endpoints>, const Value& roo
                  subset_fields.list(is_ready ? "addresses" : "notReadyAddresses")) {
                 Fields address_fields(&address, problems, Keys::kLax);
                 SliceEndpoint endpoint;
-                // As the EndpointSlice that Kubernetes makes of it: only `ready` is set.
+                // As in the EndpointSlice that Kubernetes mirrors from it: only `ready` is set.
                 endpoint.ready = is_ready;
                 const Value* text = address_fields.require("ip", "an IP address");
                 const auto ip = text == nullptr ? std::nullopt : read_usable_ip(*text, problems);

@@ -15,7 +15,8 @@ constexpr auto kPathTypes =
                                    {"Prefix", PathType::kPrefix},
                                    {"ImplementationSpecific", PathType::kImplementationSpecific}});
 
-/// None if it is wrong or names a resource other than a Service, which is its controller's matter.
+/// None if it is invalid, or names a resource other than a Service, which is its controller's
+/// business.
 std::optional<IngressBackend> read_backend(const Value& value, Problems& problems) {
     Fields fields(&value, problems, Keys::kLax);
     if (!fields || fields.has("resource")) return std::nullopt;
@@ -36,7 +37,7 @@ std::optional<IngressBackend> read_backend(const Value& value, Problems& problem
     return backend;
 }
 
-/// As Kubernetes' validation has it for Exact and Prefix.
+/// Kubernetes' validation rule for Exact and Prefix.
 bool is_plain_path(std::string_view path) {
     for (const char* part : {"//", "/./", "/../", "%2f", "%2F"}) {
         if (path.find(part) != std::string_view::npos) return false;
@@ -87,7 +88,7 @@ ObjectPtr<Ingress> read_object(std::type_identity<Ingress>, const Value& root, M
     Fields spec = fields.fields("spec");
     ingress->class_name =
         read_name(spec, "ingressClassName", is_dns_subdomain, "an IngressClass's name");
-    // The older way, still found in many manifests.
+    // The older form, still common in manifests.
     const Value* annotation = find_annotation(root, "kubernetes.io/ingress.class");
     if (ingress->class_name.empty() && annotation != nullptr) {
         ingress->class_name = as_string(*annotation, problems).value_or("");

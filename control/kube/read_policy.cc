@@ -71,7 +71,7 @@ std::vector<PolicyRule> read_rules(std::span<const Value> items, std::string_vie
                                    Problems& problems) {
     std::vector<PolicyRule> rules;
     for (const Value& item : items) {
-        // A rule of null is an empty one: it allows everything.
+        // A null rule is an empty rule: it allows everything.
         Fields fields(item.is_null() ? nullptr : &item, problems, Keys::kLax);
         PolicyRule rule;
         for (const Value& port : fields.list("ports")) {
@@ -96,12 +96,13 @@ ObjectPtr<NetworkPolicy> read_object(std::type_identity<NetworkPolicy>, const Va
     if (const Value* selector = spec.get("podSelector")) {
         const size_t problems_before = problems.size();
         policy->pod_selector = read_selector(*selector, problems);
-        // Half a selector could select nothing, and what stands for the policy would close nothing.
+        // Half a selector might select nothing, and then the replacement policy would isolate
+        // nothing.
         if (problems.size() != problems_before) policy->pod_selector = {};
     }
     policy->ingress = read_rules(spec.list("ingress"), "from", problems);
     policy->egress = read_rules(spec.list("egress"), "to", problems);
-    // Without policyTypes a policy is about ingress, and about egress if it has such rules.
+    // Without policyTypes a policy affects ingress, and egress if it has such rules.
     policy->affects_egress = !policy->egress.empty();
     const auto types = spec.list("policyTypes");
     if (!types.empty()) policy->affects_ingress = policy->affects_egress = false;

@@ -6,7 +6,7 @@ namespace podlane::control {
 
 namespace {
 
-/// The value of `key`, from stringData or from data; what is wrong is said without showing it.
+/// The value of `key` from stringData or data; errors do not show the value.
 std::string read_data(Fields& root, const char* key, Problems& problems) {
     for (const char* where : {"stringData", "data"}) {
         const Value* data = root.get(where);

@@ -36,7 +36,7 @@ constexpr auto kDistributions = std::to_array<Word<TrafficDistribution>>(
      {"PreferSameZone", TrafficDistribution::kPreferSameZone},
      {"PreferSameNode", TrafficDistribution::kPreferSameNode}});
 
-/// Reads one Service; the members are what its parts need of each other.
+/// Reads one Service; its members are the state that the parts share.
 class ServiceReader {
   public:
     ServiceReader(const Value& root, Meta meta, Problems& problems)
@@ -179,7 +179,7 @@ class ServiceReader {
         port.port = fields.integer<uint16_t>("port", kPortNumbers, 0);
         port.target_port = PortRef{port.port, {}};
         const Value* target = fields.get("targetPort");
-        // 0 and "" are what an unset IntOrString is printed as.
+        // An unset IntOrString is printed as 0 or "".
         const bool is_unset = target != nullptr &&
                               (target->text() == "0" || target->text().empty()) &&
                               target->type() < ValueType::kSequence;
@@ -239,8 +239,8 @@ class ServiceReader {
         read_traffic_distribution();
     }
 
-    /// kube-proxy acts on the hints that come of it alone, so a word that we do not know (newer
-    /// API servers may) asks nothing of us.
+    /// kube-proxy acts only on the hints that result from it, so an unknown word, such as a newer
+    /// API server may allow, requires nothing of us.
     void read_traffic_distribution() {
         const Value* value = spec_.get("trafficDistribution");
         if (value == nullptr || value->text().empty()) return;
@@ -266,9 +266,9 @@ class ServiceReader {
         }
     }
 
-    /// Kubernetes deprecates the field (1.24) for want of dual stack; each implementation has an
-    /// annotation of its own, of addresses joined by commas. What they say is judged where it is
-    /// used: the API server takes any text.
+    /// Kubernetes deprecated the field (1.24) because it lacks dual stack. Each implementation has
+    /// its own annotation, with comma-separated addresses. They are checked where they are used:
+    /// the API server accepts any text.
     void read_requested_addresses() {
         const auto split = [&](std::string_view text) {
             while (!text.empty()) {
@@ -290,7 +290,7 @@ class ServiceReader {
         }
     }
 
-    /// MetalLB's annotation, under its newer and its older prefix, and ours.
+    /// MetalLB's annotation, with its newer and its older prefix, and ours.
     void read_sharing_key() {
         for (const char* key : {"podlane.io/allow-shared-ip", "metallb.io/allow-shared-ip",
                                 "metallb.universe.tf/allow-shared-ip"}) {
@@ -307,7 +307,7 @@ class ServiceReader {
         }
         service_->load_balancer_class = spec_.string("loadBalancerClass");
         for (const Value& item : spec_.list("loadBalancerSourceRanges")) {
-            // The API server lets white space around a range pass, and kube-proxy trims it.
+            // The API server accepts white space around a range, and kube-proxy trims it.
             if (const auto range = read_cidr(item, problems_, true)) {
                 service_->source_ranges.push_back(*range);
             }

@@ -59,7 +59,7 @@ std::vector<ObjectPtr<Pod>> ObjectStore::pods_in(std::string_view name_space) co
 }
 
 ChangeSet ObjectStore::plan_apply(const std::vector<Object>& objects) const {
-    std::map<ObjectKey, const Object*> wanted;  // the later one stays
+    std::map<ObjectKey, const Object*> wanted;  // the later one wins
     for (const Object& object : objects) wanted.insert_or_assign(key_of(object), &object);
     ChangeSet changes;
     for (const auto& [key, object] : wanted) {

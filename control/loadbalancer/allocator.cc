@@ -32,7 +32,7 @@ bool touches_balanced(const ChangeSet& plan) {
     return false;
 }
 
-/// The objects of a kind that there will be with the plan.
+/// The objects of a kind as they will be after the plan.
 template <class T>
 ObjectStore::Map<T> all_after(const ObjectStore& store, const ChangeSet& plan) {
     ObjectStore::Map<T> objects = store.all<T>();
@@ -50,7 +50,7 @@ ObjectStore::Map<T> all_after(const ObjectStore& store, const ChangeSet& plan) {
     return objects;
 }
 
-/// The Service's families, the one of its first clusterIP first.
+/// The Service's families, starting with that of its first clusterIP.
 std::vector<AddressFamily> families_of(const Service& service, AddressFamily default_family) {
     AddressFamily first = default_family;
     if (!service.cluster_ips.empty()) {
@@ -88,8 +88,8 @@ bool is_subnets_own(const NodeConfig& config, const IpAddress& address) {
     return false;
 }
 
-/// None if two Services may have one address, by MetalLB's rules: the same key, no port of both,
-/// and one set of pods where a policy is Local. Else why not, to stand behind "Service a/b's".
+/// None if two Services may share an address, by MetalLB's rules: the same key, no common port, and
+/// the same pods if a policy is Local. Otherwise the reason, to follow "Service a/b's".
 std::optional<std::string> why_not_shared(const Service& holder, const Service& other) {
     if (other.sharing_key.empty()) return "";
     if (holder.sharing_key != other.sharing_key) return ", which has not its allow-shared-ip key";
@@ -112,7 +112,7 @@ std::optional<std::string> why_not_shared(const Service& holder, const Service& 
     return std::nullopt;
 }
 
-/// One allocation, from scratch: the same outcome for the same Services, Nodes and memory.
+/// One allocation, from scratch: always the same result for the same Services, Nodes and memory.
 class Allocation {
   public:
     Allocation(const NodeConfig& config, const AddressMemory& memory, const Services& services,
@@ -125,7 +125,8 @@ class Allocation {
         for (const auto& [name, service] : services) {
             if (asks_pools(*service) && is_ours(*service)) claimants_.push_back({name, service});
         }
-        // Elders first: what comes later moves nobody. Without a time of creation: last.
+        // Older Services first, so that later ones displace none. Services without a creation time
+        // come last.
         std::stable_sort(claimants_.begin(), claimants_.end(), [](const auto& a, const auto& b) {
             return std::tuple(a.service->meta.created == 0, a.service->meta.created) <
                    std::tuple(b.service->meta.created == 0, b.service->meta.created);
@@ -201,12 +202,12 @@ class Allocation {
         AddressProblem problem{};
     };
 
-    /// No other controller has set its status.
+    /// Whether no other controller has set its status.
     static bool is_ours(const Service& service) noexcept {
         return service.from_pools || service.load_balancer.empty();
     }
 
-    /// Addresses that are taken already, and their holders.
+    /// Reserves addresses that are already taken.
     void reserve(const Services& services, const Nodes& nodes) {
         for (const auto& [name, node] : nodes) {
             for (const auto* list : {&node->internal_ips, &node->external_ips}) {
@@ -247,8 +248,8 @@ class Allocation {
         }
     }
 
-    /// Who has the address and does not share it with this Service: "Service a/b", and why where
-    /// that is not plain; "" for nobody.
+    /// The owner of an address that this Service may not share: "Service a/b", with the reason if
+    /// that is not obvious; "" if there is none.
     std::string owner_of(const IpAddress& address, const Claimant& claimant) const {
         if (const auto at = taken_.find(address); at != taken_.end()) return at->second + "'s";
         const auto holders = holders_.find(address);
@@ -271,7 +272,8 @@ class Allocation {
         holders_[address].push_back(claimant.service);
     }
 
-    /// The first free one of `addresses`, of the family, unless another one is asked for.
+    /// Gives the first free one of `addresses` in the family; only the requested one if there is a
+    /// request.
     void give_first(Claimant& claimant, AddressFamily family,
                     const std::vector<IpAddress>& addresses) {
         const auto wanted = claimant.requested.find(family);
@@ -311,7 +313,8 @@ class Allocation {
         }
     }
 
-    /// From a place that the name decides on; addresses that were others' come last.
+    /// Starts at a place that depends on the name; addresses that other Services used to have come
+    /// last.
     void take_new(Claimant& claimant, AddressFamily family) {
         if (claimant.requested.contains(family) || claimant.problem.reason == "InvalidRequest") {
             return;
@@ -345,7 +348,7 @@ class Allocation {
                                         size, name_of(family))};
     }
 
-    /// The lowest address that others have and share with it.
+    /// Gives the lowest address that others have and are willing to share.
     bool take_shared(Claimant& claimant, AddressFamily family) {
         if (claimant.service->sharing_key.empty()) return false;
         for (const auto& [address, holders] : holders_) {
@@ -368,12 +371,12 @@ class Allocation {
     const NodeConfig& config_;
     const AddressMemory& memory_;
     std::vector<Claimant> claimants_;
-    std::map<IpAddress, std::string> taken_;  // by Nodes and as externalIPs
+    std::map<IpAddress, std::string> taken_;  // by Nodes, and as externalIPs
     std::map<IpAddress, std::vector<ObjectPtr<Service>>> holders_;
     std::set<IpAddress> gone_;
 };
 
-/// Puts the new form of a Service that the plan has into it; false when it has none of that key.
+/// Puts a Service's new form into the plan; false if the plan does not have that key.
 bool put(ChangeSet& plan, const ObjectKey& key, const ObjectPtr<Service>& after) {
     for (auto* list : {&plan.added, &plan.changed}) {
         const auto at = std::ranges::lower_bound(*list, key, {}, &Change::key);
@@ -400,7 +403,7 @@ std::optional<AddressAllocator::Outcome> AddressAllocator::complete(const Object
     Outcome out;
     out.memory = allocation.remembered();
     out.totals.refused = totals_.refused;
-    std::vector<Change> waiting;  // had no address, and are in no plan
+    std::vector<Change> waiting;  // had no address, and are not in the plan
     for (const auto& each : allocation.completed()) {
         const ObjectKey key{Kind::kService, each.name.name_space, each.name.name};
         const AddressProblem& problem = each.after->address_problem;
@@ -417,7 +420,7 @@ std::optional<AddressAllocator::Outcome> AddressAllocator::complete(const Object
             waiting.push_back({key, Object(each.before), Object(each.after)});
         }
     }
-    // What was applied without a status may be, with it, what is there.
+    // An object applied without its status may equal the stored one now that it has it.
     const auto is_same = [](const Change& change) {
         return equal_objects(*change.before, *change.after);
     };

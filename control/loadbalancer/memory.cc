@@ -25,7 +25,7 @@ Json entry(const NamespacedName& service, const std::vector<IpAddress>& addresse
     return {{"service", to_string(service)}, {"addresses", std::move(texts)}};
 }
 
-/// Reads one list of entries. Several Services may share an address.
+/// Reads one list of entries. Several Services may have the same address.
 Result<std::vector<AddressMemory::Gone>> read_entries(const Json& text, const char* key) {
     std::vector<AddressMemory::Gone> out;
     const auto list = text.find(key);

@@ -19,8 +19,8 @@ uint64_t LogSink::lost() {
 
 bool LogSink::write_line(std::string_view line) {
     pollfd room{fd_, POLLOUT, 0};
-    // A pipe or socket that is writable takes a line of this size without waiting; the descriptor
-    // is not made non-blocking, because others may share it.
+    // A writable pipe or socket accepts a line of this size without blocking. The descriptor is not
+    // made non-blocking, because other processes may share it.
     if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return false;
     ssize_t done = 0;
     do {
@@ -37,7 +37,7 @@ void LogSink::sink_it_(const spdlog::details::log_msg& message) {
     std::string line = printable(text);
     if (line.size() >= kMostLineBytes) {
         size_t size = kMostLineBytes - 1;
-        while ((line[size] & 0xc0) == 0x80) --size;  // no half character
+        while ((line[size] & 0xc0) == 0x80) --size;  // do not cut a character
         line.resize(size);
     }
     line += '\n';

@@ -1,4 +1,4 @@
-// Prints what the build installs beside the programs: man pages and completion scripts.
+// Prints what the build installs with the programs: man pages and completion scripts.
 #include <cstdio>
 #include <string>
 #include <string_view>

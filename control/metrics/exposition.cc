@@ -9,7 +9,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Of the text formats: backslash, line feed and, where it would end the text, the quotation mark.
+/// Escapes as the text formats require: backslash, line feed and, in quotes, the quotation mark.
 void append_escaped(std::string& out, std::string_view text, bool quoted) {
     for (const char c : text) {
         if (c == '\\') {
@@ -38,7 +38,7 @@ std::string_view type_name(MetricType type, MetricsFormat format) noexcept {
     return "";
 }
 
-/// Of a sample that is one number.
+/// The suffix of a sample that is a single number.
 std::string_view suffix_of(MetricType type) noexcept {
     if (type == MetricType::kCounter) return "_total";
     return type == MetricType::kInfo ? "_info" : "";
@@ -60,7 +60,7 @@ std::string_view content_type(MetricsFormat format) noexcept {
 
 void Exposition::begin(const MetricRow& row) {
     row_ = &row;
-    // OpenMetrics names the family, Prometheus its samples.
+    // OpenMetrics describes the family's name, Prometheus the samples' name.
     const bool is_open = format_ == MetricsFormat::kOpenMetrics;
     const std::string_view suffix = is_open ? std::string_view() : suffix_of(row.type);
     fmt::format_to(std::back_inserter(text_), "# HELP {}{} ", row.name, suffix);

@@ -13,7 +13,7 @@ namespace podlane::control {
 
 namespace {
 
-/// What the samples of a row are made of.
+/// Where a row's samples come from.
 struct Source {
     const NodeMetrics& node;
     const BuildInfo& build;
@@ -85,7 +85,7 @@ void dns_outcomes(std::string_view by, const Of& counts, Exposition& to) {
     }
 }
 
-/// `value` of each upstream server of the DNS server, where there is one.
+/// Writes `value` of each upstream DNS server, if there are any.
 template <class Value>
 void of_upstreams(const Source& from, Exposition& to, Value value) {
     if (!from.node.stats.dns || !from.node.stats.dns->server) return;

@@ -12,7 +12,7 @@ DurationMetrics duration_metrics(const LatencyStats& durations) {
     DurationMetrics out;
     size_t next = 0;
     for (const LatencyBucket& bucket : durations.buckets) {
-        // A power of two is a border of the histogram's own buckets as well.
+        // Every power of two is also a boundary of the histogram's own buckets.
         while (next < out.counts.size() && bucket.longest_ns > DurationMetrics::longest_ns(next)) {
             out.counts[next++] = out.count;
         }

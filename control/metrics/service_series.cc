@@ -15,13 +15,13 @@ void ServiceSeries::divide(std::vector<ServiceMetrics> all, NodeMetrics& out) {
     const size_t count = all.size();
     out.services.clear();
     out.other_services = 0;
-    // The busiest first, for the places that are left.
+    // The busiest first, for the remaining places.
     std::stable_sort(all.begin(), all.end(),
                      [](const auto& a, const auto& b) { return a.connections > b.connections; });
     for (ServiceMetrics& service : all) {
         const Name name(service.name_space, service.name);
         const auto other = others_.find(name);
-        // Who was counted among the others stays there: their sum must not fall.
+        // Services counted among the others stay there: the sum of the others must not fall.
         if (!shown_.contains(name) && other == others_.end() && shown_.size() < most_ &&
             (service.connections > 0 || count <= most_)) {
             shown_.insert(name);

@@ -22,7 +22,7 @@ Neighbour* NeighbourTable::insert(const NeighbourKey& key, NeighbourOutcome& out
             }
         }
         if (oldest == table_.end()) return nullptr;
-        // Only what the snapshot holds makes a difference to it.
+        // It only matters if the snapshot contains it.
         out.changed = out.changed || oldest->second.state != NeighbourState::kIncomplete;
         table_.erase(oldest);
         --count;
@@ -62,7 +62,7 @@ void NeighbourTable::confirm(Neighbour& neighbour, uint64_t now_ms) {
     neighbour.state = NeighbourState::kReachable;
     neighbour.confirmed_ms = now_ms;
     neighbour.attempts = 0;
-    // Spread, so that the neighbours of a large link are not all asked in the same moment.
+    // Spread out, so that the neighbours of a large link are not all probed at the same moment.
     std::uniform_int_distribution<uint64_t> refresh(kReachableMs / 2, kReachableMs * 8 / 10);
     schedule(neighbour, now_ms + refresh(random_));
 }
@@ -77,8 +77,8 @@ NeighbourOutcome NeighbourTable::needed(const NeighbourKey& key, uint64_t now_ms
         ask_first(key, *fresh, now_ms, out);
         return out;
     }
-    // Any other state takes its course: the requests are under way, or the answer is here and the
-    // worker has just not seen the snapshot yet.
+    // Other states need nothing: requests are under way, or the answer is here and the worker has
+    // not seen the snapshot yet.
     at->second.last_needed_ms = now_ms;
     return out;
 }
@@ -91,8 +91,8 @@ NeighbourOutcome NeighbourTable::seen(const NeighbourKey& key, const MacAddress&
     if (at == table_.end() || at->second.state == NeighbourState::kStatic) return out;
     Neighbour& neighbour = at->second;
     out.changed = !neighbour.is_resolved() || neighbour.mac != mac;
-    // An unsolicited message proves that the sender can reach us, not that we can reach it: it does
-    // not postpone the next probe (RFC 4861 section 7.2.5), unless it says something new.
+    // An unsolicited message proves that the sender can reach us, not that we can reach it. It does
+    // not postpone the next probe (RFC 4861 section 7.2.5) unless it brings something new.
     if (solicited || out.changed) {
         neighbour.mac = mac;
         confirm(neighbour, now_ms);
@@ -147,7 +147,8 @@ bool NeighbourTable::expire(const NeighbourKey& key, Neighbour& neighbour, uint6
                 schedule(neighbour, now_ms + kFailedMs);
                 return true;
             }
-            // A neighbour whose MAC changed silently answers only to the later ones.
+            // If a neighbour's MAC changed silently, it answers only the later, broadcast or
+            // multicast ones.
             out.solicitations.push_back(
                 {key, neighbour.attempts < kUnicastTries ? neighbour.mac : MacAddress{}});
             ++neighbour.attempts;
@@ -158,7 +159,7 @@ bool NeighbourTable::expire(const NeighbourKey& key, Neighbour& neighbour, uint6
                 out.changed = true;
                 return false;
             }
-            // Stays failed for the packets, so that senders are told at once.
+            // It stays failed, so that senders get an error at once.
             out.solicitations.push_back({key, {}});
             schedule(neighbour, now_ms + kFailedMs);
             return true;

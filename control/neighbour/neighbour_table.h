@@ -108,8 +108,8 @@ class NeighbourTable {
     /// Configures a static neighbour; replaces what was learned.
     void add_static(const NeighbourKey& key, const MacAddress& mac);
 
-    /// One that was known to a process before this one: used at once, and asked at the next tick().
-    /// Nothing happens if it is known here.
+    /// Adds a neighbour that an earlier process knew: it is used at once, and probed at the next
+    /// tick(). Does nothing if the neighbour is already known.
     void restore(const NeighbourKey& key, const MacAddress& mac, uint64_t now_ms);
 
     /// A packet waits for it (or was refused because it had failed).

@@ -32,7 +32,7 @@ Result<sockaddr_un> address_of(const std::string& path) {
     return address;
 }
 
-/// False: nothing to read in time.
+/// False if nothing can be read in time.
 bool wait_to_read(int fd, std::chrono::milliseconds timeout) {
     pollfd wanted{fd, POLLIN, 0};
     const auto until = std::chrono::steady_clock::now() + timeout;
@@ -134,7 +134,7 @@ Result<FdListener> FdListener::open(const std::string& path) {
     UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     if (!socket.valid()) return channel_error("socket");
     ::unlink(path.c_str());
-    // The file takes over the socket's mode.
+    // The file inherits the socket's mode.
     if (::fchmod(socket.get(), 0600) != 0 ||
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
         return channel_error(path);

@@ -1,7 +1,7 @@
 // Messages with open descriptors between two processes of one machine (SCM_RIGHTS, unix(7)).
 //
-// One podlaned hands its TAPs to the next one by it. Any thread, one at a time; who may connect is
-// said by the rights of the socket's file, which is its owner's alone.
+// One podlaned hands its TAPs to the next one through it. Any thread, one at a time. The mode of
+// the socket's file decides who may connect: its owner only.
 #pragma once
 
 #include <sys/types.h>
@@ -18,27 +18,27 @@
 
 namespace podlane::control {
 
-/// What came in one piece. Descriptors are close-on-exec.
+/// One message. Descriptors are close-on-exec.
 struct FdMessage {
     std::string text;
     std::vector<UniqueFd> fds;
 };
 
-/// A connection. Closed when it goes, which the other end sees as its end.
+/// A connection. Destroying it closes it, and the other end sees that as its end.
 class FdChannel {
   public:
-    static constexpr size_t kMostBytes = 16384;  ///< of a message's text
+    static constexpr size_t kMostBytes = 16384;  ///< in a message's text
     static constexpr size_t kMostFds = 64;       ///< in a message
 
     [[nodiscard]] static Result<FdChannel> connect(const std::string& path);
 
-    /// Waits for room, for a second at most. The descriptors stay the caller's.
+    /// Waits a second at most for room. The caller keeps its descriptors.
     [[nodiscard]] Result<void> send(std::string_view text, std::span<const int> fds = {});
-    /// The next message; nothing when the other end has closed. An Error when none comes in time.
+    /// The next message; nothing if the other end has closed. An Error if none comes in time.
     [[nodiscard]] Result<std::optional<FdMessage>> receive(std::chrono::milliseconds timeout);
-    /// The process at the other end; 0 if that cannot be known.
+    /// The process at the other end; 0 if it is unknown.
     [[nodiscard]] pid_t peer() const noexcept;
-    /// For waiting; still the channel's.
+    /// To wait on; the channel owns it.
     [[nodiscard]] int fd() const noexcept { return socket_.get(); }
 
   private:
@@ -48,10 +48,10 @@ class FdChannel {
     UniqueFd socket_;
 };
 
-/// A place where one process waits for another. Its file goes with it.
+/// Where one process waits for another. Its destructor removes the file.
 class FdListener {
   public:
-    /// Replaces what stands at the path.
+    /// Replaces any file at the path.
     [[nodiscard]] static Result<FdListener> open(const std::string& path);
     FdListener(FdListener&& from) noexcept = default;
     FdListener& operator=(FdListener&&) = delete;

@@ -40,7 +40,8 @@ Json to_json(const GuardMemory& memory) {
             {"setUp", memory.set_up}};
 }
 
-/// What a file holds is known only when it is read: at() and get() throw, and so does this.
+/// The file's content is only known when it is read: at() and get() throw on errors, and so does
+/// this.
 template <class T>
 T whole(std::optional<T> value) {
     if (!value) throw std::invalid_argument("an address that is none");

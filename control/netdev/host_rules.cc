@@ -48,7 +48,7 @@ NlRule make_rule(const HostRule& of) {
     }
     rtnl_rule_set_dst(rule.get(), destination);
     nl_addr_put(destination);
-    // What this kernel sends itself, not what it gets or forwards.
+    // Only packets that this kernel sends itself, not those it receives or forwards.
     rtnl_rule_set_iif(rule.get(), "lo");
     rtnl_rule_set_protocol(rule.get(), kRouteProtocol);
     rtnl_rule_set_ipproto(rule.get(), of.protocol);
@@ -69,7 +69,7 @@ std::optional<IpAddress> source_of(const nl_addr* address) {
     return v6;
 }
 
-/// Next hops of our own, which need no answer from anybody: as a server's TAP has them.
+/// Our own next hops, which nobody has to answer for: a server's TAP has them.
 IpAddress next_hop(bool v4) {
     return *parse_ip(v4 ? "169.254.1.1" : "fe80::1");
 }
@@ -115,7 +115,7 @@ Result<void> HostRules::prepare() {
     }
     socket_ = std::move(socket);
     // Answers have an address of this node, or 127.0.0.1, as their source. rp_filter 2 is the loose
-    // mode, also where conf.all asks for the strict one: the higher number counts.
+    // mode, and wins over a conf.all of 1, the strict mode: the higher number counts.
     for (const auto& [key, value] :
          {std::pair("accept_local", "1"), std::pair("route_localnet", "1"),
           std::pair("rp_filter", "2")}) {
@@ -161,7 +161,7 @@ Result<void> HostRules::set(const std::set<HostRule>& wanted) {
     }
     const auto merged = merge_rules(wanted, kMostRules);
     const std::set<HostRule> next(merged.begin(), merged.end());
-    // New ones first: what both cover is at no time without a rule.
+    // New rules first, so that traffic covered by both old and new ones always has a rule.
     for (const HostRule& rule : next) {
         if (set_.contains(rule)) continue;
         if (auto done = change(rule, true); !done.ok()) return failed(done.error());
@@ -190,8 +190,8 @@ Result<void> HostRules::change(const HostRule& of, bool there) {
 }
 
 Result<void> HostRules::move_local_behind(int family) {
-    // The new place first: there is no moment without a rule for the node's own addresses. Somebody
-    // else may have moved it before; then it is not marked as ours, and stays.
+    // The new place first, so that there is always a rule for the node's own addresses. If somebody
+    // else moved it before, it is not marked as ours, and stays.
     const NlRule behind = new_rule(family, kLocalPreference, RT_TABLE_LOCAL);
     const NlRule first = new_rule(family, 0, RT_TABLE_LOCAL);
     if (!behind || !first) return netlink_failure("rule for local", -NLE_NOMEM);
@@ -228,7 +228,7 @@ void HostRules::remove_all(int family) noexcept {
     if (rtnl_rule_alloc_cache(socket_.get(), family, &cache) < 0) return;
     for (nl_object* each = nl_cache_get_first(cache); each; each = nl_cache_get_next(each)) {
         auto* rule = reinterpret_cast<rtnl_rule*>(each);
-        if (rtnl_rule_get_family(rule) != family) continue;  // the list is of all families
+        if (rtnl_rule_get_family(rule) != family) continue;  // the list contains all families
         uint8_t protocol = 0;
         if (rtnl_rule_get_protocol(rule, &protocol) < 0 || protocol != kRouteProtocol) continue;
         const uint32_t table = rtnl_rule_get_table(rule);

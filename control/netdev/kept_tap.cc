@@ -35,8 +35,8 @@ bool is_left_by(const LinkInfo& link, const std::string& owner) {
     return is_marked(link, owner) && !link.carrier;
 }
 
-/// The interface that the owner has left. A process that was killed may have queues open for a
-/// moment longer, until the kernel has ended its requests. `in_use`: it may have them for good.
+/// The interface that the owner has left. A killed process may have its queues open a moment
+/// longer, until the kernel has finished its requests. `in_use`: it may keep them open.
 Result<LinkInfo> find_left(Rtnl& rtnl, const std::string& ifname, const std::string& owner,
                            bool in_use) {
     for (int tries = 0;; ++tries) {
@@ -80,7 +80,7 @@ Result<KeptTap> make(const TapRequest& request, const std::string& owner) {
     return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false, ifindex};
 }
 
-/// Removes the very interface that was attached to.
+/// Removes exactly the interface that was attached to.
 void remove_attached(const TapRequest& request, int ifindex) noexcept {
     static_cast<void>(in_network_namespace(request.netns_path, [&]() -> Result<void> {
         auto rtnl = Rtnl::open();
@@ -93,8 +93,8 @@ void remove_attached(const TapRequest& request, int ifindex) noexcept {
     }));
 }
 
-/// `update` gets the interface's index, in its namespace. `in_use`: another process has its queues
-/// open, and this one opens none.
+/// `update` gets the interface's index in its namespace. `in_use`: another process has its queues
+/// open; none are opened here.
 template <class Update>
 Result<KeptTap> attach(const TapRequest& request, const std::string& owner, bool in_use,
                        Update update) {
@@ -162,14 +162,14 @@ bool is_wanted(const TapRequest& request, const KernelRoute& route) {
     });
 }
 
-/// What is right stays untouched: there is no moment without it.
+/// What is already right stays untouched, and is never missing.
 Result<void> update_host(Rtnl& rtnl, int ifindex, const TapRequest& request) {
     if (auto done = configure_tap_ipv6(request); !done.ok()) return done;
     if (auto done = rtnl.change_link(request.ifname, {.up = true}); !done.ok()) return done;
     if (auto done = update_addresses(rtnl, ifindex, request); !done.ok()) return done;
     auto routes = rtnl.routes(ifindex);
     if (!routes.ok()) return routes.error();
-    // Those to load balancer addresses (kRouteProtocol) follow the objects.
+    // Routes to load balancer addresses (kRouteProtocol) follow the objects.
     std::erase_if(
         *routes, [](const KernelRoute& route) { return route.protocol != KernelRoute{}.protocol; });
     for (auto at = routes->begin(); at != routes->end();) {
@@ -195,7 +195,7 @@ Result<KeptTap> attach_pod_tap(const PodTapRequest& request, const std::string& 
     auto attached = attach(tap, owner, in_use, [](Rtnl&, int) { return Result<void>{}; });
     if (attached.ok() || in_use) return attached;
     auto made = make(tap, owner);
-    // That it could not be made is of no interest where it is there, but not ours to have.
+    // If the interface exists but is not ours to use, that is the error to report.
     return made.ok() ? std::move(made) : std::move(attached);
 }
 

@@ -22,7 +22,7 @@ namespace podlane::control {
 
 namespace {
 
-/// One of ethtool's commands that read or write a number; none if the driver does not know it.
+/// Runs one of ethtool's commands that read or write a number; none if the driver lacks it.
 std::optional<uint32_t> ethtool(const std::string& ifname, uint32_t command, uint32_t value) {
     const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket.valid()) return std::nullopt;
@@ -124,7 +124,7 @@ Result<void> KernelInterfaceGuard::take_over(Rtnl& rtnl, int ifindex,
     auto routes = rtnl.routes(ifindex);
     if (!routes.ok()) return routes.error();
     for (const KernelRoute& route : *routes) {
-        // The kernel's own come with the address, those of router advertisements by themselves.
+        // The kernel adds its own routes with the address; router advertisements bring theirs.
         const bool is_news = std::ranges::find(old_.routes, route) == old_.routes.end();
         if (is_news && route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA) {
             old_.routes.push_back(route);
@@ -180,7 +180,7 @@ Result<void> KernelInterfaceGuard::guard_addresses(Rtnl& rtnl, int ifindex) {
 }
 
 void KernelInterfaceGuard::look() noexcept {
-    // One that cannot be looked at is gone: its port says so.
+    // If it cannot be examined, it is gone, and its port reports that.
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return;
     const auto link = rtnl->find_link(ifname_);
@@ -273,7 +273,7 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
                     ifname, xdp.error().message));
             }
         }
-        guard.stop_merging();  // after the program, whose presence turns GRO on
+        guard.stop_merging();  // after attaching the program, which turns GRO on
     }
     if (!info.up) {
         guard.old_.set_up = true;
@@ -292,7 +292,7 @@ Result<bool> give_back_kernel_interface(const std::string& ifname, const std::st
     KernelInterfaceGuard left;
     left.ifname_ = ifname;
     left.memory_path_ = memory;
-    return left.recall((*link)->ifindex);  // and its end puts it back
+    return left.recall((*link)->ifindex);  // its destructor restores the settings
 }
 
 }  // namespace podlane::control

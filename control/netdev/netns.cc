@@ -30,7 +30,7 @@ Result<UniqueFd> open_network_namespace(const std::string& path) {
     const auto failed = [&] {
         return Error{fmt::format("network namespace {}: {}", path, std::strerror(errno))};
     };
-    // A look first: to open a device or a FIFO may do something, or wait for its other end.
+    // Check first: opening a device or a FIFO may have effects, or wait for its other end.
     const UniqueFd seen(::open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!seen.valid()) return failed();
     struct statfs filesystem {};

@@ -18,9 +18,9 @@ namespace {
 constexpr std::array kWords = {std::pair{PodInterface::kTap, std::string_view("tap")},
                                std::pair{PodInterface::kMemif, std::string_view("memif")},
                                std::pair{PodInterface::kVhostUser, std::string_view("vhostUser")}};
-/// The socket's owner and group, and nobody else.
+/// Only the socket's owner and group.
 constexpr mode_t kSocketMode = 0660;
-/// Everybody may pass: it is the socket that is guarded.
+/// Everybody may enter the folder: access is controlled at the socket.
 constexpr mode_t kFolderMode = 0755;
 
 Error failed(const std::string& path, int error) {
@@ -29,7 +29,7 @@ Error failed(const std::string& path, int error) {
 
 Result<void> make_folder(const std::string& path) {
     if (::mkdir(path.c_str(), kFolderMode) == 0) {
-        // Whatever the process's umask takes away.
+        // Restores what the process's umask takes away.
         return ::chmod(path.c_str(), kFolderMode) == 0 ? Result<void>{} : failed(path, errno);
     }
     if (errno != EEXIST) return failed(path, errno);
@@ -38,8 +38,9 @@ Result<void> make_folder(const std::string& path) {
     return S_ISDIR(there.st_mode) ? Result<void>{} : Error{path + ": is no folder"};
 }
 
-/// An access control list in the kernel's form (linux/posix_acl_xattr.h): what root and its group
-/// have, the pod's user and group have, too. Giving the socket away would take CAP_CHOWN.
+/// An access control list in the kernel's format (linux/posix_acl_xattr.h): the pod's user and
+/// group have the same access as root and its group. Changing the socket's owner would need
+/// CAP_CHOWN.
 std::string access_list(const PodSocket& socket) {
     constexpr uint32_t kVersion = 2, kNobody = 0xffffffff;
     constexpr uint16_t kReadWrite = 6;
@@ -127,7 +128,7 @@ Result<void> hand_over_socket(const PodSocket& socket) {
 
 void remove_socket(const PodSocket& socket) noexcept {
     ::unlink(socket.path.c_str());
-    // The pod's, and its namespace's.
+    // The pod's folder, and its namespace's.
     std::string folder = socket.path;
     for (int level = 0; level < 2; ++level) {
         const size_t slash = folder.rfind('/');

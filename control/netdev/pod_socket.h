@@ -1,5 +1,5 @@
-// What a pod of DPDK's has in place of a kernel interface: a Unix socket of memif or vhost-user in
-// a folder of its own, which its containers mount, and a device of podlaned's behind it.
+// A DPDK pod's replacement for a kernel interface: a memif or vhost-user Unix socket in a folder of
+// its own, which its containers mount, and podlaned's device behind it.
 //
 // The node model makes one for pod.add. Control thread only; a few system calls each.
 #pragma once
@@ -22,26 +22,27 @@ enum class PodInterface : uint8_t { kTap, kMemif, kVhostUser };
 struct PodSocket {
     PodInterface kind = PodInterface::kTap;  ///< kTap: there is no socket, and `path` is empty
     std::string path;
-    uint32_t user = 0, group = 0;  ///< who may connect to it, beside root
+    uint32_t user = 0, group = 0;  ///< may connect to it, as root may
 
     friend bool operator==(const PodSocket&, const PodSocket&) = default;
     [[nodiscard]] bool is_socket() const noexcept { return kind != PodInterface::kTap; }
 };
 
-/// FOLDER/NAMESPACE/NAME/IFNAME.sock: of the pod, not of its sandbox, so that a Pod object can say
-/// what to mount.
+/// FOLDER/NAMESPACE/NAME/IFNAME.sock. The path depends on the pod, not on its sandbox, so that a
+/// Pod object can mount it.
 [[nodiscard]] std::string pod_socket_path(const std::string& folder, const std::string& pod,
                                           const std::string& ifname);
 
-/// DPDK's arguments for the device; `number` is its own among the process's.
+/// DPDK's arguments for the device; `number` must be unique in the process.
 [[nodiscard]] std::string pod_socket_device(const PodSocket& socket, unsigned number);
 
-/// Makes the folders above the socket, which are root's, and removes a socket that a process before
-/// this one left. Anything else that stands there is an error.
+/// Makes the folders above the socket, owned by root, and removes a socket that an earlier process
+/// left. Anything else at the path is an error.
 [[nodiscard]] Result<void> make_way_for_socket(const PodSocket& socket);
-/// Lets the pod's user and group, beside root, connect to the socket, which the device has made.
+/// Lets the pod's user and group connect to the socket, beside root. The device has made the
+/// socket.
 [[nodiscard]] Result<void> hand_over_socket(const PodSocket& socket);
-/// Removes the socket, and its folders as far as they are empty then.
+/// Removes the socket, and its folders if they are empty then.
 void remove_socket(const PodSocket& socket) noexcept;
 
 }  // namespace podlane::control

@@ -19,7 +19,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Owns an object of libnl that is given back by `Put`.
+/// Owns a libnl object and releases it with `Put`.
 template <class T, auto Put>
 struct PutObject {
     void operator()(T* object) const noexcept { Put(object); }
@@ -211,7 +211,7 @@ namespace {
 
 using NlRoute = Owned<rtnl_route, rtnl_route_put>;
 
-/// Null without memory.
+/// Null if out of memory.
 NlRoute make_route(int ifindex, const KernelRoute& route) {
     NlRoute entry(rtnl_route_alloc());
     const NlAddress destination = make_address(route.destination.address, route.destination.length);
@@ -238,7 +238,7 @@ NlRoute make_route(int ifindex, const KernelRoute& route) {
         rtnl_route_nh_set_gateway(hop.get(), gateway.get());
         if (route.onlink) rtnl_route_nh_set_flags(hop.get(), RTNH_F_ONLINK);
     }
-    rtnl_route_add_nexthop(entry.get(), hop.release());  // the route owns it from here
+    rtnl_route_add_nexthop(entry.get(), hop.release());  // the route owns it now
     return entry;
 }
 

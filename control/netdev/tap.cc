@@ -24,10 +24,11 @@ namespace podlane::control {
 
 namespace {
 
-/// Frames that the kernel holds for a queue before it drops: a burst of a fast sender fits.
+/// Frames that the kernel queues before it drops: enough for a fast sender's burst.
 constexpr uint32_t kTxQueueLength = 2048;
-/// Of a default route that finds another one in its place: below every usual one. Those of further
-/// interfaces, as secondary networks give them to a pod, are below that, one each.
+/// The metric of a default route if another one already exists: less preferred than any usual
+/// route. Further interfaces, such as those of a pod's secondary networks, each get the next higher
+/// metric.
 constexpr uint32_t kSecondDefaultMetric = 4096;
 constexpr uint32_t kMostDefaults = 256;
 
@@ -40,7 +41,7 @@ Result<UniqueFd> open_queue(const std::string& ifname, bool first) {
     if (!fd.valid()) return in_words("open /dev/net/tun");
     ifreq ifr{};
     ifname.copy(ifr.ifr_name, IFNAMSIZ - 1);
-    // IFF_TUN_EXCL: never join a TAP of somebody else.
+    // IFF_TUN_EXCL: never attach to somebody else's TAP.
     ifr.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE |
                                        (first ? IFF_TUN_EXCL : 0));
     if (::ioctl(fd.get(), TUNSETIFF, &ifr) != 0) return in_words("create TAP");
@@ -94,7 +95,7 @@ Result<void> check_tap(const TapRequest& request) {
 
 namespace {
 
-/// A name that no other interface has, for the time before the TAP gets into its namespace.
+/// A unique interface name, for the time before the TAP is moved to its namespace.
 std::string passing_name() {
     static std::atomic<unsigned> made{0};
     return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
@@ -134,7 +135,7 @@ bool is_on_link(const TapRequest& request, const IpAddress& address) {
                        [&](const auto& a) { return a.subnet().contains(address); });
 }
 
-/// Whether the interface has the route already, from a process before this one.
+/// Whether the interface already has the route, from an earlier process.
 bool has_route(const std::vector<KernelRoute>& there, const IpPrefix& destination,
                const std::optional<IpAddress>& via) {
     return std::any_of(there.begin(), there.end(), [&](const KernelRoute& route) {
@@ -148,7 +149,8 @@ Result<void> add_default_route(Rtnl& rtnl, int ifindex, const TapRequest& reques
     KernelRoute route{.destination = {any, 0}, .via = gateway};
     route.onlink = !is_on_link(request, gateway);
     auto added = rtnl.add_route(ifindex, route);
-    // Another interface leads out already, such as a machine's management port: theirs stays.
+    // If another interface already has the default route, such as a machine's management port, it
+    // keeps it.
     for (uint32_t n = 0; added.ok() && !*added && n < kMostDefaults; ++n) {
         route.metric = kSecondDefaultMetric + n;
         added = rtnl.add_route(ifindex, route);
@@ -197,8 +199,8 @@ Error tap_failure(const TapRequest& request, const Error& error) {
 
 namespace {
 
-/// Everything that is done inside the namespace; the interface is there as `name`. Its index is
-/// put into `ifindex`.
+/// Everything to be done inside the namespace. The interface exists as `name`; its index is put
+/// into `ifindex`.
 Result<void> configure(const TapRequest& request, const std::string& name, int& ifindex) {
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return rtnl.error();
@@ -294,7 +296,7 @@ Result<TapDevice> create_tap(const TapRequest& request) {
     });
     if (!free_name.ok()) return failed(free_name.error());
 
-    // Closing the queues is all the cleaning up that a failure from here on needs.
+    // On failures from here on, closing the queues is all the cleanup needed.
     const std::string name = is_elsewhere ? passing_name() : request.ifname;
     auto queues = open_tap_queues(name, request, true);
     if (!queues.ok()) return failed(queues.error());

@@ -11,7 +11,7 @@
 
 namespace podlane::control {
 
-/// Says what of name, queues, MAC address and MTU is not allowed.
+/// Checks name, queues, MAC address and MTU; the error says what is not allowed.
 [[nodiscard]] Result<void> check_tap(const TapRequest& request);
 /// Opens the request's queues of the TAP of that name in the present namespace, which is made if
 /// `is_new`.

@@ -34,10 +34,10 @@ Result<UniqueFd> attach_xdp_pass(int ifindex) {
     load.insn_cnt = program.size();
     load.insns = reinterpret_cast<uintptr_t>(program.data());
     load.license = reinterpret_cast<uintptr_t>(kLicense);
-    load.prog_flags = BPF_F_XDP_HAS_FRAGS;  // else an MTU beyond a page is refused
+    load.prog_flags = BPF_F_XDP_HAS_FRAGS;  // otherwise an MTU larger than a page is refused
     UniqueFd loaded(bpf(BPF_PROG_LOAD, load));
     if (!loaded.valid() && errno == EINVAL) {
-        load.prog_flags = 0;  // a kernel before 5.18
+        load.prog_flags = 0;  // kernels before 5.18 do not have the flag
         loaded = UniqueFd(bpf(BPF_PROG_LOAD, load));
     }
     if (!loaded.valid()) return Error{fmt::format("load XDP program: {}", std::strerror(errno))};

@@ -11,9 +11,9 @@ namespace podlane::control {
 
 namespace {
 
-/// RFC 5227 section 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL. The second one is for links that were
-/// not up yet when the first went out, and for who has asked meanwhile and got the answer of a node
-/// that did not know yet that it has the address no more.
+/// RFC 5227 section 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL. The second announcement is for links
+/// that were not up yet at the first one, and for hosts that asked in between and got an answer
+/// from a node that did not know yet that it no longer has the address.
 constexpr unsigned kAnnouncements = 2;
 constexpr uint64_t kAgainMs = 2000;
 

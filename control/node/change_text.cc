@@ -10,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Of what came and of what went so much is named.
+/// At most this many added and removed items are named.
 constexpr size_t kMostNamed = 8;
 
 /// The names of the fields that differ: "ports, selector".
@@ -49,7 +49,7 @@ std::string moved(const std::set<std::string>& before, const std::set<std::strin
     return more == 0 ? text : fmt::format("{} and {} more", text, more);
 }
 
-/// As kube-proxy sees it: who gets connections, and who only ends them.
+/// As kube-proxy sees them: ready for new connections, or only finishing old ones.
 void add_endpoints(std::set<std::string>& to, const std::vector<SliceEndpoint>& endpoints,
                    const std::vector<EndpointPort>& ports) {
     for (const SliceEndpoint& endpoint : endpoints) {

@@ -1,4 +1,4 @@
-// Changes of objects: apply, delete, replace, and what only looks: validate, diff.
+// Changes of objects: apply, delete, replace; also the read-only validate and diff.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -39,7 +39,7 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
     std::move(more.begin(), more.end(), std::back_inserter(to));
 }
 
-/// The error without location and object: the same in every re-list.
+/// The error without location and object, so that it is the same at every re-list.
 std::string reason_of(const UnreadObject& object) {
     const std::string& message = object.error.message;
     const std::string subject = to_string(*object.key) + ": ";
@@ -47,7 +47,7 @@ std::string reason_of(const UnreadObject& object) {
     return at == std::string::npos ? message : message.substr(at + subject.size());
 }
 
-/// "namespace/name", or "name" for a cluster's own kinds; nothing when it is neither.
+/// "namespace/name", or "name" for cluster-scoped kinds; nothing if it is neither.
 std::optional<ObjectKey> parse_key(Kind kind, std::string_view name) {
     const size_t slash = name.find('/');
     if (!is_namespaced(kind)) {
@@ -237,7 +237,7 @@ Outcome<ChangeReport> NodeModel::do_replace(const std::vector<ObjectsText>& docu
         refuse_others(*parsed, scope);
         close_refused_policies(*parsed);
     }
-    // What is refused keeps the form that was there before.
+    // A refused object keeps its previous form.
     std::vector<ObjectKey> wanted = keys_of(parsed->objects);
     std::set<ObjectKey> refused_keys;
     for (const UnreadObject& object : parsed->refused) {
@@ -345,7 +345,7 @@ Outcome<ChangeReport> NodeModel::dry_run(const std::vector<ObjectsText>& documen
     if (auto refused = check_keys(keys_of(parsed->objects), scope)) return std::move(*refused);
     ChangeSet plan = store_.plan_apply(parsed->objects);
     const auto addresses = addresses_.complete(store_, plan);
-    // The compiler needs the store with the change applied; no other code sees it in between.
+    // The compiler needs the store with the change applied; no other code sees it in the meantime.
     store_.commit(plan);
     auto checked = compiler_.check(store_, plan);
     store_.revert(plan);

@@ -20,7 +20,7 @@ PortTotals operator-(PortTotals sum, const PortTotals& before) {
 }
 
 std::vector<PortStats> port_stats(const LiveView& live) {
-    // All devices are looked at, TAPs as well, of which the states have what was seen last.
+    // Reads all devices, including TAPs; the port states hold what was read last.
     static_cast<void>(live.dataplane.device_losses());
     std::map<PortId, DeviceLosses> lost;
     for (const PortState& state : live.dataplane.port_states()) lost[state.id] = state.losses;
@@ -102,7 +102,7 @@ AffinityStats affinity_stats(const Dataplane& dataplane) {
     return stats;
 }
 
-/// The ports of one Service are counted apart and shown together.
+/// The ports of a Service are counted separately and shown together.
 std::vector<ServiceStats> service_stats(const LiveView& live) {
     std::map<std::string, uint64_t> created;
     for (const auto& [id, name] : service_names(live.snapshot)) {

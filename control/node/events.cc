@@ -1,4 +1,4 @@
-// What the workers report, and what time brings: neighbours, learned addresses, lost ports.
+// Reports from the workers and the passing of time: neighbours, learned addresses, lost ports.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -68,7 +68,7 @@ void NodeModel::port_lost(PortId port) {
         name = "host interface " + config_.host->interface;
         port_name = config_.host->interface;
     } else {
-        return;  // removed meanwhile
+        return;  // removed in the meantime
     }
     if (!links_.add_lost(name)) return;
     const std::string line = fmt::format("{}: its device is gone; {}", name, remedy);

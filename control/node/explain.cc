@@ -17,11 +17,11 @@ namespace podlane::control {
 
 namespace {
 
-/// The answer while it is being put together.
+/// The answer under construction.
 struct Answer : Explanation {
     StepTrace trace;
     PortId out_port_id = kNoPort;
-    std::optional<uint32_t> bytes;  ///< of the packet, where that is asked
+    std::optional<uint32_t> bytes;  ///< of the packet, if the question has it
     bool is_v4 = true;
 };
 
@@ -36,7 +36,7 @@ FlowKey<F> key_of(const ExplainQuestion& question) {
             0};
 }
 
-/// Whether the pod asks for the destination's MAC address itself instead of its gateway's.
+/// Whether the pod asks for the destination's MAC address, not its gateway's.
 template <Family F>
 bool is_same_subnet(const Snapshot& snapshot, const ExplainQuestion& question) {
     const FamilyState<F>& state = snapshot.family<F>();
@@ -49,8 +49,8 @@ bool is_same_subnet(const Snapshot& snapshot, const ExplainQuestion& question) {
     });
 }
 
-/// Frames between pods of one subnet are switched: no service and no route has a say. False: the
-/// pod is told the router's MAC address for that destination.
+/// Frames between pods of one subnet are switched: services and routes do not matter. False: the
+/// pod gets the router's MAC address for that destination.
 template <Family F>
 bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
                     const PathQuery<F>& query, Answer& answer) {
@@ -85,7 +85,7 @@ bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
     return true;
 }
 
-/// Whether the packet may be so long.
+/// Whether a packet of that size can be sent.
 void explain_size(uint16_t mtu, Answer& answer) {
     if (!answer.bytes) return;
     if (*answer.bytes <= mtu) {
@@ -194,7 +194,7 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
     }
 }
 
-/// How answers find back, where the addresses are not those of the question.
+/// How replies find their way back, if the addresses differ from the question's.
 template <Family F>
 void explain_reply(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
                    const PathDecision<F>& decision, Answer& answer) {
@@ -219,7 +219,7 @@ void explain_reply(const LiveView& live, const PortNames& names, const ExplainQu
             : fmt::format("the connection remembers; it leaves by {}", names.name(back.port)));
 }
 
-/// The first one that fits all but the source port.
+/// The first flow that matches in everything but the source port.
 std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestion& question) {
     FlowFilter filter;
     filter.protocol = question.protocol;
@@ -235,7 +235,7 @@ std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestio
     return std::nullopt;
 }
 
-/// What it has carried, where that is counted.
+/// The traffic that it carried, if that is counted.
 std::string carried(const FlowInfo& flow) {
     if (!flow.traffic) return {};
     const auto& [packets, bytes] = *flow.traffic;
@@ -243,7 +243,7 @@ std::string carried(const FlowInfo& flow) {
                        bytes[0], packets[1], bytes[1]);
 }
 
-/// What a connection that exists says: it keeps its endpoint whatever would be decided now.
+/// Explains by an existing connection: it keeps its endpoint whatever would be decided now.
 void explain_existing(const LiveView& live, const ExplainQuestion& question, bool any_source_port,
                       Answer& answer) {
     const auto flow = any_source_port
@@ -289,7 +289,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
         answer.translated_to = endpoint_text(decision.to.dst, decision.to.dst_port.host());
     }
     if (decision.masquerade) {
-        // The port is chosen when the connection is made.
+        // The source port is chosen when the connection is made.
         answer.translated_from = to_string(IpAddress(decision.to.src));
     }
     if (decision.makes_flow) explain_reply(live, names, question, decision, answer);

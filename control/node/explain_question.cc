@@ -15,7 +15,7 @@ namespace {
 constexpr uint16_t kAnyClientPort = 40000;
 constexpr uint16_t kAnyEchoId = 1;
 
-/// Stand for "some client outside" where the question names only a port: RFC 5737, RFC 3849.
+/// Addresses for "some client outside" if the question names only a port: RFC 5737, RFC 3849.
 constexpr std::string_view kOutsideV4 = "203.0.113.1";
 constexpr std::string_view kOutsideV6 = "2001:db8::1";
 
@@ -33,7 +33,7 @@ Result<uint8_t> parse_protocol(std::string_view word, bool is_v4) {
     return Error{fmt::format("protocol: {} is none of tcp, udp, sctp, icmp", word)};
 }
 
-/// The addresses of whoever sends: an address, a pod; none where the question names a port alone.
+/// The sender's addresses, if it is an address or a pod; none if the question only names a port.
 std::vector<IpAddress> addresses_of_sender(const LiveView& live, std::string_view from) {
     if (const auto address = parse_ip(from)) return {*address};
     for (const auto& [name, pod] : live.pods) {
@@ -46,7 +46,7 @@ std::vector<IpAddress> addresses_of_sender(const LiveView& live, std::string_vie
     return object ? object->ips : std::vector<IpAddress>{};
 }
 
-/// The namespace of the pod that sends; "" where it is none.
+/// The namespace of the sending pod; "" if the sender is not a pod.
 std::string namespace_of_sender(const LiveView& live, std::string_view from) {
     const auto address = parse_ip(from);
     for (const auto& [name, pod] : live.pods) {
@@ -59,7 +59,7 @@ std::string namespace_of_sender(const LiveView& live, std::string_view from) {
     return std::string(address || slash == std::string_view::npos ? "" : from.substr(0, slash));
 }
 
-/// The first of the destination's addresses for which the sender has one of the same family.
+/// The first destination address of a family that the sender has as well.
 IpAddress pick_destination(const std::vector<IpAddress>& wanted,
                            const std::vector<IpAddress>& sender) {
     for (const IpAddress& address : wanted) {
@@ -84,7 +84,7 @@ Result<void> from_local_pod(const AttachedPod& pod, ExplainQuestion& question) {
     return {};
 }
 
-/// The first port of a kind: where traffic of others comes in, or the kernel's.
+/// The first port of a kind: where outside traffic comes in, or the kernel's.
 PortId port_of_kind(const PortNames& names, PortKind kind) {
     for (const auto& [id, port] : names.all()) {
         if (port.kind == kind) return id;
@@ -92,7 +92,7 @@ PortId port_of_kind(const PortNames& names, PortKind kind) {
     return kNoPort;
 }
 
-/// A Pod object of this node that was never given a port: its packets come from nowhere.
+/// A Pod object of this node that was never given a port, so no packets can come from it.
 Error never_added(const Pod& pod) {
     const std::string name = to_string(pod.meta.namespaced_name());
     std::string addresses;
@@ -118,7 +118,7 @@ bool is_node_address(const Snapshot& snapshot, const IpAddress& address) {
     return std::find(own.begin(), own.end(), address.as<F>()) != own.end();
 }
 
-/// The port by which packets from a foreign address come, and whether through the tunnel.
+/// The port where packets from a foreign address come in, and whether through the tunnel.
 template <Family F>
 void from_elsewhere(const LiveView& live, const PortNames& names, ExplainQuestion& question) {
     question.from = PortKind::kUplink;

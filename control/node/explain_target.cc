@@ -27,7 +27,7 @@ std::optional<uint16_t> port_number(std::string_view text) {
     return is_whole && number != 0 ? std::optional(number) : std::nullopt;
 }
 
-/// "shop/web:80" in two; the port is "" where there is none.
+/// "shop/web:80" split in two; the port is "" if there is none.
 struct Split {
     std::string_view host, port;
     bool has_port = false;
@@ -47,7 +47,7 @@ std::optional<Split> split(std::string_view text) {
     return Split{text.substr(0, colon), text.substr(colon + 1), true};
 }
 
-/// The Service's port by number or name; with one port alone none needs to be given.
+/// The Service's port by number or name; optional if the Service has only one.
 Result<std::optional<uint16_t>> service_port(const Service& service, const Split& parts,
                                              bool wants_port) {
     const std::string name = to_string(service.meta.namespaced_name());
@@ -85,7 +85,7 @@ Result<ExplainTarget> of_object(const ObjectStore& store, const Split& parts, bo
     return ExplainTarget{pod->ips, port};
 }
 
-/// The Service that a name such as "web.shop.svc.cluster.local" is of: for ports by name.
+/// The Service that a name such as "web.shop.svc.cluster.local" belongs to, for named ports.
 std::shared_ptr<const Service> service_of(const ObjectStore& store, std::string_view host) {
     const size_t first = host.find('.');
     const size_t second = first == std::string_view::npos ? first : host.find('.', first + 1);
@@ -94,7 +94,7 @@ std::shared_ptr<const Service> service_of(const ObjectStore& store, std::string_
                                 std::string(host.substr(0, first))});
 }
 
-/// What a pod's resolver asks for in turn, by the search domains that `pod add` gives it.
+/// The names that a pod's resolver tries in turn, by the search domains that `pod add` sets.
 std::vector<std::string> searched(const DnsZone& zone, std::string_view sender_namespace,
                                   std::string_view host) {
     std::vector<std::string> names;
@@ -110,11 +110,11 @@ std::vector<std::string> searched(const DnsZone& zone, std::string_view sender_n
     return names;
 }
 
-/// The addresses of the first of these names that has any, and which one that is.
+/// The addresses of the first of these names that has any, and which name that is.
 struct Found {
     std::string name;
     std::vector<IpAddress> addresses;
-    bool is_elsewhere = false;  ///< the last one is no name of the cluster
+    bool is_elsewhere = false;  ///< the last name is outside the cluster
 };
 
 Found look_up(const DnsZone& zone, const std::vector<std::string>& names) {

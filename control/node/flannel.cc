@@ -22,7 +22,7 @@ std::optional<IpAddress> first_address(const NodeConfig& config, bool is_v6) {
 
 FlannelFacts flannel_facts(const NodeConfig& config) {
     const Vtep vtep = vtep_of(config);
-    // Of each family that an uplink has an address of; the VTEP's MAC is one for both.
+    // For each family of an uplink address; both share the VTEP's MAC address.
     FlannelData data;
     data.backend_type = vtep.enabled ? overlay_info(*config.overlay.format).word : "host-gw";
     data.public_ip = first_address(config, false);

@@ -1,4 +1,4 @@
-// `get flows`: what is asked for as a filter, and the connections that fit as rows.
+// `get flows`: turns the question into a filter, and matching connections into rows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,9 +18,10 @@ namespace podlane::control {
 
 namespace {
 
-/// Connections that are in memory at a time, beside their text.
+/// Connections in memory at a time, beside their text.
 constexpr size_t kFlowsAtOnce = 4096;
-/// Looks at the table that one answer may take, of some ms each: in between others are answered.
+/// How often one answer may read the table, for a few ms each; other requests are answered in
+/// between.
 constexpr unsigned kFlowLooks = 4;
 
 template <Family F>
@@ -67,7 +68,7 @@ std::vector<ServiceId> ids_of(const ServiceNames& services, std::string_view nam
     return ids;
 }
 
-/// Of a pod with a port here, or of one that is known from its object.
+/// Addresses of a pod that has a port here, or that is known from its object.
 std::vector<IpAddress> addresses_of_pod(const LiveView& live, std::string_view name) {
     if (const AttachedPod* pod = live.ports.find(name)) return pod->addresses;
     const size_t slash = name.find('/');
@@ -77,7 +78,7 @@ std::vector<IpAddress> addresses_of_pod(const LiveView& live, std::string_view n
     return pod == nullptr ? std::vector<IpAddress>{} : pod->ips;
 }
 
-/// What `get flows NAME` asks for; nothing when the name is nobody's.
+/// The subject of `get flows NAME`; nothing if the name is unknown.
 std::optional<FlowSubject> subject_of(const LiveView& live, const ServiceNames& services,
                                       std::string_view name) {
     if (auto end = read_end(name)) return end;
@@ -88,7 +89,7 @@ std::optional<FlowSubject> subject_of(const LiveView& live, const ServiceNames& 
     return subject;
 }
 
-/// With each letter changed by `to`.
+/// The text with each letter converted by `to`.
 template <class To>
 std::string with_case(std::string_view text, To to) {
     std::string out(text);
@@ -112,7 +113,7 @@ std::optional<uint8_t> protocol_of(std::string_view text) {
     return value && *value < 256 ? std::optional(static_cast<uint8_t>(*value)) : std::nullopt;
 }
 
-/// Parts of the question that can be checked by themselves.
+/// Takes the parts of the question that can be checked on their own.
 void take_plain(const FlowQuestion& question, FlowFilter& filter) {
     if (question.port) filter.subjects.push_back({.port = question.port});
     if (question.state) {
@@ -125,7 +126,7 @@ void take_plain(const FlowQuestion& question, FlowFilter& filter) {
     filter.blocked = question.dropped;
 }
 
-/// None: no connection can match.
+/// None if no connection can match.
 Result<std::optional<FlowFilter>> filter_of(const LiveView& live, const ServiceNames& services,
                                             const FlowQuestion& question) {
     FlowFilter filter;

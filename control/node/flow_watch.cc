@@ -12,17 +12,17 @@ namespace podlane::control {
 
 namespace {
 
-/// What one tick takes at most; the rest waits in the workers' rings.
+/// The most taken at one tick; the rest waits in the workers' rings.
 constexpr size_t kMostOfTick = 65'536;
-/// Denials alike are told of so often.
+/// Equal denials are reported once in this time.
 constexpr uint64_t kDenialMs = 10'000;
 constexpr size_t kMostDenials = 4096;
-/// Names are made anew with each generation as long as that takes less than this part of the time.
+/// Names are rebuilt at each generation while that takes less than this fraction (1/N) of the time.
 constexpr uint64_t kNamesPart = 20;
 constexpr uint64_t kWindowMs = 1000;
 /// If there is no request for this long, counting stops.
 constexpr uint64_t kLookMs = 5000;
-/// Records of a window that are worth their cost.
+/// Records per window that are worth their cost.
 constexpr uint64_t kEnough = 20'000;
 constexpr uint32_t kMostSampling = 1024;
 
@@ -65,7 +65,7 @@ void FlowWatch::set_log(FlowLogPlan plan) {
 std::optional<FlowLogStats> FlowWatch::stats() const {
     if (log_.sample == 0) return std::nullopt;
     FlowLogStats stats = log_.stats();
-    // Of what workers lost none can say which would have been logged.
+    // It is unknown which of the workers' lost records would have been logged.
     stats.lost += dataplane_.lost_flow_records() + lost_;
     return stats;
 }
@@ -123,7 +123,7 @@ void FlowWatch::log_denial(const FlowRecord& record, LoggedFlow flow, uint64_t n
     }
     flow.packets = 1;
     log_.write(flow);
-    flow.packets = 0;  // what comes from here on
+    flow.packets = 0;  // counts the packets from here on
     denials_.emplace(key, Denial{std::move(flow), now_ms});
 }
 

@@ -1,4 +1,4 @@
-// `events`: what of the journal of news is asked for.
+// `events`: which part of the journal of news is asked for.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@ namespace podlane::control {
 
 namespace {
 
-/// Of one answer: some hundred bytes each.
+/// Per answer, with some hundred bytes each.
 constexpr size_t kMostEvents = 10'000;
-/// Beside the kinds of objects: live state, and topics of what has only a text.
+/// In addition to objects' kinds: live state, and topics whose events are only text.
 constexpr std::array<std::string_view, 8> kOthers{"ports",    "neighbors", "addresses", "links",
                                                   "podlaned", "refusals",  "snat",      "workers"};
 

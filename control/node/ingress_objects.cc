@@ -1,4 +1,4 @@
-// What a program needs to know that serves Ingresses.
+// What a program that serves Ingresses needs to know.
 #include <set>
 #include <string>
 #include <utility>

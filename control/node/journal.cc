@@ -10,7 +10,7 @@ namespace podlane::control {
 
 namespace {
 
-/// What it takes, about.
+/// Its approximate memory use.
 size_t bytes_of(const News& news) noexcept {
     return sizeof(News) + news.name.size() + news.text.size() + news.about.size() + news.by.size();
 }
@@ -58,7 +58,7 @@ Journal::Page Journal::after(uint64_t cursor, const std::set<std::string>& kinds
         if (kinds.contains(std::string(at->kind))) out.push_back(*at);
         page.cursor = at->cursor;
     }
-    // Whatever an item went through meanwhile, what it is now is asked for only once.
+    // Whatever happened to an item in between, its current state is only asked for once.
     std::set<std::pair<std::string_view, std::string_view>> seen;
     for (auto at = out.rbegin(); at != out.rend(); ++at) {
         if (at->kind == kEventNews || seen.emplace(at->kind, at->name).second) {
@@ -89,7 +89,7 @@ History Journal::history_after(uint64_t cursor, const NewsFilter& filter, size_t
     History history;
     history.cursor = last_;
     history.is_torn = !reaches(cursor);
-    // A cursor of another process is above all of ours, or below.
+    // Another process's cursor is above or below all of ours.
     for (auto at = history.is_torn ? news_.begin() : behind(cursor); at != news_.end(); ++at) {
         if (!filter.matches(*at)) continue;
         if (history.events.size() == limit) {

@@ -70,7 +70,7 @@ Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
 }
 
 Result<MadeServerTap> KeptTapMaker::make_server_tap(const ServerTapRequest& request) {
-    // What it serves ends with the process, and so may it.
+    // Its server ends with the process, so the TAP may end as well.
     return others_.make_server_tap(request);
 }
 

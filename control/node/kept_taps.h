@@ -38,7 +38,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     /// namespace (empty for the node's own) and their name.
     using Queues = std::map<std::pair<std::string, std::string>, std::vector<UniqueFd>>;
 
-    /// `owner`: the node's name. `pods` makes pods' TAPs, and has been told the same name.
+    /// `owner`: the node's name. `pods` makes pods' TAPs, and was given the same name.
     KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed = {});
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;

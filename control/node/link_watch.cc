@@ -10,14 +10,14 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kLinkLookMs = 1000;
-/// News of one port's losses come at most so often, and they count as a problem for so long.
+/// A port's losses are reported at most once in this time, and count as a problem this long.
 constexpr uint64_t kLossesMs = 60'000;
 /// A device that took hardly any frames is a problem for this long afterwards.
 constexpr uint64_t kBlockedMs = 3000;
-/// Fewer frames than this that were not taken between two checks do not count as blocked.
+/// If fewer frames than this are rejected between two checks, the device does not count as blocked.
 constexpr uint64_t kLeastUnsent = 20;
 
-/// "12 device_missed, 3 device_rx_error"; empty without any.
+/// "12 device_missed, 3 device_rx_error"; empty if there are none.
 std::string text_of(const DeviceLosses& losses) {
     std::string text;
     losses.for_each([&text](Drop reason, uint64_t frames) {
@@ -27,7 +27,7 @@ std::string text_of(const DeviceLosses& losses) {
     return text;
 }
 
-/// A static pod's port is a device's; what a pod does to its own interface is its own business.
+/// A static pod's port is a device; what a pod does to its own interface is up to the pod.
 bool is_watched(const PortInfo& port) {
     return port.kind != PortKind::kPod || !port.is_tap;
 }
@@ -93,10 +93,10 @@ std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_
         Watched& watched = watched_[ports[i].id];
         watched.name = ports[i].name;
         PortState state = states[i];
-        // What the node's own kernel sends too fast is its own loss, and no fault of a device.
+        // Frames that the node's own kernel sends too fast are its own loss, not a device's fault.
         if (ports[i].is_tap) state.losses = {};
         look_at(watched, state, now_ms, news);
-        // What was counted before may be another port's that had the number.
+        // Earlier counts may belong to another port that had this number.
         std::vector<News> unheard;
         look_at_sending(watched, ports[i].id, dataplane, now_ms, is_new ? unheard : news);
         if (is_new) watched.blocked_ms = 0;

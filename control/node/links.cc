@@ -12,7 +12,7 @@ namespace podlane::control {
 
 namespace {
 
-/// An address of ours to ask from: in the target's subnet if there is one, else of its family.
+/// One of our addresses to ask from: in the target's subnet if possible, else in its family.
 std::optional<IpAddress> source_towards(const UplinkConfig& uplink, const IpAddress& target) {
     std::optional<IpAddress> other;
     for (const InterfaceAddress& own : uplink.addresses) {
@@ -70,7 +70,7 @@ const UplinkConfig* Links::uplink_at(PortId port) const {
 }
 
 bool Links::needed(const NeighbourKey& key, uint64_t now_ms) {
-    // Pods and the kernel are known; only a wire has neighbours to find.
+    // Pods and the kernel are known; only an uplink has neighbours to find.
     return uplink_at(key.port) != nullptr && carry_out(neighbours_.needed(key, now_ms));
 }
 
@@ -184,7 +184,7 @@ void Links::solicit(const Solicitation& ask) {
     if (const auto source = source_towards(*uplink, ask.key.address)) {
         command.source = RawAddress::from(*source);
     }
-    // A full ring is as good as a lost frame: the table asks again.
+    // A full ring has the same effect as a lost frame: the table asks again.
     (void)dataplane_.command(command);
 }
 

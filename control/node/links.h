@@ -46,7 +46,7 @@ class Links {
 
     /// Takes over what an earlier process had learned about ports that exist.
     void restore(const KeptLinks& kept, uint64_t now_ms);
-    /// What the next process is to know.
+    /// What the next process should know.
     [[nodiscard]] KeptLinks to_keep() const;
 
     /// A packet waits for the neighbour. Requests are sent only on uplinks.

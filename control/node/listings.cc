@@ -86,7 +86,7 @@ std::vector<NeighbourRow> list_neighbors(const LiveView& live, const PortNames& 
     return rows;
 }
 
-/// The VTEPs of other nodes, as the tunnel adjacencies have them.
+/// The VTEPs of other nodes, from the tunnel adjacencies.
 void list_remote_macs(const LiveView& live, std::vector<FdbRow>& rows) {
     std::vector<std::pair<MacAddress, IpAddress>> peers;
     const auto& adjacencies = live.snapshot.adjacencies;
@@ -118,7 +118,7 @@ std::vector<FdbRow> list_fdb(const LiveView& live, const PortNames& names) {
     return rows;
 }
 
-/// The NUMA node of a CPU by what the kernel's folder of it contains; 0 on machines without.
+/// The NUMA node of a CPU, read from its folder in sysfs; 0 on machines without NUMA.
 int numa_node_of(int cpu) {
     for (int node = 0; node < 8; ++node) {
         const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/node{}", cpu, node);

@@ -10,7 +10,7 @@
 namespace podlane::control {
 
 IpAddress tunnel_destination(const Adjacency& adjacency) {
-    // Behind the outer Ethernet header; the destination is the last field of either IP header.
+    // After the outer Ethernet header; the destination is the last field of either IP header.
     constexpr size_t kEthernetBytes = 14;
     const uint8_t* end = adjacency.outer.data() + kEthernetBytes + adjacency.outer_l3_bytes;
     if (adjacency.outer_l3_bytes == V6::kMinHeaderBytes) {
@@ -28,8 +28,8 @@ int cpu_of(const WorkerInfo& worker) {
     std::ifstream stat(fmt::format("/proc/self/task/{}/stat", worker.tid));
     std::string line;
     if (!std::getline(stat, line)) return -1;
-    // The thread's name may hold anything; behind its parenthesis come the fields from 3 on, and
-    // `processor` is field 39 (proc(5)).
+    // The thread's name may contain anything. Fields from 3 on follow its parenthesis; `processor`
+    // is field 39 (proc(5)).
     std::istringstream fields(line.substr(line.rfind(')') + 1));
     constexpr int kBeforeProcessor = 39 - 3;
     std::string skipped;

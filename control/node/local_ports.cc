@@ -9,7 +9,7 @@ namespace podlane::control {
 
 namespace {
 
-/// As container runtimes shorten an id.
+/// The length to which container runtimes shorten an id.
 constexpr size_t kShortId = 12;
 
 }  // namespace
@@ -76,7 +76,7 @@ LocalPort::~LocalPort() {
 
 void LocalPort::end() noexcept {
     if (dataplane_ == nullptr) return;
-    // Of an interface that is gone nobody can say any more what it has lost.
+    // The interface's losses cannot be read any more once it is gone.
     static_cast<void>(dataplane_->device_losses());
     if (const auto remove_tap = end_but_for_tap()) remove_tap();
 }
@@ -148,7 +148,7 @@ std::string LocalPorts::free_name(const std::string& pod, const std::string& ifn
     std::string name = pod + ":" + ifname;
     if (!pods_.contains(name)) return name;
     name += "@" + container.substr(0, kShortId);
-    // Two containers whose ids begin alike.
+    // Two containers' ids begin alike.
     return pods_.contains(name) ? pod + ":" + ifname + "@" + container : name;
 }
 

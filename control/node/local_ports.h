@@ -37,7 +37,7 @@ class LocalPort {
   public:
     /// Gives the TAP to the dataplane; on an error the TAP is removed.
     static Result<LocalPort> open(Dataplane& dataplane, TapPortSpec spec, MadeTap tap);
-    /// `at_end` is called when the device is closed; may be empty.
+    /// `at_end`, which may be empty, is called when the device is closed.
     static Result<LocalPort> open_device(Dataplane& dataplane, const DevicePortSpec& spec,
                                          std::function<void()> at_end = {});
     LocalPort(LocalPort&& from) noexcept;
@@ -50,7 +50,7 @@ class LocalPort {
     [[nodiscard]] const PortTotals& baseline() const noexcept { return baseline_; }
     /// A generation names it from now on, or none does any more.
     void set_published(bool published) noexcept { published_ = published; }
-    /// end() without the removal of the TAP, which is returned for the caller to do; may be empty.
+    /// Like end(), but returns the removal of the TAP for the caller to run; may be empty.
     [[nodiscard]] std::function<void()> end_but_for_tap() noexcept;
 
   private:
@@ -59,7 +59,7 @@ class LocalPort {
 
     Dataplane* dataplane_ = nullptr;  ///< null: moved from
     PortId id_ = kNoPort;
-    std::function<void()> remove_tap_;  ///< or what a device leaves; may be empty
+    std::function<void()> remove_tap_;  ///< or what a device leaves behind; may be empty
     PortTotals baseline_;
     bool published_ = false;
 };
@@ -86,8 +86,8 @@ struct AttachedPod {
     std::string ifname;                ///< inside the pod; empty for a static port
     uint16_t mtu = 0;
     std::vector<ContainerPort> host_ports = {};  ///< requested by the runtime
-    Bandwidth bandwidth = {};                    ///< asked for likewise
-    PodSocket socket = {};                       ///< in place of an interface
+    Bandwidth bandwidth = {};                    ///< as asked for, likewise
+    PodSocket socket = {};                       ///< instead of an interface
     bool is_static = false;                      ///< of the configuration, on a DPDK device
 
     [[nodiscard]] PodPortKey key() const;
@@ -137,9 +137,8 @@ class LocalPorts {
 
     /// A generation with all of them is live.
     void set_published() noexcept;
-    /// Ends all of them, without a last look at what they lost. To be called within
-    /// TapMaker::remove_together(): the kernel takes some ten milliseconds for each TAP, most of it
-    /// waiting.
+    /// Ends all of them without reading their losses a last time. Call within
+    /// TapMaker::remove_together(): the kernel needs some ten milliseconds per TAP, mostly waiting.
     void clear() noexcept;
 
   private:

@@ -26,7 +26,7 @@ void NewFlows::add(const FlowRecord& record, uint64_t weight) {
     counted.in_port = record.in_port;
 }
 
-// Halves their number at least, so that its cost is shared by as many that came.
+// At least halves the number of sources, so that the cost is spread over as many new ones.
 void NewFlows::lower() {
     std::vector<uint64_t> counts;
     counts.reserve(sources_.size());
@@ -40,7 +40,7 @@ void NewFlows::lower() {
             at = sources_.erase(at);
             continue;
         }
-        // Of both kinds alike; which one is of no matter for the bound.
+        // Taken from the denied ones first; the choice does not matter for the error bound.
         const uint64_t of_denied = std::min(source.denied, least);
         source.denied -= of_denied;
         source.flows -= least - of_denied;

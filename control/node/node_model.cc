@@ -13,7 +13,7 @@ namespace podlane::control {
 
 namespace {
 
-/// Every answer over UDP passes it whole, and IPv6 needs it.
+/// Every UDP answer fits in one packet, and IPv6 requires this much.
 constexpr uint16_t kLeastServerMtu = 1280;
 constexpr const char* kDnsPortName = "dns";
 
@@ -51,8 +51,8 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
 }
 
 NodeModel::~NodeModel() {
-    // The workers go on until the dataplane ends, so the interfaces go first and the ports of a
-    // generation that is still live are left to it.
+    // The workers run until the dataplane ends, so the interfaces are removed first, and the ports
+    // of a generation that is still live are left to the dataplane.
     if (keeper_ != nullptr && !forget_) {
         kept_taps_->leave(false);
         leave_sockets_ = true;
@@ -284,7 +284,8 @@ void NodeModel::tell_health_checks() {
     const ServiceCompiler& services = compiler_.services();
     if (!health_checks_changed_ || services.health_epoch() == health_epoch_) return;
     health_epoch_ = services.health_epoch();
-    // Where NodePorts are served, as kube-proxy; without a host interface the kernel has none.
+    // The node addresses for NodePorts, as in kube-proxy; without a host interface the kernel has
+    // none.
     std::vector<IpAddress> addresses;
     if (config_.host) {
         const Snapshot& live = *compiler_.current();

@@ -60,8 +60,8 @@ struct PodAddRequest {
     std::string container = {};
     std::vector<PortMapping> port_mappings = {};
     Bandwidth bandwidth = {};
-    std::string interface = "tap";            ///< or "memif", "vhostUser": a socket in place of one
-    uint32_t user = 0, group = 0;             ///< whose the socket is
+    std::string interface = "tap";            ///< or "memif", "vhostUser": a socket instead
+    uint32_t user = 0, group = 0;             ///< may connect to the socket
     std::string by = std::string(kOperator);  ///< the program that asks, for `events`
 };
 
@@ -84,7 +84,7 @@ struct ChangeScope {
     /// and if two want the same address or port the older is served. A removal skips objects of
     /// other owners.
     bool each = false;
-    /// Of `replace`: who keeps it is the owner's feeder.
+    /// For `replace`: the caller that keeps this connection is the owner's feeder.
     std::optional<FeederWatch::Connection> connection = std::nullopt;
 };
 
@@ -157,12 +157,12 @@ class NodeModel {
     [[nodiscard]] Result<void> start();
     /// From now on nothing is kept, and this node leaves nothing behind when it ends.
     void forget() noexcept;
-    /// TAPs that outlive the process: pods', and the host's.
+    /// TAPs that outlive the process: the pods' and the host's.
     [[nodiscard]] std::vector<OwnTap> taps() const;
-    /// A pod with a socket of DPDK, which only one process can have open; empty: none.
+    /// A pod with a DPDK socket, which only one process can have open; empty if there is none.
     [[nodiscard]] std::string pod_with_socket() const;
-    /// Another process was about to take over, and has failed: what it may have written to the
-    /// journal is replaced.
+    /// Continue after another process began to take over and failed: replaces what it may have
+    /// written to the journal.
     void go_on(const std::string& why);
 
     // changes.cc
@@ -269,9 +269,9 @@ class NodeModel {
     [[nodiscard]] bool publish_kept(const std::vector<KeptObject>& kept,
                                     const std::vector<Object>& configured);
     void keep_pod(const AttachedPod& pod, NetnsId where);
-    /// Ends the ports of this node's own.
+    /// Ends this node's own ports.
     void clear_ports() noexcept;
-    /// From time to time, because links change all the time.
+    /// Called from time to time, because links change constantly.
     void keep_links(uint64_t now_ms);
     /// Pods whose namespaces are removed though our queues keep them alive.
     void look_at_namespaces(uint64_t now_ms);
@@ -326,7 +326,8 @@ class NodeModel {
     /// Which other pod's port conflicts with this one, and in what.
     [[nodiscard]] std::optional<Refusal> check_free(const PodAddRequest& request,
                                                     const PodPlan& plan) const;
-    /// A TAP in the pod's namespace, or a socket's device, as a port that no generation has yet.
+    /// Opens a TAP in the pod's namespace, or a socket's device, as a port not yet in any
+    /// generation.
     [[nodiscard]] Result<LocalPort> open_pod_port(const PodAddRequest& request, const PodPlan& plan,
                                                   const std::string& name, const MacAddress& mac);
     [[nodiscard]] Result<LocalPort> open_pod_socket(const std::string& name,
@@ -390,8 +391,8 @@ class NodeModel {
     bool forget_ = false;
     uint64_t look_at_namespaces_ms_ = 0;
     uint64_t keep_links_ms_ = 0;
-    unsigned sockets_made_ = 0;   ///< their devices' numbers
-    bool leave_sockets_ = false;  ///< to the process after this one, with what mounts them
+    unsigned sockets_made_ = 0;   ///< numbers for their devices
+    bool leave_sockets_ = false;  ///< for the next process, and for the containers that mount them
     const std::function<uint64_t()> now_ms_;
     const HealthChecksChanged health_checks_changed_;
     const uint64_t started_ms_;

@@ -17,7 +17,7 @@ void ObjectOwners::follow(const ChangeSet& plan, std::string_view owner) {
 
 bool is_owner_name(std::string_view text) noexcept {
     constexpr size_t kLongest = 63;
-    // The spelling is that of container ids.
+    // Same syntax as container ids.
     return text.size() <= kLongest && is_container_id(text);
 }
 

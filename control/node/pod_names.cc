@@ -13,7 +13,7 @@ bool is_alphanumeric(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/// A part of a subdomain: as a label, but of any length.
+/// A part of a subdomain: like a label, but of any length.
 bool is_part(std::string_view text) noexcept {
     return !text.empty() && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
            std::all_of(text.begin(), text.end(),
@@ -56,7 +56,7 @@ bool is_interface_name(std::string_view text) noexcept {
 }
 
 MacAddress derive_pod_mac(std::string_view node, std::string_view pod, unsigned attempt) noexcept {
-    // The parts are kept apart by a byte that occurs in no name.
+    // The separator is a byte that occurs in no name.
     uint64_t hash = fnv1a(pod, fnv1a("/", fnv1a(node)));
     for (; attempt > 0; --attempt) hash = fnv1a("/", hash);
     hash ^= hash >> 32;

@@ -1,4 +1,4 @@
-// Pod ports: made when a pod starts, removed when it ends or its namespace dies.
+// Pod ports: created when a pod starts, removed when it ends or its namespace is gone.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -24,7 +24,7 @@ const IpPrefix* cidr_of(const NodeConfig& config, const IpAddress& address) {
     return nullptr;
 }
 
-/// Kubelet's lines for dnsPolicy ClusterFirst.
+/// The resolver settings that the kubelet writes for dnsPolicy ClusterFirst.
 PodDns dns_of(const NodeConfig& config, const std::string& pod) {
     const std::string name_space = pod.substr(0, pod.find('/'));
     const std::string& domain = config.cluster.domain;
@@ -40,7 +40,7 @@ std::string cidrs_text(const NodeConfig& config) {
     return text;
 }
 
-/// What is wrong with it, in words.
+/// What is wrong with the limits; nothing if they are valid.
 std::optional<std::string> check_bandwidth(const Bandwidth& limits) {
     for (const auto& [way, limit] :
          {std::pair{"ingress", &limits.ingress}, std::pair{"egress", &limits.egress}}) {
@@ -52,14 +52,14 @@ std::optional<std::string> check_bandwidth(const Bandwidth& limits) {
     return std::nullopt;
 }
 
-/// Network and broadcast addresses of an IPv4 CIDR belong to no host.
+/// The network and broadcast addresses of an IPv4 CIDR cannot be a host's.
 bool is_edge_of(const IpPrefix& cidr, const IpAddress& address) {
     if (address == cidr.address) return true;
     if (!address.is_v4() || cidr.length > 30) return false;
     return address == address_plus(cidr.address, (uint64_t{1} << (32 - cidr.length)) - 1);
 }
 
-/// What a port is called in a message: its pod, and the container where there is one.
+/// A port's name in messages: its pod, and the container if there is one.
 std::string words_of(const AttachedPod& pod) {
     if (pod.container.empty()) return "pod " + pod.pod;
     return fmt::format("pod {} (container {}, {})", pod.pod, pod.container, pod.ifname);
@@ -189,7 +189,7 @@ std::optional<Refusal> NodeModel::check_free(const PodAddRequest& request,
                        fmt::format("{} is another port's MAC address", request.mac));
     }
     for (const ContainerPort& port : plan.host_ports) {
-        // The pod's own last sandbox gives it up.
+        // The pod's own previous sandbox gives it up.
         const AttachedPod* other = ports_.host_port_user(port, request.pod);
         if (other == nullptr) continue;
         return refusal(RefusalKind::kConflict,
@@ -269,7 +269,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
     const PortId id = port->id();
     links_.add_mac(mac, id);
-    // No device of its own in the namespace tells when that dies.
+    // There is no device in the namespace that would report its end.
     if (plan.socket.is_socket()) watched_netns_[id] = taps_.netns_id(request.netns);
     HostPorts taken = ports_.take_host_ports(request.pod, plan.host_ports);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
@@ -298,7 +298,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
             keep_pod(other, taps_.netns_id(other.netns));
         }
     }
-    // The address may have been another pod's a moment ago, and its neighbours remember that.
+    // The address may have belonged to another pod until now, and neighbours' caches still say so.
     if (!announcements_.announce_pod(id, mac, pod.addresses)) {
         spdlog::warn("{}: pods that knew its addresses by another MAC may take a minute to find it",
                      words_of(pod));

@@ -1,4 +1,4 @@
-// What only reads: get, stats, drops, explain, health.
+// Read-only requests: get, stats, drops, explain, health.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -58,7 +58,7 @@ ObjectRow row_of(const LiveView& live, const PolicyCompiler& policies, const Obj
     return row;
 }
 
-/// The object of that name, or all of its namespace with "namespace/", or all of the kind.
+/// The object with that name; with "namespace/" all in that namespace; or all of the kind.
 Outcome<std::vector<ObjectRow>> list_objects(const LiveView& live, const PolicyCompiler& policies,
                                              Kind kind, std::string_view word,
                                              std::optional<std::string_view> name) {

@@ -1,4 +1,4 @@
-// `resolve`: what the cluster's DNS server answers to a question, without asking it by packet.
+// `resolve`: what the cluster's DNS server would answer, without sending it a packet.
 #include <fmt/format.h>
 
 #include <array>
@@ -53,7 +53,7 @@ Outcome<Resolution> NodeModel::resolve(std::string_view name, std::string_view t
         is_elsewhere
             ? dns_name_text(answer.target.empty() ? std::string_view(*wire) : answer.target)
             : "";
-    // The aliases that lead out of the cluster are known here.
+    // The zone knows the aliases that lead out of the cluster.
     if (!answer.target.empty()) answer = answer_dns_query(*zone, query, bytes, 0, false);
     Resolution resolution{.name = dns_name_text(*wire),
                           .type = std::string(type),

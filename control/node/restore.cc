@@ -1,4 +1,4 @@
-// What a process before this one has left: its pods are attached again, its objects are part of
+// Restores what an earlier process left: its pods are attached again, and its objects are part of
 // the first generation.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -146,7 +146,7 @@ bool NodeModel::publish_kept(const std::vector<KeptObject>& kept,
                              const std::vector<Object>& configured) {
     std::vector<Object> objects;
     for (const KeptObject& each : kept) objects.push_back(each.object);
-    // Later ones count: who changes a file of the configuration wants that to be so.
+    // Later objects win: a changed configuration file is meant to take effect.
     objects.insert(objects.end(), configured.begin(), configured.end());
     ChangeSet plan = store_.plan_apply(objects);
     auto addresses = addresses_.complete(store_, plan);
@@ -156,7 +156,7 @@ bool NodeModel::publish_kept(const std::vector<KeptObject>& kept,
         one.added.push_back({key_of(each.object), std::nullopt, each.object});
         owners_.follow(one, each.owner);
     }
-    // What was accepted once is no reason to refuse a start.
+    // Objects that were accepted once are no reason to refuse a start.
     auto notices = publish(&plan, true, OnConflict::kOlder);
     if (!notices.ok()) {
         spdlog::error("the objects of before are given up, and must be fed again: {}",

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kNodeOrigin = "node ";
 
-/// The name behind "node " in a route's origin, up to the first space or comma; "" without.
+/// The name after "node " in a route's origin, up to a space or comma; "" if there is none.
 std::string node_of(std::string_view origin) {
     if (!origin.starts_with(kNodeOrigin)) return {};
     const std::string_view rest = origin.substr(kNodeOrigin.size());

@@ -35,7 +35,7 @@ std::vector<std::string> SnatWatch::look(const Dataplane& dataplane, uint64_t no
     for (const auto& [target, refused] : snat_refusals(dataplane)) {
         const auto known = watched_.find(target);
         Watched watched = known != watched_.end() ? known->second : Watched{};
-        // A worker that has forgotten the destination counts it from zero again.
+        // If a worker has forgotten the destination, its count starts from zero again.
         if (refused < watched.refused) watched = {};
         if (refused > watched.refused) watched.grew_ms = now_ms;
         watched.refused = refused;

@@ -31,7 +31,7 @@ Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
         return set_host_route(ifname, address, there);
     };
     if (request.routers.empty()) return made;
-    // What gateways of any family have is the workers' MAC.
+    // Gateways of both families have the workers' MAC address.
     const auto rules =
         std::make_shared<HostRules>(request.ifname, request.addresses, request.routers.front().mac);
     made.set_rules = [rules](const std::set<HostRule>& wanted) { return rules->set(wanted); };

@@ -40,14 +40,14 @@ class TapMaker {
     virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
     /// The network namespace at the path; zeros if there is none.
     virtual NetnsId netns_id(const std::string& path) = 0;
-    /// Pods' TAPs that are removed in `work` are removed together, by the time this returns.
+    /// By the time this returns, all pods' TAPs removed in `work` have been removed together.
     virtual void remove_together(const std::function<void()>& work) { work(); }
 };
 
 /// The real one: the kernel's TAPs. Needs root.
 class KernelTapMaker final : public TapMaker {
   public:
-    /// `pods` makes pods' TAPs, and finds their network namespaces.
+    /// `pods` makes pods' TAPs, and looks up their network namespaces.
     explicit KernelTapMaker(PodAttacher& pods) : pods_(pods) {}
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;

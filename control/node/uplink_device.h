@@ -1,5 +1,5 @@
-// What an uplink's device means for the kernel. Used by the composition root at start, and by who
-// takes an uplink back.
+// What an uplink's device means for the kernel. Used by the composition root at start, and by the
+// code that takes an uplink back.
 #pragma once
 
 #include <optional>
@@ -20,8 +20,8 @@ struct SharedInterface {
 /// of net_af_packet, net_af_xdp and net_pcap. None for other devices.
 [[nodiscard]] std::optional<SharedInterface> shared_kernel_interface(const Device& device);
 
-/// The kernel's driver that a NIC is bound to, such as "vfio-pci"; empty for none, and for devices
-/// that are no PCI NIC.
+/// The kernel driver of a NIC, such as "vfio-pci"; empty if there is none, or for devices that are
+/// not PCI NICs.
 [[nodiscard]] std::string kernel_driver(const Device& device);
 
 }  // namespace podlane::control

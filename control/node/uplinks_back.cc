@@ -1,4 +1,4 @@
-// Uplinks whose devices were gone: they are taken back when the devices are there again.
+// Takes uplinks back whose devices were gone and have returned.
 #include <fmt/format.h>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
@@ -11,13 +11,13 @@ namespace podlane::control {
 
 namespace {
 
-/// Between two tries with a device that seemed to be there.
+/// Time between two attempts with a device that seemed to be there.
 constexpr uint64_t kTryMs = 2000;
 
-/// Whether it is worth a try.
+/// Whether an attempt is worthwhile.
 bool seems_to_be_there(const Device& device) {
     if (device.kind == DeviceKind::kPci) {
-        // Bound to a driver for programs, not to the kernel's own.
+        // Bound to a userspace driver, not to the kernel's own.
         const std::string name = kernel_driver(device);
         return name.starts_with("vfio") || name.find("uio") != std::string::npos;
     }
@@ -47,7 +47,7 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
     if (prepare_uplink_) {
         if (auto done = prepare_uplink_(uplink); !done.ok()) return failed(done.error());
     }
-    // Its port of before goes first: a device has one.
+    // Close the old port first: a device can have only one.
     if (!lost.is_closed) {
         lost.is_closed = true;
         links_.drop_uplink(port);
@@ -62,7 +62,7 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
     links_.take_back_uplink(uplink, *opened);
     pending_ = true;
     publish_pending();
-    // Who is on that link learns our MAC address, which may be another one.
+    // Hosts on that link learn our MAC address, which may have changed.
     announcements_.announce_own(now_ms);
     const std::string line = fmt::format("uplink {}: its device is back", uplink.name);
     spdlog::info("{}", line);

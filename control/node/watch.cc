@@ -1,4 +1,4 @@
-// News for those who watch: what each change of the node's state is called, and who may ask.
+// News for watchers: how each change of the node's state is named, and who may ask.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -32,7 +32,7 @@ std::string live_words() {
     return words + std::string(kEvents);
 }
 
-/// The Service that a change concerns; empty where that is not said.
+/// The Service that a change concerns; empty if it does not name one.
 std::string service_of(const Change& change) {
     if (change.key.kind == Kind::kService) return change.key.name_space + "/" + change.key.name;
     return endpoints_service(change);
@@ -88,7 +88,7 @@ void NodeModel::tell_objects(const ChangeSet& objects, const std::string& owner)
     tell_all(objects.added, NewsType::kAdded);
     tell_all(objects.changed, NewsType::kModified);
     tell_all(objects.removed, NewsType::kDeleted);
-    // Which Services a Pod or a Node is an endpoint of is known to the compiler alone.
+    // Only the compiler knows which Services have a Pod or a Node as an endpoint.
     if (moves_endpoints) tell_programs("frontends", "");
     if (moves_routes) tell_programs("routes", "");
 }
@@ -109,7 +109,7 @@ void NodeModel::tell_refusal(const ChangeScope& scope, std::string_view what,
     const bool is_question =
         refusal.kind == RefusalKind::kBadRequest || refusal.kind == RefusalKind::kNotFound;
     std::string text = fmt::format("{} refused: {}", what, refusal.error.message);
-    // A feeder that tries the same again and again is told of once.
+    // A feeder that repeats a refused change is reported once.
     if (is_question || text == last_refusal_) return;
     last_refusal_ = text;
     spdlog::info("{}: {}", scope.owner, text);

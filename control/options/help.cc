@@ -47,7 +47,7 @@ std::string manual_escaped(std::string_view text) {
     std::string out;
     bool at_line_start = true;
     for (const char c : text) {
-        // A line that begins with a dot or an apostrophe is a request (groff(7)).
+        // A line that begins with a dot or an apostrophe is a request to groff(7).
         if (at_line_start && (c == '.' || c == '\'')) out += "\\&";
         if (c == '\\') {
             out += "\\e";

@@ -42,7 +42,7 @@ std::optional<uint64_t> number_of(std::string_view text) {
     return number;
 }
 
-// Says what is wrong with a value; empty if it is valid.
+// Returns what is wrong with a value; empty if it is valid.
 std::string fault_of(const OptionRow& row, std::string_view value) {
     if (row.type == OptionType::kNumber && !number_of(value)) {
         return fmt::format("{}: {} is not a whole number", typed(row), in_quotes(value));
@@ -62,7 +62,7 @@ std::string fault_of(const OptionRow& row, std::string_view value) {
     return {};
 }
 
-/// The table as the library wants it.
+/// The table in the form that the library wants.
 po::options_description description_of(std::span<const OptionRow> rows) {
     po::options_description all;
     for (const OptionRow& row : rows) {
@@ -99,7 +99,7 @@ class Reading {
     }
 
   private:
-    // --watch=true, --watch=false: to the library a flag has no value.
+    // --watch=true, --watch=false: the library does not allow a value for a flag.
     bool is_set_flag(std::string_view argument) {
         const size_t equals = argument.find('=');
         if (!argument.starts_with("--") || equals == std::string_view::npos) return false;
@@ -140,7 +140,8 @@ class Reading {
         const bool is_joined = option.original_tokens.size() == option.value.size();
         for (size_t i = 0; i < option.value.size() && wrong_.empty(); ++i) {
             std::string_view value = option.value[i];
-            // What looks like an option is none's value, unless joined to its name.
+            // A word that looks like an option is not a value, unless it is joined to the option's
+            // name.
             if (!(is_joined && i == 0) && is_option(value)) return needs_value(row);
             // -o=json.
             if (is_joined && i == 0 && !option.original_tokens[0].starts_with("--") &&

@@ -14,8 +14,8 @@ namespace podlane::control {
 enum class OptionType : uint8_t {
     kFlag,      ///< takes no value
     kText,      ///< one value
-    kRepeated,  ///< one value, as often as one likes
-    kTexts,     ///< values, as often as one likes, several behind one another too
+    kRepeated,  ///< one value, may be repeated
+    kTexts,     ///< values, may be repeated, and several may follow the option
     kNumber,    ///< a whole number from 0 on
     kPort,      ///< 1-65535
     kWord,      ///< one of `words`

@@ -89,7 +89,7 @@ Result<RpcClient> RpcClient::connect(const std::string& path, RpcClientOptions o
     RpcClient client(fd, options);
     const auto until = Clock::now() + options.connect_timeout;
     while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        // EAGAIN means a full backlog; with Unix sockets it is not possible to poll for that.
+        // EAGAIN means a full backlog, and poll() cannot wait for that on a Unix socket.
         if (errno != EAGAIN && errno != EINTR) return connect_error(path, errno);
         if (Clock::now() >= until) return connect_error(path, ETIMEDOUT);
         std::this_thread::sleep_for(kConnectRetry);
@@ -174,7 +174,7 @@ Result<ordered_json> RpcClient::call(std::string_view method, const ordered_json
     ordered_json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
     std::string text = request.dump();
     if (!params.is_null()) {
-        // Appended as text: copying a large manifest into the envelope would hold it once more.
+        // Appended as text: putting a large manifest into a JSON envelope would copy it once more.
         text.pop_back();
         text += R"(,"params":)";
         text += params.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -188,7 +188,8 @@ Result<ordered_json> RpcClient::call(std::string_view method, const ordered_json
     const Result<void> sent = send(text, until);
     text = std::string();
 
-    // A server that refuses us says why and closes: its reply may be there though sending failed.
+    // A server that refuses us sends the reason and closes: its reply may be there even if sending
+    // failed.
     const Result<std::string> line = receive(until);
     if (!line) return sent ? line.error() : sent.error();
     ordered_json reply = ordered_json::parse(line.value(), nullptr, false);

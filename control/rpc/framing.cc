@@ -9,7 +9,7 @@ namespace podlane::control {
 namespace {
 
 constexpr size_t kMinRoom = size_t{16} << 10;
-constexpr size_t kWorthMoving = size_t{64} << 10;  // below this a copy is as cheap
+constexpr size_t kWorthMoving = size_t{64} << 10;  // below this, copying is as cheap
 
 bool is_blank(std::string_view text) {
     return text.find_first_not_of(" \t\r") == std::string_view::npos;
@@ -26,7 +26,8 @@ std::span<char> RpcFraming::room() {
         begin_ = 0;
     }
     if (buffer_.size() - end_ < kMinRoom) {
-        // Doubling keeps the copies linear; the limit keeps the last doubling from being wasted.
+        // Doubling keeps the cost of copies linear; the limit keeps the last doubling from being
+        // wasted.
         const size_t needed = end_ + kMinRoom;
         const size_t doubled = buffer_.size() * 2;
         buffer_.resize(std::max(needed, std::min(doubled, begin_ + max_message_bytes_ + kMinRoom)));

@@ -11,7 +11,7 @@
 namespace podlane::control {
 namespace {
 
-constexpr size_t kMaxBatch = 1000;  // bounds the reply that must be held at once
+constexpr size_t kMaxBatch = 1000;  // bounds the size of the reply in memory
 
 std::string text_of(const nlohmann::ordered_json& value) {
     return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -19,7 +19,7 @@ std::string text_of(const nlohmann::ordered_json& value) {
 
 std::string reply_text(std::string_view id, const RpcResult& result) {
     if (const auto* failure = std::get_if<RpcFailure>(&result)) {
-        // Messages quote what came in; it must not leave its line.
+        // Messages quote their input, which must stay on one line.
         nlohmann::ordered_json error{{"code", failure->code},
                                      {"message", printable(failure->message)}};
         if (!failure->data.is_null()) error["data"] = failure->data;
@@ -29,7 +29,7 @@ std::string reply_text(std::string_view id, const RpcResult& result) {
                        text_of(std::get<nlohmann::ordered_json>(result)));
 }
 
-// As it came, but for a string's escapes.
+// As received, except that a string's escapes are decoded.
 std::string id_text(const Value& id) {
     if (id.is_null()) return "null";
     if (!id.is(ValueType::kString)) return std::string(id.text());
@@ -46,7 +46,7 @@ RpcFailure failure_of(const Message& message) {
             message.what, nullptr};
 }
 
-// Says what is wrong with a request's envelope; empty if it is valid.
+// Returns what is wrong with a request's envelope; empty if it is valid.
 std::string fault_of(const Value& request) {
     if (!request.is(ValueType::kMapping)) return "must be an object";
     const Value* version = request.find("jsonrpc");

@@ -30,7 +30,7 @@ class RpcMethods {
     using WaitingMethod = std::function<void(RpcRequest&, RpcDone)>;
     void add_waiting(std::string name, WaitingMethod method);
 
-    /// What is asked before each call: a failure is the answer. None by default.
+    /// Called before each call; a failure it returns is the answer. None by default.
     using Gate = std::function<std::optional<RpcFailure>(std::string_view method)>;
     void set_gate(Gate gate) { gate_ = std::move(gate); }
 

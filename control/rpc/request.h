@@ -56,7 +56,7 @@ struct RpcPeer {
     uid_t uid = 0;
     gid_t gid = 0;
     pid_t pid = 0;
-    /// Of a client of the server: expires when its connection is gone. Nothing: there is none.
+    /// The server's client: expires when the connection is gone. Nothing: not from a client.
     std::optional<std::weak_ptr<const void>> connection = std::nullopt;
 };
 

@@ -39,7 +39,7 @@ Error system_error(const std::string& path, std::string_view call) {
     return socket_error(path, fmt::format("{}: {}", call, std::strerror(errno)));
 }
 
-// A descriptor that is closed unless released.
+// A descriptor that is closed unless it is released.
 class Descriptor {
   public:
     explicit Descriptor(int fd) : fd_(fd) {}
@@ -73,7 +73,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     if (probe.get() < 0) return system_error(path, "socket");
     const int rc =
         ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    // EAGAIN: a process listens, and is busy.
+    // EAGAIN: a process is listening, but busy.
     if (rc == 0 || errno == EAGAIN) {
         return socket_error(path, "another process answers there; is podlaned running already?");
     }
@@ -108,12 +108,12 @@ class RpcServer::Core : public std::enable_shared_from_this<Core> {
     boost::asio::steady_timer memory_;
     std::list<std::shared_ptr<RpcSession>> sessions_;
     bool is_accepting_ = false;
-    dev_t device_ = 0;  // of the socket file, so that stop() removes no other
+    dev_t device_ = 0;  // of the socket file, so that stop() does not remove another one
     ino_t inode_ = 0;
 };
 
 Result<void> RpcServer::Core::start(bool replace) {
-    // Bound beside the path, and renamed.
+    // To replace a socket, bind beside the path, then rename.
     const std::string path = options_.path + (replace ? ".new" : "");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -131,13 +131,13 @@ Result<void> RpcServer::Core::start(bool replace) {
 
     Descriptor listener(make_socket());
     if (listener.get() < 0) return system_error(path, "socket");
-    // The file that bind() makes takes over the socket's mode, so it is never more open than this;
+    // The file that bind() makes inherits the socket's mode, so it never grants more than this;
     // chmod() adds what the umask took away.
     if (::fchmod(listener.get(), kSocketMode) != 0) return system_error(path, "fchmod");
     if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return system_error(path, "bind");
     }
-    // Whom the file before it let in.
+    // Keep the previous file's group.
     struct stat before {};
     if (replace && ::lstat(options_.path.c_str(), &before) == 0) {
         (void)!::fchownat(AT_FDCWD, path.c_str(), static_cast<uid_t>(-1), before.st_gid,
@@ -194,8 +194,8 @@ void RpcServer::Core::accept() {
         });
 }
 
-/// The client that has been idle for the longest time makes room for the next: idle clients cannot
-/// keep an operator out. If all are busy, the one that was active longest ago goes.
+/// Closes the client that has been idle longest, to make room for the next: idle clients cannot
+/// keep an operator out. If all are busy, closes the one whose last activity is oldest.
 void RpcServer::Core::make_room() {
     while (sessions_.size() >= options_.max_clients) {
         const auto& longest =
@@ -207,7 +207,7 @@ void RpcServer::Core::make_room() {
     }
 }
 
-/// Looks now and then at what all clients hold; the largest goes while it is too much.
+/// Checks from time to time how much all clients hold; while it is too much, closes the largest.
 void RpcServer::Core::watch_memory() {
     memory_.expires_after(kMemoryLook);
     memory_.async_wait([self = shared_from_this()](const error_code& stopped) {
@@ -257,7 +257,7 @@ void RpcServer::Core::welcome(Protocol::socket socket) {
     }
 }
 
-// Asked each time: chgrp takes effect without a restart. No group if the file is gone.
+// Read each time, so that chgrp takes effect without a restart. No group if the file is gone.
 gid_t RpcServer::Core::socket_group() const {
     struct stat found {};
     if (::lstat(options_.path.c_str(), &found) != 0) return static_cast<gid_t>(-1);

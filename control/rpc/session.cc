@@ -15,8 +15,8 @@ namespace {
 
 using boost::system::error_code;
 
-// How long a refused client may go on sending: closing at once would make its send fail before it
-// has looked at our reply.
+// How long a refused client may go on sending. If the socket were closed at once, its send would
+// fail before it has read our reply.
 constexpr auto kDrainTime = std::chrono::seconds(2);
 
 }  // namespace
@@ -42,8 +42,8 @@ void RpcSession::refuse(const RpcFailure& failure) {
     drain();
 }
 
-// Does one step: answers one message if there is one and its reply has room, else reads on. One
-// step a turn, so that a client with many requests does not keep the others waiting.
+// Does one step: answers one message if there is one and its reply has room, else reads on. Only
+// one step per turn, so that a client with many requests does not keep others waiting.
 void RpcSession::pump() {
     if (is_closed_ || is_refused_ || is_answering_ || unread_bytes() > max_unread_bytes_) return;
     std::optional<std::string> message = framing_.next();
@@ -101,7 +101,7 @@ void RpcSession::read() {
                             });
 }
 
-// Throws away what a refused client still sends, until it ends or the timer does.
+// Discards what a refused client still sends, until it closes or the timer fires.
 void RpcSession::drain() {
     if (is_closed_) return;
     while (framing_.next()) {

@@ -85,9 +85,9 @@ Json to_json(const FlannelFacts& facts) {
     Node node{.flannel = facts.annotations};
     node.meta.name = facts.node;
     Json annotations = to_json(node).at("metadata").at("annotations");
-    // What flannel's own host-gw nodes have there.
+    // The value on flannel's own host-gw nodes.
     if (!facts.has_tunnel) annotations["flannel.alpha.coreos.com/backend-data"] = "null";
-    // flannel's nodes pass over Node objects without it.
+    // flannel ignores Node objects without it.
     annotations["flannel.alpha.coreos.com/kube-subnet-manager"] = "true";
     Json cidrs = Json::array();
     for (const IpPrefix& cidr : facts.pod_cidrs) cidrs.push_back(to_string(cidr));

@@ -30,11 +30,11 @@ struct LoggedFlow {
     std::string in_port;              ///< "" if unknown
     FlowEnd end = FlowEnd::kExpired;  ///< of an end
     TcpState tcp_state = TcpState::kNone;
-    bool replied = false;                ///< of an end: both directions were seen
-    std::optional<FlowTraffic> traffic;  ///< of an end, where that is counted
-    Drop reason = Drop::kNone;           ///< of a denial
-    std::vector<std::string> policies;   ///< that select the pod which a policy has denied
-    uint64_t packets = 0;                ///< of a denial: that were dropped, this one included
+    bool replied = false;                ///< at an end: both directions were seen
+    std::optional<FlowTraffic> traffic;  ///< at an end, if counted
+    Drop reason = Drop::kNone;           ///< for a denial
+    std::vector<std::string> policies;   ///< for a policy's denial: those that select the pod
+    uint64_t packets = 0;                ///< for a denial: dropped so far, this one included
 
     [[nodiscard]] bool is_translated() const noexcept {
         return src != translated_src || dst != translated_dst || src_port != translated_src_port ||

@@ -94,7 +94,7 @@ struct FrameStats {
     uint64_t buffers_total = 0, buffers_in_use = 0;
 };
 
-/// Packets that a stage of the packet's way had to do with, and those of them that it gave on.
+/// Packets that a pipeline stage handled, and how many of them it passed on.
 struct StageStats {
     uint64_t in = 0, out = 0;
 };

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What is empty is left out.
+/// Leaves out empty text.
 void put_text(Json& item, const char* key, std::string_view text) {
     if (!text.empty()) item[key] = std::string(text);
 }

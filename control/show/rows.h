@@ -50,7 +50,7 @@ struct PortRow {
     std::string netns, ifname;              ///< of a pod's TAP
     std::vector<ContainerPort> host_ports;  ///< requested by a pod's runtime
     Bandwidth bandwidth;                    ///< likewise
-    PodSocket socket;                       ///< of a pod, in place of an interface
+    PodSocket socket;                       ///< for a pod, instead of an interface
 };
 
 struct NeighbourRow {

@@ -9,7 +9,7 @@
 
 namespace podlane::control {
 
-/// Adds what a connection has carried, the same in `get flows` and in the flow log.
+/// Adds a connection's traffic, the same in `get flows` and in the flow log.
 void add_traffic(nlohmann::ordered_json& item, const FlowTraffic& traffic);
 
 /// {kind, items[, next][, total]}.

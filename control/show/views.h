@@ -50,7 +50,7 @@ struct PodPortView {
     std::vector<IpAddress> addresses, gateways;
     uint16_t mtu = 0;
     std::string netns, ifname;
-    std::string socket_path;    ///< in place of an interface; empty: there is one
+    std::string socket_path;    ///< instead of an interface; empty: there is one
     std::optional<PodDns> dns;  ///< none where the node serves no names
 };
 

@@ -36,8 +36,8 @@ void set_pem(CURL* curl, CURLoption file_option, CURLoption blob_option, const P
     }
 }
 
-/// The URL with another host, and that the connection goes to the first one: libcurl takes the name
-/// that it expects in the certificate, and sends as SNI, from the URL.
+/// The URL with the host name that the certificate must have, and where to connect instead: libcurl
+/// takes the name that it verifies, and sends as SNI, from the URL.
 struct NamedUrl {
     std::string url;
     std::string connect_to;  ///< "::HOST:PORT"
@@ -82,7 +82,7 @@ struct ApiClient::Handle {
     void set_url(const ApiServer& server, const std::string& target) {
         NamedUrl named{server.url, ""};
         if (!server.tls_server_name.empty()) named = with_name(server.url, server.tls_server_name);
-        // A URL that is parsed and put together again may end with the path "/".
+        // Parsing a URL and putting it together again may add the path "/".
         while (named.url.ends_with('/')) named.url.pop_back();
         curl_slist_free_all(std::exchange(connect_to, nullptr));
         if (!named.connect_to.empty())
@@ -97,7 +97,7 @@ struct ApiClient::Handle {
         if (content_type != nullptr)
             headers =
                 curl_slist_append(headers, fmt::format("Content-Type: {}", content_type).c_str());
-        // A rotated token counts from the next request on.
+        // A rotated token takes effect at the next request.
         const std::string token =
             server.token_file.empty() ? server.token : line_of(server.token_file);
         if (!token.empty())
@@ -178,7 +178,7 @@ ResponseEnd ApiClient::get(const std::string& target, bool is_watch, const OnDat
     curl_easy_reset(curl);
     handle_->set_headers(server_, nullptr);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, is_watch ? kWatchPatienceSeconds : kPageSeconds);
-    // The server packs lists, never watches. A packed watch would come in lumps.
+    // The server compresses lists, but never watches. A compressed watch would arrive in lumps.
     if (!is_watch) curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     return perform(target, on_data);
 }

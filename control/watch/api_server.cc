@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One kubeconfig being read: errors begin with its path, relative files are beside it.
+/// A kubeconfig being read: errors begin with its path, and relative paths start at its folder.
 class Kubeconfig {
   public:
     explicit Kubeconfig(std::string path) : path_(std::move(path)) {}
@@ -38,7 +38,7 @@ class Kubeconfig {
     [[nodiscard]] Error wrong(const std::string& what) const {
         return Error{fmt::format("{}: {}", path_, what)};
     }
-    /// The `what` of the item of `list` whose name this is.
+    /// The `what` of the item in `list` that has this name.
     [[nodiscard]] YAML::Node named(const char* list, const std::string& name,
                                    const char* what) const {
         for (const YAML::Node& each : root_[list])
@@ -49,7 +49,8 @@ class Kubeconfig {
         if (file.empty() || fs::path(file).is_absolute()) return file;
         return (fs::path(path_).parent_path() / file).string();
     }
-    /// `key` is a file's name, `key`-data its contents in base64, which wins as in kubectl.
+    /// `key` names a file; `key`-data is its content in base64, and takes precedence, as in
+    /// kubectl.
     Result<PemSource> pem(const YAML::Node& node, const std::string& key) const {
         const std::string data = text(node, (key + "-data").c_str());
         if (data.empty()) return PemSource{{}, beside(text(node, key.c_str()))};

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kListHead = R"({"apiVersion":"v1","kind":"List","items":[)";
 
-/// Builds a `kind: List` of objects' texts.
+/// Builds a `kind: List` from objects' texts.
 class ListText {
   public:
     void add(std::string_view object) {
@@ -19,7 +19,7 @@ class ListText {
         text_ += object;
     }
     [[nodiscard]] size_t count() const noexcept { return count_; }
-    /// "" if there was no addition.
+    /// "" if nothing was added.
     [[nodiscard]] std::string take() {
         if (count_ != 0) text_ += "]}";
         return std::move(text_);
@@ -30,7 +30,7 @@ class ListText {
     size_t count_ = 0;
 };
 
-/// Names have no characters that JSON would escape (RFC 1123 labels and subdomains).
+/// Names contain no characters that JSON would escape (RFC 1123 labels and subdomains).
 std::string reference(const Resource& resource, std::string_view name) {
     const size_t slash = name.find('/');
     if (slash == std::string_view::npos)
@@ -62,7 +62,7 @@ void Cluster::change_locked(Kind& kind, WatchedObject object) {
     auto [at, is_new] = kind.objects.try_emplace(object.name);
     if (!is_new) {
         if (at->second.text == object.text) return;
-        // The same name, another object: the old one must not lend the new one anything.
+        // Another object with the same name: nothing of the old one may carry over.
         if (at->second.uid != object.uid) kind.removed.insert(object.name);
         text_bytes_ -= at->second.text.size();
     }

@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// How soon a lost podlaned is noticed while there are no changes.
+/// How soon a lost podlaned is noticed if there are no changes.
 constexpr milliseconds kLook{100};
 constexpr milliseconds kFirstRetry{50};
 constexpr milliseconds kLongestRetry{1000};
@@ -65,7 +65,7 @@ void Feeder::run() {
         if (stops()) return;
         const bool was_ready = status_.is_ready.exchange(false);
         if (was_ready) retry = kFirstRetry;
-        // Once for each reason: podlaned may be away for long.
+        // Once per reason: podlaned may be away for a long time.
         if (was_ready || why.message != told) handlers_.on_log(why.message);
         told = why.message;
         pause(retry);
@@ -121,9 +121,9 @@ Result<void> Feeder::call(RpcClient& client, const char* method, std::string doc
     params["documents"] = std::move(documents);
     params["name"] = kDocumentName;
     params["owner"] = options_.owner;
-    // One object that podlaned does not take keeps none of the others out.
+    // If podlaned refuses one object, the others are still applied.
     params["each"] = true;
-    // An API server's empty answer is an answer: the list was complete.
+    // An empty answer from an API server is valid: the list was complete.
     if (std::string_view(method) == "replace") params["allowEmpty"] = true;
     auto reply = client.call(method, params);
     if (!reply) return reply.error();

@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// Who checks asks every few seconds: more than these at once are no checkers.
+/// A health checker asks every few seconds; more connections than this are not health checkers.
 constexpr size_t kMostSessions = 64;
 
 std::string rfc3339(int64_t seconds) {
@@ -34,7 +34,7 @@ HttpAnswer answer_for(const HttpRequest& request, const ProxyHealth& health) {
     if (!is_livez && request.path != "/healthz") {
         return {.status = 404, .content_type = "application/json", .body = "{}"};
     }
-    // The process lives, whatever the API server and podlaned do.
+    // This process is alive, whatever the API server and podlaned do.
     return {.status = is_livez || health.is_ready ? 200U : 503U,
             .content_type = "application/json",
             .body = proxy_health_body(health)};
@@ -88,7 +88,7 @@ class Server : public HealthServer {
     }
 
     const std::function<ProxyHealth()> ask_;
-    size_t sessions_ = 0;  // before io_, whose handlers hold sessions
+    size_t sessions_ = 0;  // before io_, because its handlers hold sessions
     asio::io_context io_;
     tcp::acceptor acceptor_;
     std::thread thread_;

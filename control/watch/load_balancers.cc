@@ -120,7 +120,7 @@ Result<std::vector<StatusPatch>> LoadBalancerStatus::due(RpcClient& podlaned) {
     auto now = addresses_now(podlaned);
     if (!now.ok()) return now.error();
     for (const auto& [service, addresses] : *now) add("Service", service, addresses, patches);
-    // One that was written here and has none any more keeps nothing of it.
+    // A Service whose addresses were written here and that has none any more loses them.
     for (const auto& [service, addresses] : before_) {
         if (now->contains(service)) continue;
         const Json object = Json::parse(cluster_.text_of("Service", service), nullptr, false);

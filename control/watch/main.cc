@@ -37,12 +37,12 @@ namespace {
 using namespace podlane;
 using namespace podlane::control;
 
-/// How often what the server has is compared with what it should have, and after a failure.
+/// How often the server's state is compared with the wanted one; the second is after a failure.
 constexpr std::chrono::seconds kLook{1};
 constexpr std::chrono::seconds kRetry{10};
 
-/// Objects that were refused, on their way to the thread that writes Events. Bounded: Events are
-/// hints, the log has them all.
+/// Refused objects on their way to the thread that writes Events. Bounded: Events are only hints,
+/// and the log has all of them.
 class RefusalQueue {
   public:
     void put(const RefusedObject& object) {
@@ -57,7 +57,7 @@ class RefusalQueue {
     }
     struct Work {
         std::optional<RefusedObject> refusal;
-        std::optional<NodeAnnotations> node;  ///< that it is to have from now on
+        std::optional<NodeAnnotations> node;  ///< to be set from now on
     };
     Work take() {
         std::unique_lock lock(mutex_);
@@ -80,7 +80,7 @@ class RefusalQueue {
     std::optional<NodeAnnotations> node_;
 };
 
-/// Once podlaned has everything: before that it knows no address.
+/// Only once podlaned has everything: before that it knows no address.
 Result<void> write_statuses(const KubeOptions& options, LoadBalancerStatus& load_balancers,
                             Writer& writer, const FeederStatus& feeder) {
     if (!feeder.is_ready) return {};
@@ -117,7 +117,7 @@ void write_to_server(const KubeOptions& options, const ApiServer& server, const 
             next_look = Clock::now();
         }
         if (work.refusal) log(writer.tell_refusal(*work.refusal));
-        // Another program may remove it, or recreate the Node.
+        // Another program may remove the annotations, or recreate the Node.
         if (wanted && Clock::now() >= next_look) {
             const auto told = writer.tell_node(*wanted);
             log(told);
@@ -136,7 +136,8 @@ int run(const KubeOptions& options, const ApiServer& server) {
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
-    // Before any thread: they all inherit it, and sigwait() below is the one that hears.
+    // Before any thread starts: all inherit the mask, and only sigwait() below receives the
+    // signals.
     pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 
     std::atomic<bool> stop{false};

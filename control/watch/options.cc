@@ -39,7 +39,7 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"help", 'h', OptionType::kFlag, "", "print this"},
 });
 
-/// The option's value, else the environment's, else what `into` has already.
+/// The option's value, else the environment variable's, else what `into` already has.
 void read(const OptionValues& values, const char* name, const char* variable, std::string& into) {
     const char* const fallback = variable == nullptr ? nullptr : std::getenv(variable);
     if (values.has(name)) {

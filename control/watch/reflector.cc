@@ -17,16 +17,16 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstWait{200};
 constexpr milliseconds kLongestWait{30'000};
-/// A resource that is refused may be granted later, or its kind be installed.
+/// Access may be granted later, or the kind may be installed later.
 constexpr milliseconds kRefusedWait{60'000};
-/// Objects of a page: about 2 MB of pods.
+/// Objects per page: about 2 MB of pods.
 constexpr int kPageItems = 500;
-/// A watch ends by itself after so long, and goes on in the next: no connection lives for ever.
+/// A watch ends by itself after this long and is followed by the next: no connection lives forever.
 constexpr int kWatchAskedSeconds = 290;
-/// A line or a page that is longer is no answer of an API server (etcd takes 1.5 MiB an object).
+/// A longer line or page is not an API server's answer (etcd takes 1.5 MiB per object).
 constexpr size_t kMostBytes = size_t{256} << 20;
-/// A list that is older than what was seen comes from a server that lags behind. One that stays
-/// old comes from a cluster that was restored from a backup: it is believed then.
+/// A list that is older than what was seen comes from a server that lags behind. If it stays old
+/// this often, the cluster was restored from a backup, and the list is accepted.
 constexpr unsigned kOlderListsBelieved = 6;
 constexpr const char* kInitialEventsEnd = "k8s.io/initial-events-end";
 
@@ -130,8 +130,8 @@ bool Reflector::take_event(const std::string& type, Json object) {
     WatchedObject& it = *read;
     progressed_ = true;
     if (state_ == State::kStreamedList) {
-        // The first events are the list. Those after it come behind a bookmark that says so; an
-        // object that changes meanwhile comes again, and the later one counts.
+        // The first events are the list; a bookmark marks its end. If an object changes in the
+        // meantime, it comes again, and the later one counts.
         newest_ = std::max(newest_, it.version);
         if (is_deletion) std::erase_if(list_, [&](const auto& x) { return x.name == it.name; });
         if (!is_deletion) list_.push_back(std::move(it));
@@ -139,8 +139,8 @@ bool Reflector::take_event(const std::string& type, Json object) {
     }
     const auto known = known_.find(it.name);
     if (it.version != 0 && it.version <= version_number(version_)) {
-        // Versions grow along a watch. One that was had already is a repetition; one that was
-        // not shows that events were lost or came out of order, and only a list mends that.
+        // Versions grow along a watch. A version that was already seen is a repetition. Otherwise,
+        // events were lost or came out of order, and only a new list fixes that.
         if (known != known_.end() ? known->second >= it.version : is_deletion) return true;
         list_again("events of the watch are out of order");
         return false;
@@ -161,7 +161,7 @@ bool Reflector::take_event(const std::string& type, Json object) {
 bool Reflector::take_error_event(const Json& status) {
     const bool was_list = state_ == State::kStreamedList;
     const int code = status.is_object() ? status.value("code", 0) : 0;
-    // A server without streaming lists says so in an event, or by refusing the request.
+    // A server without streaming lists reports that in an event, or refuses the request.
     if (was_list && code != 410 && code != 429) has_streamed_lists_ = false;
     if (was_list) trouble(fmt::format("no streaming list: {}", text_at(status, "message")));
     list_again(was_list ? "" : text_at(status, "message"));
@@ -189,7 +189,7 @@ void Reflector::take_page(std::string_view body) {
         list_again("the list is none");
         return;
     }
-    // A list without objects has `null` for items where nothing was allocated.
+    // In a list without objects, items may be `null`: nothing was allocated.
     if (page["items"].is_array()) {
         for (Json& item : page["items"]) {
             auto read = cut_down(resource_, std::move(item));
@@ -215,7 +215,7 @@ void Reflector::finish_list(uint64_t version, std::string version_text) {
     older_lists_ = 0;
     newest_ = version;
     version_ = std::move(version_text);
-    // Of an object that came twice the last one counts.
+    // If an object comes twice, the last one counts.
     std::map<std::string, size_t, std::less<>> last;
     for (size_t i = 0; i < list_.size(); ++i) last.insert_or_assign(list_[i].name, i);
     std::vector<WatchedObject> whole;
@@ -289,8 +289,8 @@ milliseconds Reflector::end_of_answer(const ResponseEnd& end) {
             list_again("the streaming list ended before all was there");
             return backoff_.next();
         case State::kWatch:
-            // The rest of a line that was cut comes again with the next watch. A watch that
-            // brings nothing at all must not be asked for in a tight loop.
+            // The rest of a truncated line comes again with the next watch. A watch that brings
+            // nothing at all must not be repeated in a tight loop.
             return progressed_ ? milliseconds{0} : backoff_.next();
     }
     return kFirstWait;

@@ -6,10 +6,9 @@ namespace podlane::control {
 
 namespace {
 
-// Pods that have ended take no part in the network, and their addresses may be another's already:
-// the server leaves them out, and tells of one that ends as if it were deleted. Services that
-// another proxy serves are left to it, as kube-proxy does
-// (service.kubernetes.io/service-proxy-name).
+// Pods that have ended are no longer on the network, and their addresses may have been reused: the
+// server leaves them out, and reports one that ends as deleted. Services that another proxy serves
+// are left to it, as in kube-proxy (service.kubernetes.io/service-proxy-name).
 constexpr std::array kResources{
     Resource{"Namespace", "v1", "/api/v1/namespaces", ""},
     Resource{"Node", "v1", "/api/v1/nodes", ""},

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Leaves these members of an object and no others.
+/// Removes all members of an object except these.
 void keep_only(Json& object, std::initializer_list<std::string_view> keys) {
     if (!object.is_object()) return;
     Json kept = Json::object();
@@ -50,7 +50,7 @@ void cut_down_pod(Json& pod) {
     }
 }
 
-/// Whether the node is ready, and its network; a heartbeat is no change.
+/// Keeps whether the node and its network are ready; a heartbeat is not a change.
 void cut_down_conditions(Json& conditions) {
     Json kept = Json::array();
     for (Json& each : conditions) {
@@ -111,7 +111,7 @@ Result<WatchedObject> cut_down(const Resource& resource, Json object) {
                           "deletionTimestamp"});
     if (resource.kind == "Pod") cut_down_pod(object);
     if (resource.kind == "Node") cut_down_node(object);
-    // Items of a list lack these two.
+    // A list's items lack these two.
     object["apiVersion"] = resource.api_version;
     object["kind"] = resource.kind;
     out.text = object.dump(-1, ' ', false, Json::error_handler_t::replace);

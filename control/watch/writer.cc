@@ -14,9 +14,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kComponent = "podlane-kube";
-/// The API server refuses longer ones (ValidateEvent: 1024 for a note).
+/// The API server refuses longer messages (ValidateEvent: 1024 for a note).
 constexpr size_t kMostMessageBytes = 1000;
-/// Objects and reasons that are remembered as told.
+/// Objects and reasons that are remembered as reported.
 constexpr size_t kMostTold = 10'000;
 
 std::pair<std::string, std::string> split_name(const std::string& name) {
@@ -36,7 +36,7 @@ std::string rfc3339_now() {
 std::string refusal_event(const RefusedObject& object, const std::string& uid,
                           const std::string& node, const std::string& now, uint64_t serial) {
     const auto [name_space, name] = split_name(object.name);
-    // Events of objects without a namespace are kept in "default", as kubelets do.
+    // Events about objects without a namespace go to "default", as with the kubelet.
     const std::string home = name_space.empty() ? "default" : name_space;
     Json involved{{"kind", object.kind}, {"name", name}};
     if (!name_space.empty()) involved["namespace"] = name_space;
@@ -118,7 +118,7 @@ Result<void> Writer::patch(const std::string& target, const char* content_type,
 
 Result<void> Writer::tell_node(const NodeAnnotations& annotations) {
     if (!node_lacks(cluster_.text_of("Node", node_), annotations)) return {};
-    // By its status, as flannel does: the right to patch nodes/status is enough for both.
+    // In its status, as flannel does: the right to patch nodes/status is enough for both.
     return patch("/api/v1/nodes/" + node_ + "/status", "application/strategic-merge-patch+json",
                  node_patch(annotations, rfc3339_now()));
 }

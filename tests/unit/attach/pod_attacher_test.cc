@@ -22,7 +22,7 @@ Result<void> nothing() {
     return {};
 }
 
-/// As another process sees it.
+/// A path that another process can use.
 std::string path_of(const ScratchNamespace& netns) {
     const std::string mine = "/proc/self";
     return "/proc/" + std::to_string(::getpid()) + netns.path().substr(mine.size());
@@ -211,7 +211,7 @@ TEST_F(PodAttacherTest, OneThatStandsStillHoldsNobodyUpForLong) {
         << made.error().message;
     bool is_full = false;
     for (int i = 0; i < 1000 && !is_full; ++i) {
-        // Each of these waits a second, so what fills the socket is sent at once.
+        // Each call waits a second, so the requests that fill the socket are sent at once.
         const auto taps = attacher_->attach(std::vector(8, pod_request("/nowhere")));
         is_full = taps.back().error().message.find("wait for the kernel") != std::string::npos;
         if (i > 60) break;
@@ -219,7 +219,7 @@ TEST_F(PodAttacherTest, OneThatStandsStillHoldsNobodyUpForLong) {
     EXPECT_TRUE(is_full) << "what it is asked must be bounded";
     ASSERT_EQ(::kill(attacher_->pid(), SIGCONT), 0);
     EXPECT_TRUE(comes_true([&] { return has_interface(one_); })) << "it was made late";
-    // What nobody has waited for is removed when it is heard of.
+    // A late answer removes what nobody waited for.
     EXPECT_TRUE(comes_true([&] {
         static_cast<void>(attacher_->netns_id(path_of(two_)));
         return !has_interface(one_);
@@ -254,7 +254,7 @@ TEST_F(PodAttacherTest, DoesNotRunUnconfined) {
     EXPECT_NE(started.error().message.find("no filter"), std::string::npos);
 }
 
-/// What the process does with bytes that are no request: its exit code, or -1.
+/// Sends bytes that are not a request: the process's exit code, or -1.
 int ending_after(const void* bytes, size_t size) {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);

@@ -1,4 +1,4 @@
-// Packets of several nodes put together by what both of them see.
+// Packets of several nodes, joined by what both nodes see of them.
 #include "control/cli/trace_join.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ Json record(const Bytes& bytes, const char* stage, const char* verdict) {
     return out;
 }
 
-/// A packet that came as one frame and left as another; the last stage has no frame any more.
+/// A packet that came as one frame and left as another; the last stage no longer has a frame.
 NodeTrace passed(const char* node, test::Frame came, test::Frame left) {
     Json last = record(left.build(), "tx", "send");
     last["bytes"] = "";

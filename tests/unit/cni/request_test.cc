@@ -169,7 +169,7 @@ TEST(CniRequest, ReadsLimitsOfBandwidthAndRefusesWhatIsNone) {
         json["runtimeConfig"]["bandwidth"] = Json::parse(text);
         return json;
     };
-    // As a runtime writes one for an annotation: the largest burst that it can say.
+    // As a runtime converts an annotation: the largest burst that it can express.
     EXPECT_EQ(read(limits(R"({"ingressRate": 1000000, "ingressBurst": 4294967295,
                               "egressRate": 0, "egressBurst": 0})"))
                   .bandwidth,

@@ -7,7 +7,7 @@
 namespace podlane::control {
 namespace {
 
-/// What the process that was called ends with, when the other one does this.
+/// The exit code of the original process when the other one does this.
 template <class Work>
 int code_of(Work work) {
     const pid_t called = ::fork();

@@ -1,4 +1,4 @@
-// Both ends of an upgrade in place, one of them on its own thread, on a dataplane that is not real.
+// Both ends of an upgrade in place, one of them on its own thread, with a fake dataplane.
 #include "control/daemon/hand_over.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +49,7 @@ class HandOverTest : public testing::Test {
         auto client = RpcClient::connect(socket());
         return client->call(method);
     }
-    /// On the thread of the daemon.
+    /// Runs the question on the daemon's thread.
     template <class Ask>
     auto ask(Ask question) {
         std::promise<decltype(question())> answer;

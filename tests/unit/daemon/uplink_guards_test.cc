@@ -10,7 +10,7 @@
 namespace podlane::control {
 namespace {
 
-/// A node's namespace with an interface "uplink0" and a folder for what guards keep.
+/// A node's namespace with an interface "uplink0", and a folder for the guards' records.
 class UplinkGuards : public NetdevTest {
   protected:
     void SetUp() override {
@@ -40,7 +40,7 @@ class UplinkGuards : public NetdevTest {
         return out;
     }
     [[nodiscard]] std::string memory() const { return guard_memory_of(config_.socket, "uplink0"); }
-    /// The setting that keeps the kernel from answering ARP there.
+    /// The setting that keeps the kernel from answering ARP on that interface.
     std::string arp_ignore() {
         std::string out;
         node_.run([&] {

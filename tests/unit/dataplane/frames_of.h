@@ -72,7 +72,7 @@ template <Family F>
 Frame icmp_error_about(const Frame& about, const MacAddress& src_mac, const MacAddress& dst_mac,
                        const char* from);
 
-/// Gives the rig's pods the sources that control would give them.
+/// Gives the rig's pods the allowed sources that control would give them.
 void guard_pods(Rig& rig);
 
 }  // namespace podlane::dataplane

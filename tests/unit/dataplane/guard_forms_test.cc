@@ -1,5 +1,5 @@
-// The lies of guard_test.cc in other forms: tagged, in fragments, behind extension headers, said
-// twice.
+// The spoofed packets of guard_test.cc in other forms: tagged, fragmented, with extension headers,
+// with repeated options.
 #include <gtest/gtest.h>
 
 #include "lib/proto/arp_build.h"
@@ -17,7 +17,7 @@ class GuardFormsTest : public testing::Test {
     static test::Frame from_pod(const MacAddress& to = Names::kPodBMac) {
         return test::frame().eth(Names::kPodAMac, to);
     }
-    /// Sends it; nobody gets it, and it has this name.
+    /// Sends it, and expects that nobody gets it and that it is dropped for this reason.
     void expect_dropped(const Frame& frame, Drop reason, Rig::Who from = Rig::kPodA) {
         const uint64_t before = rig.drops(reason);
         rig.send(from, frame);
@@ -67,7 +67,7 @@ TYPED_TEST(GuardFormsOf, NoVlanHidesAPacket) {
     send(this->from_pod().vlan(kInVlan5).vlan(0));
     send(this->from_pod().vlan(0).vlan(kInVlan5));
     send(this->from_pod().vlan(0, true).vlan(kInVlan5));
-    // Linux takes off as many tags of VLAN 0 as there are.
+    // Linux removes any number of VLAN 0 tags.
     send(this->from_pod().vlan(0).vlan(0).vlan(0));
     send(this->from_pod().vlan(0, true).vlan(0, true).vlan(0));
     send(this->from_pod(kBroadcastMac).vlan(0).vlan(0).vlan(0).vlan(0));
@@ -158,7 +158,7 @@ TEST_F(GuardFormsTest, ExtensionHeadersHideNothing) {
     }
 }
 
-/// A first fragment whose other extension headers stand behind the fragment header.
+/// A first fragment with its other extension headers after the fragment header.
 Frame behind_fragment_header(const MacAddress& to, uint8_t upper, const Frame& l4) {
     Frame options(8);
     options[0] = upper;
@@ -217,7 +217,7 @@ TEST_F(GuardFormsTest, ArpWithATagOrOfAnotherHardwareType) {
     expect_dropped(arp(from_pod().vlan(0).vlan(0), Names::kPodBMac, W::kPodA), Drop::kArpSpoofed);
     expect_dropped(arp(from_pod().vlan(0).vlan(0).vlan(0), Names::kPodAMac, W::kGateway),
                    Drop::kVlanUnexpected);
-    // IEEE 802 networks (6): Linux takes it on Ethernet.
+    // IEEE 802 networks (6): Linux accepts it on Ethernet.
     Frame other = arp(from_pod(kBroadcastMac), Names::kPodAMac, W::kGateway);
     other[15] = 6;
     expect_dropped(other, Drop::kArpBad);
@@ -227,7 +227,7 @@ TEST_F(GuardFormsTest, WhoNamesTwoMacAddressesIsNotBelieved) {
     const auto own = ip<V6>(World<V6>::kPodA);
     for (NdMessage message : {nd_solicitation(Names::kPodAMac, own, ip<V6>(World<V6>::kPodB)),
                               nd_announcement(Names::kPodAMac, own, kNdOverride)}) {
-        // The first is another's: receivers that take the first one believe that.
+        // The first option is another's: receivers that use the first one believe it.
         Frame frame(128);
         frame.resize(build_nd_frame(frame, Names::kPodAMac, {}, message));
         Frame second(frame.end() - sizeof(NdLinkAddress), frame.end());

@@ -39,7 +39,7 @@ class KeptFlowsTest : public testing::Test {
         rig_ = std::make_unique<Rig>(workers, capacity, true,
                                      RigMemory{folder_, first_port, {}, traffic});
     }
-    /// Of the connection with this source port, as its first packet came.
+    /// The traffic of the connection whose first packet had this source port.
     std::optional<FlowTraffic> traffic_of(uint16_t port) {
         const FlowEntry<F>* entry =
             find(key_of<F>(Here::kPodA, port, Here::kService, 80, kProtocolTcp));
@@ -209,7 +209,7 @@ TYPED_TEST(KeptFlowsTest, CountsGoOnWithTheirConnections) {
 TYPED_TEST(KeptFlowsTest, CountsThatMissedSomethingBeginAnew) {
     this->start(0, 1, 1024, true);
     this->connect(4000);
-    // One that does not count, and makes others of the same blocks.
+    // This process does not count, and reuses blocks for other connections.
     this->start(40);
     EXPECT_FALSE(this->traffic_of(4000));
     this->connect(4001);

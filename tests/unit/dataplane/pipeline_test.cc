@@ -136,7 +136,7 @@ TYPED_TEST(Observed, StagesCountWhatTheyHadToDoWithAndWhatTheyGaveOn) {
     this->run(this->to_service());
     EXPECT_THAT(all(), ElementsAre(Pair(2, 2), Pair(0, 0), Pair(2, 2), Pair(0, 0), Pair(1, 1),
                                    Pair(0, 0), Pair(2, 2), Pair(2, 2)));
-    // One that the slow path drops, and one that parse does.
+    // A packet that the slow path drops, and one that parse drops.
     const auto answered = counts(PipelineStage::kTx).first;
     this->run(this->to_service(1));
     EXPECT_EQ(counts(PipelineStage::kSlowPath), std::pair(uint64_t{2}, uint64_t{1}));

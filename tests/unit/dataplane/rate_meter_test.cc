@@ -1,4 +1,4 @@
-// Token buckets by a clock set by hand, and ports of a worker that are held to them.
+// Token buckets with a manual clock, and a worker's ports with bandwidth limits.
 #include "dataplane/rate_meter.h"
 
 #include <thread>
@@ -12,11 +12,11 @@ namespace {
 using World4 = World<V4>;
 using World6 = World<V6>;
 
-constexpr uint64_t kHz = 2'000'000'000;  // of the clock of these tests
+constexpr uint64_t kHz = 2'000'000'000;  // of these tests' clock
 constexpr uint64_t kMs = kHz / 1000;
 constexpr uint64_t kStart = 77 * kHz;
 
-/// Offers frames of `bytes` at `per_second` for a second, and says how many bits passed.
+/// Offers frames of `bytes` at `per_second` for a second; returns the bits that passed.
 uint64_t passed(RateMeter& meter, uint64_t from, uint64_t per_second, uint32_t bytes) {
     uint64_t bits = 0;
     for (uint64_t i = 0; i < per_second; ++i) {
@@ -32,7 +32,7 @@ TEST(RateMeter, ABurstPassesAtOnceAndWhatIsBeyondItDoesNot) {
     EXPECT_FALSE(meter.take(kStart, 1)) << "empty is empty, for short frames, too";
     EXPECT_TRUE(meter.take(kStart + kMs, 1000)) << "a thousand bytes a millisecond come back";
     EXPECT_FALSE(meter.take(kStart + kMs, 1));
-    // No more than a burst gathers, however long the pause.
+    // However long the pause, no more than one burst accumulates.
     for (int i = 0; i < 1000; ++i) EXPECT_TRUE(meter.take(kStart + 10 * kHz, 1000)) << i;
     EXPECT_FALSE(meter.take(kStart + 10 * kHz, 1000));
 }
@@ -41,7 +41,7 @@ TEST(RateMeter, OverTimeTheRateIsThatOfTheLimitWhateverTheFrames) {
     for (const uint32_t bytes : {64u, 1514u, 65'000u}) {
         for (const uint64_t rate : {1'000'000u, 10'000'000u, 100'000'000u}) {
             RateMeter meter({.bits_per_second = rate, .burst_bits = 1}, kHz);
-            const uint64_t per_second = 3 * rate / 8 / bytes + 100;  // three times too much
+            const uint64_t per_second = 3 * rate / 8 / bytes + 100;  // three times too many
             uint64_t bits = 0;
             (void)passed(meter, kStart - kHz, per_second, bytes);  // the burst
             for (uint64_t second = 0; second < 8; ++second) {
@@ -65,7 +65,7 @@ TEST(RateMeter, ABurstIsHalfASecondsWorthAtLeast) {
 TEST(RateMeter, AFrameLargerThanTheBurstPassesAndIsOwed) {
     RateMeter meter({.bits_per_second = 80'000}, kHz);
     EXPECT_TRUE(meter.take(kStart, 64'000));
-    // 6.4 s to pay; the bucket holds half a second of them.
+    // 6.4 s to pay off; the bucket holds half a second of that.
     EXPECT_FALSE(meter.take(kStart + 5800 * kMs, 64));
     EXPECT_TRUE(meter.take(kStart + 6000 * kMs, 64));
 }
@@ -112,7 +112,7 @@ class Limits : public testing::Test {
     Rig rig;
 };
 
-/// A bit a second: what is in the bucket at first is all there is in a test.
+/// One bit per second: a test only has what is in the bucket at the start.
 constexpr RateLimit bits_at_once(uint64_t bits) {
     return {.bits_per_second = 1, .burst_bits = bits};
 }
@@ -127,7 +127,7 @@ TEST_F(Limits, WhatComesFromAPodBeyondItsLimitIsDropped) {
     EXPECT_EQ(counters.rx_packets.get(), 5u);
     EXPECT_EQ(counters.rx_bytes.get(), 5 * frame.size());
     EXPECT_EQ(counters.rx_dropped.get(), 2u);
-    // Not what goes to it.
+    // Frames to the pod are not limited.
     rig.send(Rig::kPodB,
              udp<V4>(Names::kPodBMac, Names::kPodAMac, World4::kPodB, 9, World4::kPodA, 1000, 958));
     EXPECT_EQ(rig.take(Rig::kPodA).size(), 1u);
@@ -164,7 +164,7 @@ TEST_F(Limits, ALargeFrameCountsTheHeadersOfAllItsSegments) {
         EXPECT_EQ(other.take(Rig::kPodB).size(), 2u) << to_pod;
         EXPECT_EQ(other.drops(to_pod ? Drop::kBandwidthIngress : Drop::kBandwidthEgress), 1u);
     }
-    // Were only the frames' own bytes counted, a little would be left of this.
+    // If only the frames' own bytes were counted, some of this would be left.
     Rig other;
     other.limit(Rig::kPodA, {.egress = bits_at_once((2 * frame.size() + 100) * 8)});
     for (int i = 0; i < 3; ++i) other.send_large(Rig::kPodA, frame, 1000);

@@ -68,10 +68,10 @@ class Rig {
         ports_[who]->port.caps.rx_l4_checksum = RxChecksum::kMaybePartial;
     }
 
-    /// From now on the port is held to these.
+    /// Limits the port to this bandwidth from now on.
     void limit(Who who, const Bandwidth& bandwidth) { ports_[who]->limit(bandwidth); }
 
-    /// From now on the port takes nothing but single packets.
+    /// From now on the port accepts only single packets.
     void refuse_large(Who who) {
         ports_[who]->port.caps.tx_tso = ports_[who]->port.takes_large_udp = false;
     }

@@ -1,4 +1,4 @@
-// A whole dataplane with its threads, on no device.
+// A complete dataplane with its threads, without devices.
 #include "dataplane/runtime.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 namespace podlane::dataplane {
 namespace {
 
-/// A process can have one.
+/// A process can only have one runtime.
 class RuntimeTest : public testing::Test {
   protected:
     static void SetUpTestSuite() {

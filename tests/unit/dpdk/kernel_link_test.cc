@@ -37,7 +37,7 @@ bool shell(const std::string& command) {
     return std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe)
 }
 
-/// Frames that the kernel took for the interface, of the calling thread's namespace.
+/// Frames that the kernel accepted for the interface, in the calling thread's namespace.
 unsigned send_by(const char* ifname, unsigned count) {
     const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     sockaddr_ll to{};
@@ -90,7 +90,7 @@ class TapLinkTest : public testing::Test {
         EXPECT_GE(lost, 20 - 2 * kQueueLength);
     }
 
-    int home_ = -1;  ///< the namespace of the tests beside these
+    int home_ = -1;  ///< the namespace for the other tests
     int tap_ = -1;
 };
 
@@ -117,7 +117,7 @@ TEST_F(TapLinkTest, WhereverTheTapsInterfaceIs) {
     EXPECT_NE(tid, 0);
     EXPECT_TRUE(shell(fmt::format("ip link set loss0 netns {}", tid)));
     EXPECT_EQ(::if_nametoindex("loss0"), 0U);
-    // The same asked from here: `pod` floods when both have a look at it.
+    // The same from this namespace: `pod` floods the TAP once both watch it.
     const KernelLink link(tap_);
     EXPECT_EQ(link.losses(), DeviceLosses{});
     moved.set_value();

@@ -172,7 +172,7 @@ TYPED_TEST(Adopt, ConnectionsOfATableOfAnySizeAreCopiedAndThatOneStaysAsItIs) {
         auto* one = this->find(**other, client_key<TypeParam>(3));
         ASSERT_NE(one, nullptr);
         EXPECT_TRUE((*other)->remove(0, connection_of(*one)));
-        // Twice is none more.
+        // A second copy adds at most the one that was removed.
         EXPECT_LE((*other)->copy_from(std::span(blocks, table->used_blocks()), kNow + 1), 1u);
     }
     EXPECT_EQ(table->counters().active, 499u);

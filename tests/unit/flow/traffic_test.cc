@@ -74,7 +74,7 @@ TYPED_TEST_SUITE(TrafficOfTable, Families, FamilyName);
 TYPED_TEST(TrafficOfTable, EachDirectionHasItsOwnAndANewConnectionNone) {
     auto& table = *this->table_;
     EXPECT_TRUE(table.counts_traffic());
-    // Whatever block a later one gets, it has none of what others had.
+    // Whatever block a later connection gets, it has no counts of earlier ones.
     for (uint32_t n = 0; n < 300; ++n) {
         const auto made = table.insert(0, client_connection<TypeParam>(n), 1);
         ASSERT_EQ(made.status, InsertStatus::kInserted);

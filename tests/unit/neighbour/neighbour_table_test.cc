@@ -236,7 +236,7 @@ TEST_P(Neighbours, OneThatWasKnownBeforeIsUsedAtOnceAndAskedAtTheNextTick) {
     const NeighbourOutcome asked = table_.tick(1000);
     ASSERT_EQ(asked.solicitations.size(), 1u);
     EXPECT_EQ(asked.solicitations[0].unicast_to, kMac);
-    // It is another by now, or gone: as with any other.
+    // If the neighbour has changed or is gone, it is treated like any other.
     table_.restore(peer(), kOtherMac, 1100);
     EXPECT_EQ(table_.find(peer())->mac, kMac) << "what is known here counts";
     (void)run(1050, 8000);

@@ -68,7 +68,7 @@ TEST_F(Netns, AFifoIsRefusedAndNotWaitedFor) {
 }
 
 TEST_F(Netns, NothingButANamespaceIsOpened) {
-    // Opening a terminal's master end makes a terminal: there would be one more.
+    // Opening /dev/ptmx creates a terminal: there would be one more.
     const auto terminals = [] {
         size_t count = 0;
         for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/dev/pts")) {

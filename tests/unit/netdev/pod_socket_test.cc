@@ -26,7 +26,7 @@ class PodSocketTest : public testing::Test {
     }
     ~PodSocketTest() override { fs::remove_all(folder_); }
 
-    /// As a device does when it is made.
+    /// Binds the socket, as a new device does.
     void bind_it() const {
         const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_un address{};

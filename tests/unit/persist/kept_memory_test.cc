@@ -187,7 +187,7 @@ TEST_F(KeptMemoryTest, WhatWasLeftIsReadWhateverItsNumberIs) {
     EXPECT_EQ(left->items(), 1000u);
     EXPECT_GE(left->used(), 600u);
     EXPECT_EQ(static_cast<const uint64_t*>(left->data())[599], 8u);
-    // It stays readable when its file is made anew.
+    // It stays readable when its file is recreated.
     EXPECT_FALSE(open(more).was_there());
     EXPECT_EQ(static_cast<const uint64_t*>(left->data())[0], 7u);
 }
