@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Big clusters: how long the whole set of objects takes, a single change, and a change each
+"""Big clusters: the time of the whole set of objects, of a single change, and of a change each
 millisecond while traffic flows.
 
 The real daemon, one worker that polls, and its config socket without podlanectl in between. A time
@@ -188,7 +188,7 @@ def churn(table, services, per_service, flows, rounds, seconds, rate):
               statistics.median(rates), "", 1.03, all=rates)
     table.add(f"{name}: packets dropped, of {sum(b[0] for b in busy) / 1e6:.0f} M",
               sum(drops.values()), "", 0)
-    # A burst can be between the two counters while they are read.
+    # A burst can be in flight between the two counters while they are read.
     check(not drops, f"dropped: {drops}")
     check(abs(missing) <= 4096, f"{missing} packets came in and did not go out")
 

@@ -2,7 +2,7 @@
 """Cluster DNS with dnsperf: queries a second and their latency, from a pod on a TAP.
 
 The real daemon with one worker and a thousand Services; dnsperf (Debian) runs in a pod's namespace
-and asks for random names, half of which exist. Each answer's code is checked: a lost query, or a
+and queries random names; half of them exist. Each answer's code is checked: a lost query, or a
 wrong number of NXDOMAIN answers, ends the benchmark. dnsperf needs a CPU of its own, and limits the
 rows on few cores: `worker busy` says how much of the worker they took. Needs root. `--quick` only
 checks that it works.
@@ -44,7 +44,7 @@ def outside(choose):
     return f"{choose.choice(('www', 'missing'))}.example.com"
 
 
-# The names to ask for, and dnsperf's options for each row; the server's thread handles TCP and its
+# The names to query, and dnsperf's options for each row; the server's thread handles TCP and its
 # cache.
 SCENARIOS = [
     ("names of the cluster, 1 client, 1 query at a time", inside, ["-c", "1", "-q", "1"]),

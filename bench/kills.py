@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Object changes all the time while podlaned is killed at random moments: after each kill and start
-the objects are exactly those of the last change that was acknowledged, for each of several clients.
+"""Objects change all the time while podlaned is killed at random moments. After each kill and start
+the objects must be those of the last acknowledged change, for each of several clients.
 
-`--kills 100` is the figure of docs/reliability.md; tests/system/test_restart.py does some of it in
-each run. Prints how many changes a second were acknowledged. Needs root; runs in namespaces of its
-own.
+`--kills 100` gives the figure in docs/reliability.md; tests/system/test_restart.py does some of it
+in each run. Prints how many changes a second were acknowledged. Needs root; runs in namespaces of
+its own.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def main():
             mine = {name: port for name, port in seen.items()
                     if name.startswith(f"churn{number}-")}
             if mine != told[number] and client.asked:
-                # One was under way: it is there whole, or not at all.
+                # One was in progress: it is there completely, or not at all.
                 name, port = client.asked
                 told[number].pop(name, None)
                 if port is not None:

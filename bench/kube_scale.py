@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """A node in a large cluster: 5,000 Nodes, 10,000 Services with 10 endpoints each, 150,000 Pods.
 
-A simulated API server gives them to podlane-kube by TLS, in pages of 500 and compressed, as a real
-one does; podlane-kube gives them to podlaned. Measured: from the start of podlane-kube until
-podlaned serves all of it, CPU time and memory of both; then the time from an event of one endpoint
-until podlaned's workers use it, and the CPU time of the status updates that such a cluster makes,
-which concern no dataplane. `--quick` is a small cluster, for whether what comes out is right.
+A simulated API server sends them to podlane-kube over TLS, in pages of 500 and compressed, as a
+real one does; podlane-kube passes them to podlaned. Measured: the time from the start of
+podlane-kube until podlaned serves everything, with CPU time and memory of both; then the time from
+an endpoint's event until podlaned's workers use it; and the CPU time of such a cluster's status
+updates, which concern no dataplane. `--quick` uses a small cluster and only checks the results.
 """
 
 import argparse
@@ -43,7 +43,7 @@ MIB = 1 << 20
 
 
 def node(index):
-    """With the fields that a kubelet reports and nobody here needs: they have to be read past."""
+    """With fields that a kubelet reports but that are not needed here: they must be skipped."""
     images = [{"names": [f"registry.example.com/team-{i}/app@sha256:{i:064x}"], "sizeBytes": i}
               for i in range(50)]
     return {"metadata": {"name": f"node-{index:05}", "resourceVersion": "1",
@@ -58,7 +58,7 @@ def pod_address(index, per_node):
 
 
 def pod(index, per_node):
-    """About 4 kB, as the API server has for a Pod of one container."""
+    """About 4 kB, as in the API server for a Pod of one container."""
     where, address = f"node-{index // per_node:05}", pod_address(index, per_node)
     app = f"service-{index // ENDPOINTS:05}"
     uid = f"20000000-0000-4000-8000-{index:012x}"
@@ -120,7 +120,7 @@ class Kind:
             self._render(page)
 
     def _render(self, items):
-        # Whether another page follows is known when the next one is there.
+        # Only when the next page is ready is it known whether one follows.
         self.bytes += sum(map(len, items))
         self.pages.append(",".join(items).encode())
 
@@ -198,7 +198,7 @@ class Api:
             daemon_threads = True
 
             def handle_error(self, *_):
-                pass  # podlane-kube ends while it watches
+                pass  # podlane-kube ended during a watch
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / "crt", self.folder / "key")
@@ -226,7 +226,7 @@ class Api:
 
 
 class Feeder:
-    """podlane-kube, and what it used."""
+    """podlane-kube, with its CPU time and memory."""
 
     def __init__(self, live, api):
         self.log = api.folder / "kube.log"
@@ -238,7 +238,7 @@ class Feeder:
                  "--read-only"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait(self, timeout=600):
-        """Seconds until it says that podlaned has everything."""
+        """Seconds until it reports that podlaned has everything."""
         while True:
             try:
                 with urllib.request.urlopen(f"http://{HEALTHZ}/healthz", timeout=5):
@@ -255,7 +255,7 @@ class Feeder:
         return tuple(int(fields[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
 
     def cpu_seconds(self):
-        """Of all its threads; counted in ticks of the clock."""
+        """Of all its threads; in clock ticks."""
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text("ascii")
         return sum(map(int, stat.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
@@ -276,7 +276,7 @@ def expect_all(live, services, per_node):
 
 
 def time_events(live, api, services, per_node, count):
-    """Milliseconds from an event's being sent until podlaned tells that it is in use."""
+    """Milliseconds from sending an event until podlaned reports that it is in use."""
     took = []
     cursor = live.rpc.call("watch", kinds=["frontends"])["cursor"]
     for number in range(count):
@@ -293,7 +293,7 @@ def time_events(live, api, services, per_node, count):
 
 
 def heartbeats(feeder, api, nodes, pods, per_node, seconds, rate):
-    """Share of a CPU that `rate` status updates a second of Pods, and Nodes' own, take."""
+    """Share of a CPU for `rate` status updates of Pods a second, and those of the Nodes."""
     before = feeder.cpu_seconds()
     started = time.perf_counter()
     sent = 0

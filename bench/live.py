@@ -1,5 +1,4 @@
-"""A podlaned that a benchmark runs and queries over its socket, with the CPU time and memory it
-used."""
+"""A podlaned that a benchmark runs and queries over its socket, with its CPU time and memory."""
 
 import json
 import os

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Attaching a pod: how long `pod.add` takes beside what the kernel takes for such a port.
+"""Attaching a pod: how long `pod.add` takes, compared with the kernel's own time for such a port.
 
-The floor is the fewest system calls that make the same interface, each as short as it can be, by
-this process: a TAP with its queue, moved into the pod's namespace, renamed, with MAC, MTU and
-queue length, IPv6 settings, `lo` and itself up, two addresses and two default routes. Most of it is
-the kernel's waiting for its own grace periods (RCU) when an interface changes its namespace or its
-name. `pod.add` is timed at the config socket, from the request's first byte to the answer, when
-every worker uses the port. Both take turns, so that they meet the same kernel. Needs root; in
-namespaces of its own.
+The floor is the fewest and shortest system calls that make the same interface, made by this
+process: a TAP with its queue, moved into the pod's namespace, renamed, with MAC, MTU and queue
+length, IPv6 settings, `lo` and itself up, two addresses and two default routes. Most of it is
+waiting for the kernel's grace periods (RCU) when an interface changes its namespace or its name.
+`pod.add` is timed at the config socket, from the request's first byte to the answer, when every
+worker uses the port. Both take turns, so that the kernel is in the same state for both. Needs root;
+runs in namespaces of its own.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class Netlink:
         self._socket.close()
 
     def ask(self, *messages):
-        """Sends the messages in one system call and takes an answer to each."""
+        """Sends the messages in one system call and reads an answer to each."""
         parts = []
         for number, (kind, flags, body) in enumerate(messages):
             parts.append(struct.pack("=IHHII", 16 + len(body), kind, REQUEST | ACK | flags, number,
@@ -92,7 +92,7 @@ def add_default(index, family, via):
 
 
 def configure(namespace_fd, name, mac, addresses, gateways, out):
-    """In the pod's namespace, on a thread of its own, as nothing else may be caught there."""
+    """Runs in the pod's namespace, on a thread of its own, so that nothing else enters it."""
     enter(namespace_fd)
     link = Netlink()
     index = socket.if_nametoindex(name)
@@ -130,7 +130,7 @@ def by_hand(link, namespace_fd, number, addresses, gateways):
 
 
 def same_interface(one, other):
-    """What of a pod's interface is to be alike."""
+    """The properties of a pod's interface that must be equal on both sides."""
     def look(namespace):
         link = namespace.ip_json("address", "show", "dev", "eth0")[0]
         routes = namespace.ip_json("route", "show", "default")

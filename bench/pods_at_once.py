@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""250 pods attached at the same time: how long all of it takes, how much of that is podlaned's own,
-and what the kernel takes for the same interfaces without podlaned.
+"""250 pods attached at the same time: the total time, podlaned's own share of it, and the kernel's
+time for the same interfaces without podlaned.
 
 The kernel's floor is the same work by bare system calls (a TAP made, moved into its namespace,
 addressed, raised), in as many threads. podlaned's own is its CPU time in user mode for each pod.
@@ -41,8 +41,8 @@ def user_ms(pid):
 
 
 def kernel_floor(count, threads):
-    """Makes a TAP, moves it into its namespace, names, addresses and raises it: ioctl() alone, and
-    one netlink message for the move, in as many threads."""
+    """Makes a TAP, moves it into its namespace, names it, gives it addresses and sets it up: only
+    ioctl(), and one netlink message for the move, in as many threads."""
     namespaces = [Namespace(f"floor{number}") for number in range(count)]
     libc = ctypes.CDLL(None, use_errno=True)
     queues = []

@@ -4,7 +4,7 @@
 A node with pods on TAPs and Services by the config socket; one pod pings another every 5 ms while
 podlaned is stopped, by SIGTERM or kill -9, and started again. `away` is the longest time between
 two replies, `ready` the time from the start of the new process to its `ready`. A third pod holds
-connections to a Service all the while; on half of them the server speaks. A connection counts as
+connections to a Service all the while; on half of them the server sends. A connection counts as
 kept if it has the same server after the last restart. Needs root; runs in namespaces of its own.
 """
 

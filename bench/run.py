@@ -53,7 +53,7 @@ def arguments():
 
 
 def chosen(options):
-    """The jobs that are to be done."""
+    """The jobs to run."""
     return [job for job in jobs.all_jobs() if re.search(options.only, job.key)
             and not (options.quick and job.flows > MOST_QUICK)]
 
@@ -115,7 +115,7 @@ def main():
             return check_only(shop, options)
         rows = do(asked_for, shop, options)
     report.judge_v6(rows)
-    # The place of the build does not belong in the results.
+    # The build's path does not belong in the results.
     said = re.sub(r"--build[ =]\S+ ?", "", " ".join(map(shlex.quote, sys.argv[1:])))
     result = {"machine": machine.describe(), "runs": options.runs, "seconds": options.seconds,
               "arguments": f' ARGS="{said}"' if said else "", "rows": rows}

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Churn for a long time, and whether anything grows: memory, packet buffers, descriptors, slots.
+"""Long churn, and a check that nothing grows: memory, packet buffers, descriptors, slots.
 
 Pods come and go, Services and their endpoints change, connections open and close, and now and then
-podlaned is restarted or upgraded to itself. Once in `--every` seconds its gauges are taken; they go
-to a CSV file and, as a picture, to an SVG beside it. Ends with an error if a gauge of the last
-third is more than a fifth above that of the second. Needs root; runs in namespaces of its own.
+podlaned is restarted or upgraded to itself. Every `--every` seconds its gauges are read; they go to
+a CSV file and, as a plot, to an SVG beside it. Ends with an error if a gauge of the last third is
+more than a fifth above that of the second. Needs root; runs in namespaces of its own.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from lab.net import Wire  # noqa: E402
 from lab.node import Node  # noqa: E402
 
 GAUGES = ["rss_kb", "descriptors", "mbufs_used", "flows", "ports", "objects", "journal_kb"]
-FLAT = ["rss_kb", "descriptors", "mbufs_used", "ports"]  # what may not grow
+FLAT = ["rss_kb", "descriptors", "mbufs_used", "ports"]  # these must not grow
 FACTOR, SLACK = 1.2, {"rss_kb": 8192, "descriptors": 8, "mbufs_used": 256, "ports": 2}
 
 

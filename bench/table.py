@@ -18,7 +18,7 @@ def check(condition, text):
 
 
 class Table:
-    """Rows of a name, a value, and the most that it may be."""
+    """Rows of a name, a value, and its maximum."""
 
     def __init__(self):
         self.rows = []

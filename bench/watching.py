@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""What looking costs: podlaned while nobody looks, and while somebody does, in turns on one CPU.
+"""The cost of observing: podlaned without and with observers, in turns on one CPU.
 
 The whole daemon forwards UDP to a ClusterIP, 65,536 flows, from a capture file to net_null, as in
-bench/run.py. Looking is: metrics scraped each second with the flow log on; a trace, and a capture,
-of one of the flows; and packets and bytes counted for each connection. A figure is ns of the
-worker's CPU time a packet; the share is what is left of the throughput of the same run with
-nothing on. `--quick` is for whether it works.
+bench/run.py. The observers: metrics scraped each second with the flow log on; a trace, and a
+capture, of one of the flows; and counts of packets and bytes for each connection. A figure is ns of
+the worker's CPU time per packet; the share is what remains of the throughput of the same run
+without observers. `--quick` only checks that it works.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from macro.frames import UDP
 from macro.traffic import infinite
 from table import check, say
 
-# How a row is looked at, and the least share of the throughput that must be left.
+# How a row is observed, and the least share of the throughput that must remain.
 LEAST = {"metrics each second, flow log": 0.95, "trace of one flow": 0.90,
          "capture of one flow": 0.90, "flows.counters": None}
 
 
 class Scraper:
-    """Asks for /metrics once a second, as long as the block runs."""
+    """Requests /metrics once a second, as long as the block runs."""
 
     def __init__(self, port):
         self._url = f"http://127.0.0.1:{port}/metrics"
@@ -73,7 +73,7 @@ def looking(daemon, command, one_flow):
 
 
 class Bench:
-    """The daemons, one for each way to be configured, of which one runs at a time."""
+    """The daemons, one for each configuration; only one runs at a time."""
 
     def __init__(self, folder, flows, stack):
         self._stack = stack
@@ -98,7 +98,7 @@ class Bench:
 
 
 def one_flow_of(traffic):
-    """A pcap filter that one of the flows fits, on both sides of the translation."""
+    """A pcap filter that matches one of the flows, before and after translation."""
     flow = traffic.sent[0:1]
     source = ".".join(str(byte) for byte in flow.src[0])
     return f"udp and src host {source} and src port {int(flow.sport[0])}"
@@ -106,7 +106,7 @@ def one_flow_of(traffic):
 
 def window(daemon, seconds):
     daemon.resume()
-    daemon.window(seconds / 5)  # its lines come back into the caches
+    daemon.window(seconds / 5)  # warms up the caches
     found = daemon.window(seconds)[0]
     daemon.pause()
     return found

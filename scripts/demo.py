@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The story: a web shop and its database on two Podlane nodes, carried from end to end.
+"""The demo: a web shop and its database on two Podlane nodes, from end to end.
 
 Two nodes, an outside client and four pods are made as network namespaces; nginx, php-fpm and
 MariaDB run in the pods; the objects of configs/demo are applied with podlanectl. Each kind of
-communication is carried out, and shown with the hops that its packets took. Nothing stays behind,
-even when interrupted. With --keep the network stays until it is told to stop.
+communication is tried, and shown with the hops that its packets took. Nothing is left behind, even
+after an interrupt. With --keep the network stays until it is told to stop.
 """
 
 import os
@@ -34,7 +34,7 @@ STOCK = "250 lamps, 80 chairs\n"
 
 
 class DemoFailed(Exception):
-    """The story did not go as told."""
+    """A step of the demo failed."""
 
 
 def require(condition, text):
@@ -47,7 +47,7 @@ def config(name):
 
 
 class Counters:
-    """What the nodes' port counters gained while a `with` block ran."""
+    """How much the nodes' port counters grew during a `with` block."""
 
     def __init__(self, nodes):
         self._nodes = nodes
@@ -77,7 +77,7 @@ class Counters:
 
 
 class Demo:
-    """The story's stage and its acts."""
+    """The demo's network and its steps."""
     steps = 15
 
     def __init__(self):
@@ -115,7 +115,7 @@ class Demo:
         self.make_supplier()
 
     def make_supplier(self):
-        """The world outside: a supplier's web server, and the resolver that knows its name."""
+        """The outside: a supplier's web server, and the resolver that knows its name."""
         name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
         folder = "/run/lab/supplier"
         os.makedirs(folder)
@@ -184,7 +184,7 @@ class Demo:
         self.say(f"packets at the pod's loopback: {inside}")
         self.show_hops(counters)
         require(inside > 10 * LOCAL_REQUESTS, "the loopback did not carry the requests")
-        # A pod's kernel sends by itself now and then (ARP, IPv6 discovery).
+        # A pod's kernel sometimes sends by itself (ARP, IPv6 discovery).
         require(counters.of("node-a", "webapp-1") < LOCAL_REQUESTS, "the pod's port carried them")
         self.passed("container to container", "nginx -> php-fpm in webapp-1, 127.0.0.1:9000")
 
@@ -416,7 +416,7 @@ class Demo:
         self.finish()
 
     def stop(self):
-        """Ends all that runs; returns what went wrong with that."""
+        """Ends all that runs; returns the errors."""
         wrong = []
         for pod in self.pods.values():
             pod.namespace.stop_processes()

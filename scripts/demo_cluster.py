@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The same shop as demo.py's, as a cluster runs it: nothing is told to a node, all by `kubectl
-apply` to an API server.
+"""The shop of demo.py, run as a cluster: everything through `kubectl apply` to an API server, and
+nothing directly at a node.
 
 podlane-kube on each node follows the API server and feeds podlaned; a kubelet on each node runs the
-pods of its Node and has them attached by podlane-cni. API server, scheduler and kubelets are small
-ones of the demo's own (lab/api_server.py, lab/small_kubelet.py).
+pods of its Node and has podlane-cni attach them. API server, scheduler and kubelets are small
+programs of the demo (lab/api_server.py, lab/small_kubelet.py).
 """
 
 import json
@@ -19,14 +19,14 @@ from lab.node import BUILD, program
 
 LAB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab")
 API = f"http://{demo.OUTSIDE}:6443"
-# Pods are placed in turns as they come: this order puts the database on node-b.
+# Pods are placed on the nodes in turn: this order puts the database on node-b.
 FILES = ["webapp.yml", "ingress-proxy.yml", "mysql.yml", "webservice.yml", "sqlservice.yml",
          "ingress.yml", "suppliers.yml"]
 PODS = ("webapp-1", "webapp-2", "ingress-1", "mysql-1")
 
 
 class SeenPod(kubelet.RunningPod):
-    """A pod that a kubelet runs, as the story's acts look into it."""
+    """A pod that a kubelet runs, as the demo's steps see it."""
 
     def __init__(self, node, name, address):
         self.node, self.name, self.address = node, name, address
@@ -44,7 +44,7 @@ class ClusterDemo(Demo):
         self.programs = []
 
     def kubectl(self, *words):
-        """In the outside client's namespace; where there is no kubectl, what stands in for it."""
+        """In the outside client's namespace; without kubectl, its stand-in."""
         found = shutil.which("kubectl")
         if found:
             start = [found, "--server", API, "--cache-dir", "/run/lab/kubectl"]

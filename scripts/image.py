@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 
-EPOCH = 1767225600  # the time of every file in the archive, so that equal content makes equal files
+EPOCH = 1767225600  # the time of every file in the archive: equal content makes equal archives
 SUITE = "bookworm"
 ENTRYPOINT = ["/usr/sbin/podlaned"]
 COMMAND = ["--config", "/etc/podlane/node.yaml"]

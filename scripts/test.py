@@ -15,7 +15,7 @@ import xml.etree.ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("PODLANE_BUILD") or os.path.join(ROOT, "build")
-# What needs the programs as users have them, and what is better run under the sanitizers.
+# Suites that need the programs as users have them, and suites to run under the sanitizers.
 PROGRAM_SUITES = ["lint", "system", "bench-smoke"]
 CODE_SUITES = ["unit", "property", "fuzz-smoke"]
 # How many inputs each libFuzzer target gets, the same ones on every machine: about 12 s each here.
@@ -29,14 +29,14 @@ LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]
 # Six sources as one, since headers take most of a compiler's time. It only requires that names
 # without linkage differ between the sources of a target; what users get is built source by source.
 UNITY = ["-Dunity=on", "-Dunity_size=6"]
-# The other compiler that we promise, and the faster one for this. RapidJSON adds to null pointers,
-# which clang's checker would report as our fault.
+# The other compiler that we support, and the faster one for this. RapidJSON adds to null pointers,
+# and clang's checker would report this as our fault.
 CLANG = {"CC": "clang", "CXX": "clang++"}
 CLANG_LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1 -fno-sanitize=pointer-overflow"]
 
 
 class Totals:
-    """What passed, failed and was skipped."""
+    """The numbers of tests passed, failed and skipped."""
 
     def __init__(self):
         self.started = time.monotonic()
@@ -99,7 +99,7 @@ class Totals:
         self.progress(f"{name}: {self.passed - before} passed")
 
     def meson_test(self, name, build, *arguments):
-        """Runs tests of a build; a run without results, or failed without a case, counts."""
+        """Runs a build's tests; a run without results, or a failure without a case, counts."""
         failed_before = len(self.failed)
         log = os.path.join(build, "meson-logs", "testlog.junit.xml")
         if os.path.exists(log):

@@ -19,13 +19,13 @@ KEYS = {"ArrowUp": "\ue013", "ArrowDown": "\ue015", "ArrowLeft": "\ue012", "Arro
 
 
 def why_not():
-    """The reason why there can be no browser on this machine; "" where there can."""
+    """Why no browser can run on this machine; "" if one can."""
     missing = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
     return f"{' and '.join(missing)} not installed (scripts/deps.sh test)" if missing else ""
 
 
 def _connect_in(namespace, port):
-    """A socket to a port of the namespace's own loopback: sockets stay where they were made."""
+    """A socket to a port of the namespace's loopback: a socket stays in its namespace."""
     made = []
 
     def connect():
@@ -88,11 +88,11 @@ class Browser:
         self._do("POST", "/url", {"url": url})
 
     def run(self, script, *arguments):
-        """What a function of this body returns in the page."""
+        """The return value of a function with this body, run in the page."""
         return self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def press(self, *keys):
-        """Keys by their names (KEYS), or characters."""
+        """Presses keys, by their names (KEYS) or as characters."""
         actions = [{"type": way, "value": KEYS.get(key, key)}
                    for key in keys for way in ("keyDown", "keyUp")]
         self._do("POST", "/actions", {"actions": [{"type": "key", "id": "keys",
@@ -114,7 +114,7 @@ class Browser:
             "params": {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}})
 
     def complaints(self):
-        """What the browser has said of the page since the last call: errors, refused resources."""
+        """The browser's messages about the page since the last call: errors, refused resources."""
         return [entry["message"] for entry in self._do("POST", "/se/log", {"type": "browser"})
                 if entry["level"] in ("SEVERE", "WARNING")]
 

@@ -1,4 +1,4 @@
-"""Captures at a receiving interface, read with tcpdump, whose checksum verdicts are not ours."""
+"""Captures at a receiving interface, read with tcpdump: its checksum checks are independent."""
 
 import re
 import signal
@@ -9,7 +9,7 @@ from lab.net import run
 
 # How tcpdump -vv words a wrong IPv4, TCP, UDP, ICMP or ICMPv6 checksum.
 _BAD = re.compile(r"bad (\w+ )?cksum|cksum 0x[0-9a-f]+ \(incorrect|wrong icmp6? cksum")
-# A packet of the listing starts with its time; what is inside it has further lines.
+# A packet of the listing starts with its time; further lines show its contents.
 _PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d")
 
 
@@ -37,7 +37,7 @@ def _is_unfinished(frame):
 
 
 class Capture:
-    """Frames that come in at one interface; a sender's own are not whole before its NIC."""
+    """Frames that come in at one interface; a sender's own are only completed by its NIC."""
 
     _count = 0
 
@@ -60,11 +60,11 @@ class Capture:
 
     def stop(self):
         if self._process.popen.poll() is None:
-            time.sleep(0.3)  # tcpdump does not read what is still in its ring when it is stopped
+            time.sleep(0.3)  # when stopped, tcpdump leaves unread what is still in its ring
             self._process.stop(signal.SIGINT)
 
     def listing(self, *options):
-        """tcpdump's text of the capture, one string a packet. Call after stop()."""
+        """tcpdump's text of the capture, one string per packet. Call after stop()."""
         shown = run(["tcpdump", "-nn", "-r", self._file, *options], timeout=120).stdout
         packets = []
         for line in shown.splitlines():
@@ -86,15 +86,15 @@ class Capture:
         return found
 
     def lengths(self):
-        """Of all frames, in bytes."""
+        """The length of all frames, in bytes."""
         return [len(frame) for frame in self._frames()]
 
     def verdict(self, *options, unfinished=False):
         """(packets, those with a wrong checksum). `options`: such as "-T", "vxlan".
 
-        With `unfinished`, a TCP or UDP checksum may be the pseudo-header's sum alone. A frame
-        reaches a TAP with such a sum and a mark that says so, and its kernel takes it for right;
-        a capture does not show the mark.
+        With `unfinished`, a TCP or UDP checksum may be only the sum of the pseudo-header. Such a
+        frame reaches a TAP with a flag for this, and the kernel accepts it; a capture does not
+        show the flag.
         """
         packets = self.listing("-vv", *options)
         bad = [number for number, packet in enumerate(packets) if _BAD.search(packet)]

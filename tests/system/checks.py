@@ -1,4 +1,4 @@
-"""Named checks, reported in the Test Anything Protocol, so that each one counts by itself."""
+"""Named checks, reported in the Test Anything Protocol; each one counts by itself."""
 
 import contextlib
 import os

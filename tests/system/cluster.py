@@ -1,4 +1,4 @@
-"""The tests' usual network: Podlane nodes on a wire, an outside client, and what they ask.
+"""The tests' usual network: Podlane nodes on a wire, an outside client, and common checks.
 
     node a --+-- wire --+-- node b         192.168.50.0/24, fd50::/64
              |          |
@@ -29,7 +29,7 @@ MEBI = 1 << 20
 
 def call(namespace, function, *, check=True, **arguments):
     """Runs a client function of traffic.py in a namespace and returns its result."""
-    # The arguments come by stdin: a list of frames is more than a command line takes.
+    # The arguments come by stdin: a list of frames is too long for a command line.
     words = [PYTHON, _TRAFFIC, "call", function]
     done = namespace.run(words, check=False, timeout=90, stdin=json.dumps(arguments))
     if done.returncode != 0:
@@ -68,7 +68,7 @@ def keep_answering(namespace, name):
 
 
 def hold(namespace, **arguments):
-    """Starts holding.py's connections in the background; result_of() has what became of them."""
+    """Starts holding.py's connections in the background; result_of() returns their outcome."""
     return namespace.spawn([PYTHON, _HOLDING, "hold", json.dumps(arguments)])
 
 
@@ -85,8 +85,8 @@ def ping(namespace, address, *, count=5, interval=0.05, size=56, dont_fragment=F
     """Pings and returns (received, output)."""
     words = ["ping", "-n", "-c", str(count), "-i", str(interval), "-W", str(wait), "-s", str(size)]
     words += ["-M", "do" if dont_fragment else "dont"]
-    # Otherwise it waits for the last answer no longer than an interval or twice the longest time
-    # so far, which a busy machine does not keep; now it goes on until `count` are answered.
+    # Otherwise it waits for the last answer for one interval or twice the longest time so far,
+    # which is too short on a busy machine; so it goes on until `count` are answered.
     words += ["-w", str(int(count * interval) + wait + 1)] if patient else []
     done = namespace.run([*words, address], check=False, timeout=60)
     answered = {int(each) for each in re.findall(r"icmp_seq=(\d+) ttl=", done.stdout)}
@@ -94,7 +94,7 @@ def ping(namespace, address, *, count=5, interval=0.05, size=56, dont_fragment=F
 
 
 def expect_ping(namespace, address, *, settle=5, **options):
-    """The address answers within `settle` seconds, and from then on each time."""
+    """The address answers within `settle` seconds, and every time after that."""
     wait_until(
         lambda: ping(namespace, address, count=1, wait=1)[0], settle, f"ping {address} answers"
     )
@@ -114,7 +114,7 @@ def expect_bulk(namespace, address, size, port=BULK, timeout=60):
 
 @contextlib.contextmanager
 def whole_checksums(*pods):
-    """Lets the pods' kernels finish checksums themselves, which they leave to Podlane else."""
+    """Makes the pods' kernels finish checksums themselves instead of leaving them to Podlane."""
     for pod in pods:
         pod.namespace.run(["ethtool", "-K", "eth0", "tx", "off"])
     yield
@@ -123,7 +123,7 @@ def whole_checksums(*pods):
 
 
 def expect_clean(report, capture, name, *options, least=1):
-    """Every checksum in a capture is right, or in a pod at least rightly begun."""
+    """Every checksum in a capture is right, or, in a pod, at least correctly begun."""
     with report.check(name):
         packets, bad = capture.verdict(*options, unfinished=capture.in_pod)
         expect(packets >= least, f"only {packets} packets captured")
@@ -187,7 +187,7 @@ class Cluster:
         return pod
 
     def describe(self):
-        """What helps to understand a failure: log ends and drops of each node."""
+        """Helps to understand a failure: the log's end and the drops of each node."""
         for node in self.nodes.values():
             if node.daemon:
                 yield f"--- log of {node.name}: {node.daemon.output()[-3000:]}"
@@ -197,7 +197,7 @@ class Cluster:
                     yield f"--- no statistics: {error}"
 
     def stop_checks(self, report):
-        """SIGTERM ends every daemon with 0, and nothing of it stays."""
+        """SIGTERM ends every daemon with 0, and it leaves nothing behind."""
         for node in self.nodes.values():
             if not node.daemon:
                 continue
@@ -215,8 +215,8 @@ class Cluster:
 
 
 def refused_calls(since):
-    """System calls of podlaned that its filter refused from then on, as the kernel's log has them;
-    none where there is no such log, or it is another's."""
+    """System calls of podlaned that its filter refused from `since` on, from the kernel's log; none
+    if there is no such log, or it belongs to another system."""
     log = run(["dmesg"], check=False).stdout
     found = re.findall(r"audit\((\d+\.\d+):\d+\): (.*)", log)
     mine = f'exe="{os.path.realpath(program("podlaned"))}"'
@@ -253,7 +253,7 @@ def main(tests, **arguments):
 
 
 def with_cluster(**fixed):
-    """Decorates a test that takes (report, options, cluster): makes the cluster, and explains."""
+    """Decorates a test of (report, options, cluster): makes the cluster, and explains failures."""
 
     def decorate(test):
         @functools.wraps(test)

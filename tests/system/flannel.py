@@ -1,4 +1,4 @@
-"""A node that is not Podlane's: the kernel's VXLAN device, set up as flannel's VXLAN backend does.
+"""A node without Podlane: the kernel's VXLAN device, set up as flannel's VXLAN backend does it.
 
 Source: flannel's backend/vxlan: a device flannel.VNI without learning; for each other node a
 static neighbour (its pod network's first address at its VTEP MAC), a static FDB entry (that MAC
@@ -41,7 +41,7 @@ class KernelPod:
 
 
 class FlannelNode:
-    """The kernel node; its numbers give its addresses, as lab.node.Node's do."""
+    """The kernel node; its numbers give its addresses, as in lab.node.Node."""
 
     def __init__(self, name, number, wire):
         self.name = name
@@ -68,7 +68,7 @@ class FlannelNode:
         self.namespace.ip("link", "add", device, "address", self.vtep_mac, "mtu", str(MTU),
                           "type", "vxlan", "id", "1", "local", local, "dev", "eth1",
                           "dstport", "8472", "nolearning")
-        # Joined frames have no checksum that a capture could judge.
+        # Joined frames have no checksum that a capture could check.
         self.namespace.run(["ethtool", "-K", device, "gro", "off"])
         self.namespace.ip("link", "set", device, "up")
         add_addresses(self.namespace, device, [address])

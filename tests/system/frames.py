@@ -23,7 +23,7 @@ def ethernet(source, target, ether_type, payload):
 
 
 def ip(source, target, protocol, payload, *, ttl=64, options=b"", fragment=0, identifier=7):
-    """An IPv4 or IPv6 packet; `options` is padded already, for IPv4; `fragment`: the raw field."""
+    """An IPv4 or IPv6 packet; `options`: IPv4's, already padded; `fragment`: the raw field."""
     source, target = ipaddress.ip_address(source), ipaddress.ip_address(target)
     if source.version == 6:
         head = struct.pack("!IHBB", 6 << 28, len(payload), protocol, ttl)
@@ -48,7 +48,7 @@ def udp(source, target, source_port, port, payload):
 
 
 def fragments(packet, size, identifier=7):
-    """An IP packet without options, as it comes in fragments of `size` bytes, a multiple of 8."""
+    """An IP packet without options, in fragments of `size` bytes, a multiple of 8."""
     version = packet[0] >> 4
     head = 40 if version == 6 else 20
     at, size_of = (8, 16) if version == 6 else (12, 4)

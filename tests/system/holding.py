@@ -1,9 +1,9 @@
-"""Connections that are to outlast something: a server and a client for them, in any namespace.
+"""Connections that must survive something: a server and a client for them, in any namespace.
 
 `holding.py serve NAME PORT` answers each line with "NAME CLIENT-ADDRESS LINE", and the line "speak"
-with ten lines a second, whatever the client says or does not. `holding.py hold JSON` opens
-connections, keeps them until a file is there, and prints what became of them as JSON. Standard
-library only; no import from the tests.
+with ten lines a second, whether the client sends or not. `holding.py hold JSON` opens connections,
+keeps them until a file exists, and prints their outcome as JSON. Standard library only; no import
+from the tests.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def serve(name, port):
 
 
 async def _one(address, port, goes_on, result, hears):
-    """`hears`: the client speaks once, and the server from then on."""
+    """`hears`: the client sends once, and from then on only the server."""
     first = None
     try:
         reader, writer = await asyncio.open_connection(address, port)
@@ -50,7 +50,7 @@ async def _one(address, port, goes_on, result, hears):
                 writer.write(b"request\n")
             async with asyncio.timeout(PATIENCE):
                 answer = (await reader.readline()).split()
-            # Who answers, and whom it sees.
+            # The answering server, and the client's address that it sees.
             seen = b" ".join(answer[:2]).decode() if answer else "closed"
             first = first or seen
             if seen != first:
@@ -64,9 +64,9 @@ async def _one(address, port, goes_on, result, hears):
 
 
 async def hold(address, port, asking, hearing, end, seconds=120):
-    """Until the file `end` is there: in `asking` connections the client speaks, in `hearing` the
-    server. The last answer of each comes after that. `moved`: what was reset, silent, or has
-    another server or another source."""
+    """Until the file `end` exists, the client sends in `asking` connections and the server in
+    `hearing` ones. The last answer of each comes after that. `moved`: connections that were reset,
+    stopped, or got another server or source."""
     result = {"moved": [], "answers": 0}
     until = time.monotonic() + seconds
 

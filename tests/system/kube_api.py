@@ -1,8 +1,8 @@
-"""An API server of recordings: lists and watches over HTTPS, well-behaved or not.
+"""An API server that replays recordings: lists and watches over HTTPS, well-behaved or not.
 
-It replays what a real API server said (`watch/KIND.jsonl`, one event a line, from an empty cluster
-on): `advance()` lets a number of events happen, everybody who watches is told. `faults` is a set of
-words; while it is not empty, requests meet them at random:
+It replays the events of a real API server (`watch/KIND.jsonl`, one per line, from an empty cluster
+on): `advance()` lets a number of them happen and sends them to all watchers. `faults` is a set of
+words; while it is not empty, requests meet these faults at random:
 
   cut      the connection ends in the middle of a line       slow      bytes come one by one
   gone     410, as a status or as an event                    garbage   no JSON at all
@@ -41,7 +41,7 @@ def key(item):
 
 
 class Kind:
-    """One resource: the events of its recording, of which some have happened."""
+    """One resource: the events of its recording; some have happened."""
 
     def __init__(self, folder, name):
         self.name = name
@@ -54,7 +54,7 @@ class Kind:
         self.happened = 0
 
     def state(self, events_ago=0):
-        """What a list shows, and its version."""
+        """The contents of a list, and its version."""
         items, newest = {}, 1
         for event in self.events[:max(0, self.happened - events_ago)]:
             item = event["object"]
@@ -75,7 +75,7 @@ class ApiServer:
         self.faults = set()
         self.random = random.Random(seed)
         self.changed = threading.Condition()
-        self.written = []  # (method, path, body) of what was sent to us
+        self.written = []  # (method, path, body) of each write request
         self.requests = 0
         self.connections = set()
         self.streams_lists = False
@@ -140,7 +140,7 @@ class ApiServer:
             allow_reuse_address = True
 
             def handle_error(self, *_):
-                pass  # connections that end are what this is about
+                pass  # ended connections are part of the test
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(os.path.join(self.work, certificate),
@@ -187,7 +187,7 @@ class ApiServer:
             return any(kind.happened < len(kind.events) for kind in self.kinds.values())
 
     def happen(self, name, what, item):
-        """An event that no recording has; once all of those have happened."""
+        """An event that is in no recording; only after all recorded ones."""
         with self.changed:
             kind = self.kinds[name]
             newest = version(kind.events[-1]["object"])
@@ -250,7 +250,7 @@ class Answer:
         return self.list(kind, query)
 
     def list(self, kind, query):
-        # All pages of a list are of one moment, which the token for the next one names.
+        # All pages of a list show one moment; the token for the next page names it.
         with self.api.changed:
             moment, begin = kind.happened - (7 if self.api.meets("old") else 0), 0
             if "continue" in query:

@@ -1,4 +1,4 @@
-"""podlanectl capture and trace in the background, and what tcpdump and tshark read of a capture."""
+"""podlanectl capture and trace in the background, and a capture as tcpdump and tshark read it."""
 
 import re
 import signal
@@ -10,13 +10,13 @@ from lab.node import program
 
 
 class Running:
-    """One that has begun, until it has ended by itself or is stopped."""
+    """A running one, until it ends by itself or is stopped."""
 
     def __init__(self, node, *words):
         self.popen = subprocess.Popen(
             [program("podlanectl"), "--socket", node.socket, *words], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
-        self.said = self.popen.stderr.readline().decode()  # it says when it has begun
+        self.said = self.popen.stderr.readline().decode()  # it reports when it has begun
         expect(re.match("capturing|tracing", self.said), self.said)
 
     def result(self, timeout=20):
@@ -30,7 +30,7 @@ class Running:
 
 
 def tcpdump(data, *words):
-    """The lines that tcpdump shows, and what it says on stderr."""
+    """The lines that tcpdump shows, and its stderr."""
     done = subprocess.run(["tcpdump", "-nr", "-", *words], input=data, capture_output=True,
                           timeout=30, check=False)
     expect_equal(done.returncode, 0, done.stderr.decode())
@@ -38,12 +38,12 @@ def tcpdump(data, *words):
 
 
 def expect_silent(said):
-    """tcpdump says what it reads, and nothing else."""
+    """On stderr tcpdump reports what it reads, and nothing else."""
     expect(re.fullmatch(r"reading from file -, link-type EN10MB \(Ethernet\)[^\n]*\n?", said), said)
 
 
 def tshark(path, *fields):
-    """One row for each packet; tshark must not say anything else."""
+    """One row for each packet; tshark must print nothing else."""
     words = ["tshark", "-r", path, "-T", "fields", "-E", "separator=|"]
     for field in fields:
         words += ["-e", field]

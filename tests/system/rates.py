@@ -1,4 +1,4 @@
-"""What a test of rates runs inside namespaces: one end that sends what it can, one that counts.
+"""A rate test's two ends, run inside namespaces: one sends all that it can, the other counts.
 
 `rates.py pour JSON` and `rates.py gather JSON`; each prints its result as JSON. Standard library
 only; no import from the tests.
@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-UDP_SEGMENT = 103  # of the level IPPROTO_UDP
+UDP_SEGMENT = 103  # at level IPPROTO_UDP
 
 
 def family_of(address):
@@ -17,7 +17,7 @@ def family_of(address):
 
 
 def pour_udp(address, port, seconds, size, at_once, bits_per_second):
-    """Datagrams of `size` bytes, `at_once` in one piece for the kernel, at a steady rate."""
+    """Datagrams of `size` bytes at a steady rate, `at_once` in each call to the kernel."""
     sent = 0
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
@@ -39,7 +39,7 @@ def pour_udp(address, port, seconds, size, at_once, bits_per_second):
 
 
 def pour_tcp(address, port, seconds):
-    """One connection that sends as fast as it may."""
+    """One connection that sends as fast as it can."""
     sent, until = 0, time.monotonic() + seconds
     with socket.create_connection((address, port), 5) as client:
         client.settimeout(1)
@@ -54,7 +54,7 @@ def pour_tcp(address, port, seconds):
 
 
 def count(take, skip, seconds):
-    """What comes in `seconds`, once `skip` seconds have passed since the first of it."""
+    """Counts for `seconds`, beginning `skip` seconds after the first arrival."""
     take()
     from_ = time.monotonic() + skip
     units = received = 0

@@ -1,7 +1,7 @@
-"""An interface of the kernel's as uplink by AF_XDP: frames as they are on the wire.
+"""A kernel interface as uplink by AF_XDP: frames as they are on the wire.
 
-net_af_packet is given datagrams that the kernel has put together from fragments, and loses those of
-more than its ring holds. This is what takes its place.
+net_af_packet gets datagrams that the kernel has reassembled, and loses those that its ring cannot
+hold. AF_XDP replaces it.
 """
 
 import cluster as lab
@@ -21,7 +21,7 @@ def fragments(report, cluster, family, pod):
                                   node.address(family)),
                                  ("from a pod to outside", pod.namespace, outside),
                                  ("from the node to outside", node.namespace, outside)):
-        # Either end may have to learn first what the way can carry.
+        # Either end may first have to learn the path MTU.
         lab.ping(client, target, size=BIG, count=2, wait=1)
         with report.check(f"IPv{family}: a ping of {BIG} bytes in fragments, {what}"):
             lab.expect_ping(client, target, size=BIG, count=3)

@@ -14,7 +14,7 @@ def mac_of(namespace, interface):
 
 
 def good(family, source, target, service):
-    """One right packet of each kind that a node handles."""
+    """One valid packet of each kind that a node handles."""
     payload = b"x" * 40
     error = frames.udp(target, source, 80, 4000, payload)
     unreachable, echo = ((1, 4), 128) if family == 6 else ((3, 3), 8)
@@ -29,7 +29,7 @@ def good(family, source, target, service):
 
 
 def wrong(family, source, target):
-    """(what, packet, the drops of which one must count it; none: only survival is asked)."""
+    """(what, packet, drop reasons: one of them must count it; none: the node must only survive)."""
     plain = frames.udp(source, target, 4000, 9, b"x" * 40)
     if family == 6:
         cut = plain[:4] + (2000).to_bytes(2, "big") + plain[6:]
@@ -78,7 +78,7 @@ def send(report, node, sender, interface, packets, source_mac, target_mac, name)
 
     def taken():
         now = sum(port["rxPackets"] for port in node.stats()["ports"])
-        return now - before >= 0.9 * sent  # the wire's bridge keeps what it takes for its own
+        return now - before >= 0.9 * sent  # the wire's bridge keeps frames that look like its own
 
     with report.check(f"{name}: the {sent} frames were taken in"):
         expect(sent >= 0.9 * len(made), f"the kernel sent {sent} of {len(made)}")
@@ -126,7 +126,7 @@ def tunnel(cluster, family, pod):
 
 
 def flood(report, cluster, family, pod, service):
-    """Each right packet cut at every byte and with bytes changed, from both sides."""
+    """Each valid packet, cut at every byte and with changed bytes, from both sides."""
     node = cluster.nodes["a"]
     outside, uplink = mac_of(cluster.outside, "eth0"), mac_of(node.namespace, "eth1")
     inside, gateway = mac_of(pod.namespace, "eth0"), None
@@ -155,7 +155,7 @@ def flood(report, cluster, family, pod, service):
 
 
 def neighbours(report, cluster, pod):
-    """ARP that lies or is cut does not take an address away."""
+    """Forged or truncated ARP does not take an address away."""
     node = cluster.nodes["a"]
     other = node.pods[1]
     bad = frames.arp(1, "02:00:00:00:99:99", other.address(4), node.gateway(4))

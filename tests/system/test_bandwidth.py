@@ -1,5 +1,5 @@
-"""Limits of bandwidth as a runtime asks for them by CNI: the rate is that of the limit, both ways,
-for both families, with small, usual and large frames, over the wire and over a restart."""
+"""Bandwidth limits as a runtime sets them through CNI: the rate equals the limit, both ways, for
+both families, with small, usual and large frames, over the wire and after a restart."""
 
 import json
 import os
@@ -14,7 +14,7 @@ LIMIT = 4_000_000  # bits a second
 BURST = 400_000  # bits
 LIMITED = {"ingressRate": LIMIT, "ingressBurst": BURST, "egressRate": LIMIT, "egressBurst": BURST}
 PORT = 9000
-# Of UDP: Ethernet, IP, UDP; of TCP with timestamps, to each segment.
+# For UDP: Ethernet, IP, UDP; for TCP: each segment's headers, with timestamps.
 UDP_HEAD = {4: 14 + 20 + 8, 6: 14 + 40 + 8}
 TCP_HEAD = {4: 14 + 20 + 32, 6: 14 + 40 + 32}
 # name, what the sender does, datagrams in one frame
@@ -26,7 +26,7 @@ TRAFFIC = (
 
 
 class Pod:
-    """A sandbox with its addresses; `limits` as the runtime gives them for a pod's annotations."""
+    """A sandbox with its addresses; `limits` as the runtime passes a pod's annotations."""
 
     def __init__(self, node, name, limits=None):
         self.network = cni.Network(node, "pods", "1.0.0")
@@ -48,7 +48,7 @@ class Pod:
 
 
 def run(source, target, family, kind, pour, seconds=2.0):
-    """What arrives, as gather() tells it."""
+    """What arrives, as gather() reports it."""
     process = target.namespace.spawn([PYTHON, RATES, "gather", json.dumps(
         {"kind": kind, "port": PORT, "skip": 1.0, "seconds": seconds})])
     wait_until(lambda: "ready" in process.output(), 10, "the receiver listens")
@@ -77,7 +77,7 @@ def udp(report, what, source, target, family, pour):
 
 
 def tcp(report, what, source, target, family, mss=1398):
-    """A connection finds the rate by its losses: most of it is carried."""
+    """TCP finds the rate by its losses, and reaches most of it."""
     with report.check(f"{what}, TCP over IPv{family}: the limit within 10 %"):
         seen = run(source, target, family, "tcp", {}, seconds=6.0)
         bits = 8 * seen["bytes"] * (1 + TCP_HEAD[family] / mss)
@@ -100,7 +100,7 @@ def directions(report, node, free, limited):
         stats = node.stats()
         lost = stats["drops"]
         port = next(each for each in stats["ports"] if each["name"] == "default/limited")
-        # A port's also have what its pod's kernel says and nobody answers.
+        # A port's drops include unanswered packets that the pod's kernel sends by itself.
         expect(0 < lost["bandwidth_ingress"] <= port["txDropped"], f"{lost}, {port}")
         expect(0 < lost["bandwidth_egress"] <= port["rxDropped"], f"{lost}, {port}")
 

@@ -8,7 +8,7 @@ from checks import expect, expect_equal
 from lab import objects
 from lab.net import Namespace, Wire, add_addresses, wait_until
 
-# Of no subnet of the wire: without a route nobody gets there.
+# In no subnet of the wire: reachable only by a route.
 POOLS = ["198.51.100.0/28", "2001:db8:1::/124"]
 FAMILIES = (4, 6)
 ROUTERS = ["192.168.50.254", "fd50::fe"]
@@ -26,7 +26,7 @@ protocol bgp peer {{
     ipv6 {{ import all; export where source = RTS_INHERIT; next hop address {next_hop}; }};
 }}
 """
-# What podlaned has written, and nothing else; and on the router what the node says.
+# Only the routes that podlaned has written; on the router, those that the node announces.
 FROM_KERNEL = {"learn": "learn;", "table": "import where krt_source = 96; export none;"}
 TO_KERNEL = {"learn": "", "table": "import none; export where source = RTS_BGP;"}
 
@@ -59,7 +59,7 @@ def service(pod):
 
 
 def routes(namespace, family, protocol):
-    """Destinations and gateways of the routes that a protocol has put into a kernel's table."""
+    """Destinations and gateways of a protocol's routes in a kernel's table."""
     found = namespace.ip_json(f"-{family}", "route", "show", "proto", protocol)
     return {each["dst"]: each.get("gateway", "") for each in found}
 
@@ -70,7 +70,7 @@ def addresses(node):
 
 
 def client_behind(cluster):
-    """A client whose only way to the cluster is the router."""
+    """A client that reaches the cluster only through the router."""
     far = Wire("far")
     client = Namespace("client")
     for namespace, interface, own in ((cluster.outside, "eth1", ("192.0.2.254/24",

@@ -76,7 +76,7 @@ def captures(report, node, web, client):
 
 
 def comments(report, node, web, client):
-    """What tshark shows of interfaces and comments."""
+    """Interfaces and comments, as tshark shows them."""
     if not shutil.which("tshark"):
         report.skip("tshark reads names and comments", "tshark is not installed")
         return

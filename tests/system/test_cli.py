@@ -1,4 +1,4 @@
-"""podlanectl as a new operator uses it, with kubectl's habits, against a real daemon."""
+"""podlanectl as an operator used to kubectl tries it, against a real daemon."""
 
 import fcntl
 import json
@@ -34,7 +34,7 @@ def shell(node, text):
 
 
 def on_terminal(node, columns, *words):
-    """What a terminal of so many columns gets."""
+    """The output in a terminal of this many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
@@ -157,7 +157,7 @@ def health(report, node):
             expect(time.monotonic() - begin < 20, "it waited on")
         finally:
             os.kill(node.daemon.popen.pid, signal.SIGCONT)
-        # The other nodes of the demo are not there.
+        # The demo's other nodes do not exist here.
         expect_equal(node.ctl("health", check=False).returncode, 3, "exit code when degraded")
 
 

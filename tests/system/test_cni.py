@@ -1,4 +1,4 @@
-"""podlane-cni, called as the CNI specification says, with real namespaces and a real podlaned."""
+"""podlane-cni, called as in the CNI specification, with real namespaces and a real podlaned."""
 
 import concurrent.futures
 import copy
@@ -106,7 +106,7 @@ def checks(report, version, what, network, sandbox, result):
 
 
 def example(report, node):
-    """configs/cni/10-podlane.conflist, as a runtime makes a call of it."""
+    """configs/cni/10-podlane.conflist, as a runtime turns it into a call."""
     path = os.path.join(os.path.dirname(lab.__file__), "../../configs/cni/10-podlane.conflist")
     with open(path, encoding="utf-8") as file:
         conflist = json.load(file)
@@ -127,7 +127,7 @@ def example(report, node):
 
 
 def wishes(report, node):
-    """What a runtime may ask for by capabilities."""
+    """Capabilities that a runtime may use."""
     network = cni.Network(node, "pods")
     sandbox = cni.Sandbox("wishes", "web")
     asked = {"ips": ["10.244.1.77/24"], "mac": "c2:11:22:33:44:55",
@@ -165,13 +165,13 @@ def wishes(report, node):
 
 
 def mappings(report, node):
-    """Ports of the node that lead to a pod's, by what the runtime asks for alone."""
+    """Host ports that lead to a pod, set by the runtime alone."""
     node.stop()
     node.config["state"]["keep"] = True
     node.start()
     network = cni.Network(node, "pods")
     server, client, other = (cni.Sandbox(name, name) for name in ("mapped", "asks", "wants-too"))
-    # At all addresses of the node, or at one alone.
+    # At all addresses of the node, or at only one.
     asked = [{"hostPort": 8080, "containerPort": lab.LINES, "protocol": "tcp"},
              {"hostPort": 8080, "containerPort": lab.UDP, "protocol": "udp"},
              {"hostPort": 8081, "containerPort": lab.LINES, "protocol": "tcp",
@@ -234,7 +234,7 @@ def mappings(report, node):
 
 
 def sandboxes(report, node):
-    """A pod's sandbox is replaced by another one, as containerd and the kubelet do it."""
+    """A pod's sandbox is replaced, as containerd and the kubelet do it."""
     for what, network in networks(node, "1.0.0"):
         old, new = cni.Sandbox("old", "web-0"), cni.Sandbox("new", "web-0")
         with report.check(f"{what}: a late DEL of an old sandbox leaves the pod's new one alone"):
@@ -262,7 +262,7 @@ def sandboxes(report, node):
 
 
 def interfaces(report, node):
-    """A pod with several interfaces, as Multus asks for them, each of a network of its own."""
+    """A pod with several interfaces, as Multus adds them, each in a network of its own."""
     pod, client = cni.Sandbox("many", "many"), cni.Sandbox("client", "client")
     cni.Network(node, "pods").must("ADD", client)
     added = []
@@ -331,7 +331,7 @@ def garbage(report, node):
 
 
 def away(report, node):
-    """podlaned is not there, and comes again."""
+    """podlaned stops, and is started again."""
     network = cni.Network(node, "pods", "1.1.0", waitSeconds=1)
     sandbox = cni.Sandbox("away", "web")
     network.must("ADD", sandbox)
@@ -360,7 +360,7 @@ def away(report, node):
 
 
 def many(report, node):
-    """Many at once, some of them killed, podlaned too."""
+    """Many calls at once; some are killed, and so is podlaned."""
     for what, network in networks(node, "1.0.0"):
         network.config["waitSeconds"] = 60
         pods = [cni.Sandbox(f"m{number}", f"m{number}") for number in range(PARALLEL)]
@@ -407,7 +407,7 @@ def many(report, node):
 
 
 def container(report, node):
-    """A container, by a real runtime, on a namespace that podlane-cni has filled."""
+    """A container of a real runtime, in a namespace that podlane-cni has set up."""
     runtime = shutil.which("crun") or shutil.which("runc")
     if not runtime:
         report.skip("a real container serves HTTP", "neither crun nor runc is installed")
@@ -433,7 +433,7 @@ def container(report, node):
         }, file)
     words = [runtime, "--root", "/run/lab/oci"]
     if runtime.endswith("crun"):
-        # It refuses a mixture of both versions of control groups also where it is to use none.
+        # It refuses a mixture of both cgroup versions, even if it is told to use none.
         run(["mount", "-t", "tmpfs", "none", "/sys/fs/cgroup"])
         words += ["--cgroup-manager", "disabled"]
     with report.check(f"a real container, by {os.path.basename(runtime)}, serves HTTP"):

@@ -1,6 +1,6 @@
 """Scenarios of Kubernetes' own network tests: Services that change, and flows that outlive that.
 
-docs/conformance.md lists all scenarios, and which test of ours has each.
+docs/conformance.md lists all scenarios, and our test for each.
 """
 
 import cluster as lab
@@ -15,7 +15,7 @@ def delete(cluster, kind, name):
 
 
 def types(report, cluster, family, here, there):
-    """One Service of changing type: what it had goes, and what it has now is served."""
+    """One Service of changing type: its old addresses go, and its new ones are served."""
     name = f"types{family}"
     address = cluster_ip(family, 40)
     node = cluster.nodes["b"].address(family)
@@ -41,7 +41,7 @@ def types(report, cluster, family, here, there):
 
 
 def labels_and_life(report, cluster, family, here, there):
-    """Services that are left to other proxies, removed, and made again."""
+    """Services that are left to other proxies, removed, and created again."""
     name = f"life{family}"
     address = cluster_ip(family, 41)
     service = objects.service(name, [address], ports())
@@ -68,7 +68,7 @@ def labels_and_life(report, cluster, family, here, there):
 
 
 def distribution(report, cluster, family, here, there):
-    """trafficDistribution where the endpoints come from Pods."""
+    """trafficDistribution, if the endpoints come from Pods."""
     name = f"near{family}"
     address = cluster_ip(family, 42)
     service = {word: objects.service(name, [address], ports(), selector={"app": name},
@@ -152,7 +152,7 @@ def host_ports(report, cluster, here, there, third):
 
 
 def feeder(report, cluster, family, here):
-    """What a watcher of an API server hands in, legal and not, with `each`."""
+    """Objects, legal and not, as a feeder applies them, with `each`."""
     name, address = f"1legal{family}", cluster_ip(family, 44)
     node_port = 30194 + family
 

@@ -50,7 +50,7 @@ def load_balancer(name, family, number, **spec):
 
 
 def outside_addresses(report, cluster, family, here, there):
-    """Addresses that no interface has: externalIPs and a load balancer's."""
+    """Addresses that are on no interface: externalIPs and a load balancer's."""
     name = f"outside{family}"
     made = load_balancer(name, family, 20)
     made["spec"]["externalIPs"] = [EXTERNAL[family]]
@@ -112,7 +112,7 @@ def local_policies(report, cluster, family, here, there):
 
 
 def health_check(report, cluster, family, here, there):
-    """What a load balancer asks to find the nodes that have endpoints."""
+    """The health check by which a load balancer finds nodes with endpoints."""
     name = f"checked{family}"
     port = 32100 + family
     made = load_balancer(name, family, 28)
@@ -257,7 +257,7 @@ def affinity(report, cluster, family, pods):
 
 
 def node_endpoint(report, cluster, family, here, there):
-    """An endpoint that is a node's own server, as the API server is."""
+    """An endpoint on a node itself, as the API server's."""
     name = f"node{family}"
     address = cluster_ip(family, 26)
     node, other = cluster.nodes["a"], cluster.nodes["b"]
@@ -310,7 +310,7 @@ def tests(report, _options, cluster):
             node = cluster.nodes["a"]
             cluster.outside.run(["ip", f"-{family}", "route", "add", address, "via",
                                  node.address(family)])
-            if family == 6:  # the nodes have an IPv4 default route alone
+            if family == 6:  # the nodes have only an IPv4 default route
                 node.namespace.run(["ip", "-6", "route", "add", address, "dev", "podlane0", "via",
                                     node.gateway(family), "onlink"])
         outside_addresses(report, cluster, family, here, there)

@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
 
 
 def tests_objects():
-    """Services of all kinds, and what is behind them."""
+    """Services of all kinds, and their endpoints."""
     endpoints = [
         {**objects.endpoint("10.244.1.5", "node-a"), "hostname": "db-0"},
         {**objects.endpoint("10.244.2.6", "node-b"), "hostname": "db-1"},
@@ -71,7 +71,7 @@ def start_upstream(cluster, number):
 
 
 class Resolving:
-    """Runs programs in a pod with the resolv.conf that `pod add` gave its lines for."""
+    """Runs programs in a pod, with a resolv.conf of the lines that `pod add` printed."""
 
     def __init__(self, pod, folder):
         self.pod = pod
@@ -306,7 +306,7 @@ def by_hand(report, node):
 
 
 def switched_off(report, cluster):
-    """On node b `dns` is off: the cluster DNS Service is just a Service."""
+    """On node b `dns` is off: the cluster DNS Service is an ordinary Service."""
     node = cluster.nodes["b"]
     coredns = cluster.pod("b", "coredns", servers=False)
     server = coredns.namespace.spawn(

@@ -1,4 +1,4 @@
-"""`podlanectl doctor` on a node, without one, and on a node that has something amiss."""
+"""`podlanectl doctor` on a node, without one, and on a node with a problem."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""Pods that run DPDK: podlane-cni gives them a socket of memif or vhost-user in place of an
-interface; testpmd in the pod opens it and answers ARP and ping."""
+"""Pods that run DPDK: podlane-cni gives them a memif or vhost-user socket instead of an interface;
+testpmd in the pod opens it and answers ARP and ping."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`podlanectl events`: what changed, when and by whom, on a node that lives through some things."""
+"""`podlanectl events`: what changed, when and by whom, on a node where various things happen."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Seeded faults: what an operator asks first names the cause, as docs/troubleshooting.md says."""
+"""Injected faults: the operator's first command names the cause, as in docs/troubleshooting.md."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from lab.net import CommandFailed, wait_until
 from probes import Running, tcpdump
 
 ROWS = 24  # of a first screen
-# Until a neighbour that has answered lately counts as gone.
+# Until a neighbour that has answered recently counts as gone.
 PATIENCE = 45
 CLUSTER_IP = "10.96.0.10"
 OUTSIDE = "192.168.50.254"
 LOAD_BALANCER = "192.168.50.200"
-NOBODY = "192.168.50.77"  # of the uplink's network
-SILENT_DNS = "203.0.113.53"  # the outside host drops what is for it
+NOBODY = "192.168.50.77"  # in the uplink's network
+SILENT_DNS = "203.0.113.53"  # the outside host drops packets to it
 CAPACITY = 4096
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
                         "troubleshooting.md")
@@ -79,12 +79,12 @@ class Scene:
         return self.client.namespace.ip_json("neigh", "show", self.node.gateway(4))[0]["lladdr"]
 
     def send_from_client(self, layers, mac=None):
-        """A raw frame from the pod to its gateway."""
+        """Sends a raw frame from the pod to its gateway."""
         macs = (self.gateway_mac() + (mac or self.client.port["mac"])).replace(":", "")
         lab.call(self.client.namespace, "send_frames", interface="eth0", frames=[macs + layers])
 
     def send_outside(self, layers, count=1):
-        """So many of a raw frame from the outside host to the node's uplink."""
+        """Sends a raw frame this many times from the outside host to the node's uplink."""
         links = self.cluster.outside.ip_json("link", "show", "eth0")
         macs = self.uplink_mac.replace(":", "") + links[0]["address"].replace(":", "")
         lab.call(self.cluster.outside, "send_frames", interface="eth0",
@@ -117,8 +117,8 @@ def vxlan(vni, inner_mac="020000000001", source="192.168.50.2"):
     return ipv4(f"c000{8472:04x}{8 + len(body) // 2:04x}0000" + body, source=source)
 
 
-# Each: the symptom's heading in the document, what is broken, what is tried, the command, and what
-# its first screen names.
+# Each: the symptom as in the document, the function that breaks it and tries it, the command, and
+# what its first screen must name.
 def no_endpoint(scene):
     scene.cluster.apply(*web([]))
     scene.ask()
@@ -231,7 +231,7 @@ def unknown_name(scene):
 
 
 def no_source_port(scene):
-    """All identifiers of node b's address towards the outside host are taken, with answers."""
+    """Uses up all identifiers of node b's address towards the outside host, all answered."""
     node = scene.cluster.nodes["b"]
     lab.ping(scene.far.namespace, node.gateway(4), count=1)
     gateway = scene.far.namespace.ip_json("neigh", "show", node.gateway(4))[0]["lladdr"]
@@ -241,7 +241,7 @@ def no_source_port(scene):
         echo = echo[:2] + struct.pack("!H", frames.checksum(echo)) + echo[4:]
         packet = frames.ip(scene.far.address(4), OUTSIDE, 1, echo)
         echoes.append(frames.ethernet(scene.far.port["mac"], gateway, 0x0800, packet).hex())
-    for _ in range(3):  # again those that were lost
+    for _ in range(3):  # repeats those that were lost
         lab.call(scene.far.namespace, "send_frames", interface="eth0", frames=echoes)
         time.sleep(1)
     for _ in range(3):  # each with an identifier of its own
@@ -249,7 +249,7 @@ def no_source_port(scene):
 
 
 def ring_full(scene):
-    """podlaned stands still for a moment, in which more comes in than the ring holds."""
+    """podlaned stops for a moment, and more comes in than the ring holds."""
     pid = scene.node.daemon.popen.pid
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -260,7 +260,7 @@ def ring_full(scene):
 
 
 def feeder_gone(scene):
-    """A feeder says what its objects are, keeps its connection, and is killed."""
+    """A feeder applies its objects, keeps its connection, and is killed."""
     with socket.socket(socket.AF_UNIX) as feeder:
         feeder.connect(scene.node.socket)
         request = {"jsonrpc": "2.0", "id": 1, "method": "replace",
@@ -348,7 +348,7 @@ WATCHING = ("capture", "trace")  # they begin before the packets come
 
 
 def shown(command):
-    """As one types it."""
+    """The command as an operator types it."""
     words = [f"'{word}'" if re.search("[&!]", word) else word for word in command]
     return " ".join(["podlanectl", *words]) + (" | tcpdump -nr -" if "capture" in command else "")
 
@@ -363,7 +363,7 @@ def documented(report):
 
 
 def first_screen(scene, break_it, command):
-    """What the command shows of what is broken."""
+    """The first screen of the command's output."""
     if command[0] in WATCHING:
         running = Running(scene.node, *command)
         break_it(scene)

@@ -28,7 +28,7 @@ def talk(report, family, ours, theirs):
 
 
 def tunnel_device(report, family, kernel, ours, theirs):
-    """The kernel's own device takes what Podlane encapsulates: seen after decapsulation."""
+    """The kernel's own device accepts what Podlane encapsulates: seen after decapsulation."""
     device = "flannel-v6.1" if family == 6 else "flannel.1"
     with Capture(kernel.namespace, device) as inside:
         with report.check(f"IPv{family}: 2 MiB each way under a capture on {device}"):
@@ -54,7 +54,7 @@ def _flows(kernel, family, ours, theirs):
 
 
 def services(report, cluster, kernel, ours, theirs):
-    """A pod of the kernel node is an endpoint, though its node knows no Services."""
+    """A pod of the kernel node is an endpoint, although its node knows no Services."""
     for family in FAMILIES:
         address = "fd00:10:96::a" if family == 6 else "10.96.0.10"
         cluster.apply(

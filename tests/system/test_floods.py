@@ -1,7 +1,7 @@
 """Floods of new flows at the highest rate that a worker takes, beside others' traffic.
 
-Frames of a capture file come without an end by a second uplink, or by a static pod's port.
-Everything is measured on a node without the flood first, in the same run.
+Frames of a capture file come endlessly through a second uplink or a static pod's port. Everything
+is first measured on a node without the flood, in the same run.
 """
 
 import json
@@ -58,7 +58,7 @@ def prepare(node, kind):
 
 
 def measure(cluster, node):
-    """What others get: shares of pings answered, of connections made."""
+    """The others' shares of pings answered and connections made."""
     server = cluster.pod("a", "server")
     client = cluster.pod("a", "client", servers=False)
     cluster.apply(
@@ -112,7 +112,7 @@ def tests(report, options):
             most = quiet["lost"] + flooded["of"] // 1000
             expect(flooded["lost"] <= most, f"{flooded}, quiet {quiet}")
         for what, made in flooded["made"].items():
-            # The flooder's own port shares its fate; another's does not.
+            # Others on the flooded port suffer with it; other ports do not.
             least = 90 if kind == "uplink" and what == "NodePort" else 99
             with report.check(f"flood from the {kind}: {what}, new connections: {least} of 100"):
                 expect(made >= min(least, quiet["made"][what]), f"{flooded}, quiet {quiet}")

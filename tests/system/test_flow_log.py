@@ -1,4 +1,4 @@
-"""The flow log: JSON lines and IPFIX, which nfcapd reads, of what pods do; who opens most."""
+"""The flow log of pods' connections, as JSON lines and as IPFIX for nfcapd; who opens most."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def in_file(report, node, web, client):
 
 
 def collected(report, collector):
-    """What nfdump makes of the same."""
+    """The same, as nfdump reads it."""
     if collector is None:
         report.skip("nfcapd reads the IPFIX records", "nfdump is not installed")
         return

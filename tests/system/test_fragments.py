@@ -1,5 +1,5 @@
-"""Datagrams of 4,000 bytes through everything that translates, between kernels that cut them up;
-and cut by hand, in every order."""
+"""Datagrams of 4,000 bytes through every translation, fragmented by the kernels; and fragmented by
+hand, in every order."""
 
 import hashlib
 import itertools
@@ -31,7 +31,7 @@ def make(cluster, family, number, pod, node_port=None):
 
 def ask(client, address, port, count=20):
     """Big datagrams there and back; the answers as [server, our address as seen there]."""
-    # Both ends may have to learn first what the way to each other can carry.
+    # Both ends may first have to learn the path MTU to each other.
     for _ in range(2):
         lab.call(client, "ask_udp", check=False, address=address, port=port, size=SIZE)
     seen = lab.call(client, "ask_udp", address=address, port=port, count=count, size=SIZE)
@@ -68,7 +68,7 @@ def inwards(report, cluster, family, pods):
 
 
 def by_hand(report, family, client, services):
-    """One datagram in four fragments, in each of their 24 orders, and as 8-byte crumbs."""
+    """One datagram in four fragments, in each of their 24 orders, and in fragments of 8 bytes."""
     gateway = client.node.gateway(family)
     lab.expect_ping(client.namespace, gateway, count=1)
     target_mac = client.namespace.ip_json("neigh", "show", gateway)[0]["lladdr"]
@@ -95,14 +95,14 @@ def by_hand(report, family, client, services):
 
 
 def start(cluster):
-    """The nodes with TAPs for uplinks: before net_af_packet sees IPv4 fragments, the kernel joins
-    them."""
+    """The nodes with TAPs as uplinks: with net_af_packet the kernel would first reassemble IPv4
+    fragments."""
     for node in cluster.nodes.values():
         node.config["uplinks"][0]["device"] = "net_tap0,iface=up0"
         node.start()
         node.namespace.ip("link", "add", "joint", "type", "bridge", "forward_delay", "0",
                           "mcast_snooping", "0")
-        # Of itself it has the uplink's MAC, and the bridge would keep what is for that.
+        # By default it has the uplink's MAC, and the bridge would keep frames for that.
         node.namespace.ip("link", "set", "up0", "address", f"02:00:00:00:77:{node.number:02x}")
         for name in ("eth1", "up0"):
             node.namespace.ip("link", "set", name, "master", "joint", "up")
@@ -126,7 +126,7 @@ def tests(report, options, cluster):
     with report.check("no fragment was taken for a bad one"):
         for node in cluster.nodes.values():
             named = {name for name in node.drops() if name.startswith("fragment")}
-            # What follows a first fragment that was too big for its way has lost it further on.
+            # A first fragment that is too big is lost further on; later fragments lack it there.
             expect(named <= {"fragment_no_first"}, f"{node.name}: {node.drops()}")
 
 

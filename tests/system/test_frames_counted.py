@@ -1,4 +1,4 @@
-"""Every frame is counted: what came in and was made has gone out, was dropped, taken, or waits."""
+"""Every frame is counted: each one received or made was sent, dropped or taken, or is held."""
 
 import signal
 
@@ -89,7 +89,7 @@ def counted(report, cluster, node):
     data = frames.udp("192.168.50.254", node.address(4), 4000, 4000, b"x" * 64)
     frame = frames.ethernet(mac_of(cluster.outside, "eth0"), target, 0x0800, data).hex()
     with report.check("a ring that runs over: what the kernel got is received or lost by name"):
-        # From quiet to quiet: nothing else may be on its way between two looks.
+        # From quiet to quiet: nothing else may be in flight between the two readings.
         kernel, (received, lost) = kernel_received(node), uplink(node)
 
         def missing():
@@ -116,7 +116,7 @@ def port_of(node, name):
 
 
 def tap_runs_over(report, cluster, node):
-    """What a pod's kernel gave to its interface while nobody took it away."""
+    """Frames that a pod's kernel queued at its interface while podlaned did not read them."""
     loud = cluster.pod("a", "loud", servers=False)
     name = loud.port["name"]
     lab.expect_ping(loud.namespace, node.gateway(4), count=1)

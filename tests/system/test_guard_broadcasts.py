@@ -1,7 +1,7 @@
-"""One of 64 pods sends 6,000 broadcasts a second: another pod's pings take no longer than twice.
+"""One of 64 pods sends 6,000 broadcasts a second: another pod's pings take at most twice as long.
 
-Both runs have the same program beside them: in the quiet one it sends to an interface that leads
-nowhere, so that what it takes of the machine is in both.
+The same program runs beside both measurements: in the quiet one it sends to an interface that leads
+nowhere, so that both include the CPU time that it takes.
 """
 
 import re
@@ -17,7 +17,7 @@ PODS, PINGS, ROUNDS = 64, 400, 3
 
 
 def p99_ms(namespace, address):
-    """Of PINGS pings, none of which is lost; a busy machine sends some less."""
+    """Of PINGS pings; none may be lost; a busy machine sends somewhat fewer."""
     _, output = lab.ping(namespace, address, count=PINGS, interval=0.01, patient=True)
     expect(" 0% packet loss" in output, output[-300:])
     times = sorted(float(each) for each in re.findall(r"time=([\d.]+)", output))
@@ -38,9 +38,9 @@ def received(pod):
 
 
 def reach_all(report, noisy, frame, others):
-    """Copies that are made bit by bit are all made."""
+    """Copies that are made a few at a time are all made."""
     with report.check("broadcasts within their share reach all pods, each once"):
-        time.sleep(1)  # what pods say at their start is over
+        time.sleep(1)  # the pods' first packets are over
         before = [received(pod) for pod in others]
         sent = lab.call(noisy.namespace, "repeat_frame", interface="eth0", frame=frame,
                         seconds=0.001)

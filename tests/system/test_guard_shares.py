@@ -1,4 +1,4 @@
-"""One pod, or one stranger, cannot use up what the others need: flows, source ports, broadcasts."""
+"""One pod, or one outside host, cannot use up flows, source ports or broadcasts of the others."""
 
 import re
 
@@ -13,7 +13,7 @@ CAPACITY = 8192
 
 
 def median_ms(namespace, address):
-    """The median of 40 pings, and that none is lost."""
+    """The median of 40 pings; none may be lost."""
     received, output = lab.ping(namespace, address, count=40, interval=0.02, patient=True)
     expect(received == 40, f"{received} of 40 answers: {output[-300:]}")
     times = sorted(float(t) for t in re.findall(r"time=([\d.]+)", output))
@@ -101,7 +101,7 @@ def shares(report, cluster, node):
     noisy_ms = median_ms(client.namespace, server.address(4))
     lab.result_of(flood, 20)
     with report.check(f"others' pings beside a pod's broadcasts: {noisy_ms} ms, quiet {quiet} ms"):
-        # A millisecond for what the flooding process itself takes of the machine.
+        # A millisecond for the CPU time that the flooding process takes.
         expect(noisy_ms < 2 * quiet + 1, "longer than twice")
     cluster.stop_checks(report)
 

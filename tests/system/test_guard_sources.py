@@ -1,4 +1,4 @@
-"""Sources are who they say: a pod, a neighbour on the wire and the tunnel in others' names."""
+"""Spoofed sources are dropped: from a pod, a neighbour on the wire, and through the tunnel."""
 
 import cluster as lab
 import frames
@@ -10,7 +10,7 @@ RECEIVER = 4100
 
 
 def sockets_of(pod):
-    """Starts a UDP receiver in the pod; what it got so far is returned by the function."""
+    """Starts a UDP receiver in the pod; the returned function tells what it has got so far."""
     words = [lab.PYTHON, "-u", "-c", (
         "import socket\n"
         f"s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(('::', {RECEIVER}))\n"

@@ -1,4 +1,4 @@
-"""Ingresses: nginx in a pod, configured by `podlanectl ingress config`, asked from outside."""
+"""Ingresses: nginx in a pod, configured by `podlanectl ingress config`; requests from outside."""
 
 import base64
 import contextlib
@@ -20,7 +20,7 @@ BALANCER = "192.0.2.80"
 FAMILIES = (4, 6)
 
 # kubernetes.io/docs/concepts/services-networking/ingress: type, paths (the first is served by
-# s1, the second by s2 ...), request, who answers.
+# s1, the second by s2 ...), request, the server that answers.
 TABLE = [
     ("Prefix", ["/"], "/any/path", "s1"),
     ("Exact", ["/foo"], "/foo", "s1"),
@@ -63,7 +63,7 @@ def ingress(name, rules, **spec):
 
 
 def key_pair(name):
-    """A certificate for NAME.example.com that signs itself; returns its file and its Secret."""
+    """A self-signed certificate for NAME.example.com; returns its file and its Secret."""
     crt, key = f"/run/lab/{name}.crt", f"/run/lab/{name}.key"
     run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
@@ -109,7 +109,7 @@ class Proxy:
 
 
 def golden(report, cluster, proxy):
-    """What the unit tests hold on to is what podlanectl writes, and nginx takes it."""
+    """podlanectl writes the configuration that the unit tests expect, and nginx accepts it."""
     for name in sorted(os.listdir(GOLDEN)):
         source = os.path.join(GOLDEN, name)
         if not os.path.isdir(source):
@@ -159,14 +159,14 @@ def front(proxy):
 
 
 def answers(cluster, asked, port=HTTP):
-    """Who answered each (host, path), or the status."""
+    """The server that answered each (host, path), or the status."""
     seen = call(cluster.outside, "requests", address=cluster.nodes["b"].address(4), port=port,
                 asked=asked)
     return [f"s{got['server'][-1]}" if status == 200 else status for status, got in seen]
 
 
 def reloaded():
-    """Whether nginx's workers are all of one configuration: while it reloads, both sorts accept."""
+    """Whether all of nginx's workers have one configuration: in a reload, old ones accept too."""
     with open(f"{FOLDER}/nginx.pid", encoding="utf-8") as file:
         master = file.read().strip()
     with open(f"/proc/{master}/task/{master}/children", encoding="utf-8") as file:
@@ -180,7 +180,7 @@ def reloaded():
 
 
 def wait_for(cluster, host, path, who):
-    """Until WHO answers, and nobody that has an older configuration."""
+    """Until WHO answers, and no worker with an older configuration is left."""
     wait_until(lambda: answers(cluster, [(host, path)]) == [who] and reloaded(), 10,
                f"{host}{path}: {who}")
 
@@ -300,7 +300,7 @@ def tls(report, cluster, proxy):
 
 
 def updates(report, cluster):
-    """An Ingress that changes: what it no longer says is not served."""
+    """An Ingress that changes: what it no longer names is no longer served."""
     cluster.apply(ingress("moving", [rule("moving.example.com", ("Prefix", "/old", "s1"))]))
     wait_for(cluster, "moving.example.com", "/old", "s1")
     cluster.apply(ingress("moving", [rule("moving.example.com", ("Prefix", "/new", "s2"))]))
@@ -324,7 +324,7 @@ def updates(report, cluster):
 
 
 def reloads(report, cluster, proxy, ends):
-    """Changes under load: no request is lost, and one that is under way ends well."""
+    """Changes under load: no request is lost, and a running one completes."""
     cluster.apply(ingress("load", [rule("load.example.com", ("Prefix", "/", "s1"))]))
     wait_for(cluster, "load.example.com", "/", "s1")
     addresses = [node.address(4) for node in cluster.nodes.values()]
@@ -341,7 +341,7 @@ def reloads(report, cluster, proxy, ends):
     for number in range(4):
         time.sleep(1.2)
         who = f"s{number % 2 + 1}"
-        # As in a rolling update: one goes, serving the last of what it has, and the other comes.
+        # As in a rolling update: one finishes its requests and goes, and the other comes.
         leaving = {"ready": False, "serving": True, "terminating": True}
         for which in (1, 2):
             turned = [{**end, "conditions": leaving} if place == number % 2 else end
@@ -363,7 +363,7 @@ def reloads(report, cluster, proxy, ends):
 
 
 def unavailable(report, cluster, ends):
-    """503: there is nobody to ask. 502: somebody was asked and gave no good answer."""
+    """503: there is no endpoint. 502: the endpoint gave no valid answer."""
     name, host = "idle", "idle.example.com"
     cluster.apply(objects.service(name, ["10.96.1.9"], [objects.port(80, 8001, name="http")]),
                   ingress(name, [rule(host, ("Prefix", "/", name))]))
@@ -398,7 +398,7 @@ def status(report, cluster, proxy):
 
 
 def stale_pid(report, proxy):
-    """The number in the pid file may be anybody's by now."""
+    """The number in the pid file may belong to another process by now."""
     other = proxy.namespace.spawn(["sleep", "60"])
     with report.check("a process that is not nginx is not signalled, and is named"):
         folder, pid_file = "/run/lab/stale", "/run/lab/stale.pid"
@@ -435,7 +435,7 @@ def faults(report, cluster, proxy):
         os.unlink(f"{FOLDER}/http.d/own.conf")
         wait_for(cluster, "late.example.com", "/", "s2")
     with report.check("with podlaned away, what was served stays served"):
-        # Of node a nothing passes then, so nginx is asked in its own pod: of paths without backend.
+        # Node a forwards nothing then, so nginx is queried in its pod, for paths without backend.
         def status():
             seen = call(proxy.namespace, "request", address="127.0.0.1", port=80,
                         host="lost.example.com", path="/")

@@ -1,4 +1,4 @@
-"""podlane-kube against a misbehaving API server of recordings: podlaned ends up with its state."""
+"""podlane-kube with a misbehaving API server that replays recordings: podlaned gets its state."""
 
 import copy
 import json
@@ -51,12 +51,12 @@ def objects_of(node, kind):
 
 
 def fed(items):
-    """Those that podlane-kube gave, without the operator's."""
+    """The objects from podlane-kube, without the operator's."""
     return [i for i in items if i["metadata"]["annotations"]["podlane.io/owner"] == "kube"]
 
 
 def missing(node, api):
-    """What podlaned has not, and what it has too many, of the API server's objects."""
+    """The API server's objects that podlaned lacks, and those that it has in excess."""
     found = []
     for kind in KINDS:
         have, want = names(fed(objects_of(node, kind))), names(api.final(kind))
@@ -112,7 +112,7 @@ def service(name, number):
 
 
 def refused(report, node, api):
-    """One object that podlaned does not take, beside one that it does."""
+    """One object that podlaned refuses, beside one that it accepts."""
     wrong, right = service("wrong", 1), service("right", 2)
     wrong["spec"]["ports"][0]["port"] = 70000
     with report.check("an object that podlaned refuses keeps no other out"):
@@ -139,7 +139,7 @@ def refused(report, node, api):
 
 
 def load_balancer_status(report, api):
-    """The first node that is ready and where Podlane is up writes addresses out of the pools."""
+    """The first node that is ready and has Podlane up writes the addresses from the pools."""
     with report.check("a Service of type LoadBalancer gets its address in its status"):
         node = copy.deepcopy(next(item for item in api.final("nodes")
                                   if item["metadata"]["name"] == "node-1"))

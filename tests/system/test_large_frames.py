@@ -19,7 +19,7 @@ SERVICE = {4: "10.96.0.170", 6: "fd00:10:96::170"}
 
 
 def widen(cluster, mtu):
-    """Gives the wire and all that is on it another MTU, before the daemons start."""
+    """Gives the wire and all its interfaces another MTU, before the daemons start."""
     ends = [(cluster.wire.namespace, name) for name in cluster.wire.namespace.links()
             if name.startswith("port")]
     ends += [(node.namespace, "eth1") for node in cluster.nodes.values()]
@@ -33,7 +33,7 @@ def widen(cluster, mtu):
 
 @contextlib.contextmanager
 def cut_by_the_pods(pods):
-    """Lets the pods' kernels cut what they send."""
+    """Makes the pods' kernels segment what they send."""
     for pod in pods:
         pod.namespace.run(["ethtool", "-K", "eth0", "tso", "off", "gso", "off"])
     yield
@@ -91,7 +91,7 @@ def all_paths(report, options, cluster, family, pods, whole):
 
 
 def joined(report, family, here, there):
-    """What comes by the wire in pieces, seen in the pod that it is for."""
+    """Frames that come over the wire in pieces, seen in the pod that they are for."""
     name = f"IPv{family}, from another node"
     with Capture(there.namespace, "eth0") as seen:
         transfer(report, name, here.namespace, there.address(family), lab.BULK, 8 * lab.MEBI)

@@ -15,7 +15,7 @@ from lab import objects
 from lab.net import Namespace, add_addresses, run, wait_until
 from lab.node import Rpc, program
 
-# (what is wrong, the key that the message must name, a change of the good configuration)
+# (what is wrong, the key that the message must name, a change to the valid configuration)
 BAD_CONFIGS = [
     ("an unknown key", "colour", lambda c: c.update(colour="blue")),
     ("an unknown key deep inside", "speed", lambda c: c["uplinks"][0].update(speed=10)),
@@ -146,7 +146,7 @@ def exit_codes(report, node):
     ):
         with report.check(f"podlanectl {' '.join(words) or '(no command)'} exits with {wanted}"):
             done = node.ctl(*words, check=False)
-            # Which kinds there are is the daemon's knowledge: it may be the one that refuses.
+            # Only the daemon knows which kinds there are: it may be the one that refuses.
             allowed = (1, 2) if words == ["get", "unicorns"] else (wanted,)
             expect(done.returncode in allowed, f"{done.returncode}: {done.stderr}{done.stdout}")
             if wanted == 1:
@@ -302,7 +302,7 @@ def documents(report, node):
 
 
 def bad_messages(report, node):
-    """The socket takes anything without harm."""
+    """The socket survives any input."""
     for what, data, answered in (
         ("no JSON", b"hello\n", True),
         ("an empty line", b"\n", False),

@@ -51,7 +51,7 @@ def mac_of(node):
 
 
 def seen_mac(client, address):
-    """The MAC address under which the client's kernel knows an address, "" for none."""
+    """The MAC address of an address in the client's kernel, "" for none."""
     found = [each for each in client.ip_json("neigh", "show", "to", address)
              if each.get("lladdr")]
     return found[0]["lladdr"] if found else ""
@@ -67,7 +67,7 @@ def servers(client, address, count=20):
 
 
 def given(report, cluster, here, there):
-    """Both nodes come to the same addresses, and the outside reaches the Service by them."""
+    """Both nodes choose the same addresses, and outside clients reach the Service by them."""
     cluster.apply(balanced("web"), *slices("web", [here, there]))
     both = [addresses(node, "web") for node in cluster.nodes.values()]
     with report.check("nodes that do not talk give a Service the same address of each family"):
@@ -103,7 +103,7 @@ def given(report, cluster, here, there):
 
 
 def moves(report, cluster, address, family, change, undo=None):
-    """`change(node)` takes the address from its node; the client learns it without asking."""
+    """`change(node)` takes the address from its node; the client learns this without asking."""
     before = owner(cluster.nodes["a"], address)
     loser = cluster.nodes[before[-1]]
     winner = next(node for node in cluster.nodes.values() if node is not loser)
@@ -141,7 +141,7 @@ def readiness(report, cluster, web):
 
 
 def local_policy(report, cluster, here, there):
-    """Where the traffic policy is Local, a node with an endpoint answers."""
+    """With traffic policy Local, a node with an endpoint answers."""
     cluster.apply(balanced("near", "Local"), *slices("near", [there]))
     near = addresses(cluster.nodes["a"], "near")
     for family in FAMILIES:

@@ -1,4 +1,4 @@
-"""Metrics: what a real Prometheus gets of a node, and what /healthz and /readyz say."""
+"""Metrics as a real Prometheus scrapes them, and the answers of /healthz and /readyz."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def value(text, sample):
 
 
 def query(node, expression):
-    """The value of a PromQL expression of one sample; None while there is none."""
+    """The value of a PromQL expression with one sample; None while there is none."""
     url = f"{PROMETHEUS}/api/v1/query?query={urllib.parse.quote(expression)}"
     done = node.namespace.run(["curl", "-s", "-m", "10", url], check=False)
     try:
@@ -65,7 +65,7 @@ def formats(report, node):
 
 
 def numbers(report, node, pod, client):
-    """What the scrape says is what happened, and what `stats` says."""
+    """The scrape agrees with what happened, and with `stats`."""
     before = fetch(node, PLACE + "/metrics")[2]
     connections = 7
     lab.call(client.namespace, "ask", address=CLUSTER_IP, port=80, count=connections)
@@ -89,7 +89,7 @@ def numbers(report, node, pod, client):
 
 
 def scraped(report, node):
-    """A Prometheus scrapes the node by configs/monitoring/, and finds no alert to raise."""
+    """A Prometheus with configs/monitoring/ scrapes the node, and raises no alert."""
     if not shutil.which("prometheus"):
         report.skip("a real Prometheus scrapes the node", "prometheus is not installed")
         return

@@ -1,8 +1,8 @@
 """One cluster of a Podlane node and a node of bridge, kernel VXLAN and nftables Service rules.
 
-The kernel node is what flannel and kube-proxy (nftables mode) make of one. It learns of the
-Podlane node from the annotations that podlaned tells, as flannel does from the Node object; the
-Podlane node learns of it from its Node object.
+The kernel node is set up as by flannel and kube-proxy (nftables mode). It learns of the Podlane
+node from the annotations that podlaned prints, as flannel does from the Node object; the Podlane
+node learns of it from its Node object.
 """
 
 import json
@@ -20,8 +20,8 @@ CLUSTER_PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
 CLUSTER_IPS = {4: "10.96.0.20", 6: "fd00:10:96::14"}
 NODE_PORT = 30080
 
-# kube-proxy's way in short: DNAT to one of the endpoints; what comes by a NodePort or from no pod,
-# and a pod that is led to one beside it, is masqueraded to the node.
+# kube-proxy's rules in short: DNAT to one of the endpoints; traffic to a NodePort or not from a
+# pod, and from a pod to an endpoint on its own node, is masqueraded to the node.
 RULES = """
 table {ip} services {{
   chain service {{
@@ -44,7 +44,7 @@ table {ip} services {{
 
 
 class Learned:
-    """What flannel makes of a Node's annotations: a peer for FlannelNode.add_peer()."""
+    """A Node's annotations as flannel reads them: a peer for FlannelNode.add_peer()."""
 
     def __init__(self, number, annotations):
         self.number = number
@@ -56,7 +56,7 @@ class Learned:
 
 
 def make_services(cluster, kernel, ours, theirs):
-    """The same Service on both nodes, by objects here and by rules there."""
+    """The same Service on both nodes, with objects here and rules there."""
     for family in FAMILIES:
         made = objects.service(f"mixed{family}", [CLUSTER_IPS[family]],
                                [objects.port(80, lab.LINES, node_port=NODE_PORT + family)],
@@ -95,7 +95,7 @@ def services(report, node, kernel, client, neighbour):
 
 
 def sources(report, kernel, ours, theirs):
-    """Pods keep their addresses towards each other, whichever node translates."""
+    """Pods see each other's own addresses, whichever node translates."""
     for family in FAMILIES:
         for one, other in ((ours, theirs), (theirs, ours)):
             with report.check(f"IPv{family}: {other.name} sees {one.name}'s own address behind "
@@ -116,7 +116,7 @@ def reach_each_other(report, when, one, other):
 
 
 def migration(report, cluster, kernel, client):
-    """The kernel node, drained, becomes a Podlane node with what addresses it had; and back."""
+    """The kernel node, drained, becomes a Podlane node with the same addresses; and back."""
     node = cluster.nodes["a"]
     cluster.others.remove(kernel)
     kernel.close()
@@ -130,7 +130,7 @@ def migration(report, cluster, kernel, client):
     cluster.others.append(again)
     again.add_peer(Learned(node.number, node.json("flannel")["annotations"]))
     cluster.apply(*cluster.node_objects())
-    for family in FAMILIES:  # its NIC is another one, of which a neighbour hears by its questions
+    for family in FAMILIES:  # its NIC is another one; neighbours learn it from its requests
         lab.expect_ping(again.namespace, node.address(family))
     back = again.add_pod("back")
     lab.serve(back.namespace, back.name)

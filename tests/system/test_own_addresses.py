@@ -57,7 +57,7 @@ def tests(report, options, cluster):
     node = cluster.nodes["a"]
     pod = cluster.pod("a", "web")
     before = {family: rules(node, family) for family in FAMILIES}
-    # As strict as a node can be about where packets come from.
+    # The strictest setting of a node about packets' sources.
     node.namespace.sysctl("net.ipv4.conf.all.rp_filter", 1)
     for family in FAMILIES:
         services(report, cluster, family, pod)

@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 UNIT = f"{ROOT}/configs/systemd/podlaned.service"
 UNITS = {"podlaned": "podlaned", "podlaned-give-back": "podlaned", "podlane-kube": "podlane-kube"}
 MANIFEST = f"{ROOT}/configs/kubernetes/podlane.yaml"
-MOST_EXPOSURE = 39  # tenths, of systemd-analyze security
+MOST_EXPOSURE = 39  # in tenths, from systemd-analyze security
 
 
 def text_of(path):
@@ -45,7 +45,7 @@ def unit(report):
 
 
 def within_the_unit(report, node):
-    """podlaned needs no right that the unit does not leave it."""
+    """podlaned needs no right that the unit takes away."""
     lines = [line.split("=", 1) for line in text_of(UNIT).splitlines() if "=" in line]
     names = " ".join(value for key, value in lines if key == "CapabilityBoundingSet").split()
     bounds = ",".join(["-all", *("+" + name.removeprefix("CAP_").lower() for name in names)])
@@ -55,7 +55,7 @@ def within_the_unit(report, node):
         status = text_of(f"/proc/{node.daemon.popen.pid}/status")
         effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
         held = int(effective.split()[1], 16)
-        # What it does not use any more it has dropped at ready (test_privileges.py).
+        # At `ready` it has dropped what it no longer uses (test_privileges.py).
         expect(0 < held.bit_count() <= len(names), f"capabilities in effect: {held:x}")
         pod = node.add_pod("web")
         for gateway in node.gateways:

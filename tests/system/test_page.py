@@ -41,7 +41,7 @@ const size = parseFloat(getComputedStyle(document.querySelector('.thing .title')
 return { count: boxes.length, overlaps: overlaps.slice(0, 5), outside: outside.slice(0, 5), size,
   names: boxes.map((one) => one.id) };
 """
-# The contrast of the page's text with its background, as WCAG 2 counts it.
+# The contrast of the page's text with its background, as WCAG 2 defines it.
 CONTRAST = """
 const light = (text) => {
   const [r, g, b] = text.match(/[0-9.]+/g).map(Number).map((each) => {
@@ -278,7 +278,7 @@ def hostile(report, browser, node):
         node.ctl("pod", "add", f"default/{HOSTILE}", "--netns", node.hostile.path, "--address",
                  node.next_addresses()[0], check=False)
         shown = any(HOSTILE in row["name"] for row in node.json("get", "ports"))
-        # podlaned may refuse the name; the browser is told of it all the same.
+        # podlaned may refuse the name; the browser gets it all the same.
         browser.run("const ask = window.fetch; window.fetch = async (...words) => {"
                     "const answer = await ask(...words);"
                     "if (!String(words[0]).endsWith('node.json')) return answer;"
@@ -297,7 +297,7 @@ def hostile(report, browser, node):
 
 
 def many(report, browser, node):
-    """400 pods more, in namespaces of their own that nothing else is done with."""
+    """400 more pods, in namespaces of their own that are used for nothing else."""
     run(["ip", "-batch", "-"], stdin="".join(f"netns add crowd{i}\n" for i in range(MANY)))
     names = []
     rpc = node.rpc()
@@ -374,7 +374,7 @@ def tests(report, options, cluster):
         if options.screenshots:
             screenshots(browser, options.screenshots)
         with report.check("the browser has nothing to complain of"):
-            # A 503 is how the node asks for patience; the page asks again.
+            # With a 503 the node asks for patience; the page tries again.
             expect_equal([line for line in browser.complaints() if "status of 503" not in line],
                          [], "complaints")
         hostile(report, browser, node)

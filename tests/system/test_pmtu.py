@@ -1,5 +1,5 @@
-"""Path MTU discovery through every translation: the sender of a packet that is too big somewhere is
-told of the very packet that it sent, and its transfer goes on with smaller ones.
+"""Path MTU discovery through every translation: if a packet is too big somewhere, its sender gets
+an error that quotes the packet as it was sent, and the transfer goes on with smaller ones.
 
     far --(1300)-- outside --- wire --- node a, node b     far: 198.51.100.2, fd51::2
 """
@@ -14,13 +14,13 @@ from lab.net import Namespace, add_addresses, offloads_off, wait_until
 
 FAMILIES = (4, 6)
 NARROW = 1300
-TUNNEL = {4: 1450, 6: 1430}  # nodes speak to each other in the pods' family
+TUNNEL = {4: 1450, 6: 1430}  # the outer header has the pods' family
 FAR = {4: "198.51.100.2", 6: "fd51::2"}
 NODE_PORT = 30150
 
 
 def make_far(outside):
-    """A client and server behind a narrow link, of which it does not tell its peers."""
+    """A client and server behind a narrow link that its peers do not know about."""
     far = Namespace("far")
     outside.ip("link", "add", "far0", "mtu", NARROW, "type", "veth", "peer", "name", "eth0",
                "mtu", NARROW, "netns", far.name)
@@ -42,7 +42,7 @@ def cluster_ip(family, number):
 
 
 def make(cluster, family, number, address, node_name, node_port=None):
-    """A TCP Service with one endpoint, wherever that is; returns its ClusterIP."""
+    """A TCP Service with one endpoint anywhere; returns its ClusterIP."""
     frontend, name = cluster_ip(family, number), f"mtu{number}-{family}"
     cluster.apply(
         objects.service(name, [frontend],
@@ -53,13 +53,13 @@ def make(cluster, family, number, address, node_name, node_port=None):
 
 
 def learned_mtu(namespace, address):
-    """What a namespace's kernel has been told of the path to an address; None: nothing."""
+    """The path MTU to an address that a namespace's kernel has learned; None: none."""
     found = re.search(r"\bmtu (\d+)", namespace.ip("route", "get", address).stdout)
     return int(found.group(1)) if found else None
 
 
 def transfer(report, name, client, address, port, told, *, whom=None, about=None, mtu=NARROW):
-    """Both ways whole; `told` has learned the path's MTU to `about`, and only by this transfer."""
+    """Both ways complete; `told` has learned the path MTU to `about`, and only by this transfer."""
     about = about or address
     with report.check(f"{name}: the transfer is whole"):
         told.ip("-6" if ":" in about else "-4", "route", "flush", "cache")
@@ -76,7 +76,7 @@ def in_the_cluster(report, cluster, family, here, there):
 
 
 def from_outside(report, cluster, family, far, there):
-    """To a NodePort of node a, whose endpoint is on node b."""
+    """To a NodePort of node a, with an endpoint on node b."""
     node, name = cluster.nodes["a"], f"IPv{family}: outside to a NodePort"
     port = NODE_PORT + family
     make(cluster, family, 151, there.address(family), there.node.name, port)

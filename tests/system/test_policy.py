@@ -1,4 +1,4 @@
-"""NetworkPolicies: who reaches whom, by which port, and what a change does to what exists."""
+"""NetworkPolicies: who reaches whom, on which port, and what a change does to connections."""
 
 import time
 
@@ -63,7 +63,7 @@ def expect_shut_out(client, address, port=lab.LINES):
 
 
 def only_nginx(report, cluster, pods):
-    """The story's policy: in comes the ingress controller alone, on one port."""
+    """The demo's policy: ingress only from the ingress controller, on one port."""
     web = pods["web"]
     for family in FAMILIES:
         address = web.address(family)
@@ -95,7 +95,7 @@ def only_nginx(report, cluster, pods):
 
 
 def through_services(report, cluster, pods):
-    """The endpoint counts, and the client as it is before it is masqueraded."""
+    """Policies see the endpoint, and the client's address before masquerading."""
     web, node = pods["web"], cluster.nodes["a"]
     ports = [objects.port(80, lab.LINES, name="lines", node_port=NODE_PORT)]
     cluster.apply(objects.service("web", ["10.96.0.20"], ports, namespace="shop"),
@@ -157,7 +157,7 @@ def live_changes(report, cluster, pods):
                                       {"namespaceSelector": {}}]))
             answers = lab.result_of(client, 20)
             expect(len([at for at in answers if at < stopped]) > 10, "it did not run before")
-            # One may have been on its way to the client's eyes.
+            # One answer may already have been on its way to the client.
             late = [at - stopped for at in answers if stopped < at < resumed]
             expect(len(late) <= 1, f"answers after the policy was there: {late}")
             expect([at for at in answers if at > resumed], "it did not go on")
@@ -173,7 +173,7 @@ def live_changes(report, cluster, pods):
 
 
 def default_deny(report, cluster, pods):
-    """A namespace where nothing is allowed but what is: DNS, and one port by its name."""
+    """A namespace where only DNS and one port, by its name, are allowed."""
     web, other = pods["web"], pods["other"]
     remove(cluster, "web")
     cluster.apply(policy("deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}))

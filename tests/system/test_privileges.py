@@ -1,4 +1,4 @@
-"""What podlaned may do once it runs, what works all the same, and who may ask for what."""
+"""What podlaned may do once it runs, what still works then, and who may request what."""
 
 import glob
 import json
@@ -44,13 +44,13 @@ def threads(pid):
 
 
 def as_reader(node, *words):
-    """A command of a user who is in no group but GROUP."""
+    """A command of a user who is only in GROUP."""
     return run(["setpriv", "--reuid", NOBODY, "--regid", GROUP, "--clear-groups",
                 program("podlanectl"), *words], check=False)
 
 
 def as_operator(node, group, **params):
-    """What ingress.objects answers to a member of the socket's group whose first one is this."""
+    """The answer of ingress.objects to a member of the socket's group with this primary group."""
     program_text = (
         "import json, socket, sys\n"
         "s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])\n"
@@ -62,7 +62,7 @@ def as_operator(node, group, **params):
 
 
 def keys(report, node):
-    """TLS keys: `keys: true`, the right, and the socket that takes changes; all three."""
+    """TLS keys need all three: `keys: true`, the right, and the socket that accepts changes."""
     os.chown(node.socket, 0, int(GROUP))
     node.apply(SECRET)
     with report.check("TLS keys are not for everybody who may change objects"):
@@ -109,7 +109,7 @@ def attacher_of(pid):
 
 
 def has_ended(pid):
-    """Also when nobody has asked for its exit code yet."""
+    """Also true of a process that has not been reaped yet."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rsplit(") ", 1)[1].startswith("Z")
@@ -147,7 +147,7 @@ def attached_by_another(report, cluster, node):
             node.stop(9)
             node.start()
             expect("default/hidden" in node.ctl("get", "ports").stdout, node.daemon.output()[-800:])
-            time.sleep(2)  # it is looked at each second
+            time.sleep(2)  # it is checked each second
             expect("default/hidden" in node.ctl("get", "ports").stdout, node.daemon.output()[-800:])
             node.ctl("pod", "del", "default/hidden")
         finally:
@@ -195,7 +195,7 @@ def not_filtered(report, node):
 
 
 def hardened(report):
-    # Not podlane-cni, which is linked statically and started anew for each call.
+    # Not podlane-cni: it is linked statically and started anew for each call.
     for name in ("podlaned", "podlanectl", "podlane-kube"):
         if not os.path.exists(program(name)):
             continue

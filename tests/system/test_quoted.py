@@ -1,5 +1,5 @@
-"""What input quotes stays where it is quoted: no line of a log, an error, a table or a document can
-be forged by it, no terminal driven, no text turned round."""
+"""Quoted input cannot forge a line of a log, an error, a table or a document, control a terminal,
+or reverse the direction of text."""
 
 import json
 import re
@@ -20,7 +20,7 @@ LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} \w+ ")
 
 
 def expect_clean(data, what, lines=None):
-    """Bytes that may be shown: UTF-8 without anything that is not what it looks like."""
+    """Bytes that may be shown: UTF-8 without characters that mislead the reader."""
     text = data.decode()  # raises for anything else
     found = FORBIDDEN.search(text)
     expect(not found, f"{what}: {found and found.group()!r} in {text[:400]!r}")

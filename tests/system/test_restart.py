@@ -1,5 +1,4 @@
-"""What outlives podlaned: pods' interfaces, objects with owners and connections, whatever way it
-ended."""
+"""Pods' interfaces, objects with owners and connections outlive podlaned, however it ended."""
 
 import glob
 import os
@@ -16,7 +15,7 @@ from lab.net import CommandFailed, wait_until
 STICKY = "10.96.0.41"
 SERVICE, SERVICE_V6 = "10.96.0.40", "fd00:10:96::40"
 ROUNDS = 10
-END = "/run/lab/end-of-holding"  # until this is there connections are held
+END = "/run/lab/end-of-holding"  # connections are held until this file exists
 BETWEEN = 0.3  # seconds of changes before each kill
 
 
@@ -29,7 +28,7 @@ def link_number(pod):
 
 
 def ports(node):
-    """What identifies each port of a pod or the host."""
+    """The identity of each port of a pod or the host."""
     return sorted((port["name"], port["mac"], port.get("netns", "")) for port in
                   node.json("get", "ports") if port["kind"] in ("pod", "host"))
 
@@ -54,7 +53,7 @@ def names(node, kind):
 
 
 def works(node, pods):
-    """Without a second try: all is there at `ready`."""
+    """Without a second try: everything works at `ready`."""
     for family in (4, 6):
         received, output = lab.ping(pods[0].namespace, pods[1].address(family), count=3,
                                     patient=True)
@@ -93,7 +92,7 @@ def restart(report, node, pods, number, how):
 
 
 class Changes(threading.Thread):
-    """Applies and deletes Services one by one, and notes what was acknowledged."""
+    """Applies and deletes Services one by one, and records what was acknowledged."""
 
     def __init__(self, node):
         super().__init__()
@@ -142,7 +141,7 @@ def kills(report, node):
             node.start()
             seen, told = services(node), dict(changes.there)
             if seen != told and changes.asked:
-                # The last one was under way: all of it, or nothing.
+                # The last change was in progress: all of it, or nothing.
                 name, port = changes.asked
                 told.pop(name, None) if port is None else told.update({name: port})
             expect_equal(seen, told, f"round {number}")
@@ -232,7 +231,7 @@ def forgotten(report, node):
         node.end()
 
 
-EACH = 3  # connections of each kind in which the client speaks, and as many where the server does
+EACH = 3  # connections of each kind in which the client sends, and as many in which the server does
 
 
 def web(cluster, pods):

@@ -1,4 +1,4 @@
-"""Services: from pods, from outside, from the node itself; with endpoints here, there, nowhere."""
+"""Services from pods, from outside and from the node itself; endpoints here, there and nowhere."""
 
 import collections
 
@@ -183,7 +183,7 @@ def to_outside(report, cluster, family, here):
 
 
 def refusals(report, cluster, family, here, there):
-    """What a Service does not offer is refused at once, not left to a timeout."""
+    """A port or protocol that a Service does not offer is refused at once, without a timeout."""
     empty = make(cluster, "empty", family, 50, [])
     defined = make(cluster, "defined", family, 51, [there])
     clients = [("a pod", here.namespace), ("the node's kernel", cluster.nodes["a"].namespace)]
@@ -255,7 +255,7 @@ def selector(report, cluster, here, there):
 
 
 def explained(report, cluster, here, there):
-    """`explain` tells what the packets of these tests did."""
+    """`explain` agrees with the packets of these tests."""
     node = cluster.nodes["a"]
     with report.check("explain names the Service and the endpoint of a ClusterIP"):
         text = node.ctl("explain", "--from", here.full_name, "--to", f"{cluster_ip(4, 21)}:80",

@@ -1,4 +1,4 @@
-"""A worker that stands still takes nothing else with it: the socket answers, and says which."""
+"""A stuck worker blocks nothing else: the socket answers, and says which worker it is."""
 
 import json
 import os
@@ -15,7 +15,7 @@ SECONDS = 60
 
 
 def stop_worker(report, node):
-    """Holds worker 0 still; the process that does it, None where this is not allowed."""
+    """Stops worker 0; returns the process that does it, None if this is not allowed."""
     tid = node.stats()["workers"][0]["tid"]
     process = subprocess.Popen([lab.PYTHON, STOP, str(tid), str(SECONDS)], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -71,7 +71,7 @@ def one_mode(report, cluster, node, mode):
             code, health = health_of(node)
             expect_equal((code, health["status"], health["ready"], health["live"]),
                          (3, "degraded", False, True), "health")
-        # Relative to a quiet daemon: starting podlanectl is most of the time on a busy machine.
+        # Relative to a quiet daemon: on a busy machine, starting podlanectl takes most of the time.
         most = 1 + 2 * quiet
         for what, words in (("stats", ("stats",)), ("get", ("get", "services")),
                             ("a removal", ("delete", "service", "default/web")),
@@ -107,7 +107,7 @@ def ends(report, node):
         popen = node.daemon.popen
         try:
             popen.send_signal(signal.SIGTERM)
-            # Over but for the thread that we hold, which nobody else may reap.
+            # It has ended except for the thread that we hold; only we may reap that.
             lab.wait_until(lambda: state_of(popen.pid) == "Z", 10, "the process ends")
             expect_equal(node.leftovers(), [], "left behind")
         finally:

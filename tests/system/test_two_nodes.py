@@ -10,12 +10,12 @@ from lab import objects
 FAMILIES = (4, 6)
 # The uplinks' MTU in the direct mode: pods have 1500, so the path is narrower than their ports.
 NARROW = 1400
-# How tcpdump, which reads them by itself or is told to, shows each overlay's packets.
+# How tcpdump shows each overlay's packets; some it recognizes only with an option.
 SHOWN = {"vxlan": ("VXLAN", "vni 1"), "geneve": ("Geneve", "vni 0x1:"), "direct": ()}
 
 
 def sizes(options, family):
-    """100 MB over each overlay once; the other combinations move enough to see disorder."""
+    """100 MB over each overlay once; the other combinations move enough to see reordering."""
     return (100 if family == 4 and options.workers == 1 else 20) * lab.MEBI
 
 
@@ -45,7 +45,7 @@ def talk(report, options, family, here, there):
 
 
 def on_the_wire(report, options, cluster, family, here, there):
-    """What passes between the nodes, seen by neither of them: on the wire's bridge."""
+    """Traffic between the nodes, captured on the wire's bridge."""
     port = cluster.nodes["b"].wire_port
     with Capture(cluster.wire.namespace, port, direction="out") as wire:
         with report.check(f"IPv{family}: 2 MiB each way under a capture on the wire"):
@@ -84,8 +84,8 @@ def mtu(report, cluster, family, here, there):
     with report.check(f"IPv{family}: TCP finds the path's MTU"):
         lab.expect_bulk(here.namespace, address, lab.MEBI)
     with report.check(f"IPv{family}: big packets without DF pass, or are dropped by name"):
-        # net_af_packet puts fragments together on receipt and then cuts the datagram to its buffer:
-        # on an uplink of that kind they end as ip_bad_total_length at the receiving node.
+        # net_af_packet reassembles fragments on receipt and cuts the datagram to its buffer: on
+        # such an uplink it is dropped as ip_bad_total_length at the receiving node.
         before = {name: node.drops() for name, node in cluster.nodes.items()}
         received, output = lab.ping(here.namespace, address, count=3, wait=1, size=4000)
         named = {f"{name}: {reason}": count - before[name].get(reason, 0)
@@ -97,7 +97,7 @@ def mtu(report, cluster, family, here, there):
 
 
 def membership(report, cluster, here, there):
-    """A node that leaves is not reached any more; one that joins is, at once."""
+    """A node that leaves is no longer reached; one that joins is reached at once."""
     node = cluster.nodes["a"]
     with report.check("a removed Node is not reached any more, and the pod is told"):
         node.ctl("delete", "-f", "-", stdin=objects.document(cluster.node_objects()[1]))

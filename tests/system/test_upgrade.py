@@ -1,5 +1,5 @@
-"""`podlanectl upgrade`: another podlaned, of another version, takes the place of the one that runs,
-with connections that live through it; and where it fails the running one goes on."""
+"""`podlanectl upgrade`: a podlaned of another version replaces the running one, and connections
+continue; if it fails, the running one goes on."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MOST_AWAY_MS = 1000  # a bound for busy machines: the figures are in the notes
 
 
 class Running:
-    """A podlaned that nobody here has started: as lab.net.Process, as far as Node needs it."""
+    """A podlaned that this test did not start itself, with what Node needs of lab.net.Process."""
 
     def __init__(self, pid, log):
         self.pid, self.log = pid, log
@@ -205,7 +205,7 @@ if last == "nonsense":
 
 
 def pretend(node, last):
-    """One that takes part up to here, and then ends, or does not."""
+    """A new process that takes part up to here, and then ends or hangs."""
     with open("/run/lab/pretender.py", "w", encoding="utf-8") as file:
         file.write(PRETENDER)
     path = node.socket + ".pretender"
@@ -310,7 +310,7 @@ def failures(report):
 
 
 def manager(report):
-    """What systemd is told, by one who listens in its place."""
+    """The messages to systemd, received in its place."""
     cluster = lab.Cluster(names=("a",), outside=False, keep=True)
     node = cluster.nodes["a"]
     try:

@@ -1,4 +1,4 @@
-"""Uplinks as machines have them: an address of DHCP's on the NIC, and a /32 with a gateway."""
+"""Uplinks as machines have them: an address from DHCP on the NIC, and a /32 with a gateway."""
 
 import signal
 
@@ -62,7 +62,7 @@ def dhcp_like(report, cluster, node):
 
 
 def on_link_gateway(report, cluster, node):
-    """192.0.2.7/32 and 2001:db8::7/128, with gateways that are in no subnet of the node's."""
+    """192.0.2.7/32 and 2001:db8::7/128, with gateways outside every subnet of the node."""
     outside = cluster.outside
     lab.add_addresses(outside, "eth0", ["198.51.100.1/32", "2001:db8:9::1/128"])
     outside.ip("route", "add", "192.0.2.7/32", "dev", "eth0")

@@ -69,7 +69,7 @@ def listener(port, kind=socket.SOCK_STREAM, protocol=0):
 
 
 def serve_bulk(port):
-    """One request a connection: a line "SEED SIZE", SIZE bytes each way, digests compared."""
+    """One request per connection: a line "SEED SIZE", SIZE bytes each way, digests compared."""
 
     def answer(connection):
         with connection:
@@ -201,8 +201,8 @@ def ask_udp(address, port, count=1, timeout=1, size=32, source_port=0, new_socke
 
 
 def ask_udp_at_once(address, port, count, size, timeout=2):
-    """Hands the kernel `count` datagrams of `size` bytes in one piece (UDP_SEGMENT); answers lost
-    and damaged."""
+    """Hands the kernel `count` datagrams of `size` bytes in one piece (UDP_SEGMENT); counts lost
+    and damaged answers."""
     sent = [random.Random(number).randbytes(size) for number in range(count)]
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as client:
         client.settimeout(timeout)
@@ -222,7 +222,7 @@ def ask_udp_at_once(address, port, count, size, timeout=2):
 def ask_in_frames(interface, datagrams, source_port, timeout=2):
     """Sends datagrams, each a list of frames (hex) made beforehand and answered before the next.
 
-    Returns [[server, our address as seen, the datagram's SHA-256]], empty where no answer came.
+    Returns [[server, our address as seen, the datagram's SHA-256]], empty if no answer came.
     """
     answers = []
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
@@ -241,7 +241,7 @@ def ask_in_frames(interface, datagrams, source_port, timeout=2):
 
 
 def talk(address, port, seconds):
-    """One connection, a request as soon as the last is answered; when each answer came."""
+    """One connection, each request sent once the last is answered; returns the answers' times."""
     answers = []
     until = time.monotonic() + seconds
     with socket.create_connection((address, port), timeout=3) as client:
@@ -300,7 +300,7 @@ async def _one_request(address, port, timeout, result):
 
 
 async def _long_connection(address, port, until, result):
-    """One connection for the whole run: every answer has to come from the same server."""
+    """One connection for the whole run: every answer must come from the same server."""
     reader, writer = await asyncio.open_connection(address, port)
     first = None
     try:
@@ -361,7 +361,7 @@ def send_frames(interface, frames):
 
 
 def repeat_frame(interface, frame, seconds):
-    """Sends one frame (hex) over and over, some thousands a second; how many the kernel took."""
+    """Sends one frame (hex) again and again, some thousands a second; how many the kernel took."""
     data, sent, end = bytes.fromhex(frame), 0, time.monotonic() + seconds
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((interface, 0))
@@ -376,7 +376,7 @@ def repeat_frame(interface, frame, seconds):
 
 
 def _tcp_frame(head, source, target, source_port, port, flags):
-    """A TCP segment without payload; nobody on its way looks at the TCP checksum."""
+    """A TCP segment without payload; its TCP checksum is not checked on the way."""
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, source, target)
     total = sum(struct.unpack("!10H", ip))
     total = (total & 0xFFFF) + (total >> 16)
@@ -386,8 +386,9 @@ def _tcp_frame(head, source, target, source_port, port, flags):
 
 
 def flood_tcp(interface, source_mac, target_mac, sources, target, port, count, endpoint=None):
-    """Sends `count` SYNs from made-up ports of each of `sources` in turn, as fast as it goes; with
-    `endpoint` (address, port) a SYN-ACK in its name and an ACK follow each. Returns frames sent."""
+    """Sends `count` SYNs from invented ports of each of `sources` in turn, as fast as possible.
+    With `endpoint` (address, port), a SYN-ACK from it and an ACK follow each. Returns frames sent.
+    """
     head = bytes.fromhex((target_mac + source_mac).replace(":", "")) + b"\x08\x00"
     packed = [socket.inet_aton(source) for source in sources]
     target = socket.inet_aton(target)
@@ -411,7 +412,7 @@ def flood_tcp(interface, source_mac, target_mac, sources, target, port, count, e
 
 
 def connect_many(address, port, count, seconds=2, timeout=5):
-    """Opens `count` connections within some seconds and holds them; how many answered a line."""
+    """Opens `count` connections within some seconds and holds them; returns how many answered."""
 
     async def one(number):
         await asyncio.sleep(number * seconds / count)
@@ -434,7 +435,7 @@ def connect_many(address, port, count, seconds=2, timeout=5):
 
 
 def dns_by_one_socket(address, names, count, timeout=3):
-    """Asks for A records in turns from one socket; how often which address came."""
+    """Queries A records in turn from one socket; counts each address."""
     found = {}
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)

@@ -2,8 +2,8 @@
 
     www.example.com       A 198.51.100.1, AAAA 2001:db8::1, TTL 60
     who.example.com       A 198.51.100.IDENTITY, TTL 0: which server answered
-    count.example.com     A 198.51.101.N: how often this was asked, TTL 60
-    big.example.com       A, 200 addresses: cut over UDP
+    count.example.com     A 198.51.101.N: how often this was queried, TTL 60
+    big.example.com       A, 200 addresses: truncated over UDP
     silent.example.com    no answer
     broken.example.com    SERVFAIL
     anything else         NXDOMAIN, with an SOA of 30 s

@@ -1,5 +1,5 @@
-"""Web servers and clients of the Ingress tests, run inside a namespace; `web.py serve NAME PORT...`
-answers on each port, `web.py call FUNCTION [JSON]` is as in traffic.py. Standard library only.
+"""Web servers and clients of the Ingress tests, run inside a namespace. `web.py serve NAME PORT...`
+answers on each port; `web.py call FUNCTION [JSON]` works as in traffic.py. Standard library only.
 """
 
 import base64
@@ -16,8 +16,8 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with what it saw; /slow takes its time, /status/N fails with N, /hangup says
-    nothing; an upgrade gets an echo."""
+    """Answers with the request that it saw. /slow answers late, /status/N fails with N, /hangup
+    does not answer; an upgrade gets an echo."""
 
     protocol_version = "HTTP/1.1"
 
@@ -98,7 +98,7 @@ def requests(address, port, asked):
 
 
 def load(addresses, port, host, clients, seconds):
-    """Clients that ask one request after another, each on a new connection, until time is up."""
+    """Clients that send one request after another, each on a new connection, until time is up."""
     result = {"done": 0, "failures": []}
     lock = threading.Lock()
     until = time.monotonic() + seconds
@@ -128,7 +128,7 @@ def load(addresses, port, host, clients, seconds):
 
 
 def websocket(address, port, host, path, count, pause=0):
-    """Upgrades and sends `count` texts one after another: how many came back."""
+    """Upgrades and sends `count` texts one after another; returns how many came back."""
     with socket.create_connection((address, port), timeout=10) as client:
         client.sendall((f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
