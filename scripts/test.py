@@ -22,8 +22,9 @@ CODE_SUITES = ["unit", "property", "fuzz-smoke"]
 FUZZ_RUNS = {"fuzz_dns": 1_000_000, "fuzz_object": 90_000, "fuzz_parse": 1_200_000,
              "fuzz_rpc": 60_000}
 FUZZ_SECONDS_AT_MOST = 120
-# How many lines of a compiler's errors the summary repeats for each file.
+# How many lines of a compiler's errors the summary repeats for each file, and of a test's output.
 ERRORS_SHOWN = 6
+LINES_SHOWN = 12
 # Line numbers for a sanitizer's report, without the cost of full debug information.
 LINES_ONLY = ["-Ddebug=false", "-Dcpp_args=-g1"]
 # Six sources as one, since headers take most of a compiler's time. It only requires that names
@@ -91,7 +92,7 @@ class Totals:
             for case in suite.iter("testcase"):
                 title = f"{name}: {suite.get('name')}: {case.get('name')}"
                 if case.find("failure") is not None or case.find("error") is not None:
-                    self.failed.append(title)
+                    self.failed.append("\n    ".join([title, *end_of_output(suite, case)]))
                 elif case.find("skipped") is not None:
                     self.skipped.append(title)
                 else:
@@ -125,6 +126,20 @@ class Totals:
         if os.path.exists(os.path.join(build, "build.ninja")):
             return True
         return self.step(name, ["meson", "setup", build, *options], **environment)
+
+
+def end_of_output(suite, case):
+    """What a failed test said of it, or else said last; each program's output is shown once."""
+    lines = []
+    for place in (suite, case):
+        for part in ("system-out", "system-err"):
+            for found in place.findall(part):
+                lines += [line for line in (found.text or "").splitlines() if line.strip()]
+                found.text = ""
+    named = [i for i, line in enumerate(lines)
+             if line.startswith(("not ok", "wrong:")) or ": Failure" in line or "ERROR: " in line]
+    said = [line for i, line in enumerate(lines) if any(i - 4 < at <= i for at in named)]
+    return (said or lines)[-LINES_SHOWN:]
 
 
 def programs_of(build, prefix):
