@@ -219,7 +219,9 @@ void explain_reply(const LiveView& live, const PortNames& names, const ExplainQu
             : fmt::format("the connection remembers; it leaves by {}", names.name(back.port)));
 }
 
-/// The first flow that matches in everything but the source port.
+/// The first flow that matches in everything but the source port, of as many as the control thread
+/// has time for: a page covers 65,536 connections.
+constexpr unsigned kMostPages = 16;
 std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestion& question) {
     FlowFilter filter;
     filter.protocol = question.protocol;
@@ -227,11 +229,12 @@ std::optional<FlowInfo> find_any_flow(Dataplane& dataplane, const ExplainQuestio
     filter.dst = question.dst;
     filter.dst_port = question.dst_port;
     FlowCursor cursor = 0;
-    do {
+    for (unsigned pages = 0; pages < kMostPages; ++pages) {
         FlowPage page = dataplane.flows(filter, 1, cursor);
         if (!page.flows.empty()) return page.flows.front();
         cursor = page.next;
-    } while (cursor != 0);
+        if (cursor == 0) break;
+    }
     return std::nullopt;
 }
 

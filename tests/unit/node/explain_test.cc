@@ -254,6 +254,15 @@ TEST_F(Explain, AConnectionThatExistsHasTheLastWord) {
     EXPECT_EQ(dataplane_.pages, (std::vector<FlowCursor>{0}));
 }
 
+TEST_F(Explain, WithoutASourcePortItLooksAtABoundedPartOfTheFlows) {
+    FlowInfo other;
+    other.protocol = 17;
+    other.src = other.dst = other.reply_src = other.reply_dst = address("10.244.1.99");
+    dataplane_.connections.assign(100, other);
+    EXPECT_EQ(explain("default/client", "10.244.1.10:80").at("verdict"), "forward");
+    EXPECT_EQ(dataplane_.pages.size(), 16u);
+}
+
 TEST_F(Explain, AClientsEndpointIsTheOneThatSessionAffinityRemembers) {
     std::string sticky = kWebService;
     sticky.insert(sticky.find("  selector:"), "  sessionAffinity: ClientIP\n");
