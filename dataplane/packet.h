@@ -15,6 +15,7 @@
 #include "lib/model/adjacency.h"
 #include "lib/model/ids.h"
 #include "lib/proto/parse.h"
+#include "lib/telemetry/stages.h"
 
 namespace podlane::dataplane {
 
@@ -65,6 +66,9 @@ struct UpperLayer {
     uint8_t protocol;
 };
 
+/// The stage that runs on this thread, for Packet::drop(): set once a burst (pipeline.h).
+inline constinit thread_local PipelineStage running_stage = PipelineStage::kParse;
+
 struct Packet {
     rte_mbuf* mbuf;
     uint8_t* frame;  ///< the first byte of the (inner) Ethernet header
@@ -78,9 +82,10 @@ struct Packet {
     Verdict verdict;
     SlowReason slow;
     Drop reason;
-    CsumState csum;    ///< of the L4 checksum
-    uint8_t flags;     ///< PacketFlags
-    UpperLayer upper;  ///< with kHasUpper
+    CsumState csum;            ///< of the L4 checksum
+    uint8_t flags;             ///< PacketFlags
+    PipelineStage dropped_in;  ///< with kDrop
+    UpperLayer upper;          ///< with kHasUpper
 
     template <Family F>
     [[nodiscard]] FlowEntry<F>& flow() const noexcept {
@@ -91,6 +96,7 @@ struct Packet {
     void drop(Drop why) noexcept {
         verdict = Verdict::kDrop;
         reason = why;
+        dropped_in = running_stage;
     }
     void to_slow(SlowReason why) noexcept {
         verdict = Verdict::kSlow;

@@ -49,8 +49,8 @@ struct PipelineOf {
     static void run(WorkerCtx& ctx, Burst burst, Observer& observer) noexcept {
         const PortId port = burst.empty() ? kNoPort : burst.front().in_port;
         observer.begin(burst);
-        ((ctx.place.at(Stages::kName, port), Stages::run(ctx, burst),
-          observer.template after<Stages>(burst)),
+        ((running_stage = pipeline_stage(Stages::kName), ctx.place.at(Stages::kName, port),
+          Stages::run(ctx, burst), observer.template after<Stages>(burst)),
          ...);
     }
 };

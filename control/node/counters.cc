@@ -88,7 +88,7 @@ std::array<StageStats, kPipelineStages.size()> stage_stats(const Dataplane& data
         const auto& stages = dataplane.counters(worker.id).stages;
         for (size_t i = 0; i < stats.size(); ++i) {
             stats[i].in += stages[i].in.get();
-            stats[i].out += stages[i].out.get();
+            stats[i].out += stages[i].out();
         }
     }
     return stats;

@@ -102,7 +102,7 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
             plan_flow<V6>(ctx, packet);
         }
     }
-    unsigned in = 0, out = 0;
+    unsigned in = 0, taken = 0;
     for (Packet& packet : burst) {
         if (!waits(packet)) continue;
         ++in;
@@ -117,9 +117,11 @@ void SlowPath::run(WorkerCtx& ctx, Burst burst) noexcept {
             ctx.recorder->wants(packet.hash)) [[unlikely]] {
             ctx.recorder->denied(ctx, packet);
         }
-        out += packet.verdict != Verdict::kDrop && packet.verdict != Verdict::kConsumed;
+        taken += packet.verdict == Verdict::kConsumed;
     }
-    ctx.counters->at(PipelineStage::kSlowPath).add(in, out);
+    StageCounts& counts = ctx.counters->at(PipelineStage::kSlowPath);
+    counts.in.add(in);
+    counts.kept.add(taken);
     ctx.plans<V4>().clear();
     ctx.plans<V6>().clear();
 }

@@ -90,15 +90,14 @@ void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
         return;
     }
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
-    size_t in = 0, out = 0;
+    size_t in = 0;
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kLookUp || packet.is(kFromOverlay)) continue;
         if (!is_tunnelled(ingress, packet)) continue;
         decapsulate(ingress, packet);
         ++in;
-        out += packet.verdict != Verdict::kDrop;
     }
-    if (in > 0) ctx.counters->at(PipelineStage::kDecap).add(in, out);
+    if (in > 0) ctx.counters->at(PipelineStage::kDecap).in.add(in);
 }
 
 static_assert(Stage<Decap>);

@@ -4,7 +4,7 @@ namespace podlane::dataplane {
 
 void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
     HandoffRing& queue = deferred(ctx);
-    unsigned in = 0, out = 0;
+    unsigned in = 0;
     for (Packet& packet : burst) {
         // A packet out of the tunnel has lost its outer headers already, and another Node vouches
         // for it.
@@ -16,13 +16,12 @@ void Defer::run(WorkerCtx& ctx, Burst burst) noexcept {
         uint16_t& waiting = ctx.budgets.of(packet.in_port).deferred;
         if (waiting < kMostDeferred && queue.push({packet.mbuf, packet.in_port, true, 0})) {
             ++waiting;
-            ++out;
             packet.verdict = Verdict::kConsumed;
         } else {
             packet.drop(Drop::kNewFlowOverload);
         }
     }
-    if (in > 0) ctx.counters->at(PipelineStage::kDefer).add(in, out);
+    if (in > 0) ctx.counters->at(PipelineStage::kDefer).in.add(in);
 }
 
 static_assert(Stage<Defer>);

@@ -40,7 +40,7 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (ctx.counts_traffic) [[unlikely]]
         count_traffic(ctx, burst);
     std::array<const Packet*, kBurst> unsummed;
-    unsigned count = 0, in = 0, out = 0;
+    unsigned count = 0, in = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kForward) [[likely]] {
             rewrite(packet);
@@ -49,10 +49,9 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
         }
         ++in;
         if (encap(ctx, packet)) unsummed[count++] = &packet;
-        out += packet.verdict != Verdict::kDrop;
     }
     for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
-    ctx.counters->at(PipelineStage::kForward).add(in, out);
+    ctx.counters->at(PipelineStage::kForward).in.add(in);
 }
 
 static_assert(Stage<Forward>);

@@ -180,7 +180,8 @@ void close(Open& open) noexcept {
 /// The connections that are open.
 class Gathering {
   public:
-    Open* find(const Packet& packet) noexcept {
+    [[gnu::always_inline]] Open* find(const Packet& packet) noexcept {
+        if (!has_opened_) return nullptr;
         for (Open& open : open_) {
             if (open.head != nullptr && open.head->entry == packet.entry) return &open;
         }
@@ -188,6 +189,7 @@ class Gathering {
     }
     /// A free place; if there is none, the one that was opened first is closed.
     Open& take() noexcept {
+        has_opened_ = true;
         for (Open& open : open_) {
             if (open.head == nullptr) return open;
         }
@@ -196,12 +198,14 @@ class Gathering {
         return oldest;
     }
     void close_all() noexcept {
+        if (!has_opened_) return;
         for (Open& open : open_) close(open);
     }
 
   private:
     std::array<Open, kOpen> open_{};
     unsigned oldest_ = 0;
+    bool has_opened_ = false;
 };
 
 void join(const WorkerCtx& ctx, Gathering& gathering, Packet& packet) noexcept {
@@ -218,6 +222,7 @@ void join(const WorkerCtx& ctx, Gathering& gathering, Packet& packet) noexcept {
             const bool is_short = payload_bytes(packet) < open->segment_bytes;
             append(*open, packet);
             ctx.counters->taken.add(1);
+            ctx.counters->at(PipelineStage::kJoin).kept.add(1);
             if (ends || is_short) close(*open);
             return;
         }
@@ -233,15 +238,14 @@ void Join::run(WorkerCtx& ctx, Burst burst) noexcept {
         return;
     }
     Gathering gathering;
-    unsigned in = 0, out = 0;
+    unsigned in = 0;
     for (Packet& packet : burst) {
         if (packet.verdict != Verdict::kForward) continue;
         ++in;
         join(ctx, gathering, packet);
-        out += packet.verdict == Verdict::kForward;
     }
     gathering.close_all();
-    ctx.counters->at(PipelineStage::kJoin).add(in, out);
+    ctx.counters->at(PipelineStage::kJoin).in.add(in);
 }
 
 static_assert(Stage<Join>);

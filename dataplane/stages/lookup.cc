@@ -108,16 +108,15 @@ struct Batch {
     }
 };
 
-/// The other two steps, and what becomes of the packets. How many were not dropped.
+/// The other two steps, and what becomes of the packets.
 template <Family F>
-[[gnu::noinline]] unsigned look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
+[[gnu::noinline]] void look_up(WorkerCtx& ctx, const Batch<F>& batch) noexcept {
     FlowTable<F>& table = ctx.flows<F>();
     const std::span packets(batch.packets.data(), batch.count);
     const Bucket* const* bucket = batch.buckets.data();
     for (Packet* packet : packets) packet->entry = table.candidate(**bucket++, packet->hash);
     const FlowValidity validity(ctx);
     const FlowKey<F>* key = batch.keys.data();
-    unsigned kept = batch.count;
     for (Packet* each : packets) {
         Packet& packet = *each;
         FlowEntry<F>* const entry =
@@ -125,18 +124,15 @@ template <Family F>
         packet.entry = entry;
         if (entry == nullptr) [[unlikely]] {
             miss(ctx, packet);
-            kept -= packet.verdict == Verdict::kDrop;
             continue;
         }
         const SlowReason reason = judge_flow(table, validity, packet, *entry);
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entry->rewrite_flags());
-            kept -= packet.verdict == Verdict::kDrop;
         } else {
             leave_to_slow_path(ctx, packet, reason);
         }
     }
-    return kept;
 }
 
 }  // namespace
@@ -172,7 +168,7 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     const uint64_t peer = snapshot.port(burst.front().in_port).peer_mac.as_u64();
     const PortSources* const sources = snapshot.port(burst.front().in_port).sources.get();
     const bool has_policies = snapshot.has_policies();
-    unsigned bridged = 0, kept = 0;
+    unsigned bridged = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) {
             ++bridged;
@@ -181,10 +177,8 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
                 continue;
             }
             bridge_from(ctx, peer, *snapshot.fdb, packet);
-            if (!has_policies || !is_isolated(ctx, packet)) [[likely]] {
-                kept += packet.verdict != Verdict::kDrop;
+            if (!has_policies || !is_isolated(ctx, packet)) [[likely]]
                 continue;
-            }
             --bridged;
             parse_after_all(ctx, packet);
         }
@@ -198,9 +192,9 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
             v6.add(table_v6, packet);
         }
     }
-    if (v4.count > 0) kept += look_up(ctx, v4);
-    if (v6.count > 0) kept += look_up(ctx, v6);
-    ctx.counters->at(PipelineStage::kLookup).add(bridged + v4.count + v6.count, kept);
+    if (v4.count > 0) look_up(ctx, v4);
+    if (v6.count > 0) look_up(ctx, v6);
+    ctx.counters->at(PipelineStage::kLookup).in.add(bridged + v4.count + v6.count);
 }
 
 static_assert(Stage<Lookup>);

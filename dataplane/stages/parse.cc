@@ -163,9 +163,29 @@ template <Family F>
                : type == be16(kEtherTypeIpv6) && is_ordinary<V6>(mbuf, packet.frame);
 }
 
+/// The Node whose tunnel packet came last: the next one is often from it, too.
+template <Family F>
+struct LastPeer {
+    typename F::Address outer{};
+    uint16_t ingress = kUnknownIngress;
+
+    [[gnu::always_inline]] uint16_t of(const Snapshot& snapshot,
+                                       const typename F::Address& source) noexcept {
+        if (source != outer) {
+            outer = source;
+            ingress = ingress_of_peer<F>(snapshot, source);
+        }
+        return ingress;
+    }
+};
+struct LastPeers {
+    LastPeer<V4> v4;
+    LastPeer<V6> v6;
+};
+
 /// Takes off the tunnel's headers if the fast parser can parse the frame, as Decap does for other
 /// frames.
-[[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress,
+[[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress, LastPeers& peers,
                                                       Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
     const uint32_t length = mbuf.data_len;
@@ -183,8 +203,7 @@ template <Family F>
             return false;
         outer = kOverlayOuterBytes<V4>;
         ecn = ecn_of<V4>(packet.frame + sizeof(EthernetHeader));
-        sender = ingress_of_peer<V4>(*ingress.snapshot,
-                                     load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
+        sender = peers.v4.of(*ingress.snapshot, load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
     } else {
         if (type != be16(kEtherTypeIpv6) ||
             !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
@@ -192,8 +211,7 @@ template <Family F>
         }
         outer = kOverlayOuterBytes<V6>;
         ecn = ecn_of<V6>(packet.frame + sizeof(EthernetHeader));
-        sender = ingress_of_peer<V6>(*ingress.snapshot,
-                                     load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
+        sender = peers.v6.of(*ingress.snapshot, load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
     }
     // Decap drops it with the reason.
     if (sender == kUnknownIngress) [[unlikely]]
@@ -259,7 +277,8 @@ bool is_in_a_vlan(const Packet& packet) noexcept {
     if (find_destination(ingress, packet)) sort_by_kind(packet);
 }
 
-[[gnu::always_inline]] inline void parse_one(const Ingress& ingress, Packet& packet) noexcept {
+[[gnu::always_inline]] inline void parse_one(const Ingress& ingress, LastPeers& peers,
+                                             Packet& packet) noexcept {
     const std::span<uint8_t> head = packet.head();
     packet.frame = head.data();
     packet.csum = CsumState::kComplete;
@@ -270,7 +289,8 @@ bool is_in_a_vlan(const Packet& packet) noexcept {
         packet.verdict = Verdict::kBridge;
         return;
     }
-    if (ingress.tunnel_end && !packet.is(kFromOverlay) && take_out_of_tunnel(ingress, packet)) {
+    if (ingress.tunnel_end && !packet.is(kFromOverlay) &&
+        take_out_of_tunnel(ingress, peers, packet)) {
         return;
     }
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
@@ -299,7 +319,8 @@ uint16_t ingress_of_source(const Snapshot& snapshot, const Packet& packet) noexc
 /// parse_one() for a packet that may have been held after decapsulation.
 void parse_again(const Ingress& ingress, Packet& packet) noexcept {
     const bool is_inner = packet.is(kFromOverlay);
-    parse_one(ingress, packet);
+    LastPeers peers;
+    parse_one(ingress, peers, packet);
     if (!is_inner || packet.headers.ip_version == 0) return;
     packet.ingress = packet.headers.ip_version == 4
                          ? ingress_of_source<V4>(*ingress.snapshot, packet)
@@ -322,36 +343,34 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
     if (maybe_tunnelled) rte_prefetch0(frame + kCacheLine);
 }
 
+/// What the short way took out of the tunnel, Decap has no more to do with.
+void count_taken_out(const WorkerCtx& ctx, std::span<const Packet> burst) noexcept {
+    size_t taken_out = 0;
+    for (const Packet& packet : burst) taken_out += packet.is(kFromOverlay);
+    ctx.counters->at(PipelineStage::kDecap).in.add(taken_out);
+}
+
 }  // namespace
 
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
-    StageCounts& counts = ctx.counters->at(PipelineStage::kParse);
+    ctx.counters->at(PipelineStage::kParse).in.add(burst.size());
     // A packet that was held comes alone.
     if (burst.front().is(kFromOverlay)) [[unlikely]] {
-        size_t whole = 0;
-        for (Packet& packet : burst) {
-            parse_again(ingress, packet);
-            whole += packet.verdict != Verdict::kDrop;
-        }
-        counts.add(burst.size(), whole);
+        for (Packet& packet : burst) parse_again(ingress, packet);
         return;
     }
+    LastPeers peers;
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
-    size_t whole = 0, tunnelled = 0;
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
             prefetch(burst[i + kPrefetchAhead].mbuf, ingress.tunnel_end);
         }
-        parse_one(ingress, burst[i]);
-        whole += burst[i].verdict != Verdict::kDrop;
-        tunnelled += burst[i].is(kFromOverlay);
+        parse_one(ingress, peers, burst[i]);
     }
-    counts.add(burst.size(), whole);
-    // What the short way took out of the tunnel, Decap has no more to do with.
-    if (tunnelled > 0) ctx.counters->at(PipelineStage::kDecap).add(tunnelled, tunnelled);
+    if (ingress.tunnel_end) count_taken_out(ctx, burst);
 }
 
 static_assert(Stage<Parse>);

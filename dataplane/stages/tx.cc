@@ -150,7 +150,7 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
     PortId id = kNoPort;
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;
-    unsigned in = 0, out = 0;
+    unsigned in = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kSend) [[likely]] {
             ++in;
@@ -166,18 +166,18 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             if (may_leave(port, packet)) [[likely]] {
                 hand_over_checksum(packet, *port);
                 append(ctx, id, *lane, packet.mbuf);
-                ++out;
                 continue;
             }
             if (ctx.probes != nullptr) observe_single(ctx, packet);
         }
         if (packet.verdict == Verdict::kDrop) {
+            ctx.counters->at(packet.dropped_in).kept.add(1);
             drop(ctx, packet);
         } else if (packet.verdict == Verdict::kCut) {
             cut(ctx, packet, send_tunnelled);
         }
     }
-    ctx.counters->at(PipelineStage::kTx).add(in, out);
+    ctx.counters->at(PipelineStage::kTx).in.add(in);
 }
 
 void flush(WorkerCtx& ctx) noexcept {

@@ -27,18 +27,28 @@ enum class PipelineStage : uint8_t {
 inline constexpr std::array<std::string_view, 8> kPipelineStages = {
     "parse", "decap", "lookup", "defer", "slow_path", "join", "forward", "tx"};
 
+/// kParse for any other name.
+[[nodiscard]] constexpr PipelineStage pipeline_stage(std::string_view name) noexcept {
+    for (size_t i = 0; i < kPipelineStages.size(); ++i) {
+        if (kPipelineStages[i] == name) return static_cast<PipelineStage>(i);
+    }
+    return PipelineStage::kParse;
+}
+
 [[nodiscard]] constexpr std::string_view to_string(PipelineStage stage) noexcept {
     return kPipelineStages[static_cast<size_t>(stage)];
 }
 
 /// Packets of one stage. A packet that waits, or is sent in pieces, passes stages more than once.
 struct StageCounts {
-    Counter in;   ///< that it had something to do with
-    Counter out;  ///< of those, what it gave on; the rest was dropped, taken or put aside
+    Counter in;    ///< packets that the stage had something to do with
+    Counter kept;  ///< of those, the dropped and taken ones: few, so that counting costs no more
 
-    void add(uint64_t came, uint64_t went) noexcept {
-        in.add(came);
-        out.add(went);
+    /// Packets that it passed on. For any thread; not less than at the time of the call.
+    [[nodiscard]] uint64_t out() const noexcept {
+        const uint64_t kept_so_far = kept.get();
+        const uint64_t came = in.get();
+        return came > kept_so_far ? came - kept_so_far : 0;
     }
 };
 

@@ -113,7 +113,8 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
 
 TEST_F(Page, NumbersAreThoseOfStatsAndHaveTheirTime) {
     dataplane_.mutable_counters(0).drop(Drop::kNoRoute, 4);
-    dataplane_.mutable_counters(0).at(PipelineStage::kSlowPath).add(3, 2);
+    dataplane_.mutable_counters(0).at(PipelineStage::kSlowPath).in.add(3);
+    dataplane_.mutable_counters(0).at(PipelineStage::kSlowPath).kept.add(1);
     const Json numbers = json("/page/numbers.json");
     EXPECT_EQ(numbers["stats"]["drops"]["no_route"], 4);
     EXPECT_EQ(numbers["stats"]["stages"]["slow_path"], (Json{{"in", 3}, {"out", 2}}));

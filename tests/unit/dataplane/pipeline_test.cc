@@ -120,7 +120,7 @@ TYPED_TEST(Observed, AFirstPacketTakesTheSlowPathAndTheSecondDoesNot) {
 TYPED_TEST(Observed, StagesCountWhatTheyHadToDoWithAndWhatTheyGaveOn) {
     const auto counts = [this](PipelineStage stage) {
         const StageCounts& each = this->rig_.shared().counters[0]->at(stage);
-        return std::pair(each.in.get(), each.out.get());
+        return std::pair(each.in.get(), each.out());
     };
     const auto all = [&counts] {
         std::vector<std::pair<uint64_t, uint64_t>> out;
