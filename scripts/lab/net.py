@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import time
@@ -74,7 +75,13 @@ class Process:
         if self.popen.poll() is None:
             self.popen.send_signal(number)
             try:
-                self.popen.wait(timeout)
+                # Not wait(timeout) alone, which looks again only every 50 ms.
+                fd = os.pidfd_open(self.popen.pid)
+                try:
+                    select.select([fd], [], [], timeout)
+                finally:
+                    os.close(fd)
+                self.popen.wait(0.1)
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
