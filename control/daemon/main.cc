@@ -40,9 +40,11 @@
 #include "control/keep/keeper.h"
 #include "control/log/log_sink.h"
 #include "control/netdev/kernel_guard.h"
+#include "control/netdev/netns.h"
 #include "control/node/kept_taps.h"
 #include "control/node/log_level.h"
 #include "control/node/object_files.h"
+#include "control/node/pod_interface.h"
 #include "control/node/tap_maker.h"
 #include "control/node/uplink_device.h"
 #include "control/rpc/client.h"
@@ -230,6 +232,20 @@ std::string why_not_beside(const NodeConfig& config) {
     return alone("pods.ports[0].device", config.pods.ports.front().device.text());
 }
 
+/// Of the pods that an earlier process has left, if their namespaces are still there.
+std::vector<control::PodTapRequest> kept_interfaces(const NodeConfig& config,
+                                                    const control::Keeper& keeper,
+                                                    const control::CpuPlan& cpus) {
+    std::vector<control::PodTapRequest> out;
+    for (const control::KeptPod& pod : keeper.pods()) {
+        if (control::netns_id(pod.netns) != pod.netns_id) continue;
+        auto request =
+            control::kept_interface(config, pod, control::tap_queues_for(cpus.workers.size()));
+        if (request) out.push_back(std::move(*request));
+    }
+    return out;
+}
+
 /// Switches over: the other process's workers come to rest and this one's begin.
 Result<void> change_over(control::TakeOver& former, const dataplane::Started& started) {
     if (auto rests = former.rest(); !rests.ok()) return rests;
@@ -292,6 +308,11 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
     runtime.waits_for_flows = takes_over;
     runtime.confine_worker = std::move(confined->worker);
+    const std::string node = config.node;
+    control::KeptTapMaker kept_taps(node, pods,
+                                    former ? former->take_taps() : control::KeptTapMaker::Queues{});
+    // DPDK takes a while to start, and sleeps for most of it.
+    if (kept != nullptr && !former) kept_taps.attach_ahead(kept_interfaces(config, *kept, *cpus));
     auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));
     // Threads that libraries start later inherit it too; none may disturb a worker.
@@ -305,8 +326,6 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     const std::string socket = config.socket;
     const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
     control::KernelTapMaker own_taps(pods);
-    control::KeptTapMaker kept_taps(config.node, pods,
-                                    former ? former->take_taps() : control::KeptTapMaker::Queues{});
     control::TapMaker& taps =
         kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
     if (kept == nullptr && config.host) {

@@ -201,6 +201,20 @@ void Keeper::drop_former_boot() {
     commit(std::move(change));
 }
 
+std::vector<KeptPod> Keeper::pods() const {
+    std::vector<KeptPod> pods;
+    for (const auto& [key, value] : log_.values()) {
+        const std::string_view name = key;
+        if (!name.starts_with(kPodKey)) continue;
+        try {
+            pods.push_back(pod_from(name.substr(kPodKey.size()), value));
+        } catch (const nlohmann::json::exception&) {
+            continue;  // load() says so
+        }
+    }
+    return pods;
+}
+
 KeptState Keeper::load(std::vector<std::string>& notes) {
     if (!log_.note().empty()) notes.push_back(log_.note());
     KeptState state;

@@ -78,6 +78,9 @@ class Keeper {
     /// Changes nothing.
     [[nodiscard]] static Result<std::string> look(const std::string& folder);
 
+    /// The pods alone, as load() will have them; changes nothing.
+    [[nodiscard]] std::vector<KeptPod> pods() const;
+
     /// Reads all of it. What cannot be read is dropped, with a line in notes.
     [[nodiscard]] KeptState load(std::vector<std::string>& notes);
 

@@ -40,6 +40,8 @@ struct TapOffloads {
     bool checksum = true;  ///< partial TCP/UDP checksums, marked in the header (TUN_F_CSUM)
     bool tso4 = false;     ///< TCP/IPv4 frames larger than the MTU; needs `checksum`
     bool tso6 = false;     ///< the same over IPv6
+
+    bool operator==(const TapOffloads&) const = default;
 };
 
 struct TapRequest {
@@ -106,6 +108,8 @@ struct PodTapRequest {
     std::vector<InterfaceAddress> addresses;  ///< with the length of the pod CIDR
     std::vector<IpAddress> gateways;          ///< the pod bridge's, one a family
     TapOffloads offloads;
+
+    bool operator==(const PodTapRequest&) const = default;
 };
 
 /// A pod's interface: with default routes through the bridge, and `lo` up.

@@ -1,8 +1,10 @@
 #include "control/node/kept_taps.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "control/netdev/host_route.h"
+#include "control/netdev/unique_fd.h"
 
 namespace podlane::control {
 
@@ -32,23 +34,57 @@ std::vector<UniqueFd> KeptTapMaker::take_handed(const std::string& netns,
     return found.empty() ? std::vector<UniqueFd>{} : std::move(found.mapped());
 }
 
+void KeptTapMaker::attach_ahead(std::vector<PodTapRequest> requests) {
+    asked_ahead_ = std::move(requests);
+    if (asked_ahead_.empty()) return;
+    ahead_ = std::async(std::launch::async,
+                        [this] { return pods_.attach(asked_ahead_, /*in_use=*/{}); });
+}
+
+std::vector<std::optional<KeptTap>> KeptTapMaker::take_ahead(
+    const std::vector<PodTapRequest>& requests) {
+    std::vector<std::optional<KeptTap>> taken(requests.size());
+    if (!ahead_.valid()) return taken;
+    auto attached = ahead_.get();
+    for (size_t i = 0; i < attached.size(); ++i) {
+        if (!attached[i].ok()) continue;  // asked for again, it has the reason
+        const auto asked = std::ranges::find(requests, asked_ahead_[i]);
+        if (asked != requests.end()) {
+            taken[static_cast<size_t>(asked - requests.begin())] = std::move(attached[i]).value();
+        } else {
+            for (const int fd : attached[i]->queue_fds) static_cast<void>(UniqueFd(fd));
+        }
+    }
+    return taken;
+}
+
 std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
     const std::vector<PodTapRequest>& requests) {
+    auto ahead = take_ahead(requests);
     std::vector<std::vector<UniqueFd>> queues;
     std::vector<bool> in_use;
-    for (const PodTapRequest& each : requests) {
-        queues.push_back(take_handed(each.netns_path, each.ifname));
+    std::vector<PodTapRequest> left;
+    for (size_t i = 0; i < requests.size(); ++i) {
+        if (ahead[i]) continue;
+        left.push_back(requests[i]);
+        queues.push_back(take_handed(requests[i].netns_path, requests[i].ifname));
         in_use.push_back(!queues.back().empty());
     }
-    auto taps = pods_.attach(requests, in_use);
-    std::vector<Result<MadeTap>> made;
+    auto taps = pods_.attach(left, in_use);
     for (size_t i = 0; i < taps.size(); ++i) {
-        if (!taps[i].ok()) {
-            made.emplace_back(taps[i].error());
+        if (!taps[i].ok()) continue;
+        for (UniqueFd& queue : queues[i]) taps[i]->queue_fds.push_back(queue.release());
+    }
+    std::vector<Result<MadeTap>> made;
+    size_t next = 0;
+    for (std::optional<KeptTap>& tap : ahead) {
+        if (tap) {
+            made.emplace_back(made_of(std::move(*tap)));
             continue;
         }
-        for (UniqueFd& queue : queues[i]) taps[i]->queue_fds.push_back(queue.release());
-        made.emplace_back(made_of(std::move(taps[i]).value()));
+        Result<KeptTap>& attached = taps[next++];
+        made.push_back(attached.ok() ? Result<MadeTap>(made_of(std::move(attached).value()))
+                                     : Result<MadeTap>(attached.error()));
     }
     return made;
 }
@@ -81,6 +117,7 @@ void KeptTapMaker::leave(bool former_ones_only) noexcept {
 }
 
 NetnsId KeptTapMaker::netns_id(const std::string& path) {
+    if (ahead_.valid()) ahead_.wait();  // one asks the other process at a time
     return others_.netns_id(path);
 }
 

@@ -4,8 +4,10 @@
 // Control thread.
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +46,9 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+    /// Begins to attach to what attach_pod_taps() will be asked for, on a thread of its own; what
+    /// it then has not been asked for is closed. Once, and before anything else is asked for.
+    void attach_ahead(std::vector<PodTapRequest> requests);
     std::vector<Result<MadeTap>> attach_pod_taps(
         const std::vector<PodTapRequest>& requests) override;
     void leave(bool former_ones_only) noexcept override;
@@ -62,9 +67,15 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     [[nodiscard]] std::vector<UniqueFd> take_handed(const std::string& netns,
                                                     const std::string& ifname);
 
+    /// The interfaces of these requests that were attached ahead; empty places for the others.
+    [[nodiscard]] std::vector<std::optional<KeptTap>> take_ahead(
+        const std::vector<PodTapRequest>& requests);
+
     std::string owner_;
     PodAttacher& pods_;
     Queues handed_;
+    std::vector<PodTapRequest> asked_ahead_;
+    std::future<std::vector<Result<KeptTap>>> ahead_;
     std::shared_ptr<Leaving> leaving_;  ///< read by the TAPs' `remove`
     std::shared_ptr<HostRules> rules_;
     KernelTapMaker others_;

@@ -8,6 +8,7 @@
 
 #include "control/config/config_place.h"
 #include "control/node/object_files.h"
+#include "control/node/pod_interface.h"
 
 namespace podlane::control {
 
@@ -90,7 +91,7 @@ Result<void> NodeModel::start() {
 }
 
 unsigned NodeModel::tap_queues() const {
-    return std::clamp(static_cast<unsigned>(dataplane_.workers().size()), 1U, kMaxTapQueues);
+    return tap_queues_for(dataplane_.workers().size());
 }
 
 Result<void> NodeModel::add_host_port() {

@@ -339,7 +339,6 @@ class NodeModel {
     [[nodiscard]] bool is_mac_taken(const MacAddress& mac) const;
     [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
     [[nodiscard]] PodPortView view_of(const AttachedPod& pod) const;
-    [[nodiscard]] std::vector<IpAddress> gateways_of(const std::vector<IpAddress>& addresses) const;
     /// Connections of a pod that has gone are not another's who gets its address.
     void purge(const std::vector<IpAddress>& addresses);
     /// Out of the tables, a generation without it, its connections purged, the port closed.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/node/node_model.h"
+#include "control/node/pod_interface.h"
 #include "control/node/pod_names.h"
 #include "lib/base/join.h"
 
@@ -15,13 +16,6 @@ namespace {
 
 Refusal bad_pod(std::string message) {
     return refusal(RefusalKind::kBadRequest, std::move(message));
-}
-
-const IpPrefix* cidr_of(const NodeConfig& config, const IpAddress& address) {
-    for (const IpPrefix& cidr : config.pods.cidrs) {
-        if (cidr.contains(address)) return &cidr;
-    }
-    return nullptr;
 }
 
 /// The resolver settings that the kubelet writes for dnsPolicy ClusterFirst.
@@ -78,19 +72,6 @@ MacAddress NodeModel::pick_pod_mac(const std::string& pod) const {
     }
 }
 
-std::vector<IpAddress> NodeModel::gateways_of(const std::vector<IpAddress>& addresses) const {
-    std::vector<IpAddress> gateways;
-    for (const IpAddress& address : addresses) {
-        const IpPrefix* cidr = cidr_of(config_, address);
-        if (cidr == nullptr) continue;
-        const bool has_one =
-            std::any_of(gateways.begin(), gateways.end(),
-                        [&](const IpAddress& other) { return other.is_v4() == address.is_v4(); });
-        if (!has_one) gateways.push_back(address_plus(cidr->address, 1));
-    }
-    return gateways;
-}
-
 PodPortView NodeModel::view_of(const AttachedPod& pod) const {
     PodPortView view;
     view.name = pod.name;
@@ -99,7 +80,7 @@ PodPortView NodeModel::view_of(const AttachedPod& pod) const {
     view.container = pod.container;
     view.mac = pod.mac;
     view.addresses = pod.addresses;
-    view.gateways = gateways_of(pod.addresses);
+    view.gateways = pod_gateways(config_, pod.addresses);
     view.mtu = pod.mtu;
     view.netns = pod.netns;
     view.ifname = pod.ifname;
@@ -139,7 +120,7 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
     for (const std::string& text : request.addresses) {
         const auto address = parse_ip(text);
         if (!address) return bad_pod(fmt::format("addresses: {} is no IP address", text));
-        const IpPrefix* cidr = cidr_of(config_, *address);
+        const IpPrefix* cidr = pod_cidr_of(config_, *address);
         if (cidr == nullptr) {
             return bad_pod(fmt::format("addresses: {} is in none of this node's pod CIDRs ({})",
                                        text, cidrs_text(config_)));
@@ -159,7 +140,7 @@ Outcome<NodeModel::PodPlan> NodeModel::plan_pod(const PodAddRequest& request) co
     if (std::adjacent_find(plan.addresses.begin(), plan.addresses.end()) != plan.addresses.end()) {
         return bad_pod("addresses: one is given twice");
     }
-    plan.gateways = gateways_of(plan.addresses);
+    plan.gateways = pod_gateways(config_, plan.addresses);
     auto host_ports = read_port_mappings(request.port_mappings);
     if (!host_ports.ok()) return bad_pod(host_ports.error().message);
     plan.host_ports = std::move(host_ports).value();

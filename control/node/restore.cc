@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/node/node_model.h"
+#include "control/node/pod_interface.h"
 
 namespace podlane::control {
 
@@ -93,13 +94,7 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
             continue;
         }
         wanted.push_back(&pod);
-        requests.push_back({.netns_path = pod.netns,
-                            .ifname = pod.ifname,
-                            .mac = pod.mac,
-                            .mtu = config_.pods.mtu,
-                            .queues = tap_queues(),
-                            .addresses = plan->interface_addresses,
-                            .gateways = plan->gateways});
+        requests.push_back(*kept_interface(config_, pod, tap_queues()));  // the plan has looked
     }
     if (pods.empty()) return;
     auto taps = kept_taps_->attach_pod_taps(requests);

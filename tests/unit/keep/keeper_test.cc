@@ -193,6 +193,8 @@ TEST_F(KeeperTest, PodsComeBackWhole) {
 
 TEST_F(KeeperTest, APodOfAnOlderPodlanedHasNeitherHostPortsNorLimitsNorASocket) {
     Keeper(folder_).put_pod(pod("default/web"));
+    ASSERT_EQ(Keeper(folder_).pods().size(), 1u);
+    EXPECT_EQ(Keeper(folder_).pods().front().name, "default/web");
     {
         KeyLog log = KeyLog::open(folder_ + "/journal", 1);
         auto kept = nlohmann::ordered_json::parse(log.values().find("pod/default/web")->second);
