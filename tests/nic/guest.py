@@ -23,10 +23,15 @@ class Absent(Exception):
     """What is needed and is not here."""
 
 
+def version_of(image):
+    """Of /boot/vmlinuz-VERSION, wherever that is."""
+    return os.path.basename(image).split("-", 1)[1]
+
+
 def find_kernel(folder):
     """(image, folder with lib/modules) of a kernel; a package of Debian's is fetched at need."""
     for image in sorted(glob.glob("/boot/vmlinuz-*"), reverse=True):
-        if os.path.exists(f"/lib/modules/{image.split('-', 1)[1]}/modules.dep"):
+        if os.path.exists(f"/lib/modules/{version_of(image)}/modules.dep"):
             return image, "/"
     os.makedirs(folder, exist_ok=True)
     if not glob.glob(f"{folder}/boot/vmlinuz-*"):
@@ -39,7 +44,7 @@ def find_kernel(folder):
                 raise Absent("a kernel: none in /boot, and Debian's package cannot be had")
         subprocess.run(["dpkg-deb", "-x", glob.glob(f"{folder}/*.deb")[0], folder], check=True)
     image = glob.glob(f"{folder}/boot/vmlinuz-*")[0]
-    version = image.split("-", 1)[1]
+    version = version_of(image)
     if not os.path.exists(f"{folder}/lib/modules/{version}/modules.dep"):
         subprocess.run(["depmod", "-b", folder, version], check=True)
     return image, folder
@@ -52,7 +57,7 @@ def make_initramfs(folder, image, root):
     for name in ("bin", "proc", "sys", "dev", "lower", "upper", "root", "modules"):
         os.makedirs(os.path.join(tree, name))
     shutil.copy("/bin/busybox", os.path.join(tree, "bin"))
-    version = os.path.basename(image).split("-", 1)[1]
+    version = version_of(image)
     order = []
     for module in MODULES:
         shown = subprocess.run(["modprobe", "-d", root, "-S", version, "--show-depends", module],
