@@ -60,6 +60,7 @@ void NeighbourTable::ask_first(const NeighbourKey& key, Neighbour& neighbour, ui
 
 void NeighbourTable::confirm(Neighbour& neighbour, uint64_t now_ms) {
     neighbour.state = NeighbourState::kReachable;
+    neighbour.has_answered = true;
     neighbour.confirmed_ms = now_ms;
     neighbour.attempts = 0;
     // Spread out, so that the neighbours of a large link are not all probed at the same moment.
@@ -147,10 +148,12 @@ bool NeighbourTable::expire(const NeighbourKey& key, Neighbour& neighbour, uint6
                 schedule(neighbour, now_ms + kFailedMs);
                 return true;
             }
-            // If a neighbour's MAC changed silently, it answers only the later, broadcast or
-            // multicast ones.
+            // If a neighbour's MAC changed silently, it answers only broadcast or multicast ones:
+            // the later ones, or all if it is from an earlier process and has not answered this
+            // one.
             out.solicitations.push_back(
-                {key, neighbour.attempts < kUnicastTries ? neighbour.mac : MacAddress{}});
+                {key, neighbour.attempts < kUnicastTries && neighbour.has_answered ? neighbour.mac
+                                                                                   : MacAddress{}});
             ++neighbour.attempts;
             schedule(neighbour, now_ms + kProbeIntervalMs);
             return true;

@@ -60,6 +60,7 @@ struct Neighbour {
     uint64_t last_needed_ms = 0;  ///< when a packet last waited for it
     uint64_t deadline_ms = 0;     ///< when tick() has something to do; unused for static ones
     unsigned attempts = 0;        ///< requests since the state was entered
+    bool has_answered = false;    ///< this process
 
     /// Whether `mac` may be sent to.
     [[nodiscard]] bool is_resolved() const noexcept {
@@ -109,7 +110,8 @@ class NeighbourTable {
     void add_static(const NeighbourKey& key, const MacAddress& mac);
 
     /// Adds a neighbour that an earlier process knew: it is used at once, and probed at the next
-    /// tick(). Does nothing if the neighbour is already known.
+    /// tick(), by requests to all, as its MAC may have changed meanwhile. Does nothing if the
+    /// neighbour is already known.
     void restore(const NeighbourKey& key, const MacAddress& mac, uint64_t now_ms);
 
     /// A packet waits for it (or was refused because it had failed).

@@ -211,6 +211,16 @@ Result<void> EthdevPort::set_mac(const std::optional<MacAddress>& wanted) {
     return {};
 }
 
+namespace {
+
+/// What a driver writes into the buffer in front of the frame, beside the headroom.
+uint32_t header_in_buffer(std::string_view driver) noexcept {
+    constexpr uint32_t kVirtioNet = 12;  // with the number of merged buffers
+    return driver == "net_virtio" ? kVirtioNet : 0;
+}
+
+}  // namespace
+
 Result<void> EthdevPort::configure(const EthdevRequest& request) {
     rte_eth_dev_info info{};
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return dpdk_error("query", rc);
@@ -226,7 +236,7 @@ Result<void> EthdevPort::configure(const EthdevRequest& request) {
         return Error{fmt::format("MTU {} is not possible; the device allows {}-{}", request.mtu,
                                  limits.min, limits.max)};
     }
-    const uint32_t whole = whole_frame_buffer(device_, request.mtu);
+    const uint32_t whole = whole_frame_buffer(device_, request.mtu) + header_in_buffer(driver_);
     const bool scatter = rte_pktmbuf_data_room_size(request.pool) < whole;
     if (scatter && !chains_buffers(info, driver_)) {
         return Error{fmt::format(

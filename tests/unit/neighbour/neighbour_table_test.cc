@@ -235,7 +235,7 @@ TEST_P(Neighbours, OneThatWasKnownBeforeIsUsedAtOnceAndAskedAtTheNextTick) {
     EXPECT_EQ(table_.find(peer())->mac, kMac);
     const NeighbourOutcome asked = table_.tick(1000);
     ASSERT_EQ(asked.solicitations.size(), 1u);
-    EXPECT_EQ(asked.solicitations[0].unicast_to, kMac);
+    EXPECT_TRUE(asked.solicitations[0].unicast_to.is_zero()) << "its MAC may be another by now";
     // If the neighbour has changed or is gone, it is treated like any other.
     table_.restore(peer(), kOtherMac, 1100);
     EXPECT_EQ(table_.find(peer())->mac, kMac) << "what is known here counts";
