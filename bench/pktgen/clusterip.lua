@@ -1,4 +1,4 @@
--- Pktgen-DPDK: 65,536 UDP connections from a pod to the ClusterIP of objects.yaml, by ranges.
+-- Pktgen-DPDK: 24,576 UDP connections from a pod to the ClusterIP of objects.yaml, by ranges.
 --
 --   pktgen ... -- -P -m "1.0, 2.1" -f bench/pktgen/clusterip.lua
 --
@@ -8,6 +8,11 @@
 local GATEWAY_MAC = "00:01:02:03:04:01"
 local CLIENT_MAC = "00:01:02:03:04:00"
 local PORT = "0"
+
+-- As many as Pktgen has buffers. At each start it builds its frames again, from where it was in the
+-- range: a longer range would open connections in the middle of a trial. And it counts ports with
+-- 16 bits, so a range up to 65,535 does not begin again.
+local FIRST_PORT, CONNECTIONS = 1024, 24576
 
 -- A field's range: where it starts, from and to where it runs, by which step.
 local function range(field, first, last, step)
@@ -22,7 +27,7 @@ pktgen.range.src_mac(PORT, "start", CLIENT_MAC)
 pktgen.range.ip_proto(PORT, "udp")
 range(pktgen.range.src_ip, "10.244.0.10", "10.244.0.10", "0.0.0.0")
 range(pktgen.range.dst_ip, "10.96.0.10", "10.96.0.10", "0.0.0.0")
-range(pktgen.range.src_port, 1, 65535, 1)
+range(pktgen.range.src_port, FIRST_PORT, FIRST_PORT + CONNECTIONS - 1, 1)
 range(pktgen.range.dst_port, 80, 80, 0)
 range(pktgen.range.ttl, 64, 64, 0)
 range(pktgen.range.pkt_size, 64, 64, 0)

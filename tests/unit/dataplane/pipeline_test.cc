@@ -117,7 +117,7 @@ TYPED_TEST(Observed, AFirstPacketTakesTheSlowPathAndTheSecondDoesNot) {
     EXPECT_EQ(this->rig_.take(Rig::kPodB).size(), 2u);
 }
 
-TYPED_TEST(Observed, StagesCountWhatTheyHadToDoWithAndWhatTheyGaveOn) {
+TYPED_TEST(Observed, StagesCountWhatComesAndWhatTheyPassOn) {
     const auto counts = [this](PipelineStage stage) {
         const StageCounts& each = this->rig_.shared().counters[0]->at(stage);
         return std::pair(each.in.get(), each.out());
