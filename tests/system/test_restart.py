@@ -253,6 +253,24 @@ def stuck_to(client):
                                              count=8)}
 
 
+def hold_all_kinds(cluster, client, near, far):
+    """Held connections of each kind through node a, by name: EACH that ask and EACH that hear."""
+    node, kinds = cluster.nodes["a"], {}
+    for family in (4, 6):
+        service = SERVICE_V6 if family == 6 else SERVICE
+        lab.expect_ping(client.namespace, cluster.outside_address(family), count=3)
+        for name, namespace, address, port in (
+                ("ClusterIP", client.namespace, service, 80),
+                ("the node's own to a ClusterIP", node.namespace, service, 80),
+                ("NodePort", cluster.outside, node.address(family), 30080 + family),
+                ("masqueraded", client.namespace, cluster.outside_address(family), lab.HELD),
+                ("pod to pod", client.namespace, near.address(family), lab.HELD),
+                ("pod to pod by VXLAN", client.namespace, far.address(family), lab.HELD)):
+            kinds[f"{name}, IPv{family}"] = lab.hold(
+                namespace, address=address, port=port, asking=EACH, hearing=EACH, end=END)
+    return kinds
+
+
 def connections(report, workers):
     """All kinds over SIGTERM and a start, and then over kill -9 and a start."""
     cluster = lab.Cluster(workers=workers, keep=True)
@@ -269,19 +287,7 @@ def connections(report, workers):
                                 (cluster.outside, "world")):
             lab.keep_answering(namespace, name)
         chosen = stuck_to(client)
-        kinds = {}
-        for family in (4, 6):
-            service = SERVICE_V6 if family == 6 else SERVICE
-            lab.expect_ping(client.namespace, cluster.outside_address(family), count=3)
-            for name, namespace, address, port in (
-                    ("ClusterIP", client.namespace, service, 80),
-                    ("the node's own to a ClusterIP", node.namespace, service, 80),
-                    ("NodePort", cluster.outside, node.address(family), 30080 + family),
-                    ("masqueraded", client.namespace, cluster.outside_address(family), lab.HELD),
-                    ("pod to pod", client.namespace, near.address(family), lab.HELD),
-                    ("pod to pod by VXLAN", client.namespace, far.address(family), lab.HELD)):
-                kinds[f"{name}, IPv{family}"] = lab.hold(
-                    namespace, address=address, port=port, asking=EACH, hearing=EACH, end=END)
+        kinds = hold_all_kinds(cluster, client, near, far)
         least = 2 * EACH * (len(kinds) - 2)  # pods of one node need no flow
         wait_until(lambda: node.stats()["flows"]["active"] >= least, 20, "flows are there")
         time.sleep(1)

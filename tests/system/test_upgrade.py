@@ -92,20 +92,7 @@ def connections(report, workers):
                                 (cluster.outside, "world")):
             lab.keep_answering(namespace, name)
         chosen = kept.stuck_to(client)
-        kinds = {}
-        for family in (4, 6):
-            service = kept.SERVICE_V6 if family == 6 else kept.SERVICE
-            lab.expect_ping(client.namespace, cluster.outside_address(family), count=3)
-            for name, namespace, address, port in (
-                    ("ClusterIP", client.namespace, service, 80),
-                    ("the node's own to a ClusterIP", node.namespace, service, 80),
-                    ("NodePort", cluster.outside, node.address(family), 30080 + family),
-                    ("masqueraded", client.namespace, cluster.outside_address(family), lab.HELD),
-                    ("pod to pod", client.namespace, near.address(family), lab.HELD),
-                    ("pod to pod by VXLAN", client.namespace, far.address(family), lab.HELD)):
-                kinds[f"{name}, IPv{family}"] = lab.hold(
-                    namespace, address=address, port=port, asking=kept.EACH, hearing=kept.EACH,
-                    end=kept.END)
+        kinds = kept.hold_all_kinds(cluster, client, near, far)
         least = 2 * kept.EACH * (len(kinds) - 2)
         wait_until(lambda: node.stats()["flows"]["active"] >= least, 20, "flows are there")
         time.sleep(1)
