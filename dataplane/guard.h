@@ -15,18 +15,6 @@ namespace podlane::dataplane {
 /// The tunnel: the sending Node's own addresses and its pods'.
 [[nodiscard]] Drop judge_sender(const WorkerCtx& ctx, const Packet& packet) noexcept;
 
-/// Whether a frame that is bridged without being parsed (is_plainly_bridged() in stages/parse.cc)
-/// comes from an IP address of its port.
-[[nodiscard, gnu::always_inline]] inline bool is_own_plain(const PortSources& sources,
-                                                           const uint8_t* frame) noexcept {
-    constexpr size_t kL3 = sizeof(EthernetHeader);
-    // The EtherType is one of the two.
-    if (frame[kL3 - 1] == (V4::kEtherType & 0xff)) [[likely]] {
-        return sources.v4.allows(load<Ipv4Address>(frame + kL3 + offsetof(Ipv4Header, src)));
-    }
-    return sources.v6.allows(load<Ipv6Address>(frame + kL3 + offsetof(Ipv6Header, src)));
-}
-
 /// The ingress of replies to what leaves by `adjacency` for `destination`; kUnknownIngress when it
 /// cannot be told.
 template <Family F>

@@ -1,6 +1,7 @@
 #include "dataplane/stages/forward.h"
 
 #include <array>
+#include <utility>
 
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/rewrite.h"
@@ -37,6 +38,7 @@ bool is_carried(const Packet& packet) noexcept {
 }  // namespace
 
 void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
+    if (std::exchange(ctx.all_bridged, false)) return;
     if (ctx.counts_traffic) [[unlikely]]
         count_traffic(ctx, burst);
     std::array<const Packet*, kBurst> unsummed;

@@ -166,24 +166,18 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     const FlowTable<V6>& table_v6 = *ctx.flows_v6;
     const Snapshot& snapshot = *ctx.snapshot;
     const uint64_t peer = snapshot.port(burst.front().in_port).peer_mac.as_u64();
-    const PortSources* const sources = snapshot.port(burst.front().in_port).sources.get();
     const bool has_policies = snapshot.has_policies();
-    unsigned bridged = 0;
+    unsigned others = 0;  // neither bridged nor looked up
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kBridge) {
-            ++bridged;
-            if (sources != nullptr && !is_own_plain(*sources, packet.frame)) [[unlikely]] {
-                packet.drop(Drop::kPodSourceSpoofed);
-                continue;
-            }
             bridge_from(ctx, peer, *snapshot.fdb, packet);
             if (!has_policies || !is_isolated(ctx, packet)) [[likely]]
                 continue;
-            --bridged;
             parse_after_all(ctx, packet);
         }
         if (packet.verdict != Verdict::kLookUp) {
             ctx.slow_waits |= packet.verdict == Verdict::kSlow;
+            ++others;
             continue;
         }
         if (packet.headers.ip_version == V4::kVersion) {
@@ -194,7 +188,8 @@ void Lookup::run(WorkerCtx& ctx, Burst burst) noexcept {
     }
     if (v4.count > 0) look_up(ctx, v4);
     if (v6.count > 0) look_up(ctx, v6);
-    ctx.counters->at(PipelineStage::kLookup).in.add(bridged + v4.count + v6.count);
+    ctx.all_bridged = v4.count + v6.count == 0 && !ctx.slow_waits;
+    ctx.counters->at(PipelineStage::kLookup).in.add(burst.size() - others);
 }
 
 static_assert(Stage<Lookup>);

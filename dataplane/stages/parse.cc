@@ -18,6 +18,10 @@ constexpr unsigned kPrefetchAhead = 4;
 template <Family F>
 constexpr uint16_t kMinPlainBytes = sizeof(EthernetHeader) + F::kMinHeaderBytes + sizeof(UdpHeader);
 
+/// The bytes from the EtherType on: IPv4, then version and header length.
+constexpr uint32_t kPlainV4 = be32(uint32_t{kEtherTypeIpv4} << 16 | 0x4500).raw;
+constexpr uint32_t kPlainV4Mask = be32(0xffffff00).raw;
+
 bool is_neighbour_discovery(const Headers& headers) noexcept {
     // Never in fragments: RFC 6980 section 5.
     return headers.protocol == V6::kIcmpProtocol && headers.ip_version == 6 &&
@@ -124,28 +128,48 @@ Ingress ingress_of(const WorkerCtx& ctx, PortId id) noexcept {
     out.plain_bridge = view.kind == PortKind::kPod && !out.maybe_partial &&
                        !ctx.flow_targets->has(id) && !snapshot.polices(id);
     out.tunnel_end = view.kind == PortKind::kUplink && snapshot.overlay.enabled;
+    out.sources = view.sources.get();
+    out.plain_v4 = kPlainV4;
+    if (out.sources != nullptr) {
+        out.own_v4 = out.sources->v4.first();
+        // Without an address of its own, 0.0.0.0 is not that.
+        if (out.own_v4.is_zero()) out.plain_v4 = ~kPlainV4Mask;
+    }
     if (out.tunnel_end) out.tunnel = tunnel_end(snapshot);
     return out;
 }
 
 namespace {
 
-/// TCP, UDP or SCTP without IP options, and not to a DHCP client's port: the source guard has
-/// only the frame's source address to check.
+/// Whether a pod's port may send from an address.
 template <Family F>
-[[gnu::always_inline]] inline bool is_ordinary(const rte_mbuf& mbuf,
+[[gnu::noinline]] bool may_send_from(const Ingress& ingress,
+                                     const typename F::Address& source) noexcept {
+    return ingress.sources == nullptr || ingress.sources->allows<F>(source);
+}
+
+/// TCP, UDP or SCTP without IP options, from an address of the port, and not to a DHCP client's
+/// port: nothing else is left for the source guard to check but the frame's source MAC.
+template <Family F>
+[[gnu::always_inline]] inline bool is_ordinary(const Ingress& ingress, const rte_mbuf& mbuf,
                                                const uint8_t* frame) noexcept {
     constexpr bool kIsV4 = std::same_as<F, V4>;
+    using Header = std::conditional_t<kIsV4, Ipv4Header, Ipv6Header>;
     constexpr size_t kL3 = sizeof(EthernetHeader);
     constexpr size_t kNext =
         kIsV4 ? offsetof(Ipv4Header, protocol) : offsetof(Ipv6Header, next_header);
     constexpr be16 kDhcpClient(kIsV4 ? 68 : 546);
     constexpr size_t kDstPort = kL3 + F::kMinHeaderBytes + offsetof(UdpHeader, dst_port);
-    if (mbuf.data_len < kMinPlainBytes<F> || (kIsV4 && frame[kL3] != 0x45)) return false;
+    if (!kIsV4 && mbuf.data_len < kMinPlainBytes<F>) return false;
     const uint8_t next = frame[kL3 + kNext];
-    if (next == kProtocolTcp) return true;
-    return next == kProtocolSctp ||
-           (next == kProtocolUdp && load<be16>(frame + kDstPort) != kDhcpClient);
+    const bool is_udp = next == kProtocolUdp && load<be16>(frame + kDstPort) != kDhcpClient;
+    if (!is_udp && next != kProtocolTcp && next != kProtocolSctp) return false;
+    const auto source = load<typename F::Address>(frame + kL3 + offsetof(Header, src));
+    if constexpr (kIsV4) {
+        if (source == ingress.own_v4) [[likely]]
+            return true;
+    }
+    return may_send_from<F>(ingress, source);
 }
 
 /// An IP frame to a neighbour on the bridge that can be bridged unparsed, without a checksum that
@@ -153,14 +177,16 @@ template <Family F>
 [[gnu::always_inline]] inline bool is_plainly_bridged(const Ingress& ingress,
                                                       const Packet& packet) noexcept {
     const rte_mbuf& mbuf = *packet.mbuf;
-    if (mbuf.data_len < kMinPlainBytes<V4> || dst_mac_word(packet.frame) == ingress.mac ||
-        (packet.frame[0] & 1) != 0 || is_marked_partial(mbuf)) {
+    const uint8_t* const frame = packet.frame;
+    if (mbuf.data_len < kMinPlainBytes<V4> || dst_mac_word(frame) == ingress.mac ||
+        (frame[0] & 1) != 0 || is_marked_partial(mbuf)) {
         return false;
     }
-    const auto type = load<be16>(packet.frame + offsetof(EthernetHeader, ether_type));
-    return type == be16(kEtherTypeIpv4)
-               ? is_ordinary<V4>(mbuf, packet.frame)
-               : type == be16(kEtherTypeIpv6) && is_ordinary<V6>(mbuf, packet.frame);
+    constexpr size_t kType = offsetof(EthernetHeader, ether_type);
+    if ((load<uint32_t>(frame + kType) & kPlainV4Mask) == ingress.plain_v4) [[likely]]
+        return is_ordinary<V4>(ingress, mbuf, frame);
+    return load<be16>(frame + kType) == be16(kEtherTypeIpv6) &&
+           is_ordinary<V6>(ingress, mbuf, frame);
 }
 
 /// The Node whose tunnel packet came last: the next one is often from it, too.

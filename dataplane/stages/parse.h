@@ -23,6 +23,9 @@ struct Ingress {
     bool maybe_partial;  ///< L4 checksums may be partial though unmarked
     bool plain_bridge;   ///< a pod's port without answers to translate, which no policy concerns:
                          ///< its neighbours get frames as is
+    uint32_t plain_v4;   ///< EtherType, version and length of IPv4 frames that may go unparsed
+    Ipv4Address own_v4;  ///< they may come from this address; from another, `sources` is asked
+    const PortSources* sources;  ///< what a pod's port may send from; null: anything
     TunnelEnd tunnel;
     const Snapshot* snapshot;
 };

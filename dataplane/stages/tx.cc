@@ -104,13 +104,6 @@ void drop(WorkerCtx& ctx, Packet& packet) noexcept {
 
 namespace {
 
-[[gnu::always_inline]] inline void append(WorkerCtx& ctx, PortId port, TxBuffers::Lane& lane,
-                                          rte_mbuf* mbuf) noexcept {
-    lane.frames[lane.count++] = mbuf;
-    lane.bytes += mbuf->pkt_len;
-    if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
-}
-
 /// Sends a piece of a frame that `port` cannot take whole.
 void send_piece(WorkerCtx& ctx, Packet& piece) noexcept {
     if (ctx.probes != nullptr) observe_piece(ctx, piece);
@@ -142,30 +135,71 @@ void send_tunnelled(WorkerCtx& ctx, Packet& piece) noexcept {
 }  // namespace
 
 void send_frame(WorkerCtx& ctx, PortId port, rte_mbuf* mbuf) noexcept {
-    append(ctx, port, ctx.tx.lane(port), mbuf);
+    TxBuffers::Lane& lane = ctx.tx.lane(port);
+    lane.frames[lane.count++] = mbuf;
+    lane.bytes += mbuf->pkt_len;
+    if (lane.count == lane.frames.size()) send_lane(ctx, port, lane);
 }
 
-void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
-    // A packet usually leaves by the same port as the one before it.
+namespace {
+
+/// The lane of the port by which packets leave now: usually that of the packet before. Its counts
+/// stay in registers; close() before anything else looks at the lane. All inlined, for that.
+struct OpenLane {
     PortId id = kNoPort;
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;
+    unsigned count = 0;
+    uint64_t bytes = 0;
+
+    [[gnu::always_inline]] void open(WorkerCtx& ctx, PortId wanted) noexcept {
+        close();
+        id = wanted;
+        port = ctx.ports->get(wanted);
+        if (port == nullptr) return;
+        lane = &ctx.tx.lane(wanted);
+        count = lane->count;
+        bytes = lane->bytes;
+    }
+    [[gnu::always_inline]] void close() noexcept {
+        if (lane != nullptr) {
+            lane->count = count;
+            lane->bytes = bytes;
+        }
+        lane = nullptr;
+        id = kNoPort;
+    }
+    [[gnu::always_inline]] void append(WorkerCtx& ctx, rte_mbuf* mbuf) noexcept {
+        lane->frames[count++] = mbuf;
+        bytes += mbuf->pkt_len;
+        if (count == lane->frames.size()) [[unlikely]] {
+            TxBuffers::Lane& full = *lane;
+            const PortId to = id;
+            close();
+            send_lane(ctx, to, full);
+        }
+    }
+};
+
+}  // namespace
+
+void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
+    OpenLane open;
     unsigned in = 0;
     for (Packet& packet : burst) {
         if (packet.verdict == Verdict::kSend) [[likely]] {
             ++in;
-            if (packet.out_port != id) {
-                id = packet.out_port;
-                port = ctx.ports->get(id);
-                if (port != nullptr) lane = &ctx.tx.lane(id);
-            }
-            if (packet.is(kLarge) && port != nullptr && !takes_whole(*port, packet)) [[unlikely]] {
+            if (packet.out_port != open.id) [[unlikely]]
+                open.open(ctx, packet.out_port);
+            if (packet.is(kLarge) && open.port != nullptr && !takes_whole(*open.port, packet))
+                [[unlikely]] {
+                open.close();
                 cut(ctx, packet, send_piece);
                 continue;
             }
-            if (may_leave(port, packet)) [[likely]] {
-                hand_over_checksum(packet, *port);
-                append(ctx, id, *lane, packet.mbuf);
+            if (may_leave(open.port, packet)) [[likely]] {
+                hand_over_checksum(packet, *open.port);
+                open.append(ctx, packet.mbuf);
                 continue;
             }
             if (ctx.probes != nullptr) observe_single(ctx, packet);
@@ -174,9 +208,11 @@ void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
             ctx.counters->at(packet.dropped_in).kept.add(1);
             drop(ctx, packet);
         } else if (packet.verdict == Verdict::kCut) {
+            open.close();
             cut(ctx, packet, send_tunnelled);
         }
     }
+    open.close();
     ctx.counters->at(PipelineStage::kTx).in.add(in);
 }
 

@@ -33,6 +33,8 @@ class FamilySources {
             return !address.is_zero();
         return table_.find(address) != nullptr;
     }
+    /// The first of the addresses, which is all that most pods have; zero: none.
+    [[nodiscard]] const typename F::Address& first() const noexcept { return first_; }
     friend bool operator==(const FamilySources& a, const FamilySources& b) {
         return a.first_ == b.first_ && a.more_ == b.more_;
     }
