@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
@@ -180,11 +181,19 @@ Result<void> KernelInterfaceGuard::guard_addresses(Rtnl& rtnl, int ifindex) {
 }
 
 void KernelInterfaceGuard::look() noexcept {
-    // If it cannot be examined, it is gone, and its port reports that.
     auto rtnl = Rtnl::open();
-    if (!rtnl.ok()) return;
-    const auto link = rtnl->find_link(ifname_);
-    if (!link.ok() || !link->has_value()) return;
+    const auto link =
+        rtnl.ok() ? rtnl->find_link(ifname_) : Result<std::optional<LinkInfo>>(rtnl.error());
+    if (!link.ok()) {
+        if (!std::exchange(cannot_look_, true)) {
+            warnings_.push_back(fmt::format("interface {}: its addresses are not watched: {}",
+                                            ifname_, link.error().message));
+        }
+        return;
+    }
+    cannot_look_ = false;
+    // If it is gone, its port reports that.
+    if (!link->has_value()) return;
     if (auto done = guard_addresses(*rtnl, (*link)->ifindex); !done.ok()) {
         warnings_.push_back(fmt::format("interface {}: {}", ifname_, done.error().message));
     }

@@ -79,6 +79,7 @@ class KernelInterfaceGuard {
     bool is_guarded_v4_ = false;
     bool is_guarded_v6_ = false;
     bool was_left_ = false;
+    bool cannot_look_ = false;  ///< look() has said why
     std::vector<std::string> notes_;
     std::vector<std::string> warnings_;
     UniqueFd xdp_;

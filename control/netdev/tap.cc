@@ -199,6 +199,20 @@ Error tap_failure(const TapRequest& request, const Error& error) {
 
 namespace {
 
+/// Makes the pod's kernel repeat its requests for a neighbour five times a second, for the three
+/// seconds in which it sends three otherwise: one that is lost while podlaned restarts does not
+/// cost a second. Of use only; a kernel without such a setting goes on as it is.
+void quicken_neighbour_requests(const std::string& ifname) {
+    for (const char* family : {"ipv4", "ipv6"}) {
+        const std::string folder = fmt::format("/proc/sys/net/{}/neigh/{}/", family, ifname);
+        for (const auto& [key, value] :
+             {std::pair("retrans_time_ms", "200"), std::pair("mcast_solicit", "15"),
+              std::pair("ucast_solicit", "15")}) {
+            static_cast<void>(write_sysctl(folder + key, value));
+        }
+    }
+}
+
 /// Everything to be done inside the namespace. The interface exists as `name`; its index is put
 /// into `ifindex`.
 Result<void> configure(const TapRequest& request, const std::string& name, int& ifindex) {
@@ -213,6 +227,7 @@ Result<void> configure(const TapRequest& request, const std::string& name, int& 
     ifindex = (*link)->ifindex;
 
     if (auto done = configure_tap_ipv6(request); !done.ok()) return done;
+    quicken_neighbour_requests(request.ifname);
     if (request.bring_up_lo) {
         if (auto done = rtnl->change_link("lo", {.up = true}); !done.ok()) {
             return Error{"lo: " + done.error().message};

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -330,6 +331,26 @@ TEST_F(KernelGuard, AnAddressThatComesOrGoesLaterIsHandledAtTheNextLook) {
         EXPECT_EQ(guard->take_notes().size(), 1U);
         EXPECT_TRUE(
             Rtnl::open()->addresses(static_cast<int>(::if_nametoindex("uplink0")))->empty());
+    });
+}
+
+TEST_F(KernelGuard, AKernelThatCannotBeAskedIsReportedOnce) {
+    node_.run([] {
+        auto guard = guard_kernel_interface("uplink0", KernelInterfaceUse::kPacketSocket);
+        ASSERT_TRUE(guard.ok()) << guard.error().message;
+        rlimit files{};
+        ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+        const rlimit none{0, files.rlim_max};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+        guard->look();
+        guard->look();
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+        const auto warnings = guard->take_warnings();
+        ASSERT_EQ(warnings.size(), 1U);
+        EXPECT_TRUE(warnings[0].starts_with("interface uplink0: its addresses are not watched: "))
+            << warnings[0];
+        guard->look();
+        EXPECT_TRUE(guard->take_warnings().empty());
     });
 }
 

@@ -132,6 +132,22 @@ TEST_F(Tap, AnIpv6AddressIsUsableAtOnce) {
     });
 }
 
+TEST_F(Tap, RequestsForANeighbourAreRepeatedSoonAndForAsLong) {
+    const ScratchNamespace pod;
+    const auto tap = create_pod_tap(pod_request(pod));
+    ASSERT_TRUE(tap.ok()) << tap.error().message;
+    for (const std::string family : {"ipv4", "ipv6"}) {
+        for (const std::string setting :
+             {"retrans_time_ms = 200", "mcast_solicit = 15", "ucast_solicit = 15"}) {
+            const size_t end = setting.find(' ');
+            EXPECT_TRUE(
+                pod.shell(fmt::format("test $(cat /proc/sys/net/{}/neigh/eth0/{}) -eq {}", family,
+                                      setting.substr(0, end), setting.substr(end + 3))))
+                << family << ' ' << setting;
+        }
+    }
+}
+
 TEST_F(Tap, AGatewayOutsideTheSubnetIsReachedOnLink) {
     const ScratchNamespace pod;
     PodTapRequest request = pod_request(pod);
