@@ -312,6 +312,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     control::KeptTapMaker kept_taps(node, pods,
                                     former ? former->take_taps() : control::KeptTapMaker::Queues{});
     // DPDK takes a while to start, and sleeps for most of it.
+    if (kept != nullptr) kept->read_ahead();
     if (kept != nullptr && !former) kept_taps.attach_ahead(kept_interfaces(config, *kept, *cpus));
     auto started = dataplane::start(runtime);
     if (!started.ok()) return fail(start_failure(config, started.error().message));

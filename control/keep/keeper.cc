@@ -215,21 +215,34 @@ std::vector<KeptPod> Keeper::pods() const {
     return pods;
 }
 
+std::vector<Keeper::ReadObject> Keeper::read_objects() const {
+    std::vector<ReadObject> out;
+    for (const auto& [key, value] : log_.values()) {
+        if (!std::string_view(key).starts_with(kObjectKey)) continue;
+        out.push_back({key, object_from(key, value)});
+    }
+    return out;
+}
+
+void Keeper::read_ahead() {
+    ahead_ = std::async(std::launch::async, [this] { return read_objects(); });
+}
+
 KeptState Keeper::load(std::vector<std::string>& notes) {
     if (!log_.note().empty()) notes.push_back(log_.note());
     KeptState state;
     KeyLog::Change change;
+    for (ReadObject& read : ahead_.valid() ? ahead_.get() : read_objects()) {
+        if (read.object.ok()) {
+            state.objects.push_back(std::move(read.object).value());
+            continue;
+        }
+        notes.push_back("journal: dropped: " + read.object.error().message);
+        change.emplace_back(read.key, std::nullopt);
+    }
     for (const auto& [key, value] : log_.values()) {
         const std::string_view name = key;
-        if (name.starts_with(kObjectKey)) {
-            auto object = object_from(key, value);
-            if (object.ok()) {
-                state.objects.push_back(std::move(object).value());
-                continue;
-            }
-            notes.push_back("journal: dropped: " + object.error().message);
-            change.emplace_back(key, std::nullopt);
-        } else if (name.starts_with(kPodKey)) {
+        if (name.starts_with(kPodKey)) {
             try {
                 state.pods.push_back(pod_from(name.substr(kPodKey.size()), value));
             } catch (const nlohmann::json::exception& error) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +82,9 @@ class Keeper {
     /// The pods alone, as load() will have them; changes nothing.
     [[nodiscard]] std::vector<KeptPod> pods() const;
 
+    /// Begins to read the objects, on a thread of its own: while DPDK starts, a CPU is free. Until
+    /// load(), which waits for it, only pods() may be called.
+    void read_ahead();
     /// Reads all of it. What cannot be read is dropped, with a line in notes.
     [[nodiscard]] KeptState load(std::vector<std::string>& notes);
 
@@ -109,11 +113,18 @@ class Keeper {
     void forget() noexcept;
 
   private:
+    struct ReadObject {
+        std::string key;
+        Result<KeptObject> object;
+    };
+
+    [[nodiscard]] std::vector<ReadObject> read_objects() const;
     void drop_former_boot();
     void commit(KeyLog::Change change);
     void note(Result<void> done);
 
     KeyLog log_;
+    std::future<std::vector<ReadObject>> ahead_;  // after log_, which its thread reads
     uint64_t look_again_ms_ = 0;
     uint64_t rewrite_again_ms_ = 0;
     std::string failure_;      ///< of the last attempt; empty if it succeeded

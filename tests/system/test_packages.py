@@ -127,6 +127,9 @@ def packages(report):
             listed = [line.split()[5] for line in
                       run(["dpkg-deb", "--contents", package]).stdout.splitlines()]
             expect_equal([path for path in paths if path not in listed], [], "lacks")
+    with report.check("podlaned has DPDK and its drivers in itself"):
+        needed = run(["ldd", program("podlaned")]).stdout
+        expect("librte" not in needed, needed)
     with report.check("podlane-cni needs no library"):
         done = run(["ldd", program("podlane-cni")], check=False)
         expect("not a dynamic" in done.stdout + done.stderr, done.stdout)

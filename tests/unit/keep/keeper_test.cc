@@ -98,6 +98,30 @@ TEST_F(KeeperTest, ObjectsComeBackEqualWithTheirOwners) {
     EXPECT_TRUE(notes_.empty());
 }
 
+TEST_F(KeeperTest, ReadAheadFindsTheSame) {
+    ObjectStore store;
+    {
+        Keeper keeper(folder_);
+        keeper.put_objects(apply(store, kObjects),
+                           [](const ObjectKey&) { return std::string_view("operator"); });
+        keeper.put_pod(pod("default/web-0"));
+    }
+    Keeper keeper(folder_);
+    keeper.read_ahead();
+    EXPECT_EQ(keeper.pods().size(), 1u);
+    const KeptState state = load(keeper);
+    ASSERT_EQ(state.objects.size(), 2u);
+    for (const KeptObject& kept : state.objects) {
+        EXPECT_TRUE(equal_objects(kept.object, *store.find(key_of(kept.object))));
+    }
+    EXPECT_EQ(state.pods.size(), 1u);
+    EXPECT_EQ(load(keeper).objects.size(), 2u) << "without reading ahead";
+}
+
+TEST_F(KeeperTest, ReadAheadWithoutLoadEnds) {
+    Keeper(folder_).read_ahead();
+}
+
 TEST_F(KeeperTest, WhatIsRemovedStaysRemoved) {
     ObjectStore store;
     {
