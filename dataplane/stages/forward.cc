@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "dataplane/peer_traffic.h"
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/rewrite.h"
 
@@ -39,6 +40,8 @@ bool is_carried(const Packet& packet) noexcept {
 void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (ctx.counts_traffic) [[unlikely]]
         count_traffic(ctx, burst);
+    if (ctx.peers != nullptr) [[unlikely]]
+        count_from_peers(ctx, burst);
     std::array<const Packet*, kBurst> unsummed;
     unsigned count = 0, in = 0;
     for (Packet& packet : burst) {
@@ -51,6 +54,8 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
         if (encap(ctx, packet)) unsummed[count++] = &packet;
     }
     for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
+    if (ctx.peers != nullptr) [[unlikely]]
+        count_to_peers(ctx, burst);
     ctx.counters->at(PipelineStage::kForward).in.add(in);
 }
 
