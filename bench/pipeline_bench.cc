@@ -216,6 +216,15 @@ void EncapIpv6(benchmark::State& state) {
     run<V6>(state, World<V6>::kRemotePod, RigNames::kGatewayMac);
 }
 
+/// With packets and bytes of each other Node counted.
+void EncapIpv4ByNode(benchmark::State& state) {
+    static PeerCounts counts(1);
+    WorkerCtx& ctx = *Bench::get().ctx;
+    ctx.peers = &counts.row(0);
+    EncapIpv4(state);
+    ctx.peers = nullptr;
+}
+
 /// With packets and bytes counted for each connection.
 void ClusterIpIpv4Counted(benchmark::State& state) {
     WorkerCtx& ctx = *Bench::get().ctx;
@@ -246,6 +255,7 @@ void ClusterIpIpv4DropsCaptured(benchmark::State& state) {
     drops.points = kProbeDrop;
     run<V4>(state, World<V4>::kService, RigNames::kGatewayMac, drops);
 }
+BENCHMARK(EncapIpv4ByNode)->Arg(4096)->Arg(65536);
 BENCHMARK(ClusterIpIpv4Counted)->Arg(4096)->Arg(65536)->Arg(1 << 19);
 BENCHMARK(ClusterIpIpv4Captured)->Arg(65536);
 BENCHMARK(ClusterIpIpv4Traced)->Arg(65536);

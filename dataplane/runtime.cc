@@ -281,6 +281,14 @@ size_t Runtime::take_events(std::span<Event> out) {
     return count;
 }
 
+void Runtime::count_peers(bool on) {
+    if (on && !shared_->peer_counts) {
+        shared_->peer_counts = std::make_unique<PeerCounts>(shared_->workers);
+    }
+    // Pairs with the load in Worker::begin_turn().
+    shared_->peers.store(on ? shared_->peer_counts.get() : nullptr, std::memory_order_release);
+}
+
 std::optional<AffinityInfo> Runtime::affinity(const IpAddress& client, uint32_t service) const {
     return client.is_v4() ? affinity_in<V4>(client, service) : affinity_in<V6>(client, service);
 }

@@ -149,6 +149,10 @@ class Runtime final : public Dataplane {
         return shared_->recorder.take(out);
     }
     uint64_t lost_flow_records() const override { return shared_->recorder.lost(); }
+    void count_peers(bool on) override;
+    PeerTraffic peer_traffic(NodeNumber node) const override {
+        return shared_->peer_counts ? shared_->peer_counts->sum(node) : PeerTraffic{};
+    }
     std::optional<AffinityInfo> affinity(const IpAddress& client, uint32_t service) const override;
     uint32_t affinity_capacity() const override { return shared_->affinity->v4.capacity(); }
 

@@ -18,6 +18,7 @@
 #include "lib/base/quiescent.h"
 #include "lib/flow/table.h"
 #include "lib/lb/affinity.h"
+#include "lib/telemetry/peer_counts.h"
 
 namespace podlane::dataplane {
 
@@ -54,6 +55,8 @@ struct Shared {
     std::vector<std::unique_ptr<WorkerCounters>> counters;  ///< by worker
     FlowRecorder recorder;
     CommandRing commands;  ///< to worker 0
+    /// Made when it is first needed, and kept: a worker may hold it.
+    std::unique_ptr<PeerCounts> peer_counts;
     std::array<Doorbell, kMaxWorkers> doorbells;
     Doorbell control_doorbell;
     rte_mempool* pool = nullptr;
@@ -66,6 +69,8 @@ struct Shared {
     std::atomic<const Snapshot*> snapshot{nullptr};
     /// The active probes, null without any; ordered as `snapshot` is.
     std::atomic<const ProbeSet*> probes{nullptr};
+    /// Where workers count the traffic of other Nodes; null: nowhere. Ordered as `snapshot` is.
+    std::atomic<PeerCounts*> peers{nullptr};
     /// Set by control with the first generation. Until then workers take no packets: what is still
     /// being put together would make them drop packets and forget flows. Cleared to let them rest.
     std::atomic<bool> begun{false};

@@ -155,6 +155,9 @@ void Worker::begin_turn() noexcept {
     if (snapshot_changed_) ctx_.snapshot = ctx_.place.hold(shared_.snapshot);
     // Pairs with the store in Probes::put_on().
     ctx_.probes = shared_.probes.load(std::memory_order_acquire);
+    // Pairs with the store in Runtime::count_peers().
+    PeerCounts* const peers = shared_.peers.load(std::memory_order_acquire);
+    ctx_.peers = peers == nullptr ? nullptr : &peers->row(ctx_.id);
     turn_tsc_ = ctx_.tsc = rte_rdtsc();
     ctx_.tx.receive_at(turn_tsc_);
     ctx_.now_ms = shared_.clock.milliseconds(turn_tsc_);

@@ -24,6 +24,7 @@
 #include "lib/lb/affinity.h"
 #include "lib/model/snapshot.h"
 #include "lib/telemetry/counters.h"
+#include "lib/telemetry/peer_counts.h"
 
 namespace podlane::dataplane {
 
@@ -64,6 +65,7 @@ struct alignas(kCacheLine) WorkerCtx {
     Doorbell* control_doorbell = nullptr;  ///< rung after an event was pushed
     EventRing* events = nullptr;
     uint64_t random = 0x9e3779b97f4a7c15u;  ///< state of next_random()
+    PeerCounts::Row* peers = nullptr;  ///< this turn's, to count other Nodes' traffic; null: not
 
     uint16_t outer_id = 0;        ///< identification of the next tunnelled IPv4 packet
     bool counts_traffic = false;  ///< the flow tables count packets and bytes

@@ -118,12 +118,13 @@ constexpr std::array kCounterCommands{
     CliCommand{
         .name = "top",
         .synopsis = "",
-        .summary =
-            "rates of ports, Services, drops and workers, and who holds and opens most flows",
-        .details = "Redrawn once a second. Keys: q quits; p, b and d sort ports by packets, "
-                   "bytes and drops; / filters rows. Connections are counted 5000 a second, "
-                   "one pass over the flow table after the other; who opens them is counted "
-                   "by podlaned while top runs.",
+        .summary = "rates of ports, nodes, Services, drops and workers, and who holds and opens "
+                   "most flows",
+        .details =
+            "Redrawn once a second. Keys: q quits; p, b and d sort ports and nodes by "
+            "packets, bytes and drops; / filters rows. Connections are counted 5000 a second, "
+            "one pass over the flow table after the other; who opens them, and "
+            "the traffic of other nodes, is counted by podlaned while top runs.",
         .examples = "  podlanectl top --sort drops\n"
                     "  podlanectl top --count 1 | head -20",
         .options = kTopOptions,

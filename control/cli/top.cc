@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <ostream>
+#include <utility>
 
 #include "control/cli/cell.h"
 #include "control/cli/run.h"
@@ -124,6 +125,7 @@ class Top {
         auto stats = client_.call("stats");
         if (!stats) return fail(environment_, stats.error());
         sample_.before = std::move(stats).value();
+        if (auto peers = client_.call("peers")) sample_.peers = std::move(peers).value();
         Clock::time_point looked = Clock::now();
         if (environment_.is_terminal) environment_.out << "\x1b[2J" << std::flush;
         for (uint64_t looks = 0; !count_ || looks < *count_;) {
@@ -136,6 +138,10 @@ class Top {
             // An older podlaned does not have this.
             auto opened = client_.call("newflows", Json{{"limit", kOpeners}});
             sample_.opened = opened ? std::move(opened).value() : Json();
+            // Nor this.
+            auto peers = client_.call("peers");
+            sample_.peers_before = std::exchange(sample_.peers, Json());
+            if (peers) sample_.peers = std::move(peers).value();
             stats = client_.call("stats");
             if (!stats) return fail(environment_, stats.error());
             if (looks > 0) sample_.before = std::move(sample_.now);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -127,6 +129,32 @@ std::vector<Row> port_rows(const TopSample& sample, TopOrder order) {
     return rows;
 }
 
+/// The other Nodes. The time is the one for which they were counted: counting may have paused.
+std::vector<Row> peer_rows(const TopSample& sample, TopOrder order) {
+    std::vector<Row> rows;
+    const double seconds = (number_at(sample.peers, "/milliseconds") -
+                            number_at(sample.peers_before, "/milliseconds")) /
+                           1000;
+    if (sample.peers_before.is_null() || seconds <= 0) return rows;
+    std::map<std::string, const Json*> before;
+    for (const Json& peer : at(sample.peers_before, "/peers")) before[cell(peer, "/node")] = &peer;
+    for (const Json& peer : at(sample.peers, "/peers")) {
+        const auto was = before.find(cell(peer, "/node"));
+        if (was == before.end()) continue;
+        const auto of = [&](const char* member) {
+            return std::max(number_at(peer, member) - number_at(*was->second, member), 0.0) /
+                   seconds;
+        };
+        const double in = of("/rxPackets"), out = of("/txPackets");
+        const double in_bits = 8 * of("/rxBytes"), out_bits = 8 * of("/txBytes");
+        if (in + out <= 0) continue;
+        rows.push_back({order == TopOrder::kBytes ? in_bits + out_bits : in + out,
+                        {cell(peer, "/node"), short_number(in), short_number(in_bits),
+                         short_number(out), short_number(out_bits)}});
+    }
+    return rows;
+}
+
 std::vector<Row> service_rows(const TopSample& sample) {
     const Rates rates(sample);
     std::vector<Row> rows;
@@ -211,9 +239,9 @@ std::string short_number(double value) {
 std::string top_text(const TopSample& sample, const TopView& view, const Screen& screen) {
     const std::string head = header(sample);
     const auto used = static_cast<size_t>(std::ranges::count(head, '\n'));
-    // Six lists with a heading and an empty line each, and the last line.
+    // Seven lists with a heading and an empty line each, and the last line.
     const size_t room = screen.rows == 0 ? 80 : screen.rows > used ? screen.rows - used : 0;
-    const size_t each = std::max(kLeastRows, room > 13 ? (room - 13) / 6 : 0);
+    const size_t each = std::max(kLeastRows, room > 15 ? (room - 15) / 7 : 0);
     constexpr std::array kOrders = {"packets", "bytes", "drops"};
     const std::string order = kOrders[static_cast<size_t>(view.order)];
     std::string out = head;
@@ -227,6 +255,12 @@ std::string top_text(const TopSample& sample, const TopView& view, const Screen&
                          {"OUT BIT/S", true},
                          {"DROPS/S", true}}),
                   port_rows(sample, view.order), view, each, screen));
+    add(list_text(Table({{"NODE"},
+                         {"IN P/S", true},
+                         {"IN BIT/S", true},
+                         {"OUT P/S", true},
+                         {"OUT BIT/S", true}}),
+                  peer_rows(sample, view.order), view, each, screen));
     add(list_text(
         Table({{"FLOW FROM"}, {"TO"}, {"PROTO", false, false, 1}, {"P/S", true}, {"BIT/S", true}}),
         rate_rows(sample, view.order), view, each, screen));

@@ -1,5 +1,6 @@
 // What `podlanectl top` shows: rates between two answers of `stats`, who has the most connections,
-// who opens the most, and which carry the most.
+// who opens the most, and which carry the most; and rates
+// of other Nodes.
 //
 // Pure: answers in, text out; the terminal is top.cc's.
 #pragma once
@@ -13,7 +14,7 @@
 
 namespace podlane::control {
 
-/// The field that ports and connections are ranked by.
+/// The field that ports, Nodes and connections are ranked by.
 enum class TopOrder : uint8_t { kPackets, kBytes, kDrops };
 
 /// What keys have chosen.
@@ -27,8 +28,9 @@ struct TopSample {
     nlohmann::ordered_json before, now;  ///< answers of stats
     double seconds = 1;                  ///< between them
     FlowHolders holders;
-    FlowRates rates;                ///< empty if packets are not counted
-    nlohmann::ordered_json opened;  ///< the answer of newflows; null: there is none
+    FlowRates rates;                             ///< empty if packets are not counted
+    nlohmann::ordered_json opened;               ///< the answer of newflows; null: there is none
+    nlohmann::ordered_json peers_before, peers;  ///< answers of peers; null: there is none
 };
 
 /// Lines that are ended, as many as the screen has, none wider than it.

@@ -71,6 +71,10 @@ class Compiler {
     [[nodiscard]] const std::vector<WantedNeighbour>& wanted_neighbours() const noexcept {
         return topology_.wanted_neighbours();
     }
+    /// The other Nodes by name, after next().
+    [[nodiscard]] const std::map<std::string, NodeNumber>& node_numbers() const noexcept {
+        return topology_.node_numbers();
+    }
     /// Which node answers for which load balancer address, after next().
     [[nodiscard]] const Announcer& announcer() const noexcept { return announcer_; }
     /// Names for ServiceIds: statistics, flows.

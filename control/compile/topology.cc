@@ -93,7 +93,8 @@ auto as_list(const Map& map) {
 
 /// Writes one family's tables to the snapshot.
 template <Family F>
-void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyState<F>& state) {
+void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, bool has_tunnel,
+             FamilyState<F>& state) {
     if (!same_routes<F>(tables.routes, last.routes)) {
         state.routes = std::make_shared<const Lpm<F, Route<F>>>(as_list(tables.routes));
     }
@@ -104,9 +105,10 @@ void install(const FamilyTables<F>& tables, const FamilyTables<F>& last, FamilyS
         state.tunnel_peers =
             std::make_shared<const Lpm<F, NodeNumber>>(as_list(tables.tunnel_peers));
     }
-    if (tables.tunnel_sources != last.tunnel_sources) {
-        state.tunnel_sources =
-            std::make_shared<const Lpm<F, NodeNumber>>(as_list(tables.tunnel_sources));
+    if (tables.node_prefixes != last.node_prefixes) {
+        state.node_prefixes =
+            std::make_shared<const Lpm<F, NodeNumber>>(as_list(tables.node_prefixes));
+        if (has_tunnel) state.tunnel_sources = state.node_prefixes;
     }
     state.pod_cidrs = tables.pod_cidrs;
     state.gateways = tables.gateways;
@@ -214,8 +216,8 @@ void TopologyCompiler::compile(const TopologyInput& input, const ObjectStore& st
         retired_ids_.clear();
     }
 
-    install<V4>(tables.v4, last_.v4, next.v4);
-    install<V6>(tables.v6, last_.v6, next.v6);
+    install<V4>(tables.v4, last_.v4, tables.overlay.enabled, next.v4);
+    install<V6>(tables.v6, last_.v6, tables.overlay.enabled, next.v6);
     const bool ports_changed = !std::equal(tables.ports.begin(), tables.ports.end(),
                                            last_.ports.begin(), last_.ports.end(), same_view);
     if (ports_changed) next.ports = std::make_shared<const PortViews>(tables.ports);

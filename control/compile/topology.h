@@ -102,6 +102,12 @@ class TopologyCompiler {
         return last_.refused;
     }
 
+    /// The other Nodes by name, and their numbers in the last snapshot. A number that a Node has
+    /// left goes to another one only after all other numbers.
+    [[nodiscard]] const std::map<std::string, NodeNumber>& node_numbers() const noexcept {
+        return node_numbers_;
+    }
+
   private:
     [[nodiscard]] AdjacencyId id_of(const AdjacencyKey& key);
     [[nodiscard]] NodeNumber number_of(const std::string& node);

@@ -55,7 +55,8 @@ class TopologyBuilder {
     void add_pods();
     void add_pod_sources(const PodPort& pod);
     [[nodiscard]] bool may_be_allowed(const PodPort& pod, const IpPrefix& more);
-    void trust(const Node& node);
+    /// Numbers the Node's addresses; with a tunnel, packets from them are accepted.
+    void add_node_addresses(const Node& node);
     void add_neighbours();
     void add_own_addresses();
     void add_dns();

@@ -64,7 +64,7 @@ void TopologyBuilder::add_node(const Node& node) {
     for (const IpAddress& address : node.internal_ips) {
         keep_source(host_prefix(address), KeepSource::kNode);
     }
-    if (out_.overlay.enabled) trust(node);
+    add_node_addresses(node);
     if (node.pod_cidrs.empty()) {
         note(fmt::format("Node {}: no podCIDRs; no route to its pods", node.meta.name));
         return;
@@ -97,11 +97,9 @@ void TopologyBuilder::add_node(const Node& node) {
         }
         node_cidrs_.emplace(cidr, node.meta.name);
         keep_source(cidr, KeepSource::kPodCidr);
-        if (out_.overlay.enabled) {
-            with_prefix(cidr, [&](auto& tables, const auto& prefix) {
-                tables.tunnel_sources.emplace(prefix, ids_.number_of(node.meta.name));
-            });
-        }
+        with_prefix(cidr, [&](auto& tables, const auto& prefix) {
+            tables.node_prefixes.emplace(prefix, ids_.number_of(node.meta.name));
+        });
         add_node_route(node, cidr);
     }
 }

@@ -94,18 +94,22 @@ void TopologyBuilder::add_pod_sources(const PodPort& pod) {
     out_.ports[index_of(pod.port)].sources = std::move(sources);
 }
 
-void TopologyBuilder::trust(const Node& node) {
+void TopologyBuilder::add_node_addresses(const Node& node) {
     const NodeNumber number = ids_.number_of(node.meta.name);
-    const auto trust_address = [&](const IpAddress& address, bool own) {
+    const auto trust = [&](const IpAddress& address) {
         with_prefix(host_prefix(address), [&](auto& tables, const auto& prefix) {
             tables.tunnel_peers.emplace(prefix, number);
-            if (own) tables.tunnel_sources.emplace(prefix, number);
         });
     };
-    for (const IpAddress& address : node.internal_ips) trust_address(address, true);
-    if (!node.flannel) return;
-    if (node.flannel->public_ip) trust_address(*node.flannel->public_ip, false);
-    if (node.flannel->public_ipv6) trust_address(*node.flannel->public_ipv6, false);
+    for (const IpAddress& address : node.internal_ips) {
+        with_prefix(host_prefix(address), [&](auto& tables, const auto& prefix) {
+            tables.node_prefixes.emplace(prefix, number);
+        });
+        if (out_.overlay.enabled) trust(address);
+    }
+    if (!out_.overlay.enabled || !node.flannel) return;
+    if (node.flannel->public_ip) trust(*node.flannel->public_ip);
+    if (node.flannel->public_ipv6) trust(*node.flannel->public_ipv6);
 }
 
 }  // namespace podlane::control

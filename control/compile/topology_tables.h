@@ -47,7 +47,7 @@ struct FamilyTables {
     bool has_vtep = false;
     typename F::Address vtep{};
     std::map<Prefix<F>, NodeNumber> tunnel_peers;
-    std::map<Prefix<F>, NodeNumber> tunnel_sources;
+    std::map<Prefix<F>, NodeNumber> node_prefixes;
 };
 
 struct TopologyTables {

@@ -378,6 +378,7 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
     methods.add(kIngressObjects, refuse);
     for (const auto& [name, call] : kRestricted) methods.add(name, refuse);
     add_plain_method(methods, "stats", [&node] { return to_reply(node.stats()); });
+    add_plain_method(methods, "peers", [&node] { return to_reply(node.peers()); });
     add_plain_method(methods, "drops", [&node] { return to_reply(node.drops()); });
     add_plain_method(methods, "flannel",
                      [&node] { return to_reply(flannel_facts(node.config())); });

@@ -19,6 +19,7 @@ constexpr size_t kMostServices = 300;
 constexpr size_t kMostFrontends = 1000;
 constexpr size_t kMostNeighbours = 500;
 constexpr size_t kMostRoutes = 1000;
+constexpr size_t kMostPeers = 1000;
 constexpr size_t kMostFlows = 200;
 constexpr size_t kMostNameBytes = 600;
 /// Within this time, an answer is reused for other clients.
@@ -116,8 +117,9 @@ PageNode page_node(const NodeModel& node, const Dataplane& dataplane) {
     return out;
 }
 
-PageNumbers page_numbers(const NodeModel& node) {
-    PageNumbers out{.at_ms = now_us() / 1000, .stats = node.stats()};
+PageNumbers page_numbers(NodeModel& node) {
+    PageNumbers out{.at_ms = now_us() / 1000, .stats = node.stats(), .peers = node.peers()};
+    keep_busiest_peers(out.peers, kMostPeers);
     out.services = keep_busiest_services(out.stats, kMostServices);
     return out;
 }
@@ -183,7 +185,7 @@ HttpAnswer thing_answer(const NodeModel& node, TimeShare& share, const HttpReque
 
 }  // namespace
 
-void add_page(HttpServer& server, const NodeModel& node, const Dataplane& dataplane) {
+void add_page(HttpServer& server, NodeModel& node, const Dataplane& dataplane) {
     for (const PageFile& file : page_files()) {
         server.add(std::string(file.path), guarded([&file](const HttpRequest& request) {
                        return file_answer(file, request);

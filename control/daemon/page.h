@@ -10,6 +10,6 @@
 namespace podlane::control {
 
 /// `node` and `dataplane` must outlive the server.
-void add_page(HttpServer& server, const NodeModel& node, const Dataplane& dataplane);
+void add_page(HttpServer& server, NodeModel& node, const Dataplane& dataplane);
 
 }  // namespace podlane::control

@@ -110,6 +110,7 @@ void NodeModel::tick() {
     const uint64_t now = now_ms_();
     look_at_workers();
     flow_watch_.tick(live());
+    peer_watch_.tick(now);
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);

@@ -42,6 +42,7 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       links_(config_, dataplane_),
       announcements_(dataplane_, links_),
       flow_watch_(dataplane_),
+      peer_watch_(dataplane_),
       journal_(microseconds_since_1970()) {
     refused_.on_news([this](const RefusedObject& object, bool is_refused) {
         const ObjectKey& key = object.key;

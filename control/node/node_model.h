@@ -34,6 +34,7 @@
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
 #include "control/node/objects_text.h"
+#include "control/node/peer_watch.h"
 #include "control/node/refused_objects.h"
 #include "control/node/snat_watch.h"
 #include "control/node/standstill.h"
@@ -214,6 +215,10 @@ class NodeModel {
     /// Who opened most connections lately, at most `count`; counts from the first call on.
     [[nodiscard]] NewFlowReport new_flows(size_t count) {
         return flow_watch_.new_flows(live(), count);
+    }
+    /// Traffic from and to each other Node; counts from the first call on.
+    [[nodiscard]] PeerReport peers() {
+        return peer_watch_.report(compiler_.node_numbers(), now_ms_());
     }
 
     // watch.cc
@@ -409,6 +414,7 @@ class NodeModel {
     FeederWatch feeder_watch_;
     Standstill standstill_;
     FlowWatch flow_watch_;
+    PeerWatch peer_watch_;
     Journal journal_;
     std::string last_refusal_;  ///< that was told
     std::function<void()> news_;

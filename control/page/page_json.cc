@@ -1,6 +1,7 @@
 #include "control/page/page_json.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -78,6 +79,16 @@ size_t keep_busiest_services(NodeStats& stats, size_t most) {
     return count;
 }
 
+void keep_busiest_peers(PeerReport& report, size_t most) {
+    auto& peers = report.peers;
+    const auto packets = [](const PeerStats& peer) {
+        return peer.traffic.rx_packets + peer.traffic.tx_packets;
+    };
+    std::erase_if(peers, [&](const PeerStats& peer) { return packets(peer) == 0; });
+    std::ranges::stable_sort(peers, std::ranges::greater{}, packets);
+    if (peers.size() > most) peers.resize(most);
+}
+
 void cut_rows(Listing& listing, size_t most) {
     std::visit(
         [&](auto& rows) {
@@ -99,8 +110,10 @@ Json to_json(const PageNode& node) {
 }
 
 Json to_json(const PageNumbers& numbers) {
-    return {
-        {"atMs", numbers.at_ms}, {"services", numbers.services}, {"stats", to_json(numbers.stats)}};
+    return {{"atMs", numbers.at_ms},
+            {"services", numbers.services},
+            {"peers", to_json(numbers.peers)},
+            {"stats", to_json(numbers.stats)}};
 }
 
 Json to_json(const PageThing& thing) {

@@ -40,6 +40,7 @@ struct PageNode {
 struct PageNumbers {
     uint64_t at_ms = 0;  ///< of a monotonic clock
     NodeStats stats;
+    PeerReport peers;
     size_t services = 0;  ///< all that there are, shown or not
 };
 
@@ -55,6 +56,9 @@ struct PageThing {
 
 /// Leaves the `most` busiest Services in it; how many there were.
 size_t keep_busiest_services(NodeStats& stats, size_t most);
+
+/// Leaves the `most` busiest Nodes in it, and of these only those that had any traffic.
+void keep_busiest_peers(PeerReport& report, size_t most);
 
 /// Leaves at most `most` rows of a listing, and notes how many there were.
 void cut_rows(Listing& listing, size_t most);

@@ -19,6 +19,7 @@
 #include "lib/border/dataplane.h"
 #include "lib/border/port_state.h"
 #include "lib/dns/answer.h"
+#include "lib/telemetry/peer_counts.h"
 #include "lib/telemetry/snat_shortages.h"
 #include "lib/telemetry/stages.h"
 
@@ -120,6 +121,17 @@ struct NodeStats {
     AllocationTotals load_balancer;
     std::optional<DnsStats> dns;           ///< none if the node does not serve DNS
     std::optional<FlowLogStats> flow_log;  ///< none while the flow log is off
+};
+
+struct PeerStats {
+    std::string node;  ///< its name
+    PeerTraffic traffic;
+};
+
+/// As `peers` answers: traffic from and to the other Nodes, counted while somebody looks.
+struct PeerReport {
+    uint64_t milliseconds = 0;     ///< for how long it was counted: the time for rates
+    std::vector<PeerStats> peers;  ///< by name
 };
 
 /// As `drops` answers.

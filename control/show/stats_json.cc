@@ -177,6 +177,18 @@ Json to_json(const NewFlowReport& report) {
             {"sources", std::move(sources)}};
 }
 
+Json to_json(const PeerReport& report) {
+    Json peers = Json::array();
+    for (const PeerStats& peer : report.peers) {
+        peers.push_back({{"node", peer.node},
+                         {"rxPackets", peer.traffic.rx_packets},
+                         {"rxBytes", peer.traffic.rx_bytes},
+                         {"txPackets", peer.traffic.tx_packets},
+                         {"txBytes", peer.traffic.tx_bytes}});
+    }
+    return {{"milliseconds", report.milliseconds}, {"peers", std::move(peers)}};
+}
+
 Json to_json(const DropStats& drops) {
     Json out = Json::array();
     for (size_t i = 1; i < kDropCount; ++i) {

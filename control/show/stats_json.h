@@ -1,4 +1,4 @@
-// The counters as JSON, for `stats` and `drops` of the config socket (docs/rpc.md).
+// The counters as JSON, for `stats`, `drops` and the like of the config socket (docs/rpc.md).
 //
 // The socket's bindings call it, on the control thread.
 #pragma once
@@ -14,5 +14,6 @@ namespace podlane::control {
 /// Every reason in the order of the code, with its help.
 [[nodiscard]] nlohmann::ordered_json to_json(const DropStats& drops);
 [[nodiscard]] nlohmann::ordered_json to_json(const NewFlowReport& report);
+[[nodiscard]] nlohmann::ordered_json to_json(const PeerReport& report);
 
 }  // namespace podlane::control

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "dataplane/peer_traffic.h"
 #include "dataplane/stages/encap.h"
 #include "dataplane/stages/rewrite.h"
 
@@ -41,6 +42,8 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (std::exchange(ctx.all_bridged, false)) return;
     if (ctx.counts_traffic) [[unlikely]]
         count_traffic(ctx, burst);
+    if (ctx.peers != nullptr) [[unlikely]]
+        count_from_peers(ctx, burst);
     std::array<const Packet*, kBurst> unsummed;
     unsigned count = 0, in = 0;
     for (Packet& packet : burst) {
@@ -53,6 +56,8 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
         if (encap(ctx, packet)) unsummed[count++] = &packet;
     }
     for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
+    if (ctx.peers != nullptr) [[unlikely]]
+        count_to_peers(ctx, burst);
     ctx.counters->at(PipelineStage::kForward).in.add(in);
 }
 

@@ -24,6 +24,7 @@
 #include "lib/model/ids.h"
 #include "lib/model/snapshot.h"
 #include "lib/telemetry/counters.h"
+#include "lib/telemetry/peer_counts.h"
 
 namespace podlane {
 
@@ -156,6 +157,11 @@ class Dataplane {
     virtual size_t take_flow_records(std::span<FlowRecord> out) = 0;
     /// Records lost for want of room, since the start.
     [[nodiscard]] virtual uint64_t lost_flow_records() const = 0;
+    /// Whether workers count the traffic of each other Node from now on. At first they do not.
+    virtual void count_peers(bool on) = 0;
+    /// What was counted of the Node with this number while that was on. Cost: one line for each
+    /// worker.
+    [[nodiscard]] virtual PeerTraffic peer_traffic(NodeNumber node) const = 0;
     /// Where the client's last connection to the Service port with this affinity_key() (lib/decide)
     /// went, while it is remembered.
     [[nodiscard]] virtual std::optional<AffinityInfo> affinity(const IpAddress& client,

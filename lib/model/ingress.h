@@ -25,5 +25,10 @@ static_assert(kMaxPorts <= kTunnelIngress);
 [[nodiscard]] constexpr uint16_t ingress_of_node(NodeNumber node) noexcept {
     return static_cast<uint16_t>(kTunnelIngress | static_cast<uint16_t>(node));
 }
+/// Of an ingress in the tunnel; kMaxNodeNumbers, which no Node has, for kUnknownIngress.
+[[nodiscard]] constexpr NodeNumber node_of_ingress(uint16_t ingress) noexcept {
+    return NodeNumber{static_cast<uint16_t>(ingress & (kTunnelIngress - 1))};
+}
+static_assert(node_of_ingress(kUnknownIngress) == NodeNumber{kMaxNodeNumbers});
 
 }  // namespace podlane

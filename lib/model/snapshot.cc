@@ -9,6 +9,7 @@ void clear(FamilyState<F>& state) {
     state.routes = std::make_shared<const Lpm<F, Route<F>>>();
     state.keep_source = std::make_shared<const Lpm<F, uint8_t>>();
     state.tunnel_peers = std::make_shared<const Lpm<F, NodeNumber>>();
+    state.node_prefixes = std::make_shared<const Lpm<F, NodeNumber>>();
     state.tunnel_sources = std::make_shared<const Lpm<F, NodeNumber>>();
 }
 

@@ -124,8 +124,9 @@ struct FamilyState {
     typename F::Address vtep{};  ///< outer destination that we decapsulate
     /// Outer sources from which tunnel packets are accepted, with their Nodes. Never null.
     std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_peers;
-    /// The inner sources of each Node: its own addresses and its pod CIDRs. Never null; empty
-    /// without a tunnel.
+    /// The addresses and the pod CIDRs of each other Node. Never null.
+    std::shared_ptr<const Lpm<F, NodeNumber>> node_prefixes;
+    /// The inner sources of each Node: node_prefixes. Never null; empty without a tunnel.
     std::shared_ptr<const Lpm<F, NodeNumber>> tunnel_sources;
 
     [[nodiscard]] bool is_node_address(const typename F::Address& address) const noexcept {

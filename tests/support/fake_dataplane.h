@@ -59,6 +59,8 @@ class FakeDataplane final : public Dataplane {
     uint64_t flow_records_lost = 0;
     std::function<void(const DevicePortSpec&)> on_device;  ///< a device is opened
     std::map<std::string, Bandwidth> limits;  ///< of all ports that were added, by name
+    bool counts_peers = false;                ///< as it was asked to
+    std::map<NodeNumber, PeerTraffic> peers;  ///< what peer_traffic() says
     bool rests = false;
     bool can_rest = true;
     std::vector<std::string> faults;  ///< what problems() says
@@ -182,6 +184,11 @@ class FakeDataplane final : public Dataplane {
         return taken;
     }
     uint64_t lost_flow_records() const override { return flow_records_lost; }
+    void count_peers(bool on) override { counts_peers = on; }
+    PeerTraffic peer_traffic(NodeNumber node) const override {
+        const auto at = peers.find(node);
+        return at != peers.end() ? at->second : PeerTraffic{};
+    }
     std::optional<AffinityInfo> affinity(const IpAddress& client, uint32_t service) const override {
         const auto at = affinities.find({client, service});
         return at != affinities.end() ? std::optional(at->second) : std::nullopt;

@@ -96,7 +96,7 @@ void fill_family(FamilyState<F>& state, PortId uplink, PortId host, PortId pod_a
     state.vtep = ip<F>(W::kNode);
     state.tunnel_peers = std::make_shared<const Lpm<F, NodeNumber>>(
         std::vector<std::pair<Prefix<F>, NodeNumber>>{{one(W::kPeer), kPeerNode}});
-    state.tunnel_sources =
+    state.tunnel_sources = state.node_prefixes =
         std::make_shared<const Lpm<F, NodeNumber>>(std::vector<std::pair<Prefix<F>, NodeNumber>>{
             {one(W::kPeer), kPeerNode}, {prefix<F>(W::kRemoteCidr), kPeerNode}});
     add_service(state, kProtocolTcp);

@@ -162,6 +162,15 @@ def shows(report, browser, node, client):
         expect("/s" in text_of(browser, "text.edge"), "no rate at an edge")
         widths = browser.run("return document.querySelectorAll('.level2, .level3').length")
         expect(widths >= 2, f"{widths} edges that are busy")
+    with report.check("the other node shows what goes to and from it"):
+        peer = '[data-id="peer node-b"]'
+        wait_until(lambda: "/s packets" in label_of(browser, "peer node-b")
+                   and " 0/s packets" not in label_of(browser, "peer node-b"), 20, "its rate")
+        expect("bit/s" in text_of(browser, f"{peer} .sub"), text_of(browser, peer))
+        browser.click(f"{peer} .box")
+        panel = text_of(browser, "#panel")
+        expect("from it" in panel and "bit/s" in panel, panel[:800])
+        browser.press("Escape")
     with report.check("plots have lines, and the packet's way counts at each stage"):
         drawn = browser.run("return document.querySelectorAll('#plots .uplot canvas').length")
         expect(drawn >= 5, f"{drawn} plots")

@@ -96,6 +96,52 @@ def mtu(report, cluster, family, here, there):
     here.namespace.ip("link", "set", "eth0", "mtu", str(auto))
 
 
+def peer_counts(node, other):
+    """What `peers` of a node says of another one, by field; the first call turns counting on."""
+    rpc = node.rpc()
+    told = rpc.call("peers")
+    rpc.close()
+    found = [row for row in told["peers"] if row["node"] == other]
+    expect_equal(len(found), 1, f"{other} in {told}")
+    return {"milliseconds": told["milliseconds"], **found[0]}
+
+
+def counted(cluster, work):
+    """How much each of the two nodes has counted of the other one while `work` was done."""
+    names = [(node, other.name) for node, other in
+             ((cluster.nodes["a"], cluster.nodes["b"]), (cluster.nodes["b"], cluster.nodes["a"]))]
+    before = [peer_counts(*each) for each in names]
+    work()
+    after = [peer_counts(*each) for each in names]
+    return [{key: now[key] - then[key] for key in now if key != "node"}
+            for then, now in zip(before, after)]
+
+
+def peers(report, cluster, here, there):
+    """Packets and bytes from and to the other node, counted while somebody looks."""
+    size = 4 * lab.MEBI
+    for family in FAMILIES:
+        with report.check(f"IPv{family}: each node counts the other's packets and bytes, alike"):
+            one, other = counted(cluster, lambda address=there.address(family): lab.expect_bulk(
+                here.namespace, address, size))
+            for name, seen in (("a", one), ("b", other)):
+                expect(seen["milliseconds"] > 0, f"{name}: {seen}")
+                for way in ("rxBytes", "txBytes"):
+                    expect(size < seen[way] < 1.3 * size, f"{name}: {way} of {size}: {seen}")
+            for sent, received in (("txPackets", "rxPackets"), ("txBytes", "rxBytes"),
+                                   ("rxPackets", "txPackets"), ("rxBytes", "txBytes")):
+                # A few more may have come in between, or found no room in a device.
+                expect(abs(one[sent] - other[received]) <= 0.02 * one[sent] + 20,
+                       f"a's {sent} and b's {received}: {one}, {other}")
+    with report.check("top shows the other node's rates"):
+        load = lab.spawn_call(here.namespace, "load", address=there.address(4), port=lab.LINES,
+                              clients=2, held=1, seconds=30, pause=0.01)
+        text = cluster.nodes["a"].ctl("top", "--count", "3").stdout
+        load.stop()
+        expect(re.search(r"^NODE +IN P/S +IN BIT/S +OUT P/S +OUT BIT/S\nnode-b +[1-9]", text,
+                         re.MULTILINE), text)
+
+
 def membership(report, cluster, here, there):
     """A node that leaves is no longer reached; one that joins is reached at once."""
     node = cluster.nodes["a"]
@@ -121,6 +167,7 @@ def tests(report, options, cluster):
         talk(report, options, family, here, there)
         on_the_wire(report, options, cluster, family, here, there)
         mtu(report, cluster, family, here, there)
+    peers(report, cluster, here, there)
     membership(report, cluster, here, there)
     with report.check("no packet of the transfers was lost for want of room"):
         for node in cluster.nodes.values():

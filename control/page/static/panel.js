@@ -15,11 +15,15 @@ function flowName(thing) {
     : null;
 }
 
+/** "12.3k/s, 1.2Mbit/s" of rates that may not be known. */
+function both(rates, packets, bytes) {
+  return rates ? `${rate(rates[packets])}, ${bits(rates[bytes])}` : "-";
+}
+
 function portFacts(thing, store) {
   const { port } = thing;
   const counted = store.stats.ports.find((one) => one.name === port.name);
   const rates = store.ports.get(port.name);
-  const both = (packets, bytes) => (rates ? `${rate(rates[packets])}, ${bits(rates[bytes])}` : "-");
   const lost = (key) =>
     counted ? `${whole(counted[key])}${rates?.[key] > 0 ? `, ${rate(rates[key])}` : ""}` : "-";
   const losses = Object.entries(counted?.deviceLosses ?? {})
@@ -36,8 +40,8 @@ function portFacts(thing, store) {
     ["interface", port.ifname],
     ["namespace", port.netns],
     ["link", port.mbitPerSecond ? `${port.mbitPerSecond} Mbit/s` : ""],
-    ["from it", both("rxPackets", "rxBytes")],
-    ["to it", both("txPackets", "txBytes")],
+    ["from it", both(rates, "rxPackets", "rxBytes")],
+    ["to it", both(rates, "txPackets", "txBytes")],
     ["dropped from it", lost("rxDropped")],
     ["dropped to it", lost("txDropped")],
     ["lost by its device", losses],
@@ -58,8 +62,13 @@ function policyList(thing, store) {
   );
 }
 
-function peerFacts(thing) {
+function peerFacts(thing, store) {
+  const rates = store.peers.get(thing.name);
   return [
+    facts([
+      ["from it", both(rates, "rxPackets", "rxBytes")],
+      ["to it", both(rates, "txPackets", "txBytes")],
+    ]),
     table(
       "Routes",
       [
@@ -108,7 +117,7 @@ function factsOf(thing, store) {
     case "bridge":
       return bridgeFacts(store);
     case "peer":
-      return peerFacts(thing);
+      return peerFacts(thing, store);
     case "asked":
       return [];
     case "service":
@@ -123,6 +132,12 @@ function factsOf(thing, store) {
 
 function seriesOf(thing) {
   if (thing.kind === "service") return [["new", "--one", `service ${thing.name}`]];
+  if (thing.kind === "peer") {
+    return [
+      ["from it", "--one", `from node ${thing.name}`],
+      ["to it", "--two", `to node ${thing.name}`],
+    ];
+  }
   if (!thing.port?.name) return null;
   return [
     ["from it", "--one", `from ${thing.name}`],

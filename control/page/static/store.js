@@ -4,7 +4,8 @@
 // falls the process is another one, and history begins anew.
 
 const KEPT = 300;
-const PORT_COUNTS = ["rxPackets", "rxBytes", "txPackets", "txBytes", "rxDropped", "txDropped"];
+const PEER_COUNTS = ["rxPackets", "rxBytes", "txPackets", "txBytes"];
+const PORT_COUNTS = [...PEER_COUNTS, "rxDropped", "txDropped"];
 
 function at(object, pointer) {
   let found = object;
@@ -22,8 +23,9 @@ export class Store {
   node = null;
   stats = null;
   services = 0;
-  /** By port, service, drop reason and pointer into stats: counts a second. */
+  /** By port, other node, service, drop reason and pointer into stats: counts a second. */
   ports = new Map();
+  peers = new Map();
   created = new Map();
   drops = new Map();
   counts = new Map();
@@ -46,6 +48,7 @@ export class Store {
     if (last && numbers.stats.frames.received < last.stats.frames.received) this.#forget();
     const seconds = last ? (numbers.atMs - last.atMs) / 1000 : 0;
     if (seconds > 0 && numbers.stats.frames.received >= last.stats.frames.received) {
+      this.#measurePeers(last.peers, numbers.peers);
       this.#measure(last.stats, numbers.stats, seconds);
     }
     return true;
@@ -67,7 +70,22 @@ export class Store {
   #forget() {
     this.times = [];
     this.series.clear();
-    for (const map of [this.ports, this.created, this.drops, this.counts]) map.clear();
+    for (const map of [this.ports, this.peers, this.created, this.drops, this.counts]) map.clear();
+  }
+
+  /** Their time is the one for which they were counted: counting may have paused. */
+  #measurePeers(before, now) {
+    const seconds = (now.milliseconds - before.milliseconds) / 1000;
+    const old = new Map(before.peers.map((peer) => [peer.node, peer]));
+    this.peers = new Map();
+    if (!(seconds > 0)) return;
+    for (const peer of now.peers) {
+      const was = old.get(peer.node);
+      if (!was) continue;
+      const rates = {};
+      for (const key of PEER_COUNTS) rates[key] = Math.max(0, peer[key] - was[key]) / seconds;
+      this.peers.set(peer.node, rates);
+    }
   }
 
   #measure(before, now, seconds) {
@@ -135,6 +153,10 @@ export class Store {
       if (!uplinks.has(name)) continue;
       inside += rates.rxBytes * 8;
       outside += rates.txBytes * 8;
+    }
+    for (const [name, rates] of this.peers) {
+      note(`from node ${name}`, rates.rxPackets);
+      note(`to node ${name}`, rates.txPackets);
     }
     note("uplink in", inside);
     note("uplink out", outside);

@@ -101,6 +101,14 @@ export function level(perSecond) {
 
 const names = (name) => [name, name.slice(name.indexOf("/") + 1)];
 
+/** The words of an edge with these rates: packets and bits, from its thing and to it. */
+function edgeWords(rates) {
+  return [
+    `↓ ${rate(rates.rxPackets)} ↑ ${rate(rates.txPackets)}`,
+    `↓ ${bits(rates.rxBytes)} ↑ ${bits(rates.txBytes)}`,
+  ];
+}
+
 function portWords(thing, store) {
   const { port } = thing;
   const rates = store.ports.get(thing.name);
@@ -121,12 +129,7 @@ function portWords(thing, store) {
   if (thing.kind === "pod" || thing.kind === "static") {
     if (all > 0) words.subs = [`${rate(rates.rxPackets)} out, ${rate(rates.txPackets)} in`];
   }
-  words.edge = rates
-    ? [
-        `↓ ${rate(rates.rxPackets)} ↑ ${rate(rates.txPackets)}`,
-        `↓ ${bits(rates.rxBytes)} ↑ ${bits(rates.txBytes)}`,
-      ]
-    : [];
+  words.edge = rates ? edgeWords(rates) : [];
   words.label =
     `${thing.kind} ${thing.name}, ${port.state}, ${addresses}, ` +
     `${rate(all)} packets${dropped}${isolated ? ", selected by network policies" : ""}`;
@@ -148,18 +151,25 @@ function serviceWords(thing, store) {
   };
 }
 
-function peerWords(thing) {
+function peerWords(thing, store) {
   const [route] = thing.routes;
+  const rates = store.peers.get(thing.name);
+  const all = rates ? rates.rxPackets + rates.txPackets : 0;
   const states = thing.neighbors.map((one) => one.state);
   const isBad = states.includes("failed") || route.via === undefined;
   const state = states[0] ?? "";
   return {
     titles: [thing.name],
-    right: state === "reachable" || state === "static" ? "" : state,
-    subs: [`${route.overlay} ${route.prefix}`, route.prefix],
+    right: state === "reachable" || state === "static" ? (all > 0 ? short(all) : "") : state,
+    subs:
+      all > 0
+        ? [...edgeWords(rates).reverse(), route.prefix]
+        : [`${route.overlay} ${route.prefix}`, route.prefix],
     state: isBad ? "bad" : "",
-    level: 0,
-    label: `node ${thing.name}, ${route.overlay} to ${route.prefix}, neighbour ${state || "not known"}`,
+    level: level(all),
+    label:
+      `node ${thing.name}, ${route.overlay} to ${route.prefix}, ` +
+      `neighbour ${state || "not known"}, ${rate(all)} packets`,
   };
 }
 

@@ -182,6 +182,34 @@ TEST_F(TopText, WhatCarriesMostIsShownInTheOrderOfTheKeys) {
                 testing::ContainsRegex(other + one));
 }
 
+TEST_F(TopText, OtherNodesRatesAreThoseOfTheTimeForWhichTheyWereCounted) {
+    const auto peers = [](uint64_t milliseconds, uint64_t b, uint64_t c) {
+        const auto peer = [](const char* name, uint64_t packets, uint64_t bytes) {
+            return Json{{"node", name},
+                        {"rxPackets", packets},
+                        {"rxBytes", bytes},
+                        {"txPackets", 2 * packets},
+                        {"txBytes", 0}};
+        };
+        return Json{{"milliseconds", milliseconds},
+                    {"peers", Json::array({peer("node-b", b, 9000 * b), peer("node-c", c, 100 * c),
+                                           peer("node-quiet", 5, 5)})}};
+    };
+    sample_.peers = peers(1500, 100, 4000);
+    EXPECT_THAT(top_text(sample_, {}, {.columns = 80, .rows = 80}), Not(HasSubstr("node-b")));
+    sample_.peers_before = peers(1000, 0, 0);
+    const std::string b = "node-b +200 +14\\.4M +400 +0\n",
+                      c = "node-c +8\\.0k +6\\.4M +16\\.0k +0\n";
+    const std::string text = top_text(sample_, {}, {.columns = 80, .rows = 80});
+    EXPECT_THAT(text,
+                testing::ContainsRegex("NODE +IN P/S +IN BIT/S +OUT P/S +OUT BIT/S\n" + c + b));
+    EXPECT_THAT(text, Not(HasSubstr("node-quiet")));
+    EXPECT_THAT(top_text(sample_, {.order = TopOrder::kBytes}, {.columns = 80, .rows = 80}),
+                testing::ContainsRegex(b + c));
+    sample_.peers_before = peers(1500, 100, 4000);
+    EXPECT_THAT(top_text(sample_, {}, {.columns = 80, .rows = 80}), Not(HasSubstr("node-b")));
+}
+
 TEST_F(TopText, FilterLeavesRowsThatHaveIt) {
     const std::string text = top_text(sample_, {.filter = "shop"}, {.columns = 80, .rows = 40});
     EXPECT_THAT(text, HasSubstr("shop/web"));

@@ -73,5 +73,42 @@ TEST(Sources, TheTunnelKnowsWhichNodeSendsFromWhere) {
     EXPECT_EQ(number(world.now().v4.tunnel_peers, "192.168.50.3"), c) << "keeps its number";
 }
 
+TEST(Sources, WithoutATunnelNodesHaveNumbersAndNoTrust) {
+    NodeConfig direct = node_a();
+    direct.overlay.format.reset();
+    World world(direct);
+    world.plug(plugged_in());
+    EXPECT_EQ(world.apply(node_of("node-b", "10.244.2.0/24", "192.168.50.2") +
+                          node_of("node-c", "fd00:10:3::/64", "fd00:50::3")),
+              "");
+    const auto& numbers = world.compiler.node_numbers();
+    ASSERT_EQ(numbers.size(), 2u);
+    const auto& v4 = *world.now().v4.node_prefixes;
+    for (const char* address : {"10.244.2.77", "192.168.50.2"}) {
+        const NodeNumber* found = v4.find(ip(address).as<V4>());
+        ASSERT_NE(found, nullptr) << address;
+        EXPECT_EQ(*found, numbers.at("node-b"));
+    }
+    const NodeNumber* c = world.now().v6.node_prefixes->find(ip("fd00:10:3::9").as<V6>());
+    ASSERT_NE(c, nullptr);
+    EXPECT_EQ(*c, numbers.at("node-c"));
+    EXPECT_EQ(v4.find(ip("10.244.1.10").as<V4>()), nullptr) << "a pod of this node";
+    EXPECT_EQ(world.now().v4.tunnel_sources->size(), 0u);
+    EXPECT_EQ(world.now().v4.tunnel_peers->size(), 0u);
+    EXPECT_EQ(world.remove(Kind::kNode, "", "node-b"), "");
+    EXPECT_EQ(numbers.size(), 1u);
+    EXPECT_EQ(world.now().v4.node_prefixes->size(), 0u);
+}
+
+TEST(Sources, ANumberThatWasLeftIsNotTheNextNodes) {
+    World world;
+    world.plug(plugged_in());
+    EXPECT_EQ(world.apply(node_of("node-b", "10.244.2.0/24", "192.168.50.2")), "");
+    const NodeNumber had = world.compiler.node_numbers().at("node-b");
+    EXPECT_EQ(world.remove(Kind::kNode, "", "node-b"), "");
+    EXPECT_EQ(world.apply(node_of("node-c", "10.244.2.0/24", "192.168.50.2")), "");
+    EXPECT_NE(world.compiler.node_numbers().at("node-c"), had);
+}
+
 }  // namespace
 }  // namespace podlane::control::test

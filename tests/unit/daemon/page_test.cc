@@ -124,6 +124,17 @@ TEST_F(Page, NumbersAreThoseOfStatsAndHaveTheirTime) {
     EXPECT_EQ(json("/page/numbers.json"), numbers);
 }
 
+TEST_F(Page, WhoLooksAtItHasOtherNodesCounted) {
+    apply(
+        "{apiVersion: v1, kind: Node, metadata: {name: node-b}, spec: {podCIDRs: [10.244.2.0/24]}, "
+        "status: {addresses: [{type: InternalIP, address: 192.168.50.2}]}}");
+    (void)json("/page/node.json");
+    EXPECT_FALSE(dataplane_.counts_peers);
+    const Json numbers = json("/page/numbers.json");
+    EXPECT_TRUE(dataplane_.counts_peers);
+    EXPECT_EQ(numbers["peers"], (Json{{"milliseconds", 0}, {"peers", Json::array()}}));
+}
+
 TEST_F(Page, NamesOfAThingAreTakenAsTheyAre) {
     EXPECT_EQ(json("/page/thing.json")["flows"]["kind"], "flows");
     EXPECT_EQ(json("/page/thing.json?name=gone/pod")["flows"]["kind"], "flows");

@@ -16,6 +16,18 @@ TEST(PageJson, BusiestServicesStayInTheOrderOfTheirNames) {
     EXPECT_EQ(stats.services[1].service, "d/most");
 }
 
+TEST(PageJson, NodesWithTrafficStayTheBusiestFirst) {
+    PeerReport report{
+        .milliseconds = 1,
+        .peers = {{"a", {1, 0, 0, 0}}, {"b", {}}, {"c", {0, 0, 5, 0}}, {"d", {1, 0, 1, 0}}}};
+    keep_busiest_peers(report, 2);
+    ASSERT_EQ(report.peers.size(), 2u);
+    EXPECT_EQ(report.peers[0].node, "c");
+    EXPECT_EQ(report.peers[1].node, "d");
+    keep_busiest_peers(report, 1);
+    EXPECT_EQ(report.peers.size(), 1u);
+}
+
 TEST(PageJson, CutRowsAreCounted) {
     Listing listing{.kind = "neighbors", .rows = std::vector<NeighbourRow>(5), .total = {}};
     cut_rows(listing, 5);
