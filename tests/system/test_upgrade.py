@@ -238,7 +238,7 @@ def failures(report):
             with open(node.config_path, "w", encoding="utf-8") as file:
                 json.dump(node.config, file)
             goes_on(node, pods, pid)
-        for delay in (0.05, 0.15, 0.25):  # before any machine is ready
+        for delay in (0.02, 0.05, 0.08):  # before any machine is ready
             with report.check(f"one that dies {delay} s after its start: the running one goes on"):
                 die = script("dies", f'case "$*" in *--check*) exec {NEXT} "$@";; esac\n'
                                      f"{NEXT} --config {node.config_path} --take-over & "
