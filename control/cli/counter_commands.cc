@@ -96,6 +96,11 @@ std::string show_drops(const Invocation&, const Json& reply, const Screen& scree
     return drops_text(reply, screen);
 }
 
+std::string top_fault(Invocation& call) {
+    const bool is_data = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
+    return is_data ? "top draws a screen; its numbers as data: stats -o json" : std::string();
+}
+
 constexpr std::array kCounterCommands{
     CliCommand{.name = "stats",
                .synopsis = "[--watch]",
@@ -129,6 +134,7 @@ constexpr std::array kCounterCommands{
                     "  podlanectl top --count 1 | head -20",
         .options = kTopOptions,
         .method = "stats",
+        .check = top_fault,
         .run = run_top},
 };
 

@@ -21,11 +21,12 @@ constexpr uint64_t kUsualLimit = 200;
 constexpr auto kEventsOptions = std::to_array<OptionRow>({
     {"since", 0, OptionType::kText, "TIME",
      "only later ones: 90s, 5m, 2h, a time of day such as 14:02, or '2026-11-29 14:02'"},
-    {"until", 0, OptionType::kText, "TIME", "only those before it"},
+    {"until", 0, OptionType::kText, "TIME",
+     "only those before it; a time without seconds is the whole minute"},
     {"follow", 'f', OptionType::kFlag, "", "go on with what happens"},
     {"kind", 0, OptionType::kText, "KIND[,KIND...]",
      "of objects as for get, or ports, neighbors, addresses, links, workers, refusals, snat, "
-     "podlaned"},
+     "feeders, podlaned"},
     {"name", 0, OptionType::kText, "NAME",
      "what has this name, or is about it: a Service's endpoints; NAMESPACE/ is all of one"},
     {"by", 0, OptionType::kText, "OWNER", "what this owner of objects or this program did"},
@@ -41,16 +42,23 @@ std::string moment_fault(const Invocation& call, std::string_view option) {
 
 std::string events_fault(Invocation& call) {
     if (call.has("follow") && call.has("until")) return "--follow and --until exclude each other";
-    const std::string since = moment_fault(call, "since");
-    return since.empty() ? moment_fault(call, "until") : since;
+    if (std::string fault = moment_fault(call, "since"); !fault.empty()) return fault;
+    if (std::string fault = moment_fault(call, "until"); !fault.empty()) return fault;
+    if (!call.has("since") || !call.has("until")) return {};
+    const uint64_t now = wall_clock_ms();
+    const uint64_t since = *parse_moment(call.text("since"), now);
+    if (*parse_end(call.text("until"), since, now) > since) return {};
+    return fmt::format("--until: {} is not after --since {}", in_quotes(call.text("until")),
+                       in_quotes(call.text("since")));
 }
 
 /// The parameters of the first request.
 Json params_of(const Invocation& call) {
     Json params{{"limit", call.options.number("limit").value_or(kUsualLimit)}};
     const uint64_t now = wall_clock_ms();
-    if (call.has("since")) params["sinceMs"] = *parse_moment(call.text("since"), now);
-    if (call.has("until")) params["untilMs"] = *parse_moment(call.text("until"), now);
+    const uint64_t since = call.has("since") ? *parse_moment(call.text("since"), now) : 0;
+    if (since != 0) params["sinceMs"] = since;
+    if (call.has("until")) params["untilMs"] = *parse_end(call.text("until"), since, now);
     for (const char* key : {"name", "by"}) {
         if (call.has(key)) params[key] = call.text(key);
     }

@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -15,6 +16,7 @@ namespace podlane::control {
 namespace {
 
 constexpr uint64_t kDayMs = 86'400'000;
+constexpr uint64_t kMinuteMs = 60'000;
 
 /// All of `text` as one number.
 std::optional<unsigned> number(std::string_view text) {
@@ -111,6 +113,16 @@ std::optional<uint64_t> parse_moment(std::string_view text, uint64_t now_ms) {
     }
     const auto time = time_of_day(text, now_ms);
     return time ? time : date_and_time(text);
+}
+
+std::optional<uint64_t> parse_end(std::string_view text, uint64_t since_ms, uint64_t now_ms) {
+    auto end = parse_moment(text, now_ms);
+    if (!end) return end;
+    if (std::ranges::count(text, ':') == 1) *end += kMinuteMs;
+    const bool is_time_of_day = time_of_day(text, now_ms).has_value();
+    const std::tm then = local_of(*end - 1), now = local_of(now_ms);
+    if (is_time_of_day && then.tm_yday != now.tm_yday && *end <= since_ms) *end += kDayMs;
+    return end;
 }
 
 std::string moment_text(uint64_t ms, uint64_t now_ms) {

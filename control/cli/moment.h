@@ -18,6 +18,12 @@ namespace podlane::control {
 /// UTC. Milliseconds since 1970; nothing for other texts.
 [[nodiscard]] std::optional<uint64_t> parse_moment(std::string_view text, uint64_t now_ms);
 
+/// parse_moment() for the end of a stretch of time that begins at `since_ms` (0: any): of "14:02"
+/// the end of that minute; a time of day that has not come yet today is meant where yesterday's
+/// would be before the beginning.
+[[nodiscard]] std::optional<uint64_t> parse_end(std::string_view text, uint64_t since_ms,
+                                                uint64_t now_ms);
+
 /// Of the machine's clock, "14:02:11.123"; with the date before it where that is not the day of
 /// `now_ms`.
 [[nodiscard]] std::string moment_text(uint64_t ms, uint64_t now_ms);

@@ -126,7 +126,7 @@ void NodeModel::tick() {
     }
     for (const std::string& line : feeder_watch_.look(now)) {
         spdlog::warn("{}", line);
-        tell_event("feeder", "", line);
+        tell_event("feeders", "", line);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/node/explain_question.h"
+#include "control/node/explain_remarks.h"
 #include "control/show/text.h"
 #include "lib/decide/answer.h"
 #include "lib/decide/bridge.h"
@@ -23,6 +24,7 @@ struct Answer : Explanation {
     PortId out_port_id = kNoPort;
     std::optional<uint32_t> bytes;  ///< of the packet, if the question has it
     bool is_v4 = true;
+    bool any_source_port = false;  ///< the question names none
 };
 
 template <Family F>
@@ -269,6 +271,31 @@ void explain_existing(const LiveView& live, const ExplainQuestion& question, boo
     answer.translated_from = from;
 }
 
+/// What the operator would ask next.
+template <Family F>
+void explain_around(const LiveView& live, const PortNames& names, const PathQuery<F>& query,
+                    const PathDecision<F>& decision, Answer& answer) {
+    if (decision.reason == Drop::kServiceUndefinedPort) {
+        remark_ports(live.store, IpAddress(query.key.dst), answer.trace);
+    }
+    if (decision.reason == Drop::kServiceNoEndpoints ||
+        decision.reason == Drop::kServiceNoLocalEndpoints) {
+        remark_endpoints(live.store, answer.service, answer.trace);
+    }
+    const Frontend<F>* const frontend = find_frontend(live.snapshot, query.key);
+    if (decision.translated && frontend != nullptr && answer.any_source_port) {
+        remark_other_endpoints(live.snapshot, *frontend, query, answer.trace);
+    }
+    if (answer.verdict != ExplainVerdict::kForward) return;
+    const PortInfo* const out = names.find(answer.out_port_id);
+    if (out == nullptr || out->kind != PortKind::kUplink) return;
+    remark_other_node(live.store, live.config.node, IpAddress(decision.to.dst), answer.trace);
+    if (remark_link(live.dataplane, names, answer.out_port_id, answer.trace)) {
+        answer.verdict = ExplainVerdict::kDrop;
+        answer.reason = Drop::kPortDown;
+    }
+}
+
 template <Family F>
 void explain_path(const LiveView& live, const PortNames& names, const ExplainQuestion& question,
                   Answer& answer) {
@@ -288,6 +315,7 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     }
     const PathDecision<F> decision = decide(live.snapshot, query, answer.trace);
     take_verdict(live, names, decision, answer);
+    explain_around(live, names, query, decision, answer);
     if (decision.translated) {
         answer.translated_to = endpoint_text(decision.to.dst, decision.to.dst_port.host());
     }
@@ -307,6 +335,7 @@ Result<Explanation> explain(const LiveView& live, const ExplainRequest& request)
     Answer answer;
     answer.bytes = request.bytes;
     answer.is_v4 = question->dst.is_v4();
+    answer.any_source_port = !request.source_port.has_value();
     answer.trace.step("rx", question->where, question->why);
     if (question->dst.is_v4()) {
         explain_path<V4>(live, names, *question, answer);

@@ -14,8 +14,9 @@ namespace {
 /// Per answer, with some hundred bytes each.
 constexpr size_t kMostEvents = 10'000;
 /// In addition to objects' kinds: live state, and topics whose events are only text.
-constexpr std::array<std::string_view, 8> kOthers{"ports",    "neighbors", "addresses", "links",
-                                                  "podlaned", "refusals",  "snat",      "workers"};
+constexpr std::array<std::string_view, 9> kOthers{"ports", "neighbors", "addresses",
+                                                  "links", "podlaned",  "refusals",
+                                                  "snat",  "workers",   "feeders"};
 
 }  // namespace
 

@@ -19,7 +19,13 @@ size_t bytes_of(const News& news) noexcept {
 
 bool NewsFilter::matches(const News& news) const noexcept {
     if (news.text.empty()) return false;
-    const bool is_named = name.empty() || news.name == name || news.about == name ||
+    // "web" is that of any namespace.
+    const auto is_it = [this](std::string_view whole) {
+        return whole == name ||
+               (name.find('/') == name.npos && whole.size() > name.size() &&
+                whole.ends_with(name) && whole[whole.size() - name.size() - 1] == '/');
+    };
+    const bool is_named = name.empty() || is_it(news.name) || is_it(news.about) ||
                           (name.ends_with('/') && news.name.starts_with(name));
     return is_named && (kinds.empty() || kinds.contains(news.shown_kind())) &&
            (by.empty() || news.by == by) && news.time_ms >= since_ms &&

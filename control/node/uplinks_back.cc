@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "control/node/node_model.h"
+#include "control/node/uplink_device.h"
 
 namespace podlane::control {
 

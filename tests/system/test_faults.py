@@ -158,6 +158,18 @@ def closed_inwards(scene):
     scene.ask()
 
 
+def closed_far(scene):
+    scene.cluster.apply(policy("shut", {"app": "far"}, policyTypes=["Ingress"]))
+    scene.ask(address=scene.far.address(4), port=lab.LINES)
+
+
+def half_closed(scene):
+    far = objects.endpoint(scene.far.address(4), "node-b")
+    scene.cluster.apply(*web([scene.endpoint(), far]),
+                        policy("closed", {"app": "web"}, policyTypes=["Ingress"]))
+    scene.ask()
+
+
 def closed_outwards(scene):
     scene.cluster.apply(policy("quiet", {"app": "client"}, policyTypes=["Egress"]))
     scene.ask()
@@ -284,7 +296,7 @@ FAULTS = [
     ("a Service refuses connections: it has no endpoint", no_endpoint,
      (*EXPLAIN, "default/web:80"), r"service_no_endpoints|no endpoint"),
     ("a Service refuses connections: its endpoint is not ready", not_ready,
-     (*EXPLAIN, "default/web:80"), r"no endpoint|0 of|service_no_endpoints"),
+     (*EXPLAIN, "default/web:80"), r"not ready"),
     ("a Service does not answer: its endpoint is a pod that is gone", stale_endpoint,
      (*EXPLAIN, "default/web:80"), r"10\.244\.1\.99"),
     ("a port of a Service refuses connections: it has none such", wrong_port,
@@ -301,6 +313,11 @@ FAULTS = [
      (*EXPLAIN, "default/web:80"), r"policy_ingress|default/closed"),
     ("a pod reaches nobody: a NetworkPolicy isolates it", closed_outwards,
      (*EXPLAIN, "default/web:80"), r"policy_egress|default/quiet"),
+    ("a pod of another node is not reached: a NetworkPolicy isolates it there", closed_far,
+     ("explain", "policy", "--from", "default/client", "--to", "default/far:80"),
+     r"node-b decides as well"),
+    ("a Service answers sometimes: one of its endpoints is closed", half_closed,
+     (*EXPLAIN, "default/web:80"), r"1 of 2 cannot be reached[^$]*policy_ingress"),
     ("large packets are lost, small ones pass", too_big, ("drops",), r"too_big"),
     ("nothing comes from one node: its VNI is another", wrong_vni, ("drops",), r"unknown_vni"),
     ("nothing comes from one node: it has a stale VTEP MAC", stale_vtep, ("drops",),

@@ -102,6 +102,9 @@ TEST_F(EventsTest, TimesThatAreNoneAreWrongUsage) {
     EXPECT_EQ(run({"events", "--since", "yesterday"}), 2);
     EXPECT_NE(err_.str().find("--since: \"yesterday\" is neither"), std::string::npos);
     EXPECT_EQ(run({"events", "--until", "14:02", "-f"}), 2);
+    EXPECT_EQ(run({"events", "--since", "1m", "--until", "5m"}), 2);
+    EXPECT_NE(err_.str().find("--until: \"5m\" is not after --since \"1m\""), std::string::npos)
+        << err_.str();
 }
 
 }  // namespace

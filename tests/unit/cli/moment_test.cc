@@ -43,6 +43,22 @@ TEST_F(Moment, ATimeOfDayIsTheLastOneOfThisMachinesClock) {
     EXPECT_EQ(parse_moment("15:02:12", kNow), kNow + 1000 - 86'400'000) << "yesterday's";
 }
 
+TEST_F(Moment, AnEndWithoutSecondsIsThatOfItsMinute) {
+    EXPECT_EQ(parse_end("15:02", 0, kNow), kNow - 11'000 + 60'000);
+    EXPECT_EQ(parse_end("15:02:10", 0, kNow), kNow - 1000);
+    EXPECT_EQ(parse_end("5m", 0, kNow), kNow - 300'000);
+    EXPECT_EQ(parse_end("2025-11-29 15:02", 0, kNow), kNow - 11'000 + 60'000);
+    EXPECT_EQ(parse_end("nonsense", 0, kNow), std::nullopt);
+}
+
+TEST_F(Moment, AnEndThatHasNotComeYetIsTodays) {
+    const uint64_t since = *parse_moment("15:00", kNow);
+    EXPECT_EQ(parse_end("23:40:00", since, kNow), kNow - 11'000 + (8 * 60 + 38) * 60'000);
+    EXPECT_EQ(parse_end("14:59", since, kNow), since) << "today's, before the beginning";
+    const uint64_t yesterday = *parse_moment("23:00", kNow);
+    EXPECT_EQ(parse_end("23:40:00", yesterday, kNow), yesterday + 40 * 60'000);
+}
+
 TEST_F(Moment, ADateWithATimeIsTheMachinesUnlessItSaysUtc) {
     EXPECT_EQ(parse_moment("2025-11-29 15:02:11", kNow), kNow);
     EXPECT_EQ(parse_moment("2025-11-29T14:02:11Z", kNow), kNow);

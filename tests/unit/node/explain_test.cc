@@ -1,10 +1,12 @@
 #include "control/node/explain.h"
+#include "control/node/explain_remarks.h"
 
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "control/node/explain_question.h"
+#include "control/node/explain_remarks.h"
 #include "lib/decide/decide.h"
 #include "tests/unit/node/node_fixture.h"
 
@@ -137,6 +139,75 @@ TEST_F(Explain, TheSourcePortDecidesAndTheAnswerStaysTheSame) {
         endpoints.insert(answer.at("translatedTo"));
     }
     EXPECT_EQ(endpoints.size(), 2u);
+}
+
+TEST_F(Explain, EndpointsThatAPolicyClosesAreNamedBesideTheOneThatIsPicked) {
+    apply(kWebService);
+    apply(R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: default}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+)");
+    const Json answer = explain("default/client", "10.96.0.10:80");
+    EXPECT_EQ(step(answer, "endpoints").at("what"), "1 of 2 cannot be reached");
+    EXPECT_TRUE(has(step(answer, "endpoints").at("why"), "10.244.1.10:8080 (policy_ingress)"))
+        << answer.dump(2);
+    const Json asked = explain("default/client", "10.96.0.10:80", "tcp", 40000);
+    EXPECT_FALSE(has(asked.dump(), "cannot be reached")) << "the source port decides";
+}
+
+TEST_F(Explain, AnotherNodesPoliciesAreReferredToThatNode) {
+    EXPECT_FALSE(has(explain("default/client", "10.244.2.10:80").dump(), "decides as well"));
+    apply(R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: elsewhere, namespace: other}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+)");
+    const Json answer = explain("default/client", "10.244.2.10:80");
+    EXPECT_EQ(step(answer, "policy").at("what"), "node-b decides as well");
+    EXPECT_FALSE(has(explain("default/client", "10.244.1.10:80").dump(), "decides as well"));
+}
+
+TEST_F(Explain, ALinkThatIsDownIsSaidAtOnce) {
+    const PortId uplink = port_of("uplink0");
+    dataplane_.states[uplink] = {uplink, {LinkState::kDown, 0}, {}};
+    const Json answer = explain("default/client", "10.244.2.10:80");
+    EXPECT_EQ(answer.at("verdict"), "drop");
+    EXPECT_EQ(answer.at("drop"), "port_down");
+    EXPECT_TRUE(has(step(answer, "link").at("why"), "the link of port uplink0 is down"));
+    EXPECT_EQ(explain("default/client", "10.244.1.10:80").at("verdict"), "forward");
+}
+
+TEST_F(Explain, AServiceWithoutAUsableEndpointShowsThoseThatItHas) {
+    apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: idle, namespace: default}
+spec: {clusterIP: 10.96.0.77, ports: [{name: http, port: 80}]}
+)");
+    EXPECT_EQ(step(explain("default/client", "10.96.0.77:80"), "endpoints").at("what"), "none");
+    apply(R"(
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: idle-1, namespace: default, labels: {kubernetes.io/service-name: idle}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints:
+- {addresses: [10.244.1.10], conditions: {ready: false, serving: false}}
+- {addresses: [10.244.2.10], conditions: {ready: false, serving: false, terminating: true}}
+)");
+    const Json found = step(explain("default/client", "10.96.0.77:80"), "endpoints");
+    EXPECT_EQ(found.at("what"), "2, 0 ready");
+    EXPECT_EQ(found.at("why"), "10.244.1.10 (not ready), 10.244.2.10 (terminating)");
+}
+
+TEST_F(Explain, APortThatAServiceLacksIsAnsweredWithThoseThatItHas) {
+    apply(kWebService);
+    const Json answer = explain("default/client", "10.96.0.10:81");
+    EXPECT_EQ(answer.at("steps").back().at("what"), "default/web");
+    EXPECT_TRUE(has(answer.at("steps").back().at("why"), "it has 80/TCP")) << answer.dump(2);
 }
 
 class ExplainOverGeneve : public Explain {
