@@ -43,7 +43,7 @@ class PeerWatch {
     bool is_on_ = false;
     uint64_t on_since_ms_ = 0;
     uint64_t looked_ms_ = 0;   ///< time of the last call
-    uint64_t counted_ms_ = 0;  ///< for how long it was on, except for now
+    uint64_t counted_ms_ = 0;  ///< milliseconds: how long it was on before it was last switched on
 };
 
 }  // namespace podlane::control
