@@ -1,6 +1,7 @@
 #include "control/node/explain_remarks.h"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 namespace podlane::control {
@@ -11,7 +12,7 @@ constexpr size_t kMostNamed = 8;
 
 std::string listed(const std::vector<std::string>& texts) {
     const size_t shown = std::min(texts.size(), kMostNamed);
-    std::string out = fmt::format("{}", fmt::join(texts.begin(), texts.begin() + shown, ", "));
+    std::string out = fmt::format("{}", fmt::join(std::span(texts).first(shown), ", "));
     if (texts.size() > shown) out += fmt::format(" and {} more", texts.size() - shown);
     return out;
 }
