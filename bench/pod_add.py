@@ -2,9 +2,8 @@
 """Attaching a pod: how long `pod.add` takes, compared with the kernel's own time for such a port.
 
 The floor is the fewest and shortest system calls that make the same interface, made by this
-process: a TAP with its queue, moved into the pod's namespace, renamed, with MAC, MTU and queue
-length, IPv6 settings, `lo` and itself up, two addresses and two default routes. Most of it is
-waiting for the kernel's grace periods (RCU) when an interface changes its namespace or its name.
+process: a TAP with its queue, made in the pod's namespace, with MAC, MTU and queue length, without
+a queueing discipline, IPv6 and neighbour settings, `lo` and itself up, two addresses and two default routes.
 `pod.add` is timed at the config socket, from the request's first byte to the answer, when every
 worker uses the port. Both take turns, so that the kernel is in the same state for both. Needs root;
 runs in namespaces of its own.
@@ -33,9 +32,10 @@ from table import Table, check, say  # noqa: E402
 # linux/if_tun.h, linux/rtnetlink.h, linux/if_link.h
 TUNSETIFF, TUNSETVNETHDRSZ, TUNSETOFFLOAD = 0x400454CA, 0x400454D8, 0x400454D0
 TAP_FLAGS = 0x0002 | 0x1000 | 0x4000 | 0x0100  # TAP, NO_PI, VNET_HDR, MULTI_QUEUE
-NEW_LINK, NEW_ADDRESS, NEW_ROUTE = 16, 20, 24
+NEW_LINK, NEW_ADDRESS, NEW_ROUTE, NEW_QDISC = 16, 20, 24, 36
 REQUEST, ACK, CREATE, EXCLUSIVE = 1, 4, 0x400, 0x200
-ADDRESS, IFNAME, MTU, TXQLEN, NET_NS_FD = 1, 3, 4, 13, 28
+ADDRESS, MTU, TXQLEN = 1, 4, 13
+ROOT = 0xFFFFFFFF
 CLONE_NEWNET = 0x40000000
 UP = 1
 
@@ -91,42 +91,49 @@ def add_default(index, family, via):
     return NEW_ROUTE, CREATE | EXCLUSIVE, body
 
 
-def configure(namespace_fd, name, mac, addresses, gateways, out):
+def no_queue(index):
+    body = struct.pack("=BxxxiIII", 0, index, 0, ROOT, 0) + attribute(1, b"noqueue\0")
+    return NEW_QDISC, CREATE, body
+
+
+def make(namespace_fd, mac, addresses, gateways, out):
     """Runs in the pod's namespace, on a thread of its own, so that nothing else enters it."""
     enter(namespace_fd)
+    tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", b"eth0", TAP_FLAGS))
+    fcntl.ioctl(tap, TUNSETVNETHDRSZ, struct.pack("=i", 12))
+    fcntl.ioctl(tap, TUNSETOFFLOAD, 7)
     link = Netlink()
-    index = socket.if_nametoindex(name)
-    link.ask(change_link(index, (IFNAME, b"eth0\0"), (ADDRESS, mac), (MTU, struct.pack("=I", 1450)),
-                         (TXQLEN, struct.pack("=I", 2048))))
+    index = socket.if_nametoindex("eth0")
+    link.ask(change_link(index, (ADDRESS, mac), (MTU, struct.pack("=I", 1450)),
+                         (TXQLEN, struct.pack("=I", 2048))), no_queue(index))
     for key, value in (("accept_dad", "0"), ("accept_ra", "0"), ("autoconf", "0"),
                        ("router_solicitations", "0")):
         path = f"/proc/sys/net/ipv6/conf/eth0/{key}"
         pathlib.Path(path).write_text(value, encoding="ascii")
+    for family in ("ipv4", "ipv6"):
+        for key, value in (("retrans_time_ms", "200"), ("mcast_solicit", "15"),
+                           ("ucast_solicit", "15")):
+            path = f"/proc/sys/net/{family}/neigh/eth0/{key}"
+            pathlib.Path(path).write_text(value, encoding="ascii")
     families = (socket.AF_INET, socket.AF_INET6)
     link.ask(change_link(socket.if_nametoindex("lo"), up=True), change_link(index, up=True),
              *(add_address(index, family, address, length)
                for family, address, length in zip(families, addresses, (24, 64))),
              *(add_default(index, family, via) for family, via in zip(families, gateways)))
     link.close()
-    out.append(index)
+    out.append(tap)
 
 
-def by_hand(link, namespace_fd, number, addresses, gateways):
+def by_hand(namespace_fd, number, addresses, gateways):
     """The floor: the descriptor of the TAP's queue."""
-    name = f"floor{number}"
-    tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(), TAP_FLAGS))
-    fcntl.ioctl(tap, TUNSETVNETHDRSZ, struct.pack("=i", 12))
-    fcntl.ioctl(tap, TUNSETOFFLOAD, 7)
-    link.ask(change_link(socket.if_nametoindex(name), (NET_NS_FD, struct.pack("=I", namespace_fd))))
     done = []
     mac = bytes((2, 0, 0, 9, number >> 8, number & 255))
-    inside = threading.Thread(target=configure,
-                              args=(namespace_fd, name, mac, addresses, gateways, done))
+    inside = threading.Thread(target=make, args=(namespace_fd, mac, addresses, gateways, done))
     inside.start()
     inside.join()
-    check(done, "the floor's interface could not be configured")
-    return tap
+    check(done, "the floor's interface could not be made")
+    return done[0]
 
 
 def same_interface(one, other):
@@ -149,14 +156,14 @@ def main():
     node = Node("node-a", 1, wire)
     node.start()
     rpc = node.rpc()
-    link = Netlink()
+    used = []  # until the end: while the kernel ends namespaces, others wait
     floor, ours, removals = [], [], []
     for number in range(options.pods):
         addresses = [f"10.244.1.{2 + number % 250}", f"fd00:10:244:1::{2 + number:x}"]
         hand, pod = Namespace(f"hand{number}"), Namespace(f"pod{number}")
         fd = os.open(hand.path, os.O_RDONLY)
         begun = time.perf_counter()
-        tap = by_hand(link, fd, number, addresses, node.gateways)
+        tap = by_hand(fd, number, addresses, node.gateways)
         floor.append((time.perf_counter() - begun) * 1e3)
         begun = time.perf_counter()
         rpc.call("pod.add", pod="default/web", netns=pod.path, addresses=addresses)
@@ -168,8 +175,7 @@ def main():
         removals.append((time.perf_counter() - begun) * 1e3)
         os.close(tap)
         os.close(fd)
-        hand.close()
-        pod.close()
+        used += hand, pod
     table = Table()
     for what, took in (("the kernel's floor", floor), ("pod.add", ours), ("pod.del", removals)):
         took.sort()
@@ -181,6 +187,8 @@ def main():
     table.show()
     table.save(options.json)
     node.stop()
+    for namespace in used:
+        namespace.close()
     node.close()
     wire.namespace.close()
 

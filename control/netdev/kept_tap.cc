@@ -60,21 +60,14 @@ Result<void> remove_left(const std::string& ifname, const std::string& owner) {
     return is_left ? rtnl->delete_link((*link)->ifindex) : Result<void>{};
 }
 
-Result<KeptTap> make(const TapRequest& request, const std::string& owner) {
-    auto removed = in_network_namespace(request.netns_path,
-                                        [&] { return remove_left(request.ifname, owner); });
-    if (!removed.ok()) return tap_failure(request, removed.error());
+Result<KeptTap> make(TapRequest request, const std::string& owner) {
+    request.alias = mark_of(owner);
     auto made = create_tap(request);
     if (!made.ok()) return made.error();
-    auto marked = in_network_namespace(request.netns_path, [&]() -> Result<void> {
-        auto rtnl = Rtnl::open();
-        if (!rtnl.ok()) return rtnl.error();
-        return rtnl->change_link(request.ifname, {.alias = mark_of(owner)});
-    });
-    if (marked.ok() && ::ioctl(made->queue_fds().front(), TUNSETPERSIST, 1) != 0) {
-        marked = Error{fmt::format("make it persistent: {}", std::strerror(errno))};
+    if (::ioctl(made->queue_fds().front(), TUNSETPERSIST, 1) != 0) {
+        return tap_failure(request,
+                           Error{fmt::format("make it persistent: {}", std::strerror(errno))});
     }
-    if (!marked.ok()) return tap_failure(request, marked.error());
     const int ifindex = made->ifindex();
     const auto device = std::make_shared<TapDevice>(std::move(made).value());
     return KeptTap{device->release_queue_fds(), [device] { device->remove(); }, false, ifindex};

@@ -10,7 +10,9 @@
 #include <netlink/route/link.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
+#include <netlink/route/qdisc.h>
 #include <netlink/route/route.h>
+#include <netlink/route/tc.h>
 #include <netlink/socket.h>
 
 #include <cstring>
@@ -112,12 +114,18 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
 }
 
 Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& change) {
-    rtnl_link* raw = nullptr;
-    int rc = rtnl_link_get_kernel(socket_.get(), 0, ifname.c_str(), &raw);
-    if (rc < 0) return netlink_failure("look up", rc);
-    const NlLink before(raw);
+    auto link = find_link(ifname);
+    if (!link.ok()) return link.error();
+    if (!link->has_value()) return netlink_failure("look up", -NLE_NODEV);
+    return change_link((*link)->ifindex, change);
+}
+
+Result<void> Rtnl::change_link(int ifindex, const LinkChange& change) {
+    const NlLink before(rtnl_link_alloc());
     const NlLink after(rtnl_link_alloc());
-    if (!after) return out_of_memory("change");
+    if (!before || !after) return out_of_memory("change");
+    // Only the index counts there: the kernel is told which flags are to change.
+    rtnl_link_set_ifindex(before.get(), ifindex);
     std::string what;
     if (change.name) {
         rtnl_link_set_name(after.get(), change.name->c_str());
@@ -152,7 +160,7 @@ Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& chan
         rtnl_link_set_ns_fd(after.get(), *change.netns_fd);
         what += "namespace ";
     }
-    rc = rtnl_link_change(socket_.get(), before.get(), after.get(), 0);
+    const int rc = rtnl_link_change(socket_.get(), before.get(), after.get(), 0);
     if (rc < 0) return netlink_failure(fmt::format("set {}", what.substr(0, what.size() - 1)), rc);
     return {};
 }
@@ -163,6 +171,18 @@ Result<void> Rtnl::delete_link(int ifindex) {
     rtnl_link_set_ifindex(link.get(), ifindex);
     const int rc = rtnl_link_delete(socket_.get(), link.get());
     if (rc < 0) return netlink_failure("delete", rc);
+    return {};
+}
+
+Result<void> Rtnl::send_unqueued(int ifindex) {
+    const Owned<rtnl_qdisc, rtnl_qdisc_put> queueing(rtnl_qdisc_alloc());
+    if (!queueing) return out_of_memory("noqueue");
+    rtnl_tc* const tc = TC_CAST(queueing.get());
+    rtnl_tc_set_ifindex(tc, ifindex);
+    rtnl_tc_set_parent(tc, TC_H_ROOT);
+    int rc = rtnl_tc_set_kind(tc, "noqueue");
+    if (rc >= 0) rc = rtnl_qdisc_add(socket_.get(), queueing.get(), NLM_F_CREATE | NLM_F_REPLACE);
+    if (rc < 0) return netlink_failure("set noqueue", rc);
     return {};
 }
 

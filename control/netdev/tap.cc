@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -31,6 +30,8 @@ constexpr uint32_t kTxQueueLength = 2048;
 /// metric.
 constexpr uint32_t kSecondDefaultMetric = 4096;
 constexpr uint32_t kMostDefaults = 256;
+/// The kernel's number of `lo` in every namespace (LOOPBACK_IFINDEX).
+constexpr int kLoopbackIndex = 1;
 
 Error in_words(const std::string& what) {
     return Error{fmt::format("{}: {}", what, std::strerror(errno))};
@@ -95,17 +96,15 @@ Result<void> check_tap(const TapRequest& request) {
 
 namespace {
 
-/// A unique interface name, for the time before the TAP is moved to its namespace.
-std::string passing_name() {
-    static std::atomic<unsigned> made{0};
-    return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
-}
-
-Result<void> must_not_exist(Rtnl& rtnl, const std::string& ifname) {
-    auto link = rtnl.find_link(ifname);
+/// Removes an interface that the same owner has left; any other is an error.
+Result<void> make_way(Rtnl& rtnl, const TapRequest& request) {
+    auto link = rtnl.find_link(request.ifname);
     if (!link.ok()) return link.error();
-    if (link->has_value()) return Error{"the interface exists already"};
-    return {};
+    if (!link->has_value()) return {};
+    const LinkInfo& info = **link;
+    const bool is_left = !request.alias.empty() && info.alias == request.alias &&
+                         info.kind == "tun" && !info.carrier;
+    return is_left ? rtnl.delete_link(info.ifindex) : Error{"the interface exists already"};
 }
 
 }  // namespace
@@ -213,39 +212,32 @@ void quicken_neighbour_requests(const std::string& ifname) {
     }
 }
 
-/// Everything to be done inside the namespace. The interface exists as `name`; its index is put
-/// into `ifindex`.
-Result<void> configure(const TapRequest& request, const std::string& name, int& ifindex) {
-    auto rtnl = Rtnl::open();
-    if (!rtnl.ok()) return rtnl.error();
-    LinkChange change{.mac = request.mac, .mtu = request.mtu, .tx_queue_length = kTxQueueLength};
-    if (name != request.ifname) change.name = request.ifname;
-    if (auto done = rtnl->change_link(name, change); !done.ok()) return done;
-    auto link = rtnl->find_link(request.ifname);
+/// What a new interface needs; its index is put into `ifindex`.
+Result<void> configure(Rtnl& rtnl, const TapRequest& request, int& ifindex) {
+    auto link = rtnl.find_link(request.ifname);
     if (!link.ok()) return link.error();
     if (!link->has_value()) return Error{"the interface is gone"};
     ifindex = (*link)->ifindex;
+    LinkChange change{.mac = request.mac, .mtu = request.mtu, .tx_queue_length = kTxQueueLength};
+    if (!request.alias.empty()) change.alias = request.alias;
+    if (auto done = rtnl.change_link(ifindex, change); !done.ok()) return done;
+    // The default is a queue of kTxQueueLength frames for each of the 256 that such a TAP can have,
+    // 13 MB in all, of which nothing is ever used: a TAP takes or drops a frame at once. Of use
+    // only.
+    static_cast<void>(rtnl.send_unqueued(ifindex));
 
     if (auto done = configure_tap_ipv6(request); !done.ok()) return done;
     quicken_neighbour_requests(request.ifname);
     if (request.bring_up_lo) {
-        if (auto done = rtnl->change_link("lo", {.up = true}); !done.ok()) {
+        if (auto done = rtnl.change_link(kLoopbackIndex, {.up = true}); !done.ok()) {
             return Error{"lo: " + done.error().message};
         }
     }
-    if (auto done = rtnl->change_link(request.ifname, {.up = true}); !done.ok()) return done;
+    if (auto done = rtnl.change_link(ifindex, {.up = true}); !done.ok()) return done;
     for (const auto& address : request.addresses) {
-        if (auto done = rtnl->add_address(ifindex, address); !done.ok()) return done;
+        if (auto done = rtnl.add_address(ifindex, address); !done.ok()) return done;
     }
-    return add_tap_routes(*rtnl, ifindex, request);
-}
-
-Result<void> move_to_namespace(const std::string& name, const std::string& netns_path) {
-    const auto netns = open_network_namespace(netns_path);
-    if (!netns.ok()) return netns.error();
-    auto rtnl = Rtnl::open();
-    if (!rtnl.ok()) return rtnl.error();
-    return rtnl->change_link(name, {.netns_fd = netns->get()});
+    return add_tap_routes(rtnl, ifindex, request);
 }
 
 }  // namespace
@@ -300,32 +292,25 @@ void TapDevice::remove() noexcept {
 }
 
 Result<TapDevice> create_tap(const TapRequest& request) {
-    const auto failed = [&](const Error& error) { return tap_failure(request, error); };
-    if (auto checked = check_tap(request); !checked.ok()) return failed(checked.error());
-
-    const bool is_elsewhere = !request.netns_path.empty();
-    auto free_name = in_network_namespace(request.netns_path, [&]() -> Result<void> {
+    if (auto checked = check_tap(request); !checked.ok()) {
+        return tap_failure(request, checked.error());
+    }
+    std::vector<UniqueFd> queues;
+    TapDevice tap;
+    // Made where it is to be: moving an interface to another namespace takes the kernel ten times
+    // as long as all the rest. On failures, closing the queues is all the cleanup needed.
+    auto made = in_network_namespace(request.netns_path, [&]() -> Result<void> {
         auto rtnl = Rtnl::open();
         if (!rtnl.ok()) return rtnl.error();
-        return must_not_exist(*rtnl, request.ifname);
+        if (auto way = make_way(*rtnl, request); !way.ok()) return way;
+        auto opened = open_tap_queues(request.ifname, request, true);
+        if (!opened.ok()) return opened.error();
+        queues = std::move(*opened);
+        return configure(*rtnl, request, tap.ifindex_);
     });
-    if (!free_name.ok()) return failed(free_name.error());
+    if (!made.ok()) return tap_failure(request, made.error());
 
-    // On failures from here on, closing the queues is all the cleanup needed.
-    const std::string name = is_elsewhere ? passing_name() : request.ifname;
-    auto queues = open_tap_queues(name, request, true);
-    if (!queues.ok()) return failed(queues.error());
-    if (is_elsewhere) {
-        if (auto moved = move_to_namespace(name, request.netns_path); !moved.ok()) {
-            return failed(moved.error());
-        }
-    }
-    TapDevice tap;
-    auto configured = in_network_namespace(request.netns_path,
-                                           [&] { return configure(request, name, tap.ifindex_); });
-    if (!configured.ok()) return failed(configured.error());
-
-    for (auto& queue : *queues) tap.queue_fds_.push_back(queue.release());
+    for (auto& queue : queues) tap.queue_fds_.push_back(queue.release());
     tap.ifname_ = request.ifname;
     tap.netns_path_ = request.netns_path;
     tap.mac_ = request.mac;

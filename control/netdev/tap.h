@@ -1,11 +1,11 @@
 // TAP interfaces: how pods and the node's own kernel are connected to the dataplane.
 //
 // Control makes them, with addresses and routes, and hands the queues to the workers. Control
-// thread only; root is needed. A TAP is made in our own namespace and moved into the pod's: its
-// queues then do not keep the pod's namespace alive, which dies with its last process and takes
-// the TAP with it. From then on, and after remove(), poll() on a queue reports POLLERR, and read()
-// fails with EBADFD ("File descriptor in bad state") as soon as the kernel is done, frames and
-// EAGAIN before that notwithstanding; that is how the dataplane notices.
+// thread only; root is needed. A pod's TAP is made in the pod's namespace, and its queues keep that
+// namespace alive: so code that makes one must watch the namespace's path (netns_id()). After
+// remove(), or when somebody else deletes it, poll() on a queue reports POLLERR, and read() fails
+// with EBADFD ("File descriptor in bad state") as soon as the kernel is done, frames and EAGAIN
+// before that notwithstanding; that is how the dataplane notices.
 #pragma once
 
 #include <cstdint>
@@ -47,9 +47,12 @@ struct TapOffloads {
 struct TapRequest {
     std::string netns_path;  ///< "/run/netns/x" or "/proc/PID/ns/net"; empty: our own
     std::string ifname;      ///< 1-15 characters; must not exist there yet
-    MacAddress mac{};        ///< of the kernel's end
-    uint16_t mtu = 1500;     ///< bytes of the IP packet, 68-65535; 1280 at least with IPv6
-    unsigned queues = 1;     ///< 1-16
+    /// By which its owner knows it again; an interface with this alias that nobody has open is
+    /// replaced. Empty: none.
+    std::string alias = {};
+    MacAddress mac{};     ///< of the kernel's end
+    uint16_t mtu = 1500;  ///< bytes of the IP packet, 68-65535; 1280 at least with IPv6
+    unsigned queues = 1;  ///< 1-16
     std::vector<InterfaceAddress> addresses;
     std::vector<IpAddress> gateways;  ///< default routes, at most one a family; one outside every
                                       ///< subnet of `addresses` is taken as on-link

@@ -387,8 +387,8 @@ class NodeModel {
     NameServer* const name_server_;
     Keeper* const keeper_;
     KeptTaps* const kept_taps_;
-    /// Of pods that were attached to again, whose queues keep their namespaces alive: such a port
-    /// is gone when this is no longer the namespace at its path.
+    /// Of pods' ports: their queues keep the namespaces alive, so such a port is gone when this is
+    /// no longer the namespace at its path.
     std::map<PortId, NetnsId> watched_netns_;
     const std::function<Result<void>(const UplinkConfig&)> prepare_uplink_;
     std::map<PortId, LostUplink> lost_uplinks_;

@@ -250,8 +250,9 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (!port.ok()) return Refusal{RefusalKind::kFailed, port.error()};
     const PortId id = port->id();
     links_.add_mac(mac, id);
-    // There is no device in the namespace that would report its end.
-    if (plan.socket.is_socket()) watched_netns_[id] = taps_.netns_id(request.netns);
+    // No device reports the end of its namespace: a TAP's queues keep that alive.
+    const NetnsId netns = taps_.netns_id(request.netns);
+    watched_netns_[id] = netns;
     HostPorts taken = ports_.take_host_ports(request.pod, plan.host_ports);
     const AttachedPod& pod = ports_.add({.port = std::move(port).value(),
                                          .name = name,
@@ -273,7 +274,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
         return Refusal{RefusalKind::kInvalid, published.error()};
     }
     if (keeper_ != nullptr) {
-        keep_pod(pod, taps_.netns_id(pod.netns));
+        keep_pod(pod, netns);
         for (const auto& [former, ports] : taken) {
             const AttachedPod& other = ports_.pods().at(former);
             keep_pod(other, taps_.netns_id(other.netns));
