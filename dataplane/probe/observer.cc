@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "dataplane/large_frames.h"
 
@@ -15,6 +16,15 @@ constexpr size_t kTraceBytes = 192;
 
 constexpr uint64_t bit(size_t index) noexcept {
     return uint64_t{1} << index;
+}
+
+/// All packets of a burst.
+constexpr uint64_t kAll = ~uint64_t{0};
+
+/// Calls `visit(index)` for each bit that is set. Nearly always none is.
+template <class Visit>
+void for_each_bit(uint64_t bits, Visit visit) noexcept {
+    for (; bits != 0; bits &= bits - 1) visit(static_cast<size_t>(std::countr_zero(bits)));
 }
 
 /// Copies `count` bytes of a frame, which may span buffers, from `skip` on.
@@ -52,6 +62,36 @@ size_t tunnel_bytes(const Packet& packet) noexcept {
     return packet.frame > head ? static_cast<size_t>(packet.frame - head) : 0;
 }
 
+/// A bit for each packet that is sent or dropped.
+uint64_t ending(std::span<const Packet> burst) noexcept {
+    uint64_t found = 0;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        const Verdict verdict = burst[i].verdict;
+        found |= uint64_t{verdict == Verdict::kSend || verdict == Verdict::kDrop} << i;
+    }
+    return found;
+}
+
+/// A bit for each packet that came out of a tunnel.
+uint64_t out_of_tunnel(std::span<const Packet> burst) noexcept {
+    uint64_t found = 0;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        const Packet& packet = burst[i];
+        const bool is_there = packet.verdict != Verdict::kConsumed;
+        found |= uint64_t{is_there && packet.is(kFromOverlay)} << i;
+    }
+    return found;
+}
+
+/// A bit for each packet that leaves by a tunnel.
+uint64_t into_tunnel(std::span<const Packet> burst) noexcept {
+    uint64_t found = 0;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        if (burst[i].verdict == Verdict::kSend && tunnel_bytes(burst[i]) != 0) found |= bit(i);
+    }
+    return found;
+}
+
 }  // namespace
 
 ProbeObserver::ProbeObserver(WorkerCtx& ctx, const ProbeSet& probes, bool again) noexcept
@@ -61,6 +101,7 @@ ProbeObserver::ProbeObserver(WorkerCtx& ctx, const ProbeSet& probes, bool again)
         view.probe = probes.probes[i];
         view.has_last = view.followed = 0;
         has_trace_ |= view.probe->is_trace();
+        has_capture_ |= !view.probe->is_trace();
         has_inside_ |= view.probe->wants(kProbeInside);
         ++view.probe->lane(ctx_.id).observers;
     }
@@ -124,35 +165,42 @@ void ProbeObserver::begin(std::span<const Packet> burst) noexcept {
     first_number_ = uint64_t{ctx_.id} << 48 | (ctx_.observed + 1);
     ctx_.observed += burst.size();
     if (burst.empty()) return;
+    const Snapshot& snapshot = *ctx_.snapshot;
+    may_be_tunnelled_ =
+        snapshot.overlay.enabled && snapshot.port(burst.front().in_port).kind == PortKind::kUplink;
     for (size_t i = 0; i < count_; ++i) {
         View& view = views_[i];
         if (view.probe->is_trace()) {
             follow(view, burst, false);
+            follows_ |= view.followed != 0;
         } else if (view.probe->wants(kProbeIn) && !again_) {
             begin_capture(view, burst);
         }
     }
-    stage_began_ = rte_rdtsc();
+    if (follows_) stage_began_ = rte_rdtsc();
 }
 
 void ProbeObserver::note_decisions(std::span<const Packet> burst) noexcept {
+    // Nobody asks if only traces run and none follows a packet.
+    if (!has_capture_ && !follows_) return;
+    uint64_t has_flow = 0, is_slow = 0;
     for (size_t i = 0; i < burst.size(); ++i) {
         const Verdict verdict = burst[i].verdict;
-        has_flow_ |= uint64_t{verdict == Verdict::kForward} << i;
-        if (verdict == Verdict::kSlow) [[unlikely]]
-            slow_[i] = burst[i].slow;
+        has_flow |= uint64_t{verdict == Verdict::kForward} << i;
+        is_slow |= uint64_t{verdict == Verdict::kSlow} << i;
     }
+    has_flow_ |= has_flow;
+    for_each_bit(is_slow, [&](size_t i) { slow_[i] = burst[i].slow; });
 }
 
 void ProbeObserver::begin_capture(View& view, std::span<const Packet> burst) noexcept {
     if (!view.probe->concerns(burst.front().in_port)) return;
-    for (size_t i = 0; i < burst.size(); ++i) {
+    for_each_bit(view.probe->may_match(burst, kAll), [&](size_t i) {
         RecordHeader* const record = write(view, burst[i], i, kProbeIn, 0);
-        if (record == nullptr) [[likely]]
-            continue;
+        if (record == nullptr) return;
         view.last[i] = record;
         view.has_last |= bit(i);
-    }
+    });
 }
 
 void ProbeObserver::all_inside(std::span<const Packet> burst) noexcept {
@@ -178,12 +226,13 @@ void ProbeObserver::end_captures(std::span<const Packet> burst) noexcept {
 
 void ProbeObserver::end_capture(View& view, std::span<const Packet> burst) noexcept {
     constexpr uint8_t kEnds = kProbeInside | kProbeOut | kProbeDrop;
-    if (view.has_last == 0 && !view.probe->wants(kEnds)) return;
-    for (size_t i = 0; i < burst.size(); ++i) {
-        // Now the fate of the received packet is known.
-        if ((view.has_last & bit(i)) != 0) fill(*view.last[i], burst[i], i);
-        end_packet(view, burst[i], i);
-    }
+    // Now the fate of the received packets is known.
+    for_each_bit(view.has_last, [&](size_t i) { fill(*view.last[i], burst[i], i); });
+    if (!view.probe->wants(kEnds)) return;
+    uint64_t ends = view.probe->may_match(burst, ending(burst));
+    // The filter is asked about what is inside of the tunnel.
+    if (view.probe->wants(kProbeInside)) ends |= into_tunnel(burst);
+    for_each_bit(ends, [&](size_t i) { end_packet(view, burst[i], i); });
 }
 
 void ProbeObserver::end_packet(View& view, const Packet& packet, size_t index) noexcept {
@@ -221,35 +270,38 @@ bool ProbeObserver::is_cut(const Packet& packet) const noexcept {
 void ProbeObserver::follow(View& view, std::span<const Packet> burst, bool with_inner) noexcept {
     Probe& probe = *view.probe;
     if (!probe.concerns(burst.front().in_port)) return;
-    for (size_t i = 0; i < burst.size(); ++i) {
+    const uint64_t fitting =
+        with_inner ? out_of_tunnel(burst) & ~view.has_last : probe.may_match(burst, kAll);
+    for_each_bit(fitting, [&](size_t i) {
         const Packet& packet = burst[i];
-        if (with_inner && (!packet.is(kFromOverlay) || (view.has_last & bit(i)) != 0 ||
-                           packet.verdict == Verdict::kConsumed)) {
-            continue;
-        }
         if (!probe.matches(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf)) ||
-            !probe.may_see(ctx_.id, ctx_.now_ms)) [[likely]] {
-            continue;
+            !probe.may_see(ctx_.id, ctx_.now_ms)) {
+            return;
         }
         RecordHeader* const record = write(view, packet, i, 0, 0);
-        if (record == nullptr) continue;
+        if (record == nullptr) return;
         view.last[i] = record;
         view.has_last |= bit(i);
         view.followed |= bit(i);
-    }
+    });
 }
 
 void ProbeObserver::trace_all(const char* stage, bool is_last, bool tunnels_end,
                               std::span<const Packet> burst) noexcept {
-    const uint64_t cycles = rte_rdtsc() - stage_began_;
-    for (size_t i = 0; i < count_ && !burst.empty(); ++i) {
+    if (burst.empty()) return;
+    // Reading the clock costs as much as all else here: only for packets that are followed.
+    const uint64_t cycles = follows_ ? rte_rdtsc() - stage_began_ : 0;
+    bool follows = false;
+    for (size_t i = 0; i < count_; ++i) {
         View& view = views_[i];
         if (!view.probe->is_trace()) continue;
         if (view.followed != 0) trace(view, stage, is_last, burst, cycles);
         if (is_last && view.probe->request().reason) leave_out_others(view, burst);
-        if (tunnels_end) follow(view, burst, true);
+        if (tunnels_end && may_be_tunnelled_) follow(view, burst, true);
+        follows |= view.followed != 0;
     }
-    stage_began_ = rte_rdtsc();
+    follows_ = follows;
+    if (follows_) stage_began_ = rte_rdtsc();
 }
 
 RecordHeader* ProbeObserver::write_end(View& view, const Packet& packet, size_t index) noexcept {
@@ -269,34 +321,32 @@ RecordHeader* ProbeObserver::write_end(View& view, const Packet& packet, size_t 
 
 void ProbeObserver::trace(View& view, const char* stage, bool is_last,
                           std::span<const Packet> burst, uint64_t cycles) noexcept {
-    for (size_t i = 0; i < burst.size(); ++i) {
-        if ((view.followed & bit(i)) == 0) continue;
+    for_each_bit(view.followed, [&](size_t i) {
         const Packet& packet = burst[i];
         const bool is_there = packet.verdict != Verdict::kConsumed && !is_last;
         // The packet's way ends here.
         if (!is_there || packet.verdict == Verdict::kDrop) view.followed &= ~bit(i);
         RecordHeader* const record =
             is_there ? write(view, packet, i, 0, 0) : write_end(view, packet, i);
-        if (record == nullptr) continue;
+        if (record == nullptr) return;
         if (is_there) fill(*record, packet, i);
         record->before = view.last[i];
         view.last[i] = record;
         record->stage = stage;
         record->stage_cycles = cycles;
-    }
+    });
 }
 
 void ProbeObserver::leave_out_others(View& view, std::span<const Packet> burst) noexcept {
-    for (size_t i = 0; i < burst.size(); ++i) {
+    for_each_bit(view.has_last, [&](size_t i) {
         const Packet& packet = burst[i];
-        if ((view.has_last & bit(i)) == 0 ||
-            (packet.verdict == Verdict::kDrop && packet.reason == *view.probe->request().reason)) {
-            continue;
+        if (packet.verdict == Verdict::kDrop && packet.reason == *view.probe->request().reason) {
+            return;
         }
         for (RecordHeader* each = view.last[i]; each != nullptr; each = each->before) {
             each->is_void = true;
         }
-    }
+    });
 }
 
 void ProbeObserver::single(const Packet& packet) noexcept {

@@ -94,7 +94,9 @@ class ProbeObserver {
     WorkerCtx& ctx_;
     const size_t count_;
     const bool again_;
-    bool has_trace_ = false, has_inside_ = false;
+    bool has_trace_ = false, has_capture_ = false, has_inside_ = false;
+    bool may_be_tunnelled_ = false;
+    bool follows_ = false;  ///< a trace follows a packet of the burst
     const Packet* burst_begin_ = nullptr;
     uint64_t stage_began_ = 0;
     uint64_t first_number_ = 0;  ///< number of the burst's first packet

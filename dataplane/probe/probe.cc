@@ -124,6 +124,17 @@ bool Probe::runs(std::span<const uint8_t> head, uint32_t wire_bytes) const noexc
                       static_cast<unsigned>(head.size())) != 0;
 }
 
+uint64_t Probe::may_match(std::span<const Packet> burst, uint64_t among) const noexcept {
+    static_assert(kBurst <= 64);
+    uint64_t found = 0;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        if ((among >> i & 1) == 0) [[unlikely]]
+            continue;
+        found |= uint64_t{gist_.may_pass(burst[i].head())} << i;
+    }
+    return found;
+}
+
 bool Probe::may_see(unsigned worker, uint64_t now_ms) noexcept {
     Lane& mine = *lanes_[worker];
     if (request_.one_in > 1) {
