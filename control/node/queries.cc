@@ -172,7 +172,7 @@ Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return !links_.has_lost() && !standstill_.any() &&
+    return !links_.has_lost() && !links_.has_no_way_out() && !standstill_.any() &&
            std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
@@ -205,7 +205,7 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                         .workers = {},
                         .problems = standstill_.problems()};
     std::vector<std::string>& problems = report.problems;
-    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), now_ms_())) {
+    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), store_, now_ms_())) {
         problems.push_back(std::move(problem));
     }
     const FlowTotals flows = dataplane_.flow_totals();
