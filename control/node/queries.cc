@@ -89,6 +89,14 @@ bool is_empty(const Rows& rows) {
     return std::visit([](const auto& all) { return all.empty(); }, rows);
 }
 
+/// A Service may have no frontend, such as a headless one; any other name without rows is unknown.
+bool is_name_without_rows(const LiveView& live, const LiveKind& kind, std::string_view name) {
+    if (kind.name != LiveName::kService) return false;
+    const size_t slash = name.find('/');
+    return live.store.find<Service>({std::string(name.substr(0, slash)),
+                                     std::string(name.substr(slash + 1))}) != nullptr;
+}
+
 }  // namespace
 
 Outcome<Listing> NodeModel::get_flows(const FlowQuestion& question, std::optional<size_t> limit,
@@ -129,7 +137,9 @@ Outcome<Listing> NodeModel::get(std::string_view kind, std::optional<std::string
         }
     }
     Rows rows = list_live(live(), kind, name).value();
-    if (name && live_kind->has_unique_names && is_empty(rows)) return not_found(kind, *name);
+    if (name && is_empty(rows) && !is_name_without_rows(live(), *live_kind, *name)) {
+        return not_found(kind, *name);
+    }
     return listing(kind, std::move(rows), limit.value_or(0));
 }
 
