@@ -83,7 +83,8 @@ constexpr auto kElsewhere = std::to_array<Habit>({
     {"pods", "these are Pod objects; attached pods are ports: podlanectl get ports"},
     {"addresses",
      "these are load balancer addresses; Services': podlanectl get frontends, pods': get ports"},
-    {"endpoints", "Services have theirs from EndpointSlices: podlanectl get endpointslices"},
+    {"endpoints",
+     "Services': podlanectl get endpointslices; those in use: podlanectl get frontends"},
     {"secrets", "only those of type kubernetes.io/tls are kept"},
 });
 
