@@ -23,7 +23,7 @@ FlowInfo describe(const FlowTable<F>& table, const Connection<F>& connection, ui
     set_ends(info, connection.original().key, connection.reply().key);
     info.state = info.protocol == kProtocolTcp
                      ? to_string(connection.state.tcp_state.load(std::memory_order_relaxed))
-                     : (connection.state.replied() ? "REPLIED" : "UNREPLIED");
+                     : (connection.state.replied() ? kFlowReplied : kFlowUnreplied);
     // Another worker's clock may be a little ahead.
     const auto since = [now_s](uint32_t then) {
         const auto passed = static_cast<int32_t>(now_s - then);

@@ -12,6 +12,7 @@
 #include "control/cli/commands.h"
 #include "control/cli/probe_reader.h"
 #include "control/cli/run.h"
+#include "control/cli/target.h"
 #include "control/cli/trace_join.h"
 #include "control/cli/trace_text.h"
 #include "control/kube/base64.h"
@@ -24,9 +25,9 @@ using Json = nlohmann::ordered_json;
 // For both commands.
 constexpr OptionRow kReasonOption{"reason", 0, OptionType::kText, "REASON",
                                   "only packets dropped for this reason"};
-constexpr OptionRow kPodOption{"pod", 0, OptionType::kText, "NAMESPACE/POD",
+constexpr OptionRow kPodOption{"pod", 0, OptionType::kText, "[NAMESPACE/]POD",
                                "only packets from or to this pod's addresses"};
-constexpr OptionRow kServiceOption{"service", 0, OptionType::kText, "NAMESPACE/SERVICE",
+constexpr OptionRow kServiceOption{"service", 0, OptionType::kText, "[NAMESPACE/]SERVICE",
                                    "only packets from or to this Service's cluster addresses"};
 constexpr OptionRow kOneInOption{"one-in", 0, OptionType::kNumber, "N",
                                  "one in so many of the packets that fit"};
@@ -42,6 +43,7 @@ constexpr auto kCaptureOptions = std::to_array<OptionRow>({
     kReasonOption,
     kPodOption,
     kServiceOption,
+    kNamespaceOption,
     {"snap", 0, OptionType::kNumber, "BYTES", "of a frame at most (default: all)"},
     {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 10000; 0: all)"},
     kOneInOption,
@@ -55,6 +57,7 @@ constexpr auto kTraceOptions = std::to_array<OptionRow>({
     kReasonOption,
     kPodOption,
     kServiceOption,
+    kNamespaceOption,
     {"rate", 0, OptionType::kNumber, "N", "packets a second at most (default 1000; 0: all)"},
     kOneInOption,
     kCountOption,

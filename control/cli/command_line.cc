@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "control/cli/commands.h"
+#include "control/cli/habits.h"
+#include "control/cli/target.h"
 #include "control/document/fields.h"
 
 namespace podlane::control {
@@ -34,6 +36,9 @@ std::vector<OptionRow> all_options() {
 }
 
 CliMistake unknown_command(std::string_view word) {
+    if (const std::string use = command_meant(word); !use.empty()) {
+        return mistake(fmt::format("unknown command {}; {}", in_quotes(word), use));
+    }
     std::vector<std::string_view> names;
     for (const CliCommand* command : cli_commands()) {
         names.push_back(command->name);
@@ -166,6 +171,9 @@ Parsed parse_command(const CliCommand& command, const std::vector<std::string>& 
         return wrong(fmt::format("{} is needed", option_usage(*missing)));
     }
     std::string fault = take_common(call, default_socket);
+    if (command.word_kind == WordKind::kObjectName && !call.words.empty()) {
+        call.words.front() = whole_name(call, std::move(call.words.front()));
+    }
     if (fault.empty()) fault = word_fault(command, call.words);
     if (fault.empty() && command.check != nullptr) fault = command.check(call);
     if (!fault.empty()) return wrong(fault);

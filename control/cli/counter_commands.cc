@@ -1,4 +1,6 @@
 // The rows of `stats`, `drops` and `top`.
+#include <fmt/format.h>
+
 #include <array>
 #include <chrono>
 #include <ostream>
@@ -97,6 +99,12 @@ std::string show_drops(const Invocation&, const Json& reply, const Screen& scree
 }
 
 std::string top_fault(Invocation& call) {
+    if (!call.words.empty()) {
+        const size_t slash = call.words.back().find('/');
+        const bool is_name = call.words.size() > 1 || slash != std::string::npos;
+        return fmt::format("top has pods, nodes and Services on one screen: podlanectl top{}",
+                           is_name ? " --filter " + call.words.back().substr(slash + 1) : "");
+    }
     const bool is_data = call.format == OutputFormat::kJson || call.format == OutputFormat::kYaml;
     return is_data ? "top draws a screen; its numbers as data: stats -o json" : std::string();
 }
@@ -133,6 +141,8 @@ constexpr std::array kCounterCommands{
         .examples = "  podlanectl top --sort drops\n"
                     "  podlanectl top --count 1 | head -20",
         .options = kTopOptions,
+        .most_words = 2,
+        .word_kind = WordKind::kText,
         .method = "stats",
         .check = top_fault,
         .run = run_top},

@@ -4,7 +4,9 @@
 #include "control/cli/cell.h"
 #include "control/cli/commands.h"
 #include "control/cli/report.h"
+#include "control/cli/target.h"
 #include "control/document/fields.h"
+#include "lib/base/ip_address.h"
 
 namespace podlane::control {
 namespace {
@@ -12,12 +14,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr auto kExplainOptions = std::to_array<OptionRow>({
-    {"from", 0, OptionType::kText, "NAMESPACE/POD|IP|port:NAME", "who sends the packet", "", "from",
-     true},
-    {"to", 0, OptionType::kText, "IP:PORT|NAMESPACE/SERVICE:PORT|NAME:PORT",
-     "where it is addressed: an address, a Service, or a name of the cluster's DNS; without port "
-     "for icmp",
+    {"from", 0, OptionType::kText, "[NAMESPACE/]POD|IP|port:NAME", "who sends the packet", "",
+     "from", true},
+    {"to", 0, OptionType::kText, "IP:PORT|[NAMESPACE/]SERVICE:PORT|NAME:PORT",
+     "where it is addressed: an address, a Service, a pod, or a name of the cluster's DNS; without "
+     "port for icmp",
      "", "to", true},
+    kNamespaceOption,
     {"proto", 0, OptionType::kWord, "PROTOCOL", "tcp (default), udp, sctp or icmp",
      "tcp udp sctp icmp", "protocol"},
     {"sport", 0, OptionType::kPort, "N", "source port (default: any)", "", "sourcePort"},
@@ -48,6 +51,16 @@ Json of_policies(const Json& reply) {
     return out;
 }
 
+/// --from client is default/client, and with -n both ends are of that namespace.
+Result<void> explain_names(const Invocation& call, CliEnvironment&, Json& params) {
+    const std::string from = call.text("from"), to = call.text("to");
+    if (!parse_ip(from) && !from.starts_with("port:")) params["from"] = whole_name(call, from);
+    const std::string host = to.substr(0, to.find(':'));
+    const bool is_bare = host.find_first_of("/.[") == std::string::npos && !parse_ip(to);
+    if (call.has("namespace") && is_bare) params["to"] = whole_name(call, to);
+    return {};
+}
+
 std::string show_explanation(const Invocation& call, const Json& reply, const Screen& screen) {
     if (call.words.empty()) return explain_text(reply, screen);
     return explain_text(of_policies(reply), screen);
@@ -76,6 +89,7 @@ constexpr std::array kExplainCommands{
         .word_kind = WordKind::kText,
         .method = "explain",
         .check = policy_fault,
+        .add_params = explain_names,
         .render = show_explanation},
     CliCommand{.name = "resolve",
                .synopsis = "NAME [--type TYPE]",

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/cli/cell.h"
+#include "control/cli/getter.h"
 #include "control/cli/listing.h"
 #include "control/cli/moment.h"
 #include "control/cli/run.h"
@@ -162,13 +163,6 @@ class Printer {
     uint64_t printed_ = 0;
 };
 
-/// "web-0", with the namespace from -n.
-std::string with_namespace(const Invocation& call, std::string name) {
-    if (name.find('/') != std::string::npos) return name;
-    const std::string name_space = call.text("namespace");
-    return fmt::format("{}/{}", name_space.empty() ? "default" : name_space, name);
-}
-
 bool is_span(const OptionRow& row) {
     return row.value == kSpan;
 }
@@ -182,13 +176,7 @@ void show_remarks(const Invocation& call, const Target& target, uint64_t shown, 
                                           : std::string(" shown, there are more"))
                         << "; --limit N for more\n";
     }
-    if (shown != 0) return;
-    environment.err << "no " << target.kind->plural;
-    if (target.is_one()) environment.err << " of " << printable(target.name);
-    if (call.has("namespace")) {
-        environment.err << " in namespace " << printable(call.text("namespace"));
-    }
-    environment.err << '\n';
+    if (shown == 0) show_none(call, target, environment);
 }
 
 /// One run: pages until there are no more, or enough.
@@ -308,7 +296,7 @@ void add_flow_params(const Invocation& call, Json& params) {
             param = parse_span_ms(call.text(row.name)).value_or(0) / 1000;
         } else {
             const bool is_object = row.name == "pod" || row.name == "service";
-            param = is_object ? with_namespace(call, call.text(row.name)) : call.text(row.name);
+            param = is_object ? whole_name(call, call.text(row.name)) : call.text(row.name);
         }
     }
 }

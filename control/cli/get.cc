@@ -8,6 +8,7 @@
 
 #include "control/cli/cell.h"
 #include "control/cli/flows.h"
+#include "control/cli/getter.h"
 #include "control/cli/listing.h"
 #include "control/cli/report.h"
 #include "control/cli/selector.h"
@@ -19,67 +20,6 @@ namespace podlane::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The items of one target, and whether there are more.
-struct Listed {
-    Target target;
-    Json items = Json::array();
-    size_t total = 0;  ///< where the list was cut; else 0
-};
-
-/// One round of questions to podlaned: everything that the command line names.
-class Getter {
-  public:
-    explicit Getter(const Invocation& call)
-        : call_(call), targets_(std::get<std::vector<Target>>(targets_of(call, false))) {
-        if (call.has("selector")) selector_ = parse_selector(call.text("selector")).value();
-    }
-
-    [[nodiscard]] const std::vector<Target>& targets() const noexcept { return targets_; }
-
-    /// Lists a target; an error for one name does not hide the others.
-    [[nodiscard]] Result<Listed> list(RpcClient& client, const Target& target) const {
-        Json params{{"kind", target.kind->plural}};
-        if (!target.name.empty()) params["name"] = target.name;
-        const auto limit = call_.options.number("limit");
-        if (limit && !selector_) params["limit"] = *limit;
-        if (call_.has("refused")) params["refused"] = true;
-        add_flow_params(call_, params);
-        auto reply = client.call("get", params);
-        if (!reply) return reply.error();
-        Listed listed{target, std::move((*reply)["items"]), 0};
-        if (reply->contains("total")) listed.total = reply->at("total").get<size_t>();
-        filter(listed);
-        if (limit && *limit != 0 && selector_ && listed.items.size() > *limit) {
-            listed.total = listed.items.size();
-            listed.items.erase(listed.items.begin() + static_cast<std::ptrdiff_t>(*limit),
-                               listed.items.end());
-        }
-        return listed;
-    }
-
-    /// -o name shows namespaces unless the command line fixes one.
-    [[nodiscard]] bool shows_namespaces() const { return !call_.has("namespace"); }
-
-  private:
-    void filter(Listed& listed) const {
-        const std::string name_space = call_.has("all-namespaces") ? "" : call_.text("namespace");
-        const LiveKind* live = listed.target.kind->live;
-        const bool by_namespace = live != nullptr && !name_space.empty() && !listed.target.is_one();
-        if (!by_namespace && !selector_) return;
-        Json kept = Json::array();
-        for (Json& item : listed.items) {
-            if (by_namespace && !is_in_namespace(*live, item, name_space)) continue;
-            if (selector_ && !is_selected(*selector_, item)) continue;
-            kept.push_back(std::move(item));
-        }
-        listed.items = std::move(kept);
-    }
-
-    const Invocation& call_;
-    std::vector<Target> targets_;
-    std::optional<LabelSelector> selector_;
-};
 
 // Objects come as kubectl's List, so that they can be applied again; live state as a bare list.
 Json data_of(std::vector<Listed>& lists, bool is_bare) {
@@ -142,14 +82,11 @@ void show_remarks(const Invocation& call, const std::vector<Listed>& lists,
             environment.err << "notice: " << listed.items.size() << " of " << listed.total
                             << " shown; --limit N for more\n";
         }
-        if (!listed.items.empty()) continue;
-        environment.err << "no " << (call.has("refused") ? "refused " : "")
-                        << listed.target.kind->plural;
-        if (listed.target.is_one()) environment.err << " of " << printable(listed.target.name);
-        if (call.has("namespace")) {
-            environment.err << " in namespace " << printable(call.text("namespace"));
+        if (listed.from_slices && !call.has("no-headers")) {
+            environment.err << "notice: these are of EndpointSlices: podlanectl get "
+                               "endpointslices -o wide\n";
         }
-        environment.err << '\n';
+        if (listed.items.empty()) show_none(call, listed.target, environment);
     }
 }
 
@@ -184,9 +121,9 @@ int get_once(const Invocation& call, const Getter& getter, RpcClient& client,
         if (listed) {
             lists.push_back(std::move(listed).value());
         } else if (!target.is_one() || getter.targets().size() == 1) {
-            return fail(environment, listed.error());
+            return fail(environment, hinted(listed.error(), target));
         } else {
-            fail(environment, listed.error());
+            fail(environment, hinted(listed.error(), target));
             error = listed.error();
         }
     }
@@ -268,6 +205,7 @@ class Waiter {
         : environment_(environment), is_bounded_(is_bounded) {
         for (const Target& target : getter.targets()) {
             kinds_.push_back(target.kind->plural);
+            if (target.kind->object == Kind::kEndpoints) kinds_.emplace_back("endpointslices");
             const LiveKind* live = target.kind->live;
             is_polled_ = is_polled_ || (live != nullptr && !live->is_watched);
         }
@@ -331,57 +269,6 @@ int watch(const Invocation& call, const Getter& getter, RpcClient& client,
     return exit_code::kDone;
 }
 
-/// A kind of live state, by name, that is shown below an object because it concerns it.
-struct Related {
-    std::string_view kind;
-    std::string heading;
-    std::string name;
-};
-
-std::vector<Related> related_to(const CliKind& kind, const Json& item) {
-    if (kind.object == Kind::kService) {
-        return {{"frontends", "Frontends", object_name(item)},
-                {"flows", "Flows", object_name(item)}};
-    }
-    if (kind.object == Kind::kPod) {
-        return {{"ports", "Port", object_name(item)}, {"flows", "Flows", object_name(item)}};
-    }
-    return {};
-}
-
-/// The first `most` items. For connections, each call covers only a part of podlaned's table.
-Json first_items(RpcClient& client, Json params, uint64_t most) {
-    Json items = Json::array();
-    do {
-        params["limit"] = most - items.size();
-        auto reply = client.call("get", params);
-        if (!reply) break;
-        for (Json& item : (*reply)["items"]) items.push_back(std::move(item));
-        params["from"] = reply->value("next", uint64_t{0});
-    } while (params["from"] != 0 && items.size() < most);
-    return items;
-}
-
-void describe(const Invocation& call, const Listed& listed, RpcClient& client,
-              CliEnvironment& environment) {
-    constexpr uint64_t kShownFlows = 20;
-    for (const Json& item : listed.items) {
-        environment.out << to_yaml(item);
-        for (const Related& related : related_to(*listed.target.kind, item)) {
-            const CliKind* kind = find_kind(related.kind);
-            const Json items =
-                first_items(client, {{"kind", kind->plural}, {"name", related.name}}, kShownFlows);
-            environment.out << related.heading << ':';
-            if (items.empty()) {
-                environment.out << " <none>\n";
-                continue;
-            }
-            environment.out << '\n' << list_text(*kind, items, screen_of(call, environment));
-        }
-        environment.out << '\n';
-    }
-}
-
 }  // namespace
 
 std::string get_fault(Invocation& call) {
@@ -416,12 +303,6 @@ std::string get_fault(Invocation& call) {
     return {};
 }
 
-std::string describe_fault(Invocation& call) {
-    auto targets = targets_of(call, false);
-    auto* wrong = std::get_if<std::string>(&targets);
-    return wrong == nullptr ? std::string() : std::move(*wrong);
-}
-
 int run_get(const Invocation& call, CliEnvironment& environment) {
     const Getter getter(call);
     const std::vector<Target>& targets = getter.targets();
@@ -432,18 +313,6 @@ int run_get(const Invocation& call, CliEnvironment& environment) {
     if (!client) return fail(environment, client.error());
     return call.has("watch") ? watch(call, getter, client.value(), environment)
                              : get_once(call, getter, client.value(), environment);
-}
-
-int run_describe(const Invocation& call, CliEnvironment& environment) {
-    const Getter getter(call);
-    auto client = connect(call);
-    if (!client) return fail(environment, client.error());
-    for (const Target& target : getter.targets()) {
-        const auto listed = getter.list(client.value(), target);
-        if (!listed) return fail(environment, listed.error());
-        describe(call, listed.value(), client.value(), environment);
-    }
-    return finish(environment);
 }
 
 }  // namespace podlane::control

@@ -6,6 +6,7 @@
 #include "control/cli/commands.h"
 #include "control/cli/ingress.h"
 #include "control/cli/ingress_status.h"
+#include "control/cli/target.h"
 
 namespace podlane::control {
 namespace {
@@ -26,7 +27,7 @@ constexpr auto kConfigOptions = std::to_array<OptionRow>({
     {"watch", 'w', OptionType::kFlag, "", "stay, and follow the objects"},
     {"count", 0, OptionType::kNumber, "N", "with --watch: end after N times"},
 });
-constexpr auto kStatusOptions = std::to_array<OptionRow>({kClass});
+constexpr auto kStatusOptions = std::to_array<OptionRow>({kClass, kNamespaceOption});
 
 std::string config_fault(Invocation& call) {
     if (call.has("reload-pid") && call.has("reload-command")) {
@@ -50,7 +51,7 @@ constexpr std::array kIngressCommands{
                .check = config_fault,
                .run = run_ingress_config},
     CliCommand{.name = "ingress status",
-               .synopsis = "NAMESPACE/SERVICE",
+               .synopsis = "[NAMESPACE/]SERVICE",
                .summary = "print the Ingresses' status, with the addresses of the Service before "
                           "the proxy",
                .examples = "  podlanectl ingress status ingress/proxy",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/cli/habits.h"
 #include "control/document/fields.h"
 
 namespace podlane::control {
@@ -53,7 +54,8 @@ std::span<const CliKind> cli_kinds() {
 const CliKind* find_kind(std::string_view word) {
     const std::string whole = lower(word);
     const size_t dot = whole.find('.');
-    const std::string_view wanted = std::string_view(whole).substr(0, dot);
+    std::string_view wanted = std::string_view(whole).substr(0, dot);
+    if (wanted == "neighbour" || wanted == "neighbours") wanted = "neighbors";
     for (const CliKind& kind : cli_kinds()) {
         if (wanted != kind.plural && wanted != kind.singular &&
             std::ranges::find(kind.brief, wanted) == kind.brief.end()) {
@@ -69,6 +71,9 @@ const CliKind* find_kind(std::string_view word) {
 }
 
 std::string unknown_kind(std::string_view word, bool objects_only) {
+    if (const std::string use = kind_meant(lower(word)); !use.empty() && !objects_only) {
+        return fmt::format("unknown kind {}; {}", in_quotes(word), use);
+    }
     std::vector<std::string_view> words;
     std::vector<std::string_view> plurals;
     for (const CliKind& kind : cli_kinds()) {

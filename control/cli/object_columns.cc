@@ -104,11 +104,25 @@ std::string slice_endpoints(const Json& slice) {
     return or_none(std::move(words));
 }
 
+// "10.244.1.5:8080", each with the reason if it gets no traffic.
 std::string subset_endpoints(const Json& endpoints) {
     std::string words;
     for (const Json& subset : at(endpoints, "/subsets")) {
-        for (const Json& address : at(subset, "/addresses")) {
-            append_word(words, cell(address, "/ip"));
+        const Json none = Json::array({nullptr});
+        const Json& own = at(subset, "/ports");
+        const Json& ports = own.is_array() && !own.empty() ? own : none;
+        for (const auto& [list, remark] :
+             {std::pair("/addresses", ""), std::pair("/notReadyAddresses", "(unready)")}) {
+            for (const Json& address : at(subset, list)) {
+                std::string ip = cell(address, "/ip");
+                const bool needs_brackets =
+                    ip.find(':') != std::string::npos && !ports.front().is_null();
+                if (needs_brackets) ip = '[' + ip + ']';
+                for (const Json& port : ports) {
+                    append_word(words,
+                                (port.is_null() ? ip : ip + ':' + cell(port, "/port")) + remark);
+                }
+            }
         }
     }
     return or_none(std::move(words));

@@ -5,6 +5,7 @@
 
 #include "control/cli/commands.h"
 #include "control/cli/report.h"
+#include "control/cli/target.h"
 
 namespace podlane::control {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr auto kAddOptions = std::to_array<OptionRow>({
+    kNamespaceOption,
     {"netns", 0, OptionType::kText, "PATH", "the pod's network namespace", "", "netns", true},
     {"address", 0, OptionType::kTexts, "IP...", "the pod's addresses, at most one a family", "",
      "addresses", true},
@@ -23,6 +25,7 @@ constexpr auto kAddOptions = std::to_array<OptionRow>({
 });
 
 constexpr auto kDelOptions = std::to_array<OptionRow>({
+    kNamespaceOption,
     {"container", 0, OptionType::kText, "ID", "the port of this container alone", "", "container"},
     {"ifname", 0, OptionType::kText, "NAME", "the interface's name in the pod (default eth0)", "",
      "ifname"},
@@ -41,7 +44,7 @@ Json port_of(Json reply) {
 
 constexpr std::array kPodCommands{
     CliCommand{.name = "pod add",
-               .synopsis = "NAMESPACE/NAME --netns PATH --address IP...",
+               .synopsis = "[NAMESPACE/]NAME --netns PATH --address IP...",
                .summary = "make a pod's port in its network namespace",
                .details = "An interface in the namespace, named, addressed, with default route and "
                           "MTU, lo up. Repeating it with the same arguments changes nothing.",
@@ -56,7 +59,7 @@ constexpr std::array kPodCommands{
                .render = show_added,
                .data = port_of},
     CliCommand{.name = "pod del",
-               .synopsis = "NAMESPACE/NAME",
+               .synopsis = "[NAMESPACE/]NAME",
                .summary = "remove a pod's port, with its neighbours and connections",
                .details = "It is no error if the port does not exist.",
                .examples = "  podlanectl pod del shop/web-0",

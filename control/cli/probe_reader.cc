@@ -10,6 +10,7 @@
 
 #include "control/capture/filter.h"
 #include "control/cli/cell.h"
+#include "control/cli/target.h"
 
 namespace podlane::control {
 
@@ -205,16 +206,18 @@ Result<std::string> filter_text(const Invocation& call, std::span<ProbeSource> s
     for (const std::string& word : call.words) text += (text.empty() ? "" : " ") + word;
     if (!text.empty() && (call.has("pod") || call.has("service"))) text = "(" + text + ")";
     if (call.has("pod")) {
-        const auto added = add_hosts(text, ask_any(sources, [&](RpcClient& client) {
-                                         return pod_addresses(client, call.text("pod"));
-                                     }));
+        const auto added =
+            add_hosts(text, ask_any(sources, [&](RpcClient& client) {
+                          return pod_addresses(client, whole_name(call, call.text("pod")));
+                      }));
         if (!added.ok()) return added.error();
     }
     if (call.has("service")) {
         const bool with_endpoints = sources.size() > 1;
         const auto added =
             add_hosts(text, ask_any(sources, [&](RpcClient& client) {
-                          return service_addresses(client, call.text("service"), with_endpoints);
+                          return service_addresses(client, whole_name(call, call.text("service")),
+                                                   with_endpoints);
                       }));
         if (!added.ok()) return added.error();
     }

@@ -122,10 +122,10 @@ std::string health_text(const Json& reply, const Screen& screen) {
     const Json& workers = at(reply, "/workers");
     const auto alive = std::ranges::count_if(
         workers, [](const Json& worker) { return at(worker, "/alive") == true; });
-    std::string text =
-        fmt::format("{}: node {}, generation {}, up {}, {} of {} workers alive\n",
-                    cell(reply, "/status"), cell(reply, "/node"), cell(reply, "/generation"),
-                    duration_text(seconds), alive, workers.size());
+    std::string text = fmt::format(
+        "{}: node {}, generation {}, up {}, {} of {} workers alive{}\n", cell(reply, "/status"),
+        cell(reply, "/node"), cell(reply, "/generation"), duration_text(seconds), alive,
+        workers.size(), at(reply, "/ready") == false ? ", not ready" : "");
     if (cell(reply, "/seccomp") == "off") {
         text += "  system calls are not filtered: security.seccomp is off\n";
     }

@@ -13,8 +13,8 @@ std::string set_name(Target& target, const std::string& word, const std::string&
     const CliKind& kind = *target.kind;
     const bool has_slash = word.find('/') != std::string::npos;
     const bool wants_namespace =
-        kind.is_namespaced() || (kind.live != nullptr && !name_space.empty() &&
-                                 (kind.live->name == LiveName::kService ||
+        kind.is_namespaced() ||
+        (kind.live != nullptr && (kind.live->name == LiveName::kService ||
                                   (kind.live->name == LiveName::kFlowEnd &&
                                    word.find(':') == std::string::npos && !parse_ip(word))));
     target.name = word;
@@ -52,6 +52,12 @@ std::string namespace_fault(const CliKind& kind) {
 }
 
 }  // namespace
+
+std::string whole_name(const Invocation& call, std::string name) {
+    if (name.find('/') != std::string::npos) return name;
+    const std::string name_space = call.text("namespace");
+    return fmt::format("{}/{}", name_space.empty() ? "default" : name_space, name);
+}
 
 std::variant<std::vector<Target>, std::string> targets_of(const Invocation& call,
                                                           bool objects_only) {

@@ -18,6 +18,13 @@ struct Target {
     [[nodiscard]] bool is_one() const noexcept { return !name.empty() && !name.ends_with('/'); }
 };
 
+/// Of commands that take names besides `get`.
+inline constexpr OptionRow kNamespaceOption{"namespace", 'n', OptionType::kText, "NS",
+                                            "of a NAME without one (default: default)"};
+
+/// "web" with the namespace of -n, else default: "default/web". A name that has one stays.
+[[nodiscard]] std::string whole_name(const Invocation& call, std::string name);
+
 /// Reads the words: "svc", "svc web", "svc web db", "svc/web", "svc,ep", "svc shop/web"; with -n
 /// for the namespace. Returns an error instead of the targets if they are invalid.
 [[nodiscard]] std::variant<std::vector<Target>, std::string> targets_of(const Invocation& call,

@@ -126,6 +126,8 @@ class Top {
         if (!stats) return fail(environment_, stats.error());
         sample_.before = std::move(stats).value();
         if (auto peers = client_.call("peers")) sample_.peers = std::move(peers).value();
+        // Counting begins with the first question, so that the first screen has what it counted.
+        static_cast<void>(client_.call("newflows", Json{{"limit", kOpeners}}));
         Clock::time_point looked = Clock::now();
         if (environment_.is_terminal) environment_.out << "\x1b[2J" << std::flush;
         for (uint64_t looks = 0; !count_ || looks < *count_;) {

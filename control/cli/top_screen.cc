@@ -18,8 +18,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// At least this many rows of each list stay on a small screen.
+/// Empty lines stand between the lists only where so many rows of each fit as well.
 constexpr size_t kLeastRows = 2;
+/// Of each list, where there is no screen.
+constexpr size_t kRowsInPipe = 9;
 
 /// Rates between two answers.
 class Rates {
@@ -62,29 +64,49 @@ double drops_of(const Rates& rates, const Json& stats) {
     return sum;
 }
 
-std::string header(const TopSample& sample) {
-    const Rates rates(sample);
-    const Json& now = sample.now;
-    const double capacity = number_at(now, "/flows/capacity");
-    std::string out = fmt::format(
-        "podlane top   generation {}   in {} p/s {}b/s   drops {}/s\n"
-        "flows {} of {} ({:.0f} %)   new {}/s   refused {}/s\n",
-        cell(now, "/generation"), short_number(sum_of(rates, now, "/rxPackets")),
-        short_number(8 * sum_of(rates, now, "/rxBytes")), short_number(drops_of(rates, now)),
-        short_number(number_at(now, "/flows/active")), short_number(capacity),
-        capacity > 0 ? 100 * number_at(now, "/flows/active") / capacity : 0,
-        short_number(rates.of("/flows/created")), short_number(rates.of("/flows/refused")));
+/// A line for each worker; on a small screen for the busiest ones.
+std::string worker_lines(const Rates& rates, const Json& now, const Screen& screen) {
+    struct Worker {
+        double share = 0;
+        std::string line;
+    };
+    std::vector<Worker> workers;
     for (const Json& worker : at(now, "/workers")) {
         const double busy = rates.of_item("/workers", worker, "/id", "/busyCycles");
         const double idle = rates.of_item("/workers", worker, "/id", "/idleCycles");
         const double share = busy + idle > 0 ? busy / (busy + idle) : 0;
         constexpr size_t kWidth = 20;
         const auto marks = static_cast<size_t>(share * kWidth + 0.5);
-        out += fmt::format("worker {:<3} [{}{}] {:3.0f} % busy   {} p/s\n", cell(worker, "/id"),
-                           std::string(marks, '#'), std::string(kWidth - marks, '.'), 100 * share,
-                           short_number(rates.of_item("/workers", worker, "/id", "/rxPackets")));
+        workers.push_back(
+            {share,
+             fmt::format("worker {:<3} [{}{}] {:3.0f} % busy   {} p/s", cell(worker, "/id"),
+                         std::string(marks, '#'), std::string(kWidth - marks, '.'), 100 * share,
+                         short_number(rates.of_item("/workers", worker, "/id", "/rxPackets")))});
     }
+    const size_t most = screen.rows == 0 ? workers.size() : std::max<size_t>(1, screen.rows / 6);
+    const size_t shown = std::min(most, workers.size());
+    if (shown < workers.size()) {
+        std::ranges::stable_sort(workers, std::greater{}, &Worker::share);
+        workers[shown - 1].line += fmt::format("   +{} more", workers.size() - shown);
+    }
+    std::string out;
+    for (size_t i = 0; i < shown; ++i) out += workers[i].line + '\n';
     return out;
+}
+
+std::string header(const TopSample& sample, const Screen& screen) {
+    const Rates rates(sample);
+    const Json& now = sample.now;
+    const double capacity = number_at(now, "/flows/capacity");
+    return fmt::format(
+               "podlane top   generation {}   in {} p/s {}b/s   drops {}/s\n"
+               "flows {} of {} ({:.0f} %)   new {}/s   refused {}/s\n",
+               cell(now, "/generation"), short_number(sum_of(rates, now, "/rxPackets")),
+               short_number(8 * sum_of(rates, now, "/rxBytes")), short_number(drops_of(rates, now)),
+               short_number(number_at(now, "/flows/active")), short_number(capacity),
+               capacity > 0 ? 100 * number_at(now, "/flows/active") / capacity : 0,
+               short_number(rates.of("/flows/created")), short_number(rates.of("/flows/refused"))) +
+           worker_lines(rates, now, screen);
 }
 
 /// A list row worth showing; the busiest come first.
@@ -93,8 +115,25 @@ struct Row {
     std::vector<std::string> cells;
 };
 
-std::string list_text(Table table, std::vector<Row> rows, const TopView& view, size_t most,
-                      const Screen& screen) {
+/// A list of the screen: its columns and those of its rows that the filter leaves.
+struct List {
+    std::vector<Table::Column> columns;
+    std::vector<Row> rows;  ///< the busiest first
+    size_t shown = 0;
+
+    /// Rows that find no room are counted in the first column's heading, which costs no line.
+    [[nodiscard]] std::string text(const Screen& screen) const {
+        std::vector<Table::Column> titled = columns;
+        if (shown < rows.size()) {
+            titled.front().title += fmt::format(" +{} more", rows.size() - shown);
+        }
+        Table table(std::move(titled));
+        for (size_t i = 0; i < shown; ++i) table.add(rows[i].cells);
+        return table.text(screen);
+    }
+};
+
+List list_of(std::vector<Table::Column> columns, std::vector<Row> rows, const TopView& view) {
     const auto is_hidden = [&](const Row& row) {
         return !view.filter.empty() &&
                std::ranges::none_of(row.cells, [&](const std::string& each) {
@@ -103,9 +142,7 @@ std::string list_text(Table table, std::vector<Row> rows, const TopView& view, s
     };
     std::erase_if(rows, is_hidden);
     std::ranges::stable_sort(rows, std::greater{}, &Row::rank);
-    if (rows.size() > most) rows.resize(most);
-    for (Row& row : rows) table.add(std::move(row.cells));
-    return table.empty() ? std::string() : table.text(screen);
+    return {std::move(columns), std::move(rows)};
 }
 
 std::vector<Row> port_rows(const TopSample& sample, TopOrder order) {
@@ -236,48 +273,98 @@ std::string short_number(double value) {
     return fmt::format("{:.{}f}{}", value, digits, kUnits[unit]);
 }
 
-std::string top_text(const TopSample& sample, const TopView& view, const Screen& screen) {
-    const std::string head = header(sample);
-    const auto used = static_cast<size_t>(std::ranges::count(head, '\n'));
-    // Seven lists with a heading and an empty line each, and the last line.
-    const size_t room = screen.rows == 0 ? 80 : screen.rows > used ? screen.rows - used : 0;
-    const size_t each = std::max(kLeastRows, room > 15 ? (room - 15) / 7 : 0);
+namespace {
+
+/// The lists that have rows, in the order of the screen.
+std::vector<List> lists_of(const TopSample& sample, const TopView& view) {
     constexpr std::array kOrders = {"packets", "bytes", "drops"};
     const std::string order = kOrders[static_cast<size_t>(view.order)];
-    std::string out = head;
-    const auto add = [&out](const std::string& list) {
-        if (!list.empty()) out += '\n' + list;
-    };
-    add(list_text(Table({{"PORT by " + order},
-                         {"IN P/S", true},
-                         {"IN BIT/S", true},
-                         {"OUT P/S", true},
-                         {"OUT BIT/S", true},
-                         {"DROPS/S", true}}),
-                  port_rows(sample, view.order), view, each, screen));
-    add(list_text(Table({{"NODE"},
-                         {"IN P/S", true},
-                         {"IN BIT/S", true},
-                         {"OUT P/S", true},
-                         {"OUT BIT/S", true}}),
-                  peer_rows(sample, view.order), view, each, screen));
-    add(list_text(
-        Table({{"FLOW FROM"}, {"TO"}, {"PROTO", false, false, 1}, {"P/S", true}, {"BIT/S", true}}),
-        rate_rows(sample, view.order), view, each, screen));
-    add(list_text(Table({{"HOLDS FLOWS"},
-                         {"PORT", false, false, 2},
-                         {"FLOWS", true},
-                         {"LAST TO", false, false, 1}}),
-                  holder_rows(sample), view, each, screen));
-    add(list_text(Table({{"OPENS FLOWS"},
-                         {"PORT", false, false, 2},
-                         {"NEW/S", true},
-                         {"DENIED/S", true},
-                         {"LAST TO", false, false, 1}}),
-                  opener_rows(sample), view, each, screen));
-    add(list_text(Table({{"SERVICE"}, {"NEW/S", true}}), service_rows(sample), view, each, screen));
-    add(list_text(Table({{"DROPPED FOR"}, {"P/S", true}}), drop_rows(sample), view, each, screen));
-    return fitted(out, screen);
+    std::vector<List> lists{
+        list_of({{"PORT by " + order},
+                 {"IN P/S", true},
+                 {"IN BIT/S", true},
+                 {"OUT P/S", true},
+                 {"OUT BIT/S", true},
+                 {"DROPS/S", true}},
+                port_rows(sample, view.order), view),
+        list_of({{"NODE"},
+                 {"IN P/S", true},
+                 {"IN BIT/S", true},
+                 {"OUT P/S", true},
+                 {"OUT BIT/S", true}},
+                peer_rows(sample, view.order), view),
+        list_of({{"FLOW FROM"}, {"TO"}, {"PROTO", false, false, 1}, {"P/S", true}, {"BIT/S", true}},
+                rate_rows(sample, view.order), view),
+        list_of({{"HOLDS FLOWS"},
+                 {"PORT", false, false, 2},
+                 {"FLOWS", true},
+                 {"LAST TO", false, false, 1}},
+                holder_rows(sample), view),
+        list_of({{"OPENS FLOWS"},
+                 {"PORT", false, false, 2},
+                 {"NEW/S", true},
+                 {"DENIED/S", true},
+                 {"LAST TO", false, false, 1}},
+                opener_rows(sample), view),
+        list_of({{"SERVICE"}, {"NEW/S", true}}, service_rows(sample), view),
+        list_of({{"DROPPED FOR"}, {"P/S", true}}, drop_rows(sample), view)};
+    std::erase_if(lists, [](const List& list) { return list.rows.empty(); });
+    return lists;
+}
+
+/// Decides how many rows of each list are shown on `room` lines: one of each, then one more of each
+/// in turn. A list without room for its heading and a row has none. Returns whether empty lines
+/// between the lists fit as well.
+bool share_lines(std::vector<List>& lists, size_t room) {
+    const bool has_gaps = room >= lists.size() * (kLeastRows + 2);
+    size_t lines = has_gaps ? room - lists.size() : room;
+    // One line then says what is left out.
+    if (lines < 2 * lists.size() && lines > 0) --lines;
+    for (List& list : lists) {
+        if (lines < 2) break;
+        list.shown = 1;
+        lines -= 2;
+    }
+    for (bool has_grown = true; has_grown;) {
+        has_grown = false;
+        for (List& list : lists) {
+            if (lines == 0 || list.shown == 0 || list.shown == list.rows.size()) continue;
+            ++list.shown;
+            --lines;
+            has_grown = true;
+        }
+    }
+    return has_gaps;
+}
+
+/// Below a screen that has no room for all lists.
+std::string left_out(const std::vector<List>& lists) {
+    std::string names;
+    for (const List& list : lists) {
+        if (list.shown == 0) append_word(names, list.columns.front().title);
+    }
+    return names.empty() ? names : "no room for: " + names + '\n';
+}
+
+}  // namespace
+
+std::string top_text(const TopSample& sample, const TopView& view, const Screen& screen) {
+    std::string out = header(sample, screen);
+    std::vector<List> lists = lists_of(sample, view);
+    bool has_gaps = true;
+    if (screen.rows == 0) {
+        for (List& list : lists) list.shown = std::min(kRowsInPipe, list.rows.size());
+    } else {
+        // The screen's last line is the caller's.
+        const auto used = static_cast<size_t>(std::ranges::count(out, '\n')) + 1;
+        has_gaps = share_lines(lists, screen.rows > used ? screen.rows - used : 0);
+    }
+    for (const List& list : lists) {
+        if (list.shown == 0) continue;
+        if (has_gaps) out += '\n';
+        out += list.text(screen);
+    }
+    return fitted(out + left_out(lists), screen);
 }
 
 }  // namespace podlane::control

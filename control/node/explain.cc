@@ -9,6 +9,7 @@
 
 #include "control/node/explain_question.h"
 #include "control/node/explain_remarks.h"
+#include "control/node/next_hops.h"
 #include "control/show/text.h"
 #include "lib/decide/answer.h"
 #include "lib/decide/bridge.h"
@@ -111,7 +112,7 @@ void explain_size(uint16_t mtu, Answer& answer) {
 
 /// What sending to the adjacency does.
 void explain_next_hop(const LiveView& live, const PortNames& names, const Adjacency& adjacency,
-                      Answer& answer) {
+                      const IpAddress& destination, Answer& answer) {
     const std::string_view port = names.name(adjacency.port);
     const std::string mtu = fmt::format(
         "packets of up to {} bytes; larger ones are fragmented, or with DF the sender "
@@ -136,16 +137,17 @@ void explain_next_hop(const LiveView& live, const PortNames& names, const Adjace
             explain_size(adjacency.mtu, answer);
             return;
         case AdjacencyKind::kUnresolved:
-            answer.trace.step(
-                "neighbour", "the packet waits",
-                fmt::format("the next hop on {} is being asked for its MAC address", port));
+            answer.trace.step("neighbour", "the packet waits",
+                              silent_next_hop(live, names, adjacency.port, destination) +
+                                  " is being asked for its MAC address");
             return;
         case AdjacencyKind::kFailed:
         case AdjacencyKind::kNone:
             answer.verdict = ExplainVerdict::kReject;
             answer.reason = Drop::kNeighbourUnreachable;
-            answer.trace.step("neighbour", "reject",
-                              fmt::format("the next hop on {} does not answer", port));
+            answer.trace.step(
+                "neighbour", "reject",
+                silent_next_hop(live, names, adjacency.port, destination) + " does not answer");
             return;
     }
 }
@@ -161,7 +163,7 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
             answer.out_port_id = adjacency.port;
             answer.verdict = adjacency.port == live.snapshot.host_port ? ExplainVerdict::kHost
                                                                        : ExplainVerdict::kForward;
-            explain_next_hop(live, names, adjacency, answer);
+            explain_next_hop(live, names, adjacency, IpAddress(decision.to.dst), answer);
             return;
         }
         case PathVerdict::kResolve:
@@ -171,7 +173,8 @@ void take_verdict(const LiveView& live, const PortNames& names, const PathDecisi
             answer.trace.step(
                 "neighbour", "the packet waits",
                 fmt::format("{} on {} is asked for its MAC address first",
-                            to_string(IpAddress(decision.next_hop)), names.name(decision.port)));
+                            address_with_node(live.store, IpAddress(decision.next_hop)),
+                            names.name(decision.port)));
             return;
         case PathVerdict::kLocal:
             answer.verdict = ExplainVerdict::kReply;

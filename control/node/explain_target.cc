@@ -136,16 +136,12 @@ Found look_up(const DnsZone& zone, const std::vector<std::string>& names) {
 
 Result<ExplainTarget> of_name(const ObjectStore& store, const DnsZone* zone,
                               std::string_view sender_namespace, const Split& parts,
-                              std::string_view text, bool wants_port) {
-    if (!dns_name_from_text(parts.host)) return not_understood(text);
+                              bool wants_port) {
     if (zone == nullptr) {
         return Error{
             fmt::format("to: {} is a name, and cluster.dns is off; give its address", parts.host)};
     }
     Found found = look_up(*zone, searched(*zone, sender_namespace, parts.host));
-    if (found.addresses.empty() && parts.host.find('.') == std::string_view::npos) {
-        return not_understood(text);
-    }
     if (found.addresses.empty() && found.is_elsewhere) {
         return Error{
             fmt::format("to: {} is no name of the cluster, and no server outside is asked; give "
@@ -180,7 +176,13 @@ Result<ExplainTarget> resolve_target(const ObjectStore& store, const DnsZone* zo
     }
     if (parts->host.find('/') != std::string_view::npos)
         return of_object(store, *parts, wants_port);
-    return of_name(store, zone, sender_namespace, *parts, text, wants_port);
+    if (!dns_name_from_text(parts->host)) return not_understood(text);
+    auto named = of_name(store, zone, sender_namespace, *parts, wants_port);
+    if (named.ok() || parts->host.find('.') != std::string_view::npos) return named;
+    // A Service that DNS does not know, or a pod, of the sender's namespace.
+    const std::string whole =
+        fmt::format("{}/{}", sender_namespace.empty() ? "default" : sender_namespace, parts->host);
+    return of_object(store, {whole, parts->port, parts->has_port}, wants_port);
 }
 
 }  // namespace podlane::control

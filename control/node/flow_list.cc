@@ -12,6 +12,7 @@
 
 #include "control/kube/store.h"
 #include "control/node/listings.h"
+#include "lib/flow/tcp_state.h"
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::control {
@@ -113,6 +114,36 @@ std::optional<uint8_t> protocol_of(std::string_view text) {
     return value && *value < 256 ? std::optional(static_cast<uint8_t>(*value)) : std::nullopt;
 }
 
+/// The states that connections are shown in; a few of TCP's have one name.
+const std::vector<std::string_view>& state_names() {
+    static const std::vector<std::string_view> kNames = [] {
+        std::vector<std::string_view> names;
+        for (auto state = static_cast<unsigned>(TcpState::kNone) + 1; state < kTcpStates; ++state) {
+            const std::string_view name = to_string(static_cast<TcpState>(state));
+            if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+        }
+        names.insert(names.end(), {kFlowReplied, kFlowUnreplied});
+        return names;
+    }();
+    return kNames;
+}
+
+/// A state or a worker that no connection can have.
+Result<void> check_values(const LiveView& live, const FlowFilter& filter) {
+    if (!filter.state.empty() &&
+        std::ranges::find(state_names(), filter.state) == state_names().end()) {
+        return Error{
+            fmt::format("state: {} is none of {}", filter.state, fmt::join(state_names(), ", "))};
+    }
+    const auto workers = live.dataplane.workers();
+    if (filter.worker &&
+        std::ranges::find(workers, *filter.worker, &WorkerInfo::id) == workers.end()) {
+        return Error{
+            fmt::format("worker: there is no worker {}; podlanectl get workers", *filter.worker)};
+    }
+    return {};
+}
+
 /// Takes the parts of the question that can be checked on their own.
 void take_plain(const FlowQuestion& question, FlowFilter& filter) {
     if (question.port) filter.subjects.push_back({.port = question.port});
@@ -131,6 +162,7 @@ Result<std::optional<FlowFilter>> filter_of(const LiveView& live, const ServiceN
                                             const FlowQuestion& question) {
     FlowFilter filter;
     take_plain(question, filter);
+    if (const auto checked = check_values(live, filter); !checked) return checked.error();
     if (question.name) {
         auto subject = subject_of(live, services, *question.name);
         if (!subject) return std::optional<FlowFilter>();

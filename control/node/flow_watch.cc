@@ -238,11 +238,14 @@ NewFlowReport FlowWatch::new_flows(const LiveView& live, size_t count) {
         ask();
         return report;
     }
-    report.milliseconds = last_length_ms_;
-    report.flows = last_.flows();
-    report.most_error = last_.error();
+    // Before the first whole second there is only what has been counted so far.
+    const bool is_first = last_length_ms_ == 0;
+    const NewFlows& counted = is_first ? window_ : last_;
+    report.milliseconds = is_first ? live.now_ms - window_ms_ : last_length_ms_;
+    report.flows = counted.flows();
+    report.most_error = counted.error();
     const PortNames ports(live.dataplane);
-    for (const NewFlows::Source& source : last_.top(count)) {
+    for (const NewFlows::Source& source : counted.top(count)) {
         NewFlowSource row{.address = source.address.to_ip(),
                           .port = std::string(ports.name(source.in_port)),
                           .pod = {},

@@ -104,6 +104,11 @@ std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_
     return news;
 }
 
+bool LinkWatch::is_down(PortId port) const {
+    const auto at = watched_.find(port);
+    return at != watched_.end() && at->second.link != LinkState::kUp;
+}
+
 std::vector<std::string> LinkWatch::problems(uint64_t now_ms) const {
     std::vector<std::string> lines;
     for (const auto& [id, port] : watched_) {

@@ -26,6 +26,8 @@ class LinkWatch {
     /// Looks once a second, however often it is called. Pods' TAPs are left out: a pod may set its
     /// interface down as it likes.
     [[nodiscard]] std::vector<News> look(const Dataplane& dataplane, uint64_t now_ms);
+    /// Whether the port's link was down or its device gone at the last look.
+    [[nodiscard]] bool is_down(PortId port) const;
     /// A line for each port with a link that is down, or with a device that lost frames in the last
     /// minute or took less than a tenth of the frames to send in the last seconds.
     [[nodiscard]] std::vector<std::string> problems(uint64_t now_ms) const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/node/live_view.h"
+#include "control/node/next_hops.h"
 
 namespace podlane::control {
 
@@ -115,8 +116,14 @@ void Links::take_back_uplink(const UplinkConfig& uplink, PortId port) {
     std::erase(lost_, "uplink " + uplink.name);
 }
 
+bool Links::has_no_way_out() const {
+    return !uplinks_.empty() && std::ranges::all_of(uplinks_, [this](const auto& uplink) {
+        return watch_.is_down(uplink.first);
+    });
+}
+
 std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wanted,
-                                         uint64_t now_ms) const {
+                                         const ObjectStore& store, uint64_t now_ms) const {
     std::vector<std::string> lines;
     for (const std::string& name : lost_) lines.push_back(name + ": its device is gone");
     const PortNames names(dataplane_);
@@ -124,9 +131,12 @@ std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wan
         const Neighbour* neighbour = neighbours_.find({one.port, one.address});
         if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
         lines.push_back(fmt::format("{}: next hop {} does not answer", names.name(one.port),
-                                    to_string(one.address)));
+                                    address_with_node(store, one.address)));
     }
     for (std::string& line : watch_.problems(now_ms)) lines.push_back(std::move(line));
+    if (has_no_way_out()) {
+        lines.emplace_back("not ready: no uplink has a link, so pods reach only this node");
+    }
     return lines;
 }
 

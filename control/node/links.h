@@ -13,6 +13,7 @@
 #include "control/compile/topology.h"
 #include "control/config/node_config.h"
 #include "control/keep/keeper.h"
+#include "control/kube/store.h"
 #include "control/neighbour/mac_table.h"
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/link_watch.h"
@@ -67,12 +68,15 @@ class Links {
     /// Its device has been opened again, as this port.
     void take_back_uplink(const UplinkConfig& uplink, PortId port);
     [[nodiscard]] bool has_lost() const noexcept { return !lost_.empty(); }
+    /// There are uplinks, and the link of each is down.
+    [[nodiscard]] bool has_no_way_out() const;
     /// The port's device does not wake workers; false: this was known.
     bool set_unwoken(PortId port) { return unwoken_.insert(port).second; }
 
     /// A line for each thing that is wrong: devices that are gone, next hops that do not answer,
-    /// links that are down or lose frames.
+    /// links that are down or lose frames. Next hops are named as the store's Nodes.
     [[nodiscard]] std::vector<std::string> problems(const std::vector<WantedNeighbour>& wanted,
+                                                    const ObjectStore& store,
                                                     uint64_t now_ms) const;
     struct NeighbourNews {
         NewsType type;

@@ -89,6 +89,14 @@ bool is_empty(const Rows& rows) {
     return std::visit([](const auto& all) { return all.empty(); }, rows);
 }
 
+/// A Service may have no frontend, such as a headless one; any other name without rows is unknown.
+bool is_name_without_rows(const LiveView& live, const LiveKind& kind, std::string_view name) {
+    if (kind.name != LiveName::kService) return false;
+    const size_t slash = name.find('/');
+    return live.store.find<Service>({std::string(name.substr(0, slash)),
+                                     std::string(name.substr(slash + 1))}) != nullptr;
+}
+
 }  // namespace
 
 Outcome<Listing> NodeModel::get_flows(const FlowQuestion& question, std::optional<size_t> limit,
@@ -129,7 +137,9 @@ Outcome<Listing> NodeModel::get(std::string_view kind, std::optional<std::string
         }
     }
     Rows rows = list_live(live(), kind, name).value();
-    if (name && live_kind->has_unique_names && is_empty(rows)) return not_found(kind, *name);
+    if (name && is_empty(rows) && !is_name_without_rows(live(), *live_kind, *name)) {
+        return not_found(kind, *name);
+    }
     return listing(kind, std::move(rows), limit.value_or(0));
 }
 
@@ -172,7 +182,7 @@ Outcome<Explanation> NodeModel::explain(const ExplainRequest& request) const {
 
 bool NodeModel::is_serving() const {
     const auto workers = dataplane_.workers();
-    return !links_.has_lost() && !standstill_.any() &&
+    return !links_.has_lost() && !links_.has_no_way_out() && !standstill_.any() &&
            std::all_of(workers.begin(), workers.end(), is_alive);
 }
 
@@ -205,7 +215,7 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                         .workers = {},
                         .problems = standstill_.problems()};
     std::vector<std::string>& problems = report.problems;
-    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), now_ms_())) {
+    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), store_, now_ms_())) {
         problems.push_back(std::move(problem));
     }
     const FlowTotals flows = dataplane_.flow_totals();

@@ -103,21 +103,21 @@ constexpr auto kAddressColumns = std::to_array<LiveColumn>({
 constexpr size_t kFlowLimit = 10'000;
 
 constexpr auto kLiveKinds = std::to_array<LiveKind>({
-    {"ports", "port", "", LiveName::kText, true, 0, "/name",
-     "uplinks, pods' ports, the host interface", kPortColumns},
-    {"neighbors", "neighbor", "neigh", LiveName::kAddress, false, 0, nullptr,
+    {"ports", "port", "", LiveName::kText, 0, "/name", "uplinks, pods' ports, the host interface",
+     kPortColumns},
+    {"neighbors", "neighbor", "neigh", LiveName::kAddress, 0, nullptr,
      "ARP and neighbour discovery", kNeighborColumns},
-    {"fdb", "fdb", "", LiveName::kMac, false, 0, nullptr, "which MAC address is at which port",
+    {"fdb", "fdb", "", LiveName::kMac, 0, nullptr, "which MAC address is at which port",
      kFdbColumns},
-    {"routes", "route", "", LiveName::kPrefix, false, 0, nullptr, "where packets to a prefix go",
+    {"routes", "route", "", LiveName::kPrefix, 0, nullptr, "where packets to a prefix go",
      kRouteColumns},
-    {"flows", "flow", "", LiveName::kFlowEnd, false, kFlowLimit, "/service",
+    {"flows", "flow", "", LiveName::kFlowEnd, kFlowLimit, "/service",
      "connections, by Service, pod or address", kFlowColumns, false},
-    {"workers", "worker", "", LiveName::kNumber, true, 0, nullptr, "threads that move packets",
+    {"workers", "worker", "", LiveName::kNumber, 0, nullptr, "threads that move packets",
      kWorkerColumns, false},
-    {"frontends", "frontend", "", LiveName::kService, false, 0, "/service",
+    {"frontends", "frontend", "", LiveName::kService, 0, "/service",
      "addresses at which Services are served, with their endpoints", kFrontendColumns},
-    {"addresses", "address", "", LiveName::kAddress, true, 0, "/service",
+    {"addresses", "address", "", LiveName::kAddress, 0, "/service",
      "load balancer addresses in use", kAddressColumns},
 });
 

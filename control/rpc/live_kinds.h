@@ -46,8 +46,7 @@ struct LiveKind {
     std::string_view singular;  ///< also accepted
     std::string_view brief;     ///< also accepted; may be empty
     LiveName name = LiveName::kText;
-    bool has_unique_names = false;  ///< an unknown name is an error, not an empty list
-    size_t limit = 0;               ///< items at most unless the caller says otherwise; 0: all
+    size_t limit = 0;  ///< items at most unless the caller says otherwise; 0: all
     /// The field with an item's "namespace/name", if items have one; may be null.
     const char* namespaced = nullptr;
     std::string_view summary;  ///< for help, one line

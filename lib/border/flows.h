@@ -25,6 +25,9 @@ struct FlowTuple {
     uint16_t src_port = 0, dst_port = 0;
 };
 
+/// The states of connections that are not TCP's.
+inline constexpr std::string_view kFlowReplied = "REPLIED", kFlowUnreplied = "UNREPLIED";
+
 /// One connection, for `get flows`. Ports in host order.
 struct FlowInfo {
     uint8_t protocol = 0;

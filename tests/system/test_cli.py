@@ -91,10 +91,21 @@ def habits(report, node):
     with report.check("-o name gives what get takes"):
         for name in node.ctl("get", "svc", "-o", "name").stdout.split():
             node.ctl("get", name, "-o", "yaml")
-    for words in (["--bogus"], ["get", "--bogus"], ["get", "flows", "nonsense"],
+    for words in (["--bogus"], ["get", "--bogus"], ["get", "flows", "a/b/c"],
                   ["get", "neighbors", "x"], ["get", "routes", "10.0.0.1/8"]):
         with report.check(f"podlanectl {' '.join(words)} is wrong usage, in one line"):
             refused(node, *words, code=2)
+    for words in (["get", "flows", "nonsense"], ["get", "flows", "--state", "foo"],
+                  ["get", "ports", "nosuch"], ["get", "neighbours", "192.0.2.1"],
+                  ["get", "routes", "192.0.2.0/24"], ["get", "fdb", "02:42:ac:11:00:02"],
+                  ["get", "workers", "99"], ["get", "frontends", "nosuch"],
+                  ["get", "addresses", "192.0.2.1"], ["describe", "ports", "nosuch"],
+                  ["trace", "--pod", "nosuch", "--seconds", "1"]):
+        with report.check(f"podlanectl {' '.join(words)} names nothing, in one line"):
+            refused(node, *words)
+    for words in (["get", "events"], ["create", "-f", "x.yml"], ["top", "pods"]):
+        with report.check(f"podlanectl {' '.join(words)} gets the right command"):
+            expect("podlanectl " in refused(node, *words, code=2).split(";")[1], words)
     with report.check("an empty list says so on stderr"):
         done = node.ctl("get", "flows")
         expect_equal((done.stdout, done.stderr), ("", "no flows\n"))
@@ -102,6 +113,11 @@ def habits(report, node):
         pod = node.add_pod("talker")
         lab.expect_ping(pod.namespace, node.gateway(4))
         node.ctl("get", "flows", pod.full_name)
+    with report.check("a bare name is of default: flows, ports, trace"):
+        expect_equal(node.ctl("get", "flows", "talker").stderr, "no flows of default/talker\n")
+        expect(pod.full_name in node.ctl("get", "ports", "talker").stdout, "no port")
+        done = node.ctl("trace", "--pod", "talker", "--seconds", "1", check=False)
+        expect_equal(done.returncode, 0, done.stderr)
     for kind in ("ports", "routes", "neighbors", "workers", "frontends", "services", "nodes"):
         with report.check(f"get {kind} fits a terminal of 80 columns"):
             lines = on_terminal(node, 80, "get", kind).split("\n")

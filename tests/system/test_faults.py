@@ -353,9 +353,9 @@ FAULTS = [
     ("changes of the cluster do not arrive: the feeder is gone", feeder_gone, ("health",),
      r"owner kube: its feeder is gone for \d+ s"),
     ("a node's pods are not reached: the node is gone", node_gone, ("health",),
-     r"192\.168\.50\.2.*does not answer"),
+     r"next hop 192\.168\.50\.2 \(Node node-b\)\s+does not answer"),
     ("everything outside is silent: the uplink is down", uplink_down, ("health",),
-     r"uplink0.*down"),
+     r"not ready\n[^$]*uplink0.*down"),
 ]
 
 

@@ -82,6 +82,9 @@ def tests(report, options, cluster):
         expect(re.search(rf"^{re.escape(client.address(4))} +default/client +\d", text,
                          re.MULTILINE), text)
         expect(re.search(r"^default/web +[1-9]", text, re.MULTILINE), text)
+    with report.check("the first screen says who opens connections"):
+        text = node.ctl("top", "--count", "1").stdout
+        expect(re.search(rf"OPENS FLOWS.*\n{re.escape(client.address(4))} ", text), text)
     load.stop()
 
 

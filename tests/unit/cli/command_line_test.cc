@@ -117,6 +117,10 @@ TEST(CommandLine, GetTakesKubectlsWords) {
     EXPECT_EQ(targets_in({"get", "routes", "10.244.0.0/16"}), "routes 10.244.0.0/16");
     EXPECT_EQ(targets_in({"get", "flows", "shop/web-0"}), "flows shop/web-0");
     EXPECT_EQ(targets_in({"get", "flows", "web-0", "-n", "shop"}), "flows shop/web-0");
+    EXPECT_EQ(targets_in({"get", "flows", "client"}), "flows default/client");
+    EXPECT_EQ(targets_in({"get", "flows", "10.244.1.5"}), "flows 10.244.1.5");
+    EXPECT_EQ(targets_in({"get", "frontends", "web"}), "frontends default/web");
+    EXPECT_EQ(targets_in({"get", "neighbours"}), "neighbors");
     EXPECT_EQ(parse({"get", "flows", "default/web", "--limit", "5"}).options.number("limit"), 5U);
     EXPECT_EQ(mistake_in({"get", "svc", "shop/web", "-n", "other"}),
               "get: \"shop/web\" is not in namespace other (-n)");
@@ -128,6 +132,9 @@ TEST(CommandLine, PodAddTakesNamespaceAndAddresses) {
                "--address", "fd00::10", "--ifname", "eth1"});
     EXPECT_EQ(call.command->name, "pod add");
     EXPECT_EQ(call.words, Words{"default/web"});
+    EXPECT_EQ(parse({"pod", "del", "web"}).words, Words{"default/web"});
+    EXPECT_EQ(parse({"pod", "del", "web", "-n", "shop"}).words, Words{"shop/web"});
+    EXPECT_EQ(parse({"ingress", "status", "proxy", "-n", "ingress"}).words, Words{"ingress/proxy"});
     EXPECT_EQ(call.text("netns"), "/run/netns/web");
     EXPECT_EQ(call.options.texts("address"), (Words{"10.244.1.10", "fd00::10"}));
     EXPECT_EQ(parse({"pod", "-o", "yaml", "del", "default/web"}).format, OutputFormat::kYaml);
@@ -149,6 +156,36 @@ TEST(CommandLine, IngressConfigTakesWhereAndHow) {
     EXPECT_EQ(mistake({"--reload-pid", "/p", "--reload-command", "c"}),
               "ingress config: either --reload-pid or --reload-command, not both");
     EXPECT_EQ(mistake_in({"ingress", "config"}), "ingress config: --out DIR is needed");
+}
+
+// What explain sends for its two ends.
+std::string ends_in(const Words& words) {
+    const Invocation call = parse(words);
+    nlohmann::ordered_json params{{"from", call.text("from")}, {"to", call.text("to")}};
+    std::istringstream in;
+    std::ostringstream out;
+    CliEnvironment environment{.in = in, .out = out, .err = out, .default_socket = ""};
+    EXPECT_TRUE(call.command->add_params(call, environment, params));
+    return params["from"].get<std::string>() + " > " + params["to"].get<std::string>();
+}
+
+TEST(CommandLine, ANameWithoutNamespaceIsInDefaultOrThatOfTheOption) {
+    const auto ends = [](const Words& more) {
+        Words words{"explain", "--from"};
+        words.insert(words.end(), more.begin(), more.end());
+        return ends_in(words);
+    };
+    EXPECT_EQ(ends({"client", "--to", "web:80"}), "default/client > web:80");
+    EXPECT_EQ(ends({"client", "--to", "web:80", "-n", "shop"}), "shop/client > shop/web:80");
+    EXPECT_EQ(ends({"port:uplink0", "--to", "10.96.0.10:80", "-n", "shop"}),
+              "port:uplink0 > 10.96.0.10:80");
+    EXPECT_EQ(ends({"fd00::1", "--to", "[fd00::a]:80", "-n", "a"}), "fd00::1 > [fd00::a]:80");
+    EXPECT_EQ(ends({"a/b", "--to", "web.shop:80", "-n", "a"}), "a/b > web.shop:80");
+    for (const char* command : {"trace", "capture"}) {
+        EXPECT_EQ(whole_name(parse({command, "--pod", "client"}), "client"), "default/client");
+        EXPECT_EQ(whole_name(parse({command, "-n", "shop"}), "web"), "shop/web");
+        EXPECT_EQ(whole_name(parse({command, "-n", "shop"}), "a/web"), "a/web");
+    }
 }
 
 TEST(CommandLine, ExplainTakesBothEnds) {
@@ -189,8 +226,8 @@ TEST(CommandLine, WhatIsMissingOrTooMuchIsNamed) {
     EXPECT_EQ(mistake_in({"ingress"}), "ingress: config or status is missing");
     EXPECT_EQ(mistake_in({"apply"}), "apply: -f FILE is needed");
     EXPECT_EQ(mistake_in({"get"}), "get: KIND[,KIND...] [NAME...] | KIND/NAME... is needed");
-    EXPECT_EQ(mistake_in({"pod", "del", "web"}),
-              "pod del: \"web\" is not NAMESPACE/NAME, such as default/web");
+    EXPECT_EQ(mistake_in({"pod", "del", "/web"}),
+              "pod del: \"/web\" is not NAMESPACE/NAME, such as default/web");
     EXPECT_EQ(mistake_in({"get", "pods", "-o", "xml"}),
               "get: --output: \"xml\" is not table, wide, json, yaml or name");
     EXPECT_EQ(mistake_in({"stats", "-o", "name"}), "stats: -o name goes with get");

@@ -241,7 +241,7 @@ TEST_F(IngressConfigTest, StatusGivesEachIngressTheAddressesOfTheServiceBeforeTh
     EXPECT_EQ(status({"a/proxy", "--class", "other"}), 0);
     EXPECT_EQ(status({"a/none"}), 1);
     EXPECT_EQ(err_.str(), "error: there is no a/none\n");
-    EXPECT_EQ(status({"proxy"}), 2) << "without a namespace";
+    EXPECT_EQ(status({"proxy"}), 1) << "there is none in default";
 }
 
 }  // namespace

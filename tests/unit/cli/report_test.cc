@@ -196,6 +196,8 @@ TEST(Report, HealthNamesTheProblems) {
                 "problems": ["worker 1 does not run"]})")),
               "degraded: node node-a, generation 3, up 1h02m, 1 of 2 workers alive\n"
               "  worker 1 does not run\n");
+    EXPECT_NE(health_text(parsed(R"({"ready": false})")).find("alive, not ready\n"),
+              std::string::npos);
     EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 5})")).find("up 5s"), std::string::npos);
     EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 65})")).find("up 1m05s"), std::string::npos);
     EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 90000})")).find("up 1d01h"),

@@ -314,7 +314,7 @@ TEST_F(RunTest, AnEmptyListSaysSoOnStandardErrorAsKubectl) {
     start();
     EXPECT_EQ(run({"get", "addresses"}), 0);
     EXPECT_EQ(out_.str(), "");
-    EXPECT_EQ(err_.str(), "no addresses\n");
+    EXPECT_EQ(err_.str().find("no addresses; "), 0u) << err_.str();
     EXPECT_EQ(run({"get", "addresses", "-o", "json"}), 0);
     EXPECT_EQ(out_.str(), "[]\n");
 }
@@ -358,17 +358,16 @@ TEST_F(RunTest, KubectlsWaysToNameThings) {
 
 TEST_F(RunTest, WrongFiltersAreRefused) {
     start();
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"get", "flows", "nonsense"},
-          {"get", "neighbors", "10.0.0.300"},
-          {"get", "routes", "10.0.0.1/8"},
-          {"get", "fdb", "zz"},
-          {"get", "workers", "first"},
-          {"get", "frontends", "web"},
-          {"get", "ports", "-l", "app=web"},
-          {"get", "routes", "-n", "shop"},
-          {"get", "svc", "-l", "a b"},
-          {"get", "nodes", "a/b"}}) {
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"get", "flows", "a/b/c"},
+                                                  {"get", "neighbors", "10.0.0.300"},
+                                                  {"get", "routes", "10.0.0.1/8"},
+                                                  {"get", "fdb", "zz"},
+                                                  {"get", "workers", "first"},
+                                                  {"get", "frontends", "a/b/c"},
+                                                  {"get", "ports", "-l", "app=web"},
+                                                  {"get", "routes", "-n", "shop"},
+                                                  {"get", "svc", "-l", "a b"},
+                                                  {"get", "nodes", "a/b"}}) {
         EXPECT_EQ(run(words), 2) << words[1] << ' ' << words[2];
     }
 }

@@ -216,6 +216,63 @@ TEST_F(TopText, FilterLeavesRowsThatHaveIt) {
     EXPECT_THAT(text, Not(HasSubstr("10.244.1.10")));
 }
 
+TEST_F(TopText, RowsWithoutRoomAreCounted) {
+    Json sources = Json::array();
+    for (int i = 0; i < 30; ++i) {
+        sample_.holders.add(flow("10.244.1." + std::to_string(100 + i)));
+        sources.push_back({{"from", "10.244.1." + std::to_string(100 + i)},
+                           {"inPort", "default/web"},
+                           {"flows", 9},
+                           {"denied", 0},
+                           {"lastTo", "10.96.0.10:80"}});
+        sample_.rates.add(counted("10.244.1.9:" + std::to_string(i), 100, 1000, 10), 50);
+    }
+    sample_.rates.end_pass();
+    sample_.opened = {{"milliseconds", 1000}, {"sources", sources}};
+    const auto peers = [](uint64_t ms, uint64_t packets) {
+        Json list = Json::array();
+        for (const char* name : {"node-b", "node-c"}) {
+            list.push_back({{"node", name},
+                            {"rxPackets", packets},
+                            {"rxBytes", packets},
+                            {"txPackets", packets},
+                            {"txBytes", packets}});
+        }
+        return Json{{"milliseconds", ms}, {"peers", list}};
+    };
+    sample_.peers_before = peers(0, 0);
+    sample_.peers = peers(1000, 10);
+    const auto lines_of = [this](size_t rows) {
+        std::istringstream text(
+            top_text(sample_, {}, {.columns = 80, .is_known = true, .rows = rows}));
+        std::vector<std::string> lines;
+        for (std::string line; std::getline(text, line);) lines.push_back(line);
+        return lines;
+    };
+    const auto all = [](const std::vector<std::string>& lines) {
+        std::string text;
+        for (const std::string& line : lines) text += line + '\n';
+        return text;
+    };
+    const auto small = lines_of(24);
+    EXPECT_LE(small.size(), 23u);
+    for (const char* heading : {"PORT by packets ", "NODE ", "FLOW FROM +", "HOLDS FLOWS +",
+                                "OPENS FLOWS +2", "SERVICE ", "DROPPED FOR"}) {
+        EXPECT_THAT(all(small), HasSubstr(heading));
+    }
+    EXPECT_THAT(all(small), Not(HasSubstr("no room for")));
+    const auto tiny = lines_of(12);
+    EXPECT_LE(tiny.size(), 11u);
+    EXPECT_THAT(tiny.back(), HasSubstr("no room for: "));
+    EXPECT_THAT(tiny.back(), HasSubstr("DROPPED FOR"));
+    EXPECT_THAT(all(lines_of(0)), HasSubstr("HOLDS FLOWS +22 more")) << "in a pipe, too";
+    EXPECT_THAT(all(lines_of(200)), Not(HasSubstr(" more")));
+    for (int i = 1; i < 32; ++i) {
+        sample_.now["workers"].push_back({{"id", i}, {"busyCycles", 1}, {"idleCycles", 9}});
+    }
+    EXPECT_THAT(all(lines_of(24)), HasSubstr("+28 more"));
+}
+
 TEST_F(TopText, FitsTheScreen) {
     for (int i = 0; i < 300; ++i) {
         sample_.holders.add(flow("sender-with-a-long-name-" + std::to_string(i)));

@@ -54,8 +54,8 @@ TEST_F(ExplainTargetTest, ANameIsCompletedAsThePodsResolverDoes) {
               explain("default/client", "10.96.0.30:443"));
     EXPECT_EQ(explain("10.244.1.20", "web:80"), explain("10.244.1.20", "10.96.0.10:80"));
     // It is in another namespace, or no pod at all.
-    EXPECT_NE(fault("default/client", "two:80").find("is not ADDRESS:PORT"), std::string::npos);
-    EXPECT_NE(fault("port:uplink0", "web:80").find("is not ADDRESS:PORT"), std::string::npos);
+    EXPECT_EQ(fault("default/client", "two:80"), "to: there is no Service or Pod default/two");
+    EXPECT_EQ(explain("port:uplink0", "web:80"), explain("port:uplink0", "10.96.0.10:80"));
     EXPECT_EQ(explain("port:uplink0", "web.default:80"), explain("port:uplink0", "10.96.0.10:80"));
     EXPECT_NE(fault("default/client", "www.example:80").find("no name of the cluster"),
               std::string::npos);
@@ -68,6 +68,11 @@ TEST_F(ExplainTargetTest, IcmpHasNoPort) {
 
 TEST_F(ExplainTargetTest, APodIsUnderstoodByItsName) {
     EXPECT_EQ(explain("default/client", "shop/far:80"), explain("default/client", "10.244.2.7:80"));
+    apply(
+        "{apiVersion: v1, kind: Pod, metadata: {name: near}, spec: {nodeName: node-b}, status: "
+        "{podIP: 10.244.2.8}}");
+    EXPECT_EQ(explain("default/client", "near:80"), explain("default/client", "10.244.2.8:80"))
+        << "without a namespace: of the sender's";
 }
 
 TEST_F(ExplainTargetTest, WhatHasNoAddressSaysWhy) {

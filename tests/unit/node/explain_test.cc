@@ -7,6 +7,7 @@
 
 #include "control/node/explain_question.h"
 #include "control/node/explain_remarks.h"
+#include "control/node/next_hops.h"
 #include "lib/decide/decide.h"
 #include "tests/unit/node/node_fixture.h"
 
@@ -294,6 +295,24 @@ TEST_F(Explain, ASilentNextHopIsNamed) {
     const Json answer = explain("default/client", "192.168.50.77:80");
     EXPECT_EQ(answer.at("verdict"), "reject");
     EXPECT_EQ(answer.at("drop"), "neighbour_unreachable");
+    EXPECT_EQ(step(answer, "neighbour").at("why"),
+              "the next hop 192.168.50.77 on uplink0 does not answer");
+}
+
+TEST_F(Explain, ASilentNextHopIsNamedAsTheNodeWhoseAddressItIs) {
+    const std::string whose = "192.168.50.2 (Node node-b)";
+    pass(40'000);  // the answers of the neighbours are too old by now
+    pass(40'000);
+    const Json pod = explain("default/client", "10.244.2.10:80");
+    EXPECT_EQ(pod.at("drop"), "neighbour_unreachable");
+    EXPECT_EQ(step(pod, "neighbour").at("why"),
+              "the next hop " + whose + " on uplink0 does not answer");
+    EXPECT_NE(ok(node_->health()).at("problems").dump().find("next hop " + whose),
+              std::string::npos)
+        << ok(node_->health());
+    // A way by a gateway has the gateway's silence.
+    EXPECT_EQ(step(explain("default/client", "203.0.113.9:80"), "neighbour").at("why"),
+              "the next hop 192.168.50.254 on uplink0 does not answer");
 }
 
 TEST_F(Explain, AnUnknownNeighbourIsAskedForFirst) {

@@ -150,6 +150,36 @@ TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsBackIsTakenBack) {
     EXPECT_EQ(dataplane_.commands_of(CommandKind::kAnnounce).at(0).port, port_of("uplink0"));
 }
 
+TEST_F(LinksOfANode, ANodeWithoutAnyLinkIsAliveAndNotReadyUntilOneIsBack) {
+    const PortId second = dataplane_.add_uplink("uplink1", kPeerMac);
+    UplinkConfig other = config_.uplinks[0];
+    other.name = "uplink1";
+    other.addresses = {interface_address("192.168.51.1/24")};
+    other.gateways = {};
+    config_.uplinks.push_back(other);
+    start();
+    pass(2000);
+    dataplane_.states[uplink_] = {uplink_, {LinkState::kDown, 0}, {}};
+    pass(2000);
+    Json ready = ok(node_->health("ready"));
+    EXPECT_EQ(ready.at("status"), "ok") << "the other uplink carries";
+    EXPECT_EQ(ok(node_->health()).at("status"), "degraded");
+
+    dataplane_.states[second] = {second, {LinkState::kDown, 0}, {}};
+    pass(2000);
+    EXPECT_FALSE(node_->is_serving());
+    ready = ok(node_->health("ready"));
+    EXPECT_EQ(ready.at("status"), "degraded");
+    EXPECT_NE(ready.at("problems").dump().find("not ready: no uplink has a link"),
+              std::string::npos)
+        << ready;
+    EXPECT_EQ(ok(node_->health("live")).at("status"), "ok") << "a restart mends no link";
+
+    dataplane_.states[second] = {second, {LinkState::kUp, 0}, {}};
+    pass(2000);
+    EXPECT_EQ(ok(node_->health("ready")).at("status"), "ok");
+}
+
 TEST_F(LinksOfANode, AnUplinkWhoseDeviceIsGoneIsAProblemWhileItIs) {
     config_.uplinks[0].device = *parse_device("net_af_packet0,iface=none-such");
     start();

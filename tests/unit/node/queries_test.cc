@@ -166,7 +166,6 @@ TEST_F(Queries, NeighborsShowStateAndAge) {
     EXPECT_EQ(gateway.at("state"), "incomplete");
     EXPECT_EQ(gateway.at("mac"), "");
     EXPECT_EQ(items("neighbors", "10.244.1.10")[0].at("state"), "static");
-    EXPECT_TRUE(items("neighbors", "1.2.3.4").empty());
 }
 
 TEST_F(Queries, FdbHasPodsLearnedAndRemoteMacs) {
@@ -347,9 +346,40 @@ TEST_F(Queries, FlowsAreFilteredByAllThatIsAsked) {
                                       {.service = "default/nobody"},
                                       {.address = "somewhere"},
                                       {.protocol = "tpc"},
-                                      {.protocol = "256"}}) {
+                                      {.protocol = "256"},
+                                      {.state = "open"},
+                                      {.worker = 7}}) {
         EXPECT_FALSE(node_->get_flows(wrong, std::nullopt, 0).ok());
     }
+    const std::string states =
+        failure(node_->get_flows({.state = "open"}, std::nullopt, 0)).message;
+    for (const char* state : {"ESTABLISHED", "SYN_SENT", "TIME_WAIT", "UNREPLIED"}) {
+        EXPECT_NE(states.find(state), std::string::npos) << states;
+        EXPECT_TRUE(node_->get_flows({.state = state}, std::nullopt, 0).ok()) << state;
+    }
+}
+
+TEST_F(Queries, ANameThatNothingLiveHasIsNotFound) {
+    start();
+    apply(kWebService);
+    for (const auto& [kind, name] :
+         std::vector<std::pair<std::string, std::string>>{{"ports", "nosuch"},
+                                                          {"neighbors", "192.0.2.1"},
+                                                          {"fdb", "02:42:ac:11:00:02"},
+                                                          {"routes", "192.0.2.0/24"},
+                                                          {"workers", "9"},
+                                                          {"frontends", "default/nosuch"},
+                                                          {"addresses", "192.0.2.1"}}) {
+        const RpcFailure none = failure(node_->get(kind, name, std::nullopt));
+        EXPECT_EQ(none.code, rpc_code::kNotFound) << kind;
+        EXPECT_NE(none.message.find("not found"), std::string::npos) << none.message;
+        EXPECT_TRUE(node_->get(kind, std::nullopt, std::nullopt).ok()) << kind;
+    }
+    EXPECT_FALSE(items("frontends", "default/web").empty());
+    apply(
+        "{apiVersion: v1, kind: Service, metadata: {name: headless}, spec: {clusterIP: None, "
+        "ports: [{port: 80}]}}");
+    EXPECT_TRUE(items("frontends", "default/headless").empty()) << "it is known, and has none";
 }
 
 TEST_F(Queries, TheLogsLevelIsToldAndChangedOnBothSides) {
