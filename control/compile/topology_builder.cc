@@ -137,6 +137,11 @@ void TopologyBuilder::add_uplinks() {
             want(hop);
             route_by({any, 0}, hop, "default gateway of " + origin);
         }
+        for (const UplinkRoute& route : uplink.config->routes) {
+            const NextHop hop{&uplink, route.via};
+            want(hop);
+            route_by(route.destination, hop, "route of " + origin);
+        }
     }
 }
 

@@ -172,6 +172,7 @@ UplinkConfig ConfigReader::read_uplink(const Value& item) {
     uplink.mtu = fields.integer<uint16_t>("mtu", has_v6 ? kIpv6Mtus : kUplinkMtus, uplink.mtu);
     uplink.mac = read_mac(fields, "mac");
     for (const Value& neighbor : fields.list("neighbors")) read_neighbor(neighbor, uplink);
+    for (const Value& route : fields.list("routes")) read_route(route, uplink);
     fields.finish();
     return uplink;
 }
@@ -229,6 +230,35 @@ void ConfigReader::read_neighbor(const Value& item, UplinkConfig& uplink) {
         problems_.add(*address, fmt::format("{} is given twice", shown(*address)));
     } else {
         uplink.neighbors.push_back({*ip, *parsed_mac});
+    }
+}
+
+void ConfigReader::read_route(const Value& item, UplinkConfig& uplink) {
+    Fields fields(&item, problems_, Keys::kStrict);
+    const Value* to = fields.require("to", "the prefix that the route leads to");
+    const Value* via = fields.require("via", "the IP address of a router on the link");
+    fields.finish();
+    const auto prefix = to == nullptr ? std::nullopt : as_prefix(*to, problems_);
+    const auto router = via == nullptr ? std::nullopt : as_ip(*via, problems_);
+    if (!prefix || !router) return;
+    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*router); };
+    const bool is_on_link = is_link_local(*router) || has(uplink.gateways, *router) ||
+                            std::ranges::any_of(uplink.addresses, covers);
+    if (prefix->address.is_v4() != router->is_v4()) {
+        problems_.add(*via,
+                      fmt::format("{} is of another family than {}", shown(*via), shown(*to)));
+    } else if (prefix->length == 0) {
+        problems_.add(*to, fmt::format("{} is the default route: give a gateway", shown(*to)));
+    } else if (has(own_addresses_, *router)) {
+        problems_.add(*via, fmt::format("{} is this node's own address", shown(*via)));
+    } else if (!is_on_link) {
+        problems_.add(*via,
+                      fmt::format("{} is in no subnet of this uplink's addresses", shown(*via)));
+    } else if (std::ranges::find(uplink.routes, *prefix, &UplinkRoute::destination) !=
+               uplink.routes.end()) {
+        problems_.add(*to, fmt::format("{} is given twice", shown(*to)));
+    } else {
+        uplink.routes.push_back({*prefix, *router});
     }
 }
 

@@ -43,6 +43,7 @@ class ConfigReader {
     UplinkConfig read_uplink(const Value& item);
     void read_uplink_address(const Value& item, UplinkConfig& uplink);
     void read_gateway(const Value& item, UplinkConfig& uplink);
+    void read_route(const Value& item, UplinkConfig& uplink);
     void read_neighbor(const Value& item, UplinkConfig& uplink);
     void read_overlay(Fields overlay);
     void read_load_balancer(Fields section);

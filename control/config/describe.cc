@@ -76,6 +76,9 @@ void describe_uplink(const UplinkConfig& uplink, Text& text) {
               uplink.mtu, uplink.mac ? to_string(*uplink.mac) : "of the port");
     if (!uplink.addresses.empty()) text.line("", "addresses {}", joined(uplink.addresses));
     if (!uplink.gateways.empty()) text.line("", "default route over {}", joined(uplink.gateways));
+    for (const UplinkRoute& route : uplink.routes) {
+        text.line("", "route {} over {}", to_string(route.destination), to_string(route.via));
+    }
     for (const NeighborConfig& neighbor : uplink.neighbors) {
         text.line("", "neighbour {} at {}", to_string(neighbor.address), to_string(neighbor.mac));
     }

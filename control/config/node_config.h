@@ -61,6 +61,12 @@ struct NeighborConfig {
     MacAddress mac{};
 };
 
+/// Packets to `destination` go to `via`, a router on the uplink's link.
+struct UplinkRoute {
+    IpPrefix destination;
+    IpAddress via;
+};
+
 /// One entry of `uplinks`: a port that leads to other nodes and outside.
 struct UplinkConfig {
     std::string name;  ///< unique among uplinks and pod ports
@@ -70,6 +76,7 @@ struct UplinkConfig {
     uint16_t mtu = 1500;                      ///< bytes of the IP packet, 68-65535
     std::optional<MacAddress> mac;            ///< none: the port's own
     std::vector<NeighborConfig> neighbors;
+    std::vector<UplinkRoute> routes;  ///< beside the gateways'; no two alike
 };
 
 /// `host`: the TAP to this node's kernel.

@@ -195,25 +195,29 @@ std::string start_failure(const NodeConfig& config, const std::string& message) 
     return fmt::format("{}: {}", config.document, message);
 }
 
-bool is_running(const NodeConfig& config) {
-    return control::RpcClient::connect(config.socket).ok();
+bool is_running(const std::string& socket) {
+    return control::RpcClient::connect(socket).ok();
 }
 
 /// For a service manager to run after podlaned, which may have been killed.
-int give_back(const NodeConfig& config) {
-    if (is_running(config)) {
-        return fail(fmt::format("--give-back: a podlaned is running at {}", config.socket));
+/// An error in the configuration, for which podlaned may have failed, must not keep it from that.
+int run_give_back(const Result<NodeConfig>& config) {
+    if (!config.ok()) fail(config.error().message);
+    const std::string socket = config.ok() ? config->socket : NodeConfig{}.socket;
+    if (is_running(socket)) {
+        return fail(fmt::format("--give-back: a podlaned is running at {}", socket));
     }
-    int exit_code = 0;
-    for (const control::UplinkConfig& uplink : config.uplinks) {
-        const auto shared = control::shared_kernel_interface(uplink.device);
-        if (!shared) continue;
-        const auto done = control::give_back_kernel_interface(
-            shared->ifname, control::guard_memory_of(config.socket, shared->ifname));
-        if (!done.ok()) exit_code = fail(done.error().message);
-        if (done.ok() && *done) fmt::print("interface {}: given back\n", shared->ifname);
-    }
-    return exit_code;
+    const control::GivenBack given = control::give_back(socket);
+    for (const std::string& line : given.done) fmt::print("{}: given back\n", line);
+    for (const std::string& line : given.failures) fail(line);
+    return given.failures.empty() ? 0 : 1;
+}
+
+int run_dry(const NodeConfig& config) {
+    const auto text = control::preview(config);
+    if (!text.ok()) return fail(text.error().message);
+    fmt::print("{}", *text);
+    return 0;
 }
 
 /// Why this configuration cannot be served next to a running process; empty if it can.
@@ -258,8 +262,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         const control::SecurityConfig& security, const control::DaemonOptions& options,
         const std::function<void()>& tell_ready) {
     // Checked before touching anything that the other process uses.
-    const bool takes_over = is_running(config) && options.take_over;
-    if (!takes_over && is_running(config)) {
+    const bool takes_over = is_running(config.socket) && options.take_over;
+    if (!takes_over && is_running(config.socket)) {
         return fail(fmt::format("{}: another podlaned answers at {}",
                                 control::config_place(config.document, "socket"), config.socket));
     }
@@ -293,6 +297,11 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     auto guards = control::guard_interfaces(config, former ? &*former : nullptr);
     if (!guards.ok()) return fail(guards.error().message);
     control::LeftAsTheyWere left_as_they_were(*guards);
+    const auto taken = control::taken_links(*guards);
+    config = control::with_taken_routes(std::move(config), taken);
+    for (const std::string& line : control::limits_of_taken_routes(config, taken)) {
+        spdlog::warn("{}", line);
+    }
     const Result<gid_t> keys =
         security.keys.empty() ? Result<gid_t>(gid_t(-1)) : control::keys_group(security);
     if (!keys.ok()) {
@@ -327,6 +336,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     const std::string socket = config.socket;
     const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
     control::KernelTapMaker own_taps(pods);
+    own_taps.take_from(taken);
+    kept_taps.take_from(taken);
     control::TapMaker& taps =
         kept != nullptr ? static_cast<control::TapMaker&>(kept_taps) : own_taps;
     if (kept == nullptr && config.host) {
@@ -448,20 +459,21 @@ int main(int argc, char** argv) try {
         return 0;
     }
     std::function<void()> tell_ready;
-    if (options->background && !options->check && !options->give_back) {
+    if (options->background && !options->check && !options->dry_run && !options->give_back) {
         auto apart = control::run_in_background();
         if (!apart.ok()) return fail(apart.error().message);
         if (!apart->tell_ready) return apart->exit_code;
         tell_ready = std::move(apart->tell_ready);
     }
     auto config = control::load_node_config(options->config);
+    if (options->give_back) return run_give_back(config);
     if (!config.ok()) return fail(config.error().message);
     const auto metrics = control::load_metrics_config(options->config);
     if (!metrics.ok()) return fail(metrics.error().message);
     const auto security = control::load_security_config(options->config);
     if (!security.ok()) return fail(security.error().message);
     if (options->check) return check(*config, *metrics, *security, *options);
-    if (options->give_back) return give_back(*config);
+    if (options->dry_run) return run_dry(*config);
     set_up_log(options->log_level);
     allow_open_files();
     if (auto done = control::forbid_new_privileges(); !done.ok()) {

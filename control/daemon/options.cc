@@ -18,8 +18,10 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"check", 0, OptionType::kFlag, "", "check FILE, print what would be done, touch no device"},
     {"state", 0, OptionType::kFlag, "",
      "with --check: also whether this podlaned can go on with what is kept over a restart"},
+    {"dry-run", 0, OptionType::kFlag, "",
+     "print what would move from the uplinks' interfaces to the host interface, change nothing"},
     {"give-back", 0, OptionType::kFlag, "",
-     "put back what a podlaned that was killed has left on the uplinks' interfaces, and end"},
+     "put back what a podlaned that has ended left on the uplinks' interfaces, and end"},
     {"take-over", 0, OptionType::kFlag, "",
      "take the place of the podlaned that runs, which goes on if this one fails"},
     {"background", 0, OptionType::kFlag, "", "return when it is ready, and run on"},
@@ -51,6 +53,7 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     }
     options.config = values->text("config");
     options.check = values->has("check");
+    options.dry_run = values->has("dry-run");
     options.give_back = values->has("give-back");
     options.state = values->has("state");
     options.take_over = values->has("take-over");
@@ -69,10 +72,8 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
 }
 
 std::string daemon_usage() {
-    return "Usage: podlaned --config FILE [--check [--state]|--give-back|--take-over] "
-           "[--background]\n       "
-           "         [--log-level LEVEL] [-- "
-           "EAL-ARGUMENT...]\n\n"
+    return "Usage: podlaned --config FILE [--check [--state]|--dry-run|--give-back|--take-over]\n"
+           "                [--background] [--log-level LEVEL] [-- EAL-ARGUMENT...]\n\n"
            "Options:\n" +
            options_help(kOptions) +
            "\nWhat stands behind -- is added to the arguments of DPDK's EAL.\n";

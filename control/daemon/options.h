@@ -15,6 +15,7 @@ struct DaemonOptions {
     std::string config;  ///< path of the node's configuration
     LogLevel log_level = LogLevel::kInfo;
     bool check = false;      ///< print what would be done, change nothing
+    bool dry_run = false;    ///< print what the take-over of the uplinks' interfaces would move
     bool give_back = false;  ///< undo what a killed podlaned has left, and exit
     bool state = false;      ///< with check: also checks what an earlier podlaned left
     bool take_over = false;  ///< from the podlaned running at the same socket

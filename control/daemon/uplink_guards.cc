@@ -38,6 +38,10 @@ Result<Guards> guard_interfaces(const NodeConfig& config, TakeOver* former) {
             return Error{
                 fmt::format("{}: {}", config_place(config.document, path), guard.error().message)};
         }
+        if (config.host) {
+            if (auto done = guard->set_host(config.host->interface, config.node); !done.ok())
+                return done.error();
+        }
         log_of(*guard);
         guards.push_back(std::move(guard).value());
     }
@@ -47,15 +51,19 @@ Result<Guards> guard_interfaces(const NodeConfig& config, TakeOver* former) {
 Result<void> guard_again(const UplinkConfig& uplink, const std::string& socket, Guards& guards) {
     const auto shared = shared_kernel_interface(uplink.device);
     if (!shared) return {};
+    std::string host, owner;
     for (auto at = guards.begin(); at != guards.end(); ++at) {
         if (at->ifname() != shared->ifname) continue;
-        at->leave();  // what it would restore is gone with the interface
+        host = at->host();
+        owner = at->owner();
+        at->leave();  // the next guard finds its file, if it is the same NIC
         guards.erase(at);
         break;
     }
     auto guard = guard_kernel_interface(shared->ifname, shared->use, uplink.addresses,
                                         guard_memory_of(socket, shared->ifname));
     if (!guard.ok()) return guard.error();
+    if (auto done = guard->set_host(host, owner); !done.ok()) return done;
     log_of(*guard);
     guards.push_back(std::move(guard).value());
     return {};
@@ -66,6 +74,11 @@ void look_at_guards(Guards& guards) {
         guard.look();
         log_of(guard);
     }
+}
+
+void restore_and_log(KernelInterfaceGuard& guard) noexcept {
+    guard.restore();
+    log_of(guard);
 }
 
 std::vector<HandedProgram> programs_of(const Guards& guards) {

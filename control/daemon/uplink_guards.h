@@ -29,13 +29,35 @@ using Guards = std::list<KernelInterfaceGuard>;
 [[nodiscard]] Result<void> guard_again(const UplinkConfig& uplink, const std::string& socket,
                                        Guards& guards);
 
+/// What the guards have taken over, for the host interface.
+[[nodiscard]] std::vector<TakenLink> taken_links(const Guards& guards);
+
+/// The configuration with the gateways, routes and permanent neighbours that the kernel had on the
+/// uplinks' interfaces, as far as it does not say otherwise. Workers then send packets to the same
+/// next hops as the kernel did.
+[[nodiscard]] NodeConfig with_taken_routes(NodeConfig config, const std::vector<TakenLink>& taken);
+
+/// What workers do otherwise than the kernel did, a line for each route.
+[[nodiscard]] std::vector<std::string> limits_of_taken_routes(const NodeConfig& config,
+                                                              const std::vector<TakenLink>& taken);
+
+/// Says what a podlaned would move from uplinks' interfaces to the host interface, and changes
+/// nothing. Errors name the uplink's place in the configuration.
+[[nodiscard]] Result<std::string> preview(const NodeConfig& config);
+
+/// What `--give-back` does: puts back what a podlaned that was killed or stopped has left on the
+/// uplinks' interfaces, whatever the configuration has become, and removes its host interface.
+[[nodiscard]] GivenBack give_back(const std::string& socket);
+
 /// Call each second: makes sure that the interfaces are still guarded, and logs changes.
 void look_at_guards(Guards& guards);
 
 /// The programs to hand to a podlaned that takes over.
 [[nodiscard]] std::vector<HandedProgram> programs_of(const Guards& guards);
 
-/// If the start fails, interfaces that an earlier process had prepared are left as they were.
+/// If the start fails, interfaces that an earlier process had prepared are left as they were;
+/// others are restored, and what cannot be is logged.
+void restore_and_log(KernelInterfaceGuard& guard) noexcept;
 class LeftAsTheyWere {
   public:
     explicit LeftAsTheyWere(Guards& guards) : guards_(guards) {}
@@ -44,6 +66,7 @@ class LeftAsTheyWere {
     ~LeftAsTheyWere() {
         for (KernelInterfaceGuard& guard : guards_) {
             if (keep_ && guard.was_left()) guard.leave();
+            restore_and_log(guard);
         }
     }
     /// Those interfaces are restored at the end after all.

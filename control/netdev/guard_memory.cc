@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <system_error>
+
+#include "control/netdev/sysctl.h"
 
 namespace podlane::control {
 
@@ -17,65 +21,87 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
-Json to_json(const KernelRoute& route) {
-    Json out{{"destination", to_string(route.destination)},
-             {"onlink", route.onlink},
-             {"metric", route.metric},
-             {"protocol", route.protocol},
-             {"table", route.table}};
-    if (route.via) out["via"] = to_string(*route.via);
-    if (route.preferred_source) out["source"] = to_string(*route.preferred_source);
-    return out;
+std::string boot_id() {
+    return read_sysctl("/proc/sys/kernel/random/boot_id").ok()
+               ? *read_sysctl("/proc/sys/kernel/random/boot_id")
+               : std::string();
 }
 
-Json to_json(const GuardMemory& memory) {
-    Json addresses = Json::array();
-    for (const InterfaceAddress& each : memory.addresses) addresses.push_back(to_string(each));
-    Json routes = Json::array();
-    for (const KernelRoute& each : memory.routes) routes.push_back(to_json(each));
-    return {{"version", kVersion},   {"ifindex", memory.ifindex}, {"addresses", addresses},
-            {"routes", routes},      {"sysctls", memory.sysctls}, {"features", memory.features},
-            {"setUp", memory.set_up}};
+std::string to_hex(const std::vector<uint8_t>& bytes) {
+    return fmt::format("{:02x}", fmt::join(bytes, ""));
 }
 
 /// The file's content is only known when it is read: at() and get() throw on errors, and so does
 /// this.
-template <class T>
-T whole(std::optional<T> value) {
-    if (!value) throw std::invalid_argument("an address that is none");
-    return *value;
-}
-
-std::optional<IpAddress> address_at(const Json& route, const char* key) {
-    if (!route.contains(key)) return std::nullopt;
-    return whole(parse_ip(route.at(key).get<std::string>()));
-}
-
-KernelRoute route_of(const Json& json) {
-    KernelRoute route;
-    route.destination = whole(parse_prefix(json.at("destination").get<std::string>()));
-    route.via = address_at(json, "via");
-    route.onlink = json.at("onlink").get<bool>();
-    route.preferred_source = address_at(json, "source");
-    route.metric = json.at("metric").get<uint32_t>();
-    route.protocol = json.at("protocol").get<uint8_t>();
-    route.table = json.at("table").get<uint32_t>();
-    return route;
-}
-
-GuardMemory memory_of(const Json& json) {
-    if (json.at("version").get<int>() != kVersion) throw std::invalid_argument("another version");
-    GuardMemory memory;
-    memory.ifindex = json.at("ifindex").get<int>();
-    for (const Json& each : json.at("addresses")) {
-        memory.addresses.push_back(whole(parse_interface_address(each.get<std::string>())));
+std::vector<uint8_t> bytes_of(const std::string& hex) {
+    std::vector<uint8_t> out(hex.size() / 2);
+    for (size_t i = 0; i < out.size(); ++i) {
+        const char* at = hex.data() + 2 * i;
+        if (std::from_chars(at, at + 2, out[i], 16).ptr != at + 2) {
+            throw std::invalid_argument("a message that is none");
+        }
     }
-    for (const Json& each : json.at("routes")) memory.routes.push_back(route_of(each));
+    return out;
+}
+
+Json to_json(const std::vector<LinkRecord>& records) {
+    Json out = Json::array();
+    for (const LinkRecord& each : records) {
+        // The text is for people who look into the file.
+        out.push_back({{"type", each.type},
+                       {"taken", each.taken_s},
+                       {"message", to_hex(each.body)},
+                       {"text", to_text(each)}});
+    }
+    return out;
+}
+
+std::vector<LinkRecord> records_of(const Json& json) {
+    std::vector<LinkRecord> out;
+    for (const Json& each : json) {
+        out.push_back({each.at("type").get<uint16_t>(), each.at("taken").get<uint64_t>(),
+                       bytes_of(each.at("message").get<std::string>())});
+    }
+    return out;
+}
+
+Json to_json(const GuardMemory& memory) {
+    return {{"version", kVersion},
+            {"boot", boot_id()},
+            {"interface", memory.ifname},
+            {"ifindex", memory.ifindex},
+            {"mac", to_string(memory.mac)},
+            {"addresses", to_json(memory.objects.addresses)},
+            {"neighbours", to_json(memory.objects.neighbours)},
+            {"routes", to_json(memory.objects.routes)},
+            {"rules", to_json(memory.objects.rules)},
+            {"host", memory.host},
+            {"owner", memory.owner},
+            {"sysctls", memory.sysctls},
+            {"features", memory.features},
+            {"setUp", memory.set_up},
+            {"promiscuous", memory.promiscuous}};
+}
+
+std::optional<GuardMemory> memory_of(const Json& json) {
+    if (json.at("version").get<int>() != kVersion) throw std::invalid_argument("another version");
+    if (json.at("boot").get<std::string>() != boot_id()) return std::nullopt;
+    GuardMemory memory;
+    memory.ifname = json.at("interface").get<std::string>();
+    memory.ifindex = json.at("ifindex").get<int>();
+    const auto mac = parse_mac(json.at("mac").get<std::string>());
+    if (!mac) throw std::invalid_argument("a MAC address that is none");
+    memory.mac = *mac;
+    memory.objects = {records_of(json.at("addresses")), records_of(json.at("neighbours")),
+                      records_of(json.at("routes")), records_of(json.at("rules"))};
+    memory.host = json.at("host").get<std::string>();
+    memory.owner = json.at("owner").get<std::string>();
     json.at("sysctls").get_to(memory.sysctls);
     json.at("features").get_to(memory.features);
     memory.set_up = json.at("setUp").get<bool>();
+    memory.promiscuous = json.at("promiscuous").get<bool>();
     return memory;
 }
 
@@ -101,7 +127,7 @@ Result<std::optional<GuardMemory>> load_guard_memory(const std::string& path) {
     if (!file) return std::optional<GuardMemory>{};
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     try {
-        return std::optional(memory_of(Json::parse(text)));
+        return memory_of(Json::parse(text));
     } catch (const std::exception& error) {
         return Error{fmt::format("{}: not what a podlaned has left: {}", path, error.what())};
     }

@@ -10,19 +10,23 @@
 #include <utility>
 #include <vector>
 
-#include "control/netdev/rtnl.h"
-#include "lib/base/ip_address.h"
+#include "control/netdev/link_objects.h"
+#include "lib/base/mac.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
 
 struct GuardMemory {
-    int ifindex = 0;  ///< another interface of that name must not get these settings
-    std::vector<InterfaceAddress> addresses;  ///< that were taken off it, in their order
-    std::vector<KernelRoute> routes;          ///< and what led out of it
+    std::string ifname;
+    int ifindex = 0;      ///< another interface of that name must not get these settings,
+    MacAddress mac{};     ///< but the same NIC may have been gone for a while
+    LinkObjects objects;  ///< that were taken off it, or name it
+    std::string host;     ///< the host interface that has the like of them now; "": none
+    std::string owner;    ///< of the host interface, see kept_tap.h
     std::vector<std::pair<std::string, std::string>> sysctls;  ///< path, value
     std::vector<std::pair<uint32_t, uint32_t>> features;       ///< ETHTOOL_S* command, value
     bool set_up = false;                                       ///< it was down
+    bool promiscuous = false;  ///< it was, before the device was opened
 
     friend bool operator==(const GuardMemory&, const GuardMemory&) = default;
 };
@@ -30,7 +34,7 @@ struct GuardMemory {
 /// Rewrites the file atomically; creates its folder if needed.
 [[nodiscard]] Result<void> save_guard_memory(const std::string& path, const GuardMemory& memory);
 
-/// None if there is no file. An Error if it has other contents.
+/// None if there is no file, or it is of an earlier boot. An Error if it has other contents.
 [[nodiscard]] Result<std::optional<GuardMemory>> load_guard_memory(const std::string& path);
 
 }  // namespace podlane::control

@@ -107,13 +107,23 @@ HostRules::~HostRules() {
     for (const int family : {AF_INET, AF_INET6}) remove_all(family);
 }
 
-Result<void> HostRules::prepare() {
+Result<void> HostRules::connect() {
     std::unique_ptr<nl_sock, Close> socket(nl_socket_alloc());
     if (!socket) return netlink_failure("netlink socket", -NLE_NOMEM);
     if (const int rc = nl_connect(socket.get(), NETLINK_ROUTE); rc < 0) {
         return netlink_failure("netlink socket", rc);
     }
     socket_ = std::move(socket);
+    return {};
+}
+
+void HostRules::remove_left() noexcept {
+    HostRules left({}, {}, {});
+    static_cast<void>(left.connect());  // its destructor removes them
+}
+
+Result<void> HostRules::prepare() {
+    if (auto done = connect(); !done.ok()) return done;
     // Answers have an address of this node, or 127.0.0.1, as their source. rp_filter 2 is the loose
     // mode, and wins over a conf.all of 1, the strict mode: the higher number counts.
     for (const auto& [key, value] :

@@ -50,6 +50,8 @@ class HostRules {
     /// Makes these our only rules. The kernel's own rules are not changed before there is one of
     /// ours.
     [[nodiscard]] Result<void> set(const std::set<HostRule>& wanted);
+    /// Undoes what a process before this one has left.
+    static void remove_left() noexcept;
     /// They stay when this object ends, and the next process takes them over.
     void leave() noexcept { socket_.reset(); }
 
@@ -57,6 +59,7 @@ class HostRules {
     struct Close {
         void operator()(nl_sock* socket) const noexcept;
     };
+    [[nodiscard]] Result<void> connect();
     [[nodiscard]] Result<void> prepare();
     [[nodiscard]] Result<void> change(const HostRule& rule, bool there);
     [[nodiscard]] Result<void> move_local_behind(int family);

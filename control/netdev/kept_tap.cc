@@ -144,7 +144,19 @@ Result<void> update_addresses(Rtnl& rtnl, int ifindex, const TapRequest& request
     return {};
 }
 
+/// Whether it was moved here from an uplink's interface.
+bool is_taken(const TapRequest& request, const KernelRoute& route) {
+    return std::ranges::any_of(request.taken, [&](const TakenLink& link) {
+        return std::ranges::any_of(link.objects.routes, [&](const LinkRecord& each) {
+            const auto view = route_view(each);
+            return view && view->destination == route.destination && view->via == route.via &&
+                   view->metric == route.metric && view->table == route.table;
+        });
+    });
+}
+
 bool is_wanted(const TapRequest& request, const KernelRoute& route) {
+    if (is_taken(request, route)) return true;
     if (route.destination.length == 0) {
         return std::any_of(request.gateways.begin(), request.gateways.end(),
                            [&](const IpAddress& gateway) { return route.via == gateway; });

@@ -2,12 +2,6 @@
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
-#include <linux/rtnetlink.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,35 +9,13 @@
 #include <optional>
 #include <utility>
 
+#include "control/netdev/guard_parts.h"
+#include "control/netdev/link_objects.h"
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
 #include "control/netdev/xdp_pass.h"
 
 namespace podlane::control {
-
-namespace {
-
-/// Runs one of ethtool's commands that read or write a number; none if the driver lacks it.
-std::optional<uint32_t> ethtool(const std::string& ifname, uint32_t command, uint32_t value) {
-    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket.valid()) return std::nullopt;
-    ethtool_value request{.cmd = command, .data = value};
-    ifreq ifr{};
-    ifname.copy(ifr.ifr_name, IFNAMSIZ - 1);
-    ifr.ifr_data = reinterpret_cast<char*>(&request);
-    if (::ioctl(socket.get(), SIOCETHTOOL, &ifr) != 0) return std::nullopt;
-    return request.data;
-}
-
-std::string join(const std::vector<InterfaceAddress>& addresses) {
-    std::string out;
-    for (const auto& address : addresses) {
-        out += (out.empty() ? "" : ", ") + to_string(address);
-    }
-    return out;
-}
-
-}  // namespace
 
 Result<void> KernelInterfaceGuard::set(const std::string& sysctl, const std::string& value) {
     auto old = read_sysctl(sysctl);
@@ -62,13 +34,17 @@ Result<void> KernelInterfaceGuard::remember() const {
     return memory_path_.empty() ? Result<void>{} : save_guard_memory(memory_path_, old_);
 }
 
-Result<bool> KernelInterfaceGuard::recall(int ifindex) {
-    old_.ifindex = ifindex;
+Result<bool> KernelInterfaceGuard::recall(const LinkInfo& link) {
+    old_.ifname = ifname_;
+    old_.ifindex = link.ifindex;
+    old_.mac = link.mac;
+    old_.promiscuous = link.promiscuous;
     if (memory_path_.empty()) return false;
     auto left = load_guard_memory(memory_path_);
     if (!left.ok()) return left.error();
-    if (!left->has_value() || (*left)->ifindex != ifindex) return false;
+    if (!left->has_value() || !is_memory_of(**left, link)) return false;
     old_ = std::move(**left);
+    old_.ifindex = link.ifindex;
     was_left_ = true;
     return true;
 }
@@ -81,19 +57,19 @@ Result<void> KernelInterfaceGuard::turn_off(uint32_t command, uint32_t old_value
         old_.features.emplace_back(command, old_value);
         if (auto done = remember(); !done.ok()) return done;
     }
-    if (!ethtool(ifname_, command, new_value)) return Error{std::strerror(errno)};
+    if (!run_ethtool(ifname_, command, new_value)) return Error{std::strerror(errno)};
     return {};
 }
 
 void KernelInterfaceGuard::stop_merging() {
-    if (const auto gro = ethtool(ifname_, ETHTOOL_GGRO, 0); gro.value_or(0) != 0) {
+    if (const auto gro = run_ethtool(ifname_, ETHTOOL_GGRO, 0); gro.value_or(0) != 0) {
         if (auto done = turn_off(ETHTOOL_SGRO, *gro, 0); !done.ok()) {
             warnings_.push_back(
                 fmt::format("interface {}: cannot turn off GRO: {}; merged frames will be cut off",
                             ifname_, done.error().message));
         }
     }
-    const auto flags = ethtool(ifname_, ETHTOOL_GFLAGS, 0);
+    const auto flags = run_ethtool(ifname_, ETHTOOL_GFLAGS, 0);
     if ((flags.value_or(0) & ETH_FLAG_LRO) == 0) return;
     const uint32_t without = *flags & ~uint32_t{ETH_FLAG_LRO};
     if (auto done = turn_off(ETHTOOL_SFLAGS, *flags, without); !done.ok()) {
@@ -120,64 +96,83 @@ Result<void> KernelInterfaceGuard::guard_family(bool v4) {
     return {};
 }
 
-Result<void> KernelInterfaceGuard::take_over(Rtnl& rtnl, int ifindex,
-                                             const std::vector<InterfaceAddress>& addresses) {
-    auto routes = rtnl.routes(ifindex);
-    if (!routes.ok()) return routes.error();
-    for (const KernelRoute& route : *routes) {
-        // The kernel adds its own routes with the address; router advertisements bring theirs.
-        const bool is_news = std::ranges::find(old_.routes, route) == old_.routes.end();
-        if (is_news && route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA) {
-            old_.routes.push_back(route);
-        }
-    }
-    for (const InterfaceAddress& address : addresses) {
-        if (std::ranges::find(old_.addresses, address) == old_.addresses.end()) {
-            old_.addresses.push_back(address);
-        }
-    }
+Result<void> KernelInterfaceGuard::take_over(const LinkPlace& place, const LinkObjects& objects) {
+    for (const LinkRecord& each : objects.addresses) keep_newest(old_.objects.addresses, each);
+    for (const LinkRecord& each : objects.neighbours) keep_newest(old_.objects.neighbours, each);
+    for (const LinkRecord& each : objects.routes) keep_newest(old_.objects.routes, each);
+    for (const LinkRecord& each : objects.rules) keep_newest(old_.objects.rules, each);
     if (auto done = remember(); !done.ok()) return done;
-    for (const InterfaceAddress& address : addresses) {
-        if (auto done = rtnl.delete_address(ifindex, address); !done.ok()) return done;
+    auto editor = LinkEditor::open();
+    if (!editor.ok()) return editor.error();
+    const LinkMove as_it_is{ifname_, place, boot_seconds()};
+    for (const LinkRecord& each : objects.addresses) {
+        if (is_link_local(each)) continue;  // it goes with the family
+        if (auto done = editor->remove(each, as_it_is); !done.ok()) return done;
     }
     notes_.push_back(fmt::format("interface {}: {} is taken over, and given back at the end",
-                                 ifname_, join(addresses)));
+                                 ifname_, joined_addresses(addresses_of(objects.addresses))));
     return {};
 }
 
-Result<void> KernelInterfaceGuard::guard_addresses(Rtnl& rtnl, int ifindex) {
-    auto addresses = rtnl.addresses(ifindex);
-    if (!addresses.ok()) return addresses.error();
-    std::vector<InterfaceAddress> ours;
-    std::vector<InterfaceAddress> foreign;
-    for (const InterfaceAddress& each : *addresses) {
-        const bool is_own = std::any_of(
-            own_.begin(), own_.end(), [&](const auto& own) { return own.address == each.address; });
-        if (is_own) {
-            ours.push_back(each);
-        } else if (each.address.is_v4() || !each.address.as<V6>().is_link_local()) {
-            foreign.push_back(each);
-        }
+Result<void> KernelInterfaceGuard::guard_addresses(int ifindex) {
+    auto editor = LinkEditor::open();
+    if (!editor.ok()) return editor.error();
+    const LinkPlace place{ifindex, ifname_};
+    auto there = editor->read(place);
+    if (!there.ok()) return there.error();
+    const auto [ours, others] = split_own(there->addresses, own_);
+    if (!addresses_of(ours).empty()) {
+        there->addresses = ours;
+        if (auto done = take_over(place, *there); !done.ok()) return done;
+        // Other addresses of a subnet go with its first one.
+        static_cast<void>(editor->put_all(others, {ifname_, place, boot_seconds()}));
+        mend_host();
     }
-    if (!ours.empty()) {
-        if (auto done = take_over(rtnl, ifindex, ours); !done.ok()) return done;
-    }
+    const auto foreign = addresses_of(others);
     for (const bool v4 : {true, false}) {
-        std::vector<InterfaceAddress> others;
+        std::vector<InterfaceAddress> of_family;
         for (const InterfaceAddress& each : foreign) {
-            if (each.address.is_v4() == v4) others.push_back(each);
+            if (each.address.is_v4() == v4) of_family.push_back(each);
         }
-        if (others.empty()) {
+        if (of_family.empty()) {
             if (auto done = guard_family(v4); !done.ok()) return done;
         } else if (foreign != foreign_) {
             warnings_.push_back(fmt::format(
                 "interface {}: the kernel has {} here and answers beside podlane; remove the "
                 "address, or give it to the uplink",
-                ifname_, join(others)));
+                ifname_, joined_addresses(of_family)));
         }
     }
-    foreign_ = std::move(foreign);
+    foreign_ = foreign;
     return {};
+}
+
+void KernelInterfaceGuard::mend_host() {
+    if (old_.host.empty()) return;
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return;
+    const auto host = rtnl->find_link(old_.host);
+    if (!host.ok() || !host->has_value()) return;
+    for (const std::string& failure : move_to_host(taken(), {(*host)->ifindex, old_.host})) {
+        warnings_.push_back(
+            fmt::format("interface {}: not moved to {}: {}", ifname_, old_.host, failure));
+    }
+}
+
+void KernelInterfaceGuard::warn_of_lapsed() {
+    const uint64_t now_s = boot_seconds();
+    std::vector<InterfaceAddress> lapsed;
+    for (const LinkRecord& each : old_.objects.addresses) {
+        const auto view = address_view(each);
+        if (!view || !view->valid_s || each.taken_s + *view->valid_s > now_s) continue;
+        lapsed.push_back(view->address);
+        if (std::ranges::find(lapsed_, view->address) != lapsed_.end()) continue;
+        warnings_.push_back(fmt::format(
+            "interface {}: the time of {} is over and nobody has renewed it; podlane goes on with "
+            "it, see what keeps its DHCP lease",
+            ifname_, to_string(view->address)));
+    }
+    lapsed_ = std::move(lapsed);
 }
 
 void KernelInterfaceGuard::look() noexcept {
@@ -194,45 +189,21 @@ void KernelInterfaceGuard::look() noexcept {
     cannot_look_ = false;
     // If it is gone, its port reports that.
     if (!link->has_value()) return;
-    if (auto done = guard_addresses(*rtnl, (*link)->ifindex); !done.ok()) {
+    if (auto done = guard_addresses((*link)->ifindex); !done.ok()) {
         warnings_.push_back(fmt::format("interface {}: {}", ifname_, done.error().message));
     }
+    warn_of_lapsed();
 }
 
-void KernelInterfaceGuard::give_back() noexcept {
-    if (old_.addresses.empty()) return;
-    auto rtnl = Rtnl::open();
-    if (!rtnl.ok()) return;
-    const auto link = rtnl->find_link(ifname_);
-    if (!link.ok() || !link->has_value()) return;
-    for (const InterfaceAddress& address : old_.addresses) {
-        static_cast<void>(rtnl->add_address((*link)->ifindex, address));
-    }
-    for (const KernelRoute& route : old_.routes) {
-        static_cast<void>(rtnl->add_route((*link)->ifindex, route));
-    }
-    old_.addresses.clear();
-    old_.routes.clear();
+TakenLink KernelInterfaceGuard::taken() const {
+    return {{old_.ifindex, ifname_}, old_.objects, followed_advertisements(ifname_)};
 }
 
-void KernelInterfaceGuard::restore() noexcept {
-    xdp_.reset();
-    for (const auto& [command, value] : old_.features) ethtool(ifname_, command, value);
-    old_.features.clear();
-    // The interface may be gone by now; then there are no settings to restore.
-    for (auto it = old_.sysctls.rbegin(); it != old_.sysctls.rend(); ++it) {
-        static_cast<void>(write_sysctl(it->first, it->second));
-    }
-    old_.sysctls.clear();
-    give_back();
-    if (old_.set_up) {
-        if (auto rtnl = Rtnl::open(); rtnl.ok()) {
-            static_cast<void>(rtnl->change_link(ifname_, {.up = false}));
-        }
-        old_.set_up = false;
-    }
-    if (!memory_path_.empty()) ::unlink(memory_path_.c_str());
-    memory_path_.clear();
+Result<void> KernelInterfaceGuard::set_host(const std::string& ifname, const std::string& owner) {
+    if (old_.host == ifname && old_.owner == owner) return {};
+    old_.host = ifname;
+    old_.owner = owner;
+    return remember();
 }
 
 void KernelInterfaceGuard::leave() noexcept {
@@ -259,13 +230,13 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
     guard.ifname_ = ifname;
     guard.own_ = own;
     guard.memory_path_ = memory;
-    const auto left = guard.recall(info.ifindex);
+    const auto left = guard.recall(info);
     if (!left.ok()) guard.warnings_.push_back(left.error().message);
     if (left.ok() && *left) {
         guard.notes_.push_back(fmt::format(
             "interface {}: what an earlier podlaned has left is put back at the end", ifname));
     }
-    if (auto done = guard.guard_addresses(*rtnl, info.ifindex); !done.ok()) {
+    if (auto done = guard.guard_addresses(info.ifindex); !done.ok()) {
         return failed(done.error());
     }
 
@@ -290,18 +261,6 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
         if (auto up = rtnl->change_link(ifname, {.up = true}); !up.ok()) return failed(up.error());
     }
     return guard;
-}
-
-Result<bool> give_back_kernel_interface(const std::string& ifname, const std::string& memory) {
-    auto rtnl = Rtnl::open();
-    if (!rtnl.ok()) return rtnl.error();
-    const auto link = rtnl->find_link(ifname);
-    if (!link.ok()) return link.error();
-    if (!link->has_value()) return false;
-    KernelInterfaceGuard left;
-    left.ifname_ = ifname;
-    left.memory_path_ = memory;
-    return left.recall((*link)->ifindex);  // its destructor restores the settings
 }
 
 }  // namespace podlane::control

@@ -108,6 +108,7 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
     }
     info.mtu = rtnl_link_get_mtu(raw);
     info.up = (rtnl_link_get_flags(raw) & IFF_UP) != 0;
+    info.promiscuous = (rtnl_link_get_flags(raw) & IFF_PROMISC) != 0;
     info.carrier = rtnl_link_get_carrier(raw) != 0;
     if (const char* alias = rtnl_link_get_ifalias(raw)) info.alias = alias;
     return std::optional<LinkInfo>{info};
@@ -151,6 +152,14 @@ Result<void> Rtnl::change_link(int ifindex, const LinkChange& change) {
             rtnl_link_unset_flags(after.get(), IFF_UP);
         }
         what += *change.up ? "up " : "down ";
+    }
+    if (change.promiscuous) {
+        if (*change.promiscuous) {
+            rtnl_link_set_flags(after.get(), IFF_PROMISC);
+        } else {
+            rtnl_link_unset_flags(after.get(), IFF_PROMISC);
+        }
+        what += *change.promiscuous ? "promiscuous " : "not promiscuous ";
     }
     if (change.alias) {
         rtnl_link_set_ifalias(after.get(), change.alias->c_str());

@@ -29,7 +29,8 @@ struct LinkInfo {
     std::string kind;  ///< "tun", "veth", ...; empty for hardware and lo
     MacAddress mac{};
     uint32_t mtu = 0;
-    bool up = false;       ///< administratively
+    bool up = false;  ///< administratively
+    bool promiscuous = false;
     bool carrier = false;  ///< of a TAP: a process has a queue open
     std::string alias;     ///< free text, for people and for its creator
 };
@@ -41,6 +42,7 @@ struct LinkChange {
     std::optional<uint32_t> mtu;
     std::optional<uint32_t> tx_queue_length;  ///< frames
     std::optional<bool> up;
+    std::optional<bool> promiscuous;
     std::optional<std::string> alias;
     std::optional<int> netns_fd;  ///< move it into this namespace
 };

@@ -32,6 +32,7 @@ constexpr uint32_t kSecondDefaultMetric = 4096;
 constexpr uint32_t kMostDefaults = 256;
 /// The kernel's number of `lo` in every namespace (LOOPBACK_IFINDEX).
 constexpr int kLoopbackIndex = 1;
+constexpr uint32_t kMainTable = 254;
 
 Error in_words(const std::string& what) {
     return Error{fmt::format("{}: {}", what, std::strerror(errno))};
@@ -119,9 +120,16 @@ Result<void> configure_tap_ipv6(const TapRequest& request) {
         if (!read_sysctl(path("disable_ipv6")).ok()) return {};  // this kernel has no IPv6
         return write_sysctl(path("disable_ipv6"), "1");
     }
+    int accept_ra = 0;
+    for (const TakenLink& link : request.taken) accept_ra = std::max(accept_ra, link.accept_ra);
+    // Routers are asked for routes, as on the uplink's interface; addresses are the
+    // configuration's.
+    const std::string solicitations = accept_ra != 0 ? "3" : "0";
     for (const auto& [key, value] :
-         {std::pair("disable_ipv6", "0"), std::pair("accept_dad", "0"), std::pair("accept_ra", "0"),
-          std::pair("autoconf", "0"), std::pair("router_solicitations", "0")}) {
+         {std::pair("autoconf", std::string("0")), std::pair("accept_dad", std::string("0")),
+          std::pair("accept_ra", std::to_string(accept_ra)),
+          std::pair("router_solicitations", solicitations),
+          std::pair("disable_ipv6", std::string("0"))}) {
         if (auto done = write_sysctl(path(key), value); !done.ok()) return done;
     }
     return {};
@@ -139,6 +147,17 @@ bool has_route(const std::vector<KernelRoute>& there, const IpPrefix& destinatio
                const std::optional<IpAddress>& via) {
     return std::any_of(there.begin(), there.end(), [&](const KernelRoute& route) {
         return route.destination == destination && route.via == via;
+    });
+}
+
+/// Whether one of the uplinks' interfaces had the default route by the gateway.
+bool is_taken(const TapRequest& request, const IpAddress& gateway) {
+    return std::ranges::any_of(request.taken, [&](const TakenLink& link) {
+        return std::ranges::any_of(link.objects.routes, [&](const LinkRecord& each) {
+            const auto route = route_view(each);
+            return route && route->destination.length == 0 && !route->from &&
+                   route->table == kMainTable && route->via == gateway;
+        });
     });
 }
 
@@ -172,7 +191,7 @@ Result<void> add_tap_routes(Rtnl& rtnl, int ifindex, const TapRequest& request,
     }
     for (const auto& gateway : request.gateways) {
         const IpAddress any = gateway.is_v4() ? IpAddress(Ipv4Address{}) : IpAddress(Ipv6Address{});
-        if (has_route(there, {any, 0}, gateway)) continue;
+        if (has_route(there, {any, 0}, gateway) || is_taken(request, gateway)) continue;
         auto added = add_default_route(rtnl, ifindex, request, gateway);
         if (!added.ok()) return added;
     }
@@ -337,7 +356,8 @@ TapRequest tap_request_of(const HostTapRequest& request) {
                    .queues = request.queues,
                    .addresses = request.addresses,
                    .gateways = request.gateways,
-                   .offloads = request.offloads};
+                   .offloads = request.offloads,
+                   .taken = request.taken};
     const auto same_family = [](const IpAddress& a) {
         return [is_v4 = a.is_v4()](const auto& entry) { return entry.address.is_v4() == is_v4; };
     };

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "control/netdev/link_objects.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
@@ -60,6 +61,7 @@ struct TapRequest {
     std::vector<TapNeighbor> neighbors;
     bool bring_up_lo = false;
     TapOffloads offloads;
+    std::vector<TakenLink> taken;  ///< see HostTapRequest
 };
 
 /// A TAP that exists while one of its queues is open.
@@ -131,6 +133,9 @@ struct HostTapRequest {
     /// all of it.
     std::vector<TapNeighbor> routers;
     TapOffloads offloads;
+    /// Uplinks' interfaces whose routes move_to_host() will bring here: a default route among them
+    /// takes the place of a gateway's, and router advertisements are followed as there.
+    std::vector<TakenLink> taken;
 };
 
 /// The interface to the node's own kernel, in the namespace of this process. Its source towards

@@ -90,8 +90,11 @@ std::vector<Result<MadeTap>> KeptTapMaker::attach_pod_taps(
 }
 
 Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
-    auto tap = keep_host_tap(request, owner_, take_handed("", request.ifname));
+    HostTapRequest with_taken = request;
+    with_taken.taken = taken_;
+    auto tap = keep_host_tap(with_taken, owner_, take_handed("", request.ifname));
     if (!tap.ok()) return tap.error();
+    move_all_to_host(taken_, {tap->ifindex, request.ifname});
     MadeTap made = made_of(std::move(tap).value());
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
         return set_host_route(ifname, address, there);

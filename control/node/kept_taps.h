@@ -43,6 +43,8 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     /// `owner`: the node's name. `pods` makes pods' TAPs, and was given the same name.
     KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed = {});
 
+    /// The host interface gets the routes, rules and neighbours of these.
+    void take_from(std::vector<TakenLink> taken) { taken_ = std::move(taken); }
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
@@ -74,6 +76,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     std::string owner_;
     PodAttacher& pods_;
     Queues handed_;
+    std::vector<TakenLink> taken_;
     std::vector<PodTapRequest> asked_ahead_;
     std::future<std::vector<Result<KeptTap>>> ahead_;
     std::shared_ptr<Leaving> leaving_;  ///< read by the TAPs' `remove`

@@ -1,5 +1,7 @@
 #include "control/node/tap_maker.h"
 
+#include <spdlog/spdlog.h>
+
 #include <memory>
 #include <utility>
 
@@ -24,8 +26,11 @@ Result<MadeTap> KernelTapMaker::make_pod_tap(const PodTapRequest& request) {
 }
 
 Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
-    auto device = create_host_tap(request);
+    HostTapRequest with_taken = request;
+    with_taken.taken = taken_;
+    auto device = create_host_tap(with_taken);
     if (!device.ok()) return device.error();
+    move_all_to_host(taken_, {device->ifindex(), request.ifname});
     MadeTap made = taken_over(std::move(device).value());
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
         return set_host_route(ifname, address, there);
@@ -36,6 +41,15 @@ Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
         std::make_shared<HostRules>(request.ifname, request.addresses, request.routers.front().mac);
     made.set_rules = [rules](const std::set<HostRule>& wanted) { return rules->set(wanted); };
     return made;
+}
+
+void move_all_to_host(const std::vector<TakenLink>& taken, const LinkPlace& host) {
+    for (const TakenLink& link : taken) {
+        for (const std::string& failure : move_to_host(link, host)) {
+            spdlog::warn("interface {}: not moved to {}: {}", link.place.ifname, host.ifname,
+                         failure);
+        }
+    }
 }
 
 Result<MadeServerTap> KernelTapMaker::make_server_tap(const ServerTapRequest& request) {

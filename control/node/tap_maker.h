@@ -6,10 +6,12 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/attach/pod_attacher.h"
 #include "control/netdev/host_rules.h"
+#include "control/netdev/link_objects.h"
 #include "control/netdev/netns.h"
 #include "control/netdev/tap.h"
 #include "lib/base/result.h"
@@ -49,6 +51,8 @@ class KernelTapMaker final : public TapMaker {
   public:
     /// `pods` makes pods' TAPs, and looks up their network namespaces.
     explicit KernelTapMaker(PodAttacher& pods) : pods_(pods) {}
+    /// The host interface gets the routes, rules and neighbours of these.
+    void take_from(std::vector<TakenLink> taken) { taken_ = std::move(taken); }
 
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
@@ -60,6 +64,10 @@ class KernelTapMaker final : public TapMaker {
 
   private:
     PodAttacher& pods_;
+    std::vector<TakenLink> taken_;
 };
+
+/// Brings what uplinks' interfaces had to the host interface; warns of what cannot be there.
+void move_all_to_host(const std::vector<TakenLink>& taken, const LinkPlace& host);
 
 }  // namespace podlane::control

@@ -18,9 +18,19 @@ void report_sender(WorkerCtx& ctx, PortId port, const NdMessage& message) noexce
               message.mac, who});
 }
 
-/// For router solicitations, and for pods that talk to each other.
+/// Routers on the uplinks' links and the node's kernel find each other (RFC 4861 section 6).
+bool is_router_discovery(const WorkerCtx& ctx, const Packet& packet) noexcept {
+    const PortKind from = ctx.snapshot->port(packet.in_port).kind;
+    const uint8_t type = packet.headers.icmp_type;
+    return (from == PortKind::kUplink && type == kNdRouterAdvertisement) ||
+           (from == PortKind::kHost && type == kNdRouterSolicitation);
+}
+
+/// For router discovery, and for pods that talk to each other.
 void bridge_or_drop(WorkerCtx& ctx, Packet& packet) noexcept {
-    if (ctx.snapshot->port(packet.in_port).kind != PortKind::kPod) {
+    if (is_router_discovery(ctx, packet)) {
+        flood(ctx, packet);
+    } else if (ctx.snapshot->port(packet.in_port).kind != PortKind::kPod) {
         packet.drop(Drop::kNdHandled);
     } else if (packet.headers.has(Headers::kMulticastMac)) {
         flood(ctx, packet);

@@ -103,11 +103,15 @@ class Node:
         self.config_path = path
         self.config = None
 
-    def start(self, timeout=30, prefix=()):
-        """Starts podlaned, with `prefix` before the command; returns once it reports ready."""
+    def write_config(self):
+        """start() does it, too."""
         if self.config:
             with open(self.config_path, "w", encoding="utf-8") as file:
                 json.dump(self.config, file, indent=2)
+
+    def start(self, timeout=30, prefix=()):
+        """Starts podlaned, with `prefix` before the command; returns once it reports ready."""
+        self.write_config()
         command = [*prefix, program("podlaned"), "--config", self.config_path]
         log = f"/run/lab/{self.name}.log"
         remove_file(log)

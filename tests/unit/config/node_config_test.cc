@@ -82,6 +82,7 @@ uplinks:
     mtu: 9000
     mac: "02:00:00:00:00:01"
     neighbors: [{address: 192.168.50.2, mac: "02:00:00:00:00:02"}]
+    routes: [{to: 10.77.0.0/16, via: 192.168.50.253}, {to: "2001:db8::/32", via: "fe80::2"}]
 host: {interface: podlane0}
 pods:
   cidrs: [10.244.1.0/24, "fd00:10:244:1::/64"]
@@ -110,6 +111,10 @@ objects: [objects, /etc/podlane/objects.yaml]
     EXPECT_EQ(uplink.mtu, 9000);
     EXPECT_EQ(to_string(uplink.mac.value()), "02:00:00:00:00:01");
     EXPECT_EQ(to_string(uplink.neighbors.at(0).mac), "02:00:00:00:00:02");
+    ASSERT_EQ(uplink.routes.size(), 2U);
+    EXPECT_EQ(to_string(uplink.routes[0].destination), "10.77.0.0/16");
+    EXPECT_EQ(to_string(uplink.routes[1].via), "fe80::2");
+    EXPECT_NE(describe(config).find("route 10.77.0.0/16 over 192.168.50.253"), std::string::npos);
     EXPECT_EQ(config.host->interface, "podlane0");
     EXPECT_EQ(to_string(config.pods.gateways().at(0)), "10.244.1.1");
     EXPECT_EQ(to_string(config.pods.gateways().at(1)), "fd00:10:244:1::1");

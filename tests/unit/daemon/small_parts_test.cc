@@ -48,6 +48,12 @@ TEST(Options, MistakesAreNamed) {
     EXPECT_FALSE(parse({"--config"}).ok());
 }
 
+TEST(Options, WhatIsOnlySaidOrUndoneHasItsOwn) {
+    EXPECT_TRUE(parse({"--config", "a", "--dry-run"})->dry_run);
+    EXPECT_FALSE(parse({"--config", "a", "--dry-run"})->give_back);
+    EXPECT_TRUE(parse({"--config", "a", "--give-back"})->give_back);
+}
+
 TEST(Options, VersionAndHelpNeedNoConfiguration) {
     EXPECT_TRUE(parse({"--version"})->version);
     EXPECT_TRUE(parse({"--help"})->help);

@@ -106,6 +106,24 @@ TEST_F(BridgeTest, ASolicitationThatCrossedARouterIsDroppedByName) {
     EXPECT_EQ(rig.drops(Drop::kNdBad), 1u);
 }
 
+TEST_F(BridgeTest, RoutersOnTheLinkAndTheNodesKernelFindEachOther) {
+    const auto message = [](const MacAddress& from, const char* group, uint8_t type) {
+        return test::Frame()
+            .eth(from, *parse_mac("33:33:00:00:00:01"))
+            .ip("fe80::1", group)
+            .ttl(kNdHopLimit)
+            .icmp(type, 0, 0, std::vector<uint8_t>(8))
+            .build();
+    };
+    rig.send(Rig::kUplink, message(Names::kPeerMac, "ff02::1", kNdRouterAdvertisement));
+    EXPECT_EQ(rig.take(Rig::kHost).size(), 1u);
+    rig.send(Rig::kHost, message(Names::kUplinkMac, "ff02::2", kNdRouterSolicitation));
+    EXPECT_EQ(rig.take(Rig::kUplink).size(), 1u);
+    rig.send(Rig::kUplink, message(Names::kPeerMac, "ff02::2", kNdRouterSolicitation));
+    rig.send(Rig::kHost, message(Names::kUplinkMac, "ff02::1", kNdRouterAdvertisement));
+    EXPECT_EQ(rig.drops(Drop::kNdHandled), 2u) << "the node is no router on that link";
+}
+
 TEST_F(BridgeTest, SolicitationsOnTheUplinkForOthersAreNotAnswered) {
     std::array<uint8_t, 128> buffer;
     const size_t bytes = build_nd_frame(

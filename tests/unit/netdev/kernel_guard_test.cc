@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 #include "control/netdev/rtnl.h"
 #include "control/netdev/sysctl.h"
@@ -283,7 +284,7 @@ TEST_F(KernelGuard, WhatAKilledOneHasLeftIsPutBackByTheNextOrOnDemand) {
     };
     node_.run([&] {
         ::unlink(memory.c_str());
-        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory)) << "nothing is there";
+        EXPECT_FALSE(give_back_kernel_interface("uplink0", memory)->has_value()) << "nothing there";
         ASSERT_EQ(std::system("ip addr add 192.168.50.1/24 dev uplink0 && "
                               "ip route add default via 192.168.50.9 metric 100"),
                   0);
@@ -299,15 +300,21 @@ TEST_F(KernelGuard, WhatAKilledOneHasLeftIsPutBackByTheNextOrOnDemand) {
         EXPECT_NE(::access(memory.c_str(), F_OK), 0) << "the file is of no use any more";
 
         ASSERT_TRUE(guard_and_be_killed());
-        EXPECT_TRUE(*give_back_kernel_interface("uplink0", memory));
+        const auto given = give_back_kernel_interface("uplink0", memory);
+        ASSERT_TRUE(given.ok() && given->has_value());
+        EXPECT_EQ((*given)->done,
+                  (std::vector<std::string>{"address 192.168.50.1/24",
+                                            "route default via 192.168.50.9 metric 100"}));
+        EXPECT_TRUE((*given)->failures.empty());
         EXPECT_TRUE(is_back());
-        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory));
+        EXPECT_FALSE(give_back_kernel_interface("uplink0", memory)->has_value());
 
         ASSERT_TRUE(guard_and_be_killed());
         ASSERT_EQ(std::system("ip link add other type veth peer name far && ip link del uplink0 && "
                               "ip link set other name uplink0"),
                   0);
-        EXPECT_FALSE(*give_back_kernel_interface("uplink0", memory)) << "another interface";
+        EXPECT_FALSE(give_back_kernel_interface("uplink0", memory)->has_value())
+            << "another interface";
     });
     ::unlink(memory.c_str());
 }
