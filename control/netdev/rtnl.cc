@@ -8,6 +8,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
@@ -108,6 +109,7 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
     info.up = (rtnl_link_get_flags(raw) & IFF_UP) != 0;
     info.carrier = rtnl_link_get_carrier(raw) != 0;
     if (const char* alias = rtnl_link_get_ifalias(raw)) info.alias = alias;
+    if (info.kind == "veth") info.peer = rtnl_link_get_link(raw);
     return std::optional<LinkInfo>{info};
 }
 
@@ -163,6 +165,17 @@ Result<void> Rtnl::delete_link(int ifindex) {
     rtnl_link_set_ifindex(link.get(), ifindex);
     const int rc = rtnl_link_delete(socket_.get(), link.get());
     if (rc < 0) return netlink_failure("delete", rc);
+    return {};
+}
+
+Result<void> Rtnl::add_veth(const std::string& ifname, const std::string& peer) {
+    const NlLink link(rtnl_link_veth_alloc());
+    if (!link) return out_of_memory("make a veth");
+    const NlLink other(rtnl_link_veth_get_peer(link.get()));
+    rtnl_link_set_name(link.get(), ifname.c_str());
+    rtnl_link_set_name(other.get(), peer.c_str());
+    const int rc = rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
+    if (rc < 0) return netlink_failure("make a veth", rc);
     return {};
 }
 

@@ -32,6 +32,7 @@ struct LinkInfo {
     bool up = false;       ///< administratively
     bool carrier = false;  ///< of a TAP: a process has a queue open
     std::string alias;     ///< free text, for people and for its creator
+    int peer = 0;          ///< of a veth: the other end's index, in its namespace
 };
 
 /// What to change; absent values stay unchanged.
@@ -66,6 +67,8 @@ class Rtnl {
     [[nodiscard]] Result<std::optional<LinkInfo>> find_link(const std::string& ifname);
     [[nodiscard]] Result<void> change_link(const std::string& ifname, const LinkChange& change);
     [[nodiscard]] Result<void> delete_link(int ifindex);
+    /// Two new ends of a veth in this namespace, both down.
+    [[nodiscard]] Result<void> add_veth(const std::string& ifname, const std::string& peer);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
     /// It is not an error if it does not exist.

@@ -24,8 +24,6 @@ namespace podlane::control {
 
 namespace {
 
-/// Frames that the kernel queues before it drops: enough for a fast sender's burst.
-constexpr uint32_t kTxQueueLength = 2048;
 /// The metric of a default route if another one already exists: less preferred than any usual
 /// route. Further interfaces, such as those of a pod's secondary networks, each get the next higher
 /// metric.
@@ -93,13 +91,12 @@ Result<void> check_tap(const TapRequest& request) {
     return {};
 }
 
-namespace {
-
-/// A unique interface name, for the time before the TAP is moved to its namespace.
 std::string passing_name() {
     static std::atomic<unsigned> made{0};
     return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
 }
+
+namespace {
 
 Result<void> must_not_exist(Rtnl& rtnl, const std::string& ifname) {
     auto link = rtnl.find_link(ifname);
@@ -213,9 +210,9 @@ void quicken_neighbour_requests(const std::string& ifname) {
     }
 }
 
-/// Everything to be done inside the namespace. The interface exists as `name`; its index is put
-/// into `ifindex`.
-Result<void> configure(const TapRequest& request, const std::string& name, int& ifindex) {
+}  // namespace
+
+Result<void> configure_tap(const TapRequest& request, const std::string& name, int& ifindex) {
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return rtnl.error();
     LinkChange change{.mac = request.mac, .mtu = request.mtu, .tx_queue_length = kTxQueueLength};
@@ -247,8 +244,6 @@ Result<void> move_to_namespace(const std::string& name, const std::string& netns
     if (!rtnl.ok()) return rtnl.error();
     return rtnl->change_link(name, {.netns_fd = netns->get()});
 }
-
-}  // namespace
 
 TapDevice::TapDevice(TapDevice&& other) noexcept
     : queue_fds_(std::exchange(other.queue_fds_, {})),
@@ -321,8 +316,8 @@ Result<TapDevice> create_tap(const TapRequest& request) {
         }
     }
     TapDevice tap;
-    auto configured = in_network_namespace(request.netns_path,
-                                           [&] { return configure(request, name, tap.ifindex_); });
+    auto configured = in_network_namespace(
+        request.netns_path, [&] { return configure_tap(request, name, tap.ifindex_); });
     if (!configured.ok()) return failed(configured.error());
 
     for (auto& queue : *queues) tap.queue_fds_.push_back(queue.release());

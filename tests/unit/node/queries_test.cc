@@ -244,6 +244,7 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
                               {"inPort", "default/web"},
                               {"outPort", "default/web"},
                               {"worker", 0},
+                              {"carrier", "worker"},
                               {"ageSeconds", 7},
                               {"idleSeconds", 2},
                               {"expiresSeconds", 100},
