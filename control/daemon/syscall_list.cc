@@ -27,7 +27,7 @@ constexpr std::string_view kNameServer =
 /// Beside every thread's calls: threads, files below /proc and /run, netlink, the shortcut's
 /// program, and glibc's calls when a thread starts.
 constexpr std::string_view kAttacher =
-    "access arch_prctl bind bpf dup3 faccessat faccessat2 fcntl fstatfs getsockname getsockopt "
+    "access arch_prctl bind dup3 faccessat faccessat2 fcntl fstatfs getsockname getsockopt "
     "mremap newfstatat prctl recvmsg sched_getparam sched_getscheduler seccomp sendmsg "
     "set_tid_address setsockopt stat statx uname";
 

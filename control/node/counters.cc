@@ -182,6 +182,7 @@ NodeStats node_stats(const LiveView& live) {
             .drops = drop_stats(live.dataplane).packets,
             .stages = stage_stats(live.dataplane),
             .flows = live.dataplane.flow_totals(),
+            .kernel_flows = live.shortcut.flows(),
             .affinity = affinity_stats(live.dataplane),
             .snat = snat_stats(live.dataplane),
             .services = service_stats(live),

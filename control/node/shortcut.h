@@ -53,6 +53,8 @@ class Shortcut {
 
     /// Whether the kernel carries the connection now.
     [[nodiscard]] bool carries(FlowRef flow) const;
+    /// How many it has been given.
+    [[nodiscard]] size_t flows() const noexcept { return carried_.size(); }
     /// Packets and bytes that the kernel has taken from the port's pod and given to it, since the
     /// port was added.
     struct PortTraffic {

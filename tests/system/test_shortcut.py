@@ -66,6 +66,7 @@ def carrying(report, node, client, server):
             expect(later[0]["packets"] > flow["packets"], f"counts: {flow} {later[0]}")
             expect(later[0]["idleSeconds"] <= 2, f"idle: {later[0]}")
             taken = node.stats()["workers"][0]["rxPackets"] - before
+            expect_equal(node.stats()["flows"]["kernel"], 1)
             expect(taken < 15, f"a worker has got {taken} packets meanwhile")
         end(report, f"{what}: it ends as it should", holding)
         with report.check(f"{what}: FIN comes to podlaned"):

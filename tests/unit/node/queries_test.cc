@@ -100,7 +100,8 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
                                        {"created", 5},
                                        {"expired", 4},
                                        {"evicted", 0},
-                                       {"refused", 0}}));
+                                       {"refused", 0},
+                                       {"kernel", 0}}));
 }
 
 TEST_F(Queries, ConnectionsAreCountedByService) {
