@@ -59,6 +59,10 @@ def rows():
         Row("TCP, pod to pod, 8 streams", "node", "iperf", ["-P", "8"], 0.5, 0.8),
         Row("TCP, ClusterIP of 1,000", "service", "iperf", ["-P", "1"], None, None),
         Row("TCP, ClusterIP of 1,000, 8 streams", "service", "iperf", ["-P", "8"], None, None),
+        Row("TCP, pod to pod, shortcut", "shortcut", "iperf", ["-P", "1"], 0.95, 1.0),
+        Row("TCP, pod to pod, shortcut, 8 streams", "shortcut", "iperf", ["-P", "8"], 0.95, 1.0),
+        Row("TCP, ClusterIP, shortcut", "cut-service", "iperf", ["-P", "1"], 1.0, 1.0),
+        Row("TCP, ClusterIP, shortcut, 8 streams", "cut-service", "iperf", ["-P", "8"], 1.0, 1.0),
         Row("TCP, two nodes, VXLAN", "nodes", "iperf", ["-P", "1"], 0.7, 1.0),
         Row("TCP, two nodes, VXLAN, 8 streams", "nodes", "iperf", ["-P", "8"], 0.7, 1.0),
         Row("UDP of 1,400 bytes, pod to pod", "node", "iperf", [*udp, "1400"], 0.5, 1.0),
@@ -104,13 +108,22 @@ def build(wire):
                                                    each.vtep_mac) for each in nodes]))
     a, b, c = nodes[0].add_pod("a"), nodes[0].add_pod("b"), nodes[1].add_pod("c")
     nodes[0].apply(objects.document(*podlane_services(b.address(4), "node-a")))
+    cutting = Node("node-s", 3, wire)
+    cutting.config["pods"]["shortcut"] = "auto"
+    cutting.start()
+    sa, sb = cutting.add_pod("sa"), cutting.add_pod("sb")
+    cutting.apply(objects.document(*podlane_services(sb.address(4), "node-s")))
+    cut = Side(sa.namespace, sb.namespace, sb.address(4), [cutting])
     k = kernel[0].pods
     local = Side(a.namespace, b.namespace, b.address(4), nodes[:1])
-    sides = {"node": (Side(k["a"], k["b"], addresses[1]), local),
-             "service": (Side(k["ra"], k["rb"], CLUSTER_IP), _through(local, CLUSTER_IP)),
+    bridged, routed = Side(k["a"], k["b"], addresses[1]), Side(k["ra"], k["rb"], CLUSTER_IP)
+    sides = {"node": (bridged, local),
+             "shortcut": (bridged, cut),
+             "service": (routed, _through(local, CLUSTER_IP)),
+             "cut-service": (routed, _through(cut, CLUSTER_IP)),
              "nodes": (Side(k["a"], kernel[1].pods["c"], addresses[2]),
                        Side(a.namespace, c.namespace, c.address(4), nodes))}
-    return sides, nodes
+    return sides, [*nodes, cutting]
 
 
 def _through(side, address):

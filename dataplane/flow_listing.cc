@@ -20,6 +20,9 @@ constexpr FlowCursor kV6Cursors = FlowCursor{1} << 32;
 template <Family F>
 FlowInfo describe(const FlowTable<F>& table, const Connection<F>& connection, uint32_t now_s) {
     FlowInfo info;
+    const uint32_t life = connection.state.life.load(std::memory_order_relaxed);
+    info.ref = {table.block_of(connection), ConnectionState::generation_of(life),
+                std::same_as<F, V6>};
     set_ends(info, connection.original().key, connection.reply().key);
     info.state = info.protocol == kProtocolTcp
                      ? to_string(connection.state.tcp_state.load(std::memory_order_relaxed))

@@ -26,12 +26,23 @@ class FlowTargets {
     [[nodiscard]] bool has(PortId port) const noexcept {
         return ports_[index_of(port)].load(std::memory_order_relaxed);
     }
+    /// For a port of which the kernel can carry flows: all that is said between two such ports is
+    /// to be a flow. Before it is in service.
+    void add_pair(PortId port) noexcept {
+        pairs_[index_of(port)].store(true, std::memory_order_relaxed);
+        add(port);
+    }
+    [[nodiscard]] bool is_pair(PortId port) const noexcept {
+        return pairs_[index_of(port)].load(std::memory_order_relaxed);
+    }
     void forget(PortId port) noexcept {
         ports_[index_of(port)].store(false, std::memory_order_relaxed);
+        pairs_[index_of(port)].store(false, std::memory_order_relaxed);
     }
 
   private:
     std::array<std::atomic<bool>, kMaxPorts> ports_{};
+    std::array<std::atomic<bool>, kMaxPorts> pairs_{};
 };
 
 }  // namespace podlane::dataplane

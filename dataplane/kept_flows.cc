@@ -181,7 +181,7 @@ FlowMemory KeptFlows::open_traffic(const FlowTableOptions& options) {
     const uint64_t groups = TrafficCounts::groups_for(FlowTable<F>::block_count(options));
     if (auto made = open(
             kTrafficName<F>,
-            {kTrafficKind<F>, kTrafficForm, TrafficCounts::group_bytes(options.workers), groups},
+            {kTrafficKind<F>, kTrafficForm, TrafficCounts::group_bytes(options.counting()), groups},
             std::min(groups, TrafficCounts::groups_for(its.memory->reserved())), "counts of flows",
             nullptr)) {
         its.traffic.emplace(std::move(*made));

@@ -22,6 +22,7 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
     options.timeouts = config.flow_timeouts;
     options.shares = true;
     options.traffic = config.flow_traffic;
+    options.carried = config.flows_carried;
     if (!config.kept_flows.empty()) {
         waits_for_flows_ = config.waits_for_flows;
         shared_->kept_flows =
@@ -80,7 +81,7 @@ PortId Runtime::free_id() const noexcept {
     return kNoPort;
 }
 
-Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port) {
+Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port, bool is_pair) {
     const PortId id = free_id();
     if (id == kNoPort) {
         return Error{"port " + port->port.name + ": the node has " + std::to_string(kMaxPorts) +
@@ -88,6 +89,7 @@ Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port) {
     }
     port->port.id = id;
     shared_->flow_targets.forget(id);
+    if (is_pair) shared_->flow_targets.add_pair(id);
     shared_->ports.set(id, &port->port);
     const bool watched = watch_port(*port, workers_);
     const std::string name = port->port.name;
@@ -101,9 +103,10 @@ Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port) {
 }
 
 Result<PortId> Runtime::add_tap_port(TapPortSpec spec) {
+    const bool is_pair = spec.is_pair;
     auto port = open_tap_port(std::move(spec), shared_->workers);
     if (!port) return port.error();
-    return put_in_service(std::move(port).value());
+    return put_in_service(std::move(port).value(), is_pair);
 }
 
 Result<PortId> Runtime::add_device_port(const DevicePortSpec& spec) {

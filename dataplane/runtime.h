@@ -44,6 +44,7 @@ struct RuntimeConfig {
     uint32_t mbuf_bytes = 2176;         ///< data room of a packet buffer, headroom included
     uint32_t flow_capacity = 1u << 20;  ///< connections
     FlowTimeouts flow_timeouts;
+    bool flows_carried = false;  ///< the kernel carries connections as well
     bool flow_traffic = false;   ///< packets and bytes of each connection are counted
     std::string kept_flows;      ///< folder where flows outlive the process; empty: they do not
     LogReceiver kept_flows_log;  ///< lines about them, on the control thread

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/carried_flows.h"
 #include "dataplane/flow_listing.h"
 #include "dataplane/leaving_ports.h"
 #include "dataplane/ports/open_ports.h"
@@ -144,6 +145,12 @@ class Runtime final : public Dataplane {
     FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
         return flow_reader().page(filter, limit, from);
     }
+    std::optional<CarriedFlow> flow_to_carry(FlowRef flow) override {
+        return carried_flows().find(flow);
+    }
+    bool note_carried(FlowRef flow, const CarriedTraffic& traffic) override {
+        return carried_flows().note(flow, traffic);
+    }
     void record_flows(FlowSample sample) override { shared_->recorder.record(sample); }
     size_t take_flow_records(std::span<FlowRecord> out) override {
         return shared_->recorder.take(out);
@@ -162,6 +169,9 @@ class Runtime final : public Dataplane {
         return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, now_s(),
                 *current_};
     }
+    [[nodiscard]] CarriedFlows carried_flows() {
+        return {*shared_->flows_v4, *shared_->flows_v6, shared_->domain, kControlReader, *current_};
+    }
     template <Family F>
     [[nodiscard]] std::optional<AffinityInfo> affinity_in(const IpAddress& client,
                                                           uint32_t service) const {
@@ -169,7 +179,8 @@ class Runtime final : public Dataplane {
         if (!had) return std::nullopt;
         return AffinityInfo{had->address, had->port.host()};
     }
-    [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port);
+    [[nodiscard]] Result<PortId> put_in_service(std::unique_ptr<OpenPort> port,
+                                                bool is_pair = false);
     [[nodiscard]] PortId free_id() const noexcept;
     /// Lets the workers begin, if they are waiting to.
     void begin() noexcept {

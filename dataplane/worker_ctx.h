@@ -34,7 +34,8 @@ class ProbeObserver;
 struct ProbeSet;
 class TapIo;
 
-using EventRing = SpscRing<Event, 1024>;
+inline constexpr size_t kEventSlots = 1024;
+using EventRing = SpscRing<Event, kEventSlots>;
 using CommandRing = SpscRing<Command, 1024>;
 
 /// A worker's state. Threads: its own worker only, except for the members that say otherwise.

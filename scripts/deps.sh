@@ -7,7 +7,7 @@ set -eu
 build="g++ make meson ninja-build pkg-config python3 libdpdk-dev libboost-dev
        libboost-program-options-dev libfmt-dev libspdlog-dev libnl-3-dev libnl-route-3-dev
        libldns-dev libpcap-dev libyaml-cpp-dev nlohmann-json3-dev rapidjson-dev libssl-dev
-       libcurl4-openssl-dev liburing-dev libseccomp-dev"
+       libcurl4-openssl-dev liburing-dev libseccomp-dev libbpf-dev clang"
 test="libgtest-dev libgmock-dev libbenchmark-dev mold clang libclang-rt-dev clang-format clang-tidy
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nftables nginx-light openssl bind9-dnsutils dnsperf musl-tools zsh groff

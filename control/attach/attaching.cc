@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -14,7 +16,9 @@
 
 #include "control/attach/wire.h"
 #include "control/netdev/kept_tap.h"
+#include "control/netdev/pod_pair.h"
 #include "control/netdev/unique_fd.h"
+#include "control/shortcut/program.h"
 
 namespace podlane::control {
 
@@ -25,6 +29,49 @@ void refuse(AttachAnswer& answer, std::string_view why) {
     std::copy_n(why.begin(), std::min(why.size(), answer.error.size() - 1), answer.error.begin());
 }
 
+/// What the threads share.
+struct Shared {
+    const std::string owner;
+    std::mutex mutex = {};
+    /// Loaded once, and then used without the mutex; null: pairs cannot be made.
+    std::atomic<const ShortcutProgram*> shortcut{nullptr};
+};
+
+ConnectPair connecting(const Shared& shared) {
+    const ShortcutProgram* const program = shared.shortcut.load(std::memory_order_acquire);
+    if (program == nullptr) return {};
+    return [program](int veth, int tap, const MacAddress& pod) {
+        return program->connect(veth, tap, pod);
+    };
+}
+
+/// Loads the program, or stops what a former process has left of it. The maps, if it is wanted.
+Result<std::vector<UniqueFd>> shortcut(Shared& shared, bool wanted) {
+    const std::lock_guard lock(shared.mutex);
+    std::vector<UniqueFd> maps;
+    const ShortcutProgram* program = shared.shortcut.load(std::memory_order_relaxed);
+    if (program == nullptr && wanted) {
+        auto loaded = ShortcutProgram::load(shared.owner);
+        if (loaded.ok()) {
+            program = loaded->release();                                // until the process ends
+            shared.shortcut.store(program, std::memory_order_release);  // pairs with connecting()
+        } else {
+            static_cast<void>(pause_left_shortcut(shared.owner));
+            return loaded.error();
+        }
+    }
+    if (!wanted) {
+        if (auto paused = pause_left_shortcut(shared.owner); !paused.ok()) return paused.error();
+        return maps;
+    }
+    auto opened = program->maps();
+    if (!opened.ok()) return opened.error();
+    maps.push_back(std::move(opened->flows));
+    maps.push_back(std::move(opened->states));
+    maps.push_back(std::move(opened->epochs));
+    return maps;
+}
+
 /// An interface that ends when its queues are closed.
 Result<KeptTap> passing_tap(const PodTapRequest& request) {
     auto device = create_pod_tap(request);
@@ -33,17 +80,38 @@ Result<KeptTap> passing_tap(const PodTapRequest& request) {
     return KeptTap{device->release_queue_fds(), {}, false, ifindex};
 }
 
-Result<KeptTap> tap_for(AttachWork work, const PodTapRequest& pod, const std::string& owner) {
+Result<KeptTap> new_tap(const Shared& shared, const PodTapRequest& pod, bool keep) {
+    if (pod.shortcut) {
+        const ConnectPair connect = connecting(shared);
+        if (!connect) return Error{"the shortcut's program is not loaded"};
+        return make_pod_pair(pod, shared.owner, keep, connect);
+    }
+    return keep ? keep_pod_tap(pod, shared.owner) : passing_tap(pod);
+}
+
+/// An interface of before is taken as what it is.
+Result<KeptTap> tap_of_before(const Shared& shared, const PodTapRequest& pod, bool in_use) {
+    if (is_pod_pair(pod, shared.owner)) {
+        auto attached = attach_pod_pair(pod, shared.owner, in_use, connecting(shared));
+        if (attached.ok() || in_use) return attached;
+        auto made = new_tap(shared, pod, true);
+        return made.ok() ? std::move(made) : std::move(attached);
+    }
+    return attach_pod_tap(pod, shared.owner, in_use);
+}
+
+Result<KeptTap> tap_for(const Shared& shared, AttachWork work, const PodTapRequest& pod) {
     switch (work) {
         case AttachWork::kMake:
-            return passing_tap(pod);
+            return new_tap(shared, pod, false);
         case AttachWork::kKeep:
-            return keep_pod_tap(pod, owner);
+            return new_tap(shared, pod, true);
         case AttachWork::kAttach:
-            return attach_pod_tap(pod, owner);
+            return tap_of_before(shared, pod, false);
         case AttachWork::kAdopt:
-            return attach_pod_tap(pod, owner, true);
+            return tap_of_before(shared, pod, true);
         case AttachWork::kRemove:
+        case AttachWork::kShortcut:
         case AttachWork::kNetnsId:
             break;
     }
@@ -72,7 +140,7 @@ void send_answer(int socket, const AttachAnswer& answer, const std::vector<Uniqu
     }
 }
 
-void work_on(int socket, const AttachRequest& request, const std::string& owner) {
+void work_on(int socket, const AttachRequest& request, Shared& shared) {
     AttachAnswer answer{};
     answer.id = request.id;
     answer.is_done = 1;
@@ -81,48 +149,61 @@ void work_on(int socket, const AttachRequest& request, const std::string& owner)
     if (!pod) {
         refuse(answer, "this is no request");
     } else if (request.work == AttachWork::kRemove) {
-        remove_pod_tap(*pod, request.ifindex);
+        if (pod->shortcut) {
+            remove_pod_pair(request.ifindex, shared.owner);
+        } else {
+            remove_pod_tap(*pod, request.ifindex);
+        }
+    } else if (request.work == AttachWork::kShortcut) {
+        auto maps = shortcut(shared, pod->shortcut);
+        if (maps.ok()) {
+            queues = std::move(*maps);
+        } else {
+            refuse(answer, maps.error().message);
+        }
     } else if (request.work == AttachWork::kNetnsId) {
         // Whether anything else exists at the path is not revealed.
         if (open_network_namespace(pod->netns_path).ok()) {
             answer.netns = netns_id(pod->netns_path);
         }
     } else {
-        auto tap = tap_for(request.work, *pod, owner);
+        auto tap = tap_for(shared, request.work, *pod);
         if (!tap.ok()) {
             refuse(answer, tap.error().message);
         } else {
             for (const int fd : tap->queue_fds) queues.emplace_back(fd);
             answer.was_there = tap->was_there;
             answer.ifindex = tap->ifindex;
+            answer.node_end = tap->node_end;
         }
     }
     send_answer(socket, answer, queues);
 }
 
 /// A thread that takes requests from the socket as they arrive.
-[[noreturn]] void take_requests(int socket, const std::string& owner) {
+[[noreturn]] void take_requests(int socket, Shared& shared) {
     for (;;) {
         AttachRequest request{};
         const ssize_t got = ::recv(socket, &request, sizeof(request), MSG_TRUNC);
         if (got < 0 && errno == EINTR) continue;
         // The other threads end with the process.
         if (got != static_cast<ssize_t>(sizeof(request))) ::_exit(got == 0 ? 0 : 1);
-        work_on(socket, request, owner);
+        work_on(socket, request, shared);
     }
 }
 
 }  // namespace
 
 void attach_pods(int socket, const std::string& owner) {
+    Shared shared{.owner = owner};
     for (int i = 1; i < kAttachedAtOnce; ++i) {
         try {
-            std::thread(take_requests, socket, owner).detach();
+            std::thread([socket, &shared] { take_requests(socket, shared); }).detach();
         } catch (const std::system_error&) {
             break;  // fewer are enough
         }
     }
-    take_requests(socket, owner);
+    take_requests(socket, shared);
 }
 
 }  // namespace podlane::control

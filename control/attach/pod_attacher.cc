@@ -29,6 +29,13 @@ constexpr const char* kGone = "attaching pods: the process for it has ended";
 /// The new process's end of the socket. Otherwise it has only the standard descriptors.
 constexpr int kItsSocket = 3;
 
+/// Turns the request into the one that undoes it.
+void make_removal(AttachRequest& request, const AttachAnswer& made) {
+    request.work = AttachWork::kRemove;
+    request.ifindex = made.ifindex;
+    request.shortcut = made.node_end != 0;
+}
+
 /// Closes all of podlaned's descriptors except the socket and the standard ones.
 void close_all_but(int socket) {
     const int nothing = ::open("/dev/null", O_RDWR);
@@ -155,8 +162,7 @@ void PodAttacher::undo(const Reply& late) {
     const auto asked = late_.extract(late.answer.id);
     if (asked.empty() || late.answer.is_done == 0 || late.queues.empty()) return;
     AttachRequest request = asked.mapped();
-    request.work = AttachWork::kRemove;
-    request.ifindex = late.answer.ifindex;
+    make_removal(request, late.answer);
     // The answer is not waited for. If the request cannot be sent, the interface stays until its
     // namespace ends.
     static_cast<void>(send(request));
@@ -207,9 +213,9 @@ Result<KeptTap> PodAttacher::tap_of(Result<Reply> reply, const AttachRequest& re
     for (UniqueFd& queue : reply->queues) tap.queue_fds.push_back(queue.release());
     tap.was_there = answer.was_there != 0;
     tap.ifindex = answer.ifindex;
-    tap.remove = [this, remove = request, ifindex = answer.ifindex]() mutable {
-        remove.work = AttachWork::kRemove;
-        remove.ifindex = ifindex;
+    tap.node_end = answer.node_end;
+    tap.remove = [this, remove = request, made = answer]() mutable {
+        make_removal(remove, made);
         if (removals_ != nullptr) {
             removals_->push_back(remove);
         } else {
@@ -252,6 +258,21 @@ std::vector<Result<KeptTap>> PodAttacher::attach(const std::vector<PodTapRequest
         taps[numbers[i]] = tap_of(std::move(replies[i]), asked[i]);
     }
     return taps;
+}
+
+Result<std::optional<ShortcutMaps>> PodAttacher::shortcut(bool wanted) {
+    PodTapRequest about;
+    about.netns_path = "/";  // none is meant
+    about.shortcut = wanted;
+    const auto wire = to_wire(AttachWork::kShortcut, about);
+    if (!wire.ok()) return wire.error();
+    auto reply = std::move(ask({*wire}).front());
+    if (!reply.ok()) return reply.error();
+    reply->answer.error.back() = '\0';
+    if (reply->answer.is_done == 0) return Error{reply->answer.error.data()};
+    if (reply->queues.size() != 3) return std::optional<ShortcutMaps>{};
+    return std::optional<ShortcutMaps>(ShortcutMaps{
+        std::move(reply->queues[0]), std::move(reply->queues[1]), std::move(reply->queues[2])});
 }
 
 NetnsId PodAttacher::netns_id(const std::string& path) {

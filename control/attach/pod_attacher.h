@@ -18,6 +18,7 @@
 #include "control/attach/wire.h"
 #include "control/netdev/kept_tap.h"
 #include "control/netdev/unique_fd.h"
+#include "control/shortcut/program.h"
 #include "lib/base/result.h"
 
 namespace podlane::control {
@@ -43,6 +44,9 @@ class PodAttacher {
     /// When this returns, all interfaces whose KeptTap::remove was called in `work` are removed,
     /// several at once.
     void remove_together(const std::function<void()>& work);
+    /// Loads the kernel's shortcut, before the first pair is asked for, and opens its maps. Not
+    /// `wanted`: stops what an earlier process has left of it; no maps then.
+    [[nodiscard]] Result<std::optional<ShortcutMaps>> shortcut(bool wanted);
     /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 

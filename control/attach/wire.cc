@@ -70,6 +70,7 @@ Result<AttachRequest> to_wire(AttachWork work, const PodTapRequest& pod, int ifi
     out.checksum = pod.offloads.checksum;
     out.tso4 = pod.offloads.tso4;
     out.tso6 = pod.offloads.tso6;
+    out.shortcut = pod.shortcut;
     return out;
 }
 
@@ -89,7 +90,8 @@ std::optional<PodTapRequest> from_wire(const AttachRequest& request) {
                       .gateways = {},
                       .offloads = {.checksum = request.checksum != 0,
                                    .tso4 = request.tso4 != 0,
-                                   .tso6 = request.tso6 != 0}};
+                                   .tso6 = request.tso6 != 0},
+                      .shortcut = request.shortcut != 0};
     for (uint32_t i = 0; i < request.addresses; ++i) {
         if (!has_length(request.address[i])) return std::nullopt;
         out.addresses.push_back({address_of(request.address[i]), request.address[i].length});

@@ -17,12 +17,13 @@
 namespace podlane::control {
 
 enum class AttachWork : uint32_t {
-    kMake,     ///< a pod's interface that ends with podlaned
-    kKeep,     ///< one that outlives podlaned
-    kAttach,   ///< one that an earlier podlaned left
-    kAdopt,    ///< one that another podlaned still has open, and whose queues it hands over
-    kRemove,   ///< one of these, by its `ifindex`
-    kNetnsId,  ///< the network namespace at the path
+    kMake,      ///< a pod's interface that ends with podlaned
+    kKeep,      ///< one that outlives podlaned
+    kAttach,    ///< one that an earlier podlaned left
+    kAdopt,     ///< one that another podlaned still has open, and whose queues it hands over
+    kRemove,    ///< one of these, by its `ifindex`
+    kShortcut,  ///< the kernel's shortcut, ready for pairs; its maps come with the answer
+    kNetnsId,   ///< the network namespace at the path
 };
 
 struct WireAddress {
@@ -42,7 +43,8 @@ struct AttachRequest {
     uint32_t addresses, gateways;  ///< how many
     uint16_t mtu;
     std::array<uint8_t, 6> mac;
-    uint8_t checksum, tso4, tso6, unused;
+    uint8_t checksum, tso4, tso6;
+    uint8_t shortcut;             ///< a pair; for kShortcut: whether it is wanted at all
     std::array<char, 16> ifname;  ///< NUL-terminated, like all texts here
     std::array<char, 4096> netns;
     std::array<WireAddress, kMostAddresses> address;
@@ -54,6 +56,8 @@ struct AttachAnswer {
     uint32_t is_done;
     uint32_t was_there;
     int32_t ifindex;
+    int32_t node_end;  ///< of a pair; else 0
+    int32_t unused;
     NetnsId netns;
     std::array<char, 1024> error;
 };

@@ -23,6 +23,7 @@ constexpr IntegerRange kWorkerCounts{1, 64, "a number of workers"};
 constexpr IntegerRange kMtus{68, 65535, "an MTU"};
 constexpr int64_t kMinIpv6Mtu = 1280;  // RFC 8200 section 5
 
+constexpr auto kShortcutModes = std::to_array<Word<bool>>({{"auto", true}, {"off", false}});
 constexpr auto kIdleModes =
     std::to_array<Word<IdleMode>>({{"poll", IdleMode::kPoll}, {"adaptive", IdleMode::kAdaptive}});
 constexpr auto kHugepagesModes = std::to_array<Word<HugepagesMode>>(
@@ -228,6 +229,7 @@ void ConfigReader::read_pods(Fields pods) {
     complete_cluster(place != nullptr ? place : pods.get("cidrs"), networks);
     read_pod_ports(pods.list("ports"));
     read_pod_sockets(pods.get("sockets"));
+    config_.pods.shortcut = pods.word("shortcut", kShortcutModes, config_.pods.shortcut);
     pods.get("mtu");  // read when the overlay is known
     pods.finish();
 }

@@ -104,7 +104,8 @@ struct PodsConfig {
     uint16_t mtu = 1500;                    ///< bytes of the IP packet; `auto` already resolved
     bool mtu_is_auto = true;                ///< the file said `auto` or nothing
     std::vector<PodPortConfig> ports;
-    std::string sockets;  ///< folder of the pods' memif and vhost-user sockets
+    std::string sockets;    ///< folder of the pods' memif and vhost-user sockets
+    bool shortcut = false;  ///< where it can, the kernel carries what pods say to each other
 
     /// The gateway of each CIDR: its first address (network + 1), in the order of `cidrs`.
     [[nodiscard]] std::vector<IpAddress> gateways() const;

@@ -32,7 +32,7 @@ uint64_t monotonic_ms() {
 
 Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
                NameServer* name_server, Keeper* keeper, KeptTaps* kept_taps, MetricsConfig metrics,
-               PacketProbes* probes)
+               PacketProbes* probes, KernelFlows* kernel_flows)
     : dataplane_(dataplane),
       is_kept_(keeper != nullptr),
       signals_(io_, SIGTERM, SIGINT),
@@ -50,10 +50,12 @@ Daemon::Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const st
              name_server, keeper, kept_taps,
              [this](const UplinkConfig& uplink) {
                  return prepare_uplink_ ? prepare_uplink_(uplink) : Result<void>{};
-             }}),
+             },
+             kernel_flows}),
       metrics_(metrics),
       http_(io_),
-      probes_(dataplane, probes),
+      probes_(dataplane, probes,
+              [this](bool looking) { node_.pause_shortcut(ShortcutPause::kProbing, looking); }),
       watchers_(io_, node_),
       server_(io_, methods_, {.path = node_.config().socket}),
       reading_server_(io_, reading_methods_, {.path = node_.config().read_only_socket}),
@@ -134,7 +136,8 @@ std::string Daemon::hand_over_obstacle() const {
         pod);
 }
 
-std::vector<HandedTap> Daemon::handed_taps() const {
+std::vector<HandedTap> Daemon::handed_taps() {
+    node_.rest_shortcut();
     std::vector<HandedTap> out;
     for (const OwnTap& tap : node_.taps()) {
         out.push_back({tap.netns, tap.ifname, dataplane_.queue_fds(tap.port)});

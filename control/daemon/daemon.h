@@ -38,7 +38,7 @@ class Daemon {
     Daemon(NodeConfig config, Dataplane& dataplane, TapMaker& taps, const std::string& dpdk,
            NameServer* name_server = nullptr, Keeper* keeper = nullptr,
            KeptTaps* kept_taps = nullptr, MetricsConfig metrics = {.listen = std::nullopt},
-           PacketProbes* probes = nullptr);
+           PacketProbes* probes = nullptr, KernelFlows* kernel_flows = nullptr);
 
     /// Ports, objects, socket, in this order. On an error nothing is left behind.
     [[nodiscard]] Result<void> start();
@@ -82,7 +82,8 @@ class Daemon {
     RpcResult shut_down(bool forget);
     /// Why a running podlaned cannot be taken over; empty if it can.
     [[nodiscard]] std::string hand_over_obstacle() const;
-    [[nodiscard]] std::vector<HandedTap> handed_taps() const;
+    /// From here on the kernel carries nothing for this process.
+    [[nodiscard]] std::vector<HandedTap> handed_taps();
     /// The takeover failed: continue.
     void go_on(const std::string& why, bool had_begun);
     [[nodiscard]] Result<void> listen(bool replace);

@@ -141,6 +141,18 @@ Result<std::unique_ptr<control::PodAttacher>> start_attacher(
     });
 }
 
+/// Whether pods can have pairs. Where they are not wanted, or cannot be had, what an earlier
+/// process has left of the shortcut carries nothing from here on.
+std::unique_ptr<control::KernelFlows> open_shortcut(control::PodAttacher& pods, bool wanted) {
+    auto maps = pods.shortcut(wanted);
+    if (maps.ok() && !maps->has_value()) return nullptr;
+    auto opened = maps.ok() ? control::open_kernel_flows(std::move(**maps))
+                            : Result<std::unique_ptr<control::KernelFlows>>(maps.error());
+    if (opened.ok()) return std::move(*opened);
+    spdlog::warn("{}; podlaned carries everything", opened.error().message);
+    return nullptr;
+}
+
 control::DeviceNeeds device_needs(const NodeConfig& config) {
     control::DeviceNeeds needs;
     for (const control::UplinkConfig& uplink : config.uplinks) {
@@ -165,6 +177,7 @@ dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<in
     runtime.flow_capacity = config.flows.capacity;
     runtime.flow_timeouts = config.flows.timeouts;
     runtime.flow_traffic = config.flows.counters;
+    runtime.flows_carried = config.pods.shortcut;
     runtime.kept_flows = std::move(kept_flows);
     runtime.kept_flows_log = [](LogLevel level, std::string_view line) {
         spdlog::log(control::spdlog_level(level), "{}", line);
@@ -313,6 +326,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         return fail(fmt::format("{}: {}", control::config_place(config.document, "security"),
                                 confined.error().message));
     }
+    const auto kernel_flows = open_shortcut(pods, config.pods.shortcut);
+    config.pods.shortcut = kernel_flows != nullptr;
     dataplane::RuntimeConfig runtime =
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
     runtime.waits_for_flows = takes_over;
@@ -347,7 +362,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         {.upstreams = config.cluster.upstream_dns, .confine = std::move(confined->name_server)});
     control::Daemon daemon(std::move(config), *started->dataplane, taps, PODLANE_DPDK_VERSION,
                            &name_server, kept, kept != nullptr ? &kept_taps : nullptr, metrics,
-                           started->probes);
+                           started->probes, kernel_flows.get());
     daemon.log_flows(*flow_log);
     daemon.set_security(confined->seccomp, *keys);
     if (control::has_service_manager()) daemon.set_managed();

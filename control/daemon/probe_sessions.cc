@@ -124,12 +124,18 @@ Outcome<ProbeStarted> ProbeSessions::start(const ProbeQuestion& question, uint64
     const auto id = probes_->start_probe(std::move(request));
     if (!id.ok()) return Refusal{RefusalKind::kInvalid, id.error()};
     sessions_[*id] = {now_ms, question.connection};
+    tell_looking();
     spdlog::info(
         "probe {}: user {} looks at packets ({})", *id, question.user,
         question.points.empty() ? "trace" : fmt::format("{}", fmt::join(question.points, ", ")));
     ProbeStarted started{*id, {}};
     for (const auto& [port, info] : names.all()) started.ports.push_back(info.name);
     return started;
+}
+
+void ProbeSessions::tell_looking() {
+    const bool looks = !sessions_.empty();
+    if (std::exchange(is_looking_, looks) != looks && looking_) looking_(looks);
 }
 
 Outcome<ProbeView> ProbeSessions::read(ProbeId id, uint64_t now_ms) {
@@ -165,6 +171,7 @@ Outcome<ProbeStarted> ProbeSessions::stop(ProbeId id) {
         return refusal(RefusalKind::kNotFound, fmt::format("probe: there is no {}", id));
     }
     probes_->stop_probe(id);
+    tell_looking();
     spdlog::info("probe {}: ended", id);
     return ProbeStarted{id, {}};
 }
@@ -181,6 +188,7 @@ void ProbeSessions::tick(uint64_t now_ms) {
         probes_->stop_probe(entry.first);
         return true;
     });
+    tell_looking();
 }
 
 }  // namespace podlane::control

@@ -7,11 +7,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/show/outcome.h"
@@ -39,8 +41,10 @@ class ProbeSessions {
     static constexpr uint64_t kPatienceMs = 10'000;
 
     /// Both belong to the same dataplane; `probes` may be null: then there are no probes.
-    ProbeSessions(const Dataplane& dataplane, PacketProbes* probes)
-        : dataplane_(dataplane), probes_(probes) {}
+    /// `looking` is told when the first probe begins and when the last one ends; may be empty.
+    ProbeSessions(const Dataplane& dataplane, PacketProbes* probes,
+                  std::function<void(bool)> looking = {})
+        : dataplane_(dataplane), probes_(probes), looking_(std::move(looking)) {}
 
     [[nodiscard]] Outcome<ProbeStarted> start(const ProbeQuestion& question, uint64_t now_ms);
     [[nodiscard]] Outcome<ProbeView> read(ProbeId id, uint64_t now_ms);
@@ -55,6 +59,11 @@ class ProbeSessions {
         uint64_t read_at_ms;
         std::optional<std::weak_ptr<const void>> connection;
     };
+    /// After a probe has begun or ended.
+    void tell_looking();
+
+    const std::function<void(bool)> looking_;
+    bool is_looking_ = false;
     std::map<ProbeId, Session> sessions_;
 };
 

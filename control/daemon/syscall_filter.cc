@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/bpf.h>
 #include <linux/if_tun.h>
 #include <linux/nsfs.h>
 #include <linux/sched.h>
@@ -39,6 +40,11 @@ constexpr uint64_t kOpening = O_ACCMODE | O_CREAT | O_TRUNC;
 /// The ioctls on a TAP's queues and on a namespace's file.
 constexpr std::array<uint64_t, 5> kAttachersIoctls{TUNSETIFF, TUNSETPERSIST, TUNSETVNETHDRSZ,
                                                    TUNSETOFFLOAD, NS_GET_NSTYPE};
+/// What loads the shortcut's program with its maps, finds those of before, and notes devices.
+constexpr std::array<uint64_t, 9> kAttachersBpf{
+    BPF_MAP_CREATE,        BPF_MAP_LOOKUP_ELEM,  BPF_MAP_UPDATE_ELEM,
+    BPF_PROG_LOAD,         BPF_PROG_BIND_MAP,    BPF_BTF_LOAD,
+    BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID, BPF_OBJ_GET_INFO_BY_FD};
 
 /// "Argument `number` and `mask` is `value`."
 struct Condition {
@@ -134,6 +140,9 @@ void add_conditions(Rules& rules, ThreadKind kind) {
             rules.allow("openat", {{2, O_CREAT | O_TRUNC, 0}});
             for (const uint64_t request : kAttachersIoctls) {
                 rules.allow("ioctl", {{1, kInt, request}});
+            }
+            for (const uint64_t command : kAttachersBpf) {
+                rules.allow("bpf", {{0, kInt, command}});
             }
             return;
         case ThreadKind::kProcess:

@@ -24,11 +24,12 @@ constexpr std::string_view kNameServer =
     "getsockname getsockopt newfstatat pread64 readlink recvmmsg recvmsg sendmmsg sendmsg "
     "setsockopt shutdown stat statx timerfd_create timerfd_settime";
 
-/// Beside every thread's calls: threads, files below /proc and /run, netlink, and glibc's calls
-/// when a thread starts.
+/// Beside every thread's calls: threads, files below /proc and /run, netlink, the shortcut's
+/// program, and glibc's calls when a thread starts.
 constexpr std::string_view kAttacher =
-    "arch_prctl bind fcntl fstatfs getsockname getsockopt mremap newfstatat prctl recvmsg "
-    "sched_getparam sched_getscheduler seccomp sendmsg set_tid_address setsockopt stat statx uname";
+    "access arch_prctl bind dup3 faccessat faccessat2 fcntl fstatfs getsockname getsockopt "
+    "mremap newfstatat prctl recvmsg sched_getparam sched_getscheduler seccomp sendmsg "
+    "set_tid_address setsockopt stat statx uname";
 
 /// Pools, hugepages on their NUMA node, and memory that must not be swapped.
 constexpr std::string_view kMemory =

@@ -28,6 +28,10 @@ struct Family {
 
 using enum MetricType;
 
+void of_kernel_flows(const Source& from, Exposition& to) {
+    to.sample({}, from.node.stats.kernel_flows);
+}
+
 template <uint64_t FlowTotals::*kMember>
 void of_flows(const Source& from, Exposition& to) {
     to.sample({}, from.node.stats.flows.*kMember);
@@ -193,6 +197,8 @@ constexpr Family kFamilies[] = {
      of_flows<&FlowTotals::active>},
     {{"podlane_flow_table_capacity", kGauge, "Connections that it holds at most."},
      of_flows<&FlowTotals::capacity>},
+    {{"podlane_flow_table_kernel", kGauge, "Connections that the node's kernel carries by itself."},
+     of_kernel_flows},
     {{"podlane_flows_created", kCounter, "Connections that were made."},
      of_flows<&FlowTotals::created>},
     {{"podlane_flows_expired", kCounter, "Connections that ended by age, or on request."},

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -18,14 +17,11 @@
 
 namespace podlane::control {
 
-namespace {
-
-constexpr int kTries = 50;
-constexpr std::chrono::milliseconds kBetweenTries{10};
-
 std::string mark_of(const std::string& owner) {
     return "podlane " + owner;
 }
+
+namespace {
 
 bool is_marked(const LinkInfo& link, const std::string& owner) {
     return link.kind == "tun" && link.alias == mark_of(owner);
@@ -51,6 +47,8 @@ Result<LinkInfo> find_left(Rtnl& rtnl, const std::string& ifname, const std::str
     }
 }
 
+}  // namespace
+
 Result<void> remove_left(const std::string& ifname, const std::string& owner) {
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return rtnl.error();
@@ -59,6 +57,8 @@ Result<void> remove_left(const std::string& ifname, const std::string& owner) {
     const bool is_left = link->has_value() && is_left_by(**link, owner);
     return is_left ? rtnl->delete_link((*link)->ifindex) : Result<void>{};
 }
+
+namespace {
 
 Result<KeptTap> make(TapRequest request, const std::string& owner) {
     request.alias = mark_of(owner);

@@ -20,7 +20,8 @@ struct KeptTap {
     std::vector<int> queue_fds;    ///< the receiver's
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
     bool was_there = false;        ///< a process before this one made it
-    int ifindex = 0;               ///< in its namespace
+    int ifindex = 0;               ///< in its namespace; of a pair that of its node end
+    int node_end = 0;              ///< of a pair (pod_pair.h): the veth's end here; 0: a plain TAP
 };
 
 /// Creates a pod's interface. Removes one of the same owner that is in the way, if it is not open

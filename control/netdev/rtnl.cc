@@ -8,6 +8,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/qdisc.h>
@@ -111,6 +112,7 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
     info.promiscuous = (rtnl_link_get_flags(raw) & IFF_PROMISC) != 0;
     info.carrier = rtnl_link_get_carrier(raw) != 0;
     if (const char* alias = rtnl_link_get_ifalias(raw)) info.alias = alias;
+    if (info.kind == "veth") info.peer = rtnl_link_get_link(raw);
     return std::optional<LinkInfo>{info};
 }
 
@@ -192,6 +194,18 @@ Result<void> Rtnl::send_unqueued(int ifindex) {
     int rc = rtnl_tc_set_kind(tc, "noqueue");
     if (rc >= 0) rc = rtnl_qdisc_add(socket_.get(), queueing.get(), NLM_F_CREATE | NLM_F_REPLACE);
     if (rc < 0) return netlink_failure("set noqueue", rc);
+    return {};
+}
+
+Result<void> Rtnl::add_veth(const std::string& ifname, const std::string& peer, int peer_netns_fd) {
+    const NlLink link(rtnl_link_veth_alloc());
+    if (!link) return out_of_memory("make a veth");
+    const NlLink other(rtnl_link_veth_get_peer(link.get()));
+    rtnl_link_set_name(link.get(), ifname.c_str());
+    rtnl_link_set_name(other.get(), peer.c_str());
+    rtnl_link_set_ns_fd(other.get(), peer_netns_fd);
+    const int rc = rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
+    if (rc < 0) return netlink_failure("make a veth", rc);
     return {};
 }
 

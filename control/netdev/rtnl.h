@@ -33,6 +33,7 @@ struct LinkInfo {
     bool promiscuous = false;
     bool carrier = false;  ///< of a TAP: a process has a queue open
     std::string alias;     ///< free text, for people and for its creator
+    int peer = 0;          ///< of a veth: the other end's index, in its namespace
 };
 
 /// What to change; absent values stay unchanged.
@@ -72,6 +73,9 @@ class Rtnl {
     /// Frames go to the device at once, whatever the kernel's default queueing discipline is.
     /// Before the interface is up for the first time: the default would be made then.
     [[nodiscard]] Result<void> send_unqueued(int ifindex);
+    /// Two new ends of a veth, both down: `ifname` in this namespace, `peer` in another one.
+    [[nodiscard]] Result<void> add_veth(const std::string& ifname, const std::string& peer,
+                                        int peer_netns_fd);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
     /// It is not an error if it does not exist.

@@ -23,8 +23,6 @@ namespace podlane::control {
 
 namespace {
 
-/// Frames that the kernel queues before it drops: enough for a fast sender's burst.
-constexpr uint32_t kTxQueueLength = 2048;
 /// The metric of a default route if another one already exists: less preferred than any usual
 /// route. Further interfaces, such as those of a pod's secondary networks, each get the next higher
 /// metric.
@@ -231,8 +229,9 @@ void quicken_neighbour_requests(const std::string& ifname) {
     }
 }
 
-/// What a new interface needs; its index is put into `ifindex`.
-Result<void> configure(Rtnl& rtnl, const TapRequest& request, int& ifindex) {
+}  // namespace
+
+Result<void> configure_tap(Rtnl& rtnl, const TapRequest& request, int& ifindex) {
     auto link = rtnl.find_link(request.ifname);
     if (!link.ok()) return link.error();
     if (!link->has_value()) return Error{"the interface is gone"};
@@ -258,8 +257,6 @@ Result<void> configure(Rtnl& rtnl, const TapRequest& request, int& ifindex) {
     }
     return add_tap_routes(rtnl, ifindex, request);
 }
-
-}  // namespace
 
 TapDevice::TapDevice(TapDevice&& other) noexcept
     : queue_fds_(std::exchange(other.queue_fds_, {})),
@@ -325,7 +322,7 @@ Result<TapDevice> create_tap(const TapRequest& request) {
         auto opened = open_tap_queues(request.ifname, request, true);
         if (!opened.ok()) return opened.error();
         queues = std::move(*opened);
-        return configure(*rtnl, request, tap.ifindex_);
+        return configure_tap(*rtnl, request, tap.ifindex_);
     });
     if (!made.ok()) return tap_failure(request, made.error());
 

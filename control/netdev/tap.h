@@ -113,6 +113,7 @@ struct PodTapRequest {
     std::vector<InterfaceAddress> addresses;  ///< with the length of the pod CIDR
     std::vector<IpAddress> gateways;          ///< the pod bridge's, one a family
     TapOffloads offloads;
+    bool shortcut = false;  ///< a veth and a TAP (pod_pair.h), so that the kernel can carry flows
 
     bool operator==(const PodTapRequest&) const = default;
 };

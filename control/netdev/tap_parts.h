@@ -1,6 +1,8 @@
 // What making a TAP (tap.cc) and having one again (kept_tap.cc) share. Internal to control/netdev.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,12 @@
 #include "lib/base/result.h"
 
 namespace podlane::control {
+
+/// Frames that the kernel queues before it drops: enough for a fast sender's burst.
+inline constexpr uint32_t kTxQueueLength = 2048;
+/// How often to look whether a killed process's queues are closed, and the time between.
+inline constexpr int kTries = 50;
+inline constexpr std::chrono::milliseconds kBetweenTries{10};
 
 /// Checks name, queues, MAC address and MTU; the error says what is not allowed.
 [[nodiscard]] Result<void> check_tap(const TapRequest& request);
@@ -23,6 +31,13 @@ namespace podlane::control {
 /// `there`: routes that the interface already has; the right ones among them stay.
 [[nodiscard]] Result<void> add_tap_routes(Rtnl& rtnl, int ifindex, const TapRequest& request,
                                           const std::vector<KernelRoute>& there = {});
+/// Everything that is done to a new interface in its namespace, which is the present one: from its
+/// MAC address to its routes. Its index is put into `ifindex`.
+[[nodiscard]] Result<void> configure_tap(Rtnl& rtnl, const TapRequest& request, int& ifindex);
+/// The alias of all interfaces that belong to `owner`.
+[[nodiscard]] std::string mark_of(const std::string& owner);
+/// Removes a TAP in the present namespace that the owner has left and that is open nowhere.
+[[nodiscard]] Result<void> remove_left(const std::string& ifname, const std::string& owner);
 /// "interface IFNAME in NETNS: what is wrong".
 [[nodiscard]] Error tap_failure(const TapRequest& request, const Error& error);
 

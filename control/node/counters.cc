@@ -27,6 +27,11 @@ std::vector<PortStats> port_stats(const LiveView& live) {
     std::vector<PortStats> ports;
     for (const PortInfo& port : live.dataplane.ports()) {
         PortTotals own = port_totals(live.dataplane, port.id) - live.ports.baseline(port.id);
+        const Shortcut::PortTraffic kernel = live.shortcut.traffic(port.id);
+        own.rx_packets += kernel.from_packets;
+        own.rx_bytes += kernel.from_bytes;
+        own.tx_packets += kernel.to_packets;
+        own.tx_bytes += kernel.to_bytes;
         const DeviceLosses& device = lost[port.id];
         own.rx_dropped += device.rx_missed + device.rx_errors + device.rx_no_buffer;
         own.tx_dropped += device.tx_errors;
@@ -177,6 +182,7 @@ NodeStats node_stats(const LiveView& live) {
             .drops = drop_stats(live.dataplane).packets,
             .stages = stage_stats(live.dataplane),
             .flows = live.dataplane.flow_totals(),
+            .kernel_flows = live.shortcut.flows(),
             .affinity = affinity_stats(live.dataplane),
             .snat = snat_stats(live.dataplane),
             .services = service_stats(live),

@@ -35,6 +35,9 @@ void NodeModel::handle(const Event& event) {
         case EventKind::kPortLost:
             port_lost(event.port);
             return;
+        case EventKind::kFlowProven:
+            shortcut_.offered(FlowRef::unpacked(event.flow), now_ms_());
+            return;
         case EventKind::kWakeMissed:
             wake_missed(event.port);
             return;
@@ -111,12 +114,13 @@ void NodeModel::tick() {
     look_at_workers();
     flow_watch_.tick(live());
     peer_watch_.tick(now);
+    shortcut_.tick(now);
     announcements_.tick(now);
     if (links_.tick(now)) pending_ = true;
     look_at_links(now);
     take_back_uplinks(now);
+    look_at_namespaces(now);
     if (keeper_ != nullptr) {
-        look_at_namespaces(now);
         keep_links(now);
         keeper_->tick(now);
     }

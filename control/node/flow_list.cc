@@ -205,6 +205,7 @@ FlowRow flow_row(const LiveView& live, const PortNames& names, const ServiceName
                  const FlowInfo& flow) {
     FlowRow row;
     row.flow = flow;
+    row.is_kernels = live.shortcut.carries(flow.ref);
     const auto service = services.find(flow.service);
     if (flow.service != kNoService && service != services.end()) row.service = service->second;
     row.in_port = names.name(port_towards(live.snapshot, flow.src));

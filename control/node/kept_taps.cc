@@ -16,10 +16,12 @@ KeptTapMaker::KeptTapMaker(std::string owner, PodAttacher& pods, Queues handed)
       others_(pods) {}
 
 MadeTap KeptTapMaker::made_of(KeptTap tap) const {
-    return {std::move(tap.queue_fds),
-            [remove = std::move(tap.remove), was_there = tap.was_there, leaving = leaving_] {
-                if (!leaving->all && !(leaving->former && was_there)) remove();
-            }};
+    return {.queue_fds = std::move(tap.queue_fds),
+            .remove =
+                [remove = std::move(tap.remove), was_there = tap.was_there, leaving = leaving_] {
+                    if (!leaving->all && !(leaving->former && was_there)) remove();
+                },
+            .node_end = tap.node_end};
 }
 
 Result<MadeTap> KeptTapMaker::make_pod_tap(const PodTapRequest& request) {

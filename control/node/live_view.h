@@ -17,6 +17,7 @@
 #include "control/neighbour/neighbour_table.h"
 #include "control/node/local_ports.h"
 #include "control/node/object_owners.h"
+#include "control/node/shortcut.h"
 #include "lib/border/dataplane.h"
 
 namespace podlane::control {
@@ -33,6 +34,7 @@ struct LiveView {
     const ObjectOwners& owners;
     const AddressAllocator& addresses;
     const Announcer& announcer;
+    const Shortcut& shortcut;
     uint64_t now_ms = 0;
 };
 

@@ -42,7 +42,9 @@ Result<LocalPort> LocalPort::open(Dataplane& dataplane, TapPortSpec spec, MadeTa
         tap.remove();
         return port.error();
     }
-    return LocalPort(dataplane, *port, std::move(tap.remove));
+    LocalPort made(dataplane, *port, std::move(tap.remove));
+    made.node_end_ = tap.node_end;
+    return made;
 }
 
 Result<LocalPort> LocalPort::open_device(Dataplane& dataplane, const DevicePortSpec& spec,
@@ -57,6 +59,7 @@ LocalPort::LocalPort(LocalPort&& from) noexcept
       id_(from.id_),
       remove_tap_(std::move(from.remove_tap_)),
       baseline_(from.baseline_),
+      node_end_(from.node_end_),
       published_(from.published_) {}
 
 LocalPort& LocalPort::operator=(LocalPort&& from) noexcept {
@@ -66,6 +69,7 @@ LocalPort& LocalPort::operator=(LocalPort&& from) noexcept {
     id_ = from.id_;
     remove_tap_ = std::move(from.remove_tap_);
     baseline_ = from.baseline_;
+    node_end_ = from.node_end_;
     published_ = from.published_;
     return *this;
 }

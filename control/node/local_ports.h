@@ -47,6 +47,8 @@ class LocalPort {
     ~LocalPort();
 
     [[nodiscard]] PortId id() const noexcept { return id_; }
+    /// Of a pair, the veth's end in this process's namespace; else 0.
+    [[nodiscard]] int node_end() const noexcept { return node_end_; }
     [[nodiscard]] const PortTotals& baseline() const noexcept { return baseline_; }
     /// A generation names it from now on, or none does any more.
     void set_published(bool published) noexcept { published_ = published; }
@@ -61,6 +63,7 @@ class LocalPort {
     PortId id_ = kNoPort;
     std::function<void()> remove_tap_;  ///< or what a device leaves behind; may be empty
     PortTotals baseline_;
+    int node_end_ = 0;
     bool published_ = false;
 };
 

@@ -43,6 +43,7 @@ NodeModel::NodeModel(NodeConfig config, NodeParts parts)
       announcements_(dataplane_, links_),
       flow_watch_(dataplane_),
       peer_watch_(dataplane_),
+      shortcut_(dataplane_, parts.kernel_flows),
       journal_(microseconds_since_1970()) {
     refused_.on_news([this](const RefusedObject& object, bool is_refused) {
         const ObjectKey& key = object.key;
@@ -83,6 +84,7 @@ Result<void> NodeModel::start() {
         clear_ports();
         return made;
     }
+    shortcut_.begin(now_ms_());
     announcements_.announce_own(now_ms_());
     is_started_ = true;
     tell_event("podlaned", config_.node,
@@ -258,6 +260,7 @@ Result<std::vector<std::string>> NodeModel::publish(const ChangeSet* objects, bo
     }
     auto compiled = compiler_.next(store_, changes);
     if (!compiled.ok()) return compiled.error();
+    shortcut_.before(*compiled->snapshot);
     if (!dataplane_.publish(compiled->snapshot)) {
         for (std::string& line : standstill_.notices(compiled->snapshot->generation)) {
             compiled->notices.push_back(std::move(line));
@@ -309,6 +312,7 @@ LiveView NodeModel::live() const {
             owners_,
             addresses_,
             compiler_.announcer(),
+            shortcut_,
             now_ms_()};
 }
 

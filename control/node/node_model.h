@@ -36,6 +36,7 @@
 #include "control/node/objects_text.h"
 #include "control/node/peer_watch.h"
 #include "control/node/refused_objects.h"
+#include "control/node/shortcut.h"
 #include "control/node/snat_watch.h"
 #include "control/node/standstill.h"
 #include "control/node/tap_maker.h"
@@ -133,6 +134,7 @@ struct NodeParts {
     /// Called before an uplink's device is opened again: the kernel's interface behind it is
     /// another one than at the start. May be empty.
     std::function<Result<void>(const UplinkConfig&)> prepare_uplink = {};
+    KernelFlows* kernel_flows = nullptr;  ///< null: the kernel carries nothing
 };
 
 /// A TAP of this node's own that outlives the process.
@@ -165,6 +167,9 @@ class NodeModel {
     /// Continue after another process began to take over and failed: replaces what it may have
     /// written to the journal.
     void go_on(const std::string& why);
+    void pause_shortcut(ShortcutPause why, bool on) { shortcut_.pause(why, on); }
+    /// Another process may take over: it begins with the kernel's maps.
+    void rest_shortcut() { shortcut_.rest(); }
 
     // changes.cc
     // Another owner's object is a conflict, even if it would not change.
@@ -342,6 +347,10 @@ class NodeModel {
         const PodDelRequest& request) const;
     /// Whether a pod's port has it, or the pods' gateway.
     [[nodiscard]] bool is_mac_taken(const MacAddress& mac) const;
+    /// Opens a pod's port; `name` and the rest are as in TapPortSpec.
+    [[nodiscard]] Result<LocalPort> open_pod_tap(const std::string& name, const std::string& ifname,
+                                                 const MacAddress& mac, const Bandwidth& bandwidth,
+                                                 MadeTap tap);
     [[nodiscard]] MacAddress pick_pod_mac(const std::string& pod) const;
     [[nodiscard]] PodPortView view_of(const AttachedPod& pod) const;
     /// Connections of a pod that has gone are not another's who gets its address.
@@ -415,6 +424,7 @@ class NodeModel {
     Standstill standstill_;
     FlowWatch flow_watch_;
     PeerWatch peer_watch_;
+    Shortcut shortcut_;
     Journal journal_;
     std::string last_refusal_;  ///< that was told
     std::function<void()> news_;

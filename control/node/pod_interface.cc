@@ -39,7 +39,8 @@ std::optional<PodTapRequest> kept_interface(const NodeConfig& config, const Kept
                           .queues = queues,
                           .addresses = {},
                           .gateways = {},
-                          .offloads = {}};
+                          .offloads = {},
+                          .shortcut = config.pods.shortcut};
     for (const IpAddress& address : pod.addresses) {
         const IpPrefix* cidr = pod_cidr_of(config, address);
         if (cidr == nullptr) return std::nullopt;

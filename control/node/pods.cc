@@ -213,16 +213,29 @@ Result<LocalPort> NodeModel::open_pod_port(const PodAddRequest& request, const P
                                    .mtu = config_.pods.mtu,
                                    .queues = tap_queues(),
                                    .addresses = plan.interface_addresses,
-                                   .gateways = plan.gateways});
+                                   .gateways = plan.gateways,
+                                   .shortcut = config_.pods.shortcut});
     if (!tap.ok()) return tap.error();
-    return LocalPort::open(dataplane_,
-                           {.name = name,
-                            .kind = PortKind::kPod,
-                            .ifname = request.ifname,
-                            .mac = mac,
-                            .mtu = config_.pods.mtu,
-                            .bandwidth = request.bandwidth},
-                           std::move(tap).value());
+    return open_pod_tap(name, request.ifname, mac, request.bandwidth, std::move(tap).value());
+}
+
+Result<LocalPort> NodeModel::open_pod_tap(const std::string& name, const std::string& ifname,
+                                          const MacAddress& mac, const Bandwidth& bandwidth,
+                                          MadeTap tap) {
+    // Workers keep to a bandwidth limit; the kernel would not.
+    const bool is_pair = shortcut_.is_on() && tap.node_end != 0 && !bandwidth.is_limited();
+    const int node_end = tap.node_end;
+    auto port = LocalPort::open(dataplane_,
+                                {.name = name,
+                                 .kind = PortKind::kPod,
+                                 .ifname = ifname,
+                                 .mac = mac,
+                                 .mtu = config_.pods.mtu,
+                                 .bandwidth = bandwidth,
+                                 .is_pair = is_pair},
+                                std::move(tap));
+    if (port.ok() && is_pair) shortcut_.add_port(port->id(), node_end, mac);
+    return port;
 }
 
 Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
@@ -269,6 +282,7 @@ Outcome<PodPortView> NodeModel::add_pod(const PodAddRequest& request) {
     if (auto published = publish(nullptr, true); !published.ok()) {
         links_.remove_macs(id);
         watched_netns_.erase(id);
+        shortcut_.remove_port(id);
         (void)ports_.take(key);
         ports_.set_host_ports(std::move(taken));
         return Refusal{RefusalKind::kInvalid, published.error()};
@@ -309,6 +323,7 @@ void NodeModel::purge(const std::vector<IpAddress>& addresses) {
 
 Result<void> NodeModel::detach(const PodPortKey& key, const std::string& by) {
     AttachedPod pod = ports_.take(key);
+    shortcut_.remove_port(pod.port.id());
     if (auto published = publish(nullptr, true); !published.ok()) {
         ports_.add(std::move(pod));
         return published.error();

@@ -41,6 +41,7 @@ std::string NodeModel::pod_with_socket() const {
 
 void NodeModel::go_on(const std::string& why) {
     if (keeper_ != nullptr) keeper_->write_all();
+    shortcut_.begin(now_ms_());
     tell_event("podlaned", config_.node, fmt::format("nobody has taken over: {}", why));
 }
 
@@ -100,14 +101,8 @@ void NodeModel::restore_pods(const std::vector<KeptPod>& pods) {
     auto taps = kept_taps_->attach_pod_taps(requests);
     for (size_t i = 0; i < wanted.size(); ++i) {
         const KeptPod& pod = *wanted[i];
-        auto port = taps[i].ok() ? LocalPort::open(dataplane_,
-                                                   {.name = pod.name,
-                                                    .kind = PortKind::kPod,
-                                                    .ifname = pod.ifname,
-                                                    .mac = pod.mac,
-                                                    .mtu = config_.pods.mtu,
-                                                    .bandwidth = pod.bandwidth},
-                                                   std::move(taps[i]).value())
+        auto port = taps[i].ok() ? open_pod_tap(pod.name, pod.ifname, pod.mac, pod.bandwidth,
+                                                std::move(taps[i]).value())
                                  : Result<LocalPort>(taps[i].error());
         if (auto failed = restore_pod(pod, std::move(port))) {
             forgotten(pod, *failed);

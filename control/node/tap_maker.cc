@@ -14,7 +14,7 @@ namespace {
 
 MadeTap taken_over(TapDevice device) {
     const auto shared = std::make_shared<TapDevice>(std::move(device));
-    return {shared->release_queue_fds(), [shared] { shared->remove(); }};
+    return {.queue_fds = shared->release_queue_fds(), .remove = [shared] { shared->remove(); }};
 }
 
 }  // namespace
@@ -22,7 +22,9 @@ MadeTap taken_over(TapDevice device) {
 Result<MadeTap> KernelTapMaker::make_pod_tap(const PodTapRequest& request) {
     auto tap = pods_.make(request, false);
     if (!tap.ok()) return tap.error();
-    return MadeTap{std::move(tap->queue_fds), std::move(tap->remove)};
+    return MadeTap{.queue_fds = std::move(tap->queue_fds),
+                   .remove = std::move(tap->remove),
+                   .node_end = tap->node_end};
 }
 
 Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {

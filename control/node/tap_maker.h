@@ -22,6 +22,7 @@ namespace podlane::control {
 struct MadeTap {
     std::vector<int> queue_fds;    ///< the receiver's; the TAP lives until they are closed
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
+    int node_end = 0;  ///< of a pod's pair: the index of its veth's end here; 0: a plain TAP
     /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
     std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
     /// For a host TAP: makes the kernel send exactly these packets of its own through it.

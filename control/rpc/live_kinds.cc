@@ -65,6 +65,7 @@ constexpr auto kFlowColumns = std::to_array<LiveColumn>({
     {"IN-PORT", "/inPort", kText, kWide},
     {"OUT-PORT", "/outPort", kText, kWide},
     {"WORKER", "/worker", kNumber, kWide},
+    {"CARRIER", "/carrier", kText, kWide},
     {"DROPPED-FOR", "/drop", kText, kWide},
     {"PACKETS", "/packets", kNumber, kWide},
     {"BYTES", "/bytes", kNumber, kWide},

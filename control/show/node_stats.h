@@ -114,6 +114,7 @@ struct NodeStats {
     DropCounts drops{};
     std::array<StageStats, kPipelineStages.size()> stages{};  ///< by PipelineStage
     FlowTotals flows;
+    uint64_t kernel_flows = 0;  ///< those of them that the node's kernel carries
     ObjectStats objects;
     AffinityStats affinity;
     SnatStats snat;

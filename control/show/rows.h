@@ -89,6 +89,7 @@ struct FlowRow {
     FlowInfo flow;
     std::string service;  ///< "namespace/name"; "" without
     std::string in_port, out_port;
+    bool is_kernels = false;  ///< the node's kernel carries it, no worker
 };
 
 struct WorkerRow {

@@ -134,6 +134,7 @@ Json row_json(const FlowRow& row) {
     item["inPort"] = row.in_port;
     item["outPort"] = row.out_port;
     item["worker"] = flow.worker;
+    item["carrier"] = row.is_kernels ? "kernel" : "worker";
     item["ageSeconds"] = flow.age_seconds;
     item["idleSeconds"] = flow.idle_seconds;
     item["expiresSeconds"] = flow.timeout_seconds;

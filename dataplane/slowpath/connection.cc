@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "dataplane/guard.h"
+#include "dataplane/offer.h"
 #include "dataplane/slowpath/slow_path.h"
 #include "dataplane/stages/lookup.h"
 
@@ -49,6 +50,7 @@ bool reroute(WorkerCtx& ctx, Packet& packet) noexcept {
             ctx.flow_targets->add(ctx.snapshot->adjacencies[index_of(decision.adjacency)].port);
             entry.set_hop({isolated ? ctx.snapshot->isolated_epoch : ctx.snapshot->topology_epoch,
                            static_cast<uint32_t>(index_of(decision.adjacency)), packet.ingress});
+            offer_flow(ctx, entry);
             return true;
         case PathVerdict::kResolve:
             hold_for(ctx, packet, decision.port, decision.next_hop, true);

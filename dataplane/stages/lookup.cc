@@ -5,6 +5,7 @@
 
 #include "dataplane/guard.h"
 #include "dataplane/large_frames.h"
+#include "dataplane/offer.h"
 #include "dataplane/stages/bridge.h"
 #include "dataplane/stages/parse.h"
 #include "lib/decide/decide.h"
@@ -32,7 +33,7 @@ struct FlowValidity {
 
 /// See check_flow(). Inlined, because every packet passes here.
 template <Family F>
-[[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(FlowTable<F>& table,
+[[nodiscard, gnu::always_inline]] inline SlowReason judge_flow(WorkerCtx& ctx, FlowTable<F>& table,
                                                                const FlowValidity& validity,
                                                                Packet& packet,
                                                                FlowEntry<F>& entry) noexcept {
@@ -72,6 +73,7 @@ template <Family F>
         if (noted == Noted::kShorterTimeout) {
             table.reschedule(connection_of(entry), validity.now_s);
         }
+        if (!can_change_state(packet.headers.tcp_flags)) offer_flow(ctx, entry);
     }
     entry.touch(validity.now_s);
     return SlowReason::kNone;
@@ -126,7 +128,7 @@ template <Family F>
             miss(ctx, packet);
             continue;
         }
-        const SlowReason reason = judge_flow(table, validity, packet, *entry);
+        const SlowReason reason = judge_flow(ctx, table, validity, packet, *entry);
         if (reason == SlowReason::kNone) [[likely]] {
             forward(ctx, packet, entry->rewrite_flags());
         } else {
@@ -139,7 +141,7 @@ template <Family F>
 
 template <Family F>
 SlowReason check_flow(WorkerCtx& ctx, Packet& packet, FlowEntry<F>& entry) noexcept {
-    return judge_flow(ctx.flows<F>(), FlowValidity(ctx), packet, entry);
+    return judge_flow(ctx, ctx.flows<F>(), FlowValidity(ctx), packet, entry);
 }
 
 template SlowReason check_flow<V4>(WorkerCtx&, Packet&, FlowEntry<V4>&) noexcept;

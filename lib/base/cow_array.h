@@ -65,6 +65,11 @@ class CowArray {
         return (*slot)[index % Chunk];
     }
 
+    /// Whether nothing was set since one of them was a copy of the other. Never wrongly true.
+    [[nodiscard]] bool is_same(const CowArray& other) const noexcept {
+        return spine_ == other.spine_;
+    }
+
     /// Elements up to the last chunk that was ever set.
     [[nodiscard]] size_t size() const noexcept { return spine_.size() * Chunk; }
 

@@ -15,6 +15,7 @@
 #include "lib/base/mac.h"
 #include "lib/base/result.h"
 #include "lib/border/bandwidth.h"
+#include "lib/border/carried.h"
 #include "lib/border/events.h"
 #include "lib/border/flow_records.h"
 #include "lib/border/flows.h"
@@ -50,6 +51,7 @@ struct TapPortSpec {
     uint8_t vnet_header_bytes = 12;  ///< virtio_net_hdr before each frame (TUNSETVNETHDRSZ)
     std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
     Bandwidth bandwidth = {};
+    bool is_pair = false;  ///< the kernel can carry what it says to another such port
 };
 
 /// A DPDK device to be opened.
@@ -151,6 +153,10 @@ class Dataplane {
     /// connection that comes or goes between two calls may be missed.
     [[nodiscard]] virtual FlowPage flows(const FlowFilter& filter, size_t limit,
                                          FlowCursor from) = 0;
+    /// What the connection says at present; nothing if it has ended or is about to.
+    [[nodiscard]] virtual std::optional<CarriedFlow> flow_to_carry(FlowRef flow) = 0;
+    /// Notes what the kernel has carried, as if workers had. False: the connection has ended.
+    virtual bool note_carried(FlowRef flow, const CarriedTraffic& traffic) = 0;
     /// Sets which connections workers report from now on; 0: none.
     virtual void record_flows(FlowSample sample) = 0;
     /// Takes the records. Call it a few times a second: each worker holds a few thousand.

@@ -18,6 +18,7 @@ enum class EventKind : uint8_t {
     kNeighbourSeen,    ///< ARP or ND on `port` says that `address` has `mac`
     kMacLearned,       ///< a frame came from `mac` on pod port `port`, which the FDB does not know
     kPortLost,         ///< the port's device is gone (the pod's namespace died)
+    kFlowProven,       ///< `flow` is one that the kernel can carry (carried.h)
     kWakeMissed,       ///< the port's device does not wake its idle worker, which polls instead
 };
 
@@ -28,6 +29,7 @@ struct Event {
     PortId port = kNoPort;
     MacAddress mac{};
     RawAddress address{};
+    uint64_t flow = 0;  ///< kFlowProven: FlowRef::packed()
 };
 static_assert(std::is_trivially_copyable_v<Event>);
 

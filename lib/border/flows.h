@@ -13,6 +13,7 @@
 
 #include "lib/base/drop.h"
 #include "lib/base/ip_address.h"
+#include "lib/border/carried.h"
 #include "lib/flow/traffic.h"
 #include "lib/model/ids.h"
 
@@ -30,6 +31,7 @@ inline constexpr std::string_view kFlowReplied = "REPLIED", kFlowUnreplied = "UN
 
 /// One connection, for `get flows`. Ports in host order.
 struct FlowInfo {
+    FlowRef ref;
     uint8_t protocol = 0;
     IpAddress src, dst;  ///< as the first packet came
     uint16_t src_port = 0, dst_port = 0;

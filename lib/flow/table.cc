@@ -111,12 +111,13 @@ FlowTable<F>::FlowTable(const FlowTableOptions& options, QuiescentDomain& domain
       deadlines_(options.memory, blocks_.total()),
       domain_(domain),
       workers_(options.workers),
+      carried_(options.carried),
       timeouts_(options.timeouts),
       per_worker_(std::make_unique<PerWorker[]>(options.workers)) {
     if (!options.traffic) return;
     traffic_.emplace(
         options.traffic_memory.allocate != nullptr ? options.traffic_memory : options.memory,
-        blocks_.total(), workers_);
+        blocks_.total(), options.counting());
 }
 
 template <Family F>

@@ -54,6 +54,11 @@ struct FlowTableOptions {
     /// above, what another process has counted there is of use with adopt() alone.
     bool traffic = false;
     FlowMemory traffic_memory = {};
+    /// Whether the node's kernel carries connections as well: it is counted as one more worker.
+    bool carried = false;
+
+    /// Who counts packets and bytes.
+    [[nodiscard]] unsigned counting() const noexcept { return workers + (carried ? 1 : 0); }
 };
 
 /// The slow path's decision about a new connection.
@@ -193,6 +198,10 @@ class FlowTable {
                                                     const FlowEntry<F>& entry) const noexcept {
         return traffic_->cell(worker, blocks_.number_of(entry) / 3, entry.place());
     }
+    /// Where control counts what the kernel has carried; null if that is not counted.
+    [[nodiscard]] TrafficCounts::Cell* carried_cell(const FlowEntry<F>& entry) const noexcept {
+        return traffic_ && carried_ ? &traffic_cell(workers_, entry) : nullptr;
+    }
     /// What the connection has carried; nothing if that is not counted. Any thread that may look
     /// at the connection.
     [[nodiscard]] std::optional<FlowTraffic> traffic_of(
@@ -204,6 +213,21 @@ class FlowTable {
     [[nodiscard]] FlowCounters counters() const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] const FlowTimeouts& timeouts() const noexcept { return timeouts_; }
+
+    /// The live connection in a block if it is the one of that use of the block, else null. For
+    /// callers that are online.
+    [[nodiscard]] Connection<F>* connection_at(uint32_t block, uint32_t generation) const noexcept {
+        if (block >= blocks_.limit()) return nullptr;
+        Connection<F>& connection = blocks_.at(block);
+        const uint32_t life = connection.state.life.load(std::memory_order_acquire);
+        const bool is_it = ConnectionState::life_of(life) == Life::kLive &&
+                           ConnectionState::generation_of(life) == generation;
+        return is_it ? &connection : nullptr;
+    }
+    /// The number of a connection's block.
+    [[nodiscard]] uint32_t block_of(const Connection<F>& connection) const noexcept {
+        return blocks_.index_of(connection);
+    }
 
     /// Calls `visit(Connection<F>&)` for the live connections in `max` blocks from block `from` on,
     /// or until it returns false, if it returns something; returns the block to continue at, or 0
@@ -291,6 +315,7 @@ class FlowTable {
     std::optional<TrafficCounts> traffic_;
     QuiescentDomain& domain_;
     unsigned workers_;
+    bool carried_;
     FlowTimeouts timeouts_;
     std::unique_ptr<PerWorker[]> per_worker_;
     std::atomic<FlowEndListener<F>*> ends_{nullptr};

@@ -35,9 +35,11 @@ class TrafficCounts {
         std::atomic<uint64_t> bytes;
 
         /// Relaxed, without a read-modify-write on the bus: there is one writer.
-        void add(uint32_t l3_bytes) noexcept {
-            packets.store(packets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-            bytes.store(bytes.load(std::memory_order_relaxed) + l3_bytes,
+        void add(uint32_t l3_bytes) noexcept { add(1, l3_bytes); }
+        void add(uint64_t more_packets, uint64_t more_bytes) noexcept {
+            packets.store(packets.load(std::memory_order_relaxed) + more_packets,
+                          std::memory_order_relaxed);
+            bytes.store(bytes.load(std::memory_order_relaxed) + more_bytes,
                         std::memory_order_relaxed);
         }
     };

@@ -87,7 +87,9 @@ class Node:
             "flows": {"capacity": 65536},
             "uplinks": [uplink],
             "host": {"interface": "podlane0"},
-            "pods": {"cidrs": self.pod_cidrs},
+            # For running any test with the shortcut, too.
+            "pods": {"cidrs": self.pod_cidrs,
+                     "shortcut": os.environ.get("PODLANE_SHORTCUT", "off")},
             "overlay": tunnel,
             "cluster": {"podCidrs": CLUSTER_POD_CIDRS, "serviceCidrs": SERVICE_CIDRS},
         }

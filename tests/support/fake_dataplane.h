@@ -46,7 +46,9 @@ class FakeDataplane final : public Dataplane {
     std::vector<std::shared_ptr<const Snapshot>> published;
     std::vector<Command> commands;
     std::vector<PortId> removed;
-    std::vector<FlowInfo> connections;   ///< one page has two
+    std::vector<FlowInfo> connections;  ///< one page has two
+    std::map<FlowRef, CarriedFlow> to_carry;
+    std::vector<std::pair<FlowRef, CarriedTraffic>> noted;
     std::map<PortId, PortState> states;  ///< of ports that are not up and without losses
     std::optional<LogLevel> log_level;   ///< the one that was set
     FlowTotals totals{.capacity = 1000};
@@ -159,6 +161,14 @@ class FakeDataplane final : public Dataplane {
             }
         }
         return std::nullopt;
+    }
+    std::optional<CarriedFlow> flow_to_carry(FlowRef flow) override {
+        const auto at = to_carry.find(flow);
+        return at != to_carry.end() ? std::optional(at->second) : std::nullopt;
+    }
+    bool note_carried(FlowRef flow, const CarriedTraffic& traffic) override {
+        noted.emplace_back(flow, traffic);
+        return to_carry.contains(flow);
     }
     FlowPage flows(const FlowFilter& filter, size_t limit, FlowCursor from) override {
         pages.push_back(from);

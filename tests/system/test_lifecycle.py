@@ -184,7 +184,8 @@ def stats_shape(report, node):
         for each in stats["workers"]:
             missing = {"id", "cpu", "tid", "rxPackets", "busyCycles", "idleCycles"} - set(each)
             expect_equal(missing, set(), "missing in worker")
-        flows = {"active", "capacity", "created", "expired", "evicted", "refused"}
+        flows = {"active", "capacity", "created", "expired", "evicted", "refused",
+                 "kernel"}
         expect_equal(flows - set(stats["flows"]), set(), "missing in flows")
         expect(stats["flows"]["capacity"] >= node.config["flows"]["capacity"], "capacity")
         expect(all(isinstance(count, int) for count in stats["drops"].values()), "drops")

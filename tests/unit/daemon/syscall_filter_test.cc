@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/bpf.h>
 #include <linux/if_tun.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -161,38 +162,45 @@ TEST_F(Seccomp, TheNameServersThreadReadsFilesAndHasSocketsOfIp) {
 }
 
 TEST_F(Seccomp, TheProcessThatAttachesPodsHasNamespacesNetlinkAndTaps) {
-    EXPECT_EQ(confined(ThreadKind::kAttacher,
-                       [] {
-                           std::string wrong;
-                           bool ran = false;
-                           std::thread([&] { ran = true; }).join();
-                           if (!ran) wrong += "no thread ";
-                           wrong += allowed("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
-                           const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-                           wrong += allowed("opening", null);
-                           errno = 0;
-                           if (setns(null, CLONE_NEWNET) != -1 || errno == EPERM) {
-                               wrong += "no setns ";
-                           }
-                           wrong += refused("mount namespace", setns(null, CLONE_NEWNS));
-                           wrong += refused("new namespace", unshare(CLONE_NEWNET));
-                           errno = 0;
-                           if (ioctl(null, TUNSETPERSIST, 1) != -1 || errno == EPERM) {
-                               wrong += "no TAP ";
-                           }
-                           int size = 0;
-                           wrong += refused("ioctl", ioctl(null, FIONREAD, &size));
-                           wrong += refused("making", open("/tmp/new", O_WRONLY | O_CREAT, 0600));
-                           wrong += refused("cutting", open("/dev/null", O_WRONLY | O_TRUNC));
-                           wrong += refused("unlink", unlink("/nowhere"));
-                           wrong += refused("unix", socket(AF_UNIX, SOCK_DGRAM, 0));
-                           wrong += refused("inet", socket(AF_INET, SOCK_DGRAM, 0));
-                           wrong += refused("packets", socket(AF_PACKET, SOCK_RAW, 0));
-                           wrong += refused("bpf", syscall(SYS_bpf, 0, nullptr, 0));
-                           wrong += refused("ring", syscall(SYS_io_uring_setup, 1, nullptr));
-                           return wrong;
-                       }),
-              "");
+    EXPECT_EQ(
+        confined(ThreadKind::kAttacher,
+                 [] {
+                     std::string wrong;
+                     bool ran = false;
+                     std::thread([&] { ran = true; }).join();
+                     if (!ran) wrong += "no thread ";
+                     wrong += allowed("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
+                     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+                     wrong += allowed("opening", null);
+                     errno = 0;
+                     if (setns(null, CLONE_NEWNET) != -1 || errno == EPERM) {
+                         wrong += "no setns ";
+                     }
+                     wrong += refused("mount namespace", setns(null, CLONE_NEWNS));
+                     wrong += refused("new namespace", unshare(CLONE_NEWNET));
+                     errno = 0;
+                     if (ioctl(null, TUNSETPERSIST, 1) != -1 || errno == EPERM) {
+                         wrong += "no TAP ";
+                     }
+                     int size = 0;
+                     wrong += refused("ioctl", ioctl(null, FIONREAD, &size));
+                     wrong += refused("making", open("/tmp/new", O_WRONLY | O_CREAT, 0600));
+                     wrong += refused("cutting", open("/dev/null", O_WRONLY | O_TRUNC));
+                     wrong += refused("unlink", unlink("/nowhere"));
+                     wrong += refused("unix", socket(AF_UNIX, SOCK_DGRAM, 0));
+                     wrong += refused("inet", socket(AF_INET, SOCK_DGRAM, 0));
+                     wrong += refused("packets", socket(AF_PACKET, SOCK_RAW, 0));
+                     errno = 0;
+                     if (syscall(SYS_bpf, BPF_MAP_CREATE, nullptr, 0) != -1 || errno == EPERM) {
+                         wrong += "no map ";
+                     }
+                     wrong += refused("attaching", syscall(SYS_bpf, BPF_LINK_CREATE, nullptr, 0));
+                     wrong +=
+                         refused("tracing", syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, nullptr, 0));
+                     wrong += refused("ring", syscall(SYS_io_uring_setup, 1, nullptr));
+                     return wrong;
+                 }),
+        "");
 }
 
 TEST_F(Seccomp, AFilterCannotBeWidenedAgain) {

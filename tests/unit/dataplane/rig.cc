@@ -64,7 +64,7 @@ Rig::Rig(unsigned workers, uint32_t flow_capacity, bool shares, RigMemory memory
     FlowTableOptions options;
     options.capacity = flow_capacity;
     options.shares = shares;
-    options.traffic = memory_.traffic;
+    options.traffic = options.carried = memory_.traffic;
     if (!memory_.kept_flows.empty()) {
         shared_->kept_flows = std::make_unique<KeptFlows>(
             memory_.kept_flows,

@@ -100,7 +100,8 @@ TEST_F(Queries, StatsHaveTheContractsShape) {
                                        {"created", 5},
                                        {"expired", 4},
                                        {"evicted", 0},
-                                       {"refused", 0}}));
+                                       {"refused", 0},
+                                       {"kernel", 0}}));
 }
 
 TEST_F(Queries, ConnectionsAreCountedByService) {
@@ -243,6 +244,7 @@ TEST_F(Queries, FlowsShowBothEndsAndTheTranslation) {
                               {"inPort", "default/web"},
                               {"outPort", "default/web"},
                               {"worker", 0},
+                              {"carrier", "worker"},
                               {"ageSeconds", 7},
                               {"idleSeconds", 2},
                               {"expiresSeconds", 100},

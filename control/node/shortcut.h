@@ -1,0 +1,111 @@
+// Which connections the node's kernel carries by itself, and that it does so no longer than workers
+// would.
+//
+// Workers offer connections between pods that have pairs; this puts them into the kernel's maps,
+// stops them when their epochs pass, and brings what the kernel has seen of them back into the flow
+// table. See docs/decisions/shortcut.md. The node model owns it; control thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "control/shortcut/kernel_flows.h"
+#include "lib/base/cow_array.h"
+#include "lib/base/mac.h"
+#include "lib/border/dataplane.h"
+
+namespace podlane::control {
+
+/// Why the kernel is to carry nothing at present; bits.
+enum class ShortcutPause : uint32_t {
+    kStarting = 1,  ///< also while another process may have taken over
+    kProbing = 2,   ///< somebody looks at packets
+};
+
+class Shortcut {
+  public:
+    /// Without `kernel` nothing is carried, and all calls do nothing.
+    Shortcut(Dataplane& dataplane, KernelFlows* kernel) noexcept
+        : dataplane_(dataplane), kernel_(kernel) {}
+
+    [[nodiscard]] bool is_on() const noexcept { return kernel_ != nullptr; }
+    void add_port(PortId port, int node_end, const MacAddress& mac);
+    /// Takes all connections of the port back. Before another pod can have its addresses.
+    void remove_port(PortId port);
+
+    /// A worker offers the connection (EventKind::kFlowProven), maybe again.
+    void offered(FlowRef flow, uint64_t now_ms);
+    /// Just before `next` is published: what it may forbid goes to workers from here on.
+    void before(const Snapshot& next);
+    /// After the first generation, or when it is certain that no other process has taken over:
+    /// begins with nothing.
+    void begin(uint64_t now_ms);
+    /// Puts nothing into the maps from now on, which another process may use, until begin().
+    void rest();
+    void pause(ShortcutPause why, bool on);
+    void tick(uint64_t now_ms);
+
+    /// Whether the kernel carries the connection now.
+    [[nodiscard]] bool carries(FlowRef flow) const;
+    /// How many it has been given.
+    [[nodiscard]] size_t flows() const noexcept { return carried_.size(); }
+    /// Packets and bytes that the kernel has taken from the port's pod and given to it, since the
+    /// port was added.
+    struct PortTraffic {
+        uint64_t from_packets = 0, from_bytes = 0, to_packets = 0, to_bytes = 0;
+    };
+    [[nodiscard]] PortTraffic traffic(PortId port) const;
+
+  private:
+    struct Way {
+        shortcut_key key{};
+        uint32_t slot = 0;
+        PortId in = kNoPort, out = kNoPort;
+        uint64_t packets = 0, bytes = 0;  ///< noted so far
+    };
+    struct Carried {
+        std::array<Way, 2> ways;
+        bool checks_service = false;
+    };
+    struct Port {
+        uint32_t node_end = 0;
+        MacAddress mac{};
+        PortTraffic traffic;
+    };
+    using Flows = std::unordered_map<uint64_t, Carried>;
+
+    [[nodiscard]] const Port* port_of(PortId port) const;
+    [[nodiscard]] bool may_carry(const CarriedFlow& flow) const;
+    void add(FlowRef flow, const CarriedFlow& now, uint64_t now_ms);
+    [[nodiscard]] static bool leads_as_before(const Carried& carried, const CarriedFlow& now);
+    /// Marks the directions as valid that are, under the present epochs.
+    void stamp(const Carried& carried, const CarriedFlow& now);
+    void stop(const Carried& carried);
+    /// Out of the maps, and its slots to rest.
+    void remove(Flows::iterator at, uint64_t now_ms);
+    /// Brings counts to the flow table; false: the connection has ended there.
+    bool note(FlowRef flow, Carried& carried);
+    void sweep(uint64_t now_ms);
+    [[nodiscard]] bool take_slots(std::array<uint32_t, 2>& slots, uint64_t now_ms);
+
+    Dataplane& dataplane_;
+    KernelFlows* const kernel_;
+    Flows carried_;  ///< by FlowRef::packed()
+    std::map<PortId, Port> ports_;
+    uint32_t next_slot_ = 0;  ///< never used so far
+    /// Slots to use again, each once no program can be using it any more; with that time.
+    std::deque<std::pair<uint64_t, uint32_t>> resting_;
+    CowArray<uint32_t, 1024> service_epochs_;
+    uint32_t services_ = 1;
+    uint64_t sweep_ms_ = 0;
+    uint32_t paused_ = 0;  ///< bits of ShortcutPause
+    bool rests_ = true;
+};
+
+}  // namespace podlane::control

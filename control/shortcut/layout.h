@@ -1,0 +1,79 @@
+// What the BPF program and podlaned share: the maps' keys and values. Plain C, for both compilers.
+//
+// Raise PODLANE_SHORTCUT_FORM when any of it changes: maps of another form are not taken over.
+#pragma once
+
+#include <linux/types.h>
+
+#define PODLANE_SHORTCUT_FORM 1
+
+/// Directions of connections that the kernel can carry at a time.
+#define PODLANE_SHORTCUT_SLOTS 131072
+
+/// One direction of a connection, as its packets leave a pod.
+struct shortcut_key {
+    __u32 ifindex;  ///< the node's end of the pod's veth
+    __u8 src[16];   ///< IPv4: the first four bytes, then zeros
+    __u8 dst[16];
+    __be16 src_port;
+    __be16 dst_port;
+    __u8 protocol;  ///< TCP or UDP
+    __u8 version;   ///< 4 or 6
+    __u8 zero[2];
+};
+
+/// Bits of shortcut_rewrite::flags.
+enum {
+    SHORTCUT_TRANSLATE = 1,  ///< addresses and ports
+    SHORTCUT_TTL = 2,        ///< routed: the TTL is decremented
+    SHORTCUT_MACS = 4,       ///< without it only a frame for `dst_mac` passes, and keeps its MACs
+};
+
+/// The rewrite that the slow path has compiled, and where it leads. Does not change.
+struct shortcut_rewrite {
+    __u8 src[16];
+    __u8 dst[16];
+    __be16 src_port;
+    __be16 dst_port;
+    __u16 address_delta;  ///< lib/proto/checksum.h: ChecksumDelta, of a pseudo-header
+    __u16 port_delta;     ///< the same, of the ports
+    __u16 header_delta;   ///< the same, of the IPv4 header
+    __u16 mtu;            ///< largest IP packet that the other pod takes
+    __u32 target;         ///< the node's end of the other pod's veth
+    __u32 slot;           ///< its shortcut_state
+    __u32 reverse_slot;   ///< the other direction's
+    __u8 flags;
+    __u8 from_mac[6];  ///< the only source that may send this
+    __u8 dst_mac[6];   ///< of the other pod
+    __u8 src_mac[6];   ///< the bridge's gateway, whose packets are routed
+    __u8 zero;
+};
+
+/// What changes about a direction. In memory that podlaned has mapped.
+struct shortcut_state {
+    __u32 epoch;     ///< valid while it equals the topology's or the isolated pods' one; 0: never
+    __u32 services;  ///< likewise for the Services' one; 0: always
+    __u32 stopped;   ///< a SYN, FIN or RST was seen: podlaned has the connection from here on
+    __u32 zero;
+    __u64 packets;
+    __u64 bytes;      ///< of IP packets, with their headers
+    __u64 last_ns;    ///< of the boot clock
+    __u64 unused[3];  ///< to a cache line
+};
+
+/// Against which epochs entries are checked: the one entry of its map. podlaned stores to it.
+struct shortcut_epochs {
+    __u32 paused;  ///< everything goes to podlaned; stays the first, in any form
+    __u32 form;    ///< PODLANE_SHORTCUT_FORM; stays the second
+    __u32 topology;
+    __u32 isolated;
+    __u32 services;
+    __u32 zero;
+};
+
+/// A network device that has one of the programs.
+struct shortcut_device {
+    __u32 other;  ///< of a veth's node end its TAP, of the TAP the veth's node end
+    __u8 mac[6];  ///< the pod's
+    __u8 zero[2];
+};

@@ -1,0 +1,49 @@
+// The BPF program of the shortcut: loads it, keeps its maps, puts it on pods' devices.
+//
+// The process that attaches pods has it, since it alone has the rights; podlaned gets the maps'
+// descriptors (kernel_flows.h). Maps live as long as a device has the program, so a later process
+// finds them there.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "control/netdev/unique_fd.h"
+#include "lib/base/mac.h"
+#include "lib/base/result.h"
+
+namespace podlane::control {
+
+/// The maps that podlaned works with; each its own descriptor.
+struct ShortcutMaps {
+    UniqueFd flows, states, epochs;
+};
+
+/// Threads: any, several at once.
+class ShortcutProgram {
+  public:
+    /// Loads it. Uses the maps that the owner's devices have, if they have the same form. An error
+    /// where the kernel refuses it.
+    [[nodiscard]] static Result<std::unique_ptr<ShortcutProgram>> load(const std::string& owner);
+    ~ShortcutProgram();
+    ShortcutProgram(const ShortcutProgram&) = delete;
+    ShortcutProgram& operator=(const ShortcutProgram&) = delete;
+
+    /// Puts it on both devices of a pair (control/netdev/pod_pair.h), in place of what is there.
+    [[nodiscard]] Result<void> connect(int veth, int tap, const MacAddress& pod) const;
+    [[nodiscard]] Result<ShortcutMaps> maps() const;
+    /// Of both programs, for tests: from_pod, to_pod.
+    [[nodiscard]] std::array<int, 2> programs() const noexcept;
+
+  private:
+    struct Object;
+    explicit ShortcutProgram(std::unique_ptr<Object> object) noexcept;
+    std::unique_ptr<Object> object_;
+};
+
+/// Makes the kernel carry nothing any more: whatever a former process has left in its maps goes to
+/// podlaned. Does nothing where there are none.
+[[nodiscard]] Result<void> pause_left_shortcut(const std::string& owner);
+
+}  // namespace podlane::control

@@ -1,0 +1,265 @@
+// The shortcut: what two pods of this node say to each other, carried by the kernel.
+//
+// `from_pod` is on the ingress of the node's end of a pod's veth. It executes what podlaned's slow
+// path has compiled for a connection, if that is still valid, and hands the frame to the other pod.
+// Everything else it gives to the pod's TAP, where podlaned reads it. `to_pod` is on the ingress of
+// the TAP and hands what podlaned writes to the pod. See docs/decisions/shortcut.md.
+//
+// Frames are read in place and written by helpers: TCP's frames are clones, which writing in place
+// would copy, and which helpers need not.
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, PODLANE_SHORTCUT_SLOTS);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct shortcut_key);
+    __type(value, struct shortcut_rewrite);
+} pl_flows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PODLANE_SHORTCUT_SLOTS);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct shortcut_state);
+} pl_states SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct shortcut_epochs);
+} pl_epochs SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u32);
+    __type(value, struct shortcut_device);
+} pl_devices SEC(".maps");
+
+struct ports {
+    __be16 src;
+    __be16 dst;
+};
+
+/// What a frame's headers say, if it can be one of a shortcut.
+struct headers {
+    __u32 l3_bytes;  ///< of the IP packet
+    __u32 l4;        ///< offset of TCP or UDP
+    __u32 header_bytes;  ///< of IP and TCP or UDP
+    __u8 ttl;
+    __u8 tcp_flags;  ///< the lower six; ACK of a UDP datagram
+};
+
+enum { kFin = 1, kSyn = 2, kRst = 4, kAck = 16, kUrg = 32 };
+
+static __always_inline int same_mac(const __u8* a, const __u8* b) {
+    return *(const __u32*)a == *(const __u32*)b && *(const __u16*)(a + 4) == *(const __u16*)(b + 4);
+}
+
+/// Fills key and headers. 0: not a whole, plain TCP segment or UDP datagram.
+static __always_inline int parse(struct __sk_buff* skb, struct shortcut_key* key,
+                                 struct headers* out) {
+    const void* data = (const void*)(long)skb->data;
+    const void* end = (const void*)(long)skb->data_end;
+    const struct ethhdr* eth = data;
+    if ((const void*)(eth + 1) > end || skb->vlan_present) return 0;
+    key->ifindex = skb->ifindex;
+    if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+        const struct iphdr* ip = (const void*)(eth + 1);
+        if ((const void*)(ip + 1) > end) return 0;
+        if (*(const __u8*)ip != 0x45) return 0;
+        if ((ip->frag_off & bpf_htons(0xbfff)) != 0) return 0;
+        key->version = 4;
+        key->protocol = ip->protocol;
+        *(__be32*)key->src = ip->saddr;
+        *(__be32*)key->dst = ip->daddr;
+        out->ttl = ip->ttl;
+        out->l3_bytes = bpf_ntohs(ip->tot_len);
+        out->l4 = ETH_HLEN + sizeof(*ip);
+    } else if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+        const struct ipv6hdr* ip = (const void*)(eth + 1);
+        if ((const void*)(ip + 1) > end) return 0;
+        if ((*(const __u8*)ip & 0xf0) != 0x60) return 0;
+        key->version = 6;
+        key->protocol = ip->nexthdr;
+        __builtin_memcpy(key->src, &ip->saddr, 16);
+        __builtin_memcpy(key->dst, &ip->daddr, 16);
+        out->ttl = ip->hop_limit;
+        out->l3_bytes = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+        out->l4 = ETH_HLEN + sizeof(*ip);
+    } else {
+        return 0;
+    }
+    if (skb->len != ETH_HLEN + out->l3_bytes) return 0;
+    const __u32 l4_bytes = out->l3_bytes - (out->l4 - ETH_HLEN);
+    const void* l4 = data + out->l4;
+    if (key->protocol == IPPROTO_TCP) {
+        const struct tcphdr* tcp = l4;
+        if ((const void*)(tcp + 1) > end) return 0;
+        const __u32 tcp_bytes = tcp->doff * 4;
+        if (tcp_bytes < sizeof(*tcp) || tcp_bytes > l4_bytes) return 0;
+        key->src_port = tcp->source;
+        key->dst_port = tcp->dest;
+        out->tcp_flags = ((const __u8*)tcp)[13] & 0x3f;
+        out->header_bytes = out->l4 - ETH_HLEN + tcp_bytes;
+        return 1;
+    }
+    if (key->protocol == IPPROTO_UDP) {
+        const struct udphdr* udp = l4;
+        if ((const void*)(udp + 1) > end) return 0;
+        if (bpf_ntohs(udp->len) != l4_bytes) return 0;
+        key->src_port = udp->source;
+        key->dst_port = udp->dest;
+        out->tcp_flags = kAck;
+        out->header_bytes = out->l4 - ETH_HLEN + sizeof(*udp);
+        return 1;
+    }
+    return 0;
+}
+
+/// Whether the IP packets that a frame stands for fit the MTU.
+static __always_inline int fits(const struct __sk_buff* skb, const struct headers* headers,
+                                __u16 mtu) {
+    if (skb->gso_segs > 1) return skb->gso_size + headers->header_bytes <= mtu;
+    return headers->l3_bytes <= mtu;
+}
+
+/// The sum that the helpers take: added to the complement of a complete checksum.
+static __always_inline int add_to_l4(struct __sk_buff* skb, __u32 offset, __u16 delta,
+                                     __u64 flags) {
+    if (delta == 0) return 0;
+    return bpf_l4_csum_replace(skb, offset, 0, delta, flags);
+}
+
+/// Executes the rewrite; lib/flow/rewrite.h is the model. Not 0: the frame is lost.
+static __always_inline int rewrite(struct __sk_buff* skb, const struct headers* headers,
+                                   const struct shortcut_key* key,
+                                   const struct shortcut_rewrite* to) {
+    struct {
+        __u8 dst_mac[6], src_mac[6];
+        __be16 type;
+        union {
+            struct iphdr v4;
+            struct ipv6hdr v6;
+        };
+    } __attribute__((packed)) front;
+    const __u32 is_v4 = key->version == 4;
+    if (is_v4) {
+        if (bpf_skb_load_bytes(skb, 0, &front, ETH_HLEN + sizeof(struct iphdr)) != 0) return 1;
+    } else {
+        if (bpf_skb_load_bytes(skb, 0, &front, ETH_HLEN + sizeof(struct ipv6hdr)) != 0) return 1;
+    }
+    __builtin_memcpy(front.dst_mac, to->dst_mac, 6);
+    __builtin_memcpy(front.src_mac, to->src_mac, 6);
+    if (is_v4) {
+        if (to->flags & SHORTCUT_TTL) front.v4.ttl--;
+        __builtin_memcpy(&front.v4.saddr, to->src, 4);
+        __builtin_memcpy(&front.v4.daddr, to->dst, 4);
+        __u32 sum = (__u16)~front.v4.check + (__u32)to->header_delta;
+        sum = (sum & 0xffff) + (sum >> 16);
+        front.v4.check = (__u16)~sum;
+        if (bpf_skb_store_bytes(skb, 0, &front, ETH_HLEN + sizeof(struct iphdr),
+                                BPF_F_RECOMPUTE_CSUM) != 0)
+            return 1;
+    } else {
+        if (to->flags & SHORTCUT_TTL) front.v6.hop_limit--;
+        __builtin_memcpy(&front.v6.saddr, to->src, 16);
+        __builtin_memcpy(&front.v6.daddr, to->dst, 16);
+        if (bpf_skb_store_bytes(skb, 0, &front, ETH_HLEN + sizeof(struct ipv6hdr),
+                                BPF_F_RECOMPUTE_CSUM) != 0)
+            return 1;
+    }
+    if (!(to->flags & SHORTCUT_TRANSLATE)) return 0;
+    const struct ports ports = {to->src_port, to->dst_port};
+    const __u32 l4 = headers->l4;
+    if (bpf_skb_store_bytes(skb, l4, &ports, sizeof(ports), 0) != 0) return 1;
+    const int is_tcp = key->protocol == IPPROTO_TCP;
+    const __u32 field = l4 + (is_tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
+    const __u64 flags = is_tcp ? 0 : BPF_F_MARK_MANGLED_0;
+    // A partial checksum changes with the addresses alone: the helper knows which one it is.
+    return add_to_l4(skb, field, to->address_delta, flags | BPF_F_PSEUDO_HDR) != 0 ||
+           add_to_l4(skb, field, to->port_delta, flags) != 0;
+}
+
+/// To podlaned, by the pod's TAP.
+static __always_inline int give_up(const struct shortcut_device* device) {
+    return bpf_redirect(device->other, 0);
+}
+
+SEC("tc")
+int from_pod(struct __sk_buff* skb) {
+    const __u32 zero = 0, ifindex = skb->ifindex;
+    const struct shortcut_device* device = bpf_map_lookup_elem(&pl_devices, &ifindex);
+    if (!device) return TC_ACT_SHOT;
+    const struct shortcut_epochs* epochs = bpf_map_lookup_elem(&pl_epochs, &zero);
+    if (!epochs || epochs->paused) return give_up(device);
+    struct shortcut_key key = {};
+    struct headers headers = {};
+    if (!parse(skb, &key, &headers)) return give_up(device);
+    const struct shortcut_rewrite* to = bpf_map_lookup_elem(&pl_flows, &key);
+    if (!to) return give_up(device);
+    __u32 slot = to->slot;
+    struct shortcut_state* state = bpf_map_lookup_elem(&pl_states, &slot);
+    if (!state) return give_up(device);
+    if ((headers.tcp_flags & (kSyn | kFin | kRst)) != 0) {
+        __u32 reverse = to->reverse_slot;
+        struct shortcut_state* other = bpf_map_lookup_elem(&pl_states, &reverse);
+        state->stopped = 1;
+        if (other) other->stopped = 1;
+        return give_up(device);
+    }
+    if ((headers.tcp_flags & (kAck | kUrg)) != kAck || state->stopped) return give_up(device);
+    const __u32 epoch = state->epoch, services = state->services;
+    if (epoch != epochs->topology && epoch != epochs->isolated) return give_up(device);
+    if (services != 0 && services != epochs->services) return give_up(device);
+
+    const void* data = (const void*)(long)skb->data;
+    const struct ethhdr* eth = data;
+    if ((const void*)(eth + 1) > (const void*)(long)skb->data_end) return give_up(device);
+    if (!same_mac(eth->h_source, to->from_mac)) return give_up(device);
+    const int to_router = same_mac(eth->h_dest, to->src_mac);
+    if (!to_router && !same_mac(eth->h_dest, to->dst_mac)) return give_up(device);
+    const int keeps_macs = !(to->flags & SHORTCUT_MACS) && !to_router;
+    if ((to->flags & SHORTCUT_TTL) && headers.ttl <= 1) return give_up(device);
+    if (!fits(skb, &headers, to->mtu)) return give_up(device);
+
+    if (!keeps_macs && rewrite(skb, &headers, &key, to) != 0) return TC_ACT_SHOT;
+    __sync_fetch_and_add(&state->packets, 1);
+    __sync_fetch_and_add(&state->bytes, headers.l3_bytes);
+    state->last_ns = bpf_ktime_get_boot_ns();
+    // The kernel took the frame for another's, because the node's end has another MAC address.
+    if (skb->pkt_type != PACKET_HOST) bpf_skb_change_type(skb, PACKET_HOST);
+    return bpf_redirect_peer(to->target, 0);
+}
+
+SEC("tc")
+int to_pod(struct __sk_buff* skb) {
+    const __u32 ifindex = skb->ifindex;
+    const struct shortcut_device* device = bpf_map_lookup_elem(&pl_devices, &ifindex);
+    if (!device) return TC_ACT_SHOT;
+    const void* data = (const void*)(long)skb->data;
+    const struct ethhdr* eth = data;
+    if ((const void*)(eth + 1) > (const void*)(long)skb->data_end) return TC_ACT_SHOT;
+    // For groups and strangers the pod's device itself must see the destination.
+    if (!same_mac(eth->h_dest, device->mac)) return bpf_redirect(device->other, 0);
+    if (skb->pkt_type != PACKET_HOST) bpf_skb_change_type(skb, PACKET_HOST);
+    return bpf_redirect_peer(device->other, 0);
+}
+
+char _license[] SEC("license") = "Apache-2.0";

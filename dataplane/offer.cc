@@ -1,0 +1,40 @@
+#include "dataplane/offer.h"
+
+#include <utility>
+
+#include "lib/border/carried.h"
+#include "lib/model/ingress.h"
+#include "lib/proto/ip_protocol.h"
+
+namespace podlane::dataplane {
+
+template <Family F>
+void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept {
+    const FlowEntry<F>& opposite = opposite_of(entry);
+    if (entry.established.load(std::memory_order_relaxed) == 0 ||
+        opposite.established.load(std::memory_order_relaxed) == 0) {
+        return;
+    }
+    const uint8_t protocol = entry.key.protocol;
+    if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
+    for (const FlowEntry<F>* each : {&std::as_const(entry), &opposite}) {
+        const uint16_t ingress = each->current_hop().ingress;
+        if (ingress >= kMaxPorts || !ctx.flow_targets->is_pair(PortId{ingress})) return;
+    }
+    // Neighbours are more important.
+    if (ctx.events->size() > kEventSlots / 2) return;
+    const Connection<F>& connection = connection_of(entry);
+    const FlowRef flow{
+        ctx.flows<F>().block_of(connection),
+        ConnectionState::generation_of(connection.state.life.load(std::memory_order_relaxed)),
+        std::same_as<F, V6>};
+    Event event;
+    event.kind = EventKind::kFlowProven;
+    event.flow = flow.packed();
+    ctx.tell(event);
+}
+
+template void offer_flow<V4>(WorkerCtx&, FlowEntry<V4>&) noexcept;
+template void offer_flow<V6>(WorkerCtx&, FlowEntry<V6>&) noexcept;
+
+}  // namespace podlane::dataplane

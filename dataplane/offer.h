@@ -1,0 +1,16 @@
+// Tells control of a connection that the node's kernel could carry by itself.
+//
+// Called for a connection's first packets, and when it was routed again; not for the others.
+#pragma once
+
+#include "dataplane/worker_ctx.h"
+#include "lib/flow/entry.h"
+
+namespace podlane::dataplane {
+
+/// Offers the connection if it is TCP or UDP between two ports of pairs, and both ends have been
+/// heard. An offer is lost if the ring is half full: workers then go on carrying the connection.
+template <Family F>
+void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept;
+
+}  // namespace podlane::dataplane

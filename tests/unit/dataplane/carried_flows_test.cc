@@ -1,0 +1,176 @@
+// Connections that the kernel can carry: which ones workers offer, what control learns of them, and
+// what comes back.
+#include "dataplane/carried_flows.h"
+
+#include <rte_cycles.h>
+
+#include "dataplane/offer.h"
+#include "lib/border/carried.h"
+#include "tests/unit/dataplane/frames_of.h"
+
+namespace podlane::dataplane {
+namespace {
+
+constexpr unsigned kControlReader = kMaxWorkers;
+
+template <class F>
+class CarriedFlowsTest : public testing::Test {
+  protected:
+    using W = World<F>;
+
+    void make_pairs() {
+        for (const Rig::Who who : {Rig::kPodA, Rig::kPodB}) {
+            rig_.shared().flow_targets.add_pair(rig_.port(who));
+        }
+    }
+    CarriedFlows carried() {
+        Shared& shared = rig_.shared();
+        return {*shared.flows_v4, *shared.flows_v6, shared.domain, kControlReader, rig_.snapshot()};
+    }
+    /// From the client through the Service, or the reply to it.
+    void send(bool reply, uint8_t flags) {
+        if (reply) {
+            rig_.send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA,
+                                         4000, flags));
+        } else {
+            rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
+                                         W::kService, 80, flags));
+        }
+    }
+    /// The connections offered since the last call.
+    std::vector<FlowRef> offers() {
+        std::vector<FlowRef> out;
+        for (const Event& event : rig_.events()) {
+            if (event.kind == EventKind::kFlowProven) out.push_back(FlowRef::unpacked(event.flow));
+        }
+        return out;
+    }
+    FlowRef open() {
+        make_pairs();
+        send(false, kTcpSyn);
+        send(true, kTcpSyn | kTcpAck);
+        send(false, kTcpAck);
+        EXPECT_TRUE(offers().empty()) << "the server has not been heard since";
+        send(true, kTcpAck);
+        const auto offered = offers();
+        EXPECT_EQ(offered.size(), 1u);
+        return offered.empty() ? FlowRef{} : offered[0];
+    }
+
+    Rig rig_{1, 1024, false, {.traffic = true}};
+};
+using Families = testing::Types<V4, V6>;
+TYPED_TEST_SUITE(CarriedFlowsTest, Families);
+
+TYPED_TEST(CarriedFlowsTest, AnEstablishedConnectionOfTwoPairsIsOfferedOnce) {
+    const FlowRef flow = this->open();
+    EXPECT_EQ(FlowRef::unpacked(flow.packed()), flow);
+    for (int i = 0; i < 3; ++i) {
+        this->send(false, kTcpAck);
+        this->send(true, kTcpAck);
+    }
+    EXPECT_TRUE(this->offers().empty());
+    this->send(false, kTcpFin | kTcpAck);
+    EXPECT_TRUE(this->offers().empty());
+    EXPECT_FALSE(this->carried().find(flow)) << "it is closing";
+}
+
+TYPED_TEST(CarriedFlowsTest, OtherPortsOfferNothing) {
+    this->send(false, kTcpSyn);
+    this->send(true, kTcpSyn | kTcpAck);
+    this->send(false, kTcpAck);
+    this->send(true, kTcpAck);
+    EXPECT_TRUE(this->offers().empty());
+}
+
+TYPED_TEST(CarriedFlowsTest, BothWaysAreWhatAWorkerDoes) {
+    using F = TypeParam;
+    using W = World<F>;
+    const FlowRef flow = this->open();
+    const auto found = this->carried().find(flow);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->protocol, kProtocolTcp);
+    EXPECT_FALSE(found->checks_service);
+    const CarriedWay& there = found->ways[0];
+    const CarriedWay& back = found->ways[1];
+    EXPECT_TRUE(there.is_valid && back.is_valid);
+    EXPECT_EQ(there.in, this->rig_.port(Rig::kPodA));
+    EXPECT_EQ(there.out, this->rig_.port(Rig::kPodB));
+    EXPECT_EQ(back.in, there.out);
+    EXPECT_EQ(back.out, there.in);
+    EXPECT_EQ(there.dst.to_ip(), *parse_ip(W::kService));
+    EXPECT_EQ(there.to_dst.to_ip(), *parse_ip(W::kPodB));
+    EXPECT_EQ(there.to_dst_port.host(), 8080);
+    EXPECT_EQ(back.to_src.to_ip(), *parse_ip(W::kService));
+    EXPECT_EQ(there.dst_mac, Names::kPodBMac);
+    EXPECT_EQ(there.src_mac, Names::kGatewayMac);
+    EXPECT_EQ(there.ports + back.ports, ChecksumDelta{0xffff}) << "they undo each other";
+}
+
+TYPED_TEST(CarriedFlowsTest, AfterANewEpochItIsNotValidUntilItsNextPacketWhichOffersItAgain) {
+    const FlowRef flow = this->open();
+    this->rig_.change([](Snapshot& next) {
+        ++next.topology_epoch;
+        ++next.isolated_epoch;
+    });
+    EXPECT_FALSE(this->carried().find(flow)->ways[0].is_valid);
+    this->send(false, kTcpAck);
+    EXPECT_EQ(this->offers(), std::vector{flow});
+    EXPECT_TRUE(this->carried().find(flow)->ways[0].is_valid);
+    EXPECT_FALSE(this->carried().find(flow)->ways[1].is_valid);
+    this->send(true, kTcpAck);
+    EXPECT_EQ(this->offers(), std::vector{flow});
+    EXPECT_TRUE(this->carried().find(flow)->ways[1].is_valid);
+}
+
+TYPED_TEST(CarriedFlowsTest, PacketsBetweenPairsMakeFlowsWithoutAServiceToo) {
+    using F = TypeParam;
+    using W = World<F>;
+    this->make_pairs();
+    const auto send = [&](bool reply, uint8_t flags) {
+        if (reply) {
+            this->rig_.send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 9,
+                                               W::kPodA, 4000, flags));
+        } else {
+            this->rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kPodBMac, W::kPodA, 4000,
+                                               W::kPodB, 9, flags));
+        }
+    };
+    send(false, kTcpSyn);
+    send(true, kTcpSyn | kTcpAck);
+    send(false, kTcpAck);
+    send(true, kTcpAck);
+    const auto offered = this->offers();
+    ASSERT_EQ(offered.size(), 1u);
+    const auto found = this->carried().find(offered[0]);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->ways[0].flags, 0) << "bridged as it is";
+    EXPECT_EQ(found->ways[0].addresses, ChecksumDelta{});
+}
+
+TYPED_TEST(CarriedFlowsTest, WhatTheKernelHasCarriedKeepsItAlive) {
+    const FlowRef flow = this->open();
+    const uint32_t later = this->rig_.shared().clock.seconds(rte_rdtsc()) + 1000;
+    EXPECT_TRUE(this->carried().note(
+        flow, {.last_seen_s = later, .packets = {10, 20}, .bytes = {1000, 2000}}));
+    EXPECT_FALSE(this->carried().note({flow.block, flow.generation + 1, flow.is_v6}, {}));
+    EXPECT_FALSE(this->carried().find({flow.block, flow.generation + 1, flow.is_v6}));
+    EXPECT_FALSE(this->carried().note({UINT32_MAX, flow.generation, flow.is_v6}, {}));
+    const auto look = [&](auto& table) {
+        const auto& connection = *table.connection_at(flow.block, flow.generation);
+        EXPECT_EQ(connection.last_seen_s(), later);
+        const auto traffic = table.traffic_of(connection);
+        ASSERT_TRUE(traffic);
+        EXPECT_EQ(traffic->packets[0], 2u + 10u);
+        EXPECT_EQ(traffic->packets[1], 2u + 20u);
+        EXPECT_GT(traffic->bytes[1], 2000u);
+    };
+    if (flow.is_v6) {
+        look(*this->rig_.shared().flows_v6);
+    } else {
+        look(*this->rig_.shared().flows_v4);
+    }
+}
+
+}  // namespace
+}  // namespace podlane::dataplane

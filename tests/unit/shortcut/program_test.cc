@@ -1,0 +1,271 @@
+// The BPF program against the workers' rewrite: the same packets, the same bytes. Needs root, and a
+// kernel that takes the program.
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <tuple>
+
+#include "control/netdev/rtnl.h"
+#include "control/shortcut/entries.h"
+#include "control/shortcut/kernel_flows.h"
+#include "control/shortcut/layout.h"
+#include "control/shortcut/object_file.h"
+#include "control/shortcut/program.h"
+#include "lib/flow/rewrite.h"
+#include "lib/proto/parse.h"
+#include "tests/support/frames.h"
+#include "tests/support/seed.h"
+#include "tests/unit/netdev/namespaces.h"
+
+namespace podlane::control {
+namespace {
+
+using test::Bytes;
+
+constexpr MacAddress kPod{{2, 0, 0, 0, 0, 0x0a}}, kOther{{2, 0, 0, 0, 0, 0x0b}};
+constexpr MacAddress kGateway{{2, 0, 0, 0, 0, 1}};
+constexpr int kRedirect = 7;  // TC_ACT_REDIRECT
+constexpr uint32_t kEpoch = 5;
+
+/// One direction of a connection, as the flow table would say it.
+template <Family F>
+CarriedWay way_of(const FlowKey<F>& from, const FlowKey<F>& to, uint8_t extra) {
+    const Rewrite<F> rewrite = make_rewrite(from, to, extra);
+    CarriedWay way;
+    way.src = from.src;
+    way.dst = from.dst;
+    way.src_port = from.src_port;
+    way.dst_port = from.dst_port;
+    way.to_src = to.src;
+    way.to_dst = to.dst;
+    way.to_src_port = to.src_port;
+    way.to_dst_port = to.dst_port;
+    way.addresses = address_delta(from.src, from.dst, to.src, to.dst);
+    way.ports =
+        checksum_delta(from.src_port, to.src_port) + checksum_delta(from.dst_port, to.dst_port);
+    way.header = rewrite.header;
+    way.flags = rewrite.flags;
+    way.mtu = 1500;
+    way.dst_mac = kOther;
+    way.src_mac = kGateway;
+    return way;
+}
+
+class ShortcutProgramTest : public NetdevTest {
+  protected:
+    void SetUp() override {
+        NetdevTest::SetUp();
+        if (IsSkipped()) return;
+        there_.run([this] {
+            auto rtnl = Rtnl::open();
+            ASSERT_TRUE(rtnl->add_veth("one", "two").ok());
+            one_ = (*rtnl->find_link("one"))->ifindex;
+            two_ = (*rtnl->find_link("two"))->ifindex;
+            auto loaded = ShortcutProgram::load("node-a");
+            if (!loaded.ok()) {
+                why_not_ = loaded.error().message;
+                return;
+            }
+            program_ = std::move(*loaded);
+            ASSERT_TRUE(program_->connect(one_, two_, kPod).ok());
+        });
+        if (!why_not_.empty()) GTEST_SKIP() << why_not_;
+        auto maps = program_->maps();
+        ASSERT_TRUE(maps.ok());
+        auto opened = open_kernel_flows(std::move(*maps));
+        ASSERT_TRUE(opened.ok()) << opened.error().message;
+        kernel_ = std::move(*opened);
+        kernel_->epochs() = {.form = PODLANE_SHORTCUT_FORM, .topology = kEpoch, .isolated = 1000};
+    }
+
+    void put(const CarriedWay& way, uint8_t protocol) {
+        kernel_->state(1) = {.epoch = kEpoch};
+        kernel_->state(2) = {.epoch = kEpoch};
+        ASSERT_TRUE(
+            kernel_->put(shortcut_key_of(way, protocol, static_cast<uint32_t>(one_)),
+                         shortcut_rewrite_of(way, kPod, static_cast<uint32_t>(two_), 1, 2)));
+    }
+
+    /// What the program makes of the frame, and whether it carried it.
+    std::pair<Bytes, bool> run(const Bytes& frame) {
+        Bytes out(frame.size() + 64);
+        const uint64_t before = kernel_->state(1).packets;
+        int failed = 0;
+        there_.run([&] {
+            __sk_buff context{};
+            context.ifindex = static_cast<uint32_t>(one_);
+            bpf_test_run_opts options{};
+            options.sz = sizeof(options);
+            options.data_in = frame.data();
+            options.data_out = out.data();
+            options.data_size_in = static_cast<uint32_t>(frame.size());
+            options.data_size_out = static_cast<uint32_t>(out.size());
+            options.ctx_in = &context;
+            options.ctx_size_in = sizeof(context);
+            failed = ::bpf_prog_test_run_opts(program_->programs()[0], &options);
+            EXPECT_EQ(options.retval, static_cast<uint32_t>(kRedirect));
+            out.resize(options.data_size_out);
+        });
+        EXPECT_EQ(failed, 0);
+        return {out, kernel_->state(1).packets == before + 1};
+    }
+    void expect_given_up(const Bytes& frame, const char* what) {
+        const auto [out, carried] = run(frame);
+        EXPECT_FALSE(carried) << what;
+        EXPECT_EQ(out, frame) << what;
+    }
+
+    ScratchNamespace there_;
+    int one_ = 0, two_ = 0;
+    std::string why_not_;
+    std::unique_ptr<ShortcutProgram> program_;
+    std::unique_ptr<KernelFlows> kernel_;
+};
+
+/// The worker's outcome, with the MAC addresses of the next hop.
+template <Family F>
+Bytes by_worker(Bytes frame, const FlowKey<F>& from, const FlowKey<F>& to, uint8_t extra) {
+    Headers headers;
+    EXPECT_EQ(parse_frame(frame, static_cast<uint32_t>(frame.size()), headers), Drop::kNone);
+    const Rewrite<F> rewrite = make_rewrite(from, to, extra);
+    apply_rewrite<F>(frame.data(), headers, rewrite, CsumState::kComplete);
+    if (rewrite.flags != 0) {
+        std::ranges::copy(kOther.bytes, frame.begin());
+        std::ranges::copy(kGateway.bytes, frame.begin() + 6);
+    }
+    return frame;
+}
+
+template <Family F>
+FlowKey<F> random_key(std::mt19937_64& random, uint8_t protocol) {
+    FlowKey<F> key{};
+    const auto port = [&] { return be16(static_cast<uint16_t>(1 + random() % 65535)); };
+    key.src = test::pod_address<F>(static_cast<uint16_t>(1 + random() % 60000));
+    key.dst = test::pod_address<F>(static_cast<uint16_t>(1 + random() % 60000));
+    key.src_port = port();
+    key.dst_port = port();
+    key.protocol = protocol;
+    return key;
+}
+
+template <Family F>
+Bytes frame_of(std::mt19937_64& random, const FlowKey<F>& key, const MacAddress& dst) {
+    auto frame = test::frame();
+    frame.eth(kPod, dst).template ip<F>(key.src, key.dst);
+    if (key.protocol == kProtocolTcp) {
+        frame.tcp(key.src_port.host(), key.dst_port.host(),
+                  random() % 2 == 0 ? kTcpAck : kTcpAck | kTcpPsh, static_cast<uint32_t>(random()));
+    } else {
+        frame.udp(key.src_port.host(), key.dst_port.host());
+    }
+    Bytes payload(random() % 1400);
+    for (uint8_t& byte : payload) byte = static_cast<uint8_t>(random());
+    return frame.payload(payload).build();
+}
+
+template <Family F>
+void compare(auto put, auto run) {
+    std::mt19937_64 random(test::test_seed());
+    for (unsigned round = 0; round < 400; ++round) {
+        const uint8_t protocol = round % 2 == 0 ? kProtocolTcp : kProtocolUdp;
+        const FlowKey<F> from = random_key<F>(random, protocol);
+        FlowKey<F> to = from;
+        // Bridged, routed, and translated: destination, source, both, ports alone.
+        const uint8_t extra = round % 3 == 0 ? 0 : kRewriteDecrementTtl;
+        const FlowKey<F> other = random_key<F>(random, protocol);
+        if ((round / 2) % 2 != 0)
+            std::tie(to.dst, to.dst_port) = std::tie(other.dst, other.dst_port);
+        if ((round / 4) % 3 == 2)
+            std::tie(to.src, to.src_port) = std::tie(other.src, other.src_port);
+        if ((round / 8) % 5 == 4) to.dst_port = other.src_port;
+        put(way_of<F>(from, to, extra), protocol);
+        const bool bridged = make_rewrite(from, to, extra).flags == 0;
+        const Bytes frame = frame_of<F>(random, from, bridged ? kOther : kGateway);
+        const auto [out, carried] = run(frame);
+        EXPECT_TRUE(carried) << "round " << round;
+        EXPECT_EQ(out, by_worker<F>(frame, from, to, extra)) << "round " << round;
+    }
+}
+
+TEST(ShortcutObject, IsAnElfFile) {
+    const auto object = shortcut_object();
+    ASSERT_GT(object.size(), 1000u);
+    EXPECT_EQ(std::string(object.begin(), object.begin() + 4),
+              "\x7f"
+              "ELF");
+}
+
+TEST_F(ShortcutProgramTest, Ipv4PacketsAreWhatAWorkerMakesThem) {
+    compare<V4>([this](const CarriedWay& way, uint8_t protocol) { put(way, protocol); },
+                [this](const Bytes& frame) { return run(frame); });
+}
+
+TEST_F(ShortcutProgramTest, Ipv6PacketsAreWhatAWorkerMakesThem) {
+    compare<V6>([this](const CarriedWay& way, uint8_t protocol) { put(way, protocol); },
+                [this](const Bytes& frame) { return run(frame); });
+}
+
+TEST_F(ShortcutProgramTest, WhatIsNotPlainOrNotValidGoesToPodlaned) {
+    std::mt19937_64 random(test::test_seed());
+    FlowKey<V4> from = random_key<V4>(random, kProtocolTcp);
+    const FlowKey<V4> to = random_key<V4>(random, kProtocolTcp);
+    const CarriedWay way = way_of<V4>(from, to, kRewriteDecrementTtl);
+    put(way, kProtocolTcp);
+    const auto tcp = [&](uint8_t flags) {
+        return test::frame()
+            .eth(kPod, kGateway)
+            .ip<V4>(from.src, from.dst)
+            .tcp(from.src_port.host(), from.dst_port.host(), flags);
+    };
+    const Bytes good = tcp(kTcpAck).payload(100).build();
+    EXPECT_TRUE(run(good).second);
+
+    expect_given_up(test::frame()
+                        .eth(kOther, kGateway)
+                        .ip<V4>(from.src, from.dst)
+                        .tcp(from.src_port.host(), from.dst_port.host(), kTcpAck)
+                        .build(),
+                    "another sender's MAC address");
+    expect_given_up(test::frame()
+                        .eth(kPod, kPod)
+                        .ip<V4>(from.src, from.dst)
+                        .tcp(from.src_port.host(), from.dst_port.host(), kTcpAck)
+                        .build(),
+                    "a frame for a third one");
+    expect_given_up(tcp(kTcpAck).ttl(1).build(), "the last hop");
+    expect_given_up(tcp(kTcpAck).payload(2000).build(), "larger than the MTU");
+    Bytes padded = good;
+    padded.push_back(0);
+    expect_given_up(padded, "bytes behind the packet");
+    Bytes fragment = good;
+    fragment[14 + 6] = 0x20;
+    expect_given_up(fragment, "a fragment");
+    from.src_port = be16(static_cast<uint16_t>(from.src_port.host() ^ 1));
+    expect_given_up(tcp(kTcpAck).build(), "another connection");
+    from.src_port = way.src_port;
+
+    kernel_->epochs().topology = kEpoch + 1;
+    expect_given_up(good, "an epoch that has passed");
+    kernel_->epochs().isolated = kEpoch;
+    EXPECT_TRUE(run(good).second);
+    kernel_->state(1).services = 7;
+    expect_given_up(good, "a Service that has changed");
+    kernel_->epochs().services = 7;
+    EXPECT_TRUE(run(good).second);
+    kernel_->epochs().paused = 1;
+    expect_given_up(good, "while it is paused");
+    kernel_->epochs().paused = 0;
+
+    for (const uint8_t flag : {kTcpSyn, kTcpFin, kTcpRst}) {
+        kernel_->state(1).stopped = kernel_->state(2).stopped = 0;
+        EXPECT_TRUE(run(good).second);
+        expect_given_up(tcp(static_cast<uint8_t>(flag | kTcpAck)).build(), "SYN, FIN or RST");
+        EXPECT_EQ(kernel_->state(2).stopped, 1u) << "the other direction goes on";
+        expect_given_up(good, "after SYN, FIN or RST");
+    }
+}
+
+}  // namespace
+}  // namespace podlane::control
