@@ -147,12 +147,16 @@ std::vector<HandedTap> Daemon::handed_taps() {
 
 void Daemon::go_on(const std::string& why, bool had_begun) {
     spdlog::error("nobody has taken over: {}; this podlaned goes on", why);
+    if (had_begun) {
+        // The other process may have put its own sockets in their place. First of all: whoever
+        // connects to those is turned away.
+        server_.stop();
+        reading_server_.stop();
+        if (auto listens = listen(true); !listens.ok()) {
+            spdlog::error("{}", listens.error().message);
+        }
+    }
     node_.go_on(why);
-    if (!had_begun) return;
-    // The other process may have put its own sockets in their place.
-    server_.stop();
-    reading_server_.stop();
-    if (auto listens = listen(true); !listens.ok()) spdlog::error("{}", listens.error().message);
 }
 
 void Daemon::run(const std::function<void()>& ready) {
