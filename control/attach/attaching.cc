@@ -155,6 +155,7 @@ void work_on(int socket, const AttachRequest& request, Shared& shared) {
             remove_pod_tap(*pod, request.ifindex);
         }
     } else if (request.work == AttachWork::kShortcut) {
+        remove_lone_taps(shared.owner);
         auto maps = shortcut(shared, pod->shortcut);
         if (maps.ok()) {
             queues = std::move(*maps);

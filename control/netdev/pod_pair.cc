@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,8 +33,10 @@ std::string passing_name() {
     return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
 }
 
+constexpr std::string_view kTapPrefix = "plt";
+
 std::string tap_name(int node_end) {
-    return fmt::format("plt{}", node_end);
+    return fmt::format("{}{}", kTapPrefix, node_end);
 }
 
 /// The node's kernel is to say nothing on a device: it would speak to the pod.
@@ -275,6 +278,25 @@ Result<KeptTap> attach_pod_pair(const PodTapRequest& request, const std::string&
 void remove_pod_pair(int node_end, const std::string& owner) noexcept {
     auto rtnl = Rtnl::open();
     if (rtnl.ok()) static_cast<void>(delete_pair(*rtnl, node_end, owner, false));
+}
+
+void remove_lone_taps(const std::string& owner) noexcept {
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return;
+    const auto names = rtnl->link_names();
+    if (!names.ok()) return;
+    for (const std::string& name : *names) {
+        if (!name.starts_with(kTapPrefix)) continue;
+        const auto tap = rtnl->find_link(name);
+        if (!tap.ok() || !tap->has_value() || (*tap)->kind != "tun" || (*tap)->carrier ||
+            (*tap)->alias != mark_of(owner)) {
+            continue;
+        }
+        const auto veth = rtnl->find_link(kVethPrefix + name.substr(kTapPrefix.size()));
+        if (veth.ok() && !veth->has_value()) {
+            static_cast<void>(rtnl->delete_link((*tap)->ifindex));
+        }
+    }
 }
 
 }  // namespace podlane::control

@@ -39,4 +39,8 @@ inline constexpr const char* kVethPrefix = "plv";
 /// Deletes the pair with that node end; does nothing if it is gone.
 void remove_pod_pair(int node_end, const std::string& owner) noexcept;
 
+/// Deletes TAPs of the owner's pairs that nobody has open and that have lost their veth: of a pair
+/// that was being made when podlaned was killed, after its pod's namespace has ended.
+void remove_lone_taps(const std::string& owner) noexcept;
+
 }  // namespace podlane::control

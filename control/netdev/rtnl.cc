@@ -116,6 +116,21 @@ Result<std::optional<LinkInfo>> Rtnl::find_link(const std::string& ifname) {
     return std::optional<LinkInfo>{info};
 }
 
+Result<std::vector<std::string>> Rtnl::link_names() {
+    nl_cache* raw = nullptr;
+    const int rc = rtnl_link_alloc_cache(socket_.get(), AF_UNSPEC, &raw);
+    if (rc < 0) return netlink_failure("list interfaces", rc);
+    const NlCache cache(raw);
+    std::vector<std::string> out;
+    for (nl_object* each = nl_cache_get_first(raw); each != nullptr;
+         each = nl_cache_get_next(each)) {
+        if (const char* name = rtnl_link_get_name(reinterpret_cast<rtnl_link*>(each))) {
+            out.emplace_back(name);
+        }
+    }
+    return out;
+}
+
 Result<void> Rtnl::change_link(const std::string& ifname, const LinkChange& change) {
     auto link = find_link(ifname);
     if (!link.ok()) return link.error();
@@ -197,13 +212,14 @@ Result<void> Rtnl::send_unqueued(int ifindex) {
     return {};
 }
 
-Result<void> Rtnl::add_veth(const std::string& ifname, const std::string& peer, int peer_netns_fd) {
+Result<void> Rtnl::add_veth(const std::string& ifname, const std::string& peer,
+                            std::optional<int> peer_netns_fd) {
     const NlLink link(rtnl_link_veth_alloc());
     if (!link) return out_of_memory("make a veth");
     const NlLink other(rtnl_link_veth_get_peer(link.get()));
     rtnl_link_set_name(link.get(), ifname.c_str());
     rtnl_link_set_name(other.get(), peer.c_str());
-    rtnl_link_set_ns_fd(other.get(), peer_netns_fd);
+    if (peer_netns_fd) rtnl_link_set_ns_fd(other.get(), *peer_netns_fd);
     const int rc = rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
     if (rc < 0) return netlink_failure("make a veth", rc);
     return {};

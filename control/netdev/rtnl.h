@@ -67,15 +67,18 @@ class Rtnl {
 
     /// None if there is no such interface.
     [[nodiscard]] Result<std::optional<LinkInfo>> find_link(const std::string& ifname);
+    /// The names of all interfaces of the namespace.
+    [[nodiscard]] Result<std::vector<std::string>> link_names();
     [[nodiscard]] Result<void> change_link(const std::string& ifname, const LinkChange& change);
     [[nodiscard]] Result<void> change_link(int ifindex, const LinkChange& change);
     [[nodiscard]] Result<void> delete_link(int ifindex);
     /// Frames go to the device at once, whatever the kernel's default queueing discipline is.
     /// Before the interface is up for the first time: the default would be made then.
     [[nodiscard]] Result<void> send_unqueued(int ifindex);
-    /// Two new ends of a veth, both down: `ifname` in this namespace, `peer` in another one.
+    /// Two new ends of a veth, both down: `ifname` in this namespace, `peer` in that one (none: in
+    /// this one as well).
     [[nodiscard]] Result<void> add_veth(const std::string& ifname, const std::string& peer,
-                                        int peer_netns_fd);
+                                        std::optional<int> peer_netns_fd = std::nullopt);
     /// IPv6 addresses skip duplicate address detection.
     [[nodiscard]] Result<void> add_address(int ifindex, const InterfaceAddress& address);
     /// It is not an error if it does not exist.

@@ -16,8 +16,6 @@ constexpr unsigned kControlReader = kMaxWorkers;
 template <class F>
 class CarriedFlowsTest : public testing::Test {
   protected:
-    using W = World<F>;
-
     void make_pairs() {
         for (const Rig::Who who : {Rig::kPodA, Rig::kPodB}) {
             rig_.shared().flow_targets.add_pair(rig_.port(who));
@@ -30,11 +28,11 @@ class CarriedFlowsTest : public testing::Test {
     /// From the client through the Service, or the reply to it.
     void send(bool reply, uint8_t flags) {
         if (reply) {
-            rig_.send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, W::kPodB, 8080, W::kPodA,
-                                         4000, flags));
+            rig_.send(Rig::kPodB, tcp<F>(Names::kPodBMac, Names::kPodAMac, World<F>::kPodB, 8080,
+                                         World<F>::kPodA, 4000, flags));
         } else {
-            rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
-                                         W::kService, 80, flags));
+            rig_.send(Rig::kPodA, tcp<F>(Names::kPodAMac, Names::kGatewayMac, World<F>::kPodA, 4000,
+                                         World<F>::kService, 80, flags));
         }
     }
     /// The connections offered since the last call.

@@ -115,5 +115,22 @@ TEST_F(PodPairTest, AFailureLeavesNothing) {
     });
 }
 
+TEST_F(PodPairTest, ATapWithoutItsVethGoesWhenNobodyHasItOpen) {
+    node_.run([this] {
+        const auto made = make_pod_pair(request(), kPairOwner, true, connecting());
+        ASSERT_TRUE(made.ok()) << made.error().message;
+        const std::string end = std::to_string(made->node_end);
+        close_all(*made);
+        remove_lone_taps(kPairOwner);
+        EXPECT_TRUE(link("plt" + end)) << "its veth is there";
+        // As if the pod's namespace had ended.
+        ASSERT_TRUE(Rtnl::open()->delete_link(made->node_end).ok());
+        remove_lone_taps("node-b");
+        EXPECT_TRUE(link("plt" + end)) << "it is another's";
+        remove_lone_taps(kPairOwner);
+        EXPECT_FALSE(link("plt" + end));
+    });
+}
+
 }  // namespace
 }  // namespace podlane::control

@@ -360,8 +360,9 @@ TEST_F(Tap, FramesWaitInNoQueueOfTheKernels) {
     const ScratchNamespace pod;
     const auto tap = create_pod_tap(pod_request(pod));
     ASSERT_TRUE(tap.ok()) << tap.error().message;
-    EXPECT_TRUE(pod.shell("test \"$(tc qdisc show dev eth0 | wc -l)\" = 1 && "
-                          "tc qdisc show dev eth0 | grep -q noqueue"));
+    EXPECT_TRUE(
+        pod.shell("test \"$(tc qdisc show dev eth0 | wc -l)\" = 1 && "
+                  "tc qdisc show dev eth0 | grep -q noqueue"));
 }
 
 HostTapRequest host_request() {
