@@ -3,7 +3,8 @@
 
 The floor is the fewest and shortest system calls that make the same interface, made by this
 process: a TAP with its queue, made in the pod's namespace, with MAC, MTU and queue length, without
-a queueing discipline, IPv6 and neighbour settings, `lo` and itself up, two addresses and two default routes.
+a queueing discipline, IPv6 and neighbour settings, `lo` and itself up, two addresses and two
+default routes.
 `pod.add` is timed at the config socket, from the request's first byte to the answer, when every
 worker uses the port. Both take turns, so that the kernel is in the same state for both. Needs root;
 runs in namespaces of its own.

@@ -27,6 +27,12 @@ std::string text_of(const DeviceLosses& losses) {
     return text;
 }
 
+uint64_t sum_of(const DeviceLosses& losses) {
+    uint64_t sum = 0;
+    losses.for_each([&sum](Drop, uint64_t frames) { sum += frames; });
+    return sum;
+}
+
 /// A static pod's port is a device; what a pod does to its own interface is up to the pod.
 bool is_watched(const PortInfo& port) {
     return port.kind != PortKind::kPod || !port.is_tap;
@@ -43,7 +49,12 @@ void LinkWatch::look_at(Watched& port, const PortState& now, uint64_t now_ms,
         news.push_back({now.id, fmt::format("{}: {}", port.name, what), port.link == LinkState::kUp,
                         port.link == LinkState::kGone});
     }
-    if (!(now.losses == port.losses)) port.lost_ms = now_ms;
+    const uint64_t lost_before = sum_of(port.losses), lost_now = sum_of(now.losses);
+    if (lost_now > lost_before) port.lost_ms = now_ms;
+    if (lost_now < lost_before) {  // another device, which begins anew
+        port.lost_ms = port.told_ms = 0;
+        port.told_losses = {};
+    }
     port.losses = now.losses;
     const std::string lost = text_of(port.losses.since(port.told_losses));
     if (lost.empty() || (port.told_ms != 0 && now_ms - port.told_ms < kLossesMs)) return;

@@ -174,7 +174,7 @@ TEST_F(DaemonTest, EventsOfTheWorkersBecomeAGeneration) {
     start();
     const auto is_there = [&] {
         const Json reply = call("get", {{"kind", "routes"}, {"name", "192.168.50.77/32"}});
-        return !reply.at("items").empty();
+        return reply.is_object() && !reply.at("items").empty();
     };
     for (int i = 0; i < 500 && !is_there(); ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));

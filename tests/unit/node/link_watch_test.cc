@@ -87,6 +87,17 @@ TEST_F(LinkWatchTest, LossesAreToldAtMostOnceAMinuteAndAreAProblemForOne) {
     EXPECT_EQ(watch.problems(90'001), Texts{});
 }
 
+TEST_F(LinkWatchTest, LossesOfADeviceThatWasReplacedAreNoProblemOfTheNewOne) {
+    set(LinkState::kUp, {.tx_errors = 1});
+    EXPECT_EQ(watch.look(dataplane, 1000).size(), 1u);
+    EXPECT_EQ(watch.problems(1000).size(), 1u);
+    set(LinkState::kUp);
+    EXPECT_TRUE(watch.look(dataplane, 2000).empty());
+    EXPECT_TRUE(watch.problems(2000).empty());
+    set(LinkState::kUp, {.tx_errors = 1});
+    EXPECT_EQ(watch.look(dataplane, 3000).size(), 1u) << "its own";
+}
+
 TEST_F(LinkWatchTest, APodsTapIsItsOwnBusinessAndADeviceOfAPodIsNot) {
     TapPortSpec spec;
     spec.name = "default/web";
