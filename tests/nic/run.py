@@ -157,8 +157,9 @@ class Case:
         self.write(text)
         return self.guest.out(
             "setsid nohup podlaned --config /run/n/node.yaml > /run/n/log 2>&1 < /dev/null &\n"
-            "for i in $(seq 240); do grep -q ready /run/n/log && break; pgrep -x podlaned > "
-            "/dev/null || break; sleep 0.5; done; cat /run/n/log; grep -q ready /run/n/log", 180)
+            "p=$!\n"
+            "for i in $(seq 240); do grep -q ready /run/n/log && break; kill -0 $p 2> /dev/null || "
+            "break; sleep 0.5; done; cat /run/n/log; grep -q ready /run/n/log", 180)
 
     def stop(self):
         self.guest.out("kill $(pgrep -x podlaned); for i in $(seq 40); do pgrep -x podlaned > "
