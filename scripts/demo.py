@@ -272,6 +272,11 @@ class Demo:
         self.step(f"Outside to Ingress: the shop by its name, {INGRESS_HOST}, from nginx in a pod")
         proxy = self.pods["ingress-1"]
         url = f"http://{INGRESS_HOST}:{INGRESS_PORT}/?info"
+        first = f"{INGRESS_HOST}:{INGRESS_PORT}:{self.nodes[0].addresses[0]}"
+        # nginx may have started before the Ingress came; its configuration follows once a second.
+        wait_until(lambda: self.client.run(
+            ["curl", "-sS", "--fail", "-m", "2", "--resolve", first, url],
+            check=False).returncode == 0, 10, f"{INGRESS_HOST} is served")
         for node in self.nodes:
             place = f"{INGRESS_HOST}:{INGRESS_PORT}:{node.addresses[0]}"
             with Counters(self.nodes) as counters:
