@@ -270,20 +270,15 @@ class Demo:
 
     def outside_to_ingress(self):
         self.step(f"Outside to Ingress: the shop by its name, {INGRESS_HOST}, from nginx in a pod")
-        proxy = self.pods["ingress-1"]
         url = f"http://{INGRESS_HOST}:{INGRESS_PORT}/?info"
-        first = f"{INGRESS_HOST}:{INGRESS_PORT}:{self.nodes[0].addresses[0]}"
-        # nginx may have started before the Ingress came; its configuration follows once a second.
-        wait_until(lambda: self.client.run(
-            ["curl", "-sS", "--fail", "-m", "2", "--resolve", first, url],
-            check=False).returncode == 0, 10, f"{INGRESS_HOST} is served")
         for node in self.nodes:
-            place = f"{INGRESS_HOST}:{INGRESS_PORT}:{node.addresses[0]}"
+            place = ("--resolve", f"{INGRESS_HOST}:{INGRESS_PORT}:{node.addresses[0]}")
+            wait_until(lambda where=place: self.is_answered(self.client, url, *where), 10, url)
             with Counters(self.nodes) as counters:
-                answer = self.curl(self.client, url, "--resolve", place).strip()
+                answer = self.curl(self.client, url, *place).strip()
             self.say(f"GET {url} through {node.name}: {answer}")
             self.show_hops(counters)
-            require(f"for {proxy.address}" in answer, f"not by way of ingress-1: {answer}")
+            require(f"for {self.pods['ingress-1'].address}" in answer, f"another way: {answer}")
         words = ["curl", "-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}",
                  f"http://{self.nodes[0].addresses[0]}:{INGRESS_PORT}/?info"]
         status = self.client.run(words).stdout
@@ -330,8 +325,8 @@ class Demo:
         self.say(f"the policy is deleted, port {NODE_PORT} answers again: {again}")
         self.passed("NetworkPolicy", "ingress-1 -> webapp, port http, and nobody else")
 
-    def is_answered(self, namespace, url):
-        return namespace.run(["curl", "-sS", "-m", "1", url], check=False).returncode == 0
+    def is_answered(self, namespace, url, *words):
+        return namespace.run(["curl", "-sSf", "-m", "1", *words, url], check=False).returncode == 0
 
     def balanced_to_service(self):
         self.step("Outside to a LoadBalancer address, which moves when its node stops")

@@ -12,7 +12,7 @@ import os
 import shutil
 
 import demo
-from demo import Demo, config, require
+from demo import Demo, config
 from lab import kubelet
 from lab.net import PYTHON, CommandFailed, Namespace, wait_until
 from lab.node import BUILD, program
@@ -147,8 +147,9 @@ class ClusterDemo(Demo):
             return not any("webapp" in name for name in names)
 
         wait_until(gone, 30, "the web app's ports go")
-        left = [name for name in os.listdir("/run/netns") if "webapp" in name]
-        require(not left, f"left behind: {left}")
+        # The kubelet removes a pod's namespace once DEL has been answered.
+        wait_until(lambda: not any("webapp" in name for name in os.listdir("/run/netns")), 10,
+                   "the web app's namespaces go")
         for name in ("webapp-1", "webapp-2"):
             del self.pods[name]
         self.say("no port and no namespace of the web app is left")
