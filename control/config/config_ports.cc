@@ -209,6 +209,17 @@ void ConfigReader::read_gateway(const Value& item, UplinkConfig& uplink) {
     }
 }
 
+namespace {
+
+/// Whether the uplink's neighbours can have the address.
+bool is_on_link(const UplinkConfig& uplink, const IpAddress& ip) {
+    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(ip); };
+    return is_link_local(ip) || has(uplink.gateways, ip) ||
+           std::ranges::any_of(uplink.addresses, covers);
+}
+
+}  // namespace
+
 void ConfigReader::read_neighbor(const Value& item, UplinkConfig& uplink) {
     Fields fields(&item, problems_, Keys::kStrict);
     const Value* address = fields.require("address", "the neighbour's IP address");
@@ -217,13 +228,10 @@ void ConfigReader::read_neighbor(const Value& item, UplinkConfig& uplink) {
     const auto ip = address == nullptr ? std::nullopt : as_ip(*address, problems_);
     const auto parsed_mac = mac == nullptr ? std::nullopt : as_mac(*mac, problems_);
     if (!ip || !parsed_mac) return;
-    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*ip); };
     const auto is_same = [&](const NeighborConfig& o) { return o.address == *ip; };
-    const bool is_on_link = is_link_local(*ip) || has(uplink.gateways, *ip) ||
-                            std::ranges::any_of(uplink.addresses, covers);
     if (has(own_addresses_, *ip)) {
         problems_.add(*address, fmt::format("{} is this node's own address", shown(*address)));
-    } else if (!is_on_link) {
+    } else if (!is_on_link(uplink, *ip)) {
         problems_.add(*address, fmt::format("{} is in no subnet of this uplink's addresses",
                                             shown(*address)));
     } else if (std::ranges::any_of(uplink.neighbors, is_same)) {
@@ -241,9 +249,6 @@ void ConfigReader::read_route(const Value& item, UplinkConfig& uplink) {
     const auto prefix = to == nullptr ? std::nullopt : as_prefix(*to, problems_);
     const auto router = via == nullptr ? std::nullopt : as_ip(*via, problems_);
     if (!prefix || !router) return;
-    const auto covers = [&](const InterfaceAddress& a) { return a.subnet().contains(*router); };
-    const bool is_on_link = is_link_local(*router) || has(uplink.gateways, *router) ||
-                            std::ranges::any_of(uplink.addresses, covers);
     if (prefix->address.is_v4() != router->is_v4()) {
         problems_.add(*via,
                       fmt::format("{} is of another family than {}", shown(*via), shown(*to)));
@@ -251,7 +256,7 @@ void ConfigReader::read_route(const Value& item, UplinkConfig& uplink) {
         problems_.add(*to, fmt::format("{} is the default route: give a gateway", shown(*to)));
     } else if (has(own_addresses_, *router)) {
         problems_.add(*via, fmt::format("{} is this node's own address", shown(*via)));
-    } else if (!is_on_link) {
+    } else if (!is_on_link(uplink, *router)) {
         problems_.add(*via,
                       fmt::format("{} is in no subnet of this uplink's addresses", shown(*via)));
     } else if (std::ranges::find(uplink.routes, *prefix, &UplinkRoute::destination) !=
