@@ -18,9 +18,6 @@ constexpr uint64_t bit(size_t index) noexcept {
     return uint64_t{1} << index;
 }
 
-/// All packets of a burst.
-constexpr uint64_t kAll = ~uint64_t{0};
-
 /// Calls `visit(index)` for each bit that is set. Nearly always none is.
 template <class Visit>
 void for_each_bit(uint64_t bits, Visit visit) noexcept {
@@ -62,14 +59,10 @@ size_t tunnel_bytes(const Packet& packet) noexcept {
     return packet.frame > head ? static_cast<size_t>(packet.frame - head) : 0;
 }
 
-/// A bit for each packet that is sent or dropped.
-uint64_t ending(std::span<const Packet> burst) noexcept {
-    uint64_t found = 0;
-    for (size_t i = 0; i < burst.size(); ++i) {
-        const Verdict verdict = burst[i].verdict;
-        found |= uint64_t{verdict == Verdict::kSend || verdict == Verdict::kDrop} << i;
-    }
-    return found;
+/// Whether the packet's flow is known, and was not refused.
+bool has_flow(const Packet& packet) noexcept {
+    return packet.entry != nullptr &&
+           (packet.verdict != Verdict::kDrop || packet.dropped_in > PipelineStage::kSlowPath);
 }
 
 /// A bit for each packet that came out of a tunnel.
@@ -101,7 +94,6 @@ ProbeObserver::ProbeObserver(WorkerCtx& ctx, const ProbeSet& probes, bool again)
         view.probe = probes.probes[i];
         view.has_last = view.followed = 0;
         has_trace_ |= view.probe->is_trace();
-        has_capture_ |= !view.probe->is_trace();
         has_inside_ |= view.probe->wants(kProbeInside);
         ++view.probe->lane(ctx_.id).observers;
     }
@@ -122,7 +114,7 @@ void ProbeObserver::fill(RecordHeader& record, const Packet& packet, size_t inde
     record.out_port = packet.verdict == Verdict::kSend  ? packet.out_port
                       : packet.verdict == Verdict::kCut ? packet.adjacency->port
                                                         : kNoPort;
-    if ((has_flow_ & bit(index)) == 0) return;
+    if (!has_flow(packet)) return;
     if (packet.headers.ip_version == V4::kVersion) {
         record_flow<V4>(record, packet);
     } else {
@@ -180,22 +172,15 @@ void ProbeObserver::begin(std::span<const Packet> burst) noexcept {
     if (follows_) stage_began_ = rte_rdtsc();
 }
 
-void ProbeObserver::note_decisions(std::span<const Packet> burst) noexcept {
-    // Nobody asks if only traces run and none follows a packet.
-    if (!has_capture_ && !follows_) return;
-    uint64_t has_flow = 0, is_slow = 0;
+void ProbeObserver::note_slow(std::span<const Packet> burst) noexcept {
     for (size_t i = 0; i < burst.size(); ++i) {
-        const Verdict verdict = burst[i].verdict;
-        has_flow |= uint64_t{verdict == Verdict::kForward} << i;
-        is_slow |= uint64_t{verdict == Verdict::kSlow} << i;
+        if (burst[i].verdict == Verdict::kSlow) slow_[i] = burst[i].slow;
     }
-    has_flow_ |= has_flow;
-    for_each_bit(is_slow, [&](size_t i) { slow_[i] = burst[i].slow; });
 }
 
 void ProbeObserver::begin_capture(View& view, std::span<const Packet> burst) noexcept {
     if (!view.probe->concerns(burst.front().in_port)) return;
-    for_each_bit(view.probe->may_match(burst, kAll), [&](size_t i) {
+    for_each_bit(view.probe->may_match(burst), [&](size_t i) {
         RecordHeader* const record = write(view, burst[i], i, kProbeIn, 0);
         if (record == nullptr) return;
         view.last[i] = record;
@@ -229,7 +214,7 @@ void ProbeObserver::end_capture(View& view, std::span<const Packet> burst) noexc
     // Now the fate of the received packets is known.
     for_each_bit(view.has_last, [&](size_t i) { fill(*view.last[i], burst[i], i); });
     if (!view.probe->wants(kEnds)) return;
-    uint64_t ends = view.probe->may_match(burst, ending(burst));
+    uint64_t ends = view.probe->may_match_ending(burst);
     // The filter is asked about what is inside of the tunnel.
     if (view.probe->wants(kProbeInside)) ends |= into_tunnel(burst);
     for_each_bit(ends, [&](size_t i) { end_packet(view, burst[i], i); });
@@ -271,7 +256,7 @@ void ProbeObserver::follow(View& view, std::span<const Packet> burst, bool with_
     Probe& probe = *view.probe;
     if (!probe.concerns(burst.front().in_port)) return;
     const uint64_t fitting =
-        with_inner ? out_of_tunnel(burst) & ~view.has_last : probe.may_match(burst, kAll);
+        with_inner ? out_of_tunnel(burst) & ~view.has_last : probe.may_match(burst);
     for_each_bit(fitting, [&](size_t i) {
         const Packet& packet = burst[i];
         if (!probe.matches(packet.head(), rte_pktmbuf_pkt_len(packet.mbuf)) ||

@@ -34,9 +34,8 @@ class ProbeObserver {
     template <class Stage>
     void after(std::span<const Packet> burst) noexcept {
         constexpr bool kTunnelsEnd = std::same_as<Stage, Parse> || std::same_as<Stage, Decap>;
-        if constexpr (std::same_as<Stage, Lookup>) note_decisions(burst);
-        if constexpr (std::same_as<Stage, SlowPath>) {
-            if (ctx_.slow_waits) note_decisions(burst);
+        if constexpr (std::same_as<Stage, Lookup>) {
+            if (ctx_.slow_waits) note_slow(burst);
         }
         if constexpr (std::same_as<Stage, Decap>) all_inside(burst);
         if constexpr (std::same_as<Stage, Forward>) end_captures(burst);
@@ -66,7 +65,8 @@ class ProbeObserver {
         std::array<RecordHeader*, kBurst> last;
     };
 
-    void note_decisions(std::span<const Packet> burst) noexcept;
+    /// Notes why packets go to the slow path.
+    void note_slow(std::span<const Packet> burst) noexcept;
     void begin_capture(View& view, std::span<const Packet> burst) noexcept;
     void all_inside(std::span<const Packet> burst) noexcept;
     void inside(View& view, std::span<const Packet> burst) noexcept;
@@ -94,13 +94,12 @@ class ProbeObserver {
     WorkerCtx& ctx_;
     const size_t count_;
     const bool again_;
-    bool has_trace_ = false, has_capture_ = false, has_inside_ = false;
+    bool has_trace_ = false, has_inside_ = false;
     bool may_be_tunnelled_ = false;
     bool follows_ = false;  ///< a trace follows a packet of the burst
     const Packet* burst_begin_ = nullptr;
     uint64_t stage_began_ = 0;
     uint64_t first_number_ = 0;  ///< number of the burst's first packet
-    uint64_t has_flow_ = 0;      ///< a bit for each packet whose entry is known
     uint16_t burst_ = 0;
     std::array<SlowReason, kBurst> slow_{};
     std::array<View, kMaxProbes> views_;

@@ -124,15 +124,20 @@ bool Probe::runs(std::span<const uint8_t> head, uint32_t wire_bytes) const noexc
                       static_cast<unsigned>(head.size())) != 0;
 }
 
-uint64_t Probe::may_match(std::span<const Packet> burst, uint64_t among) const noexcept {
-    static_assert(kBurst <= 64);
-    uint64_t found = 0;
-    for (size_t i = 0; i < burst.size(); ++i) {
-        if ((among >> i & 1) == 0) [[unlikely]]
-            continue;
-        found |= uint64_t{gist_.may_pass(burst[i].head())} << i;
-    }
-    return found;
+static_assert(kBurst <= 64);
+
+uint64_t Probe::may_match(std::span<const Packet> burst) const noexcept {
+    return gist_.may_pass_each(burst.size(), [&](size_t i) { return burst[i].head(); });
+}
+
+uint64_t Probe::may_match_ending(std::span<const Packet> burst) const noexcept {
+    return gist_.may_pass_each(burst.size(), [&](size_t i) -> std::span<const uint8_t> {
+        const Verdict verdict = burst[i].verdict;
+        // Any other packet may have no frame any more.
+        if (verdict != Verdict::kSend && verdict != Verdict::kDrop) [[unlikely]]
+            return {};
+        return burst[i].head();
+    });
 }
 
 bool Probe::may_see(unsigned worker, uint64_t now_ms) noexcept {

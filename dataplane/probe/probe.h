@@ -79,8 +79,10 @@ class Probe {
         return request_.filter.empty() || (gist_.may_pass(head) && runs(head, wire_bytes));
     }
     /// A bit for each packet of a burst that may pass the filter, judged by its first bytes alone;
-    /// the others do not pass. `among`: the packets to look at, which must have their frames.
-    [[nodiscard]] uint64_t may_match(std::span<const Packet> burst, uint64_t among) const noexcept;
+    /// the others do not pass.
+    [[nodiscard]] uint64_t may_match(std::span<const Packet> burst) const noexcept;
+    /// The same for those that are sent or dropped.
+    [[nodiscard]] uint64_t may_match_ending(std::span<const Packet> burst) const noexcept;
     /// Whether one more packet may be recorded; counts it if not.
     [[nodiscard]] bool may_see(unsigned worker, uint64_t now_ms) noexcept;
     [[nodiscard]] Lane& lane(unsigned worker) noexcept { return *lanes_[worker]; }
