@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "lib/base/drop.h"
@@ -56,7 +57,7 @@ enum PacketFlags : uint8_t {
     kToRouter = 0x02,     ///< the destination MAC is ours
     kHeldBefore = 0x04,   ///< has waited for a neighbour; not counted as received again
     kHasUpper = 0x08,     ///< a later fragment with `upper` from its first one
-    kLarge = 0x10,        ///< several packets of one TCP or UDP flow in one (large_frames.h)
+    kLarge = 0x10,        ///< several packets of one flow in one, with a partial checksum
 };
 
 /// FlowKey fields that only a packet's first fragment has.
@@ -73,16 +74,16 @@ struct Packet {
     rte_mbuf* mbuf;
     uint8_t* frame;  ///< the first byte of the (inner) Ethernet header
     Headers headers;
+    PortId out_port;  ///< with kSend
+    Verdict verdict;
+    CsumState csum;              ///< of the L4 checksum
     void* entry;                 ///< FlowEntry<F>* of the family in headers.ip_version
     const Adjacency* adjacency;  ///< with kForward and kRouted
     uint64_t hash;               ///< of the flow key
     PortId in_port;
     uint16_t ingress;  ///< lib/model/ingress.h: in_port or, out of the tunnel, the sending Node
-    PortId out_port;   ///< with kSend
-    Verdict verdict;
     SlowReason slow;
     Drop reason;
-    CsumState csum;            ///< of the L4 checksum
     uint8_t flags;             ///< PacketFlags
     PipelineStage dropped_in;  ///< with kDrop
     UpperLayer upper;          ///< with kHasUpper
@@ -92,6 +93,19 @@ struct Packet {
         return *static_cast<FlowEntry<F>*>(entry);
     }
     [[nodiscard]] bool is(uint8_t bits) const noexcept { return (flags & bits) != 0; }
+
+    /// Whether it leaves by the port of `plain`, which is plainly_sent(port): kSend, and the
+    /// checksum complete, so that the packet is not kLarge either. One comparison.
+    [[nodiscard]] bool is_plainly_sent(uint32_t plain) const noexcept {
+        uint32_t word;
+        std::memcpy(&word, &out_port, sizeof(word));
+        return word == plain;
+    }
+    [[nodiscard]] static uint32_t plainly_sent(PortId port) noexcept {
+        return uint32_t{static_cast<uint16_t>(port)} |
+               uint32_t{static_cast<uint8_t>(Verdict::kSend)} << 16 |
+               uint32_t{static_cast<uint8_t>(CsumState::kComplete)} << 24;
+    }
 
     void drop(Drop why) noexcept {
         verdict = Verdict::kDrop;
@@ -122,6 +136,9 @@ struct Packet {
         return {rte_pktmbuf_mtod(mbuf, uint8_t*), rte_pktmbuf_data_len(mbuf)};
     }
 };
+static_assert(offsetof(Packet, out_port) % sizeof(uint32_t) == 0 &&
+              offsetof(Packet, verdict) == offsetof(Packet, out_port) + 2 &&
+              offsetof(Packet, csum) == offsetof(Packet, out_port) + 3);
 
 /// The most packets that one receive call returns; docs/performance.md has figures for 32 and 64.
 inline constexpr unsigned kBurst = 64;

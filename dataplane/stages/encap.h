@@ -53,7 +53,8 @@ inline void finish_outer_ip(WorkerCtx& ctx, uint8_t* outer, const Adjacency& adj
 
 /// Returns true if the outer UDP checksum must still be written.
 template <Family F>
-inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency) noexcept {
+inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacency,
+                        const uint8_t* inner) noexcept {
     if (packet.csum == CsumState::kPartial) [[unlikely]] {
         if (packet.is(kLarge)) {
             packet.verdict = Verdict::kCut;
@@ -75,8 +76,8 @@ inline bool encapsulate(WorkerCtx& ctx, Packet& packet, const Adjacency& adjacen
     store(udp + offsetof(UdpHeader, src_port), entropy_port(packet.hash));
     store(udp + offsetof(UdpHeader, bytes), be16(udp_bytes));
     finish_outer_ip<F>(ctx, outer, adjacency, udp_bytes);
-    if (const uint8_t ecn = ecn_of(packet.frame + packet.headers.l3_offset); ecn != 0) [[unlikely]]
-        set_ecn<F>(outer + sizeof(EthernetHeader), outer_ecn(ecn));
+    if (maybe_has_ecn(inner)) [[unlikely]]
+        set_ecn<F>(outer + sizeof(EthernetHeader), outer_ecn(ecn_of(inner)));
     packet.send_to(adjacency.port);
     return std::same_as<F, V6>;
 }
@@ -92,13 +93,16 @@ void sum_outer_ipv6(const Packet& packet) noexcept;
 /// Writes a kForward or kRouted packet's MACs. For a tunnel, prepends its template and patches
 /// length, identification, source port and IPv4 checksum. Leaves kSend, or kCut for a large packet
 /// into a tunnel. No look-ups. True: sum_outer_ipv6() must still be called.
-[[nodiscard, gnu::always_inline]] inline bool encap(WorkerCtx& ctx, Packet& packet) noexcept {
+/// `frame` and `l3` are where the packet's Ethernet and IP headers are: known to the caller, who
+/// would have to read them again behind each store.
+[[nodiscard, gnu::always_inline]] inline bool encap(WorkerCtx& ctx, Packet& packet, uint8_t* frame,
+                                                    const uint8_t* l3) noexcept {
     const Adjacency& adjacency = *packet.adjacency;
-    detail::write_macs(packet.frame, adjacency);
+    detail::write_macs(frame, adjacency);
     if (adjacency.kind == AdjacencyKind::kTunnel) {
         return adjacency.outer_l3_bytes == V4::kMinHeaderBytes
-                   ? detail::encapsulate<V4>(ctx, packet, adjacency)
-                   : detail::encapsulate<V6>(ctx, packet, adjacency);
+                   ? detail::encapsulate<V4>(ctx, packet, adjacency, l3)
+                   : detail::encapsulate<V6>(ctx, packet, adjacency, l3);
     }
     packet.send_to(adjacency.port);
     return false;

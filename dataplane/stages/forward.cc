@@ -45,20 +45,22 @@ void Forward::run(WorkerCtx& ctx, Burst burst) noexcept {
     if (ctx.peers != nullptr) [[unlikely]]
         count_from_peers(ctx, burst);
     std::array<const Packet*, kBurst> unsummed;
-    unsigned count = 0, in = 0;
+    unsigned count = 0, others = 0;
     for (Packet& packet : burst) {
+        uint8_t* const frame = packet.frame;
+        uint8_t* const l3 = frame + packet.headers.l3_offset;
         if (packet.verdict == Verdict::kForward) [[likely]] {
             rewrite(packet);
         } else if (packet.verdict != Verdict::kRouted) {
+            ++others;
             continue;
         }
-        ++in;
-        if (encap(ctx, packet)) unsummed[count++] = &packet;
+        if (encap(ctx, packet, frame, l3)) unsummed[count++] = &packet;
     }
     for (unsigned i = 0; i < count; ++i) sum_outer_ipv6(*unsummed[i]);
     if (ctx.peers != nullptr) [[unlikely]]
         count_to_peers(ctx, burst);
-    ctx.counters->at(PipelineStage::kForward).in.add(in);
+    ctx.counters->at(PipelineStage::kForward).in.add(burst.size() - others);
 }
 
 static_assert(Stage<Forward>);

@@ -58,9 +58,8 @@ template <Family F>
         return adjacency.kind == AdjacencyKind::kNone ? SlowReason::kReroute
                                                       : SlowReason::kUnresolved;
     }
-    if (packet.headers.l3_bytes > adjacency.mtu && !fits_in_pieces(packet, adjacency.mtu))
-        [[unlikely]] {
-        return SlowReason::kTooBig;
+    if (packet.headers.l3_bytes > adjacency.mtu) [[unlikely]] {
+        if (!fits_in_pieces(packet, adjacency.mtu)) return SlowReason::kTooBig;
     }
     if (ttl_ends((flags & kRewriteDecrementTtl) != 0, ttl_of<F>(packet))) [[unlikely]] {
         return SlowReason::kTtl;

@@ -111,20 +111,17 @@ void send_piece(WorkerCtx& ctx, Packet& piece) noexcept {
 }
 
 void send_tunnelled(WorkerCtx& ctx, Packet& piece) noexcept {
-    if (encap(ctx, piece)) sum_outer_ipv6(piece);
+    uint8_t* const l3 = piece.frame + piece.headers.l3_offset;
+    if (encap(ctx, piece, piece.frame, l3)) sum_outer_ipv6(piece);
     if (ctx.probes != nullptr) observe_piece(ctx, piece);
     Tx::run(ctx, {&piece, 1});
 }
 
-/// Whether this frame can leave by `port`; if not, the packet must be dropped.
-[[gnu::always_inline]] inline bool may_leave(const Port* port, Packet& packet) noexcept {
+/// Whether this frame can leave by `port`; if not, the packet was dropped.
+[[gnu::always_inline]] inline bool may_leave(const Port& port, Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
-    if (port == nullptr) [[unlikely]] {
-        packet.drop(Drop::kPortDown);
-        return false;
-    }
-    const bool too_long = mbuf.pkt_len > port->caps.max_frame_bytes;
-    if (too_long || (mbuf.nb_segs > 1 && !port->caps.tx_multi_segment &&
+    const bool too_long = mbuf.pkt_len > port.caps.max_frame_bytes;
+    if (too_long || (mbuf.nb_segs > 1 && !port.caps.tx_multi_segment &&
                      rte_pktmbuf_linearize(&mbuf) != 0)) [[unlikely]] {
         packet.drop(Drop::kTxTooLong);
         return false;
@@ -146,7 +143,10 @@ namespace {
 /// The lane of the port by which packets leave now: usually that of the packet before. Its counts
 /// stay in registers; close() before anything else looks at the lane. All inlined, for that.
 struct OpenLane {
+    static constexpr uint32_t kNothing = ~0u;  ///< is_plainly_sent() of no packet
+
     PortId id = kNoPort;
+    uint32_t plain = kNothing;  ///< Packet::plainly_sent() by an existing port
     const Port* port = nullptr;
     TxBuffers::Lane* lane = nullptr;
     unsigned count = 0;
@@ -157,6 +157,7 @@ struct OpenLane {
         id = wanted;
         port = ctx.ports->get(wanted);
         if (port == nullptr) return;
+        plain = Packet::plainly_sent(wanted);
         lane = &ctx.tx.lane(wanted);
         count = lane->count;
         bytes = lane->bytes;
@@ -167,7 +168,9 @@ struct OpenLane {
             lane->bytes = bytes;
         }
         lane = nullptr;
+        port = nullptr;
         id = kNoPort;
+        plain = kNothing;
     }
     [[gnu::always_inline]] void append(WorkerCtx& ctx, rte_mbuf* mbuf) noexcept {
         lane->frames[count++] = mbuf;
@@ -181,39 +184,57 @@ struct OpenLane {
     }
 };
 
+/// Frees a dropped packet, and cuts a large one for the tunnel.
+[[gnu::always_inline]] inline void end_other(WorkerCtx& ctx, OpenLane& open,
+                                             Packet& packet) noexcept {
+    if (packet.verdict == Verdict::kDrop) {
+        ctx.counters->at(packet.dropped_in).kept.add(1);
+        drop(ctx, packet);
+    } else if (packet.verdict == Verdict::kCut) {
+        open.close();
+        cut(ctx, packet, send_tunnelled);
+    }
+}
+
+/// Opens a kSend packet's lane. False: the packet was dropped, or cut and sent in pieces.
+[[gnu::always_inline]] inline bool open_lane(WorkerCtx& ctx, OpenLane& open,
+                                             Packet& packet) noexcept {
+    if (packet.out_port != open.id) open.open(ctx, packet.out_port);
+    if (open.port == nullptr) [[unlikely]] {
+        packet.drop(Drop::kPortDown);
+        return false;
+    }
+    if (!packet.is(kLarge) || takes_whole(*open.port, packet)) return true;
+    open.close();
+    cut(ctx, packet, send_piece);
+    return false;
+}
+
 }  // namespace
 
 void Tx::run(WorkerCtx& ctx, Burst burst) noexcept {
     OpenLane open;
-    unsigned in = 0;
+    unsigned others = 0;
     for (Packet& packet : burst) {
-        if (packet.verdict == Verdict::kSend) [[likely]] {
-            ++in;
-            if (packet.out_port != open.id) [[unlikely]]
-                open.open(ctx, packet.out_port);
-            if (packet.is(kLarge) && open.port != nullptr && !takes_whole(*open.port, packet))
-                [[unlikely]] {
-                open.close();
-                cut(ctx, packet, send_piece);
-                continue;
-            }
-            if (may_leave(open.port, packet)) [[likely]] {
-                hand_over_checksum(packet, *open.port);
-                open.append(ctx, packet.mbuf);
-                continue;
-            }
-            if (ctx.probes != nullptr) observe_single(ctx, packet);
+        // Nearly all leave as the packet before.
+        const bool is_plain = packet.is_plainly_sent(open.plain);
+        if (!is_plain && packet.verdict != Verdict::kSend) [[unlikely]] {
+            ++others;
+            end_other(ctx, open, packet);
+            continue;
         }
-        if (packet.verdict == Verdict::kDrop) {
-            ctx.counters->at(packet.dropped_in).kept.add(1);
-            drop(ctx, packet);
-        } else if (packet.verdict == Verdict::kCut) {
-            open.close();
-            cut(ctx, packet, send_tunnelled);
+        if ((is_plain || open_lane(ctx, open, packet)) && may_leave(*open.port, packet))
+            [[likely]] {
+            hand_over_checksum(packet, *open.port);
+            open.append(ctx, packet.mbuf);
+            continue;
         }
+        if (packet.verdict != Verdict::kDrop) continue;  // it was cut
+        if (ctx.probes != nullptr) observe_single(ctx, packet);
+        end_other(ctx, open, packet);
     }
     open.close();
-    ctx.counters->at(PipelineStage::kTx).in.add(in);
+    ctx.counters->at(PipelineStage::kTx).in.add(burst.size() - others);
 }
 
 void flush(WorkerCtx& ctx) noexcept {

@@ -25,7 +25,7 @@ class CowArray {
       public:
         [[nodiscard, gnu::always_inline]] const T& operator[](size_t index) const noexcept {
             const size_t chunk = index / Chunk;
-            if (chunk >= chunks_ || !spine_[chunk]) [[unlikely]]
+            if (chunk >= chunks_) [[unlikely]]
                 return empty();
             return (*spine_[chunk])[index % Chunk];
         }
@@ -45,7 +45,7 @@ class CowArray {
     /// The element's address, for a prefetch; nullptr beyond the end.
     [[nodiscard]] const T* address_of(size_t index) const noexcept {
         const size_t chunk = index / Chunk;
-        return chunk < spine_.size() && spine_[chunk] ? &(*spine_[chunk])[index % Chunk] : nullptr;
+        return chunk < spine_.size() ? &(*spine_[chunk])[index % Chunk] : nullptr;
     }
 
     /// Replaces one element of this value; other copies keep what they had.
@@ -55,13 +55,9 @@ class CowArray {
     /// The element, to be changed in place; its chunk is copied first if another value shares it.
     [[nodiscard]] T& mutable_at(size_t index) {
         const size_t chunk = index / Chunk;
-        if (chunk >= spine_.size()) spine_.resize(chunk + 1);
+        if (chunk >= spine_.size()) spine_.resize(chunk + 1, empty_chunk());
         auto& slot = spine_[chunk];
-        if (!slot) {
-            slot = std::make_shared<std::array<T, Chunk>>();
-        } else if (slot.use_count() != 1) {
-            slot = std::make_shared<std::array<T, Chunk>>(*slot);
-        }
+        if (slot.use_count() != 1) slot = std::make_shared<std::array<T, Chunk>>(*slot);
         return (*slot)[index % Chunk];
     }
 
@@ -78,8 +74,13 @@ class CowArray {
         static const T value{};
         return value;
     }
+    /// What all chunks without a set element share, so that no reader needs to ask for one.
+    static const std::shared_ptr<std::array<T, Chunk>>& empty_chunk() {
+        static const auto chunk = std::make_shared<std::array<T, Chunk>>();
+        return chunk;
+    }
 
-    std::vector<std::shared_ptr<std::array<T, Chunk>>> spine_;
+    std::vector<std::shared_ptr<std::array<T, Chunk>>> spine_;  ///< no null
 };
 
 }  // namespace podlane

@@ -35,6 +35,11 @@ template <Family F>
     return ip[0] >> 4 == V4::kVersion ? ecn_of<V4>(ip) : ecn_of<V6>(ip);
 }
 
+/// False: the field is zero, whatever the family. One test.
+[[nodiscard]] inline bool maybe_has_ecn(const uint8_t* ip) noexcept {
+    return (ip[1] & 0x33) != 0;
+}
+
 /// Changes the field, and an IPv4 header's checksum with it.
 template <Family F>
 inline void set_ecn(uint8_t* ip, uint8_t value) noexcept {
