@@ -44,7 +44,10 @@ struct KeptMemory::Header {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'P', 'o', 'd', 'M', 'e', 'm', '\r', '\n'};
-constexpr size_t kHeaderBytes = size_t{2} << 20;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kHeaderBytes = kHugePage;
+/// linux/mman.h; Linux 6.1.
+constexpr int kMadvCollapse = 25;
 
 template <size_t N>
 void put_text(std::array<char, N>& to, std::string_view text) {
@@ -83,6 +86,31 @@ uint64_t touched_items(int fd, uint64_t items, size_t item_bytes) noexcept {
     }
     const size_t bytes = static_cast<size_t>(last) - kHeaderBytes;
     return std::min<uint64_t>(items, (bytes + item_bytes - 1) / item_bytes);
+}
+
+constexpr size_t round_up(size_t bytes, size_t unit) noexcept {
+    return (bytes + unit - 1) / unit * unit;
+}
+
+/// Maps a file at an address where its huge pages can be mapped as such; null: it cannot.
+void* map_aligned(int fd, size_t bytes) noexcept {
+    const size_t room_bytes = round_up(bytes, kHugePage) + kHugePage;
+    void* const room =
+        ::mmap(nullptr, room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return nullptr;
+    auto* const begin = static_cast<std::byte*>(room);
+    auto* const end = begin + room_bytes;
+    const size_t before = -reinterpret_cast<uintptr_t>(room) % kHugePage;
+    void* const memory =
+        ::mmap(begin + before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (memory == MAP_FAILED) {
+        ::munmap(room, room_bytes);
+        return nullptr;
+    }
+    std::byte* const mapped_end = begin + before + round_up(bytes, 4096);
+    if (before > 0) ::munmap(begin, before);
+    if (end > mapped_end) ::munmap(mapped_end, static_cast<size_t>(end - mapped_end));
+    return memory;
 }
 
 /// What stands in the way of using the open file at all; an errno of the system's is an Error.
@@ -137,12 +165,10 @@ void* KeptMemory::data() const noexcept {
 }
 
 bool KeptMemory::map(size_t file_bytes) noexcept {
-    void* memory = ::mmap(nullptr, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
-    if (memory == MAP_FAILED) return false;
+    void* const memory = map_aligned(fd_, file_bytes);
+    if (memory == nullptr) return false;
     header_ = static_cast<Header*>(memory);
     mapped_bytes_ = file_bytes;
-    // A hint, for file systems that are mounted with huge pages.
-    (void)::madvise(memory, file_bytes, MADV_HUGEPAGE);
     return true;
 }
 
@@ -226,12 +252,20 @@ uint64_t KeptMemory::touched() const noexcept {
 
 bool KeptMemory::reserve(uint64_t items) noexcept {
     const uint64_t have = reserved();
-    const uint64_t wanted = std::min(items, header_->items);
-    if (wanted <= have) return true;
-    const auto from = static_cast<off_t>(kHeaderBytes + have * item_bytes_);
-    const auto bytes = static_cast<off_t>((wanted - have) * item_bytes_);
-    if (::fallocate(fd_, 0, from, bytes) != 0) return false;
-    header_->reserved.store(wanted, std::memory_order_relaxed);
+    if (std::min(items, header_->items) <= have) return true;
+    // Whole huge pages, as far as the file has them.
+    const size_t from = std::min(round_up(have * item_bytes_, kHugePage), data_bytes_);
+    const size_t to = std::min(round_up(items * item_bytes_, kHugePage), data_bytes_);
+    if (to > from) {
+        if (::fallocate(fd_, 0, static_cast<off_t>(kHeaderBytes + from),
+                        static_cast<off_t>(to - from)) != 0) {
+            return false;
+        }
+        // The kernel does this on demand, whatever it is told of the file system. Where it cannot,
+        // small pages stay. Nobody uses this memory yet.
+        (void)::madvise(static_cast<std::byte*>(data()) + from, to - from, kMadvCollapse);
+    }
+    header_->reserved.store(to / item_bytes_, std::memory_order_relaxed);
     return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 #include <cstring>
 #include <filesystem>
@@ -17,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr MemoryLayout kLayout{.kind = "numbers", .version = 3, .item_bytes = 8, .items = 1000};
+/// Memory is reserved in pages of 2 MiB.
+constexpr uint64_t kOfAHugePage = (uint64_t{2} << 20) / sizeof(uint64_t);
 
 class KeptMemoryTest : public testing::Test {
   protected:
@@ -64,7 +68,7 @@ TEST_F(KeptMemoryTest, IsZerosAtFirstAndThenWhatWasLeft) {
     }
     const KeptMemory memory = open();
     EXPECT_TRUE(memory.was_there());
-    EXPECT_EQ(memory.reserved(), 500u);
+    EXPECT_EQ(memory.reserved(), 1000u);
     EXPECT_EQ(numbers(memory)[499], 42u);
 }
 
@@ -136,18 +140,20 @@ TEST_F(KeptMemoryTest, WhatIsOfBeforeTheMachinesStartIsRefused) {
 }
 
 TEST_F(KeptMemoryTest, WhatTheFileDoesNotHaveCanBeThisProcessesAlone) {
+    MemoryLayout layout = kLayout;
+    layout.items = 1'000'000;
     {
-        KeptMemory memory = open();
+        KeptMemory memory = open(layout);
         ASSERT_TRUE(memory.reserve(100));
         numbers(memory)[99] = 7;
         ASSERT_TRUE(memory.give_up_rest());
-        numbers(memory)[999] = 8;
-        EXPECT_EQ(memory.reserved(), 100u);
+        numbers(memory)[999'999] = 8;
+        EXPECT_EQ(memory.reserved(), kOfAHugePage);
     }
-    const KeptMemory memory = open();
+    const KeptMemory memory = open(layout);
     EXPECT_TRUE(memory.was_there());
     EXPECT_EQ(numbers(memory)[99], 7u);
-    EXPECT_EQ(numbers(memory)[999], 0u);
+    EXPECT_EQ(numbers(memory)[999'999], 0u);
 }
 
 TEST_F(KeptMemoryTest, BelongsToOneProcessAtATime) {
@@ -216,12 +222,47 @@ TEST_F(KeptMemoryTest, WhatNobodyHasTouchedIsNotCounted) {
     layout.items = 1'000'000;
     KeptMemory memory = open(layout);
     ASSERT_TRUE(memory.reserve(500'000));
+    ASSERT_EQ(memory.reserved(), 2 * kOfAHugePage);
+    if (memory.touched() == memory.reserved()) GTEST_SKIP() << "it is in huge pages";
     EXPECT_EQ(memory.touched(), 0u);
     numbers(memory)[0] = 7;
     EXPECT_GE(memory.touched(), 1u);
     EXPECT_LT(memory.touched(), 300'000u);
-    numbers(memory)[499'999] = 8;
-    EXPECT_EQ(memory.touched(), 500'000u);
+    numbers(memory)[2 * kOfAHugePage - 1] = 8;
+    EXPECT_EQ(memory.touched(), 2 * kOfAHugePage);
+}
+
+/// Bytes of the process's shared memory that are mapped by huge pages.
+uint64_t in_huge_pages() {
+    std::ifstream file("/proc/self/smaps_rollup");
+    for (std::string word; file >> word;) {
+        uint64_t kilobytes = 0;
+        if (word == "ShmemPmdMapped:" && file >> kilobytes) return kilobytes << 10;
+    }
+    return 0;
+}
+
+TEST_F(KeptMemoryTest, IsInHugePagesAlsoForTheNextProcess) {
+    std::ifstream file("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    std::string modes;
+    std::getline(file, modes);
+    utsname kernel{};
+    ::uname(&kernel);
+    if (modes.empty() || modes.find("[deny]") != std::string::npos ||
+        ::strverscmp(kernel.release, "6.1") < 0 || !fs::exists("/dev/shm")) {
+        GTEST_SKIP() << "the kernel does not do that here";
+    }
+    MemoryLayout layout = kLayout;
+    layout.items = 2 * kOfAHugePage;
+    std::optional<KeptMemory> memory(open(layout));
+    const uint64_t before = in_huge_pages();
+    ASSERT_TRUE(memory->reserve(1));
+    numbers(*memory)[0] = 7;
+    EXPECT_EQ(in_huge_pages() - before, kOfAHugePage * sizeof(uint64_t));
+    memory.reset();
+    memory.emplace(open(layout));
+    EXPECT_EQ(numbers(*memory)[0], 7u);
+    EXPECT_EQ(in_huge_pages() - before, kOfAHugePage * sizeof(uint64_t));
 }
 
 TEST_F(KeptMemoryTest, ItTakesThePlaceOfAnother) {
