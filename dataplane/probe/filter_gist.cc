@@ -90,6 +90,18 @@ int worth(const Known& known, size_t at) {
     return out;
 }
 
+/// worth() of an address, or of a port and what else tells as much.
+constexpr int kTellsMost = 32 * 8;
+
+/// Where the sixteen bytes begin that tell frames apart best.
+size_t best_place(const Known& known) {
+    size_t best = 0;
+    for (size_t at = 0; at + 16 <= kBytes; ++at) {
+        if (worth(known, at) > worth(known, best)) best = at;
+    }
+    return best;
+}
+
 }  // namespace
 
 /// Follows all paths through a program and gathers what each accepting path knows of the frame.
@@ -102,12 +114,10 @@ class GistMaker {
         walk(0, {});
         if (has_given_up_) return gist;
         while (ways_.size() > FilterGist::kMostPatterns) join_two();
+        join_all();
         for (const Known& known : ways_) {
             if (known.bits() == 0) return FilterGist();
-            size_t best = 0;
-            for (size_t at = 0; at + 16 <= kBytes; ++at) {
-                if (worth(known, at) > worth(known, best)) best = at;
-            }
+            const size_t best = best_place(known);
             FilterGist::Pattern& pattern = gist.patterns_[gist.count_++];
             pattern.at = best;
             std::copy_n(known.mask.begin() + static_cast<ptrdiff_t>(best), 16,
@@ -219,6 +229,15 @@ class GistMaker {
             looks_behind_ip_ = true;
         }
         learn(state.known, field, value);
+    }
+
+    /// Merges all paths, if what they have in common tells most other frames apart: one comparison
+    /// is faster than several.
+    void join_all() {
+        if (ways_.empty()) return;
+        Known all = ways_.front();
+        for (const Known& known : ways_) all = common(all, known);
+        if (worth(all, best_place(all)) >= kTellsMost) ways_ = {all};
     }
 
     /// Merges the two paths that lose least by it.

@@ -153,6 +153,11 @@ TEST(FilterGist, OtherConnectionsAreToldApartWithoutTheProgram) {
     EXPECT_TRUE(one.may_pass(plain("10.244.1.10", "10.96.0.10", 4000, 80)));
     EXPECT_FALSE(one.may_pass(plain("10.244.1.10", "10.96.0.10", 4001, 80)));
     EXPECT_FALSE(one.may_pass(plain("10.244.1.11", "10.96.0.10", 4000, 80)));
+    const auto of_two = FilterGist::of(compiled(
+        "udp and src host 10.244.1.10 and src port 4000 and (dst port 80 or dst port 81)"));
+    EXPECT_EQ(of_two.patterns(), 1u) << "what they have in common tells enough";
+    EXPECT_TRUE(of_two.may_pass(plain("10.244.1.10", "10.96.0.10", 4000, 81)));
+    EXPECT_FALSE(of_two.may_pass(plain("10.244.1.10", "10.96.0.10", 4001, 81)));
     const auto both = FilterGist::of(compiled("host fd00:1::10 and port 80"));
     EXPECT_LE(both.patterns(), 4u);
     EXPECT_TRUE(both.may_pass(plain("fd00:1::10", "fd00:1::11", 4000, 80)));
