@@ -49,8 +49,8 @@ class KeptMemory {
     /// The number of reserved items up to the last one that was ever touched, or a neighbour of it;
     /// all of a huge page are neighbours, and count once it has memory.
     [[nodiscard]] uint64_t touched() const noexcept;
-    /// Raises reserved() to at least `items`, in huge pages if the kernel can. False, with no change, if the file system has no
-    /// room.
+    /// Raises reserved() to at least `items`, in huge pages if the kernel can. False, with no
+    /// change, if the file system has no room.
     [[nodiscard]] bool reserve(uint64_t items) noexcept;
     /// Backs the items beyond reserved(), which must be untouched, with memory of this process
     /// alone. False: there is none.
