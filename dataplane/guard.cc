@@ -42,6 +42,7 @@ Drop judge_role(const Packet& packet) noexcept {
     if (headers.protocol == F::kIcmpProtocol) {
         if constexpr (std::same_as<F, V4>) {
             if (headers.icmp_type == kIcmpRedirect) return Drop::kPodRedirect;
+            if (headers.icmp_type == kIcmpRouterAdvertisement) return Drop::kPodRouterAdvertisement;
         } else {
             if (headers.icmp_type == kNdRouterAdvertisement) return Drop::kPodRouterAdvertisement;
             if (headers.icmp_type == kNdRedirect) return Drop::kPodRedirect;

@@ -14,7 +14,7 @@
       "neighbour discovery in the name of an address or a MAC address that the sender does not "   \
       "have")                                                                                      \
     X(kPodRouterAdvertisement, "pod_router_advertisement",                                         \
-      "a pod sent an IPv6 router advertisement, which would make it its neighbours' gateway")      \
+      "a pod sent a router advertisement, which would make it its neighbours' gateway")            \
     X(kPodRedirect, "pod_redirect", "a pod sent an ICMP redirect, which is the gateway's to do")   \
     X(kPodDhcpServer, "pod_dhcp_server",                                                           \
       "a pod sent to a DHCP client, as a server would: UDP to port 68 or 546")                     \

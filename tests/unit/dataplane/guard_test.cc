@@ -264,7 +264,8 @@ Frame icmp_of_type(bool v6, uint8_t type) {
 
 TEST_F(GuardLinkTest, APodIsNoRouter) {
     rig.send(Rig::kPodA, icmp_of_type(true, kNdRouterAdvertisement));
-    EXPECT_EQ(rig.drops(Drop::kPodRouterAdvertisement), 1u);
+    rig.send(Rig::kPodA, icmp_of_type(false, kIcmpRouterAdvertisement));
+    EXPECT_EQ(rig.drops(Drop::kPodRouterAdvertisement), 2u);
     rig.send(Rig::kPodA, icmp_of_type(true, kNdRedirect));
     rig.send(Rig::kPodA, icmp_of_type(false, kIcmpRedirect));
     EXPECT_EQ(rig.drops(Drop::kPodRedirect), 2u);
