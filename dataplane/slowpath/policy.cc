@@ -6,6 +6,20 @@
 
 namespace podlane::dataplane {
 
+namespace {
+
+/// As policy_query_of() asks.
+template <Family F>
+PortKind opened_from(const Snapshot& snapshot, const Connection<F>& connection) noexcept {
+    if ((connection.original().flags & kEntryFromNode) != 0) return PortKind::kHost;
+    const uint16_t ingress = connection.original().current_hop().ingress;
+    const bool is_by_uplink =
+        ingress < kMaxPorts && snapshot.port(PortId{ingress}).kind == PortKind::kUplink;
+    return is_by_uplink ? PortKind::kUplink : PortKind::kPod;
+}
+
+}  // namespace
+
 template <Family F>
 Drop judge_connection(const Snapshot& snapshot, const Connection<F>& connection,
                       bool& isolated) noexcept {
@@ -15,8 +29,7 @@ Drop judge_connection(const Snapshot& snapshot, const Connection<F>& connection,
     FlowKey<F> asked = connection.original().key;
     asked.dst = reply.src;
     asked.dst_port = reply.src_port;
-    const auto query =
-        policy_query_of<F>(snapshot, asked, (connection.original().flags & kEntryFromNode) != 0);
+    const auto query = policy_query_of<F>(snapshot, asked, opened_from(snapshot, connection));
     isolated = snapshot.polices(query.from) || snapshot.polices(query.to);
     NoTrace trace;
     return judge_policies(snapshot, query, trace);

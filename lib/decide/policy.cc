@@ -14,15 +14,18 @@ namespace {
 enum class Direction : uint8_t { kIngress, kEgress };
 
 template <Family F>
-bool matches(const PolicySets<F>& sets, const CompiledRule& rule, const FlowKey<F>& key,
+bool matches(const PolicySets<F>& sets, const CompiledRule& rule, const PolicyQuery<F>& query,
              Direction direction) noexcept {
+    const FlowKey<F>& key = query.key;
     const auto& peer = direction == Direction::kIngress ? key.src : key.dst;
+    const bool is_nobody = direction == Direction::kIngress && query.is_unproven;
     const bool peer_matches =
         rule.any_peer ||
-        std::any_of(rule.peers.begin(), rule.peers.end(),
-                    [&](PolicySetId id) { return sets.has_pod(id, peer); }) ||
-        std::any_of(rule.blocks<F>().begin(), rule.blocks<F>().end(),
-                    [&](const PolicyBlock<F>& block) { return block.contains(peer); });
+        (!is_nobody &&
+         (std::any_of(rule.peers.begin(), rule.peers.end(),
+                      [&](PolicySetId id) { return sets.has_pod(id, peer); }) ||
+          std::any_of(rule.blocks<F>().begin(), rule.blocks<F>().end(),
+                      [&](const PolicyBlock<F>& block) { return block.contains(peer); })));
     if (!peer_matches) return false;
     const uint16_t port = key.dst_port.host();
     return rule.any_port ||
@@ -38,12 +41,12 @@ bool matches(const PolicySets<F>& sets, const CompiledRule& rule, const FlowKey<
 /// The policy that allows the connection; nullptr if none does.
 template <Family F>
 const CompiledPolicy* who_allows(const Snapshot& snapshot, const PodPolicies::List& policies,
-                                 const FlowKey<F>& key, Direction direction) noexcept {
+                                 const PolicyQuery<F>& query, Direction direction) noexcept {
     const PolicySets<F>& sets = snapshot.family<F>().policy_sets;
     for (const auto& policy : policies) {
         const auto& rules = direction == Direction::kIngress ? policy->ingress : policy->egress;
         for (const CompiledRule& rule : rules) {
-            if (matches(sets, rule, key, direction)) return policy.get();
+            if (matches(sets, rule, query, direction)) return policy.get();
         }
     }
     return nullptr;
@@ -57,13 +60,13 @@ std::string names_of(const PodPolicies::List& policies) {
 
 /// Whether one end allows it. `policies` may be null, or have none for this direction.
 template <Family F, class Trace>
-bool allows(const Snapshot& snapshot, const PodPolicies* policies, const FlowKey<F>& key,
+bool allows(const Snapshot& snapshot, const PodPolicies* policies, const PolicyQuery<F>& query,
             Direction direction, Trace& trace) {
     if (policies == nullptr) return true;
     const bool in = direction == Direction::kIngress;
     const PodPolicies::List& list = in ? policies->ingress : policies->egress;
     if (list.empty()) return true;
-    const CompiledPolicy* by = who_allows(snapshot, list, key, direction);
+    const CompiledPolicy* by = who_allows(snapshot, list, query, direction);
     if constexpr (Trace::kEnabled) {
         const char* what = in ? "ingress of" : "egress of";
         trace.step("policy", by != nullptr ? "allowed" : "drop",
@@ -86,10 +89,10 @@ Drop judge_ends(const Snapshot& snapshot, const PolicyQuery<F>& query, Trace& tr
         query.to_node ? nullptr : snapshot.pod_policies[index_of(query.from)].get();
     const PodPolicies* receiver =
         query.from_node ? nullptr : snapshot.pod_policies[index_of(query.to)].get();
-    if (!allows(snapshot, sender, query.key, Direction::kEgress, trace)) {
+    if (!allows(snapshot, sender, query, Direction::kEgress, trace)) {
         return Drop::kPolicyEgress;
     }
-    if (!allows(snapshot, receiver, query.key, Direction::kIngress, trace)) {
+    if (!allows(snapshot, receiver, query, Direction::kIngress, trace)) {
         return Drop::kPolicyIngress;
     }
     return Drop::kNone;
@@ -119,8 +122,8 @@ Drop judge_policies(const Snapshot& snapshot, const PolicyQuery<F>& query, Trace
     // that forbids it.
     if (query.key.src_port.host() >= query.key.dst_port.host()) return drop;
     NoTrace none;
-    const PolicyQuery<F> asked{query.key.reversed(), query.to,        query.from,
-                               query.to_node,        query.from_node, false};
+    const PolicyQuery<F> asked{query.key.reversed(), query.to, query.from, query.to_node,
+                               query.from_node};
     return judge_ends(snapshot, asked, none);
 }
 
@@ -135,10 +138,14 @@ PortId pod_port_of(const Snapshot& snapshot, const typename F::Address& address)
 template <Family F>
 PolicyQuery<F> policy_query(const Snapshot& snapshot, const Arrival& arrival, const FlowKey<F>& key,
                             PortId to) noexcept {
+    const FamilyState<F>& state = snapshot.family<F>();
     const bool is_pods = arrival.from == PortKind::kPod && !arrival.overlay;
     PolicyQuery<F> query{key, is_pods ? arrival.in_port : kNoPort, to};
     query.from_node = is_nodes_own(arrival.from);
     query.is_late = arrival.is_late;
+    query.is_unproven = arrival.from == PortKind::kUplink && !arrival.overlay &&
+                        state.tunnel_sources->find(key.src) != nullptr &&
+                        state.tunnel_peers->find(key.src) == nullptr;
     if (to != kNoPort) {
         query.to_node = to == snapshot.host_port;
     } else {
@@ -150,13 +157,10 @@ PolicyQuery<F> policy_query(const Snapshot& snapshot, const Arrival& arrival, co
 
 template <Family F>
 PolicyQuery<F> policy_query_of(const Snapshot& snapshot, const FlowKey<F>& key,
-                               bool from_node) noexcept {
+                               PortKind from) noexcept {
     Arrival arrival;
-    if (from_node) {
-        arrival.from = PortKind::kHost;
-    } else {
-        arrival.in_port = pod_port_of<F>(snapshot, key.src);
-    }
+    arrival.from = from;
+    if (from == PortKind::kPod) arrival.in_port = pod_port_of<F>(snapshot, key.src);
     return policy_query(snapshot, arrival, key, pod_port_of<F>(snapshot, key.dst));
 }
 
@@ -167,7 +171,8 @@ PolicyQuery<F> policy_query_of(const Snapshot& snapshot, const FlowKey<F>& key,
     template PortId pod_port_of<F>(const Snapshot&, const F::Address&) noexcept;                \
     template PolicyQuery<F> policy_query<F>(const Snapshot&, const Arrival&, const FlowKey<F>&, \
                                             PortId) noexcept;                                   \
-    template PolicyQuery<F> policy_query_of<F>(const Snapshot&, const FlowKey<F>&, bool) noexcept;
+    template PolicyQuery<F> policy_query_of<F>(const Snapshot&, const FlowKey<F>&,              \
+                                               PortKind) noexcept;
 PODLANE_INSTANTIATE(V4)
 PODLANE_INSTANTIATE(V6)
 #undef PODLANE_INSTANTIATE

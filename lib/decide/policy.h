@@ -34,6 +34,9 @@ struct PolicyQuery {
     PortId to = kNoPort;     ///< the receiver's port, if it is a pod of this node
     bool from_node = false;  ///< from this node itself: its kernel, its DNS server
     bool to_node = false;    ///< for this node itself
+    /// The source is a pod's behind the tunnel, but the packet came by the wire, where anybody can
+    /// have written that. It fits only rules for all peers.
+    bool is_unproven = false;
     /// A TCP segment that does not begin a connection, of an unknown connection: its sender may be
     /// the end that was connected to.
     bool is_late = false;
@@ -58,9 +61,10 @@ template <Family F>
 [[nodiscard]] PortId pod_port_of(const Snapshot& snapshot,
                                  const typename F::Address& address) noexcept;
 
-/// The question about a connection by its addresses alone, as a flow knows it.
+/// The question about a connection by its addresses, as a flow knows it. `from`: kHost if this node
+/// itself opened it, kUplink if its packets come by an uplink and not out of the tunnel, else kPod.
 template <Family F>
 [[nodiscard]] PolicyQuery<F> policy_query_of(const Snapshot& snapshot, const FlowKey<F>& key,
-                                             bool from_node) noexcept;
+                                             PortKind from) noexcept;
 
 }  // namespace podlane

@@ -110,6 +110,27 @@ def tests(report, options, cluster):
     forge("a source-routed packet", p1.namespace, frames.ethernet(mine, theirs, 0x0800, strict),
           "source_routed")
 
+    # A Service's endpoint that only one pod of the other node may reach.
+    ports = [objects.port(80, RECEIVER, node_port=30081, protocol="UDP", name="u")]
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "q1"}}}]}
+    cluster.apply(
+        objects.pod("p2", p2.addresses, a.name, labels={"app": "p2"}),
+        objects.pod("q1", q1.addresses, b.name, labels={"app": "q1"}),
+        objects.service("np", ["10.96.0.77", "fd00:10:96::77"], ports,
+                        externalTrafficPolicy="Local"),
+        *(objects.endpoint_slice("np", [objects.endpoint(p2.address(family), a.name)],
+                                 [("u", "UDP", RECEIVER)], family=family) for family in (4, 6)),
+        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+         "metadata": {"name": "only-q1", "namespace": "default"},
+         "spec": {"podSelector": {"matchLabels": {"app": "p2"}}, "policyTypes": ["Ingress"],
+                  "ingress": [rule]}})
+    for family in (4, 6):
+        forge(f"IPv{family}: a pod's address from the wire, through a NodePort", cluster.outside,
+              frames.ethernet(wire, uplink, 0x86DD if family == 6 else 0x0800,
+                              packet(family, q1.address(family), a.address(family), b"forged",
+                                     4006, 30081)), "policy_ingress")
+    a.ctl("delete", "networkpolicy", "default/only-q1")
+
     with report.check("nothing forged was delivered"):
         expect_equal({name: [t for t in seen() if t == "forged"] for name, seen in got.items()},
                      {"p2": [], "q1": []}, "delivered")

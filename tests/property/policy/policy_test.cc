@@ -181,7 +181,8 @@ bool compiled_allows(const Snapshot& snapshot, const PolicyQuestion& asked, bool
                          asked.protocol,
                          0,
                          0};
-    const PolicyQuery<F> query = policy_query_of<F>(snapshot, key, asked.from_node);
+    const PolicyQuery<F> query =
+        policy_query_of<F>(snapshot, key, asked.from_node ? PortKind::kHost : PortKind::kPod);
     isolated = snapshot.polices(query.from) || snapshot.polices(query.to);
     NoTrace none;
     StepTrace told;

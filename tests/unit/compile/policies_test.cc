@@ -59,8 +59,8 @@ class Policies : public testing::Test {
         const FlowKey<V4> key{
             ip(src).as<V4>(), ip(dst).as<V4>(), be16(40000), be16(port), protocol, 0, 0};
         NoTrace none;
-        return judge_policies(world.now(), policy_query_of<V4>(world.now(), key, false), none) ==
-               Drop::kNone;
+        return judge_policies(world.now(), policy_query_of<V4>(world.now(), key, PortKind::kPod),
+                              none) == Drop::kNone;
     }
     size_t selected() { return world.compiler.policies().selected({"default", "p"}); }
 

@@ -60,7 +60,7 @@ class Policies : public ::testing::Test {
         NoTrace none;
         FlowKey<F> key = Network<F>::query(PortKind::kPod, src, dst, port).key;
         key.src_port = be16(src_port);
-        auto query = policy_query_of<F>(*net.snapshot, key, false);
+        auto query = policy_query_of<F>(*net.snapshot, key, PortKind::kPod);
         query.is_late = late;
         return judge_policies(*net.snapshot, query, none);
     }
@@ -135,6 +135,47 @@ TYPED_TEST(Policies, TheEndpointCountsAndTheClientBeforeMasquerading) {
     EXPECT_THAT(this->net.steps(),
                 Contains("policy: drop (ingress of default/web: none of its policies allows it: "
                          "default/in, default/too)"));
+}
+
+// Anybody on the wire can write a pod's address. Pods behind the tunnel come out of it, and what
+// they send to a node itself without it proves nothing.
+TYPED_TEST(Policies, APodsAddressFromTheWireIsNobodys) {
+    using N = Names<TypeParam>;
+    using Net = Network<TypeParam>;
+    using Sources = Lpm<TypeParam, NodeNumber>;
+    FamilyState<TypeParam>& state = this->net.snapshot->template family<TypeParam>();
+    state.tunnel_sources = std::make_shared<const Sources>(
+        std::vector{std::pair(Net::prefix(N::kRemoteCidr), NodeNumber{2}),
+                    std::pair(Net::host(N::kOutside), NodeNumber{2})});
+    state.tunnel_peers = std::make_shared<const Sources>(
+        std::vector{std::pair(Net::host(N::kOutside), NodeNumber{2})});
+    this->net.serve(
+        Net::frontend(FrontendKind::kNodePort, nullptr, 30080, {Net::endpoint(N::kPod, 80)}));
+    const auto ask = [&](const char* client, bool overlay) {
+        auto query = Net::query(PortKind::kUplink, client, N::kNode, 30080);
+        query.overlay = overlay;
+        return this->net.ask(query).reason;
+    };
+    EXPECT_EQ(ask(N::kRemotePod, false), Drop::kNone) << "no policy selects the endpoint";
+    this->select(kPodPort, true, false);
+    EXPECT_EQ(ask(N::kRemotePod, false), Drop::kPolicyIngress);
+    EXPECT_EQ(ask(N::kRemotePod, true), Drop::kNone) << "out of the tunnel it is the pod";
+    EXPECT_EQ(ask(N::kOutside, false), Drop::kNone) << "a Node's own address is on the wire";
+    // The same once the connection exists.
+    const FlowKey<TypeParam> key = Net::query(PortKind::kUplink, N::kRemotePod, N::kPod, 80).key;
+    NoTrace none;
+    const auto again = [&](PortKind from) {
+        return judge_policies(*this->net.snapshot,
+                              policy_query_of<TypeParam>(*this->net.snapshot, key, from), none);
+    };
+    EXPECT_EQ(again(PortKind::kUplink), Drop::kPolicyIngress);
+    EXPECT_EQ(again(PortKind::kPod), Drop::kNone);
+    // A rule for everybody is for nobodies as well.
+    auto open = std::make_shared<CompiledPolicy>(*this->policy("default/open"));
+    open->ingress[0].any_peer = true;
+    this->net.snapshot->pod_policies.set(
+        index_of(kPodPort), std::make_shared<PodPolicies>(PodPolicies{"default/web", {open}, {}}));
+    EXPECT_EQ(ask(N::kRemotePod, false), Drop::kNone);
 }
 
 TYPED_TEST(Policies, WhatLeavesTheNodeIsAskedAboutBeforeItsNextHopIsResolved) {
