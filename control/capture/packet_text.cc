@@ -7,10 +7,13 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/mac.h"
+#include "lib/proto/arp.h"
 #include "lib/proto/ethernet.h"
+#include "lib/proto/icmp.h"
 #include "lib/proto/ip_protocol.h"
 #include "lib/proto/ipv4.h"
 #include "lib/proto/ipv6.h"
+#include "lib/proto/nd.h"
 #include "lib/proto/overlay.h"
 #include "lib/proto/parse.h"
 #include "lib/proto/tcp.h"
@@ -32,13 +35,108 @@ struct Facts {
     uint8_t protocol = 0, ttl = 0, tcp_flags = 0;
     bool is_fragment = false;
     size_t payload_at = 0;
+    std::string message;  ///< of ICMP and ARP: what it says
 };
 
+struct IcmpWord {
+    uint8_t type;
+    int code;  ///< -1: any
+    const char* word;
+};
+
+constexpr IcmpWord kIcmpWords[] = {
+    {kIcmpEchoRequest, -1, "echo request"},
+    {kIcmpEchoReply, -1, "echo reply"},
+    {kIcmpUnreachable, kIcmpNetUnreachable, "net unreachable"},
+    {kIcmpUnreachable, kIcmpHostUnreachable, "host unreachable"},
+    {kIcmpUnreachable, kIcmpPortUnreachable, "port unreachable"},
+    {kIcmpUnreachable, kIcmpFragmentationNeeded, "fragmentation needed"},
+    {kIcmpUnreachable, kIcmpAdminProhibited, "prohibited"},
+    {kIcmpUnreachable, -1, "unreachable"},
+    {kIcmpRedirect, -1, "redirect"},
+    {kIcmpRouterAdvertisement, -1, "router advertisement"},
+    {kIcmpTimeExceeded, -1, "time exceeded"},
+    {kIcmpParameterProblem, -1, "parameter problem"},
+};
+
+constexpr IcmpWord kIcmpv6Words[] = {
+    {kIcmpv6EchoRequest, -1, "echo request"},
+    {kIcmpv6EchoReply, -1, "echo reply"},
+    {kIcmpv6Unreachable, kIcmpv6NoRoute, "no route"},
+    {kIcmpv6Unreachable, kIcmpv6AdminProhibited, "prohibited"},
+    {kIcmpv6Unreachable, kIcmpv6AddressUnreachable, "address unreachable"},
+    {kIcmpv6Unreachable, kIcmpv6PortUnreachable, "port unreachable"},
+    {kIcmpv6Unreachable, -1, "unreachable"},
+    {kIcmpv6PacketTooBig, -1, "packet too big"},
+    {kIcmpv6TimeExceeded, -1, "time exceeded"},
+    {kIcmpv6ParameterProblem, -1, "parameter problem"},
+    {kNdRouterSolicitation, -1, "router solicitation"},
+    {kNdRouterAdvertisement, -1, "router advertisement"},
+    {kNdNeighbourSolicitation, -1, "neighbour solicitation"},
+    {kNdNeighbourAdvertisement, -1, "neighbour advertisement"},
+    {kNdRedirect, -1, "redirect"},
+};
+
+std::string icmp_word(std::span<const IcmpWord> words, uint8_t type, uint8_t code) {
+    for (const IcmpWord& each : words) {
+        if (each.type == type && (each.code == -1 || each.code == code)) return each.word;
+    }
+    return fmt::format("type {}", type);
+}
+
+std::string endpoints_text(uint8_t protocol, const IpAddress& src, const IpAddress& dst,
+                           std::optional<std::pair<uint16_t, uint16_t>> ports);
+
+/// " about TCP 10.244.1.10:4000 > 10.244.2.10:80": the packet that an error quotes.
 template <Family F>
-void read_ip(const uint8_t* frame, const Headers& headers, Facts& out) {
-    out.src = IpAddress(src_address<F>(frame, headers));
-    out.dst = IpAddress(dst_address<F>(frame, headers));
-    out.ttl = frame[headers.l3_offset + (std::same_as<F, V4> ? 8 : 7)];
+std::string quoted_text(const FrameView& frame, const Headers& headers) {
+    if (!headers.has(Headers::kIcmpError)) return {};
+    Headers quoted{};
+    if (parse_quoted_packet<F>(frame.bytes, headers.payload_offset, quoted) != Drop::kNone) {
+        return {};
+    }
+    const uint8_t* const bytes = frame.bytes.data();
+    std::optional<std::pair<uint16_t, uint16_t>> ports;
+    if (quoted.has(Headers::kPorts)) {
+        ports = {load<be16>(bytes + quoted.l4_offset).host(),
+                 load<be16>(bytes + quoted.l4_offset + 2).host()};
+    }
+    return " about " + endpoints_text(quoted.protocol, IpAddress(src_address<F>(bytes, quoted)),
+                                      IpAddress(dst_address<F>(bytes, quoted)), ports);
+}
+
+template <Family F>
+std::string icmp_text(const FrameView& frame, const Headers& headers) {
+    const bool has_header = headers.protocol == F::kIcmpProtocol && headers.l4_offset != 0 &&
+                            frame.bytes.size() >= headers.l4_offset + sizeof(IcmpHeader);
+    if (!has_header) return {};
+    const std::span<const IcmpWord> words =
+        std::same_as<F, V4> ? std::span<const IcmpWord>(kIcmpWords) : kIcmpv6Words;
+    return icmp_word(words, headers.icmp_type, frame.bytes[headers.l4_offset + 1u]) +
+           quoted_text<F>(frame, headers);
+}
+
+/// "request for 10.244.1.1 by 10.244.1.10"; empty if there is no ARP for IPv4 in the frame.
+std::string arp_text(const FrameView& frame) {
+    if (frame.bytes.size() < sizeof(EthernetHeader) + sizeof(ArpPacket)) return {};
+    const auto arp = load<ArpPacket>(frame.bytes.data() + sizeof(EthernetHeader));
+    const std::string sender = to_string(IpAddress(arp.sender()));
+    switch (arp.operation.host()) {
+        case kArpRequest:
+            return fmt::format("request for {} by {}", to_string(IpAddress(arp.target())), sender);
+        case kArpReply:
+            return fmt::format("reply: {} is at {}", sender, to_string(arp.sender_mac));
+        default:
+            return {};
+    }
+}
+
+template <Family F>
+void read_ip(const FrameView& frame, const Headers& headers, Facts& out) {
+    out.src = IpAddress(src_address<F>(frame.bytes.data(), headers));
+    out.dst = IpAddress(dst_address<F>(frame.bytes.data(), headers));
+    out.ttl = frame.bytes[headers.l3_offset + (std::same_as<F, V4> ? 8u : 7u)];
+    out.message = icmp_text<F>(frame, headers);
 }
 
 std::optional<Facts> facts_of(const FrameView& frame) {
@@ -49,12 +147,13 @@ std::optional<Facts> facts_of(const FrameView& frame) {
     std::copy_n(frame.bytes.data(), 6, out.dst_mac.bytes.data());
     std::copy_n(frame.bytes.data() + 6, 6, out.src_mac.bytes.data());
     out.ether_type = static_cast<uint16_t>(frame.bytes[12] << 8 | frame.bytes[13]);
+    if (out.ether_type == kEtherTypeOfArp) out.message = arp_text(frame);
     if (bad != Drop::kNone || headers.ip_version == 0) return out;
     const uint8_t* const bytes = frame.bytes.data();
     if (headers.ip_version == V4::kVersion) {
-        read_ip<V4>(bytes, headers, out);
+        read_ip<V4>(frame, headers, out);
     } else {
-        read_ip<V6>(bytes, headers, out);
+        read_ip<V6>(frame, headers, out);
     }
     out.protocol = headers.protocol;
     out.tcp_flags = headers.tcp_flags;
@@ -99,6 +198,13 @@ std::string end_text(const IpAddress& address, bool has_port, uint16_t port) {
     return has_port ? to_string(address, port) : to_string(address);
 }
 
+std::string endpoints_text(uint8_t protocol, const IpAddress& src, const IpAddress& dst,
+                           std::optional<std::pair<uint16_t, uint16_t>> ports) {
+    return fmt::format("{} {} > {}", protocol_word(protocol),
+                       end_text(src, ports.has_value(), ports ? ports->first : uint16_t{0}),
+                       end_text(dst, ports.has_value(), ports ? ports->second : uint16_t{0}));
+}
+
 /// A tunnel packet's format, and the inner frame.
 struct Tunnelled {
     std::string_view name;
@@ -121,15 +227,17 @@ std::optional<Tunnelled> inner_of(const FrameView& frame, const Facts& facts) {
 std::string text_of(const Facts& facts) {
     if (!facts.src) {
         if (facts.ether_type == kEtherTypeOfArp) {
-            return fmt::format("ARP {} > {}", to_string(facts.src_mac), to_string(facts.dst_mac));
+            return fmt::format("ARP {}{}{} > {}", facts.message, facts.message.empty() ? "" : ", ",
+                               to_string(facts.src_mac), to_string(facts.dst_mac));
         }
         return fmt::format("EtherType 0x{:04x} {} > {}", facts.ether_type, to_string(facts.src_mac),
                            to_string(facts.dst_mac));
     }
-    return fmt::format("{} {} > {}{}{}", protocol_word(facts.protocol),
-                       end_text(*facts.src, facts.has_ports, facts.src_port),
-                       end_text(*facts.dst, facts.has_ports, facts.dst_port),
-                       flags_word(facts.tcp_flags), facts.is_fragment ? " fragment" : "");
+    std::optional<std::pair<uint16_t, uint16_t>> ports;
+    if (facts.has_ports) ports = {facts.src_port, facts.dst_port};
+    return fmt::format("{}{}{}{}{}", endpoints_text(facts.protocol, *facts.src, *facts.dst, ports),
+                       flags_word(facts.tcp_flags), facts.message.empty() ? "" : " ", facts.message,
+                       facts.is_fragment ? " fragment" : "");
 }
 
 void compare(std::vector<std::string>& out, std::string_view what, const std::string& before,

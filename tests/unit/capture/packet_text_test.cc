@@ -27,7 +27,44 @@ TEST(PacketText, SummaryNamesEndsAndFlags) {
               "UDP [fd00::1]:1 > [fd00::2]:2, 62 bytes");
     EXPECT_EQ(
         packet_summary(view(frame().eth().ip("10.0.0.1", "10.0.0.2").icmp_echo(1, 1).build())),
-        "ICMP 10.0.0.1 > 10.0.0.2, 42 bytes");
+        "ICMP 10.0.0.1 > 10.0.0.2 echo request, 42 bytes");
+}
+
+TEST(PacketText, IcmpErrorsSayWhatAndAboutWhichPacket) {
+    Bytes quoted = syn("10.96.0.10", 80).build();
+    quoted.erase(quoted.begin(), quoted.begin() + 14);
+    quoted.resize(28);  // as old routers quote
+    EXPECT_EQ(packet_summary(view(
+                  frame().eth().ip("10.244.2.1", "10.244.1.10").icmp(3, 0, 0, quoted).build())),
+              "ICMP 10.244.2.1 > 10.244.1.10 net unreachable about TCP 10.244.1.10:4000 > "
+              "10.96.0.10:80, 70 bytes");
+    Bytes six = frame().eth().ip("fd00::1", "fd00::2").udp(1, 2).build();
+    six.erase(six.begin(), six.begin() + 14);
+    EXPECT_EQ(
+        packet_summary(view(frame().eth().ip("fd00::9", "fd00::1").icmp(2, 0, 1450, six).build())),
+        "ICMPv6 fd00::9 > fd00::1 packet too big about UDP [fd00::1]:1 > [fd00::2]:2, 110 "
+        "bytes");
+    // A quotation that is cut says nothing.
+    quoted.resize(12);
+    EXPECT_EQ(packet_summary(view(
+                  frame().eth().ip("10.244.2.1", "10.244.1.10").icmp(3, 9, 0, quoted).build())),
+              "ICMP 10.244.2.1 > 10.244.1.10 unreachable, 54 bytes");
+}
+
+TEST(PacketText, ArpSaysWhoAsksForWhomAndWhoIsWhere) {
+    const Bytes asked =
+        frame()
+            .eth(test::kMacA, kBroadcastMac)
+            .arp_request(test::kMacA, test::v4("10.244.1.10"), test::v4("10.244.1.1"))
+            .build();
+    EXPECT_EQ(packet_summary(view(asked)),
+              "ARP request for 10.244.1.1 by 10.244.1.10, 02:00:00:00:00:0a > ff:ff:ff:ff:ff:ff, "
+              "42 bytes");
+    Bytes answered = asked;
+    answered[21] = 2;
+    EXPECT_EQ(packet_summary(view(answered)),
+              "ARP reply: 10.244.1.10 is at 02:00:00:00:00:0a, 02:00:00:00:00:0a > "
+              "ff:ff:ff:ff:ff:ff, 42 bytes");
 }
 
 TEST(PacketText, TunnelHasItsInnerPacketInTheSummary) {
