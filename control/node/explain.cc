@@ -281,11 +281,11 @@ void explain_around(const LiveView& live, const PortNames& names, const PathQuer
     if (decision.reason == Drop::kServiceUndefinedPort) {
         remark_ports(live.store, IpAddress(query.key.dst), answer.trace);
     }
-    if (decision.reason == Drop::kServiceNoEndpoints ||
-        decision.reason == Drop::kServiceNoLocalEndpoints) {
-        remark_endpoints(live.store, answer.service, answer.trace);
-    }
     const Frontend<F>* const frontend = find_frontend(live.snapshot, query.key);
+    if (frontend != nullptr && (decision.reason == Drop::kServiceNoEndpoints ||
+                                decision.reason == Drop::kServiceNoLocalEndpoints)) {
+        remark_endpoints(live.store, frontend->service_name, frontend->port_name, answer.trace);
+    }
     if (decision.translated && frontend != nullptr && answer.any_source_port) {
         remark_other_endpoints(live.snapshot, *frontend, query, answer.trace);
     }

@@ -1,6 +1,7 @@
 #include "control/node/explain_remarks.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -17,32 +18,128 @@ std::string listed(const std::vector<std::string>& texts) {
     return out;
 }
 
-std::string condition(const SliceEndpoint& endpoint) {
-    if (endpoint.ready) return {};
-    return endpoint.terminating ? " (terminating)" : " (not ready)";
+std::string port_text(std::string_view name, uint16_t number, Protocol protocol) {
+    return fmt::format("{}{}/{}", name.empty() ? "" : std::string(name) + " ", number,
+                       protocol_name(protocol));
+}
+
+/// The endpoints that one port of a Service has in the objects, usable or not.
+class EndpointsInWords {
+  public:
+    explicit EndpointsInWords(const ServicePort& port) : port_(port) {}
+
+    void add(const SliceEndpoint& endpoint) {
+        ready_ += endpoint.ready;
+        texts_.push_back(to_string(endpoint.address) +
+                         (endpoint.node_name.empty() ? "" : " on " + endpoint.node_name) +
+                         (endpoint.ready         ? ""
+                          : endpoint.terminating ? " (terminating)"
+                                                 : " (not ready)"));
+    }
+    /// Endpoints and the ports that each of them has.
+    void add(const std::vector<SliceEndpoint>& endpoints, const std::vector<EndpointPort>& ports) {
+        any_ = any_ || !endpoints.empty();
+        bool fits = false;
+        for (const EndpointPort& port : ports) {
+            fits = fits || (port.name == port_.name && port.protocol == port_.protocol);
+            others_.insert(port_text(port.name, port.port.value_or(0), port.protocol));
+        }
+        if (!fits) return;
+        for (const SliceEndpoint& endpoint : endpoints) add(endpoint);
+    }
+
+    /// `what`: the objects that were added.
+    void tell(std::string_view what, StepTrace& trace) const {
+        if (texts_.empty()) return trace.step("endpoints", "none", why_none(what));
+        trace.step("endpoints", fmt::format("{}, {} ready", texts_.size(), ready_), listed(texts_));
+    }
+
+  private:
+    std::string why_none(std::string_view what) const {
+        if (!any_) return fmt::format("its {} are empty: no pod fits its selector", what);
+        std::string why = fmt::format(
+            "its {} have endpoints, but no {} port {}", what, protocol_name(port_.protocol),
+            port_.name.empty() ? "without a name" : "named " + port_.name);
+        why += others_.empty() ? ", nor any other"
+                               : ": they have " + listed({others_.begin(), others_.end()});
+        if (const auto& wanted = port_.target_port.name; !wanted.empty()) {
+            why += fmt::format("; does a container have a port named {}?", wanted);
+        }
+        return why;
+    }
+
+    const ServicePort& port_;
+    std::vector<std::string> texts_;
+    std::set<std::string> others_;  ///< the ports that there are
+    size_t ready_ = 0;
+    bool any_ = false;  ///< there are endpoints, whatever ports they have
+};
+
+/// Without EndpointSlices the Pods that the selector matches are the endpoints.
+void remark_pods(const ObjectStore& store, const Service& service, const ServicePort& port,
+                 StepTrace& trace) {
+    if (!service.has_selector()) {
+        return trace.step("endpoints", "none",
+                          "it has no selector, and no EndpointSlice belongs to it");
+    }
+    EndpointsInWords found(port);
+    std::vector<std::string> without_port, without_address;
+    bool any = false;
+    for (const auto& pod : store.pods_in(service.meta.name_space)) {
+        if (pod->is_finished() || !contains_labels(pod->meta.labels, *service.selector)) continue;
+        const std::string name = fmt::format("{}/{}", pod->meta.name_space, pod->meta.name);
+        if (pod->resolve_port(port.target_port, port.protocol) == 0) {
+            without_port.push_back(name);
+            continue;
+        }
+        if (pod->ips.empty()) without_address.push_back(name);
+        for (const IpAddress& address : pod->ips) {
+            any = true;
+            found.add(SliceEndpoint{.address = address,
+                                    .ready = pod->ready && !pod->terminating,
+                                    .terminating = pod->terminating,
+                                    .node_name = pod->node_name});
+        }
+    }
+    if (any) return found.tell("Pods", trace);
+    std::string why;
+    if (!without_port.empty()) {
+        why = fmt::format("no container of {} has a {} port named {}", listed(without_port),
+                          protocol_name(port.protocol), port.target_port.name);
+    } else if (!without_address.empty()) {
+        why = fmt::format("{} has no address yet", listed(without_address));
+    } else {
+        std::vector<std::string> labels;
+        for (const auto& [key, value] : *service.selector) labels.push_back(key + "=" + value);
+        why = fmt::format("no EndpointSlice belongs to it, and no Pod here fits its selector {}",
+                          listed(labels));
+    }
+    trace.step("endpoints", "none", why);
 }
 
 }  // namespace
 
-void remark_endpoints(const ObjectStore& store, std::string_view service, StepTrace& trace) {
-    std::vector<std::string> endpoints;
-    size_t ready = 0, slices = 0;
-    for (const auto& [name, slice] : store.all<EndpointSlice>()) {
-        if (fmt::format("{}/{}", slice->meta.name_space, slice->service) != service) continue;
-        ++slices;
-        for (const SliceEndpoint& endpoint : slice->endpoints) {
-            ready += endpoint.ready;
-            endpoints.push_back(to_string(endpoint.address) + condition(endpoint));
+void remark_endpoints(const ObjectStore& store, std::string_view service_name,
+                      std::string_view port_name, StepTrace& trace) {
+    const size_t slash = service_name.find('/');
+    const NamespacedName name{std::string(service_name.substr(0, slash)),
+                              std::string(service_name.substr(slash + 1))};
+    const auto service = store.find<Service>(name);
+    if (!service) return;
+    const auto port = std::ranges::find(service->ports, port_name, &ServicePort::name);
+    if (port == service->ports.end()) return;
+    EndpointsInWords found(*port);
+    if (const auto& slices = store.slices_of(name); !slices.empty()) {
+        for (const auto& slice : slices) found.add(slice->endpoints, slice->ports);
+        return found.tell("EndpointSlices", trace);
+    }
+    if (const auto endpoints = store.find<Endpoints>(name)) {
+        for (const EndpointSubset& subset : endpoints->subsets) {
+            found.add(subset.endpoints, subset.ports);
         }
+        return found.tell("Endpoints", trace);
     }
-    if (endpoints.empty()) {
-        trace.step("endpoints", "none",
-                   slices == 0 ? "no EndpointSlice belongs to the Service: does its selector fit?"
-                               : "its EndpointSlices are empty: no pod fits its selector");
-        return;
-    }
-    trace.step("endpoints", fmt::format("{}, {} ready", endpoints.size(), ready),
-               listed(endpoints));
+    remark_pods(store, *service, *port, trace);
 }
 
 void remark_ports(const ObjectStore& store, const IpAddress& address, StepTrace& trace) {

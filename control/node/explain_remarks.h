@@ -16,9 +16,10 @@
 
 namespace podlane::control {
 
-/// The endpoints that EndpointSlices give a Service, and which of them are not ready; for one
-/// without a usable endpoint. `service`: "namespace/name".
-void remark_endpoints(const ObjectStore& store, std::string_view service, StepTrace& trace);
+/// The endpoints that the objects give a port of a Service, and which of them are not ready, or why
+/// there are none; for one without a usable endpoint. `service_name`: "namespace/name".
+void remark_endpoints(const ObjectStore& store, std::string_view service_name,
+                      std::string_view port_name, StepTrace& trace);
 
 /// The ports of the Service with this address, if it is one's; for one that lacks the port asked
 /// for.

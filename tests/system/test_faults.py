@@ -124,6 +124,13 @@ def no_endpoint(scene):
     scene.ask()
 
 
+def port_without_name(scene):
+    """As the EndpointSlice controller leaves it if no container has a port of targetPort's name."""
+    service, endpoints = web([scene.endpoint()])
+    scene.cluster.apply(service, {**endpoints, "ports": []})
+    scene.ask()
+
+
 def not_ready(scene):
     scene.cluster.apply(*web([scene.endpoint(ready=False, serving=False)]))
     scene.ask()
@@ -295,6 +302,8 @@ EXPLAIN = ("explain", "--from", "default/client", "--to")
 FAULTS = [
     ("a Service refuses connections: it has no endpoint", no_endpoint,
      (*EXPLAIN, "default/web:80"), r"service_no_endpoints|no endpoint"),
+    ("a Service refuses connections: its endpoints lack its port", port_without_name,
+     (*EXPLAIN, "default/web:80"), r"no TCP port named"),
     ("a Service refuses connections: its endpoint is not ready", not_ready,
      (*EXPLAIN, "default/web:80"), r"not ready"),
     ("a Service does not answer: its endpoint is a pod that is gone", stale_endpoint,

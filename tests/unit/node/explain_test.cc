@@ -188,7 +188,11 @@ kind: Service
 metadata: {name: idle, namespace: default}
 spec: {clusterIP: 10.96.0.77, ports: [{name: http, port: 80}]}
 )");
-    EXPECT_EQ(step(explain("default/client", "10.96.0.77:80"), "endpoints").at("what"), "none");
+    const auto endpoints = [this] {
+        return step(explain("default/client", "10.96.0.77:80"), "endpoints");
+    };
+    EXPECT_EQ(endpoints().at("what"), "none");
+    EXPECT_EQ(endpoints().at("why"), "it has no selector, and no EndpointSlice belongs to it");
     apply(R"(
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -197,11 +201,78 @@ addressType: IPv4
 ports: [{name: http, port: 8080}]
 endpoints:
 - {addresses: [10.244.1.10], conditions: {ready: false, serving: false}}
-- {addresses: [10.244.2.10], conditions: {ready: false, serving: false, terminating: true}}
+- addresses: [10.244.2.10]
+  nodeName: node-b
+  conditions: {ready: false, serving: false, terminating: true}
 )");
-    const Json found = step(explain("default/client", "10.96.0.77:80"), "endpoints");
-    EXPECT_EQ(found.at("what"), "2, 0 ready");
-    EXPECT_EQ(found.at("why"), "10.244.1.10 (not ready), 10.244.2.10 (terminating)");
+    EXPECT_EQ(endpoints().at("what"), "2, 0 ready");
+    EXPECT_EQ(endpoints().at("why"),
+              "10.244.1.10 (not ready), 10.244.2.10 on node-b (terminating)");
+}
+
+// What the EndpointSlice controller writes if targetPort is a name that no container has, and what
+// a hand writes that gives the port another name.
+TEST_F(Explain, EndpointsWithoutTheServicesPortAreNoEndpoints) {
+    const auto slice_with = [this](const std::string& ports) {
+        apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: idle, namespace: default}
+spec: {clusterIP: 10.96.0.77, ports: [{name: http, port: 80, targetPort: web}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: idle-1, namespace: default, labels: {kubernetes.io/service-name: idle}}
+addressType: IPv4
+ports: )" + ports +
+              R"(
+endpoints: [{addresses: [10.244.1.10]}]
+)");
+        const Json answer = explain("default/client", "10.96.0.77:80");
+        EXPECT_EQ(answer.at("drop"), "service_no_endpoints");
+        EXPECT_EQ(step(answer, "endpoints").at("what"), "none");
+        return step(answer, "endpoints").at("why").get<std::string>();
+    };
+    EXPECT_EQ(
+        slice_with("[]"),
+        "its EndpointSlices have endpoints, but no TCP port named http, nor any other; does a "
+        "container have a port named web?");
+    EXPECT_EQ(slice_with("[{name: web, port: 8080}, {name: http, port: 53, protocol: UDP}]"),
+              "its EndpointSlices have endpoints, but no TCP port named http: they have "
+              "http 53/UDP, web 8080/TCP; does a container have a port named web?");
+}
+
+TEST_F(Explain, WithoutEndpointSlicesItSaysWhatBecomesOfTheSelectorsPods) {
+    const auto endpoints = [this](const std::string& service, const std::string& pods = "") {
+        apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: idle, namespace: default}
+spec: {clusterIP: 10.96.0.77, selector: {app: idle, tier: web}, )" +
+              service + pods);
+        return step(explain("default/client", "10.96.0.77:80"), "endpoints");
+    };
+    const std::string plain = "ports: [{port: 80, targetPort: 8080}]}\n";
+    EXPECT_EQ(endpoints(plain).at("why"),
+              "no EndpointSlice belongs to it, and no Pod here fits its selector app=idle, "
+              "tier=web");
+    const std::string pod = R"(---
+apiVersion: v1
+kind: Pod
+metadata: {name: idle, namespace: default, labels: {app: idle, tier: web}}
+spec: {nodeName: node-b, containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}
+)";
+    EXPECT_EQ(endpoints(plain, pod).at("why"), "default/idle has no address yet");
+    const std::string placed = pod + "status: {phase: Running, podIP: 10.244.2.77}\n";
+    EXPECT_EQ(endpoints(plain, placed).at("why"), "10.244.2.77 on node-b (not ready)");
+    EXPECT_EQ(endpoints("ports: [{port: 80, targetPort: web}]}\n").at("why"),
+              "no container of default/idle has a TCP port named web");
+    // Policy Local: the endpoints are elsewhere.
+    const std::string ready =
+        pod + "status: {podIP: 10.244.2.77, conditions: [{type: Ready, status: 'True'}]}\n";
+    const Json found = endpoints("internalTrafficPolicy: Local, " + plain, ready);
+    EXPECT_EQ(found.at("what"), "1, 1 ready");
+    EXPECT_EQ(found.at("why"), "10.244.2.77 on node-b");
 }
 
 TEST_F(Explain, APortThatAServiceLacksIsAnsweredWithThoseThatItHas) {
