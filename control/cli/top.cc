@@ -166,10 +166,14 @@ class Top {
         const double now_s = std::chrono::duration<double>(Clock::now() - start_).count();
         for (const Json& flow : at(*page, "/items")) {
             passing_.add(flow);
+            ++passed_;
             sample_.rates.add(flow, now_s);
         }
         next_ = page->value("next", uint64_t{0});
-        if (next_ == 0 || !has_passed_) sample_.holders = passing_;
+        if (next_ == 0 || !has_passed_) {
+            sample_.holders = passing_;
+            sample_.counted = next_ == 0 ? 0 : passed_;
+        }
         if (next_ == 0) sample_.rates.end_pass();
         if (next_ != 0) return {};
         has_passed_ = true;
@@ -196,6 +200,7 @@ class Top {
     TopView view_;
     TopSample sample_;
     FlowHolders passing_;  ///< of the current pass over the flow table
+    uint64_t passed_ = 0;  ///< connections that the first pass has seen
     uint64_t next_ = 0;    ///< where that pass continues; 0: at the beginning
     bool has_passed_ = false;
     bool is_typing_ = false;

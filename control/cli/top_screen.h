@@ -28,6 +28,8 @@ struct TopSample {
     nlohmann::ordered_json before, now;  ///< answers of stats
     double seconds = 1;                  ///< between them
     FlowHolders holders;
+    uint64_t counted = 0;                        ///< of the table's connections, by the first pass
+                                                 ///< over it so far; 0: `holders` has all of them
     FlowRates rates;                             ///< empty if packets are not counted
     nlohmann::ordered_json opened;               ///< the answer of newflows; null: there is none
     nlohmann::ordered_json peers_before, peers;  ///< answers of peers; null: there is none

@@ -132,6 +132,13 @@ class TopText : public testing::Test {
     TopSample sample_;
 };
 
+TEST_F(TopText, HoldersOfAPartOfTheTableSayOfHowManyConnections) {
+    const Screen screen{.columns = 80, .is_known = true, .rows = 24};
+    EXPECT_EQ(top_text(sample_, {}, screen).find("COUNTED"), std::string::npos);
+    sample_.counted = 5000;
+    EXPECT_NE(top_text(sample_, {}, screen).find("FLOWS OF 5.0k COUNTED"), std::string::npos);
+}
+
 TEST_F(TopText, RatesAreThoseOfTheInterval) {
     const std::string text = top_text(sample_, {}, {.columns = 80, .rows = 40});
     EXPECT_THAT(text, HasSubstr("in 1.0k p/s 880kb/s   drops 2/s"));
