@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "control/cli/cell.h"
 #include "control/cli/table.h"
 #include "control/options/help.h"
+#include "lib/base/join.h"
 
 namespace podlane::control {
 namespace {
@@ -111,9 +114,15 @@ std::string resolve_text(const Json& reply) {
     if (!upstream.is_object()) {
         return text + printable(fmt::format("{}: {}", asked, cell(reply, "/rcode"))) + '\n';
     }
+    std::vector<std::string> servers;
+    for (const Json& server : at(upstream, "/servers")) {
+        const Json& silent = at(upstream, "/silent");
+        const bool is_silent = std::ranges::find(silent, server) != silent.end();
+        servers.push_back(cell_text(server) + (is_silent ? " (does not answer)" : ""));
+    }
     return text +
            printable(fmt::format("{}: {} is asked for upstream: {}", asked, cell(upstream, "/name"),
-                                 cell(upstream, "/servers"))) +
+                                 servers.empty() ? "no server" : join(servers))) +
            '\n';
 }
 
@@ -129,11 +138,13 @@ std::string health_text(const Json& reply, const Screen& screen) {
     if (cell(reply, "/seccomp") == "off") {
         text += "  system calls are not filtered: security.seccomp is off\n";
     }
-    for (const Json& problem : at(reply, "/problems")) {
-        const std::string line = printable(cell_text(problem));
+    const auto add = [&text, &screen](const Json& what, std::string_view where) {
+        const std::string line = std::string(where) + printable(cell_text(what));
         text +=
             screen.is_known && !screen.wide ? wrapped(line, 2, screen.columns) : "  " + line + '\n';
-    }
+    };
+    for (const Json& problem : at(reply, "/problems")) add(problem, "");
+    for (const Json& problem : at(reply, "/elsewhere")) add(problem, "elsewhere: ");
     return text;
 }
 

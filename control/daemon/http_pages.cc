@@ -43,6 +43,9 @@ HttpAnswer state(const NodeModel& node, std::string_view probe) {
     for (const std::string& problem : health.value().problems) {
         answer.body += printable(problem) + "\n";
     }
+    for (const std::string& problem : health.value().elsewhere) {
+        answer.body += "elsewhere: " + printable(problem) + "\n";
+    }
     return answer;
 }
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "control/doctor/findings.h"
 
@@ -37,14 +39,22 @@ void look_at_daemon(Examination& at) {
 
 void look_at_health(Examination& at) {
     if (!at.node.health.is_object()) return;
-    const auto problems = at.node.health.find("problems");
-    if (problems == at.node.health.end() || !problems->is_array() || problems->empty()) {
-        at.ok("the node is healthy");
-        return;
+    const auto lines = [&at](const char* key) {
+        std::vector<std::string> out;
+        const auto found = at.node.health.find(key);
+        if (found == at.node.health.end() || !found->is_array()) return out;
+        for (const Json& line : *found) {
+            out.push_back(line.is_string() ? line.get<std::string>() : line.dump());
+        }
+        return out;
+    };
+    const std::vector<std::string> problems = lines("problems");
+    if (problems.empty()) at.ok("the node is healthy");
+    for (const std::string& line : problems) {
+        at.warn(line, "podlanectl health, podlanectl events");
     }
-    for (const Json& problem : *problems) {
-        at.warn(problem.is_string() ? problem.get<std::string>() : problem.dump(),
-                "podlanectl health, podlanectl events");
+    for (const std::string& line : lines("elsewhere")) {
+        at.note(line, "look at that server, and cluster.upstreamDns");
     }
 }
 

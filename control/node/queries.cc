@@ -85,6 +85,22 @@ Outcome<std::vector<ObjectRow>> list_objects(const LiveView& live, const PolicyC
     return rows;
 }
 
+/// A line for each DNS server outside that does not answer.
+std::vector<std::string> silent_upstreams(const NameServer* server) {
+    std::vector<std::string> lines;
+    if (server == nullptr) return lines;
+    const auto upstreams = server->stats().upstreams;
+    for (const Upstream& one : upstreams) {
+        if (one.is_healthy) continue;
+        lines.push_back(fmt::format("DNS server {} does not answer",
+                                    to_string(one.server.address, one.server.port)));
+    }
+    if (!lines.empty() && lines.size() == upstreams.size()) {
+        lines.back() += ": names outside of the cluster are not found";
+    }
+    return lines;
+}
+
 bool is_empty(const Rows& rows) {
     return std::visit([](const auto& all) { return all.empty(); }, rows);
 }
@@ -213,7 +229,8 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                         .uptime_seconds = (now_ms_() - started_ms_) / 1000,
                         .node = config_.node,
                         .workers = {},
-                        .problems = standstill_.problems()};
+                        .problems = standstill_.problems(),
+                        .elsewhere = silent_upstreams(name_server_)};
     std::vector<std::string>& problems = report.problems;
     for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), store_, now_ms_())) {
         problems.push_back(std::move(problem));

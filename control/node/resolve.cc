@@ -63,11 +63,12 @@ Outcome<Resolution> NodeModel::resolve(std::string_view name, std::string_view t
     bytes.resize(answer.bytes);
     if (const auto message = DnsMessage::parse(bytes)) resolution.records = message->lines();
     if (is_elsewhere) {
-        resolution.upstream = UpstreamQuestion{target, {}};
+        resolution.upstream = UpstreamQuestion{.name = target, .servers = {}, .silent = {}};
         if (name_server_ != nullptr) {
             for (const Upstream& one : name_server_->stats().upstreams) {
-                resolution.upstream->servers.push_back(
-                    to_string(one.server.address, one.server.port));
+                const std::string server = to_string(one.server.address, one.server.port);
+                resolution.upstream->servers.push_back(server);
+                if (!one.is_healthy) resolution.upstream->silent.push_back(server);
             }
         }
     }

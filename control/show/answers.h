@@ -41,6 +41,7 @@ struct Explanation {
 struct UpstreamQuestion {
     std::string name;
     std::vector<std::string> servers;  ///< "192.0.2.1:53"
+    std::vector<std::string> silent;   ///< of them, those that do not answer
 };
 
 /// As `resolve` answers.

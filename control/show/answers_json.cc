@@ -73,7 +73,8 @@ Json to_json(const Resolution& resolution) {
     Json out = {{"name", resolution.name}, {"type", resolution.type}};
     if (resolution.upstream) {
         out["upstream"] = {{"name", resolution.upstream->name},
-                           {"servers", resolution.upstream->servers}};
+                           {"servers", resolution.upstream->servers},
+                           {"silent", resolution.upstream->silent}};
     } else {
         out["rcode"] = rcode_text(resolution.outcome);
     }

@@ -99,7 +99,8 @@ Json to_json(const HealthReport& report) {
             {"uptimeSeconds", report.uptime_seconds},
             {"node", report.node},
             {"workers", std::move(workers)},
-            {"problems", report.problems}};
+            {"problems", report.problems},
+            {"elsewhere", report.elsewhere}};
 }
 
 Json to_json(const AttachFacts& facts) {

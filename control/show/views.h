@@ -71,10 +71,11 @@ struct HealthReport {
     uint64_t uptime_seconds = 0;
     std::string node;
     std::vector<WorkerHealth> workers;
-    std::vector<std::string> problems;  ///< one line each
-    bool is_live = true;                ///< false if something is wrong that only a restart can fix
-    bool is_ready = true;               ///< it can carry traffic
-    bool is_well = true;                ///< of the requested aspect: all, liveness or readiness
+    std::vector<std::string> problems;   ///< of this node, one line each
+    std::vector<std::string> elsewhere;  ///< of DNS servers outside, likewise
+    bool is_live = true;   ///< false if something is wrong that only a restart can fix
+    bool is_ready = true;  ///< it can carry traffic
+    bool is_well = true;   ///< of the requested aspect: all, liveness or readiness
 };
 
 /// What an attacher of pods has to know of this node.

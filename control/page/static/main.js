@@ -48,9 +48,9 @@ function header() {
   document.title = `${health.node} - podlane`;
   $("state").textContent = health.status;
   $("state").className = health.ready ? (health.status === "ok" ? "ok" : "warn") : "bad";
-  const problems = health.problems.slice(0, 8).map((problem) => el("li", {}, problem));
-  if (health.problems.length > 8)
-    problems.push(el("li", {}, `and ${health.problems.length - 8} more`));
+  const all = [...health.problems, ...health.elsewhere.map((each) => `elsewhere: ${each}`)];
+  const problems = all.slice(0, 8).map((problem) => el("li", {}, problem));
+  if (all.length > 8) problems.push(el("li", {}, `and ${all.length - 8} more`));
   $("problems").replaceChildren(...problems);
 }
 

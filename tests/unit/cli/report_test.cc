@@ -190,12 +190,26 @@ TEST(Report, LongExplanationsAndHelpGoOnInTheNextLine) {
               "                   destination\n");
 }
 
+TEST(Report, ResolveSaysWhichServersOutsideDoNotAnswer) {
+    const char* const reply = R"({"name": "example.org", "type": "A", "records": [], "upstream":
+        {"name": "example.org", "servers": ["192.0.2.1:53", "192.0.2.2:53"],
+         "silent": ["192.0.2.2:53"]}})";
+    EXPECT_EQ(resolve_text(parsed(reply)),
+              "example.org A: example.org is asked for upstream: 192.0.2.1:53, 192.0.2.2:53 (does "
+              "not answer)\n");
+}
+
 TEST(Report, HealthNamesTheProblems) {
     EXPECT_EQ(health_text(parsed(R"({"status": "degraded", "generation": 3, "uptimeSeconds": 3725,
                 "node": "node-a", "workers": [{"id": 0, "alive": true}, {"id": 1, "alive": false}],
                 "problems": ["worker 1 does not run"]})")),
               "degraded: node node-a, generation 3, up 1h02m, 1 of 2 workers alive\n"
               "  worker 1 does not run\n");
+    EXPECT_EQ(health_text(parsed(R"({"status": "ok", "generation": 3, "uptimeSeconds": 5,
+                "node": "node-a", "workers": [{"id": 0, "alive": true}], "problems": [],
+                "elsewhere": ["DNS server 192.0.2.1:53 does not answer"]})")),
+              "ok: node node-a, generation 3, up 5s, 1 of 1 workers alive\n"
+              "  elsewhere: DNS server 192.0.2.1:53 does not answer\n");
     EXPECT_NE(health_text(parsed(R"({"ready": false})")).find("alive, not ready\n"),
               std::string::npos);
     EXPECT_NE(health_text(parsed(R"({"uptimeSeconds": 5})")).find("up 5s"), std::string::npos);

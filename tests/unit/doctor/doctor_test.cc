@@ -122,6 +122,7 @@ TEST_F(DoctorTest, NodeThatDoesNotAnswerIsNoFailure) {
 TEST_F(DoctorTest, WhatTheNodeSaysIsWarnedOf) {
     node_.version["version"] = "0.9";
     node_.health["problems"].push_back("uplink0: next hop 192.168.50.2 does not answer");
+    node_.health["elsewhere"].push_back("DNS server 192.0.2.1:53 does not answer");
     node_.stats["ports"].push_back(
         {{"name", "uplink0"},
          {"deviceLosses", {{"rxMissed", 7U}, {"rxNoBuffer", 2U}, {"rxErrors", 1U}}}});
@@ -131,6 +132,7 @@ TEST_F(DoctorTest, WhatTheNodeSaysIsWarnedOf) {
     EXPECT_EQ(bad(),
               "warn podlaned: podlaned is 0.9, podlanectl 1.0\n"
               "warn health: uplink0: next hop 192.168.50.2 does not answer\n"
+              "note health: DNS server 192.0.2.1:53 does not answer\n"
               "warn losses: uplink0: 7 frames lost by the device without a free descriptor\n"
               "warn losses: uplink0: 2 frames lost for want of a packet buffer\n"
               "warn losses: uplink0: 1 frames came damaged\n"

@@ -94,16 +94,19 @@ TEST_F(Dns, ResolveSaysWhatIsAnswered) {
 }
 
 TEST_F(Dns, ResolveAsksNobodyElse) {
-    names_.counted.upstreams = {{{address("192.0.2.1"), 53}}};
+    names_.counted.upstreams = {{{address("192.0.2.1"), 53}},
+                                {.server = {address("192.0.2.2"), 53}, .is_healthy = false}};
     start();
     apply(
         "apiVersion: v1\nkind: Service\nmetadata: {name: out}\n"
         "spec: {type: ExternalName, externalName: www.example.com}\n");
-    EXPECT_EQ(resolve("example.org"),
-              (Json{{"name", "example.org"},
-                    {"type", "A"},
-                    {"upstream", {{"name", "example.org"}, {"servers", {"192.0.2.1:53"}}}},
-                    {"records", Json::array()}}));
+    EXPECT_EQ(resolve("example.org"), (Json{{"name", "example.org"},
+                                            {"type", "A"},
+                                            {"upstream",
+                                             {{"name", "example.org"},
+                                              {"servers", {"192.0.2.1:53", "192.0.2.2:53"}},
+                                              {"silent", {"192.0.2.2:53"}}}},
+                                            {"records", Json::array()}}));
     const Json alias = resolve("out.default.svc.cluster.local");
     EXPECT_EQ(alias.at("upstream").at("name"), "www.example.com");
     EXPECT_EQ(alias.at("records").size(), 1u);
@@ -135,6 +138,11 @@ TEST_F(Dns, StatsCountWorkersAndServer) {
     EXPECT_EQ(dns.at("server").at("cacheHits"), 3);
     EXPECT_EQ(dns.at("server").at("upstreams")[0].at("server"), "192.0.2.1:53");
     EXPECT_EQ(dns.at("server").at("upstreams")[0].at("healthy"), false);
+    const Json health = ok(node_->health());
+    EXPECT_EQ(health.at("status"), "ok") << health;
+    EXPECT_EQ(health.at("elsewhere"),
+              Json::array({"DNS server 192.0.2.1:53 does not answer: names outside of the cluster "
+                           "are not found"}));
     EXPECT_EQ(dns_stats(dataplane_, nullptr).server.has_value(), false);
 }
 
