@@ -126,6 +126,8 @@ TEST_F(DoctorTest, WhatTheNodeSaysIsWarnedOf) {
     node_.stats["ports"].push_back(
         {{"name", "uplink0"},
          {"deviceLosses", {{"rxMissed", 7U}, {"rxNoBuffer", 2U}, {"rxErrors", 1U}}}});
+    node_.stats["ports"].push_back(
+        {{"name", "default/web"}, {"kind", "pod"}, {"deviceLosses", {{"rxMissed", 8U}}}});
     node_.stats["flows"]["refused"] = 3U;
     write("/sys/class/net/eth1/mtu", "1400\n");
     node_.ports[1]["mtu"] = 1501U;
@@ -136,6 +138,7 @@ TEST_F(DoctorTest, WhatTheNodeSaysIsWarnedOf) {
               "warn losses: uplink0: 7 frames lost by the device without a free descriptor\n"
               "warn losses: uplink0: 2 frames lost for want of a packet buffer\n"
               "warn losses: uplink0: 1 frames came damaged\n"
+              "note losses: default/web: the pod sent 8 frames faster than they were taken\n"
               "warn flows: 3 new connections found no room\n"
               "warn mtu: uplink0: MTU 1500, and its interface eth1 has 1400\n"
               "warn mtu: pods' MTU 1501 is above the uplink's 1500\n");
