@@ -242,7 +242,8 @@ Result<ExplainQuestion> resolve_question(const LiveView& live, const PortNames& 
                          question);
     } else if (const auto address = parse_ip(request.from)) {
         if (address->is_v4() != question.dst.is_v4()) {
-            return Error{"from and to are of different address families"};
+            return Error{fmt::format("from {} and to {} are of different address families",
+                                     to_string(*address), to_string(question.dst))};
         }
         question.src = *address;
         from_address(live, names, question);

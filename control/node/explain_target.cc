@@ -143,10 +143,10 @@ Result<ExplainTarget> of_name(const ObjectStore& store, const DnsZone* zone,
     }
     Found found = look_up(*zone, searched(*zone, sender_namespace, parts.host));
     if (found.addresses.empty() && found.is_elsewhere) {
-        return Error{
-            fmt::format("to: {} is no name of the cluster, and no server outside is asked; give "
-                        "its address",
-                        parts.host)};
+        return Error{fmt::format(
+            "to: {} is no name of the cluster, and explain asks no server outside; give "
+            "its address",
+            parts.host)};
     }
     if (found.addresses.empty()) {
         return Error{fmt::format("to: {} has no address in the cluster's DNS", parts.host)};

@@ -82,9 +82,10 @@ TEST_F(ExplainTargetTest, WhatHasNoAddressSaysWhy) {
     EXPECT_EQ(fault("default/client", "shop/two:ftp"), "to: Service shop/two has no port ftp");
     EXPECT_EQ(fault("default/client", "none.shop.svc.cluster.local:80"),
               "to: none.shop.svc.cluster.local has no address in the cluster's DNS");
-    EXPECT_EQ(fault("default/client", "www.example.com:80"),
-              "to: www.example.com is no name of the cluster, and no server outside is asked; give "
-              "its address");
+    EXPECT_EQ(
+        fault("default/client", "www.example.com:80"),
+        "to: www.example.com is no name of the cluster, and explain asks no server outside; give "
+        "its address");
     EXPECT_NE(fault("default/client", "10.96.0.30:http").find("is not ADDRESS:PORT"),
               std::string::npos);
     EXPECT_NE(fault("default/client", "shop/two").find("lacks a port"), std::string::npos);
