@@ -267,6 +267,67 @@ BENCHMARK(ClusterIpIpv6)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv4)->Arg(4096)->Arg(65536);
 BENCHMARK(EncapIpv6)->Arg(4096);
 
+/// A frame as its peer node sends it: 110 bytes.
+using TunnelTemplate = std::array<uint8_t, 128>;
+constexpr size_t kTunnelBytes = 110;
+
+/// UDP from a remote pod to pod A through the tunnel, one flow each, in random order.
+std::vector<TunnelTemplate> tunnel_templates(uint32_t flows) {
+    using W = World<V4>;
+    std::vector<TunnelTemplate> out(flows);
+    for (uint32_t i = 0; i < flows; ++i) {
+        const auto src = address_plus(parse_ip(W::kRemotePod).value(), i >> 15);
+        const auto frame = test::frame()
+                               .eth(RigNames::kPeerMac, RigNames::kUplinkMac)
+                               .ip(parse_ip(W::kPeer).value(), parse_ip(W::kNode).value())
+                               .udp(50000, 8472)
+                               .no_udp_checksum()
+                               .vxlan(1)
+                               .eth(RigNames::kPeerVtepMac, RigNames::kVtepMac)
+                               .ip(src, parse_ip(W::kPodA).value())
+                               .udp(static_cast<uint16_t>(1024 + (i & 0x7fff)), 80)
+                               .payload(18)
+                               .build();
+        if (frame.size() != kTunnelBytes) throw std::runtime_error("another size");
+        std::copy(frame.begin(), frame.end(), out[i].begin());
+    }
+    std::shuffle(out.begin(), out.end(), std::mt19937(7));
+    return out;
+}
+
+void DecapIpv4(benchmark::State& state) {
+    Bench& bench = Bench::get();
+    WorkerCtx& ctx = *bench.ctx;
+    const auto flows = static_cast<uint32_t>(state.range(0));
+    const auto frames = tunnel_templates(flows);
+    constexpr PortId kUplink{2};
+    size_t at = 0;
+    const auto one = [&] {
+        bench.shared->domain.quiescent(0);
+        for (unsigned i = 0; i < kBurst; ++i) {
+            rte_mbuf* mbuf = rte_pktmbuf_alloc(ctx.pool);
+            if (mbuf == nullptr) throw std::runtime_error("the pool is empty");
+            std::memcpy(rte_pktmbuf_append(mbuf, kTunnelBytes), frames[at].data(), 128);
+            at = at + 1 == frames.size() ? 0 : at + 1;
+            ctx.packets[i].mbuf = mbuf;
+            ctx.packets[i].in_port = kUplink;
+            ctx.packets[i].flags = 0;
+        }
+        Pipeline::run(ctx, {ctx.packets.data(), kBurst});
+        flush(ctx);
+    };
+    for (uint32_t i = 0; i < flows + kBurst; i += kBurst) one();
+    const uint64_t drops_before = ctx.counters->ports[index_of(kUplink)].rx_dropped.get();
+    const uint64_t sent_before = ctx.counters->ports[0].tx_packets.get();
+    for (auto _ : state) one();
+    state.SetItemsProcessed(state.iterations() * kBurst);
+    if (ctx.counters->ports[index_of(kUplink)].rx_dropped.get() != drops_before ||
+        ctx.counters->ports[0].tx_packets.get() == sent_before) {
+        state.SkipWithError("packets were dropped");
+    }
+}
+BENCHMARK(DecapIpv4)->Arg(4096)->Arg(65536);
+
 /// A connection's life: each packet opens one through a ClusterIP, and one that has aged is
 /// removed. A second passes with every kASecond of them, so the table holds 30 seconds' worth.
 template <Family F>

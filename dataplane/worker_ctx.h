@@ -71,6 +71,8 @@ struct alignas(kCacheLine) WorkerCtx {
     uint16_t outer_id = 0;        ///< identification of the next tunnelled IPv4 packet
     bool counts_traffic = false;  ///< the flow tables count packets and bytes
     bool slow_waits = false;      ///< Lookup leaves packets of this burst to the slow path
+    bool all_taken_out = false;   ///< Parse has taken all of this burst out of the tunnel
+    bool none_to_join = false;    ///< and none of it is TCP
     bool all_bridged = false;  ///< Lookup leaves nothing of this burst to Forward, which clears it
 
     uint64_t held_until_ms = 0;  ///< deadline of the packet being run again (kHeldBefore)

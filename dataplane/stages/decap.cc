@@ -85,7 +85,7 @@ void decapsulate(const Ingress& ingress, Packet& packet) noexcept {
 }  // namespace
 
 void Decap::run(WorkerCtx& ctx, Burst burst) noexcept {
-    if (burst.empty() || !ctx.snapshot->overlay.enabled ||
+    if (ctx.all_taken_out || burst.empty() || !ctx.snapshot->overlay.enabled ||
         ctx.snapshot->port(burst.front().in_port).kind != PortKind::kUplink) {
         return;
     }

@@ -234,7 +234,8 @@ void join(const WorkerCtx& ctx, Gathering& gathering, Packet& packet) noexcept {
 }  // namespace
 
 void Join::run(WorkerCtx& ctx, Burst burst) noexcept {
-    if (burst.size() < 2 || ctx.snapshot->port(burst.front().in_port).kind != PortKind::kUplink) {
+    if (ctx.none_to_join || burst.size() < 2 ||
+        ctx.snapshot->port(burst.front().in_port).kind != PortKind::kUplink) {
         return;
     }
     Gathering gathering;

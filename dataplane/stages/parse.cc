@@ -204,14 +204,18 @@ struct LastPeer {
         return ingress;
     }
 };
-struct LastPeers {
+/// What the short way has taken out of the tunnel in this burst.
+struct TunnelledBurst {
     LastPeer<V4> v4;
     LastPeer<V6> v6;
+    size_t taken_out = 0;
+    uint8_t tcp_flags = 0;  ///< of all inner packets
 };
 
 /// Takes off the tunnel's headers if the fast parser can parse the frame, as Decap does for other
 /// frames.
-[[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress, LastPeers& peers,
+[[gnu::always_inline]] inline bool take_out_of_tunnel(const Ingress& ingress,
+                                                      TunnelledBurst& tunnelled,
                                                       Packet& packet) noexcept {
     rte_mbuf& mbuf = *packet.mbuf;
     const uint32_t length = mbuf.data_len;
@@ -229,7 +233,8 @@ struct LastPeers {
             return false;
         outer = kOverlayOuterBytes<V4>;
         ecn = ecn_of<V4>(packet.frame + sizeof(EthernetHeader));
-        sender = peers.v4.of(*ingress.snapshot, load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
+        sender =
+            tunnelled.v4.of(*ingress.snapshot, load<Ipv4Address>(l3 + offsetof(Ipv4Header, src)));
     } else {
         if (type != be16(kEtherTypeIpv6) ||
             !parse_tunnelled<V6>(packet.frame, length, ingress.tunnel, packet.headers)) {
@@ -237,12 +242,15 @@ struct LastPeers {
         }
         outer = kOverlayOuterBytes<V6>;
         ecn = ecn_of<V6>(packet.frame + sizeof(EthernetHeader));
-        sender = peers.v6.of(*ingress.snapshot, load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
+        sender =
+            tunnelled.v6.of(*ingress.snapshot, load<Ipv6Address>(l3 + offsetof(Ipv6Header, src)));
     }
     // Decap drops it with the reason.
     if (sender == kUnknownIngress) [[unlikely]]
         return false;
     packet.ingress = sender;
+    ++tunnelled.taken_out;
+    tunnelled.tcp_flags |= packet.headers.tcp_flags;
     rte_pktmbuf_adj(&mbuf, static_cast<uint16_t>(outer));
     // The device's word on the outer checksum says nothing about the inner one.
     mbuf.ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -303,7 +311,7 @@ bool is_in_a_vlan(const Packet& packet) noexcept {
     if (find_destination(ingress, packet)) sort_by_kind(packet);
 }
 
-[[gnu::always_inline]] inline void parse_one(const Ingress& ingress, LastPeers& peers,
+[[gnu::always_inline]] inline void parse_one(const Ingress& ingress, TunnelledBurst& tunnelled,
                                              Packet& packet) noexcept {
     const std::span<uint8_t> head = packet.head();
     packet.frame = head.data();
@@ -316,7 +324,7 @@ bool is_in_a_vlan(const Packet& packet) noexcept {
         return;
     }
     if (ingress.tunnel_end && !packet.is(kFromOverlay) &&
-        take_out_of_tunnel(ingress, peers, packet)) {
+        take_out_of_tunnel(ingress, tunnelled, packet)) {
         return;
     }
     const uint32_t frame_bytes = rte_pktmbuf_pkt_len(packet.mbuf);
@@ -345,8 +353,8 @@ uint16_t ingress_of_source(const Snapshot& snapshot, const Packet& packet) noexc
 /// parse_one() for a packet that may have been held after decapsulation.
 void parse_again(const Ingress& ingress, Packet& packet) noexcept {
     const bool is_inner = packet.is(kFromOverlay);
-    LastPeers peers;
-    parse_one(ingress, peers, packet);
+    TunnelledBurst tunnelled;
+    parse_one(ingress, tunnelled, packet);
     if (!is_inner || packet.headers.ip_version == 0) return;
     packet.ingress = packet.headers.ip_version == 4
                          ? ingress_of_source<V4>(*ingress.snapshot, packet)
@@ -369,16 +377,18 @@ void prefetch(const rte_mbuf* mbuf, bool maybe_tunnelled) noexcept {
     if (maybe_tunnelled) rte_prefetch0(frame + kCacheLine);
 }
 
-/// What the short way took out of the tunnel, Decap has no more to do with.
-void count_taken_out(const WorkerCtx& ctx, std::span<const Packet> burst) noexcept {
-    size_t taken_out = 0;
-    for (const Packet& packet : burst) taken_out += packet.is(kFromOverlay);
-    ctx.counters->at(PipelineStage::kDecap).in.add(taken_out);
+/// Counts what the short way has taken out of the tunnel, and spares later stages the burst if that
+/// was all of it.
+void note_tunnelled(WorkerCtx& ctx, const TunnelledBurst& tunnelled, size_t burst) noexcept {
+    ctx.counters->at(PipelineStage::kDecap).in.add(tunnelled.taken_out);
+    ctx.all_taken_out = tunnelled.taken_out == burst;
+    ctx.none_to_join = ctx.all_taken_out && tunnelled.tcp_flags == 0;
 }
 
 }  // namespace
 
 void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
+    ctx.all_taken_out = ctx.none_to_join = false;
     if (burst.empty()) return;
     const Ingress ingress = ingress_of(ctx, burst.front().in_port);
     ctx.counters->at(PipelineStage::kParse).in.add(burst.size());
@@ -387,16 +397,16 @@ void Parse::run(WorkerCtx& ctx, Burst burst) noexcept {
         for (Packet& packet : burst) parse_again(ingress, packet);
         return;
     }
-    LastPeers peers;
+    TunnelledBurst tunnelled;
     const size_t ahead = burst.size() < kPrefetchAhead ? burst.size() : kPrefetchAhead;
     for (size_t i = 0; i < ahead; ++i) prefetch(burst[i].mbuf, ingress.tunnel_end);
     for (size_t i = 0; i < burst.size(); ++i) {
         if (i + kPrefetchAhead < burst.size()) {
             prefetch(burst[i + kPrefetchAhead].mbuf, ingress.tunnel_end);
         }
-        parse_one(ingress, peers, burst[i]);
+        parse_one(ingress, tunnelled, burst[i]);
     }
-    if (ingress.tunnel_end) count_taken_out(ctx, burst);
+    if (ingress.tunnel_end) note_tunnelled(ctx, tunnelled, burst.size());
 }
 
 static_assert(Stage<Parse>);
