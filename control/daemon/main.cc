@@ -153,17 +153,6 @@ std::unique_ptr<control::KernelFlows> open_shortcut(control::PodAttacher& pods, 
     return nullptr;
 }
 
-control::DeviceNeeds device_needs(const NodeConfig& config) {
-    control::DeviceNeeds needs;
-    for (const control::UplinkConfig& uplink : config.uplinks) {
-        const std::string driver = control::kernel_driver(uplink.device);
-        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
-        needs.kernel_interface =
-            needs.kernel_interface || control::shared_kernel_interface(uplink.device).has_value();
-    }
-    return needs;
-}
-
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
                                         const control::DaemonOptions& options,
                                         std::string kept_flows = {}) {
@@ -349,7 +338,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
     const std::string socket = config.socket;
-    const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
+    const uint64_t capabilities = control::kept_capability_bits(control::device_needs(config));
     control::KernelTapMaker own_taps(pods);
     own_taps.take_from(taken);
     kept_taps.take_from(taken);

@@ -10,6 +10,7 @@
 
 #include "control/config/node_config.h"
 #include "control/daemon/hand_over.h"
+#include "control/daemon/privileges.h"
 #include "control/daemon/take_over.h"
 #include "control/netdev/kernel_guard.h"
 #include "lib/base/result.h"
@@ -51,6 +52,9 @@ using Guards = std::list<KernelInterfaceGuard>;
 
 /// Call each second: makes sure that the interfaces are still guarded, and logs changes.
 void look_at_guards(Guards& guards);
+
+/// What the uplinks' devices require of this process while it runs.
+[[nodiscard]] DeviceNeeds device_needs(const NodeConfig& config);
 
 /// The programs to hand to a podlaned that takes over.
 [[nodiscard]] std::vector<HandedProgram> programs_of(const Guards& guards);
