@@ -113,6 +113,7 @@ Result<KeptTap> tap_for(const Shared& shared, AttachWork work, const PodTapReque
         case AttachWork::kRemove:
         case AttachWork::kShortcut:
         case AttachWork::kNetnsId:
+        case AttachWork::kSweep:
             break;
     }
     return Error{"this is no request"};
@@ -155,13 +156,14 @@ void work_on(int socket, const AttachRequest& request, Shared& shared) {
             remove_pod_tap(*pod, request.ifindex);
         }
     } else if (request.work == AttachWork::kShortcut) {
-        remove_lone_taps(shared.owner);
         auto maps = shortcut(shared, pod->shortcut);
         if (maps.ok()) {
             queues = std::move(*maps);
         } else {
             refuse(answer, maps.error().message);
         }
+    } else if (request.work == AttachWork::kSweep) {
+        remove_left_pairs(shared.owner);
     } else if (request.work == AttachWork::kNetnsId) {
         // Whether anything else exists at the path is not revealed.
         if (open_network_namespace(pod->netns_path).ok()) {

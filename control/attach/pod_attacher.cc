@@ -275,6 +275,13 @@ Result<std::optional<ShortcutMaps>> PodAttacher::shortcut(bool wanted) {
         std::move(reply->queues[0]), std::move(reply->queues[1]), std::move(reply->queues[2])});
 }
 
+void PodAttacher::sweep() {
+    PodTapRequest about;
+    about.netns_path = "/";  // none is meant
+    const auto wire = to_wire(AttachWork::kSweep, about);
+    if (wire.ok()) static_cast<void>(ask({*wire}));
+}
+
 NetnsId PodAttacher::netns_id(const std::string& path) {
     PodTapRequest there;
     there.netns_path = path;

@@ -47,6 +47,9 @@ class PodAttacher {
     /// Loads the kernel's shortcut, before the first pair is asked for, and opens its maps. Not
     /// `wanted`: stops what an earlier process has left of it; no maps then.
     [[nodiscard]] Result<std::optional<ShortcutMaps>> shortcut(bool wanted);
+    /// Removes pairs that nobody uses, of a podlaned that was killed. Once all that are kept have
+    /// been attached.
+    void sweep();
     /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 

@@ -375,6 +375,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         control::look_at_guards(guards);
     });
     if (auto up = daemon.start(); !up.ok()) return fail(up.error().message);
+    if (!former) pods.sweep();
     if (auto done = control::drop_capabilities(capabilities); !done.ok()) {
         spdlog::warn("capabilities that are not used: {}", done.error().message);
     }

@@ -1,5 +1,6 @@
 #include "control/netdev/pod_pair.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
@@ -7,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -27,13 +29,27 @@ std::string veth_name(int node_end) {
     return fmt::format("{}{}", kVethPrefix, node_end);
 }
 
+constexpr std::string_view kTapPrefix = "plt";
+
 /// A name that no interface has, for the time before the index is known.
 std::string passing_name() {
     static std::atomic<unsigned> made{0};
-    return fmt::format("plt{:x}.{:x}", ::getpid() & 0x3fffff, made.fetch_add(1) & 0xffff);
+    return fmt::format("{}{:x}.{:x}", kTapPrefix, ::getpid(), made.fetch_add(1) & 0xffff);
 }
 
-constexpr std::string_view kTapPrefix = "plt";
+/// The process that has given a passing name; 0: it is none.
+pid_t maker_of(std::string_view name) {
+    const size_t dot = name.find('.');
+    if (!name.starts_with(kTapPrefix) || dot == name.npos) return 0;
+    pid_t maker = 0;
+    const auto read =
+        std::from_chars(name.data() + kTapPrefix.size(), name.data() + dot, maker, 16);
+    return read.ec == std::errc{} && read.ptr == name.data() + dot ? maker : 0;
+}
+
+bool is_running(pid_t process) {
+    return UniqueFd(::open(fmt::format("/proc/{}", process).c_str(), O_PATH | O_CLOEXEC)).valid();
+}
 
 std::string tap_name(int node_end) {
     return fmt::format("{}{}", kTapPrefix, node_end);
@@ -280,21 +296,24 @@ void remove_pod_pair(int node_end, const std::string& owner) noexcept {
     if (rtnl.ok()) static_cast<void>(delete_pair(*rtnl, node_end, owner, false));
 }
 
-void remove_lone_taps(const std::string& owner) noexcept {
+void remove_left_pairs(const std::string& owner) noexcept {
     auto rtnl = Rtnl::open();
     if (!rtnl.ok()) return;
     const auto names = rtnl->link_names();
     if (!names.ok()) return;
     for (const std::string& name : *names) {
-        if (!name.starts_with(kTapPrefix)) continue;
-        const auto tap = rtnl->find_link(name);
-        if (!tap.ok() || !tap->has_value() || (*tap)->kind != "tun" || (*tap)->carrier ||
-            (*tap)->alias != mark_of(owner)) {
-            continue;
-        }
-        const auto veth = rtnl->find_link(kVethPrefix + name.substr(kTapPrefix.size()));
-        if (veth.ok() && !veth->has_value()) {
-            static_cast<void>(rtnl->delete_link((*tap)->ifindex));
+        if (!name.starts_with(kVethPrefix) && !name.starts_with(kTapPrefix)) continue;
+        const auto link = rtnl->find_link(name);
+        if (!link.ok() || !link->has_value()) continue;
+        const int ifindex = (*link)->ifindex;
+        if (const pid_t maker = maker_of(name); maker != 0) {
+            if (!is_running(maker)) static_cast<void>(rtnl->delete_link(ifindex));
+        } else if (is_our_veth(*link, owner)) {
+            static_cast<void>(delete_pair(*rtnl, ifindex, owner, true));
+        } else if ((*link)->kind == "tun" && (*link)->alias == mark_of(owner) &&
+                   !(*link)->carrier) {
+            const auto veth = rtnl->find_link(kVethPrefix + name.substr(kTapPrefix.size()));
+            if (veth.ok() && !veth->has_value()) static_cast<void>(rtnl->delete_link(ifindex));
         }
     }
 }

@@ -39,8 +39,8 @@ inline constexpr const char* kVethPrefix = "plv";
 /// Deletes the pair with that node end; does nothing if it is gone.
 void remove_pod_pair(int node_end, const std::string& owner) noexcept;
 
-/// Deletes TAPs of the owner's pairs that nobody has open and that have lost their veth: of a pair
-/// that was being made when podlaned was killed, after its pod's namespace has ended.
-void remove_lone_taps(const std::string& owner) noexcept;
+/// Deletes the owner's pairs whose TAPs nobody has open, and halves of pairs: those that were being
+/// made when podlaned was killed. Once the process has all the pairs that it takes over.
+void remove_left_pairs(const std::string& owner) noexcept;
 
 }  // namespace podlane::control

@@ -1,6 +1,8 @@
 // Pairs of devices for a pod, without the programs that pass frames between them.
 #include "control/netdev/pod_pair.h"
 
+#include <fmt/format.h>
+
 #include "control/netdev/netns.h"
 #include "control/netdev/rtnl.h"
 #include "tests/unit/netdev/namespaces.h"
@@ -115,20 +117,40 @@ TEST_F(PodPairTest, AFailureLeavesNothing) {
     });
 }
 
-TEST_F(PodPairTest, ATapWithoutItsVethGoesWhenNobodyHasItOpen) {
+TEST_F(PodPairTest, WhatNobodyHasOpenGoesWholeOrInParts) {
     node_.run([this] {
-        const auto made = make_pod_pair(request(), kPairOwner, true, connecting());
+        auto made = make_pod_pair(request(), kPairOwner, true, connecting());
         ASSERT_TRUE(made.ok()) << made.error().message;
-        const std::string end = std::to_string(made->node_end);
+        std::string end = std::to_string(made->node_end);
+        remove_left_pairs(kPairOwner);
+        EXPECT_TRUE(link("plv" + end) && link("plt" + end)) << "it is in use";
         close_all(*made);
-        remove_lone_taps(kPairOwner);
-        EXPECT_TRUE(link("plt" + end)) << "its veth is there";
+        remove_left_pairs("node-b");
+        EXPECT_TRUE(link("plv" + end) && link("plt" + end)) << "it is another's";
+        remove_left_pairs(kPairOwner);
+        EXPECT_FALSE(link("plv" + end) || link("plt" + end) || in_pod());
+
+        made = make_pod_pair(request(), kPairOwner, true, connecting());
+        ASSERT_TRUE(made.ok()) << made.error().message;
+        end = std::to_string(made->node_end);
+        close_all(*made);
         // As if the pod's namespace had ended.
         ASSERT_TRUE(Rtnl::open()->delete_link(made->node_end).ok());
-        remove_lone_taps("node-b");
-        EXPECT_TRUE(link("plt" + end)) << "it is another's";
-        remove_lone_taps(kPairOwner);
+        remove_left_pairs(kPairOwner);
         EXPECT_FALSE(link("plt" + end));
+    });
+}
+
+TEST_F(PodPairTest, AVethThatWasBeingMadeGoesWithItsMaker) {
+    node_.run([this] {
+        const std::string mine = fmt::format("plt{:x}.1", ::getpid());
+        ASSERT_TRUE(Rtnl::open()->add_veth(mine, "other").ok());
+        remove_left_pairs(kPairOwner);
+        EXPECT_TRUE(link(mine)) << "its maker is running";
+        // Above the largest process id.
+        ASSERT_TRUE(Rtnl::open()->change_link(mine, {.name = "plt7fffff.1"}).ok());
+        remove_left_pairs(kPairOwner);
+        EXPECT_FALSE(link("plt7fffff.1") || link("other"));
     });
 }
 
