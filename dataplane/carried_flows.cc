@@ -41,6 +41,7 @@ CarriedWay way_of(const Snapshot& snapshot, const FlowEntry<F>& entry) {
                     next.kind == AdjacencyKind::kEthernet && hop.ingress < kMaxPorts;
     if ((entry.flags & kEntryCheckService) != 0) {
         const uint32_t service = entry.service_id.load(std::memory_order_relaxed);
+        way.service = ServiceId{service};
         is_valid = is_valid && entry.service_epoch.load(std::memory_order_relaxed) ==
                                    snapshot.service_epochs[service];
     }

@@ -128,7 +128,8 @@ void Shortcut::stamp(const Carried& carried, const CarriedFlow& now) {
     for (size_t i = 0; i < 2; ++i) {
         const CarriedWay& way = now.ways[i];
         shortcut_state& state = kernel_->state(carried.ways[i].slot);
-        store(state.services, carried.checks_service ? services_ : 0);
+        const uint64_t at = index_of(way.service) % services_.size();
+        store(state.service, carried.checks_service ? __u64{at << 32 | services_[at]} : 0);
         store(state.epoch, way.is_valid ? way.epoch : 0);
     }
 }
@@ -195,15 +196,22 @@ void Shortcut::tick(uint64_t now_ms) {
     sweep(now_ms);
 }
 
+void Shortcut::note_services(const ServiceEpochs& next) {
+    if (service_epochs_.is_same(next)) return;
+    for (size_t i = 0; i < std::max(service_epochs_.size(), next.size()); ++i) {
+        if (service_epochs_[i] == next[i]) continue;
+        uint32_t& epoch = services_[i % services_.size()];
+        epoch = std::max(epoch + 1, uint32_t{1});
+    }
+    service_epochs_ = next;
+}
+
 void Shortcut::before(const Snapshot& next) {
     if (!is_on()) return;
-    if (!service_epochs_.is_same(next.service_epochs)) {
-        service_epochs_ = next.service_epochs;
-        services_ = services_ == UINT32_MAX ? 1 : services_ + 1;
-    }
+    note_services(next.service_epochs);
     if (rests_) return;
     shortcut_epochs& epochs = kernel_->epochs();
-    store(epochs.services, services_);
+    for (size_t i = 0; i < services_.size(); ++i) store(epochs.services[i], services_[i]);
     store(epochs.isolated, next.isolated_epoch);
     store(epochs.topology, next.topology_epoch);
 }
@@ -245,8 +253,10 @@ bool Shortcut::carries(FlowRef flow) const {
     return std::ranges::all_of(at->second.ways, [&](const Way& way) {
         shortcut_state& state = kernel_->state(way.slot);
         const uint32_t epoch = load(state.epoch);
-        const uint32_t services = load(state.services);
-        return load(state.stopped) == 0 && (services == 0 || services == epochs.services) &&
+        const uint64_t service = load(state.service);
+        return load(state.stopped) == 0 &&
+               (service == 0 ||
+                static_cast<uint32_t>(service) == load(epochs.services[service >> 32])) &&
                (epoch == load(epochs.topology) || epoch == load(epochs.isolated));
     });
 }

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "control/shortcut/kernel_flows.h"
-#include "lib/base/cow_array.h"
 #include "lib/base/mac.h"
 #include "lib/border/dataplane.h"
 
@@ -32,7 +31,9 @@ class Shortcut {
   public:
     /// Without `kernel` nothing is carried, and all calls do nothing.
     Shortcut(Dataplane& dataplane, KernelFlows* kernel) noexcept
-        : dataplane_(dataplane), kernel_(kernel) {}
+        : dataplane_(dataplane), kernel_(kernel) {
+        services_.fill(1);  // 0 has another meaning in the maps
+    }
 
     [[nodiscard]] bool is_on() const noexcept { return kernel_ != nullptr; }
     void add_port(PortId port, int node_end, const MacAddress& mac);
@@ -79,6 +80,7 @@ class Shortcut {
         PortTraffic traffic;
     };
     using Flows = std::unordered_map<uint64_t, Carried>;
+    using ServiceEpochs = decltype(Snapshot::service_epochs);
 
     [[nodiscard]] const Port* port_of(PortId port) const;
     [[nodiscard]] bool may_carry(const CarriedFlow& flow) const;
@@ -87,6 +89,7 @@ class Shortcut {
     /// Marks the directions as valid that are, under the present epochs.
     void stamp(const Carried& carried, const CarriedFlow& now);
     void stop(const Carried& carried);
+    void note_services(const ServiceEpochs& next);
     /// Out of the maps, and its slots to rest.
     void remove(Flows::iterator at, uint64_t now_ms);
     /// Brings counts to the flow table; false: the connection has ended there.
@@ -101,8 +104,9 @@ class Shortcut {
     uint32_t next_slot_ = 0;  ///< never used so far
     /// Slots to use again, each once no program can be using it any more; with that time.
     std::deque<std::pair<uint64_t, uint32_t>> resting_;
-    CowArray<uint32_t, 1024> service_epochs_;
-    uint32_t services_ = 1;
+    ServiceEpochs service_epochs_;
+    /// Each rises with those of the Services that share it.
+    std::array<uint32_t, PODLANE_SHORTCUT_SERVICES> services_{};
     uint64_t sweep_ms_ = 0;
     uint32_t paused_ = 0;  ///< bits of ShortcutPause
     bool rests_ = true;

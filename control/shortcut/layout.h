@@ -5,10 +5,13 @@
 
 #include <linux/types.h>
 
-#define PODLANE_SHORTCUT_FORM 1
+#define PODLANE_SHORTCUT_FORM 2
 
 /// Directions of connections that the kernel can carry at a time.
 #define PODLANE_SHORTCUT_SLOTS 131072
+
+/// Services share so many epochs.
+#define PODLANE_SHORTCUT_SERVICES 128
 
 /// One direction of a connection, as its packets leave a pod.
 struct shortcut_key {
@@ -51,10 +54,10 @@ struct shortcut_rewrite {
 
 /// What changes about a direction. In memory that podlaned has mapped.
 struct shortcut_state {
-    __u32 epoch;     ///< valid while it equals the topology's or the isolated pods' one; 0: never
-    __u32 services;  ///< likewise for the Services' one; 0: always
-    __u32 stopped;   ///< a SYN, FIN or RST was seen: podlaned has the connection from here on
-    __u32 zero;
+    __u32 epoch;    ///< valid while it equals the topology's or the isolated pods' one; 0: never
+    __u32 stopped;  ///< a SYN, FIN or RST was seen: podlaned has the connection from here on
+    __u64 service;  ///< valid while equal: the index into shortcut_epochs::services, above its
+                    ///< value; 0: always
     __u64 packets;
     __u64 bytes;      ///< of IP packets, with their headers
     __u64 last_ns;    ///< of the boot clock
@@ -67,8 +70,7 @@ struct shortcut_epochs {
     __u32 form;    ///< PODLANE_SHORTCUT_FORM; stays the second
     __u32 topology;
     __u32 isolated;
-    __u32 services;
-    __u32 zero;
+    __u32 services[PODLANE_SHORTCUT_SERVICES];
 };
 
 /// A network device that has one of the programs.

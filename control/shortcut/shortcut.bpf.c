@@ -225,9 +225,14 @@ int from_pod(struct __sk_buff* skb) {
         return give_up(device);
     }
     if ((headers.tcp_flags & (kAck | kUrg)) != kAck || state->stopped) return give_up(device);
-    const __u32 epoch = state->epoch, services = state->services;
+    const __u32 epoch = state->epoch;
     if (epoch != epochs->topology && epoch != epochs->isolated) return give_up(device);
-    if (services != 0 && services != epochs->services) return give_up(device);
+    const __u64 service = state->service;
+    if (service != 0) {
+        const __u64 at = service >> 32;
+        if (at >= PODLANE_SHORTCUT_SERVICES || (__u32)service != epochs->services[at])
+            return give_up(device);
+    }
 
     const void* data = (const void*)(long)skb->data;
     const struct ethhdr* eth = data;

@@ -46,6 +46,7 @@ struct CarriedWay {
     MacAddress dst_mac{};  ///< of the frame that goes out
     MacAddress src_mac{};
     uint32_t epoch = 0;     ///< the epoch under which it was allowed
+    ServiceId service{};    ///< the one that its validity depends on, see checks_service
     bool is_valid = false;  ///< a worker would send its next packet this way without asking
 };
 

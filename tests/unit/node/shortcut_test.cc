@@ -40,7 +40,8 @@ class FakeKernel final : public KernelFlows {
     bool carries(size_t entry) {
         const shortcut_state& state = states_.at(entries.at(entry).second.slot);
         const bool is_allowed = state.epoch == epochs_.topology || state.epoch == epochs_.isolated;
-        const bool has_service = state.services == 0 || state.services == epochs_.services;
+        const bool has_service = state.service == 0 || static_cast<uint32_t>(state.service) ==
+                                                           epochs_.services[state.service >> 32];
         return epochs_.paused == 0 && state.stopped == 0 && is_allowed && has_service;
     }
 
@@ -76,10 +77,10 @@ class ShortcutTest : public testing::Test {
         dataplane_.to_carry[kFlow] = {.protocol = kProtocolTcp,
                                       .ways = {way(kOne, kTwo, epoch), way(kTwo, kOne, epoch)}};
     }
-    void publish(uint32_t topology, uint32_t service = 0) {
+    void publish(uint32_t topology, size_t service = 0, uint32_t service_epoch = 0) {
         auto next = std::make_shared<Snapshot>(*dataplane_.current());
         next->topology_epoch = topology;
-        if (service != 0) next->service_epochs.set(1, service);
+        if (service_epoch != 0) next->service_epochs.set(service, service_epoch);
         shortcut_.before(*next);
         dataplane_.publish(std::move(next));
     }
@@ -137,10 +138,16 @@ TEST_F(ShortcutTest, ANewEpochStopsItBeforeTheSnapshotIsPublished) {
 }
 
 TEST_F(ShortcutTest, AUdpFlowWaitsUntilItsServiceWasLookedAt) {
-    dataplane_.to_carry[kFlow].checks_service = true;
+    CarriedFlow& flow = dataplane_.to_carry[kFlow];
+    flow.checks_service = true;
+    for (CarriedWay& each : flow.ways) each.service = ServiceId{200};
     offer();
     EXPECT_TRUE(carries_both());
-    publish(1, 5);
+    publish(1, 201, 5);
+    EXPECT_TRUE(carries_both()) << "another Service has changed";
+    EXPECT_TRUE(shortcut_.carries(kFlow));
+    publish(1, 200, 5);
+    EXPECT_FALSE(shortcut_.carries(kFlow));
     EXPECT_FALSE(kernel_.carries(0));
     pass_a_second();
     EXPECT_TRUE(carries_both());

@@ -77,7 +77,9 @@ class ShortcutProgramTest : public NetdevTest {
         auto opened = open_kernel_flows(std::move(*maps));
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         kernel_ = std::move(*opened);
-        kernel_->epochs() = {.form = PODLANE_SHORTCUT_FORM, .topology = kEpoch, .isolated = 1000};
+        kernel_->epochs().form = PODLANE_SHORTCUT_FORM;
+        kernel_->epochs().topology = kEpoch;
+        kernel_->epochs().isolated = 1000;
     }
 
     void put(const CarriedWay& way, uint8_t protocol) {
@@ -250,9 +252,9 @@ TEST_F(ShortcutProgramTest, WhatIsNotPlainOrNotValidGoesToPodlaned) {
     expect_given_up(good, "an epoch that has passed");
     kernel_->epochs().isolated = kEpoch;
     EXPECT_TRUE(run(good).second);
-    kernel_->state(1).services = 7;
+    kernel_->state(1).service = uint64_t{3} << 32 | 7;
     expect_given_up(good, "a Service that has changed");
-    kernel_->epochs().services = 7;
+    kernel_->epochs().services[3] = 7;
     EXPECT_TRUE(run(good).second);
     kernel_->epochs().paused = 1;
     expect_given_up(good, "while it is paused");
