@@ -140,7 +140,7 @@ void Shortcut::stop(const Carried& carried) {
 
 void Shortcut::remove(Flows::iterator at, uint64_t now_ms) {
     for (const Way& way : at->second.ways) {
-        kernel_->erase(way.key);
+        kernel_->erase(way.key, way.slot);
         resting_.emplace_back(now_ms + kSlotRestMs, way.slot);
     }
     carried_.erase(at);

@@ -48,8 +48,11 @@ class KernelMaps final : public KernelFlows {
     bool put(const shortcut_key& key, const shortcut_rewrite& rewrite) override {
         return call(BPF_MAP_UPDATE_ELEM, key, &rewrite);
     }
-    void erase(const shortcut_key& key) override {
-        static_cast<void>(call(BPF_MAP_DELETE_ELEM, key, nullptr));
+    void erase(const shortcut_key& key, uint32_t slot) override {
+        shortcut_rewrite there{};
+        if (call(BPF_MAP_LOOKUP_ELEM, key, &there) && there.slot == slot) {
+            static_cast<void>(call(BPF_MAP_DELETE_ELEM, key, nullptr));
+        }
     }
     void clear() override {
         shortcut_key first{};
@@ -59,7 +62,7 @@ class KernelMaps final : public KernelFlows {
             attributes.map_fd = static_cast<uint32_t>(flows_.get());
             attributes.next_key = reinterpret_cast<uintptr_t>(&first);
             if (bpf(BPF_MAP_GET_NEXT_KEY, attributes) != 0) return;
-            erase(first);
+            static_cast<void>(call(BPF_MAP_DELETE_ELEM, first, nullptr));
         }
     }
     shortcut_state& state(uint32_t slot) override { return states_.get()[slot]; }
@@ -70,8 +73,7 @@ class KernelMaps final : public KernelFlows {
     static long bpf(bpf_cmd command, bpf_attr& attributes) {
         return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes));
     }
-    [[nodiscard]] bool call(bpf_cmd command, const shortcut_key& key,
-                            const shortcut_rewrite* value) const {
+    [[nodiscard]] bool call(bpf_cmd command, const shortcut_key& key, const void* value) const {
         bpf_attr attributes{};
         attributes.map_fd = static_cast<uint32_t>(flows_.get());
         attributes.key = reinterpret_cast<uintptr_t>(&key);

@@ -18,7 +18,8 @@ class KernelFlows {
     virtual ~KernelFlows() = default;
     /// False: the kernel has no room.
     [[nodiscard]] virtual bool put(const shortcut_key& key, const shortcut_rewrite& rewrite) = 0;
-    virtual void erase(const shortcut_key& key) = 0;
+    /// If it has this slot: a later connection may be at its place.
+    virtual void erase(const shortcut_key& key, uint32_t slot) = 0;
     /// Erases all, whoever has put it.
     virtual void clear() = 0;
     /// Memory that the kernel's program reads and writes meanwhile: by std::atomic_ref.

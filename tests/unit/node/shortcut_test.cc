@@ -22,13 +22,13 @@ class FakeKernel final : public KernelFlows {
 
     bool put(const shortcut_key& key, const shortcut_rewrite& rewrite) override {
         if (entries.size() == room) return false;
-        erase(key);
+        std::erase_if(entries, [&](const auto& each) { return is_same(each.first, key); });
         entries.emplace_back(key, rewrite);
         return true;
     }
-    void erase(const shortcut_key& key) override {
+    void erase(const shortcut_key& key, uint32_t slot) override {
         std::erase_if(entries, [&](const auto& each) {
-            return std::memcmp(&each.first, &key, sizeof(key)) == 0;
+            return is_same(each.first, key) && each.second.slot == slot;
         });
     }
     void clear() override { entries.clear(); }
@@ -46,6 +46,10 @@ class FakeKernel final : public KernelFlows {
     }
 
   private:
+    static bool is_same(const shortcut_key& one, const shortcut_key& other) {
+        return std::memcmp(&one, &other, sizeof(one)) == 0;
+    }
+
     std::array<shortcut_state, 4> states_{};
     shortcut_epochs epochs_{.paused = 2};  // what a former process has left
 };
@@ -167,6 +171,20 @@ TEST_F(ShortcutTest, AStoppedConnectionIsTakenOutAndItsSlotsRest) {
     say(1);
     offer();
     EXPECT_EQ(kernel_.entries.size(), 2u);
+}
+
+TEST_F(ShortcutTest, AnEndedConnectionDoesNotTakeItsSuccessorOnTheSamePortsAlong) {
+    offer();
+    kernel_.state(kernel_.entries[0].second.slot).stopped = 1;
+    const FlowRef successor{7, 2, false};
+    dataplane_.to_carry[successor] = dataplane_.to_carry[kFlow];
+    dataplane_.to_carry.erase(kFlow);
+    shortcut_.offered(successor, now_ms_);
+    pass_a_second();
+    EXPECT_EQ(kernel_.entries.size(), 2u);
+    EXPECT_TRUE(carries_both());
+    EXPECT_TRUE(shortcut_.carries(successor));
+    EXPECT_FALSE(shortcut_.carries(kFlow));
 }
 
 TEST_F(ShortcutTest, APodThatGoesTakesItsConnectionsAlong) {
