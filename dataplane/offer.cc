@@ -31,7 +31,10 @@ void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept {
     Event event;
     event.kind = EventKind::kFlowProven;
     event.flow = flow.packed();
-    ctx.tell(event);
+    // Control is not woken: most connections end before its next tick, and cost it nothing then.
+    if (ctx.events->push(event) && ctx.events->size() > kEventSlots / 4) {
+        ctx.control_doorbell->ring();
+    }
 }
 
 template void offer_flow<V4>(WorkerCtx&, FlowEntry<V4>&) noexcept;

@@ -111,6 +111,7 @@ void NodeModel::look_at_workers() {
 
 void NodeModel::tick() {
     const uint64_t now = now_ms_();
+    handle_events();  // offers, for which nobody has woken us
     look_at_workers();
     flow_watch_.tick(live());
     peer_watch_.tick(now);

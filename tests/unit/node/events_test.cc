@@ -17,6 +17,14 @@ class Events : public NodeFixture {
     }
 };
 
+TEST_F(Events, ATickTakesWhatWorkersHaveSaidWithoutWakingControl) {
+    dataplane_.commands.clear();
+    dataplane_.inject(event(EventKind::kNeighbourNeeded, "192.168.50.77"));
+    node_->tick();
+    node_->publish_pending();
+    EXPECT_EQ(dataplane_.commands_of(CommandKind::kSolicit).size(), 1u);
+}
+
 TEST_F(Events, ANeededNeighbourIsAskedForAtOnceFromOurAddressInItsSubnet) {
     dataplane_.commands.clear();
     deliver(event(EventKind::kNeighbourNeeded, "192.168.50.77"));
