@@ -85,6 +85,7 @@ bool explain_bridge(const LiveView& live, const PortNames& names, const ExplainQ
     }
     answer.verdict = ExplainVerdict::kForward;
     answer.out_port_id = bridged.port;
+    remark_carrier(live.shortcut, question.protocol, question.port, bridged.port, answer.trace);
     return true;
 }
 
@@ -266,9 +267,10 @@ void explain_existing(const LiveView& live, const ExplainQuestion& question, boo
         fmt::format("a connection from {} exists and goes to {}",
                     endpoint_text(flow->src, flow->src_port), to),
         fmt::format("{}, decided {} s ago by worker {}, idle for {} s, forgotten after "
-                    "{} s more{}; a connection keeps what was decided for it",
+                    "{} s more{}{}; a connection keeps what was decided for it",
                     flow->state, flow->age_seconds, flow->worker, flow->idle_seconds,
-                    flow->timeout_seconds, carried(*flow)));
+                    flow->timeout_seconds, carried(*flow),
+                    live.shortcut.carries(flow->ref) ? ", carried by the node's kernel now" : ""));
     if (any_source_port) return;
     answer.translated_to = to;
     answer.translated_from = from;
@@ -326,7 +328,11 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
         // The source port is chosen when the connection is made.
         answer.translated_from = to_string(IpAddress(decision.to.src));
     }
-    if (decision.makes_flow) explain_reply(live, names, question, decision, answer);
+    if (!decision.makes_flow) return;
+    explain_reply(live, names, question, decision, answer);
+    if (answer.verdict != ExplainVerdict::kForward) return;
+    remark_carrier(live.shortcut, question.protocol, question.port, answer.out_port_id,
+                   answer.trace);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "lib/proto/ip_protocol.h"
+
 namespace podlane::control {
 
 namespace {
@@ -171,6 +173,15 @@ void remark_other_node(const ObjectStore& store, std::string_view own_node,
             return;
         }
     }
+}
+
+void remark_carrier(const Shortcut& shortcut, uint8_t protocol, PortId in, PortId out,
+                    StepTrace& trace) {
+    if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
+    if (!shortcut.joins(in, out)) return;
+    trace.step("carrier", "the node's kernel",
+               "both pods are here, and their interfaces have the shortcut: once both ends have "
+               "been heard, their packets no longer come to podlaned");
 }
 
 bool remark_link(const Dataplane& dataplane, const PortNames& names, PortId port,

@@ -34,6 +34,10 @@ void remark_other_node(const ObjectStore& store, std::string_view own_node,
 [[nodiscard]] bool remark_link(const Dataplane& dataplane, const PortNames& names, PortId port,
                                StepTrace& trace);
 
+/// That the node's kernel carries such connections between the two ports, if it does.
+void remark_carrier(const Shortcut& shortcut, uint8_t protocol, PortId in, PortId out,
+                    StepTrace& trace);
+
 /// The other endpoints of a frontend that this sender's packets would not get through to: another
 /// source port may lead there. Looks at 100 at most.
 template <Family F>

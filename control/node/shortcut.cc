@@ -47,12 +47,16 @@ const Shortcut::Port* Shortcut::port_of(PortId port) const {
     return at != ports_.end() ? &at->second : nullptr;
 }
 
+bool Shortcut::joins(PortId one, PortId other) const {
+    return one != other && port_of(one) != nullptr && port_of(other) != nullptr;
+}
+
 bool Shortcut::may_carry(const CarriedFlow& flow) const {
     const CarriedWay& there = flow.ways[0];
     const CarriedWay& back = flow.ways[1];
     // The two directions lead to each other, between two pods.
     return there.is_valid && back.is_valid && there.in == back.out && there.out == back.in &&
-           there.in != there.out && port_of(there.in) != nullptr && port_of(back.in) != nullptr;
+           joins(there.in, back.in);
 }
 
 void Shortcut::offered(FlowRef flow, uint64_t now_ms) {

@@ -52,6 +52,8 @@ class Shortcut {
     void pause(ShortcutPause why, bool on);
     void tick(uint64_t now_ms);
 
+    /// Whether the kernel can carry what two pods with these ports say to each other.
+    [[nodiscard]] bool joins(PortId one, PortId other) const;
     /// Whether the kernel carries the connection now.
     [[nodiscard]] bool carries(FlowRef flow) const;
     /// How many it has been given.

@@ -60,6 +60,9 @@ def carrying(report, node, client, server):
             wait_until(lambda: carried(node, state="ESTABLISHED"), 5, "it is carried")
             before = node.stats()["workers"][0]["rxPackets"]
             flow = carried(node)[0]
+            told = node.ctl("explain", "--from", client.full_name, "--to", f"[{address}]:{port}"
+                            if ":" in address else f"{address}:{port}").stdout
+            expect("the node's kernel" in told, f"explain: {told}")
             time.sleep(2.5)
             later = carried(node)
             expect(later, f"it is not carried any more: {flows(node)}")

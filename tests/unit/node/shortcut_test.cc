@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "control/node/explain_remarks.h"
 #include "lib/flow/rewrite.h"
 #include "lib/proto/ip_protocol.h"
 #include "tests/unit/node/node_fixture.h"
@@ -232,6 +233,17 @@ TEST_F(ShortcutTest, PausesAddUpAndAnotherProcessIsNotDisturbed) {
     shortcut_.begin(now_ms_);
     EXPECT_EQ(kernel_.epochs().topology, 9u);
     EXPECT_FALSE(shortcut_.carries(kFlow));
+}
+
+TEST_F(ShortcutTest, ExplainSaysWhichConnectionsTheKernelCarries) {
+    StepTrace trace;
+    remark_carrier(shortcut_, kProtocolTcp, kOne, PortId{9}, trace);
+    remark_carrier(shortcut_, kProtocolTcp, kOne, kOne, trace);
+    remark_carrier(shortcut_, kProtocolIcmp, kOne, kTwo, trace);
+    EXPECT_TRUE(trace.steps.empty());
+    remark_carrier(shortcut_, kProtocolUdp, kOne, kTwo, trace);
+    ASSERT_EQ(trace.steps.size(), 1u);
+    EXPECT_EQ(trace.steps[0].what, "the node's kernel");
 }
 
 TEST_F(ShortcutTest, WithoutRoomNothingIsLeftInTheMaps) {
