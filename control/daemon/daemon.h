@@ -57,6 +57,8 @@ class Daemon {
         process_.seccomp = seccomp;
         process_.keys_group = keys_group;
     }
+    /// ProcessFacts::shortcut. Before start().
+    void set_shortcut(std::string state) { process_.shortcut = std::move(state); }
     /// Call if a service manager started this process and waits for its messages.
     void set_managed() noexcept { process_.is_managed = true; }
     /// False if something is wrong that only a restart can fix.

@@ -142,14 +142,17 @@ Result<std::unique_ptr<control::PodAttacher>> start_attacher(
 }
 
 /// Whether pods can have pairs. Where they are not wanted, or cannot be had, what an earlier
-/// process has left of the shortcut carries nothing from here on.
-std::unique_ptr<control::KernelFlows> open_shortcut(control::PodAttacher& pods, bool wanted) {
+/// process has left of the shortcut carries nothing from here on. `state`: ProcessFacts::shortcut.
+std::unique_ptr<control::KernelFlows> open_shortcut(control::PodAttacher& pods, bool wanted,
+                                                    std::string& state) {
     auto maps = pods.shortcut(wanted);
+    state = "off";
     if (maps.ok() && !maps->has_value()) return nullptr;
     auto opened = maps.ok() ? control::open_kernel_flows(std::move(**maps))
                             : Result<std::unique_ptr<control::KernelFlows>>(maps.error());
+    state = opened.ok() ? "on" : opened.error().message;
     if (opened.ok()) return std::move(*opened);
-    spdlog::warn("{}; podlaned carries everything", opened.error().message);
+    spdlog::warn("{}; podlaned carries everything", state);
     return nullptr;
 }
 
@@ -315,7 +318,8 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         return fail(fmt::format("{}: {}", control::config_place(config.document, "security"),
                                 confined.error().message));
     }
-    const auto kernel_flows = open_shortcut(pods, config.pods.shortcut);
+    std::string shortcut;
+    const auto kernel_flows = open_shortcut(pods, config.pods.shortcut, shortcut);
     config.pods.shortcut = kernel_flows != nullptr;
     dataplane::RuntimeConfig runtime =
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
@@ -354,6 +358,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
                            started->probes, kernel_flows.get());
     daemon.log_flows(*flow_log);
     daemon.set_security(confined->seccomp, *keys);
+    daemon.set_shortcut(shortcut);
     if (control::has_service_manager()) daemon.set_managed();
     daemon.prepare_uplink([&guards = *guards, socket](const control::UplinkConfig& uplink) {
         return control::guard_again(uplink, socket, guards);

@@ -248,11 +248,11 @@ const char* word_of(SyscallFiltering seccomp) noexcept {
     return "missing";
 }
 
-RpcResult call_health(NodeModel& node, RpcRequest& request, SyscallFiltering seccomp) {
+RpcResult call_health(NodeModel& node, RpcRequest& request, const ProcessFacts& process) {
     const auto probe = request.params.text_if_any("probe");
     if (auto failure = request.params.failure()) return std::move(*failure);
     auto health = node.health(probe);
-    const bool is_missing = seccomp == SyscallFiltering::kMissing;
+    const bool is_missing = process.seccomp == SyscallFiltering::kMissing;
     if (health.ok() && is_missing) {
         health.value().problems.emplace_back(
             "the kernel has no seccomp: system calls are not filtered; security.seccomp: off says "
@@ -260,7 +260,10 @@ RpcResult call_health(NodeModel& node, RpcRequest& request, SyscallFiltering sec
         if (!probe) health.value().is_well = false;
     }
     RpcResult reply = to_reply(std::move(health));
-    if (auto* const answer = std::get_if<Json>(&reply)) (*answer)["seccomp"] = word_of(seccomp);
+    if (auto* const answer = std::get_if<Json>(&reply)) {
+        (*answer)["seccomp"] = word_of(process.seccomp);
+        (*answer)["shortcut"] = process.shortcut;
+    }
     return reply;
 }
 
@@ -368,7 +371,7 @@ void register_reading_methods(RpcMethods& methods, NodeModel& node, Watchers& wa
     add("explain", call_explain);
     add("resolve", call_resolve);
     methods.add("health", [&node, &process](RpcRequest& request) {
-        return call_health(node, request, process.seccomp);
+        return call_health(node, request, process);
     });
     add("newflows", call_new_flows);
     const auto refuse = [](RpcRequest&) {

@@ -27,6 +27,8 @@ struct ProcessFacts {
     std::string dpdk;              ///< its version
     gid_t keys_group = gid_t(-1);  ///< whose members may read TLS keys, besides root; -1: no group
     SyscallFiltering seccomp = SyscallFiltering::kOff;
+    /// Whether the kernel carries what pods say to each other: "on", "off", or why it cannot.
+    std::string shortcut = "off";
     bool is_managed = false;  ///< by a service manager that waits for its notifications
 };
 

@@ -74,6 +74,20 @@ void look_at_seccomp(Examination& at) {
     }
 }
 
+void look_at_shortcut(Examination& at) {
+    const std::string state = at.node.health.is_object() ? text_in(at.node.health, "shortcut") : "";
+    if (state == "on") {
+        at.ok("the kernel carries what pods of this node say to each other");
+    } else if (state == "off") {
+        at.ok("podlaned carries what pods of this node say to each other");
+    } else if (!state.empty()) {
+        constexpr std::string_view kSubject = "shortcut: ";
+        at.note(state.starts_with(kSubject) ? state.substr(kSubject.size()) : state,
+                "podlaned carries what pods say to each other, more slowly; the kernel needs "
+                "CONFIG_BPF_SYSCALL and CONFIG_NET_CLS_BPF, Linux 5.10 or later");
+    }
+}
+
 void look_at_losses(Examination& at) {
     if (!at.node.stats.is_object() || !at.node.stats.contains("ports")) return;
     bool loses = false;
@@ -153,9 +167,10 @@ void look_at_mtus(Examination& at) {
 }
 
 constexpr std::array kNodeChecks{
-    DoctorCheck{"podlaned", look_at_daemon}, DoctorCheck{"health", look_at_health},
-    DoctorCheck{"seccomp", look_at_seccomp}, DoctorCheck{"losses", look_at_losses},
-    DoctorCheck{"flows", look_at_flows},     DoctorCheck{"mtu", look_at_mtus},
+    DoctorCheck{"podlaned", look_at_daemon},   DoctorCheck{"health", look_at_health},
+    DoctorCheck{"seccomp", look_at_seccomp},   DoctorCheck{"losses", look_at_losses},
+    DoctorCheck{"flows", look_at_flows},       DoctorCheck{"mtu", look_at_mtus},
+    DoctorCheck{"shortcut", look_at_shortcut},
 };
 
 }  // namespace

@@ -208,6 +208,8 @@ def tests(report, _options):
         cluster.start()
         if "podlaned carries everything" in node.daemon.output():
             raise lab.Unavailable("no BPF here")
+        with report.check("health says that the kernel carries"):
+            expect_equal(node.json("health")["shortcut"], "on")
         client, server = cluster.pod("a", "one"), cluster.pod("a", "two")
         lab.keep_answering(server.namespace, "two")
         cluster.apply(*service(node, server))

@@ -33,7 +33,7 @@ class DoctorTest : public testing::Test {
         write("/sys/devices/system/node/node0/cpulist", "0-3\n");
         write("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
         node_.version = {{"version", "1.0"}, {"dpdk", "DPDK 22.11"}};
-        node_.health = {{"seccomp", "on"}, {"problems", Json::array()}};
+        node_.health = {{"seccomp", "on"}, {"shortcut", "on"}, {"problems", Json::array()}};
         node_.stats = {{"ports", Json::array()},
                        {"flows", {{"active", 1U}, {"capacity", 100U}, {"refused", 0U}}}};
         node_.ports = Json::array({Json{{"name", "uplink0"},
@@ -96,6 +96,13 @@ TEST_F(DoctorTest, WhatCostsSpeedIsNoted) {
               "note cpus: no isolated CPUs\n"
               "note cpus: the CPUs' frequency governor is powersave\n"
               "note cpus: NIC 0000:3b:00.0 is at NUMA node 1 of 2\n");
+}
+
+TEST_F(DoctorTest, WithoutTheShortcutItIsSaidWhy) {
+    node_.health["shortcut"] = "off";
+    EXPECT_EQ(bad(), "") << "as it was asked for";
+    node_.health["shortcut"] = "shortcut: the kernel refuses the program: Operation not permitted";
+    EXPECT_EQ(bad(), "note shortcut: the kernel refuses the program: Operation not permitted\n");
 }
 
 TEST_F(DoctorTest, WhatStandsInTheWayInTheKernelIsWarnedOf) {
