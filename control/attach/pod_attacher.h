@@ -47,6 +47,9 @@ class PodAttacher {
     /// Loads the kernel's shortcut, before the first pair is asked for, and opens its maps. Not
     /// `wanted`: stops what an earlier process has left of it; no maps then.
     [[nodiscard]] Result<std::optional<ShortcutMaps>> shortcut(bool wanted);
+    /// Makes a TAP beside the NIC with that name, and puts programs on both that pass all frames
+    /// between them (control/netdev/uplink_tap.h). It ends with its queues.
+    [[nodiscard]] Result<KeptTap> uplink(const std::string& ifname, uint16_t mtu, unsigned queues);
     /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 

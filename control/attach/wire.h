@@ -24,6 +24,7 @@ enum class AttachWork : uint32_t {
     kRemove,    ///< one of these, by its `ifindex`
     kShortcut,  ///< the kernel's shortcut, ready for pairs; its maps come with the answer
     kNetnsId,   ///< the network namespace at the path
+    kUplink,    ///< a TAP beside a NIC of this namespace, with programs that pass frames on
 };
 
 struct WireAddress {

@@ -46,7 +46,6 @@
 #include "control/node/object_files.h"
 #include "control/node/pod_interface.h"
 #include "control/node/tap_maker.h"
-#include "control/node/uplink_device.h"
 #include "control/rpc/client.h"
 #include "dataplane/runtime.h"
 #include "lib/base/printable.h"
@@ -151,17 +150,6 @@ std::unique_ptr<control::KernelFlows> open_shortcut(control::PodAttacher& pods, 
     if (opened.ok()) return std::move(*opened);
     spdlog::warn("{}; podlaned carries everything", opened.error().message);
     return nullptr;
-}
-
-control::DeviceNeeds device_needs(const NodeConfig& config) {
-    control::DeviceNeeds needs;
-    for (const control::UplinkConfig& uplink : config.uplinks) {
-        const std::string driver = control::kernel_driver(uplink.device);
-        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
-        needs.kernel_interface =
-            needs.kernel_interface || control::shared_kernel_interface(uplink.device).has_value();
-    }
-    return needs;
 }
 
 dataplane::RuntimeConfig runtime_config(const NodeConfig& config, std::vector<int> worker_cpus,
@@ -332,6 +320,12 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
     runtime.waits_for_flows = takes_over;
     runtime.confine_worker = std::move(confined->worker);
+    auto uplink_taps = control::open_uplink_taps(config, pods, cpus->workers.size());
+    if (!uplink_taps.ok()) return fail(uplink_taps.error().message);
+    for (dataplane::UplinkRequest& uplink : runtime.uplinks) {
+        const auto tap = uplink_taps->find(uplink.name);
+        if (tap != uplink_taps->end()) uplink.tap = tap->second;
+    }
     const std::string node = config.node;
     control::KeptTapMaker kept_taps(node, pods,
                                     former ? former->take_taps() : control::KeptTapMaker::Queues{});
@@ -349,7 +343,7 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
     for (const std::string& hint : started->hints) spdlog::info("hint: {}", hint);
 
     const std::string socket = config.socket;
-    const uint64_t capabilities = control::kept_capability_bits(device_needs(config));
+    const uint64_t capabilities = control::kept_capability_bits(control::device_needs(config));
     control::KernelTapMaker own_taps(pods);
     own_taps.take_from(taken);
     kept_taps.take_from(taken);
