@@ -68,6 +68,9 @@ def rows():
         Row("TCP, ClusterIP, shortcut, 8 streams", "cut-service", "iperf", ["-P", "8"], 1.0, 1.0),
         Row("TCP, two nodes, VXLAN", "nodes", "iperf", ["-P", "1"], 0.7, 1.0),
         Row("TCP, two nodes, VXLAN, 8 streams", "nodes", "iperf", ["-P", "8"], 0.7, 1.0),
+        Row("TCP, two nodes, VXLAN, shortcut", "cut-nodes", "iperf", ["-P", "1"], 0.7, 1.0),
+        Row("TCP, two nodes, VXLAN, shortcut, 8 streams", "cut-nodes", "iperf", ["-P", "8"],
+            0.7, 1.0),
         Row("UDP of 1,400 bytes, pod to pod", "node", "iperf", [*udp, "1400"], 0.5, 1.0),
         Row("UDP of 64 bytes, pod to pod", "node", "iperf", [*udp, "64"], 0.5, 1.0),
         Row("UDP of 1,400 bytes, shortcut", "shortcut", "iperf", [*udp, "1400"], 0.5, 1.0),
@@ -109,28 +112,31 @@ def build(wire):
     kernel[0].add_routed_pod("ra", 10)
     routed = kernel[0].add_routed_pod("rb", 11)
     kernel[0].serve(kernel_services(routed))
-    nodes = [Node(f"node-{name}", number, wire).start() for name, number in (("a", 1), ("b", 2))]
-    for node in nodes:
-        node.apply(objects.document(*[objects.node(each.name, each.pod_cidrs, each.addresses,
-                                                   each.vtep_mac) for each in nodes]))
+    nodes = [Node(f"node-{name}", number, wire) for name, number in (("a", 1), ("b", 2))]
+    cutting = [Node(f"node-{name}", number, wire, driver="net_tc", whole=True)
+               for name, number in (("s", 3), ("t", 4))]
+    for node in cutting:
+        node.config["pods"]["shortcut"] = "auto"
+    for node in (*nodes, *cutting):
+        node.start().apply(objects.document(*[
+            objects.node(each.name, each.pod_cidrs, each.addresses, each.vtep_mac)
+            for each in (*nodes, *cutting)]))
     a, b, c = nodes[0].add_pod("a"), nodes[0].add_pod("b"), nodes[1].add_pod("c")
     nodes[0].apply(objects.document(*podlane_services(b.address(4), "node-a")))
-    cutting = Node("node-s", 3, wire)
-    cutting.config["pods"]["shortcut"] = "auto"
-    cutting.start()
-    sa, sb = cutting.add_pod("sa"), cutting.add_pod("sb")
-    cutting.apply(objects.document(*podlane_services(sb.address(4), "node-s")))
-    cut = Side(sa.namespace, sb.namespace, sb.address(4), [cutting])
+    sa, sb, sc = cutting[0].add_pod("sa"), cutting[0].add_pod("sb"), cutting[1].add_pod("sc")
+    cutting[0].apply(objects.document(*podlane_services(sb.address(4), "node-s")))
+    cut = Side(sa.namespace, sb.namespace, sb.address(4), cutting[:1])
     k = kernel[0].pods
     local = Side(a.namespace, b.namespace, b.address(4), nodes[:1])
+    remote = Side(k["a"], kernel[1].pods["c"], addresses[2])
     bridged, routed = Side(k["a"], k["b"], addresses[1]), Side(k["ra"], k["rb"], CLUSTER_IP)
     sides = {"node": (bridged, local),
              "shortcut": (bridged, cut),
              "service": (routed, _through(local, CLUSTER_IP)),
              "cut-service": (routed, _through(cut, CLUSTER_IP)),
-             "nodes": (Side(k["a"], kernel[1].pods["c"], addresses[2]),
-                       Side(a.namespace, c.namespace, c.address(4), nodes))}
-    return sides, [*nodes, cutting]
+             "nodes": (remote, Side(a.namespace, c.namespace, c.address(4), nodes)),
+             "cut-nodes": (remote, Side(sa.namespace, sc.namespace, sc.address(4), cutting))}
+    return sides, [*nodes, *cutting]
 
 
 def _through(side, address):

@@ -7,6 +7,7 @@
 #include "lib/border/carried.h"
 #include "lib/flow/table.h"
 #include "lib/model/snapshot.h"
+#include "lib/telemetry/peer_counts.h"
 
 namespace podlane::dataplane {
 
@@ -20,14 +21,16 @@ class CarriedFlows {
 
     /// See Dataplane::flow_to_carry().
     [[nodiscard]] std::optional<CarriedFlow> find(FlowRef flow) const;
-    /// See Dataplane::note_carried().
-    bool note(FlowRef flow, const CarriedTraffic& traffic);
+    /// See Dataplane::note_carried(). `peers`: where other Nodes' traffic is counted; null:
+    /// nowhere.
+    bool note(FlowRef flow, const CarriedTraffic& traffic, PeerCounts::Row* peers = nullptr);
 
   private:
     template <Family F>
     [[nodiscard]] std::optional<CarriedFlow> find_in(const FlowTable<F>& table, FlowRef flow) const;
     template <Family F>
-    bool note_in(FlowTable<F>& table, FlowRef flow, const CarriedTraffic& traffic);
+    bool note_in(FlowTable<F>& table, FlowRef flow, const CarriedTraffic& traffic,
+                 PeerCounts::Row* peers);
 
     FlowTable<V4>& v4_;
     FlowTable<V6>& v6_;

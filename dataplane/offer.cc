@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "lib/border/carried.h"
-#include "lib/model/ingress.h"
 #include "lib/proto/ip_protocol.h"
 
 namespace podlane::dataplane {
@@ -17,9 +16,11 @@ void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept {
     }
     const uint8_t protocol = entry.key.protocol;
     if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
+    // Each direction leads to where the other one comes from; control looks again.
+    const auto adjacencies = ctx.snapshot->adjacencies.view();
     for (const FlowEntry<F>* each : {&std::as_const(entry), &opposite}) {
-        const uint16_t ingress = each->current_hop().ingress;
-        if (ingress >= kMaxPorts || !ctx.flow_targets->is_pair(PortId{ingress})) return;
+        const PortId out = adjacencies[each->current_hop().adjacency].port;
+        if (out == kNoPort || !ctx.flow_targets->is_pair(out)) return;
     }
     // Neighbours are more important.
     if (ctx.events->size() > kEventSlots / 2) return;

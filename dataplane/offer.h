@@ -8,9 +8,9 @@
 
 namespace podlane::dataplane {
 
-/// Offers the connection if it is TCP or UDP between two ports of pairs, and both ends have been
-/// heard. Control takes offers with its next tick, so that short connections cost it nothing; one
-/// is lost if the ring is half full: workers then go on carrying the connection.
+/// Offers the connection if it is TCP or UDP between two ports that the kernel can serve, and both
+/// ends have been heard. Control takes offers with its next tick, so that short connections cost it
+/// nothing; one is lost if the ring is half full: workers then go on carrying the connection.
 template <Family F>
 void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept;
 

@@ -96,4 +96,28 @@ void count_to_peers(const WorkerCtx& ctx, Burst burst) noexcept {
     }
 }
 
+template <Family F>
+void count_carried_peers(PeerCounts::Row& peers, const Snapshot& snapshot,
+                         const Connection<F>& connection, const CarriedTraffic& traffic) noexcept {
+    for (size_t i = 0; i < traffic.packets.size(); ++i) {
+        const FlowEntry<F>& entry = connection.entry[i];
+        const uint16_t ingress = entry.current_hop().ingress;
+        const bool is_tunnelled = ingress >= kTunnelIngress;
+        if (!is_tunnelled && snapshot.port(PortId{ingress}).kind != PortKind::kUplink) continue;
+        const NodeNumber node =
+            is_tunnelled ? node_of_ingress(ingress) : node_at<F>(snapshot, entry.key.src);
+        if (node == NodeNumber{kMaxNodeNumbers}) continue;
+        PeerCounts::Cell& cell = peers.of(node);
+        cell.rx_packets.add(traffic.packets[i]);
+        cell.rx_bytes.add(traffic.bytes[i]);
+        cell.tx_packets.add(traffic.packets[i ^ 1]);
+        cell.tx_bytes.add(traffic.bytes[i ^ 1]);
+    }
+}
+
+template void count_carried_peers<V4>(PeerCounts::Row&, const Snapshot&, const Connection<V4>&,
+                                      const CarriedTraffic&) noexcept;
+template void count_carried_peers<V6>(PeerCounts::Row&, const Snapshot&, const Connection<V6>&,
+                                      const CarriedTraffic&) noexcept;
+
 }  // namespace podlane::dataplane

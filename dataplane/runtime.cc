@@ -36,6 +36,10 @@ Result<void> Runtime::create_tables(const RuntimeConfig& config) {
 
 Result<void> Runtime::open_uplinks(const RuntimeConfig& config, std::vector<std::string>& hints) {
     for (const UplinkRequest& uplink : config.uplinks) {
+        if (uplink.tap) {
+            if (auto id = add_tap_port(*uplink.tap); !id) return id.error();
+            continue;
+        }
         auto port = open_device_port({.name = uplink.name,
                                       .device = uplink.device,
                                       .mtu = uplink.mtu,
@@ -286,7 +290,7 @@ size_t Runtime::take_events(std::span<Event> out) {
 
 void Runtime::count_peers(bool on) {
     if (on && !shared_->peer_counts) {
-        shared_->peer_counts = std::make_unique<PeerCounts>(shared_->workers);
+        shared_->peer_counts = std::make_unique<PeerCounts>(shared_->workers + 1);
     }
     // Pairs with the load in Worker::begin_turn().
     shared_->peers.store(on ? shared_->peer_counts.get() : nullptr, std::memory_order_release);

@@ -34,6 +34,8 @@ struct UplinkRequest {
     std::string device;  ///< PCI address or vdev arguments
     uint16_t mtu = 1500;
     std::optional<MacAddress> mac;  ///< instead of the device's own
+    /// A TAP beside the kernel's NIC, in place of a DPDK device; its queues if it is one.
+    std::optional<TapPortSpec> tap = {};
 };
 
 struct RuntimeConfig {
@@ -50,7 +52,7 @@ struct RuntimeConfig {
     LogReceiver kept_flows_log;  ///< lines about them, on the control thread
     /// Another process still works with those flows: Started::take_flows is called when it rests.
     bool waits_for_flows = false;
-    std::vector<UplinkRequest> uplinks;
+    std::vector<UplinkRequest> uplinks;  ///< their TAPs' queues become start()'s
     /// No device of this node shares packet buffers with hardware or with another process.
     bool has_own_buffers = false;
     std::vector<std::string> eal_arguments;  ///< appended to the derived ones

@@ -149,7 +149,9 @@ class Runtime final : public Dataplane {
         return carried_flows().find(flow);
     }
     bool note_carried(FlowRef flow, const CarriedTraffic& traffic) override {
-        return carried_flows().note(flow, traffic);
+        const bool counts = shared_->peers.load(std::memory_order_relaxed) != nullptr;
+        return carried_flows().note(
+            flow, traffic, counts ? &shared_->peer_counts->row(shared_->workers) : nullptr);
     }
     void record_flows(FlowSample sample) override { shared_->recorder.record(sample); }
     size_t take_flow_records(std::span<FlowRecord> out) override {

@@ -13,7 +13,7 @@ bool can_be_shared(const std::string& device) {
 }
 
 bool copies_packets(const std::string& device) {
-    for (const char* driver : {"af_packet", "null", "pcap", "tap"}) {
+    for (const char* driver : {"af_packet", "null", "pcap", "tap", "tc"}) {
         const auto with = [driver](const char* before) { return std::string(before) + driver; };
         if (device.starts_with(with("net_")) || device.starts_with(with("eth_"))) return true;
     }
@@ -35,6 +35,7 @@ Result<Started> start(const RuntimeConfig& config) {
     request.log = config.log;
     const Hugepages hugepages = read_hugepages();
     for (const UplinkRequest& uplink : config.uplinks) {
+        if (uplink.tap) continue;
         const auto device = parse_device(uplink.device);
         if (!device) return device.error();
         if (device->kind != DeviceKind::kPci) continue;

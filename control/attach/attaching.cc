@@ -18,6 +18,7 @@
 #include "control/netdev/kept_tap.h"
 #include "control/netdev/pod_pair.h"
 #include "control/netdev/unique_fd.h"
+#include "control/netdev/uplink_tap.h"
 #include "control/shortcut/program.h"
 
 namespace podlane::control {
@@ -45,21 +46,27 @@ ConnectPair connecting(const Shared& shared) {
     };
 }
 
+/// The program, loaded with the first call.
+Result<const ShortcutProgram*> program_of(Shared& shared) {
+    const std::lock_guard lock(shared.mutex);
+    const ShortcutProgram* program = shared.shortcut.load(std::memory_order_relaxed);
+    if (program != nullptr) return program;
+    auto loaded = ShortcutProgram::load(shared.owner);
+    if (!loaded.ok()) return loaded.error();
+    program = loaded->release();                                // until the process ends
+    shared.shortcut.store(program, std::memory_order_release);  // pairs with connecting()
+    return program;
+}
+
 /// Loads the program, or stops what a former process has left of it. The maps, if it is wanted.
 Result<std::vector<UniqueFd>> shortcut(Shared& shared, bool wanted) {
-    const std::lock_guard lock(shared.mutex);
     std::vector<UniqueFd> maps;
-    const ShortcutProgram* program = shared.shortcut.load(std::memory_order_relaxed);
-    if (program == nullptr && wanted) {
-        auto loaded = ShortcutProgram::load(shared.owner);
-        if (loaded.ok()) {
-            program = loaded->release();                                // until the process ends
-            shared.shortcut.store(program, std::memory_order_release);  // pairs with connecting()
-        } else {
-            static_cast<void>(pause_left_shortcut(shared.owner));
-            return loaded.error();
-        }
+    const auto loaded = wanted ? program_of(shared) : Result<const ShortcutProgram*>(nullptr);
+    if (!loaded.ok()) {
+        static_cast<void>(pause_left_shortcut(shared.owner));
+        return loaded.error();
     }
+    const ShortcutProgram* const program = *loaded;
     if (!wanted) {
         if (auto paused = pause_left_shortcut(shared.owner); !paused.ok()) return paused.error();
         return maps;
@@ -70,6 +77,16 @@ Result<std::vector<UniqueFd>> shortcut(Shared& shared, bool wanted) {
     maps.push_back(std::move(opened->states));
     maps.push_back(std::move(opened->epochs));
     return maps;
+}
+
+/// Passes all frames between the NIC and a TAP of its own.
+Result<KeptTap> uplink_tap(Shared& shared, const PodTapRequest& uplink) {
+    const auto program = program_of(shared);
+    if (!program.ok()) return program.error();
+    return make_uplink_tap(uplink.ifname, uplink.mtu, uplink.queues, shared.owner,
+                           [&](int nic, int tap, const MacAddress& mac) {
+                               return (*program)->connect_nic(nic, tap, mac);
+                           });
 }
 
 /// An interface that ends when its queues are closed.
@@ -114,6 +131,7 @@ Result<KeptTap> tap_for(const Shared& shared, AttachWork work, const PodTapReque
         case AttachWork::kShortcut:
         case AttachWork::kNetnsId:
         case AttachWork::kSweep:
+        case AttachWork::kUplink:
             break;
     }
     return Error{"this is no request"};
@@ -170,7 +188,8 @@ void work_on(int socket, const AttachRequest& request, Shared& shared) {
             answer.netns = netns_id(pod->netns_path);
         }
     } else {
-        auto tap = tap_for(shared, request.work, *pod);
+        auto tap = request.work == AttachWork::kUplink ? uplink_tap(shared, *pod)
+                                                       : tap_for(shared, request.work, *pod);
         if (!tap.ok()) {
             refuse(answer, tap.error().message);
         } else {

@@ -161,6 +161,7 @@ Result<void> PodAttacher::send(AttachRequest& request) {
 void PodAttacher::undo(const Reply& late) {
     const auto asked = late_.extract(late.answer.id);
     if (asked.empty() || late.answer.is_done == 0 || late.queues.empty()) return;
+    if (asked.mapped().work == AttachWork::kUplink) return;  // it ends with the answer's queues
     AttachRequest request = asked.mapped();
     make_removal(request, late.answer);
     // The answer is not waited for. If the request cannot be sent, the interface stays until its
@@ -280,6 +281,19 @@ void PodAttacher::sweep() {
     about.netns_path = "/";  // none is meant
     const auto wire = to_wire(AttachWork::kSweep, about);
     if (wire.ok()) static_cast<void>(ask({*wire}));
+}
+
+Result<KeptTap> PodAttacher::uplink(const std::string& ifname, uint16_t mtu, unsigned queues) {
+    PodTapRequest about;
+    about.netns_path = "/";  // none is meant
+    about.ifname = ifname;
+    about.mtu = mtu;
+    about.queues = queues;
+    const auto wire = to_wire(AttachWork::kUplink, about);
+    if (!wire.ok()) return wire.error();
+    auto tap = tap_of(std::move(ask({*wire}).front()), *wire);
+    if (tap.ok()) tap->remove = {};
+    return tap;
 }
 
 NetnsId PodAttacher::netns_id(const std::string& path) {

@@ -50,6 +50,9 @@ class PodAttacher {
     /// Removes pairs that nobody uses, of a podlaned that was killed. Once all that are kept have
     /// been attached.
     void sweep();
+    /// Makes a TAP beside the NIC with that name, and puts programs on both that pass all frames
+    /// between them (control/netdev/uplink_tap.h). It ends with its queues.
+    [[nodiscard]] Result<KeptTap> uplink(const std::string& ifname, uint16_t mtu, unsigned queues);
     /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 

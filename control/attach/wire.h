@@ -25,6 +25,7 @@ enum class AttachWork : uint32_t {
     kShortcut,  ///< the kernel's shortcut, ready for pairs; its maps come with the answer
     kNetnsId,   ///< the network namespace at the path
     kSweep,     ///< away with pairs that nobody uses
+    kUplink,    ///< a TAP beside a NIC of this namespace, with programs that pass frames on
 };
 
 struct WireAddress {

@@ -171,6 +171,13 @@ UplinkConfig ConfigReader::read_uplink(const Value& item) {
         uplink.addresses, [](const InterfaceAddress& a) { return a.address.is_v6(); });
     uplink.mtu = fields.integer<uint16_t>("mtu", has_v6 ? kIpv6Mtus : kUplinkMtus, uplink.mtu);
     uplink.mac = read_mac(fields, "mac");
+    if (uplink.device.driver == kTcDriver) {
+        if (uplink.mac)
+            problems_.add(item, "net_tc: the NIC keeps its MAC address, leave `mac` out");
+        if (kernel_interface(uplink.device).value_or("").empty()) {
+            problems_.add(item, "net_tc: which NIC? device: \"net_tc0,iface=NAME\"");
+        }
+    }
     for (const Value& neighbor : fields.list("neighbors")) read_neighbor(neighbor, uplink);
     for (const Value& route : fields.list("routes")) read_route(route, uplink);
     fields.finish();
@@ -286,6 +293,7 @@ PodPortConfig ConfigReader::read_pod_port(const Value& item) {
     }
     if (const Value* device = fields.require("device", "a PCI address or DPDK vdev arguments")) {
         if (auto parsed = read_device(*device)) port.device = std::move(*parsed);
+        if (port.device.driver == kTcDriver) problems_.add(*device, "net_tc is for uplinks");
     }
     if (const Value* list = fields.require("addresses", "the pod's IP addresses")) {
         for (const Value& address : as_list(*list, problems_)) read_pod_address(address, port);

@@ -46,7 +46,6 @@
 #include "control/node/object_files.h"
 #include "control/node/pod_interface.h"
 #include "control/node/tap_maker.h"
-#include "control/node/uplink_device.h"
 #include "control/rpc/client.h"
 #include "dataplane/runtime.h"
 #include "lib/base/printable.h"
@@ -325,6 +324,12 @@ int run(NodeConfig config, const control::MetricsConfig& metrics,
         runtime_config(config, cpus->workers, options, state->keep ? state->directory : "");
     runtime.waits_for_flows = takes_over;
     runtime.confine_worker = std::move(confined->worker);
+    auto uplink_taps = control::open_uplink_taps(config, pods, cpus->workers.size());
+    if (!uplink_taps.ok()) return fail(uplink_taps.error().message);
+    for (dataplane::UplinkRequest& uplink : runtime.uplinks) {
+        const auto tap = uplink_taps->find(uplink.name);
+        if (tap != uplink_taps->end()) uplink.tap = tap->second;
+    }
     const std::string node = config.node;
     control::KeptTapMaker kept_taps(node, pods,
                                     former ? former->take_taps() : control::KeptTapMaker::Queues{});

@@ -7,6 +7,7 @@
 
 #include "control/config/config_place.h"
 #include "control/netdev/unique_fd.h"
+#include "control/node/pod_interface.h"
 #include "control/node/uplink_device.h"
 
 namespace podlane::control {
@@ -67,6 +68,36 @@ Result<void> guard_again(const UplinkConfig& uplink, const std::string& socket, 
     log_of(*guard);
     guards.push_back(std::move(guard).value());
     return {};
+}
+
+DeviceNeeds device_needs(const NodeConfig& config) {
+    DeviceNeeds needs;
+    for (const UplinkConfig& uplink : config.uplinks) {
+        const std::string driver = kernel_driver(uplink.device);
+        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
+        needs.kernel_interface =
+            needs.kernel_interface || shared_kernel_interface(uplink.device).has_value();
+    }
+    return needs;
+}
+
+Result<std::map<std::string, TapPortSpec>> open_uplink_taps(const NodeConfig& config,
+                                                            PodAttacher& pods, size_t workers) {
+    std::map<std::string, TapPortSpec> out;
+    for (const UplinkConfig& uplink : config.uplinks) {
+        const auto nic = nic_beside_tap(uplink.device);
+        if (!nic) continue;
+        auto tap = pods.uplink(*nic, uplink.mtu, tap_queues_for(workers));
+        auto port = tap.ok() ? tap_port_of(uplink, std::move(tap->queue_fds), config.pods.shortcut)
+                             : Result<TapPortSpec>(tap.error());
+        if (!port.ok()) {
+            const std::string path = uplink_device_path(config, uplink.name);
+            return Error{
+                fmt::format("{}: {}", config_place(config.document, path), port.error().message)};
+        }
+        out.emplace(uplink.name, std::move(*port));
+    }
+    return out;
 }
 
 void look_at_guards(Guards& guards) {

@@ -5,15 +5,18 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "control/attach/pod_attacher.h"
 #include "control/config/node_config.h"
 #include "control/daemon/hand_over.h"
 #include "control/daemon/privileges.h"
 #include "control/daemon/take_over.h"
 #include "control/netdev/kernel_guard.h"
 #include "lib/base/result.h"
+#include "lib/border/dataplane.h"
 
 namespace podlane::control {
 
@@ -49,6 +52,16 @@ using Guards = std::list<KernelInterfaceGuard>;
 /// What `--give-back` does: puts back what a podlaned that was killed or stopped has left on the
 /// uplinks' interfaces, whatever the configuration has become, and removes its host interface.
 [[nodiscard]] GivenBack give_back(const std::string& socket);
+
+/// What the process must still be able to do for the uplinks' devices.
+[[nodiscard]] DeviceNeeds device_needs(const NodeConfig& config);
+
+/// The ports of uplinks on the kernel's NICs, by the uplink's name: TAPs beside those, with
+/// programs that pass frames on. The interfaces must be guarded. Errors name the uplink's place in
+/// the configuration.
+[[nodiscard]] Result<std::map<std::string, TapPortSpec>> open_uplink_taps(const NodeConfig& config,
+                                                                          PodAttacher& pods,
+                                                                          size_t workers);
 
 /// Call each second: makes sure that the interfaces are still guarded, and logs changes.
 void look_at_guards(Guards& guards);

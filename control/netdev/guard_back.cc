@@ -61,6 +61,7 @@ void KernelInterfaceGuard::restore_link() {
         link.ok() && link->has_value() && (*link)->promiscuous && !old_.promiscuous) {
         static_cast<void>(rtnl->change_link(ifname_, {.promiscuous = false}));
     }
+    if (old_.programs) static_cast<void>(rtnl->remove_ingress(old_.ifindex));
     if (old_.set_up) static_cast<void>(rtnl->change_link(ifname_, {.up = false}));
 }
 

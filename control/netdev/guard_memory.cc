@@ -82,7 +82,8 @@ Json to_json(const GuardMemory& memory) {
             {"sysctls", memory.sysctls},
             {"features", memory.features},
             {"setUp", memory.set_up},
-            {"promiscuous", memory.promiscuous}};
+            {"promiscuous", memory.promiscuous},
+            {"programs", memory.programs}};
 }
 
 std::optional<GuardMemory> memory_of(const Json& json) {
@@ -102,6 +103,7 @@ std::optional<GuardMemory> memory_of(const Json& json) {
     json.at("features").get_to(memory.features);
     memory.set_up = json.at("setUp").get<bool>();
     memory.promiscuous = json.at("promiscuous").get<bool>();
+    memory.programs = json.value("programs", false);
     return memory;
 }
 

@@ -27,6 +27,7 @@ struct GuardMemory {
     std::vector<std::pair<uint32_t, uint32_t>> features;       ///< ETHTOOL_S* command, value
     bool set_up = false;                                       ///< it was down
     bool promiscuous = false;  ///< it was, before the device was opened
+    bool programs = false;     ///< its ingress is ours, and is to be removed
 
     friend bool operator==(const GuardMemory&, const GuardMemory&) = default;
 };

@@ -61,8 +61,11 @@ Result<void> KernelInterfaceGuard::turn_off(uint32_t command, uint32_t old_value
     return {};
 }
 
-void KernelInterfaceGuard::stop_merging() {
-    if (const auto gro = run_ethtool(ifname_, ETHTOOL_GGRO, 0); gro.value_or(0) != 0) {
+void KernelInterfaceGuard::stop_merging(KernelInterfaceUse use) {
+    const auto gro = use == KernelInterfaceUse::kPacketSocket
+                         ? run_ethtool(ifname_, ETHTOOL_GGRO, 0)
+                         : std::optional<uint32_t>();
+    if (gro.value_or(0) != 0) {
         if (auto done = turn_off(ETHTOOL_SGRO, *gro, 0); !done.ok()) {
             warnings_.push_back(
                 fmt::format("interface {}: cannot turn off GRO: {}; merged frames will be cut off",
@@ -76,6 +79,26 @@ void KernelInterfaceGuard::stop_merging() {
         warnings_.push_back(
             fmt::format("interface {}: cannot turn off LRO: {}", ifname_, done.error().message));
     }
+}
+
+Result<void> KernelInterfaceGuard::claim_ingress(Rtnl& rtnl, int ifindex, KernelInterfaceUse use) {
+    const bool is_wanted = use == KernelInterfaceUse::kPrograms;
+    if (old_.programs && !is_wanted) {
+        old_.programs = false;
+        if (auto done = rtnl.remove_ingress(ifindex); !done.ok()) return done;
+        return remember();
+    }
+    if (old_.programs || !is_wanted) return {};
+    const auto is_there = rtnl.has_ingress(ifindex);
+    if (!is_there.ok()) return is_there.error();
+    if (*is_there) {
+        return Error{
+            fmt::format("other programs may be at its ingress; if none is needed: tc qdisc "
+                        "del dev {} clsact",
+                        ifname_)};
+    }
+    old_.programs = true;
+    return remember();
 }
 
 Result<void> KernelInterfaceGuard::guard_family(bool v4) {
@@ -253,8 +276,12 @@ Result<KernelInterfaceGuard> guard_kernel_interface(const std::string& ifname,
                     ifname, xdp.error().message));
             }
         }
-        guard.stop_merging();  // after attaching the program, which turns GRO on
+        guard.stop_merging(use);  // after attaching the program, which turns GRO on
     }
+    if (auto done = guard.claim_ingress(*rtnl, info.ifindex, use); !done.ok()) {
+        return failed(done.error());
+    }
+    if (use == KernelInterfaceUse::kPrograms) guard.stop_merging(use);
     if (!info.up) {
         guard.old_.set_up = true;
         if (auto done = guard.remember(); !done.ok()) return failed(done.error());

@@ -27,6 +27,7 @@ namespace podlane::control {
 enum class KernelInterfaceUse : uint8_t {
     kPacketSocket,  ///< net_af_packet, net_pcap
     kXdpSocket,     ///< net_af_xdp: the kernel does not see the frames, but still sends its own
+    kPrograms,      ///< net_tc: likewise, by programs at the interface's ingress
 };
 
 /// What was given back by give_back_kernel_interface().
@@ -86,7 +87,10 @@ class KernelInterfaceGuard {
     void warn_of_lapsed();
     /// A DHCP client may have replaced a route of the host interface by one of this one.
     void mend_host();
-    void stop_merging();
+    void stop_merging(KernelInterfaceUse use);
+    /// Makes sure that the interface's ingress is ours alone if programs are to be there, and takes
+    /// away what an earlier process had there otherwise.
+    [[nodiscard]] Result<void> claim_ingress(Rtnl& rtnl, int ifindex, KernelInterfaceUse use);
     [[nodiscard]] Result<void> turn_off(uint32_t command, uint32_t old_value, uint32_t new_value);
 
     std::string ifname_;
@@ -110,7 +114,8 @@ class KernelInterfaceGuard {
 /// permanent neighbours and lifetimes there, and restores them at the end. If the interface has
 /// other addresses of a family (except link-local IPv6), that family is left alone while it has
 /// them, with a warning that lists them. For a packet socket also turns off GRO and LRO, and makes
-/// the far end of a veth segment its TCP. `memory`, if not empty, is a file that records what to
+/// the far end of a veth segment its TCP; for programs, turns off LRO and claims the interface's
+/// ingress, which must be free. `memory`, if not empty, is a file that records what to
 /// restore while the guard exists; what a killed guard has recorded there is restored as well.
 /// `program`: what program() of a guard in another process gave.
 [[nodiscard]] Result<KernelInterfaceGuard> guard_kernel_interface(

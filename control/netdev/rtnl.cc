@@ -212,6 +212,28 @@ Result<void> Rtnl::send_unqueued(int ifindex) {
     return {};
 }
 
+Result<bool> Rtnl::has_ingress(int ifindex) {
+    nl_cache* all = nullptr;
+    if (const int rc = rtnl_qdisc_alloc_cache(socket_.get(), &all); rc < 0) {
+        return netlink_failure("list queueing disciplines", rc);
+    }
+    const NlCache owned(all);
+    const Owned<rtnl_qdisc, rtnl_qdisc_put> found(
+        rtnl_qdisc_get_by_parent(all, ifindex, TC_H_INGRESS));
+    return found != nullptr;
+}
+
+Result<void> Rtnl::remove_ingress(int ifindex) {
+    const Owned<rtnl_qdisc, rtnl_qdisc_put> ingress(rtnl_qdisc_alloc());
+    if (!ingress) return out_of_memory("remove programs");
+    rtnl_tc_set_ifindex(TC_CAST(ingress.get()), ifindex);
+    rtnl_tc_set_parent(TC_CAST(ingress.get()), TC_H_INGRESS);
+    const int rc = rtnl_qdisc_delete(socket_.get(), ingress.get());
+    // The kernel's word for none is EINVAL or ENOENT, by version.
+    const bool is_gone = rc == -NLE_OBJ_NOTFOUND || rc == -NLE_INVAL;
+    return rc < 0 && !is_gone ? netlink_failure("remove programs", rc) : Result<void>{};
+}
+
 Result<void> Rtnl::add_veth(const std::string& ifname, const std::string& peer,
                             std::optional<int> peer_netns_fd) {
     const NlLink link(rtnl_link_veth_alloc());

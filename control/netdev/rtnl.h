@@ -75,6 +75,10 @@ class Rtnl {
     /// Frames go to the device at once, whatever the kernel's default queueing discipline is.
     /// Before the interface is up for the first time: the default would be made then.
     [[nodiscard]] Result<void> send_unqueued(int ifindex);
+    /// Whether programs can be at the interface's ingress (clsact, or its forerunner).
+    [[nodiscard]] Result<bool> has_ingress(int ifindex);
+    /// Removes all programs there. It is not an error if there are none.
+    [[nodiscard]] Result<void> remove_ingress(int ifindex);
     /// Two new ends of a veth, both down: `ifname` in this namespace, `peer` in that one (none: in
     /// this one as well).
     [[nodiscard]] Result<void> add_veth(const std::string& ifname, const std::string& peer,

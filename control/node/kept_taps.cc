@@ -115,6 +115,11 @@ Result<MadeServerTap> KeptTapMaker::make_server_tap(const ServerTapRequest& requ
     return others_.make_server_tap(request);
 }
 
+Result<MadeTap> KeptTapMaker::make_uplink_tap(const std::string& nic, uint16_t mtu,
+                                              unsigned queues) {
+    return others_.make_uplink_tap(nic, mtu, queues);
+}
+
 void KeptTapMaker::leave(bool former_ones_only) noexcept {
     leaving_->former = true;
     leaving_->all = leaving_->all || !former_ones_only;

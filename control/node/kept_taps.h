@@ -48,6 +48,7 @@ class KeptTapMaker final : public TapMaker, public KeptTaps {
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+    Result<MadeTap> make_uplink_tap(const std::string& nic, uint16_t mtu, unsigned queues) override;
     /// Begins to attach to what attach_pod_taps() will be asked for, on a thread of its own; what
     /// it then has not been asked for is closed. Once, and before anything else is asked for.
     void attach_ahead(std::vector<PodTapRequest> requests);

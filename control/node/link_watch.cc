@@ -105,7 +105,7 @@ std::vector<LinkWatch::News> LinkWatch::look(const Dataplane& dataplane, uint64_
         watched.name = ports[i].name;
         PortState state = states[i];
         // Frames that the node's own kernel sends too fast are its own loss, not a device's fault.
-        if (ports[i].is_tap) state.losses = {};
+        if (ports[i].is_tap && ports[i].kind != PortKind::kUplink) state.losses = {};
         look_at(watched, state, now_ms, news);
         // Earlier counts may belong to another port that had this number.
         std::vector<News> unheard;

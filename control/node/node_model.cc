@@ -84,6 +84,7 @@ Result<void> NodeModel::start() {
         clear_ports();
         return made;
     }
+    add_uplinks_to_shortcut();
     shortcut_.begin(now_ms_());
     announcements_.announce_own(now_ms_());
     is_started_ = true;

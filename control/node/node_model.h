@@ -389,6 +389,9 @@ class NodeModel {
     };
     void take_back_uplinks(uint64_t now_ms);
     [[nodiscard]] bool take_back(PortId port, LostUplink& lost, uint64_t now_ms);
+    [[nodiscard]] Result<PortId> reopen(const UplinkConfig& uplink);
+    /// Those whose NICs have the shortcut's program.
+    void add_uplinks_to_shortcut();
 
     const NodeConfig config_;
     Dataplane& dataplane_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "control/shortcut/entries.h"
 
@@ -30,6 +31,10 @@ void Shortcut::add_port(PortId port, int node_end, const MacAddress& mac) {
     if (is_on()) ports_[port] = {static_cast<uint32_t>(node_end), mac, {}};
 }
 
+void Shortcut::add_uplink(PortId port, int nic) {
+    if (is_on()) ports_[port] = {static_cast<uint32_t>(nic), {}, {}, true};
+}
+
 void Shortcut::remove_port(PortId port) {
     if (ports_.erase(port) == 0) return;
     for (auto at = carried_.begin(); at != carried_.end();) {
@@ -54,9 +59,24 @@ bool Shortcut::joins(PortId one, PortId other) const {
 bool Shortcut::may_carry(const CarriedFlow& flow) const {
     const CarriedWay& there = flow.ways[0];
     const CarriedWay& back = flow.ways[1];
-    // The two directions lead to each other, between two pods.
+    const Port* const from = port_of(there.in);
+    const Port* const to = port_of(back.in);
+    // The two directions lead to each other, between two pods or a pod and an uplink.
     return there.is_valid && back.is_valid && there.in == back.out && there.out == back.in &&
-           joins(there.in, back.in);
+           there.in != there.out && from != nullptr && to != nullptr &&
+           !(from->is_uplink && to->is_uplink);
+}
+
+shortcut_rewrite Shortcut::rewrite_of(const CarriedFlow& flow, size_t direction, uint32_t slot,
+                                      uint32_t reverse_slot) const {
+    const CarriedWay& way = flow.ways[direction];
+    const Port& from = *port_of(way.in);
+    const Port& to = *port_of(way.out);
+    shortcut_rewrite out =
+        shortcut_rewrite_of(way, flow.ways[direction ^ 1], from.mac, to.device, slot, reverse_slot);
+    if (from.is_uplink) out.flags |= SHORTCUT_COMES | SHORTCUT_MACS;
+    if (to.is_uplink) out.flags |= SHORTCUT_LEAVES | SHORTCUT_MACS;
+    return out;
 }
 
 void Shortcut::offered(FlowRef flow, uint64_t now_ms) {
@@ -99,31 +119,36 @@ void Shortcut::add(FlowRef flow, const CarriedFlow& now, uint64_t now_ms) {
     for (size_t i = 0; i < 2; ++i) {
         const CarriedWay& way = now.ways[i];
         kernel_->state(slots[i]) = {};
-        carried.ways[i] = {.key = shortcut_key_of(way, now.protocol, port_of(way.in)->node_end),
+        carried.ways[i] = {.key = shortcut_key_of(way, now.protocol, port_of(way.in)->device),
+                           .rewrite = rewrite_of(now, i, slots[i], slots[i ^ 1]),
+                           .adjacency = way.adjacency,
                            .slot = slots[i],
                            .in = way.in,
                            .out = way.out};
     }
     const auto at = carried_.insert_or_assign(flow.packed(), carried).first;
     for (size_t i = 0; i < 2; ++i) {
-        const CarriedWay& way = now.ways[i];
-        const shortcut_rewrite rewrite = shortcut_rewrite_of(
-            way, port_of(way.in)->mac, port_of(way.out)->node_end, slots[i], slots[i ^ 1]);
-        if (!kernel_->put(carried.ways[i].key, rewrite)) {
+        if (!kernel_->put(carried.ways[i].key, carried.ways[i].rewrite)) {
             remove(at, now_ms);
             return;
         }
+        if ((carried.ways[i].rewrite.flags & SHORTCUT_LEAVES) == 0) continue;
+        const uint32_t adjacency = now.ways[i].adjacency;
+        next_hops_.insert_or_assign(adjacency, dataplane_.current()->adjacencies[adjacency]);
     }
     stamp(carried, now);
 }
 
-bool Shortcut::leads_as_before(const Carried& carried, const CarriedFlow& now) {
+bool Shortcut::leads_as_before(const Carried& carried, const CarriedFlow& now) const {
     for (size_t i = 0; i < 2; ++i) {
         const CarriedWay& way = now.ways[i];
+        const Way& was = carried.ways[i];
         // Not valid: its next packet asks, and may lead anywhere.
-        if (way.is_valid && (way.in != carried.ways[i].in || way.out != carried.ways[i].out)) {
-            return false;
-        }
+        if (!way.is_valid) continue;
+        if (way.in != was.in || way.out != was.out) return false;
+        shortcut_rewrite is = rewrite_of(now, i, was.slot, carried.ways[i ^ 1].slot);
+        if (!now.ways[i ^ 1].is_valid) std::ranges::copy(was.rewrite.router_mac, is.router_mac);
+        if (std::memcmp(&is, &was.rewrite, sizeof(is)) != 0) return false;
     }
     return true;
 }
@@ -176,6 +201,7 @@ bool Shortcut::note(FlowRef flow, Carried& carried) {
 }
 
 void Shortcut::sweep(uint64_t now_ms) {
+    std::vector<std::pair<FlowRef, CarriedFlow>> again;
     for (auto at = carried_.begin(); at != carried_.end();) {
         const auto here = at++;
         const FlowRef flow = FlowRef::unpacked(here->first);
@@ -187,9 +213,40 @@ void Shortcut::sweep(uint64_t now_ms) {
         const auto now = lives && !is_stopped ? dataplane_.flow_to_carry(flow) : std::nullopt;
         if (now && leads_as_before(here->second, *now)) {
             stamp(here->second, *now);
-        } else {
-            stop(here->second);
-            remove(here, now_ms);
+            continue;
+        }
+        stop(here->second);
+        remove(here, now_ms);
+        // Its next hop may say something else: workers do not offer it again for that.
+        if (now && may_carry(*now)) again.emplace_back(flow, *now);
+    }
+    for (const auto& [flow, now] : again) add(flow, now, now_ms);
+    if (carried_.empty()) next_hops_.clear();
+}
+
+namespace {
+
+bool says_the_same(const Adjacency& one, const Adjacency& other) {
+    return one.kind == other.kind && one.port == other.port && one.mtu == other.mtu &&
+           one.dst == other.dst && one.src == other.src && one.outer == other.outer;
+}
+
+}  // namespace
+
+void Shortcut::follow_next_hops(const Snapshot& next) {
+    const auto adjacencies = next.adjacencies.view();
+    std::vector<uint32_t> changed;
+    for (auto& [number, was] : next_hops_) {
+        const Adjacency now = number < next.adjacencies.size() ? adjacencies[number] : Adjacency{};
+        if (says_the_same(was, now)) continue;
+        was = now;
+        changed.push_back(number);
+    }
+    if (changed.empty()) return;
+    for (const auto& [flow, carried] : carried_) {
+        for (const Way& way : carried.ways) {
+            if (std::ranges::find(changed, way.adjacency) == changed.end()) continue;
+            store(kernel_->state(way.slot).epoch, uint32_t{0});
         }
     }
 }
@@ -214,7 +271,9 @@ void Shortcut::before(const Snapshot& next) {
     if (!is_on()) return;
     note_services(next.service_epochs);
     if (rests_) return;
+    follow_next_hops(next);
     shortcut_epochs& epochs = kernel_->epochs();
+    store(epochs.tunnel_port, next.overlay.enabled ? next.overlay.port.raw : uint16_t{0});
     for (size_t i = 0; i < services_.size(); ++i) store(epochs.services[i], services_[i]);
     store(epochs.isolated, next.isolated_epoch);
     store(epochs.topology, next.topology_epoch);
@@ -226,6 +285,7 @@ void Shortcut::begin(uint64_t now_ms) {
     store(kernel_->epochs().paused, paused_ |= static_cast<uint32_t>(ShortcutPause::kStarting));
     kernel_->clear();
     carried_.clear();
+    next_hops_.clear();
     resting_.clear();
     next_slot_ = 0;
     shortcut_epochs& epochs = kernel_->epochs();

@@ -37,6 +37,8 @@ class Shortcut {
 
     [[nodiscard]] bool is_on() const noexcept { return kernel_ != nullptr; }
     void add_port(PortId port, int node_end, const MacAddress& mac);
+    /// An uplink whose NIC, of that index, has the program.
+    void add_uplink(PortId port, int nic);
     /// Takes all connections of the port back. Before another pod can have its addresses.
     void remove_port(PortId port);
 
@@ -68,6 +70,8 @@ class Shortcut {
   private:
     struct Way {
         shortcut_key key{};
+        shortcut_rewrite rewrite{};
+        uint32_t adjacency = 0;
         uint32_t slot = 0;
         PortId in = kNoPort, out = kNoPort;
         uint64_t packets = 0, bytes = 0;  ///< noted so far
@@ -77,9 +81,10 @@ class Shortcut {
         bool checks_service = false;
     };
     struct Port {
-        uint32_t node_end = 0;
-        MacAddress mac{};
+        uint32_t device = 0;  ///< a pod's node end, or a NIC
+        MacAddress mac{};     ///< of a pod
         PortTraffic traffic;
+        bool is_uplink = false;
     };
     using Flows = std::unordered_map<uint64_t, Carried>;
     using ServiceEpochs = decltype(Snapshot::service_epochs);
@@ -87,7 +92,12 @@ class Shortcut {
     [[nodiscard]] const Port* port_of(PortId port) const;
     [[nodiscard]] bool may_carry(const CarriedFlow& flow) const;
     void add(FlowRef flow, const CarriedFlow& now, uint64_t now_ms);
-    [[nodiscard]] static bool leads_as_before(const Carried& carried, const CarriedFlow& now);
+    [[nodiscard]] bool leads_as_before(const Carried& carried, const CarriedFlow& now) const;
+    /// The direction's entry, with these slots.
+    [[nodiscard]] shortcut_rewrite rewrite_of(const CarriedFlow& flow, size_t direction,
+                                              uint32_t slot, uint32_t reverse_slot) const;
+    /// What leads to next hops that `next` says something else about goes to workers.
+    void follow_next_hops(const Snapshot& next);
     /// Marks the directions as valid that are, under the present epochs.
     void stamp(const Carried& carried, const CarriedFlow& now);
     void stop(const Carried& carried);
@@ -102,6 +112,8 @@ class Shortcut {
     Dataplane& dataplane_;
     KernelFlows* const kernel_;
     Flows carried_;  ///< by FlowRef::packed()
+    /// The next hops behind uplinks that entries lead to, or led to, as entries say them.
+    std::unordered_map<uint32_t, Adjacency> next_hops_;
     std::map<PortId, Port> ports_;
     uint32_t next_slot_ = 0;  ///< never used so far
     /// Slots to use again, each once no program can be using it any more; with that time.

@@ -69,6 +69,13 @@ Result<MadeServerTap> KernelTapMaker::make_server_tap(const ServerTapRequest& re
     return made;
 }
 
+Result<MadeTap> KernelTapMaker::make_uplink_tap(const std::string& nic, uint16_t mtu,
+                                                unsigned queues) {
+    auto tap = pods_.uplink(nic, mtu, queues);
+    if (!tap.ok()) return tap.error();
+    return MadeTap{.queue_fds = std::move(tap->queue_fds), .node_end = tap->ifindex};
+}
+
 NetnsId KernelTapMaker::netns_id(const std::string& path) {
     bool is_hidden = false;
     const NetnsId seen = control::netns_id(path, &is_hidden);

@@ -41,6 +41,9 @@ class TapMaker {
     virtual Result<MadeTap> make_pod_tap(const PodTapRequest& request) = 0;
     virtual Result<MadeTap> make_host_tap(const HostTapRequest& request) = 0;
     virtual Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) = 0;
+    /// A TAP beside the NIC of that name, see PodAttacher::uplink(); MadeTap::node_end is the NIC.
+    virtual Result<MadeTap> make_uplink_tap(const std::string& nic, uint16_t mtu,
+                                            unsigned queues) = 0;
     /// The network namespace at the path; zeros if there is none.
     virtual NetnsId netns_id(const std::string& path) = 0;
     /// By the time this returns, all pods' TAPs removed in `work` have been removed together.
@@ -58,6 +61,7 @@ class KernelTapMaker final : public TapMaker {
     Result<MadeTap> make_pod_tap(const PodTapRequest& request) override;
     Result<MadeTap> make_host_tap(const HostTapRequest& request) override;
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override;
+    Result<MadeTap> make_uplink_tap(const std::string& nic, uint16_t mtu, unsigned queues) override;
     NetnsId netns_id(const std::string& path) override;
     void remove_together(const std::function<void()>& work) override {
         pods_.remove_together(work);

@@ -34,6 +34,31 @@ void NodeModel::take_back_uplinks(uint64_t now_ms) {
     }
 }
 
+Result<PortId> NodeModel::reopen(const UplinkConfig& uplink) {
+    const auto nic = nic_beside_tap(uplink.device);
+    if (!nic) {
+        return dataplane_.add_device_port({.name = uplink.name,
+                                           .kind = PortKind::kUplink,
+                                           .device = uplink.device.text(),
+                                           .mtu = uplink.mtu});
+    }
+    auto tap = taps_.make_uplink_tap(*nic, uplink.mtu, tap_queues());
+    if (!tap.ok()) return tap.error();
+    auto spec = tap_port_of(uplink, std::move(tap->queue_fds), shortcut_.is_on());
+    if (!spec.ok()) return spec.error();
+    auto port = dataplane_.add_tap_port(std::move(*spec));
+    if (port.ok()) shortcut_.add_uplink(*port, tap->node_end);
+    return port;
+}
+
+void NodeModel::add_uplinks_to_shortcut() {
+    for (const auto& [port, uplink] : links_.uplinks()) {
+        const auto nic = nic_beside_tap(uplink->device);
+        if (!nic) continue;
+        shortcut_.add_uplink(port, static_cast<int>(::if_nametoindex(nic->c_str())));
+    }
+}
+
 bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
     const UplinkConfig& uplink = *lost.uplink;
     if (now_ms < lost.try_again_ms || !seems_to_be_there(uplink.device)) return false;
@@ -52,13 +77,11 @@ bool NodeModel::take_back(PortId port, LostUplink& lost, uint64_t now_ms) {
     if (!lost.is_closed) {
         lost.is_closed = true;
         links_.drop_uplink(port);
+        shortcut_.remove_port(port);
         dataplane_.remove_port(port);
         pending_ = true;
     }
-    const auto opened = dataplane_.add_device_port({.name = uplink.name,
-                                                    .kind = PortKind::kUplink,
-                                                    .device = uplink.device.text(),
-                                                    .mtu = uplink.mtu});
+    const auto opened = reopen(uplink);
     if (!opened.ok()) return failed(opened.error());
     links_.take_back_uplink(uplink, *opened);
     pending_ = true;

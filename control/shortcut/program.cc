@@ -25,7 +25,7 @@ namespace podlane::control {
 
 namespace {
 
-constexpr std::array kMaps{"pl_flows", "pl_states", "pl_epochs", "pl_devices"};
+constexpr std::array kMaps{"pl_flows", "pl_states", "pl_epochs", "pl_devices", "pl_ids"};
 constexpr size_t kEpochs = 2;
 
 Error failure(const char* what, int code) {
@@ -134,7 +134,7 @@ int quiet(libbpf_print_level, const char*, va_list) {
 
 struct ShortcutProgram::Object {
     bpf_object* object = nullptr;
-    int from_pod = -1, to_pod = -1;
+    int from_pod = -1, to_pod = -1, from_nic = -1, to_nic = -1;
 
     ~Object() { ::bpf_object__close(object); }
     [[nodiscard]] int map(const char* name) const {
@@ -172,30 +172,39 @@ Result<std::unique_ptr<ShortcutProgram>> ShortcutProgram::load(const std::string
     }
     made->from_pod = made->program("from_pod");
     made->to_pod = made->program("to_pod");
+    made->from_nic = made->program("from_nic");
+    made->to_nic = made->program("to_nic");
     return std::unique_ptr<ShortcutProgram>(new ShortcutProgram(std::move(made)));
 }
 
-Result<void> ShortcutProgram::connect(int veth, int tap, const MacAddress& pod) const {
+Result<void> ShortcutProgram::put(int device, int other, const MacAddress& mac, int program) const {
+    shortcut_device about{.other = static_cast<uint32_t>(other), .mac = {}, .zero = {}};
+    std::ranges::copy(mac.bytes, about.mac);
+    const auto key = static_cast<uint32_t>(device);
     const int devices = object_->map("pl_devices");
-    const auto put = [&](int device, int other, int program) -> Result<void> {
-        shortcut_device about{.other = static_cast<uint32_t>(other), .mac = {}, .zero = {}};
-        std::ranges::copy(pod.bytes, about.mac);
-        const auto key = static_cast<uint32_t>(device);
-        if (const int failed = ::bpf_map_update_elem(devices, &key, &about, BPF_ANY); failed != 0) {
-            return failure("note a device", failed);
-        }
-        bpf_tc_hook hook = hook_of(device);
-        if (const int failed = ::bpf_tc_hook_create(&hook); failed != 0 && failed != -EEXIST) {
-            return failure("make a clsact qdisc", failed);
-        }
-        bpf_tc_opts options = options_of(program);
-        if (const int failed = ::bpf_tc_attach(&hook, &options); failed != 0) {
-            return failure("attach the program", failed);
-        }
-        return {};
-    };
-    auto done = put(veth, tap, object_->from_pod);
-    return done.ok() ? put(tap, veth, object_->to_pod) : std::move(done);
+    if (const int failed = ::bpf_map_update_elem(devices, &key, &about, BPF_ANY); failed != 0) {
+        return failure("note a device", failed);
+    }
+    bpf_tc_hook hook = hook_of(device);
+    if (const int failed = ::bpf_tc_hook_create(&hook); failed != 0 && failed != -EEXIST) {
+        return failure("make a clsact qdisc", failed);
+    }
+    bpf_tc_opts options = options_of(program);
+    if (const int failed = ::bpf_tc_attach(&hook, &options); failed != 0) {
+        return failure("attach the program", failed);
+    }
+    return {};
+}
+
+Result<void> ShortcutProgram::connect(int veth, int tap, const MacAddress& pod) const {
+    auto done = put(veth, tap, pod, object_->from_pod);
+    return done.ok() ? put(tap, veth, pod, object_->to_pod) : std::move(done);
+}
+
+Result<void> ShortcutProgram::connect_nic(int nic, int tap, const MacAddress& mac) const {
+    // The TAP first: from then on the NIC's frames come to it.
+    auto done = put(tap, nic, mac, object_->to_nic);
+    return done.ok() ? put(nic, tap, mac, object_->from_nic) : std::move(done);
 }
 
 Result<ShortcutMaps> ShortcutProgram::maps() const {
@@ -207,8 +216,8 @@ Result<ShortcutMaps> ShortcutProgram::maps() const {
     return failure("open the maps", errno);
 }
 
-std::array<int, 2> ShortcutProgram::programs() const noexcept {
-    return {object_->from_pod, object_->to_pod};
+std::array<int, 4> ShortcutProgram::programs() const noexcept {
+    return {object_->from_pod, object_->to_pod, object_->from_nic, object_->to_nic};
 }
 
 Result<void> pause_left_shortcut(const std::string& owner) {

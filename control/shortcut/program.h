@@ -32,11 +32,15 @@ class ShortcutProgram {
 
     /// Puts it on both devices of a pair (control/netdev/pod_pair.h), in place of what is there.
     [[nodiscard]] Result<void> connect(int veth, int tap, const MacAddress& pod) const;
+    /// Puts it on an uplink's NIC, whose ingress is ours alone, and on the TAP beside it.
+    [[nodiscard]] Result<void> connect_nic(int nic, int tap, const MacAddress& mac) const;
     [[nodiscard]] Result<ShortcutMaps> maps() const;
-    /// Of both programs, for tests: from_pod, to_pod.
-    [[nodiscard]] std::array<int, 2> programs() const noexcept;
+    /// Of the programs, for tests: from_pod, to_pod, from_nic, to_nic.
+    [[nodiscard]] std::array<int, 4> programs() const noexcept;
 
   private:
+    /// Puts a program on the device, and notes which device belongs to it.
+    [[nodiscard]] Result<void> put(int device, int other, const MacAddress& mac, int program) const;
     struct Object;
     explicit ShortcutProgram(std::unique_ptr<Object> object) noexcept;
     std::unique_ptr<Object> object_;

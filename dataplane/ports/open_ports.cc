@@ -114,6 +114,7 @@ Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned worke
     port.caps.rx_queues = port.caps.tx_queues = static_cast<uint16_t>(workers);
     port.caps.max_frame_bytes = kTapMaxFrameBytes;
     out->tap_link.emplace(port.tap_fds[0]);
+    if (!spec.nic.empty()) out->nic_link.emplace(spec.nic);
     return out;
 }
 
@@ -133,6 +134,12 @@ std::vector<PortState> states_of(std::span<const OpenPort* const> ports) {
         const auto& ethdev = ports[i]->ethdev;
         PortState state{ports[i]->port.id, {}, {}};
         if (ports[i]->tap_link) state.losses = ports[i]->tap_link->last_losses();
+        if (const auto& nic = ports[i]->nic_link) {
+            state.link.state = nic->state();
+            state.losses = losses_of(*ports[i]);
+            out.push_back(state);
+            continue;
+        }
         if (ethdev) {
             state.link = ethdev->link();
             state.losses = ethdev->losses();
@@ -147,7 +154,11 @@ std::vector<PortState> states_of(std::span<const OpenPort* const> ports) {
 }
 
 DeviceLosses losses_of(const OpenPort& port) noexcept {
-    if (port.tap_link) return port.tap_link->losses();
+    if (port.tap_link) {
+        DeviceLosses out = port.tap_link->losses();
+        if (port.nic_link) out += port.nic_link->losses();
+        return out;
+    }
     return port.ethdev ? port.ethdev->losses() : DeviceLosses{};
 }
 

@@ -31,6 +31,7 @@ struct OpenPort {
     Port port;
     std::optional<EthdevPort> ethdev;        ///< none for a TAP
     std::optional<KernelLink> tap_link;      ///< of a TAP
+    std::optional<KernelLink> nic_link;      ///< of the NIC beside a TAP
     std::unique_ptr<PortMeters> meters;      ///< null: without limits
     std::atomic<bool> device_leaves{false};  ///< set by DPDK's interrupt thread
 
@@ -59,7 +60,7 @@ struct DevicePortRequest {
 [[nodiscard]] Result<std::unique_ptr<OpenPort>> open_tap_port(TapPortSpec spec, unsigned workers);
 
 /// The present link state of each port and its device's losses, a TAP's as of the last losses_of().
-/// Control only; one system call for all TAPs, a few for each device.
+/// Control only; one system call for all TAPs, a few for each device or NIC.
 [[nodiscard]] std::vector<PortState> states_of(std::span<const OpenPort* const> ports);
 /// What the port's device, or the TAP's end in the kernel, has lost since it was opened. Control
 /// only; a few system calls.

@@ -89,7 +89,8 @@ Result<Device> parse_device(std::string_view text) {
 std::optional<std::string> kernel_interface(const Device& device) {
     if (device.driver == "net_tap") return device.argument("remote");
     if (device.driver == "net_af_packet" || device.driver == "eth_af_packet" ||
-        device.driver == "net_af_xdp" || device.driver == "net_pcap") {
+        device.driver == "net_af_xdp" || device.driver == "net_pcap" ||
+        device.driver == kTcDriver) {
         return device.argument("iface");
     }
     return std::nullopt;

@@ -32,8 +32,11 @@ struct Device {
 /// Error says what is allowed.
 [[nodiscard]] Result<Device> parse_device(std::string_view text);
 
-/// The kernel interface that the device uses: `iface` of net_af_packet and net_af_xdp, `remote` of
-/// net_tap, `iface` of net_pcap.
+/// A NIC of the kernel, between which and a TAP programs pass frames; no driver of DPDK's.
+inline constexpr std::string_view kTcDriver = "net_tc";
+
+/// The kernel interface that the device uses: `iface` of net_af_packet, net_af_xdp, net_tc and
+/// net_pcap, `remote` of net_tap.
 [[nodiscard]] std::optional<std::string> kernel_interface(const Device& device);
 
 }  // namespace podlane

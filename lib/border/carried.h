@@ -1,4 +1,4 @@
-// Connections between pods of this node that the node's own kernel can carry by itself.
+// Connections of this node's pods that the node's own kernel can carry by itself.
 //
 // A worker offers one (EventKind::kFlowProven), control asks the dataplane what it says at present,
 // and gives that to the kernel (docs/decisions/shortcut.md). What the kernel has carried comes back
@@ -12,6 +12,7 @@
 #include "lib/base/raw_address.h"
 #include "lib/model/ids.h"
 #include "lib/proto/checksum.h"
+#include "lib/proto/overlay.h"
 
 namespace podlane {
 
@@ -45,6 +46,11 @@ struct CarriedWay {
     uint16_t mtu = 0;      ///< of the way out, bytes
     MacAddress dst_mac{};  ///< of the frame that goes out
     MacAddress src_mac{};
+    uint32_t adjacency = 0;  ///< the next hop's number: what it says may change
+    /// The tunnel's headers over IPv4: before what goes out, complete but for what differs between
+    /// packets, or before what comes in, as far as it is always the same.
+    std::array<uint8_t, kOverlayOuterBytes<V4>> outer{};
+    bool into_tunnel = false, out_of_tunnel = false;
     uint32_t epoch = 0;     ///< the epoch under which it was allowed
     ServiceId service{};    ///< the one that its validity depends on, see checks_service
     bool is_valid = false;  ///< a worker would send its next packet this way without asking

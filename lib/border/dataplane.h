@@ -52,6 +52,7 @@ struct TapPortSpec {
     std::vector<int> queue_fds;      ///< ownership passes to the dataplane; closed on remove_port()
     Bandwidth bandwidth = {};
     bool is_pair = false;  ///< the kernel can carry what it says to another such port
+    std::string nic = {};  ///< the kernel's, between which and the TAP programs pass frames
 };
 
 /// A DPDK device to be opened.

@@ -40,7 +40,8 @@ class PeerCounts {
         }
     };
 
-    explicit PeerCounts(unsigned workers) : rows_(workers) {}
+    /// `rows`: one for each worker, and one for control.
+    explicit PeerCounts(unsigned rows) : rows_(rows) {}
 
     [[nodiscard]] Row& row(unsigned worker) noexcept { return rows_[worker]; }
     [[nodiscard]] PeerTraffic sum(NodeNumber node) const noexcept {

@@ -167,16 +167,20 @@ class Wire:
                           "mcast_snooping", "0")
         self.namespace.ip("link", "set", "br0", "up")
 
-    def plug(self, namespace, interface, *, mac=None, mtu=1500):
-        """Puts a new interface of `namespace` on the wire and returns the wire's end's name."""
+    def plug(self, namespace, interface, *, mac=None, mtu=1500, whole=False):
+        """Puts a new interface of `namespace` on the wire and returns the wire's end's name.
+
+        `whole`: it takes large frames and partial checksums, as a veth does by default.
+        """
         port = f"port{self._ports}"
         self._ports += 1
         mac_words = ["address", mac] if mac else []
         namespace.ip("link", "add", interface, *mac_words, "mtu", str(mtu), "type", "veth",
                      "peer", "name", port, "mtu", str(mtu), "netns", self.namespace.name)
         self.namespace.ip("link", "set", port, "master", "br0", "up")
-        offloads_off(self.namespace, port)
-        offloads_off(namespace, interface)
+        if not whole:
+            offloads_off(self.namespace, port)
+            offloads_off(namespace, interface)
         namespace.ip("link", "set", interface, "up")
         return port
 

@@ -46,8 +46,11 @@ class Node:
     """One node on a wire: number N has 192.168.50.N, fd50::N, 10.244.N.0/24, fd00:10:244:N::/64."""
 
     def __init__(self, name, number, wire, *, workers=1, overlay="vxlan", gateway=None, mtu=1500,
-                 keep=False):
-        """`keep`: its state outlives podlaned; most tests begin without state each time."""
+                 keep=False, driver=None, whole=False):
+        """`keep`: its state outlives podlaned; most tests begin without state each time.
+
+        `driver`: the uplink's; `whole`: large frames may be on its wire.
+        """
         self.name = name
         self.number = number
         self.namespace = Namespace(name)
@@ -60,13 +63,16 @@ class Node:
         self.pods = []
         self.daemon = None
         self._last_pod = 9
-        self.wire_port = wire.plug(self.namespace, "eth1", mtu=mtu)
+        self.wire_port = wire.plug(self.namespace, "eth1", mtu=mtu, whole=whole)
+        # For running any test with another driver, too.
+        self._driver = driver or os.environ.get("PODLANE_UPLINK", "net_af_packet")
         self.config = self._config(workers, overlay, gateway, mtu)
         self.config["state"] = {"keep": keep}
 
     def _config(self, workers, overlay, gateway, mtu):
         # A queue for each worker, so that replies reach other workers than requests.
-        device = "net_af_packet0,iface=eth1" + (f",qpairs={workers}" if workers > 1 else "")
+        queues = workers > 1 and self._driver == "net_af_packet"
+        device = f"{self._driver}0,iface=eth1" + (f",qpairs={workers}" if queues else "")
         uplink = {
             "name": "uplink0",
             "device": device,

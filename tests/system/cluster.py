@@ -138,7 +138,7 @@ class Cluster:
     """Nodes, pods and an outside client; everything stops with close()."""
 
     def __init__(self, *, workers=1, overlay="vxlan", names=("a", "b"), outside=True, start=True,
-                 keep=False):
+                 keep=False, driver=None):
         self.overlay = overlay
         self.wire = Wire()
         self.nodes = {}
@@ -146,7 +146,8 @@ class Cluster:
         self.outside = self._make_outside() if outside else None
         for number, name in enumerate(names, 1):
             node = Node(f"node-{name}", number, self.wire, workers=workers, overlay=overlay,
-                        gateway="192.168.50.254" if outside else None, keep=keep)
+                        gateway="192.168.50.254" if outside else None, keep=keep,
+                        driver=driver)
             self.nodes[name] = node
         if start:
             self.start()

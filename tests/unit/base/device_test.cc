@@ -46,6 +46,7 @@ TEST(Device, TheKernelInterfaceBehindItIsKnown) {
     EXPECT_EQ(interface("net_af_packet0,iface=eth1"), "eth1");
     EXPECT_EQ(interface("net_af_xdp0,iface=eth2,start_queue=0"), "eth2");
     EXPECT_EQ(interface("eth_af_packet0,iface=eth1"), "eth1");
+    EXPECT_EQ(interface("net_tc0,iface=eth5"), "eth5");
     EXPECT_EQ(interface("net_pcap0,iface=eth3"), "eth3");
     EXPECT_EQ(interface("net_tap0,iface=tap0,remote=eth4"), "eth4");
     EXPECT_FALSE(interface("net_tap0,iface=tap0").has_value());

@@ -5,6 +5,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/offer.h"
+#include "dataplane/stages/parse.h"
 #include "lib/border/carried.h"
 #include "tests/unit/dataplane/frames_of.h"
 
@@ -168,6 +169,75 @@ TYPED_TEST(CarriedFlowsTest, WhatTheKernelHasCarriedKeepsItAlive) {
     } else {
         look(*this->rig_.shared().flows_v4);
     }
+}
+
+/// A UDP flow of a pod's to one behind another node, through the tunnel.
+template <class F>
+class TunnelledFlowsTest : public CarriedFlowsTest<F> {
+  protected:
+    FlowRef open_remote() {
+        using W = World<F>;
+        for (const Rig::Who who : {Rig::kPodA, Rig::kUplink}) {
+            this->rig_.shared().flow_targets.add_pair(this->rig_.port(who));
+        }
+        for (int i = 0; i < 2; ++i) {
+            this->rig_.send(Rig::kPodA, udp<F>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
+                                               W::kRemotePod, 80, 100));
+            this->rig_.send(Rig::kUplink, test::frame()
+                                              .eth(Names::kPeerMac, Names::kUplinkMac)
+                                              .ip(World<V4>::kPeer, World<V4>::kNode)
+                                              .udp(50000, 8472)
+                                              .vxlan(1)
+                                              .eth(Names::kPeerVtepMac, Names::kVtepMac)
+                                              .ip(W::kRemotePod, W::kPodA)
+                                              .udp(80, 4000)
+                                              .payload(64)
+                                              .build());
+        }
+        const auto offered = this->offers();
+        EXPECT_EQ(offered.size(), 1u);
+        return offered.empty() ? FlowRef{} : offered[0];
+    }
+};
+TYPED_TEST_SUITE(TunnelledFlowsTest, Families);
+
+TYPED_TEST(TunnelledFlowsTest, BothWaysHaveTheTunnelsHeaders) {
+    const FlowRef flow = this->open_remote();
+    this->rig_.take(Rig::kUplink);
+    using W = World<TypeParam>;
+    this->rig_.send(Rig::kPodA, udp<TypeParam>(Names::kPodAMac, Names::kGatewayMac, W::kPodA, 4000,
+                                               W::kRemotePod, 80, 100));
+    const Frame sent = this->rig_.take_one(Rig::kUplink);
+    const auto found = this->carried().find(flow);
+    ASSERT_TRUE(found);
+    const CarriedWay& there = found->ways[0];
+    const CarriedWay& back = found->ways[1];
+    EXPECT_TRUE(there.is_valid && back.is_valid);
+    EXPECT_EQ(there.out, this->rig_.port(Rig::kUplink));
+    EXPECT_EQ(back.in, there.out);
+    EXPECT_EQ(back.out, there.in);
+    EXPECT_TRUE(there.into_tunnel && back.out_of_tunnel);
+    EXPECT_FALSE(there.out_of_tunnel || back.into_tunnel);
+    EXPECT_EQ(there.dst_mac, Names::kPeerVtepMac);
+    EXPECT_EQ(there.src_mac, Names::kVtepMac);
+    // But for lengths, identification, checksum and source port, what a worker sends.
+    for (const size_t at : {0u, 6u, 12u, 15u, 22u, 23u, 26u, 30u, 36u, 42u, 46u}) {
+        EXPECT_EQ(there.outer[at], sent[at]) << at;
+    }
+    EXPECT_EQ(load<Ipv4Address>(back.outer.data() + 26), ip<V4>(World<V4>::kPeer));
+    EXPECT_EQ(load<Ipv4Address>(back.outer.data() + 30), ip<V4>(World<V4>::kNode));
+}
+
+TYPED_TEST(TunnelledFlowsTest, WhatTheKernelHasCarriedCountsForTheNode) {
+    const FlowRef flow = this->open_remote();
+    PeerCounts counts(1);
+    CarriedTraffic traffic;
+    traffic.packets = {3, 5};
+    traffic.bytes = {300, 500};
+    EXPECT_TRUE(this->carried().note(flow, traffic, &counts.row(0)));
+    const auto from = ingress_of_peer<V4>(this->rig_.snapshot(), ip<V4>(World<V4>::kPeer));
+    const PeerTraffic seen = counts.sum(node_of_ingress(from));
+    EXPECT_EQ(seen, (PeerTraffic{5, 500, 3, 300}));
 }
 
 }  // namespace

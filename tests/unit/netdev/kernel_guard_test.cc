@@ -194,6 +194,48 @@ TEST_F(KernelGuard, TheXdpProgramGoesWithItsDescriptor) {
     });
 }
 
+TEST_F(KernelGuard, ForProgramsTheIngressMustBeFreeAndIsRemovedAtTheEnd) {
+    const auto guard = [](KernelInterfaceUse use, const std::string& memory) {
+        return guard_kernel_interface("uplink0", use, {}, memory);
+    };
+    const std::string memory = testing::TempDir() + "ingress.json";
+    node_.run([&] {
+        ASSERT_TRUE(node_.shell("tc qdisc add dev uplink0 clsact"));
+        const auto refused = guard(KernelInterfaceUse::kPrograms, "");
+        ASSERT_FALSE(refused.ok());
+        EXPECT_NE(refused.error().message.find("tc qdisc del dev uplink0 clsact"),
+                  std::string::npos);
+        auto rtnl = Rtnl::open();
+        const int ifindex = (*rtnl->find_link("uplink0"))->ifindex;
+        EXPECT_TRUE(*rtnl->has_ingress(ifindex)) << "that of others stays";
+        ASSERT_TRUE(rtnl->remove_ingress(ifindex).ok());
+        EXPECT_TRUE(rtnl->remove_ingress(ifindex).ok());
+        {
+            auto first = guard(KernelInterfaceUse::kPrograms, memory);
+            ASSERT_TRUE(first.ok()) << first.error().message;
+            ASSERT_TRUE(node_.shell("tc qdisc add dev uplink0 clsact"));
+            first->leave();
+        }
+        EXPECT_TRUE(*rtnl->has_ingress(ifindex)) << "for the next process";
+        {
+            auto next = guard(KernelInterfaceUse::kPrograms, memory);
+            ASSERT_TRUE(next.ok()) << next.error().message;
+            next->leave();
+        }
+        {
+            auto other = guard(KernelInterfaceUse::kXdpSocket, memory);
+            ASSERT_TRUE(other.ok()) << other.error().message;
+            EXPECT_FALSE(*rtnl->has_ingress(ifindex)) << "another use does without";
+        }
+        {
+            auto again = guard(KernelInterfaceUse::kPrograms, memory);
+            ASSERT_TRUE(again.ok()) << again.error().message;
+            ASSERT_TRUE(node_.shell("tc qdisc add dev uplink0 clsact"));
+        }
+        EXPECT_FALSE(*rtnl->has_ingress(ifindex));
+    });
+}
+
 TEST_F(KernelGuard, OldSettingsComeBack) {
     node_.run([&] {
         const auto value = [](const char* family, const char* key) {

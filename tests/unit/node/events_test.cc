@@ -132,6 +132,19 @@ TEST_F(Events, ALostUplinkIsAProblemOfHealth) {
     EXPECT_NE(health.at("problems")[0].get<std::string>().find("uplink0"), std::string::npos);
 }
 
+class UplinkBesideTap : public NodeFixture {};
+
+TEST_F(UplinkBesideTap, ANicThatIsThereAgainGetsAnotherTap) {
+    config_.uplinks[0].device = *parse_device("net_tc0,iface=lo");  // is there at any time
+    start();
+    deliver(event(EventKind::kPortLost, "0.0.0.0"));
+    pass(200);
+    EXPECT_EQ(taps_.uplink_taps, std::vector<std::string>{"lo"});
+    EXPECT_EQ(dataplane_.removed, std::vector{uplink_});
+    EXPECT_NE(port_of("uplink0"), kNoPort);
+    EXPECT_EQ(ok(node_->health()).at("status"), "ok");
+}
+
 TEST_F(Events, ADeviceThatDoesNotWakeWorkersIsSaidOnceAndHarmsNobody) {
     std::ostringstream out;
     const auto before = spdlog::default_logger();

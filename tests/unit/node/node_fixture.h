@@ -30,9 +30,10 @@ class FakeTaps final : public TapMaker, public KeptTaps {
     std::vector<PodTapRequest> attached;  ///< of a process before this one
     std::vector<HostTapRequest> hosts;
     std::vector<ServerTapRequest> servers;
-    std::vector<std::string> removed;  ///< interface names
-    std::set<IpAddress> routed;        ///< by the host interface
-    std::set<HostRule> rules;          ///< what leaves by it though it is for the node itself
+    std::vector<std::string> removed;      ///< interface names
+    std::vector<std::string> uplink_taps;  ///< their NICs
+    std::set<IpAddress> routed;            ///< by the host interface
+    std::set<HostRule> rules;              ///< what leaves by it though it is for the node itself
     unsigned rule_changes = 0;
     std::string refuse_with;  ///< not empty: the next TAPs cannot be made
     bool leaves_all = false, leaves_former = false;
@@ -77,6 +78,10 @@ class FakeTaps final : public TapMaker, public KeptTaps {
         return tap;
     }
 
+    Result<MadeTap> make_uplink_tap(const std::string& nic, uint16_t, unsigned queues) override {
+        uplink_taps.push_back(nic);
+        return MadeTap{.queue_fds = std::vector<int>(queues, -1), .node_end = 77};
+    }
     Result<MadeServerTap> make_server_tap(const ServerTapRequest& request) override {
         servers.push_back(request);
         auto made = make(request.ifname, request.queues);

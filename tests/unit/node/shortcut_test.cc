@@ -253,6 +253,91 @@ TEST_F(ShortcutTest, WithoutRoomNothingIsLeftInTheMaps) {
     EXPECT_FALSE(shortcut_.carries(kFlow));
 }
 
+/// Also between a pod and an uplink.
+class UplinkShortcutTest : public ShortcutTest {
+  protected:
+    static constexpr PortId kUplink{5};
+    static constexpr uint32_t kHop = 6;
+
+    void SetUp() override {
+        ShortcutTest::SetUp();
+        shortcut_.add_uplink(kUplink, 99);
+        set_next_hop({{2, 0, 0, 0, 1, 1}});
+        say_remote(1);
+    }
+    void set_next_hop(const MacAddress& mac, uint32_t topology = 1) {
+        auto next = std::make_shared<Snapshot>(*dataplane_.current());
+        Adjacency hop;
+        hop.kind = AdjacencyKind::kEthernet;
+        hop.port = kUplink;
+        hop.dst = mac;
+        next->adjacencies.set(kHop, hop);
+        next->topology_epoch = topology;
+        next_hop_ = mac;
+        shortcut_.before(*next);
+        dataplane_.publish(std::move(next));
+    }
+    void say_remote(uint32_t epoch) {
+        CarriedWay there = way(kOne, kUplink, epoch), back = way(kUplink, kOne, epoch);
+        there.adjacency = kHop;
+        there.dst_mac = next_hop_;
+        there.src_mac = kMacTwo;
+        there.into_tunnel = back.out_of_tunnel = true;
+        dataplane_.to_carry[kFlow] = {.protocol = kProtocolTcp, .ways = {there, back}};
+    }
+    MacAddress next_hop_{};
+};
+
+TEST_F(UplinkShortcutTest, BothDirectionsAreInTheMapsByTheNic) {
+    offer();
+    ASSERT_EQ(kernel_.entries.size(), 2u);
+    EXPECT_TRUE(carries_both());
+    const auto& [key, rewrite] = kernel_.entries[0];
+    const auto& [back_key, back] = kernel_.entries[1];
+    EXPECT_EQ(key.ifindex, 11u);
+    EXPECT_EQ(rewrite.target, 99u);
+    EXPECT_EQ(rewrite.flags, SHORTCUT_MACS | SHORTCUT_LEAVES | SHORTCUT_ENCAP);
+    EXPECT_EQ(back_key.ifindex, 99u);
+    EXPECT_EQ(back_key.tunnelled, 1);
+    EXPECT_EQ(back.target, 11u);
+    EXPECT_EQ(back.flags, SHORTCUT_MACS | SHORTCUT_COMES);
+    EXPECT_EQ(std::memcmp(back.router_mac, kMacTwo.bytes.data(), 6), 0);
+}
+
+TEST_F(UplinkShortcutTest, WhatPassesThroughTheNodeIsNotCarried) {
+    const PortId other{6};
+    shortcut_.add_uplink(other, 98);
+    dataplane_.to_carry[kFlow].ways = {way(kUplink, other, 1), way(other, kUplink, 1)};
+    offer();
+    EXPECT_TRUE(kernel_.entries.empty());
+}
+
+TEST_F(UplinkShortcutTest, ANextHopWithAnotherMacStopsItAtOnceAndIsUsedFromTheNextLookOn) {
+    offer();
+    set_next_hop({{2, 0, 0, 0, 1, 2}});
+    EXPECT_FALSE(kernel_.carries(0));
+    EXPECT_TRUE(kernel_.carries(1)) << "only one way leads there";
+    say_remote(1);
+    pass_a_second();
+    ASSERT_EQ(kernel_.entries.size(), 2u);
+    EXPECT_TRUE(carries_both());
+    EXPECT_EQ(std::memcmp(kernel_.entries[0].second.dst_mac, next_hop_.bytes.data(), 6), 0);
+}
+
+TEST_F(UplinkShortcutTest, AnUplinkThatGoesTakesItsConnectionsAlong) {
+    offer();
+    shortcut_.remove_port(kUplink);
+    EXPECT_TRUE(kernel_.entries.empty());
+}
+
+TEST_F(UplinkShortcutTest, ThePortOfTheTunnelIsToldToTheKernel) {
+    auto next = std::make_shared<Snapshot>(*dataplane_.current());
+    next->overlay.enabled = true;
+    next->overlay.port = be16(8472);
+    shortcut_.before(*next);
+    EXPECT_EQ(kernel_.epochs().tunnel_port, be16(8472).raw);
+}
+
 TEST(ShortcutOff, DoesNothing) {
     FakeDataplane dataplane;
     Shortcut shortcut(dataplane, nullptr);

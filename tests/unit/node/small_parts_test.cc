@@ -71,6 +71,9 @@ TEST(UplinkDevice, SharedInterfacesAreFound) {
     EXPECT_EQ(packet->ifname, "eth1");
     EXPECT_EQ(packet->use, KernelInterfaceUse::kPacketSocket);
     EXPECT_EQ(shared("net_af_xdp0", "iface=eth1")->use, KernelInterfaceUse::kXdpSocket);
+    EXPECT_EQ(shared("net_tc0", "iface=eth1")->use, KernelInterfaceUse::kPrograms);
+    EXPECT_EQ(nic_beside_tap(*parse_device("net_tc0,iface=eth1")), "eth1");
+    EXPECT_FALSE(nic_beside_tap(*parse_device("net_af_xdp0,iface=eth1")));
     EXPECT_FALSE(shared("net_tap0", "iface=tap0"));
     EXPECT_FALSE(shared("net_tap0", "iface=tap0,remote=eth1"));
     EXPECT_EQ(shared("eth_af_packet0", "iface=eth1")->ifname, "eth1");
