@@ -12,7 +12,8 @@ test="libgtest-dev libgmock-dev libbenchmark-dev mold clang libclang-rt-dev clan
       bird2 curl iproute2 iputils-ping ethtool tcpdump procps util-linux python3-yaml
       python3-numpy nftables nginx-light openssl bind9-dnsutils dnsperf musl-tools zsh groff
       containernetworking-plugins crun debhelper dpdk-dev fakeroot lintian prometheus
-      tmux chromium chromium-driver fonts-dejavu-core nfdump tshark busybox-static"
+      tmux chromium chromium-driver fonts-dejavu-core nfdump tshark busybox-static
+      isc-dhcp-client"
 demo="nginx-light php-fpm php-mysql mariadb-server-core mariadb-client-core curl iproute2
       ethtool procps util-linux python3-yaml"
 bench="dpdk-dev python3-numpy libbenchmark-dev"

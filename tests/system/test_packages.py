@@ -112,6 +112,8 @@ def packages(report):
     wanted = {
         "podlaned": ["./usr/sbin/podlaned", "./lib/systemd/system/podlaned.service",
                      "./lib/systemd/system/podlaned-give-back.service",
+                     "./lib/systemd/network/05-podlane.network",
+                     "./usr/lib/NetworkManager/conf.d/podlane.conf",
                      "./etc/podlane/", "./usr/share/doc/podlaned/examples/kubernetes/podlane.yaml"],
         "podlanectl": ["./usr/bin/podlanectl"],
         "podlane-kube": ["./usr/sbin/podlane-kube",

@@ -1,60 +1,35 @@
-"""The units under systemd itself: when a node's only NIC gets its address back, and when not."""
+"""The units under systemd itself, with all that they forbid: what podlaned does for a pod within
+them, and when a node's only NIC gets its address back, and when not."""
 
+import glob
 import os
 import shutil
-import signal
 
 import cluster as lab
+import service_manager
 from checks import expect, expect_equal
 from lab.net import CommandFailed, wait_until
-from lab.node import BUILD
+from lab.node import program
+from service_manager import UNITS, Manager
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SYSTEMD = "/lib/systemd/systemd"
-UNITS, RUNTIME = "/run/lab/units", "/run/lab/runtime"
-# What a manager for one user cannot give here: mounts of its own, folders below /run, and what
-# podlaned as a whole needs beyond it. Of what ends it, capabilities and system calls stay limited.
-MOUNTS = ("Protect", "Private", "ReadWrite")
-NOT_HERE = {
-    "podlaned": (*MOUNTS, "Capability", "Restrict", "System", "Device", "Memory", "Lock", "OOM",
-                 "Limit", "RuntimeDirectory", "StateDirectory", "LogsDirectory", "NoNew",
-                 "WatchdogSec"),
-    "podlaned-give-back": MOUNTS,
-}
+BIN = "/run/lab/bin"
 
 
 def write_unit(node, name):
+    """The unit as it is, but for the places of program and configuration."""
     with open(f"{ROOT}/configs/systemd/{name}.service", encoding="utf-8") as file:
-        lines = [line for line in file if not line.startswith(NOT_HERE[name])]
-    text = "".join(lines).replace("/usr/sbin/", f"{BUILD}/")
+        text = file.read().replace("/usr/sbin/", f"{BIN}/")
     with open(f"{UNITS}/{name}.service", "w", encoding="utf-8") as file:
         file.write(text.replace("/etc/podlane/node.yaml", node.config_path))
 
 
-class Manager:
-    """systemd as a manager of units in the node's network namespace."""
+def main_pid(manager):
+    return int(manager.ctl("show", "-P", "MainPID", "podlaned"))
 
-    def __init__(self, node):
-        self.node = node
-        for path in (UNITS, RUNTIME, "/run/systemd/system"):
-            os.makedirs(path, exist_ok=True)
-        self.env = {**os.environ, "XDG_RUNTIME_DIR": RUNTIME, "HOME": RUNTIME,
-                    "SYSTEMD_UNIT_PATH": f"{UNITS}:/usr/lib/systemd/user"}
-        self.process = node.namespace.spawn(
-            [SYSTEMD, "--user", "--unit=basic.target", "--log-target=console"], env=self.env)
 
-    def ctl(self, *words, check=True):
-        done = self.node.namespace.run(["env", *(f"{key}={value}" for key, value in self.env.items()
-                                                 if key.startswith(("XDG", "SYSTEMD"))),
-                                        "systemctl", "--user", *words], check=check)
-        return done.stdout.strip()
-
-    def is_up(self):
-        return self.process.popen.poll() is None and \
-            "basic.target" in self.ctl("list-units", "basic.target", check=False)
-
-    def main_pid(self):
-        return int(self.ctl("show", "-P", "MainPID", "podlaned"))
+def kill(manager):
+    manager.ctl("kill", "--kill-whom=main", "--signal=KILL", "podlaned")
 
 
 def is_on(node, interface):
@@ -69,12 +44,24 @@ def under_systemd(report, cluster, node, manager):
     def expect_reached():
         lab.expect_ping(cluster.outside, node.address(4), count=10)
 
+    def expect_given_back():
+        """All of it, and the file about it is gone."""
+        wait_until(lambda: manager.ctl("is-active", "podlaned-give-back", check=False) not in
+                   ("active", "deactivating"), 10, "giving back has ended")
+        expect_equal(manager.ctl("show", "-P", "Result", "podlaned-give-back"), "success")
+        expect_equal(glob.glob(f"{node.socket}.*.json"), [], "still kept")
+        expect_reached()
+
     visit = lab.hold(cluster.outside, address=node.address(4), port=lab.HELD, asking=2, hearing=1,
                      end="/run/lab/end")
     with report.check("systemctl start: the host interface has the address"):
         manager.ctl("start", "podlaned")
         expect(is_on(node, "podlane0") and not is_on(node, "eth1"), "it has not moved")
         expect_reached()
+    with report.check("a pod that comes later has its port, within what the unit allows"):
+        pod = node.add_pod("web")
+        for gateway in node.gateways:
+            lab.expect_ping(pod.namespace, gateway, count=2)
     with report.check("systemctl restart: the NIC never has it"):
         link = node.namespace.ip_json("link", "show", "podlane0")[0]["ifindex"]
         manager.ctl("restart", "podlaned")
@@ -83,9 +70,9 @@ def under_systemd(report, cluster, node, manager):
                      "podlane0 was made again")
         expect_reached()
     with report.check("kill -9: systemd starts it again, and the NIC never has it"):
-        before = manager.main_pid()
-        os.kill(before, signal.SIGKILL)
-        wait_until(lambda: manager.main_pid() not in (0, before) and
+        before = main_pid(manager)
+        kill(manager)
+        wait_until(lambda: main_pid(manager) not in (0, before) and
                    manager.ctl("is-active", "podlaned", check=False) == "active", 20, "it is back")
         expect_equal(node.namespace.ip_json("link", "show", "podlane0")[0]["ifindex"], link,
                      "podlane0 was made again")
@@ -94,7 +81,7 @@ def under_systemd(report, cluster, node, manager):
         manager.ctl("stop", "podlaned")
         wait_for("eth1", "the address is back")
         wait_until(lambda: "podlane0" not in node.namespace.links(), 5, "podlane0 is gone")
-        expect_reached()
+        expect_given_back()
     with report.check("systemctl start works after that"):
         manager.ctl("start", "podlaned")
         expect(is_on(node, "podlane0") and not is_on(node, "eth1"), "it has not moved")
@@ -102,8 +89,9 @@ def under_systemd(report, cluster, node, manager):
     with report.check("when it does not start any more, the NIC gets it back"):
         with open(node.config_path, "w", encoding="utf-8") as file:
             file.write("uplinks: nonsense\n")
-        os.kill(manager.main_pid(), signal.SIGKILL)
+        kill(manager)
         wait_for("eth1", "the address is back", 40)
+        expect_given_back()
         expect_equal(manager.ctl("is-failed", "podlaned", check=False), "failed")
     with report.check("connections to the node live through all of it"):
         with open("/run/lab/end", "w", encoding="utf-8"):
@@ -116,17 +104,18 @@ def under_systemd(report, cluster, node, manager):
 @lab.with_cluster(names=("a",), start=False, keep=True)
 def tests(report, options, cluster):
     node = cluster.nodes["a"]
-    if not os.access(SYSTEMD, os.X_OK) or not shutil.which("systemctl"):
+    if not service_manager.is_here():
         report.skip("the units under systemd", "there is no systemd")
         return
     manager = Manager(node)
     try:
-        wait_until(manager.is_up, 10, "systemd runs")
+        manager.wait()
     except (TimeoutError, CommandFailed):
         report.skip("the units under systemd", "it does not run here")
         return
+    os.makedirs(BIN)
+    shutil.copy(program("podlaned"), BIN)
     # The place where --give-back looks if it cannot read the configuration.
-    os.makedirs("/run/podlane", exist_ok=True)
     node.config["socket"] = node.socket = "/run/podlane/podlane.sock"
     node.write_config()
     for name in ("podlaned", "podlaned-give-back"):
@@ -139,7 +128,7 @@ def tests(report, options, cluster):
         under_systemd(report, cluster, node, manager)
     finally:
         manager.ctl("stop", "podlaned", check=False)
-        manager.process.stop(signal.SIGTERM, timeout=20)
+        manager.stop()
 
 
 if __name__ == "__main__":
