@@ -112,17 +112,6 @@ void restore_and_log(KernelInterfaceGuard& guard) noexcept {
     log_of(guard);
 }
 
-DeviceNeeds device_needs(const NodeConfig& config) {
-    DeviceNeeds needs;
-    for (const UplinkConfig& uplink : config.uplinks) {
-        const std::string driver = kernel_driver(uplink.device);
-        needs.uio_nic = needs.uio_nic || driver.find("uio") != std::string::npos;
-        needs.kernel_interface =
-            needs.kernel_interface || shared_kernel_interface(uplink.device).has_value();
-    }
-    return needs;
-}
-
 std::vector<HandedProgram> programs_of(const Guards& guards) {
     std::vector<HandedProgram> out;
     for (const KernelInterfaceGuard& guard : guards) {

@@ -53,9 +53,6 @@ using Guards = std::list<KernelInterfaceGuard>;
 /// uplinks' interfaces, whatever the configuration has become, and removes its host interface.
 [[nodiscard]] GivenBack give_back(const std::string& socket);
 
-/// What the process must still be able to do for the uplinks' devices.
-[[nodiscard]] DeviceNeeds device_needs(const NodeConfig& config);
-
 /// The ports of uplinks on the kernel's NICs, by the uplink's name: TAPs beside those, with
 /// programs that pass frames on. The interfaces must be guarded. Errors name the uplink's place in
 /// the configuration.

@@ -65,6 +65,13 @@ def bulk(report, name, cluster, client, address, size, wire_takes_large):
     longest = max(wire.lengths(), default=0)
     if wire_takes_large:
         with report.check(f"{name}: frames pass the wire whole"):
+            # Until the kernel carries it, a tenth of a second, a tunnelled connection is cut.
+            for more in (64, 256, 1024):
+                if longest > 2 * MTU:
+                    break
+                with Capture(cluster.wire.namespace, port, direction="in") as wire:
+                    lab.expect_bulk(client.namespace, address, more * lab.MEBI)
+                longest = max(wire.lengths(), default=0)
             expect(longest > 2 * MTU, f"the longest frame has {longest} bytes")
         return
     lab.expect_clean(report, wire, f"{name}: no bad checksum on the wire", *vxlan, least=20)
