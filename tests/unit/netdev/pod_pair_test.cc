@@ -142,7 +142,7 @@ TEST_F(PodPairTest, WhatNobodyHasOpenGoesWholeOrInParts) {
 }
 
 TEST_F(PodPairTest, AVethThatWasBeingMadeGoesWithItsMaker) {
-    node_.run([this] {
+    node_.run([] {
         const std::string mine = fmt::format("plt{:x}.1", ::getpid());
         ASSERT_TRUE(Rtnl::open()->add_veth(mine, "other").ok());
         remove_left_pairs(kPairOwner);
