@@ -9,38 +9,21 @@ import os
 import signal
 import time
 
+import carrying
 import cluster as lab
 from capture import Capture
+from carrying import end, hold
 from checks import expect, expect_equal
 from lab.net import wait_until
 from lab.node import program
 
-END = "/run/lab/end-of-holding"  # connections are held until this file exists
 FILE = "/run/lab/kernel-uplink.pcapng"
 FAMILIES = (4, 6)
 MTU, ETHERNET = 1500, 14
 
 
 def carried(node, protocol="TCP", **wanted):
-    return [each for each in node.json("get", "flows")
-            if each.get("carrier") == "kernel" and each["protocol"] == protocol
-            and all(each.get(key) == value for key, value in wanted.items())]
-
-
-def hold(client, address, count=1):
-    if os.path.exists(END):
-        os.remove(END)
-    return lab.hold(client.namespace, address=address, port=lab.HELD, asking=count, hearing=0,
-                    end=END)
-
-
-def end(report, name, holding):
-    with report.check(name):
-        with open(END, "w", encoding="utf-8"):
-            pass
-        seen = lab.result_of(holding, 40)
-        expect_equal(seen["moved"], [])
-        expect(seen["answers"] > 0, "no answer at all")
+    return carrying.carried(node, protocol=protocol, **wanted)
 
 
 def large_frames(cluster, on):
@@ -79,7 +62,7 @@ def bulk(report, name, cluster, client, address, size, wire_takes_large):
         expect(0 < longest <= MTU + ETHERNET, f"the longest frame has {longest} bytes")
 
 
-def carrying(report, cluster, client, address, name, ends):
+def established(report, cluster, client, address, name, ends):
     """A connection that nodes carry; `ends`: those."""
     with report.check(f"{name}: the kernel carries the connection"):
         holding = hold(client, address)
@@ -133,42 +116,6 @@ def neighbour(report, cluster, client):
     end(report, "the connection has lived through it", holding)
 
 
-def restarts(report, node, client, server):
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        name = number.name
-        holding = hold(client, server.address(4), count=3)
-        with report.check(f"{name}: what the kernel carries, it carries on without podlaned"):
-            wait_until(lambda: len(carried(node)) == 3, 5, "they are carried")
-            node.stop(number)
-            before = segments(client)
-            time.sleep(1)
-            expect(segments(client) > before + 5, "no segments while podlaned is away")
-        with report.check(f"{name}: and the next podlaned gives them to the kernel again"):
-            node.start()
-            wait_until(lambda: len(carried(node)) == 3, 10, "they are carried")
-        end(report, f"{name}: the connections have lived through it", holding)
-    with report.check("without the shortcut, all goes on through podlaned"):
-        holding = hold(client, server.address(4), count=3)
-        wait_until(lambda: len(carried(node)) == 3, 5, "they are carried")
-        node.stop()
-        node.config["pods"]["shortcut"] = "off"
-        node.start()
-        time.sleep(1.5)
-        expect_equal(carried(node), [])
-        lab.expect_ping(client.namespace, server.address(4))
-        lab.expect_bulk(client.namespace, server.address(6), 10 * lab.MEBI)
-    end(report, "the connections have lived through it", holding)
-    node.stop()
-    node.config["pods"]["shortcut"] = "auto"
-    node.start()
-
-
-def segments(pod):
-    text = pod.namespace.run(["cat", "/proc/net/snmp"]).stdout
-    names, values = [line.split() for line in text.splitlines() if line.startswith("Tcp:")]
-    return int(values[names.index("InSegs")])
-
-
 def nic_again(report, cluster, client, server):
     """The NIC is deleted, and one of the same name is made."""
     node = cluster.nodes["a"]
@@ -180,7 +127,7 @@ def nic_again(report, cluster, client, server):
         wait_until(lambda: "its device is back" in node.daemon.output(), 10, "it is back")
         lab.expect_ping(client.namespace, server.address(4), settle=10)
         lab.expect_bulk(client.namespace, server.address(4), 10 * lab.MEBI)
-    carrying(report, cluster, client, server.address(4), "with the new NIC", [node])
+    established(report, cluster, client, server.address(4), "with the new NIC", [node])
 
 
 def given_back(report, cluster, client, server):
@@ -211,9 +158,9 @@ def in_tunnel(report, options, cluster):
             lab.expect_ping(client.namespace, address, settle=10)
         # IPv6 is in a tunnel over IPv6, which podlaned carries.
         if family == 4:
-            carrying(report, cluster, client, server.address(4), "IPv4, to another node", [a, b])
+            established(report, cluster, client, server.address(4), "IPv4, to another node", [a, b])
             datagrams(report, client, server.address(4), a)
-        carrying(report, cluster, client, cluster.outside_address(family),
+        established(report, cluster, client, cluster.outside_address(family),
                  f"IPv{family}, to outside", [a])
         datagrams(report, client, cluster.outside_address(family), a)
     for large in (False, True):
@@ -232,7 +179,10 @@ def in_tunnel(report, options, cluster):
             lab.expect_bulk(client.namespace, server.address(family), 10 * lab.MEBI)
     looking(report, a, client, server)
     neighbour(report, cluster, client)
-    restarts(report, a, client, server)
+    carrying.restarts(report, a, client, lambda: hold(client, server.address(4), count=3),
+                      lambda: (lab.expect_ping(client.namespace, server.address(4)),
+                               lab.expect_bulk(client.namespace, server.address(6),
+                                               10 * lab.MEBI)))
     given_back(report, cluster, client, server)
     nic_again(report, cluster, client, server)
 
@@ -243,7 +193,7 @@ def direct(report, options, cluster):
     lab.keep_answering(server.namespace, "two")
     for family in FAMILIES:
         lab.expect_ping(client.namespace, server.address(family), settle=10)
-        carrying(report, cluster, client, server.address(family), f"IPv{family}, routed", [a, b])
+        established(report, cluster, client, server.address(family), f"IPv{family}, routed", [a, b])
         lab.expect_bulk(client.namespace, server.address(family), options.size * lab.MEBI)
 
 

@@ -1,44 +1,19 @@
 """The kernel's shortcut: who carries a connection, and what stops it from being carried."""
 
 import os
-import signal
 import time
 
 import cluster as lab
+from carrying import carried, end, flows, hold, restarts
 from checks import expect, expect_equal
 from lab import objects
 from lab.net import wait_until
 
 SERVICE, SERVICE_V6 = "10.96.0.40", "fd00:10:96::40"
-END = "/run/lab/end-of-holding"  # connections are held until this file exists
 FILE = "/run/lab/shortcut.pcapng"
 QUIET = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
          "metadata": {"name": "quiet", "namespace": "default"},
          "spec": {"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"]}}
-
-
-def flows(node, **wanted):
-    return [each for each in node.json("get", "flows")
-            if all(each.get(key) == value for key, value in wanted.items())]
-
-
-def carried(node, **wanted):
-    return flows(node, carrier="kernel", **wanted)
-
-
-def held(client, address, port, count=1):
-    if os.path.exists(END):
-        os.remove(END)
-    return lab.hold(client.namespace, address=address, port=port, asking=count, hearing=0, end=END)
-
-
-def end(report, name, holding):
-    with report.check(name):
-        with open(END, "w", encoding="utf-8"):
-            pass
-        seen = lab.result_of(holding, 40)
-        expect_equal(seen["moved"], [])
-        expect(seen["answers"] > 0, "no answer at all")
 
 
 def service(node, server):
@@ -56,7 +31,7 @@ def carrying(report, node, client, server):
                                 ("pod to pod, IPv6", server.address(6), lab.HELD),
                                 ("through a ClusterIP", SERVICE, 80)):
         with report.check(f"{what}: the kernel carries the connection"):
-            holding = held(client, address, port)
+            holding = hold(client, address, port)
             wait_until(lambda: carried(node, state="ESTABLISHED"), 5, "it is carried")
             before = node.stats()["workers"][0]["rxPackets"]
             flow = carried(node)[0]
@@ -109,7 +84,7 @@ def bulk(report, client, server):
 
 
 def policies(report, node, client, server):
-    holding = held(client, SERVICE, 80)
+    holding = hold(client, SERVICE, 80)
     with report.check("a policy that forbids a running connection stops it"):
         wait_until(lambda: carried(node), 5, "it is carried")
         node.apply(objects.document(objects.pod(
@@ -129,7 +104,7 @@ def policies(report, node, client, server):
 
 
 def looking(report, node, client, server):
-    holding = held(client, server.address(4), lab.HELD)
+    holding = hold(client, server.address(4), lab.HELD)
     with report.check("a capture sees the packets of a connection that the kernel carries"):
         wait_until(lambda: carried(node), 5, "it is carried")
         node.ctl("capture", "-c", "6", "-w", FILE, "tcp", "and", "port", str(lab.HELD), timeout=20)
@@ -142,7 +117,7 @@ def ends_of_pods(report, node, client, server):
     with report.check("a pod that is removed takes its connections along"):
         gone = node.add_pod("gone")
         serving = lab.keep_answering(gone.namespace, "gone")
-        holding = held(client, gone.address(4), lab.HELD)
+        holding = hold(client, gone.address(4), lab.HELD)
         wait_until(lambda: carried(node), 5, "it is carried")
         addresses = gone.addresses
         links = len(node.namespace.links())
@@ -164,41 +139,6 @@ def ends_of_pods(report, node, client, server):
         expect_equal(len(node.namespace.links()), links - 2, "devices of the node")
 
 
-def restarts(report, node, client, server):
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        name = number.name
-        holding = held(client, SERVICE, 80, count=3)
-        with report.check(f"{name}: what the kernel carries, it carries on without podlaned"):
-            wait_until(lambda: len(carried(node)) == 3, 5, "they are carried")
-            node.stop(number)
-            before = segments(client)
-            time.sleep(1)
-            expect(segments(client) > before + 5, "no segments while podlaned is away")
-        with report.check(f"{name}: and the next podlaned gives them to the kernel again"):
-            node.start()
-            wait_until(lambda: len(carried(node)) == 3, 10, "they are carried")
-        end(report, f"{name}: the connections have lived through it", holding)
-    with report.check("without the shortcut, the pods go on through podlaned"):
-        holding = held(client, SERVICE, 80, count=3)
-        wait_until(lambda: len(carried(node)) == 3, 5, "they are carried")
-        node.stop()
-        node.config["pods"]["shortcut"] = "off"
-        node.start()
-        time.sleep(1.5)
-        expect_equal(carried(node), [])
-        lab.expect_ping(client.namespace, server.address(4))
-    end(report, "the connections have lived through it", holding)
-    node.stop()
-    node.config["pods"]["shortcut"] = "auto"
-    node.start()
-
-
-def segments(pod):
-    text = pod.namespace.run(["cat", "/proc/net/snmp"]).stdout
-    names, values = [line.split() for line in text.splitlines() if line.startswith("Tcp:")]
-    return int(values[names.index("InSegs")])
-
-
 def tests(report, _options):
     cluster = lab.Cluster(names=("a",), outside=False, start=False, keep=True)
     node = cluster.nodes["a"]
@@ -218,7 +158,8 @@ def tests(report, _options):
         policies(report, node, client, server)
         looking(report, node, client, server)
         ends_of_pods(report, node, client, server)
-        restarts(report, node, client, server)
+        restarts(report, node, client, lambda: hold(client, SERVICE, 80, count=3),
+                 lambda: lab.expect_ping(client.namespace, server.address(4)))
         with report.check("nothing is left behind"):
             node.end()
             expect_equal(node.leftovers(), [])
