@@ -54,7 +54,9 @@ void look_at_health(Examination& at) {
         at.warn(line, "podlanectl health, podlanectl events");
     }
     for (const std::string& line : lines("elsewhere")) {
-        at.note(line, "look at that server, and cluster.upstreamDns");
+        const bool is_dns = line.starts_with("DNS server ");
+        at.note(line, is_dns ? "look at that server, and cluster.upstreamDns"
+                             : "look at that machine; podlanectl get neighbors");
     }
 }
 

@@ -122,22 +122,35 @@ bool Links::has_no_way_out() const {
     });
 }
 
-std::vector<std::string> Links::problems(const std::vector<WantedNeighbour>& wanted,
-                                         const ObjectStore& store, uint64_t now_ms) const {
-    std::vector<std::string> lines;
-    for (const std::string& name : lost_) lines.push_back(name + ": its device is gone");
+std::set<PortId> Links::answered_ports() const {
+    std::set<PortId> ports;
+    for (const auto& [key, neighbour] : neighbours_.all()) {
+        const bool is_told = neighbour.state == NeighbourState::kStatic;
+        if (neighbour.is_resolved() && !is_told) ports.insert(key.port);
+    }
+    return ports;
+}
+
+Links::Troubles Links::troubles(const std::vector<WantedNeighbour>& wanted,
+                                const ObjectStore& store, uint64_t now_ms) const {
+    Troubles found;
+    for (const std::string& name : lost_) found.problems.push_back(name + ": its device is gone");
     const PortNames names(dataplane_);
+    const std::set<PortId> answered = answered_ports();
     for (const WantedNeighbour& one : wanted) {
         const Neighbour* neighbour = neighbours_.find({one.port, one.address});
         if (neighbour == nullptr || neighbour->state != NeighbourState::kFailed) continue;
-        lines.push_back(fmt::format("{}: next hop {} does not answer", names.name(one.port),
-                                    address_with_node(store, one.address)));
+        const bool is_its_own = answered.contains(one.port) && is_node(store, one.address);
+        (is_its_own ? found.elsewhere : found.problems)
+            .push_back(fmt::format("{}: next hop {} does not answer", names.name(one.port),
+                                   address_with_node(store, one.address)));
     }
-    for (std::string& line : watch_.problems(now_ms)) lines.push_back(std::move(line));
+    for (std::string& line : watch_.problems(now_ms)) found.problems.push_back(std::move(line));
     if (has_no_way_out()) {
-        lines.emplace_back("not ready: no uplink has a link, so pods reach only this node");
+        found.problems.emplace_back(
+            "not ready: no uplink has a link, so pods reach only this node");
     }
-    return lines;
+    return found;
 }
 
 std::string Links::text_of(const Told& before, const Told& now) {

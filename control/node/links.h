@@ -73,11 +73,15 @@ class Links {
     /// The port's device does not wake workers; false: this was known.
     bool set_unwoken(PortId port) { return unwoken_.insert(port).second; }
 
+    struct Troubles {
+        std::vector<std::string> problems;   ///< of this node
+        std::vector<std::string> elsewhere;  ///< of others, such as a Node that is gone
+    };
     /// A line for each thing that is wrong: devices that are gone, next hops that do not answer,
-    /// links that are down or lose frames. Next hops are named as the store's Nodes.
-    [[nodiscard]] std::vector<std::string> problems(const std::vector<WantedNeighbour>& wanted,
-                                                    const ObjectStore& store,
-                                                    uint64_t now_ms) const;
+    /// links that are down or lose frames. Next hops are named as the store's Nodes. The silence of
+    /// a Node is its own trouble as long as another neighbour answers on that link.
+    [[nodiscard]] Troubles troubles(const std::vector<WantedNeighbour>& wanted,
+                                    const ObjectStore& store, uint64_t now_ms) const;
     struct NeighbourNews {
         NewsType type;
         IpAddress address;
@@ -90,6 +94,8 @@ class Links {
     /// Sends due requests; returns whether something has changed.
     bool carry_out(const NeighbourOutcome& outcome);
     void solicit(const Solicitation& ask);
+    /// The ports on which a neighbour answers now.
+    [[nodiscard]] std::set<PortId> answered_ports() const;
 
     Dataplane& dataplane_;
     Uplinks uplinks_;

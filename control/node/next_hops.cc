@@ -42,6 +42,12 @@ std::string address_with_node(const ObjectStore& store, const IpAddress& address
     return to_string(address);
 }
 
+bool is_node(const ObjectStore& store, const IpAddress& address) {
+    return std::ranges::any_of(store.all<Node>(), [&address](const auto& one) {
+        return has(one.second->internal_ips, address);
+    });
+}
+
 std::string silent_next_hop(const LiveView& live, const PortNames& names, PortId port,
                             const IpAddress& destination) {
     std::vector<IpAddress> candidates{destination};

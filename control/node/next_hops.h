@@ -14,6 +14,9 @@ namespace podlane::control {
 /// "192.168.50.2 (Node node-b)" if a Node has this address, else the address alone.
 [[nodiscard]] std::string address_with_node(const ObjectStore& store, const IpAddress& address);
 
+/// Whether a Node has this address.
+[[nodiscard]] bool is_node(const ObjectStore& store, const IpAddress& address);
+
 /// The next hop on `port` by which packets to `destination` should go and that has no MAC address
 /// now: "the next hop 192.168.50.2 (Node node-b) on uplink0"; without the address if none is known
 /// to be waited for.

@@ -232,9 +232,9 @@ Outcome<HealthReport> NodeModel::health(std::optional<std::string_view> probe) c
                         .problems = standstill_.problems(),
                         .elsewhere = silent_upstreams(name_server_)};
     std::vector<std::string>& problems = report.problems;
-    for (std::string& problem : links_.problems(compiler_.wanted_neighbours(), store_, now_ms_())) {
-        problems.push_back(std::move(problem));
-    }
+    auto of_links = links_.troubles(compiler_.wanted_neighbours(), store_, now_ms_());
+    std::ranges::move(of_links.problems, std::back_inserter(problems));
+    std::ranges::move(of_links.elsewhere, std::back_inserter(report.elsewhere));
     const FlowTotals flows = dataplane_.flow_totals();
     if (flows.capacity != 0 && flows.active >= flows.capacity / 100 * 95) {
         problems.push_back(fmt::format("flow table: {} of {} connections; raise flows.capacity",

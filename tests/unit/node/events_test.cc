@@ -78,6 +78,22 @@ TEST_F(Events, ANextHopThatStaysSilentFailsAndIsAProblemOfHealth) {
     EXPECT_NE(health.at("problems").dump().find("192.168.50.2"), std::string::npos);
 }
 
+TEST_F(Events, ASilentNodeIsItsOwnTroubleAsLongAsAnotherNeighbourAnswers) {
+    apply(kNodeB);
+    Event seen = event(EventKind::kNeighbourNeeded, "192.168.50.77");
+    deliver(seen);
+    pass(2900);
+    seen = event(EventKind::kNeighbourSeen, "192.168.50.77", kPeerMac);
+    seen.solicited = true;
+    deliver(seen);
+    pass(100);
+    const Json health = ok(node_->health());
+    EXPECT_EQ(health.at("status"), "ok") << health;
+    EXPECT_NE(health.at("elsewhere").dump().find("192.168.50.2 (Node node-b)"), std::string::npos)
+        << health;
+    EXPECT_EQ(health.at("problems").dump().find("192.168.50.2"), std::string::npos) << health;
+}
+
 TEST_F(Events, OtherNodesAreResolvedBeforeAnyPacketNeedsThem) {
     dataplane_.commands.clear();
     apply(kNodeB);

@@ -22,7 +22,7 @@ TEST_F(LinksTest, ADeviceThatIsGoneIsNewsOnceAndAProblemForGood) {
     EXPECT_TRUE(links_.add_lost("uplink uplink0"));
     EXPECT_FALSE(links_.add_lost("uplink uplink0"));
     EXPECT_TRUE(links_.has_lost());
-    EXPECT_EQ(links_.problems({}, {}, 0),
+    EXPECT_EQ(links_.troubles({}, {}, 0).problems,
               (std::vector<std::string>{"uplink uplink0: its device is gone"}));
 }
 
