@@ -33,6 +33,13 @@ uint64_t sum_of(const DeviceLosses& losses) {
     return sum;
 }
 
+std::string shaped_in_vain(const std::string& port, std::string_view shaper) {
+    return fmt::format(
+        "{}: tc shapes its interface ({}), and its frames go past that "
+        "(docs/config.md, qdisc_bypass)",
+        port, shaper);
+}
+
 /// A static pod's port is a device; what a pod does to its own interface is up to the pod.
 bool is_watched(const PortInfo& port) {
     return port.kind != PortKind::kPod || !port.is_tap;
@@ -48,6 +55,13 @@ void LinkWatch::look_at(Watched& port, const PortState& now, uint64_t now_ms,
                                                            : "its device is gone";
         news.push_back({now.id, fmt::format("{}: {}", port.name, what), port.link == LinkState::kUp,
                         port.link == LinkState::kGone});
+    }
+    if (std::exchange(port.bypassed_shaper, now.bypassed_shaper) != now.bypassed_shaper) {
+        const bool is_gone = port.bypassed_shaper.empty();
+        news.push_back({now.id,
+                        is_gone ? port.name + ": its interface is not shaped any more"
+                                : shaped_in_vain(port.name, port.bypassed_shaper),
+                        is_gone});
     }
     const uint64_t lost_before = sum_of(port.losses), lost_now = sum_of(now.losses);
     if (lost_now > lost_before) port.lost_ms = now_ms;
@@ -125,6 +139,9 @@ std::vector<std::string> LinkWatch::problems(uint64_t now_ms) const {
     for (const auto& [id, port] : watched_) {
         if (port.link == LinkState::kDown) lines.push_back(port.name + ": its link is down");
         if (port.blocked_ms != 0) lines.push_back(port.name + ": its device takes no frames");
+        if (!port.bypassed_shaper.empty()) {
+            lines.push_back(shaped_in_vain(port.name, port.bypassed_shaper));
+        }
         if (port.lost_ms != 0 && now_ms - port.lost_ms < kLossesMs) {
             lines.push_back(fmt::format("{}: its device loses frames: {} in all", port.name,
                                         text_of(port.losses)));

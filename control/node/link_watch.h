@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/border/dataplane.h"
@@ -28,21 +29,23 @@ class LinkWatch {
     [[nodiscard]] std::vector<News> look(const Dataplane& dataplane, uint64_t now_ms);
     /// Whether the port's link was down or its device gone at the last look.
     [[nodiscard]] bool is_down(PortId port) const;
-    /// A line for each port with a link that is down, or with a device that lost frames in the last
-    /// minute or took less than a tenth of the frames to send in the last seconds.
+    /// A line for each port with a link that is down, with a device that lost frames in the last
+    /// minute or took less than a tenth of the frames to send in the last seconds, or with a kernel
+    /// interface that is shaped in vain.
     [[nodiscard]] std::vector<std::string> problems(uint64_t now_ms) const;
 
   private:
     struct Watched {
         std::string name;
         LinkState link = LinkState::kUp;
-        DeviceLosses losses;       ///< as of the last look
-        DeviceLosses told_losses;  ///< as of the last news of them
-        uint64_t told_ms = 0;      ///< 0: never
-        uint64_t lost_ms = 0;      ///< when they grew last; 0: never
-        uint64_t sent = 0;         ///< frames, as of the last look
-        uint64_t unsent = 0;       ///< frames that it did not take, in the same way
-        uint64_t blocked_ms = 0;   ///< when it was found to take hardly any frames; 0: never
+        DeviceLosses losses;               ///< as of the last look
+        DeviceLosses told_losses;          ///< as of the last news of them
+        uint64_t told_ms = 0;              ///< 0: never
+        uint64_t lost_ms = 0;              ///< when they grew last; 0: never
+        uint64_t sent = 0;                 ///< frames, as of the last look
+        uint64_t unsent = 0;               ///< frames that it did not take, in the same way
+        std::string_view bypassed_shaper;  ///< as of the last look
+        uint64_t blocked_ms = 0;  ///< when it was found to take hardly any frames; 0: never
     };
     void look_at(Watched& port, const PortState& now, uint64_t now_ms, std::vector<News>& news);
     static void look_at_sending(Watched& port, PortId id, const Dataplane& dataplane,

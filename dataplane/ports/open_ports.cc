@@ -143,6 +143,7 @@ std::vector<PortState> states_of(std::span<const OpenPort* const> ports) {
         if (ethdev) {
             state.link = ethdev->link();
             state.losses = ethdev->losses();
+            state.bypassed_shaper = ethdev->bypassed_shaper();
         } else if ((events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
             state.link.state = LinkState::kGone;
         } else if ((events & POLLOUT) == 0) {

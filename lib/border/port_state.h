@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "lib/base/drop.h"
 #include "lib/model/ids.h"
@@ -71,6 +72,9 @@ struct PortState {
     PortId id = kNoPort;
     Link link;
     DeviceLosses losses;  ///< since the port was opened
+    /// The queueing discipline ("tbf") that shapes the kernel interface below the port and that the
+    /// port's frames go past; empty if there is none.
+    std::string_view bypassed_shaper{};
 };
 
 }  // namespace podlane

@@ -94,6 +94,12 @@ rte_eth_conf make_conf(const rte_eth_dev_info& info, const Device& device,
     return conf;
 }
 
+/// Whether the driver sends past the interface's queueing discipline.
+bool bypasses_qdisc(const Device& device) {
+    return device.driver == "net_af_xdp" ||
+           (device.driver == "net_af_packet" && device.argument("qdisc_bypass") != "0");
+}
+
 PortCaps make_caps(const rte_eth_conf& conf, const Device& device, uint16_t mtu) {
     const uint64_t rx = conf.rxmode.offloads;
     const uint64_t tx = conf.txmode.offloads;
@@ -135,6 +141,7 @@ EthdevPort::EthdevPort(EthdevPort&& other) noexcept
       wakes_(std::exchange(other.wakes_, {})),
       removal_(std::move(other.removal_)),
       kernel_link_(other.kernel_link_),
+      bypasses_qdisc_(other.bypasses_qdisc_),
       sockets_(std::exchange(other.sockets_, {})),
       losses_before_(other.losses_before_) {}
 
@@ -376,6 +383,10 @@ DeviceLosses EthdevPort::losses() const noexcept {
     return out;
 }
 
+std::string_view EthdevPort::bypassed_shaper() const noexcept {
+    return kernel_link_ && bypasses_qdisc_ ? kernel_link_->shaper() : std::string_view();
+}
+
 void EthdevPort::drop_waiting() noexcept {
     constexpr unsigned kMostBursts = 4096;  // a ring that is filled faster than this is a flood
     std::array<rte_mbuf*, 32> frames{};
@@ -421,6 +432,7 @@ Result<EthdevPort> open_ethdev(const EthdevRequest& request) {
     }
     if (is_on_socket(*device)) port.sockets_ = DriverSockets(sockets);
     if (is_on_socket(*device)) port.kernel_link_.emplace(*kernel_interface(*device));
+    port.bypasses_qdisc_ = bypasses_qdisc(*device);
     port.losses_before_ = port.device_losses();
     return port;
 }

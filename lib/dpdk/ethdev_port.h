@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,9 @@ class EthdevPort {
     [[nodiscard]] Link link() const noexcept;
     /// What the device and the kernel interface that it uses have lost since it was opened.
     [[nodiscard]] DeviceLosses losses() const noexcept;
+    /// The queueing discipline that shapes the kernel interface and that the driver's frames go
+    /// past ("tbf"); else empty. As of the last call of losses().
+    [[nodiscard]] std::string_view bypassed_shaper() const noexcept;
 
     /// Frees frames that have arrived and nobody has taken. No worker may be receiving.
     void drop_waiting() noexcept;
@@ -100,6 +104,7 @@ class EthdevPort {
     std::vector<QueueWake> wakes_;  ///< by queue
     std::unique_ptr<RemovalWatch> removal_;
     std::optional<KernelLink> kernel_link_;
+    bool bypasses_qdisc_ = false;    ///< of that interface
     mutable DriverSockets sockets_;  ///< for control alone, as losses() is
     DeviceLosses losses_before_;     ///< the device's counts when it was opened
 };

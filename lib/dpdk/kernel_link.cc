@@ -20,6 +20,16 @@ namespace podlane {
 
 namespace {
 
+/// The queueing disciplines (tc) that an operator sets to slow traffic down or to lose some of it.
+constexpr auto kShapers =
+    std::to_array<std::string_view>({"cake", "hfsc", "htb", "netem", "taprio", "tbf"});
+
+/// The one of kShapers that has this name; empty if none has.
+std::string_view shaper_named(std::string_view name) noexcept {
+    const auto* const found = std::find(kShapers.begin(), kShapers.end(), name);
+    return found == kShapers.end() ? std::string_view() : *found;
+}
+
 /// A descriptor for one question to the kernel.
 class Descriptor {
   public:
@@ -138,7 +148,10 @@ KernelLink::KernelLink(int tap_queue) : is_tap_(true) {
 }
 
 DeviceLosses KernelLink::losses() const noexcept {
-    if (const auto answer = ask(nullptr)) last_ = answer->losses.since(before_);
+    if (const auto answer = ask(nullptr)) {
+        last_ = answer->losses.since(before_);
+        shaper_ = answer->shaper;
+    }
     return last_;
 }
 
@@ -178,6 +191,11 @@ std::optional<KernelLink::Answer> KernelLink::ask(const char* name) const noexce
         out.losses.rx_missed = stats.rx_missed_errors;
         out.losses.rx_errors = stats.rx_errors;
         out.losses.tx_errors = stats.tx_errors + stats.tx_dropped;
+    }
+    std::array<char, IFNAMSIZ> discipline{};
+    if (read_attribute<ifinfomsg>(*message, IFLA_QDISC, discipline)) {
+        discipline.back() = '\0';
+        out.shaper = shaper_named(discipline.data());
     }
     return out;
 }

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lib/border/port_state.h"
 
@@ -26,12 +27,16 @@ class KernelLink {
     [[nodiscard]] DeviceLosses losses() const noexcept;
     /// As of the last call of losses().
     [[nodiscard]] const DeviceLosses& last_losses() const noexcept { return last_; }
+    /// "tbf": the interface's queueing discipline, if it is one that holds or drops frames on
+    /// purpose; else empty. As of the last call of losses().
+    [[nodiscard]] std::string_view shaper() const noexcept { return shaper_; }
 
   private:
     /// None where the kernel does not say. By `name` where that is not empty, else by the index.
     struct Answer {
         unsigned index = 0;
         DeviceLosses losses;
+        std::string_view shaper;
     };
     [[nodiscard]] std::optional<Answer> ask(const char* name) const noexcept;
 
@@ -40,6 +45,7 @@ class KernelLink {
     bool is_tap_ = false;
     DeviceLosses before_;
     mutable DeviceLosses last_;
+    mutable std::string_view shaper_;  ///< of kShapers
 };
 
 }  // namespace podlane

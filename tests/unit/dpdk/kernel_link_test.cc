@@ -102,6 +102,20 @@ TEST_F(TapLinkTest, CountsWhatDoesNotFitIntoATapsQueue) {
     expect_all_counted(link);
 }
 
+TEST_F(TapLinkTest, AShaperIsNamedAndAQueueIsNone) {
+    set_up();
+    const KernelLink link("loss0");
+    const auto shaper = [&link] {
+        static_cast<void>(link.losses());
+        return link.shaper();
+    };
+    EXPECT_EQ(shaper(), "");
+    ASSERT_TRUE(shell("tc qdisc add dev loss0 root tbf rate 8kbit burst 2000 limit 20000"));
+    EXPECT_EQ(shaper(), "tbf");
+    ASSERT_TRUE(shell("tc qdisc replace dev loss0 root pfifo limit 100"));
+    EXPECT_EQ(shaper(), "");
+}
+
 TEST_F(TapLinkTest, WhereverTheTapsInterfaceIs) {
     std::promise<pid_t> there;
     std::promise<void> moved, over;

@@ -53,6 +53,20 @@ TEST_F(LinkWatchTest, ADeviceThatIsGoneIsSaidToBe) {
     EXPECT_EQ(news[0].port, uplink);
 }
 
+TEST_F(LinkWatchTest, AnInterfaceThatIsShapedInVainIsAProblem) {
+    set(LinkState::kUp);
+    dataplane.states[uplink].bypassed_shaper = "tbf";
+    const Texts told{
+        "uplink0: tc shapes its interface (tbf), and its frames go past that "
+        "(docs/config.md, qdisc_bypass)"};
+    EXPECT_EQ(look(1000), told);
+    EXPECT_EQ(look(2000), Texts{});
+    EXPECT_EQ(watch.problems(2000), told);
+    set(LinkState::kUp);
+    EXPECT_EQ(look(3000), Texts{"uplink0: its interface is not shaped any more"});
+    EXPECT_EQ(watch.problems(3000), Texts{});
+}
+
 TEST_F(LinkWatchTest, ADeviceThatTakesNextToNothingIsAProblemWhileItDoesNot) {
     PortCounters& counters = dataplane.mutable_counters(0).ports[index_of(uplink)];
     counters.tx_dropped.add(5000);
