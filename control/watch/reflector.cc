@@ -228,6 +228,7 @@ void Reflector::finish_list(uint64_t version, std::string version_text) {
     list_.clear();
     state_ = State::kWatch;
     has_synced_ = true;
+    told_refusal_ = 0;
     backoff_.reset();
     handlers_.on_list(std::move(whole));
 }
@@ -252,14 +253,18 @@ milliseconds Reflector::end_of_refused(const ResponseEnd& end) {
         list_again(fmt::format("HTTP {}: {}", end.status, message));
         return backoff_.next();
     }
-    trouble(fmt::format("HTTP {}: {}", end.status, message));
     if (resource_.is_optional && (end.status == 403 || end.status == 404)) {
+        if (std::exchange(told_refusal_, end.status) != end.status) {
+            trouble(fmt::format("HTTP {}: {}; it counts as empty, and is asked for every minute",
+                                end.status, message));
+        }
         if (!has_synced_) {
             has_synced_ = true;
             handlers_.on_list({});
         }
         return kRefusedWait;
     }
+    trouble(fmt::format("HTTP {}: {}", end.status, message));
     const milliseconds wait = backoff_.next();
     if (!end.retry_after) return wait;
     return std::max(wait, std::min<milliseconds>(*end.retry_after, kLongestWait));

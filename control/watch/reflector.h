@@ -80,6 +80,7 @@ class Reflector {
     bool has_synced_ = false;
     bool progressed_ = false;          ///< the present response brought something
     bool failed_ = false;              ///< and was then found to be wrong
+    unsigned told_refusal_ = 0;        ///< status with which an optional kind was refused last
     std::string version_;              ///< resourceVersion to watch from
     std::string continue_;             ///< of the next page
     std::string body_;                 ///< of the page, or the rest of a line

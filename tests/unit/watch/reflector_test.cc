@@ -220,6 +220,11 @@ TEST_F(ReflectorTest, AnOptionalKindThatIsRefusedCountsAsEmpty) {
     EXPECT_TRUE(secrets.has_synced());
     EXPECT_EQ(lists, 1u);
     EXPECT_EQ(wait, std::chrono::seconds(60));
+    EXPECT_EQ(troubles.size(), 1u);
+    (void)secrets.on_end({.status = 403, .error = "", .retry_after = {}});
+    EXPECT_EQ(troubles.size(), 1u) << "told once, not every minute";
+    (void)secrets.on_end({.status = 404, .error = "", .retry_after = {}});
+    EXPECT_EQ(troubles.size(), 2u);
     answer(R"({"message":"forbidden"})", 403);
     EXPECT_FALSE(reflector.has_synced()) << "Services are not optional";
 }
