@@ -30,6 +30,9 @@ std::string rfc3339(int64_t seconds) {
 }
 
 HttpAnswer answer_for(const HttpRequest& request, const ProxyHealth& health) {
+    if (request.path == "/proxyMode") {
+        return {.status = 200, .content_type = "text/plain; charset=utf-8", .body = "podlane"};
+    }
     const bool is_livez = request.path == "/livez";
     if (!is_livez && request.path != "/healthz") {
         return {.status = 404, .content_type = "application/json", .body = "{}"};
@@ -60,7 +63,7 @@ class Server : public HealthServer {
                               port <= 65535;
         if (failed || !has_port)
             return Error{
-                fmt::format("healthz address {}: ADDRESS:PORT is allowed, such as "
+                fmt::format("address {}: ADDRESS:PORT is allowed, such as "
                             "0.0.0.0:10256 or [::]:10256",
                             bind)};
         const tcp::endpoint at(address, static_cast<uint16_t>(port));
@@ -68,7 +71,7 @@ class Server : public HealthServer {
         if (!failed) acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
         if (!failed) acceptor_.bind(at, failed);
         if (!failed) acceptor_.listen(asio::socket_base::max_listen_connections, failed);
-        if (failed) return Error{fmt::format("healthz address {}: {}", bind, failed.message())};
+        if (failed) return Error{fmt::format("address {}: {}", bind, failed.message())};
         accept();
         thread_ = std::thread([this] { io_.run(); });
         return {};

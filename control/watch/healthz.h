@@ -1,4 +1,5 @@
-// Answers what kubelets and cloud load balancers ask kube-proxy: /healthz and /livez on port 10256.
+// Answers what others ask kube-proxy: /healthz and /livez on port 10256 (kubelets, cloud load
+// balancers), /proxyMode on port 10249 of the node itself (programs that adapt to the proxy's mode).
 #pragma once
 
 #include <cstdint>

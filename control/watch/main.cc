@@ -161,18 +161,27 @@ int run(const KubeOptions& options, const ApiServer& server) {
     };
     Feeder feeder(cluster, {.socket = options.socket}, std::move(handlers), stop);
 
-    std::unique_ptr<HealthServer> health;
+    const auto proxy_health = [&feeder] {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        return ProxyHealth{feeder.status().is_ready, feeder.status().last_reply_s,
+                           std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+    };
+    std::unique_ptr<HealthServer> health, proxy_status;
     if (!options.healthz.empty()) {
-        auto started = HealthServer::start(options.healthz, [&feeder] {
-            const auto now = std::chrono::system_clock::now().time_since_epoch();
-            return ProxyHealth{feeder.status().is_ready, feeder.status().last_reply_s,
-                               std::chrono::duration_cast<std::chrono::seconds>(now).count()};
-        });
+        auto started = HealthServer::start(options.healthz, proxy_health);
         if (!started) {
-            fmt::print(stderr, "podlane-kube: {}\n", printable(started.error().message));
+            fmt::print(stderr, "podlane-kube: healthz {}\n", printable(started.error().message));
             return 1;
         }
         health = std::move(*started);
+    }
+    if (!options.proxy_status.empty()) {
+        auto started = HealthServer::start(options.proxy_status, proxy_health);
+        // A kube-proxy that still runs has the port, and nothing depends on it.
+        if (started)
+            proxy_status = std::move(*started);
+        else
+            spdlog::warn("proxy-status {}", printable(started.error().message));
     }
 
     std::thread feeding([&] { feeder.run(); });

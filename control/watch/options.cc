@@ -24,6 +24,8 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      "podlaned's config socket; $PODLANE_SOCKET unless given, else /run/podlane/podlane.sock"},
     {"healthz", 0, OptionType::kText, "ADDRESS:PORT",
      "where /healthz and /livez are served, as kube-proxy does (0.0.0.0:10256); \"\": nowhere"},
+    {"proxy-status", 0, OptionType::kText, "ADDRESS:PORT",
+     "where /proxyMode is served, as kube-proxy does (127.0.0.1:10249); \"\": nowhere"},
     {"cni-source", 0, OptionType::kText, "FILE",
      "CNI configuration to install once podlaned serves the cluster"},
     {"cni-target", 0, OptionType::kText, "FILE",
@@ -68,6 +70,7 @@ Result<KubeOptions> parse_kube_options(int argc, const char* const* argv) {
     read(*values, "service-account", nullptr, options.service_account);
     read(*values, "socket", "PODLANE_SOCKET", options.socket);
     read(*values, "healthz", nullptr, options.healthz);
+    read(*values, "proxy-status", nullptr, options.proxy_status);
     read(*values, "cni-source", nullptr, options.cni_source);
     read(*values, "cni-target", nullptr, options.cni_target);
     read(*values, "ingress-service", nullptr, options.ingress_service);

@@ -14,7 +14,8 @@ struct KubeOptions {
     std::string kubeconfig;  ///< empty: the pod's service account
     std::string service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
     std::string socket = "/run/podlane/podlane.sock";
-    std::string healthz = "0.0.0.0:10256";  ///< empty: not served
+    std::string healthz = "0.0.0.0:10256";         ///< empty: not served
+    std::string proxy_status = "127.0.0.1:10249";  ///< likewise
     std::string cni_source, cni_target;     ///< both or none
     std::string ingress_service;            ///< "ns/name" before the proxy; empty: none
     std::string ingress_class = "podlane";

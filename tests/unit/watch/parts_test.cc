@@ -190,6 +190,7 @@ TEST_F(KubePartsTest, HealthIsToldInKubeProxysWords) {
     };
     EXPECT_EQ(status("/healthz"), 503u);
     EXPECT_EQ(status("/livez"), 200u);
+    EXPECT_EQ(status("/proxyMode"), 200u);
     EXPECT_EQ(status("/else"), 404u);
     is_ready = true;
     EXPECT_EQ(status("/healthz"), 200u);
