@@ -1,5 +1,6 @@
 // Answers what others ask kube-proxy: /healthz and /livez on port 10256 (kubelets, cloud load
-// balancers), /proxyMode on port 10249 of the node itself (programs that adapt to the proxy's mode).
+// balancers), /proxyMode on port 10249 of the node itself (programs that adapt to the proxy's
+// mode).
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@ struct KubeOptions {
     std::string socket = "/run/podlane/podlane.sock";
     std::string healthz = "0.0.0.0:10256";         ///< empty: not served
     std::string proxy_status = "127.0.0.1:10249";  ///< likewise
-    std::string cni_source, cni_target;     ///< both or none
-    std::string ingress_service;            ///< "ns/name" before the proxy; empty: none
+    std::string cni_source, cni_target;            ///< both or none
+    std::string ingress_service;                   ///< "ns/name" before the proxy; empty: none
     std::string ingress_class = "podlane";
     std::string log_level = "info";
     bool writes = true;  ///< conditions, annotations, status of Services and Ingresses, Events
