@@ -459,7 +459,8 @@ def keep(world, pod, hint):
         signal.pause()
 
 
-def main(story=Demo):
+def main(story=Demo, afterwards=None):
+    """`afterwards`: called when all processes of the demo have ended, however they did."""
     missing = kubelet.missing_programs()
     if missing:
         sys.exit(f"demo: not installed: {', '.join(missing)}; `make deps` installs what is missing")
@@ -467,7 +468,7 @@ def main(story=Demo):
         if not os.access(program(name), os.X_OK):
             sys.exit(f"demo: {name} is not in {BUILD}; `make build` builds it")
     try:
-        world = isolate()
+        world = isolate(afterwards)
     except Unavailable as reason:
         sys.exit(f"demo: {reason}")
     demo = story()

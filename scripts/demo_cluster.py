@@ -3,8 +3,9 @@
 nothing directly at a node.
 
 podlane-kube on each node follows the API server and feeds podlaned; a kubelet on each node runs the
-pods of its Node and has podlane-cni attach them. API server, scheduler and kubelets are small
-programs of the demo (lab/small_cluster.py).
+pods of its Node and has podlane-cni attach them. API server, scheduler and kubelets are Kubernetes'
+own where all of them are on the PATH (lab/real_cluster.py), and else small programs of the demo
+(lab/small_cluster.py).
 """
 
 import os
@@ -13,8 +14,10 @@ import time
 
 import demo
 from demo import Demo, config
+from lab import real_cluster
 from lab.net import wait_until
 from lab.node import BUILD, program
+from lab.real_cluster import RealCluster
 from lab.small_cluster import SmallCluster
 
 # The demo's own scheduler places pods on the nodes in turn: this order puts the database on node-b.
@@ -58,9 +61,13 @@ class ClusterDemo(Demo):
         self.say(done.stdout.rstrip())
 
     def make_nodes(self):
+        lacking = real_cluster.missing()
+        kind = SmallCluster if lacking else RealCluster
+        why = f". Kubernetes' own are not all there: no {', '.join(lacking)}" if lacking else ""
+        print(f"The cluster: {kind.what}{why}.", flush=True)
         super().make_nodes()
         self.step("The cluster: an API server outside, podlane-kube and a kubelet on each node")
-        self.cluster = SmallCluster(self.say, self.client, self.nodes, demo.OUTSIDE)
+        self.cluster = kind(self.say, self.client, self.nodes, demo.OUTSIDE)
         self.cluster.start(os.path.dirname(demo.CONFIGS))
 
     def apply_files(self):
@@ -151,4 +158,4 @@ if __name__ == "__main__":
     for needed in ("podlane-cni", "podlane-kube"):
         if not os.access(program(needed), os.X_OK):
             raise SystemExit(f"demo: {needed} is not in {BUILD}; `make build` builds it")
-    demo.main(ClusterDemo)
+    demo.main(ClusterDemo, real_cluster.remove_cgroups)
