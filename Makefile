@@ -17,7 +17,8 @@ $(BUILD)/build.ninja: | deps
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
-# The story on two nodes; KEEP=1 leaves it running; CLUSTER=1: by kubectl, podlane-kube and podlane-cni.
+# The story on two nodes; KEEP=1 leaves it running; CLUSTER=1: by kubectl, podlane-kube and podlane-cni,
+# with Kubernetes' own programs if the PATH has all of them.
 demo: $(BUILD)/build.ninja
 	ninja -C $(BUILD) podlaned podlanectl podlane-cni podlane-kube
 	@scripts/demo$(if $(CLUSTER),_cluster).py $(if $(KEEP),--keep)

@@ -79,6 +79,7 @@ class Counters:
 class Demo:
     """The demo's network and its steps."""
     steps = 15
+    hint = ""  # one more line of what can be played with
 
     def __init__(self):
         self._step = 0
@@ -87,6 +88,7 @@ class Demo:
         self.nodes = []
         self.pods = {}
         self.client = None
+        self.supplier = ""
 
     def step(self, text):
         self._step += 1
@@ -116,16 +118,16 @@ class Demo:
 
     def make_supplier(self):
         """The outside: a supplier's web server, and the resolver that knows its name."""
-        name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
+        self.supplier = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
         folder = "/run/lab/supplier"
         os.makedirs(folder)
         with open(f"{folder}/index.html", "w", encoding="utf-8") as file:
             file.write(STOCK)
-        resolver = self.client.spawn([PYTHON, RESOLVER, OUTSIDE, f"{name}={OUTSIDE}"])
+        resolver = self.client.spawn([PYTHON, RESOLVER, OUTSIDE, f"{self.supplier}={OUTSIDE}"])
         resolver.wait_for_line(lambda line: line == "ready", 10, "the outside resolver")
         server = [PYTHON, "-um", "http.server", "--directory", folder, "--bind", OUTSIDE, "80"]
         self.client.spawn(server).wait_for_line(lambda line: "Serving" in line, 10, "the supplier")
-        self.say(f"there a resolver of the world outside, and the supplier {name}")
+        self.say(f"there a resolver of the world outside, and the supplier {self.supplier}")
 
     def apply_files(self):
         self.step("The story's files are applied on both nodes with podlanectl")
@@ -160,8 +162,9 @@ class Demo:
     def show_hops(self, counters):
         if not counters.gained:
             self.say("packets at the nodes' ports: none")
+        width = max((len(row[1]) for row in counters.gained), default=0)
         for node, port, received, sent in counters.gained:
-            self.say(f"packets at {node:7} {port:22} in {received:4}  out {sent:4}")
+            self.say(f"packets at {node:7} {port:{width}} in {received:4}  out {sent:4}")
 
     def explain(self, node, source, target):
         shown = node.ctl("explain", "--from", source, "--to", target, "--proto", "tcp")
@@ -178,15 +181,15 @@ class Demo:
         with Counters(self.nodes) as counters:
             for _ in range(LOCAL_REQUESTS):
                 answer = self.curl(pod.namespace, "http://127.0.0.1/?info").strip()
-                require("served by webapp-1" in answer, f"unexpected answer: {answer}")
+                require(f"served by {pod.name}" in answer, f"unexpected answer: {answer}")
         inside = self.loopback_packets(pod) - before
         self.say(f"{LOCAL_REQUESTS} requests; nginx, with the words of php-fpm: {answer}")
         self.say(f"packets at the pod's loopback: {inside}")
         self.show_hops(counters)
         require(inside > 10 * LOCAL_REQUESTS, "the loopback did not carry the requests")
-        # A pod's kernel sometimes sends by itself (ARP, IPv6 discovery).
-        require(counters.of("node-a", "webapp-1") < LOCAL_REQUESTS, "the pod's port carried them")
-        self.passed("container to container", "nginx -> php-fpm in webapp-1, 127.0.0.1:9000")
+        # A pod's kernel sometimes sends by itself (ARP, IPv6 discovery), and a kubelet probes it.
+        require(counters.of(pod.node.name, pod.name) < 5 * LOCAL_REQUESTS, "its port carried them")
+        self.passed("container to container", f"nginx -> php-fpm in {pod.name}, 127.0.0.1:9000")
 
     def loopback_packets(self, pod):
         return pod.namespace.ip_json("-s", "link", "show", "lo")[0]["stats64"]["rx"]["packets"]
@@ -196,20 +199,22 @@ class Demo:
         first, second, database = (self.pods[n] for n in ("webapp-1", "webapp-2", "mysql-1"))
         with Counters(self.nodes) as counters:
             answer = self.sql_from(second, database.address, "SELECT 'reached directly'")
-        self.say(f"webapp-2 -> mysql-1 ({database.address}:3306), both on node-b: {answer}")
+        here, there, way = second.node, first.node, f"{second.name} -> {database.name}"
+        self.say(f"{way} ({database.address}:3306), both on {here.name}: {answer}")
         self.show_hops(counters)
         require("reached directly" in answer, f"unexpected answer: {answer}")
-        require(counters.of("node-b", "mysql-1") > 0, "the database's port counted nothing")
-        self.explain(self.nodes[1], "default/webapp-2", f"{database.address}:3306")
-        self.passed("pod to pod, one node", f"webapp-2 -> mysql-1, {database.address}:3306")
+        require(counters.of(here.name, database.name) > 0, "the database's port counted nothing")
+        self.explain(here, f"default/{second.name}", f"{database.address}:3306")
+        self.passed("pod to pod, one node", f"{way}, {database.address}:3306")
         with Counters(self.nodes) as counters:
             answer = self.curl(first.namespace, f"http://{second.address}/?info").strip()
-        self.say(f"webapp-1 (node-a) -> webapp-2 (node-b): {answer}")
+        way = f"{first.name} -> {second.name}"
+        self.say(f"{way}, from {there.name} to {here.name}: {answer}")
         self.show_hops(counters)
-        require(f"served by webapp-2, for {first.address}" in answer, f"answer: {answer}")
-        require(counters.of("node-a", "uplink0") > 0, "the uplink counted nothing")
-        self.explain(self.nodes[0], "default/webapp-1", f"{second.address}:80")
-        self.passed("pod to pod, two nodes", f"webapp-1 -> webapp-2, {second.address}:80")
+        require(f"served by {second.name}, for {first.address}" in answer, f"answer: {answer}")
+        require(counters.of(there.name, "uplink0") > 0, "the uplink counted nothing")
+        self.explain(there, f"default/{first.name}", f"{second.address}:80")
+        self.passed("pod to pod, two nodes", f"{way}, {second.address}:80")
 
     def resolve(self, pod, name):
         """The addresses that the C library finds for a name in the pod."""
@@ -218,41 +223,40 @@ class Demo:
 
     def names(self):
         self.step("Names: a pod's resolv.conf asks podlaned, which answers from its snapshot")
-        pod, node = self.pods["webapp-1"], self.nodes[0]
+        pod = self.pods["webapp-1"]
         self.say(pod.run(["cat", "/etc/resolv.conf"]).stdout)
         service = kubelet.load(config("sqlservice.yml"))["spec"]["clusterIP"]
         found = self.resolve(pod, "webapp-sql1")
-        self.say(f"webapp-1$ getent ahosts webapp-sql1: {' '.join(found)}")
+        self.say(f"{pod.name}$ getent ahosts webapp-sql1: {' '.join(found)}")
         require(found == [service], f"{service} is expected")
-        self.say(node.ctl("resolve", "webapp-sql1.default.svc.cluster.local").stdout)
+        self.say(pod.node.ctl("resolve", "webapp-sql1.default.svc.cluster.local").stdout)
         self.passed("names", f"webapp-sql1 is {service}, by the cluster's DNS in podlaned")
 
     def pod_to_supplier(self):
-        self.step("Pod to the world outside by an ExternalName: webapp-1 asks for http://supplier/")
-        pod, node = self.pods["webapp-1"], self.nodes[0]
-        self.say(node.ctl("resolve", "supplier.default.svc.cluster.local").stdout)
+        self.step("Pod to the world outside by an ExternalName: the app asks http://supplier/")
+        pod = self.pods["webapp-1"]
+        self.say(pod.node.ctl("resolve", "supplier.default.svc.cluster.local").stdout)
         with Counters(self.nodes) as counters:
             answer = pod.run(["curl", "-sS", "--fail", "--max-time", "10", "http://supplier/"])
-        self.say(f"webapp-1: {answer.stdout.strip()}")
+        self.say(f"{pod.name}: {answer.stdout.strip()}")
         self.show_hops(counters)
         require(answer.stdout == STOCK, f"unexpected answer: {answer.stdout}")
         # The server's figures are a few tenths of a second old.
-        wait_until(lambda: node.stats()["dns"]["server"]["upstreams"][0]["asked"], 5,
+        wait_until(lambda: pod.node.stats()["dns"]["server"]["upstreams"][0]["asked"], 5,
                    "the outside resolver is asked")
-        name = kubelet.load(config("suppliers.yml"))["spec"]["externalName"]
-        self.passed("ExternalName", f"webapp-1 -> supplier, which is {name}, {OUTSIDE}")
+        self.passed("ExternalName", f"{pod.name} -> supplier, {self.supplier}, {OUTSIDE}")
 
     def pod_to_service(self):
         self.step("Pod to Service: the web app asks its database by the name webapp-sql1")
-        pod = self.pods["webapp-1"]
+        pod, database = self.pods["webapp-1"], self.pods["mysql-1"]
         service = kubelet.load(config("sqlservice.yml"))["spec"]["clusterIP"]
         with Counters(self.nodes) as counters:
             answer = self.curl(pod.namespace, "http://127.0.0.1/").strip()
-        self.say(f"webapp-1: {answer}; it made ProductDetails.products through {service}:3306")
+        self.say(f"{pod.name}: {answer}; it made ProductDetails.products through {service}:3306")
         self.show_hops(counters)
-        require(counters.of("node-b", "mysql-1") > 0, "the database's port counted nothing")
-        self.explain(self.nodes[0], "default/webapp-1", f"{service}:3306")
-        self.passed("pod to Service", f"webapp-1 -> webapp-sql1 ({service}:3306) -> mysql-1")
+        require(counters.of(database.node.name, database.name) > 0, "nothing at the database")
+        self.explain(pod.node, f"default/{pod.name}", f"{service}:3306")
+        self.passed("pod to Service", f"{pod.name} -> webapp-sql1 -> {database.name}")
 
     def outside_to_service(self):
         self.step(f"Outside to Service: products are posted through port {NODE_PORT} of each node")
@@ -284,7 +288,8 @@ class Demo:
         status = self.client.run(words).stdout
         self.say(f"the same without the name: {status}")
         require(status == "404", f"another host is answered {status}")
-        self.passed("outside to Ingress", f"client -> {INGRESS_HOST} -> ingress-1 -> webapp")
+        name = self.pods["ingress-1"].name
+        self.passed("outside to Ingress", f"client -> {INGRESS_HOST} -> {name} -> webapp")
 
     def read_back(self):
         self.step("The products are read back from outside, through either node")
@@ -335,8 +340,7 @@ class Demo:
             node.ctl("apply", "-f", config(file))
         shown = self.nodes[0].json("get", "addresses")[0]
         address = shown["address"]
-        first = next(node for node in self.nodes if node.name == shown["node"])
-        other = next(node for node in self.nodes if node is not first)
+        first, other = sorted(self.nodes, key=lambda node: node.name != shown["node"])
         self.say(f"both$ podlanectl apply -f {file}")
         self.say(self.nodes[0].ctl("get", "addresses").stdout.rstrip())
         self.say(f"http://{address}/ through {first.name}: {self.info(address)}")
@@ -370,7 +374,7 @@ class Demo:
     def look_into_database(self):
         self.step("The database itself is asked, inside its pod")
         database = self.pods["mysql-1"]
-        rows = database.namespace.run([
+        rows = database.run([
             "mariadb", "--no-defaults", f"--socket={database.dir}/mariadb.sock", "--user=root",
             "--table", "--execute", "SELECT * FROM ProductDetails.products"]).stdout
         self.say(rows)
@@ -431,36 +435,32 @@ class Demo:
         return wrong
 
     def logs(self):
-        for path in [node.daemon.log for node in self.nodes if node.daemon] + [
-                f"{pod.dir}/{name}" for pod in self.pods.values() for name in os.listdir(pod.dir)
-                if name.endswith(".log")]:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                tail = file.read()[-1500:].rstrip()
-            if tail:
-                print(f"--- {path}\n{tail}", file=sys.stderr)
+        daemons = [(f"podlaned of {node.name}", node.daemon.output()) for node in self.nodes
+                   if node.daemon]
+        for what, text in daemons + [log for pod in self.pods.values() for log in pod.logs()]:
+            if text.strip():
+                print(f"--- {what}\n{text[-1500:].rstrip()}", file=sys.stderr)
 
 
-def keep(world):
+def keep(world, pod, hint):
     """Says how to play with the network, lets the command end, and waits to be stopped."""
-    print(f"""The network stays. To play with it, as root, from any shell (node-a may be node-b):
+    print(f"""The network stays. To play with it, as root, from any shell:
   IN="nsenter --target {world.outer_pid} --mount --net"
-  CTL="$IN {program('podlanectl')} --socket /run/lab/node-a.sock"
+  CTL="$IN {program('podlanectl')} --socket {pod.node.socket}"
   $IN ip netns exec outside curl -s http://192.168.50.2:{NODE_PORT}/    # a request from outside
   $IN ip netns exec outside curl -s -H 'Host: {INGRESS_HOST}' http://192.168.50.2:{INGRESS_PORT}/
-  $IN ip netns exec pod-webapp-1 bash                          # a shell in a pod
-  $CTL get frontends                                           # the Services of a node
-  $CTL get flows
-  $CTL stats
-  $CTL drops
-  $CTL explain --from default/webapp-1 --to 10.96.0.33:3306 --proto tcp
-  kill {world.outer_pid}                                                 # stops all, leaves nothing
+  $IN ip netns exec {pod.namespace.name} bash    # a shell in a pod's network
+  $CTL get frontends     # the Services of a node; or: get flows, stats, drops
+  $CTL explain --from default/{pod.name} --to 10.96.0.33:3306 --proto tcp
+{hint}  kill {world.outer_pid}     # stops all, leaves nothing
 """, flush=True)
     world.detach()
     while True:
         signal.pause()
 
 
-def main(story=Demo):
+def main(story=Demo, afterwards=None):
+    """`afterwards`: called when all processes of the demo have ended, however they did."""
     missing = kubelet.missing_programs()
     if missing:
         sys.exit(f"demo: not installed: {', '.join(missing)}; `make deps` installs what is missing")
@@ -468,7 +468,7 @@ def main(story=Demo):
         if not os.access(program(name), os.X_OK):
             sys.exit(f"demo: {name} is not in {BUILD}; `make build` builds it")
     try:
-        world = isolate()
+        world = isolate(afterwards)
     except Unavailable as reason:
         sys.exit(f"demo: {reason}")
     demo = story()
@@ -477,7 +477,7 @@ def main(story=Demo):
         demo.run()
         code = 0
         if "--keep" in sys.argv[1:]:
-            keep(world)
+            keep(world, demo.pods["webapp-1"], demo.hint)
     except Interrupted:
         print("\ndemo: interrupted, stopping", flush=True)
         code = code and 130

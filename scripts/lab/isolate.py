@@ -40,7 +40,7 @@ def _require():
         raise Unavailable(f"needs network, mount and process namespaces: {reason}")
 
 
-def _wait_for(child, until_detached):
+def _wait_for(child, until_detached, afterwards):
     """Passes signals on to `child` and ends as it ends; or with 0 as soon as it detaches."""
     signals = 0
 
@@ -58,6 +58,8 @@ def _wait_for(child, until_detached):
     if detached:
         os._exit(0)
     _, status = os.waitpid(child, 0)
+    if afterwards:
+        afterwards()
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
 
@@ -88,11 +90,12 @@ class World:
         os.close(self._detach_fd)
 
 
-def isolate():
+def isolate(afterwards=None):
     """Returns a World in a new process; the calling process waits for that one and never returns.
 
     Inside, /run is an empty tmpfs, /proc shows the world's own processes, and SIGINT and SIGTERM
     raise Interrupted. Raises Unavailable, in the caller, if the machine does not allow it.
+    `afterwards` is called outside when all processes of the world have ended, unless it detached.
     """
     _require()
     sys.stdout.flush()
@@ -104,7 +107,7 @@ def isolate():
         os.close(detach)
         os.write(tell_pid, b"%d\n" % child)
         os.close(tell_pid)
-        _wait_for(child, detached)
+        _wait_for(child, detached, afterwards)
     os.close(detached)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # A session of its own: Ctrl-C reaches the waiting process only, which passes it on once.

@@ -69,7 +69,8 @@ class RunningPod:
 
     def _environment(self, container):
         environment = {"PATH": os.environ["PATH"], "HOME": self.dir, "POD_NAME": self.name}
-        environment.update({each["name"]: each["value"] for each in container.get("env", [])})
+        environment.update({each["name"]: each["value"] for each in container.get("env", [])
+                            if "value" in each})
         return environment
 
     def command(self, words):
@@ -82,31 +83,38 @@ class RunningPod:
     def start(self, words, name, environment):
         return self.namespace.spawn(self.command(words), f"{self.dir}/{name}.log", env=environment)
 
+    def logs(self):
+        """(what, text) of each log of its containers."""
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(".log"):
+                with open(f"{self.dir}/{name}", encoding="utf-8", errors="replace") as file:
+                    yield f"{self.name}: {name}", file.read()
+
     def wait_for_port(self, port, timeout=30):
         wait_until(lambda: f":{port} " in self.namespace.run(["ss", "-Hltn"]).stdout, timeout,
                    f"{self.name} listens on port {port}")
 
 
-def _nginx(pod, environment):
-    write(f"{pod.dir}/nginx.conf", f"""
+def nginx_conf(folder):
+    return f"""
         daemon off;
         user www-data;
         worker_processes 1;
-        pid {pod.dir}/nginx.pid;
-        error_log {pod.dir}/nginx-error.log;
+        pid {folder}/nginx.pid;
+        error_log {folder}/nginx-error.log;
         events {{ worker_connections 256; }}
         http {{
-            access_log {pod.dir}/nginx-access.log;
-            client_body_temp_path {pod.dir}/nginx-body;
-            fastcgi_temp_path {pod.dir}/nginx-fastcgi;
-            proxy_temp_path {pod.dir}/nginx-proxy;
-            uwsgi_temp_path {pod.dir}/nginx-uwsgi;
-            scgi_temp_path {pod.dir}/nginx-scgi;
+            access_log {folder}/nginx-access.log;
+            client_body_temp_path {folder}/nginx-body;
+            fastcgi_temp_path {folder}/nginx-fastcgi;
+            proxy_temp_path {folder}/nginx-proxy;
+            uwsgi_temp_path {folder}/nginx-uwsgi;
+            scgi_temp_path {folder}/nginx-scgi;
             server {{
                 listen 80;
                 location / {{
                     fastcgi_pass 127.0.0.1:9000;
-                    fastcgi_param SCRIPT_FILENAME {pod.dir}/app/index.php;
+                    fastcgi_param SCRIPT_FILENAME {folder}/app/index.php;
                     fastcgi_param REQUEST_METHOD $request_method;
                     fastcgi_param QUERY_STRING $query_string;
                     fastcgi_param CONTENT_TYPE $content_type;
@@ -115,42 +123,72 @@ def _nginx(pod, environment):
                 }}
             }}
         }}
-        """)
-    pod.start([find_program("nginx"), "-p", pod.dir, "-c", f"{pod.dir}/nginx.conf",
-               "-e", f"{pod.dir}/nginx-error.log"], "nginx", environment)
-    pod.wait_for_port(80)
+        """
 
 
-def _php_fpm(pod, environment):
-    write(f"{pod.dir}/php-fpm.conf", f"""
+def nginx_command(folder):
+    return [find_program("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf",
+            "-e", f"{folder}/nginx-error.log"]
+
+
+def php_fpm_conf(folder):
+    return f"""
         [global]
-        error_log = {pod.dir}/php-error.log
+        error_log = {folder}/php-error.log
         [www]
         user = www-data
         listen = 127.0.0.1:9000
         pm = static
         pm.max_children = 4
         clear_env = no
-        """)
-    pod.start([find_program("php-fpm", "php-fpm[0-9]*"), "--nodaemonize", "--fpm-config",
-               f"{pod.dir}/php-fpm.conf"], "php-fpm", environment)
+        """
+
+
+def php_fpm_command(folder):
+    return [find_program("php-fpm", "php-fpm[0-9]*"), "--nodaemonize", "--fpm-config",
+            f"{folder}/php-fpm.conf"]
+
+
+DATABASE_BYTES = ["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"]
+
+
+def make_database(data):
+    run([find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--user=root",
+         "--auth-root-authentication-method=normal", "--skip-test-db", *DATABASE_BYTES],
+        timeout=120)
+
+
+def database_users(user, password):
+    return f"""
+        CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';
+        GRANT ALL ON *.* TO '{user}'@'%';
+        """
+
+
+def mariadb_command(folder):
+    return [find_program("mariadbd"), "--no-defaults", f"--datadir={folder}/data", "--user=root",
+            f"--socket={folder}/mariadb.sock", f"--pid-file={folder}/mariadb.pid",
+            "--port=3306", "--bind-address=0.0.0.0", "--skip-name-resolve",
+            f"--init-file={folder}/init.sql", *DATABASE_BYTES]
+
+
+def _nginx(pod, environment):
+    write(f"{pod.dir}/nginx.conf", nginx_conf(pod.dir))
+    pod.start(nginx_command(pod.dir), "nginx", environment)
+    pod.wait_for_port(80)
+
+
+def _php_fpm(pod, environment):
+    write(f"{pod.dir}/php-fpm.conf", php_fpm_conf(pod.dir))
+    pod.start(php_fpm_command(pod.dir), "php-fpm", environment)
     pod.wait_for_port(9000)
 
 
 def _mariadb(pod, environment):
-    data = f"{pod.dir}/data"
+    make_database(f"{pod.dir}/data")
     user, password = environment["MARIADB_USER"], environment["MARIADB_PASSWORD"]
-    run([find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--user=root",
-         "--auth-root-authentication-method=normal", "--skip-test-db"], timeout=120)
-    write(f"{pod.dir}/init.sql", f"""
-        CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';
-        GRANT ALL ON *.* TO '{user}'@'%';
-        """)
-    pod.start([find_program("mariadbd"), "--no-defaults", f"--datadir={data}", "--user=root",
-               f"--socket={pod.dir}/mariadb.sock", f"--pid-file={pod.dir}/mariadb.pid",
-               "--port=3306", "--bind-address=0.0.0.0", "--skip-name-resolve",
-               f"--init-file={pod.dir}/init.sql", "--innodb-buffer-pool-size=32M",
-               "--innodb-log-file-size=8M"], "mariadb", environment)
+    write(f"{pod.dir}/init.sql", database_users(user, password))
+    pod.start(mariadb_command(pod.dir), "mariadb", environment)
     pod.wait_for_port(3306, 60)
 
 

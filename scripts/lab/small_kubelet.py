@@ -8,6 +8,7 @@ the Pod's status. A Pod that is deleted is stopped, with DEL. SIGTERM stops all.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -76,6 +77,7 @@ class AttachedPod:
         self.namespace.stop_processes()
         self.call("DEL")
         self.namespace.close()
+        shutil.rmtree(f"/run/lab/{self.name}")
 
 
 class SmallKubelet:
