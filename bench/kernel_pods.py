@@ -66,6 +66,14 @@ def rows():
         Row("TCP, pod to pod, shortcut, 8 streams", "shortcut", "iperf", ["-P", "8"], 0.95, 1.0),
         Row("TCP, ClusterIP, shortcut", "cut-service", "iperf", ["-P", "1"], 1.0, 1.0),
         Row("TCP, ClusterIP, shortcut, 8 streams", "cut-service", "iperf", ["-P", "8"], 1.0, 1.0),
+        Row("TCP, pod to node", "to-node", "iperf", ["-P", "1"], None, None),
+        Row("TCP, node to pod", "from-node", "iperf", ["-P", "1"], None, None),
+        Row("TCP, pod to node, shortcut", "cut-to-node", "iperf", ["-P", "1"], None, None),
+        Row("TCP, pod to node, shortcut, 8 streams", "cut-to-node", "iperf", ["-P", "8"],
+            None, None),
+        Row("TCP, node to pod, shortcut", "cut-from-node", "iperf", ["-P", "1"], None, None),
+        Row("TCP, node to pod, shortcut, 8 streams", "cut-from-node", "iperf", ["-P", "8"],
+            None, None),
         Row("TCP, two nodes, VXLAN", "nodes", "iperf", ["-P", "1"], 0.7, 1.0),
         Row("TCP, two nodes, VXLAN, 8 streams", "nodes", "iperf", ["-P", "8"], 0.7, 1.0),
         Row("TCP, two nodes, VXLAN, shortcut", "cut-nodes", "iperf", ["-P", "1"], 0.7, 1.0),
@@ -130,20 +138,31 @@ def build(wire):
     local = Side(a.namespace, b.namespace, b.address(4), nodes[:1])
     remote = Side(k["a"], kernel[1].pods["c"], addresses[2])
     bridged, routed = Side(k["a"], k["b"], addresses[1]), Side(k["ra"], k["rb"], CLUSTER_IP)
+    # The second node of the kernel has no rules: its bridge alone is between pod and node.
+    to_node = Side(kernel[1].pods["c"], kernel[1].space, "10.98.2.1")
+    to_nodes = [Side(pod.namespace, node.namespace, node.address(4), [node])
+                for pod, node in ((a, nodes[0]), (sa, cutting[0]))]
     sides = {"node": (bridged, local),
              "shortcut": (bridged, cut),
              "service": (routed, _through(local, CLUSTER_IP)),
              "cut-service": (routed, _through(cut, CLUSTER_IP)),
+             "to-node": (to_node, to_nodes[0]),
+             "cut-to-node": (to_node, to_nodes[1]),
+             "from-node": (_through(remote, addresses[2], kernel[1].space),
+                           _through(local, b.address(4), nodes[0].namespace)),
+             "cut-from-node": (_through(remote, addresses[2], kernel[1].space),
+                               _through(cut, sb.address(4), cutting[0].namespace)),
              "nodes": (remote, Side(a.namespace, c.namespace, c.address(4), nodes)),
              "cut-nodes": (remote, Side(sa.namespace, sc.namespace, sc.address(4), cutting))}
     return sides, [*nodes, *cutting]
 
 
-def _through(side, address):
-    """The same pods, reached by another address."""
+def _through(side, address, client=None):
+    """The same server, reached by another address, or from another client."""
     other = Side.__new__(Side)
     other.__dict__.update(side.__dict__)
     other.address = address
+    other.client = client or side.client
     return other
 
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 
 #include "lib/model/ids.h"
 
@@ -26,23 +27,30 @@ class FlowTargets {
     [[nodiscard]] bool has(PortId port) const noexcept {
         return ports_[index_of(port)].load(std::memory_order_relaxed);
     }
-    /// For a port of which the kernel can carry flows: all that is said between two such ports is
-    /// to be a flow. Before it is in service.
-    void add_pair(PortId port) noexcept {
-        pairs_[index_of(port)].store(true, std::memory_order_relaxed);
+    /// For a port of which the kernel can carry flows: all that is said between two such ports of
+    /// pods is to be a flow. Before it is in service.
+    void add_pair(PortId port, bool is_pod = true) noexcept {
+        const Pair pair = is_pod ? Pair::kOfPod : Pair::kOther;
+        pairs_[index_of(port)].store(pair, std::memory_order_relaxed);
         add(port);
     }
-    [[nodiscard]] bool is_pair(PortId port) const noexcept {
-        return pairs_[index_of(port)].load(std::memory_order_relaxed);
+    /// Whether the kernel can carry what these two say to each other; one must be a pod's.
+    [[nodiscard]] bool are_joined(PortId one, PortId other) const noexcept {
+        const Pair here = pairs_[index_of(one)].load(std::memory_order_relaxed);
+        const Pair there = pairs_[index_of(other)].load(std::memory_order_relaxed);
+        return here != Pair::kNone && there != Pair::kNone &&
+               (here == Pair::kOfPod || there == Pair::kOfPod);
     }
     void forget(PortId port) noexcept {
         ports_[index_of(port)].store(false, std::memory_order_relaxed);
-        pairs_[index_of(port)].store(false, std::memory_order_relaxed);
+        pairs_[index_of(port)].store(Pair::kNone, std::memory_order_relaxed);
     }
 
   private:
+    enum class Pair : uint8_t { kNone, kOfPod, kOther };
+
     std::array<std::atomic<bool>, kMaxPorts> ports_{};
-    std::array<std::atomic<bool>, kMaxPorts> pairs_{};
+    std::array<std::atomic<Pair>, kMaxPorts> pairs_{};
 };
 
 }  // namespace podlane::dataplane

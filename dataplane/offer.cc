@@ -1,7 +1,5 @@
 #include "dataplane/offer.h"
 
-#include <utility>
-
 #include "lib/border/carried.h"
 #include "lib/proto/ip_protocol.h"
 
@@ -18,10 +16,10 @@ void offer_flow(WorkerCtx& ctx, FlowEntry<F>& entry) noexcept {
     if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
     // Each direction leads to where the other one comes from; control looks again.
     const auto adjacencies = ctx.snapshot->adjacencies.view();
-    for (const FlowEntry<F>* each : {&std::as_const(entry), &opposite}) {
-        const PortId out = adjacencies[each->current_hop().adjacency].port;
-        if (out == kNoPort || !ctx.flow_targets->is_pair(out)) return;
-    }
+    const PortId there = adjacencies[entry.current_hop().adjacency].port;
+    const PortId back = adjacencies[opposite.current_hop().adjacency].port;
+    if (there == kNoPort || back == kNoPort) return;
+    if (!ctx.flow_targets->are_joined(there, back)) return;
     // Neighbours are more important.
     if (ctx.events->size() > kEventSlots / 2) return;
     const Connection<F>& connection = connection_of(entry);

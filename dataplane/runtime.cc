@@ -93,7 +93,8 @@ Result<PortId> Runtime::put_in_service(std::unique_ptr<OpenPort> port, bool is_p
     }
     port->port.id = id;
     shared_->flow_targets.forget(id);
-    if (is_pair) shared_->flow_targets.add_pair(id);
+    const bool is_pod = port->port.kind == PortKind::kPod;
+    if (is_pair) shared_->flow_targets.add_pair(id, is_pod);
     shared_->ports.set(id, &port->port);
     const bool watched = watch_port(*port, workers_);
     const std::string name = port->port.name;

@@ -17,6 +17,7 @@
 #include "control/attach/wire.h"
 #include "control/netdev/kept_tap.h"
 #include "control/netdev/pod_pair.h"
+#include "control/netdev/rtnl.h"
 #include "control/netdev/unique_fd.h"
 #include "control/netdev/uplink_tap.h"
 #include "control/shortcut/program.h"
@@ -89,6 +90,28 @@ Result<KeptTap> uplink_tap(Shared& shared, const PodTapRequest& uplink) {
                            });
 }
 
+/// Puts the program on the host interface, or takes away what a former process has left there. Its
+/// index; 0: it has none.
+Result<int> host_interface(Shared& shared, const PodTapRequest& host) {
+    auto rtnl = Rtnl::open();
+    if (!rtnl.ok()) return rtnl.error();
+    const auto link = rtnl->find_link(host.ifname);
+    if (!link.ok()) return link.error();
+    if (!link->has_value() || (*link)->kind != "tun") {
+        return Error{"shortcut: the host interface is no TAP"};
+    }
+    const int ifindex = (*link)->ifindex;
+    if (!host.shortcut) {
+        if (!has_shortcut(ifindex)) return 0;
+        auto done = rtnl->remove_ingress(ifindex);
+        return done.ok() ? Result<int>(0) : done.error();
+    }
+    const auto program = program_of(shared);
+    if (!program.ok()) return program.error();
+    auto done = (*program)->connect_host(ifindex);
+    return done.ok() ? Result<int>(ifindex) : done.error();
+}
+
 /// An interface that ends when its queues are closed.
 Result<KeptTap> passing_tap(const PodTapRequest& request) {
     auto device = create_pod_tap(request);
@@ -131,6 +154,7 @@ Result<KeptTap> tap_for(const Shared& shared, AttachWork work, const PodTapReque
         case AttachWork::kShortcut:
         case AttachWork::kNetnsId:
         case AttachWork::kSweep:
+        case AttachWork::kHost:
         case AttachWork::kUplink:
             break;
     }
@@ -179,6 +203,13 @@ void work_on(int socket, const AttachRequest& request, Shared& shared) {
             queues = std::move(*maps);
         } else {
             refuse(answer, maps.error().message);
+        }
+    } else if (request.work == AttachWork::kHost) {
+        const auto host = host_interface(shared, *pod);
+        if (host.ok()) {
+            answer.ifindex = *host;
+        } else {
+            refuse(answer, host.error().message);
         }
     } else if (request.work == AttachWork::kSweep) {
         remove_left_pairs(shared.owner);

@@ -296,6 +296,20 @@ Result<KeptTap> PodAttacher::uplink(const std::string& ifname, uint16_t mtu, uns
     return tap;
 }
 
+Result<int> PodAttacher::host(const std::string& ifname, bool wanted) {
+    PodTapRequest about;
+    about.netns_path = "/";  // none is meant
+    about.ifname = ifname;
+    about.shortcut = wanted;
+    const auto wire = to_wire(AttachWork::kHost, about);
+    if (!wire.ok()) return wire.error();
+    auto reply = std::move(ask({*wire}).front());
+    if (!reply.ok()) return reply.error();
+    reply->answer.error.back() = '\0';
+    if (reply->answer.is_done == 0) return Error{reply->answer.error.data()};
+    return reply->answer.ifindex;
+}
+
 NetnsId PodAttacher::netns_id(const std::string& path) {
     PodTapRequest there;
     there.netns_path = path;

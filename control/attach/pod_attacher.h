@@ -53,6 +53,9 @@ class PodAttacher {
     /// Makes a TAP beside the NIC with that name, and puts programs on both that pass all frames
     /// between them (control/netdev/uplink_tap.h). It ends with its queues.
     [[nodiscard]] Result<KeptTap> uplink(const std::string& ifname, uint16_t mtu, unsigned queues);
+    /// Puts the shortcut's program on the host interface of that name, a TAP. Not `wanted`: takes
+    /// away what an earlier process has left there. The interface's index; 0: it has no program.
+    [[nodiscard]] Result<int> host(const std::string& ifname, bool wanted);
     /// The network namespace at the path; zeros if there is none, or no answer.
     [[nodiscard]] NetnsId netns_id(const std::string& path);
 

@@ -25,6 +25,7 @@ enum class AttachWork : uint32_t {
     kShortcut,  ///< the kernel's shortcut, ready for pairs; its maps come with the answer
     kNetnsId,   ///< the network namespace at the path
     kSweep,     ///< away with pairs that nobody uses
+    kHost,      ///< the shortcut's program on the host interface, or none there
     kUplink,    ///< a TAP beside a NIC of this namespace, with programs that pass frames on
 };
 
@@ -46,7 +47,7 @@ struct AttachRequest {
     uint16_t mtu;
     std::array<uint8_t, 6> mac;
     uint8_t checksum, tso4, tso6;
-    uint8_t shortcut;             ///< a pair; for kShortcut: whether it is wanted at all
+    uint8_t shortcut;             ///< a pair; for kShortcut and kHost: whether it is wanted
     std::array<char, 16> ifname;  ///< NUL-terminated, like all texts here
     std::array<char, 4096> netns;
     std::array<WireAddress, kMostAddresses> address;

@@ -1,11 +1,14 @@
 // Checks of the running node through its socket.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "control/doctor/findings.h"
+#include "lib/base/device.h"
 
 namespace podlane::control {
 
@@ -79,9 +82,9 @@ void look_at_seccomp(Examination& at) {
 void look_at_shortcut(Examination& at) {
     const std::string state = at.node.health.is_object() ? text_in(at.node.health, "shortcut") : "";
     if (state == "on") {
-        at.ok("the kernel carries what pods of this node say to each other");
+        at.ok("the kernel carries what pods of this node say to each other and to the node");
     } else if (state == "off") {
-        at.ok("podlaned carries what pods of this node say to each other");
+        at.ok("podlaned carries what pods of this node say to each other and to the node");
     } else if (!state.empty()) {
         constexpr std::string_view kSubject = "shortcut: ";
         at.note(state.starts_with(kSubject) ? state.substr(kSubject.size()) : state,
@@ -138,6 +141,60 @@ void look_at_flows(Examination& at) {
     }
 }
 
+/// The kernel interface that a device names; empty: it names none.
+std::string interface_of(const std::string& device) {
+    const size_t named = device.find("iface=");
+    if (named == std::string::npos) return {};
+    return device.substr(named + 6, device.find(',', named) - named - 6);
+}
+
+/// An uplink whose NIC stays with the kernel: frames pass between it and podlaned by programs.
+void look_at_kernel_uplink(Examination& at, const std::string& name, const std::string& interface) {
+    const auto link = at.machine.link(interface);
+    if (!link) {
+        at.warn(fmt::format("{}: there is no interface {}", name, interface),
+                "podlaned takes it back once it is there again");
+        return;
+    }
+    const auto is_ours = [](const std::string& program) { return program.starts_with("from_nic"); };
+    const auto others = std::ranges::count_if(link->ingress, std::not_fn(is_ours));
+    bool is_well = true;
+    if (std::ranges::none_of(link->ingress, is_ours)) {
+        is_well = false;
+        at.warn(fmt::format("{}: podlane's program is not at the ingress of {}", name, interface),
+                "no frame comes to podlaned, and the node's own stack sees them; restart podlaned");
+    } else if (others != 0) {
+        is_well = false;
+        at.warn(fmt::format("{}: other programs are at the ingress of {}: {}", name, interface,
+                            fmt::join(link->ingress, ", ")),
+                "they take frames away from podlaned; what must see them there cannot share it");
+    }
+    if (!link->has_gro) {
+        is_well = false;
+        at.note(fmt::format("{}: {} does not join frames", name, interface),
+                fmt::format("pods get a stream frame by frame; ethtool -K {} gro on", interface));
+    }
+    if (!link->has_tso) {
+        is_well = false;
+        at.note(
+            fmt::format("{}: {} does not segment frames", name, interface),
+            fmt::format("the CPU cuts large ones; ethtool -K {} sg on tx on tso on", interface));
+    }
+    if (is_well) {
+        at.ok(fmt::format("{}: {} has podlane's program, joins and segments frames", name,
+                          interface));
+    }
+}
+
+void look_at_uplinks(Examination& at) {
+    if (!at.node.ports.is_array()) return;
+    for (const Json& port : at.node.ports) {
+        const std::string device = text_in(port, "device");
+        if (text_in(port, "kind") != "uplink" || !device.starts_with(kTcDriver)) continue;
+        look_at_kernel_uplink(at, text_in(port, "name"), interface_of(device));
+    }
+}
+
 void look_at_mtus(Examination& at) {
     if (!at.node.ports.is_array()) return;
     uint64_t smallest_uplink = 0, largest_pod = 0;
@@ -147,10 +204,8 @@ void look_at_mtus(Examination& at) {
         if (kind == "pod") largest_pod = std::max(largest_pod, mtu);
         if (kind != "uplink") continue;
         smallest_uplink = smallest_uplink == 0 ? mtu : std::min(smallest_uplink, mtu);
-        const std::string device = text_in(port, "device");
-        const size_t named = device.find("iface=");
-        if (named == std::string::npos) continue;
-        const std::string interface = device.substr(named + 6, device.find(',', named) - named - 6);
+        const std::string interface = interface_of(text_in(port, "device"));
+        if (interface.empty()) continue;
         const auto own = at.machine.number("/sys/class/net/" + interface + "/mtu");
         if (own && static_cast<uint64_t>(*own) < mtu) {
             at.warn(
@@ -172,7 +227,7 @@ constexpr std::array kNodeChecks{
     DoctorCheck{"podlaned", look_at_daemon},   DoctorCheck{"health", look_at_health},
     DoctorCheck{"seccomp", look_at_seccomp},   DoctorCheck{"losses", look_at_losses},
     DoctorCheck{"flows", look_at_flows},       DoctorCheck{"mtu", look_at_mtus},
-    DoctorCheck{"shortcut", look_at_shortcut},
+    DoctorCheck{"shortcut", look_at_shortcut}, DoctorCheck{"uplinks", look_at_uplinks},
 };
 
 }  // namespace

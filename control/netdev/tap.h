@@ -137,6 +137,7 @@ struct HostTapRequest {
     /// Uplinks' interfaces whose routes move_to_host() will bring here: a default route among them
     /// takes the place of a gateway's, and router advertisements are followed as there.
     std::vector<TakenLink> taken;
+    bool shortcut = false;  ///< with the program on it, so that the kernel can carry flows
 };
 
 /// The interface to the node's own kernel, in the namespace of this process. Its source towards

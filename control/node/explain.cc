@@ -330,7 +330,8 @@ void explain_path(const LiveView& live, const PortNames& names, const ExplainQue
     }
     if (!decision.makes_flow) return;
     explain_reply(live, names, question, decision, answer);
-    if (answer.verdict != ExplainVerdict::kForward) return;
+    const auto verdict = answer.verdict;
+    if (verdict != ExplainVerdict::kForward && verdict != ExplainVerdict::kHost) return;
     remark_carrier(live.shortcut, question.protocol, question.port, answer.out_port_id,
                    answer.trace);
 }

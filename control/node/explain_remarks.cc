@@ -180,8 +180,8 @@ void remark_carrier(const Shortcut& shortcut, uint8_t protocol, PortId in, PortI
     if (protocol != kProtocolTcp && protocol != kProtocolUdp) return;
     if (!shortcut.joins(in, out)) return;
     trace.step("carrier", "the node's kernel",
-               "both pods are here, and their interfaces have the shortcut: once both ends have "
-               "been heard, their packets no longer come to podlaned");
+               "the interfaces of both ends have the shortcut: once both have been heard, their "
+               "packets no longer come to podlaned");
 }
 
 bool remark_link(const Dataplane& dataplane, const PortNames& names, PortId port,

@@ -98,6 +98,8 @@ Result<MadeTap> KeptTapMaker::make_host_tap(const HostTapRequest& request) {
     if (!tap.ok()) return tap.error();
     move_all_to_host(taken_, {tap->ifindex, request.ifname});
     MadeTap made = made_of(std::move(tap).value());
+    if (ahead_.valid()) ahead_.wait();  // one asks the other process at a time
+    made.node_end = shortcut_of_host(pods_, request);
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
         return set_host_route(ifname, address, there);
     };

@@ -129,23 +129,27 @@ Result<void> NodeModel::add_host_port() {
             [&](const auto& router) { return router.address.is_v4() == gateway.is_v4(); });
         if (!has_one) request.routers.push_back({gateway, gateway_mac_of(config_)});
     }
+    request.shortcut = shortcut_.is_on();
     auto tap = taps_.make_host_tap(request);
     if (!tap.ok()) {
         return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
                                  tap.error().message)};
     }
     announcements_.set_kernel(std::move(tap->set_route), std::move(tap->set_rules));
+    const int ifindex = tap->node_end;
     auto port = LocalPort::open(dataplane_,
                                 {.name = request.ifname,
                                  .kind = PortKind::kHost,
                                  .ifname = request.ifname,
                                  .mac = request.mac,
-                                 .mtu = request.mtu},
+                                 .mtu = request.mtu,
+                                 .is_pair = ifindex != 0},
                                 std::move(tap).value());
     if (!port.ok()) {
         return Error{fmt::format("{}: {}", config_place(config_.document, "host.interface"),
                                  port.error().message)};
     }
+    if (ifindex != 0) shortcut_.add_host(port->id(), ifindex, request.mac);
     ports_.set_host(std::move(port).value());
     return {};
 }

@@ -28,11 +28,15 @@ T load(T& where) noexcept {
 }  // namespace
 
 void Shortcut::add_port(PortId port, int node_end, const MacAddress& mac) {
-    if (is_on()) ports_[port] = {static_cast<uint32_t>(node_end), mac, {}};
+    if (is_on()) ports_[port] = {PortKind::kPod, static_cast<uint32_t>(node_end), mac};
 }
 
 void Shortcut::add_uplink(PortId port, int nic) {
-    if (is_on()) ports_[port] = {static_cast<uint32_t>(nic), {}, {}, true};
+    if (is_on()) ports_[port] = {PortKind::kUplink, static_cast<uint32_t>(nic), {}};
+}
+
+void Shortcut::add_host(PortId port, int ifindex, const MacAddress& mac) {
+    if (is_on()) ports_[port] = {PortKind::kHost, static_cast<uint32_t>(ifindex), mac};
 }
 
 void Shortcut::remove_port(PortId port) {
@@ -53,18 +57,18 @@ const Shortcut::Port* Shortcut::port_of(PortId port) const {
 }
 
 bool Shortcut::joins(PortId one, PortId other) const {
-    return one != other && port_of(one) != nullptr && port_of(other) != nullptr;
+    const Port* const here = port_of(one);
+    const Port* const there = port_of(other);
+    return one != other && here != nullptr && there != nullptr &&
+           (here->kind == PortKind::kPod || there->kind == PortKind::kPod);
 }
 
 bool Shortcut::may_carry(const CarriedFlow& flow) const {
     const CarriedWay& there = flow.ways[0];
     const CarriedWay& back = flow.ways[1];
-    const Port* const from = port_of(there.in);
-    const Port* const to = port_of(back.in);
-    // The two directions lead to each other, between two pods or a pod and an uplink.
+    // The two directions lead to each other.
     return there.is_valid && back.is_valid && there.in == back.out && there.out == back.in &&
-           there.in != there.out && from != nullptr && to != nullptr &&
-           !(from->is_uplink && to->is_uplink);
+           joins(there.in, there.out);
 }
 
 shortcut_rewrite Shortcut::rewrite_of(const CarriedFlow& flow, size_t direction, uint32_t slot,
@@ -74,8 +78,12 @@ shortcut_rewrite Shortcut::rewrite_of(const CarriedFlow& flow, size_t direction,
     const Port& to = *port_of(way.out);
     shortcut_rewrite out =
         shortcut_rewrite_of(way, flow.ways[direction ^ 1], from.mac, to.device, slot, reverse_slot);
-    if (from.is_uplink) out.flags |= SHORTCUT_COMES | SHORTCUT_MACS;
-    if (to.is_uplink) out.flags |= SHORTCUT_LEAVES | SHORTCUT_MACS;
+    if (from.kind == PortKind::kUplink) out.flags |= SHORTCUT_COMES | SHORTCUT_MACS;
+    // On its way out of the node's own stack, a frame can only go out again.
+    if (to.kind == PortKind::kUplink || from.kind == PortKind::kHost) {
+        out.flags |= SHORTCUT_LEAVES | SHORTCUT_MACS;
+    }
+    if (to.kind == PortKind::kHost) out.flags |= SHORTCUT_NODE | SHORTCUT_MACS;
     return out;
 }
 
@@ -132,7 +140,7 @@ void Shortcut::add(FlowRef flow, const CarriedFlow& now, uint64_t now_ms) {
             remove(at, now_ms);
             return;
         }
-        if ((carried.ways[i].rewrite.flags & SHORTCUT_LEAVES) == 0) continue;
+        if ((carried.ways[i].rewrite.flags & (SHORTCUT_LEAVES | SHORTCUT_NODE)) == 0) continue;
         const uint32_t adjacency = now.ways[i].adjacency;
         next_hops_.insert_or_assign(adjacency, dataplane_.current()->adjacencies[adjacency]);
     }

@@ -1,7 +1,7 @@
 // Which connections the node's kernel carries by itself, and that it does so no longer than workers
 // would.
 //
-// Workers offer connections between pods that have pairs; this puts them into the kernel's maps,
+// Workers offer connections of pods that have pairs; this puts them into the kernel's maps,
 // stops them when their epochs pass, and brings what the kernel has seen of them back into the flow
 // table. See docs/decisions/shortcut.md. The node model owns it; control thread.
 #pragma once
@@ -39,6 +39,8 @@ class Shortcut {
     void add_port(PortId port, int node_end, const MacAddress& mac);
     /// An uplink whose NIC, of that index, has the program.
     void add_uplink(PortId port, int nic);
+    /// The host interface, which has the program.
+    void add_host(PortId port, int ifindex, const MacAddress& mac);
     /// Takes all connections of the port back. Before another pod can have its addresses.
     void remove_port(PortId port);
 
@@ -54,7 +56,7 @@ class Shortcut {
     void pause(ShortcutPause why, bool on);
     void tick(uint64_t now_ms);
 
-    /// Whether the kernel can carry what two pods with these ports say to each other.
+    /// Whether the kernel can carry what these ports say to each other; one is a pod's.
     [[nodiscard]] bool joins(PortId one, PortId other) const;
     /// Whether the kernel carries the connection now.
     [[nodiscard]] bool carries(FlowRef flow) const;
@@ -81,10 +83,10 @@ class Shortcut {
         bool checks_service = false;
     };
     struct Port {
-        uint32_t device = 0;  ///< a pod's node end, or a NIC
-        MacAddress mac{};     ///< of a pod
-        PortTraffic traffic;
-        bool is_uplink = false;
+        PortKind kind = PortKind::kPod;
+        uint32_t device = 0;  ///< a pod's node end, a NIC, or the host interface
+        MacAddress mac{};     ///< of a pod or the node
+        PortTraffic traffic = {};
     };
     using Flows = std::unordered_map<uint64_t, Carried>;
     using ServiceEpochs = decltype(Snapshot::service_epochs);

@@ -34,6 +34,7 @@ Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
     if (!device.ok()) return device.error();
     move_all_to_host(taken_, {device->ifindex(), request.ifname});
     MadeTap made = taken_over(std::move(device).value());
+    made.node_end = shortcut_of_host(pods_, request);
     made.set_route = [ifname = request.ifname](const IpAddress& address, bool there) {
         return set_host_route(ifname, address, there);
     };
@@ -43,6 +44,14 @@ Result<MadeTap> KernelTapMaker::make_host_tap(const HostTapRequest& request) {
         std::make_shared<HostRules>(request.ifname, request.addresses, request.routers.front().mac);
     made.set_rules = [rules](const std::set<HostRule>& wanted) { return rules->set(wanted); };
     return made;
+}
+
+int shortcut_of_host(PodAttacher& pods, const HostTapRequest& request) {
+    const auto done = pods.host(request.ifname, request.shortcut);
+    if (done.ok()) return *done;
+    spdlog::warn("interface {}: {}; podlaned carries what the node says to pods", request.ifname,
+                 done.error().message);
+    return 0;
 }
 
 void move_all_to_host(const std::vector<TakenLink>& taken, const LinkPlace& host) {

@@ -22,7 +22,9 @@ namespace podlane::control {
 struct MadeTap {
     std::vector<int> queue_fds;    ///< the receiver's; the TAP lives until they are closed
     std::function<void()> remove;  ///< deletes the interface; harmless when it is gone
-    int node_end = 0;  ///< of a pod's pair: the index of its veth's end here; 0: a plain TAP
+    /// Of a pod's pair: the index of its veth's end here; of a host TAP with the shortcut's
+    /// program: its own. 0: a plain TAP.
+    int node_end = 0;
     /// Of a host TAP: makes the kernel have a route to the address by it, or have none.
     std::function<Result<void>(const IpAddress& address, bool there)> set_route = {};
     /// For a host TAP: makes the kernel send exactly these packets of its own through it.
@@ -71,6 +73,10 @@ class KernelTapMaker final : public TapMaker {
     PodAttacher& pods_;
     std::vector<TakenLink> taken_;
 };
+
+/// Puts the shortcut's program on the host TAP, or takes it away, as asked for; warns if it cannot
+/// be. MadeTap::node_end.
+[[nodiscard]] int shortcut_of_host(PodAttacher& pods, const HostTapRequest& request);
 
 /// Brings what uplinks' interfaces had to the host interface; warns of what cannot be there.
 void move_all_to_host(const std::vector<TakenLink>& taken, const LinkPlace& host);

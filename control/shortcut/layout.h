@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define PODLANE_SHORTCUT_FORM 2
+#define PODLANE_SHORTCUT_FORM 3
 
 /// Directions of connections that the kernel can carry at a time.
 #define PODLANE_SHORTCUT_SLOTS 131072
@@ -16,9 +16,9 @@
 /// Bytes before an inner frame: Ethernet, IPv4, UDP, the overlay's header.
 #define PODLANE_SHORTCUT_OUTER 50
 
-/// One direction of a connection, as its packets leave a pod or come from an uplink.
+/// One direction of a connection, as its packets leave a pod or the node, or come from an uplink.
 struct shortcut_key {
-    __u32 ifindex;  ///< the node's end of the pod's veth, or the NIC
+    __u32 ifindex;  ///< the node's end of the pod's veth, the NIC, or the host interface
     __u8 src[16];   ///< IPv4: the first four bytes, then zeros
     __u8 dst[16];
     __be16 src_port;
@@ -34,9 +34,10 @@ enum {
     SHORTCUT_TRANSLATE = 1,  ///< addresses and ports
     SHORTCUT_TTL = 2,        ///< routed: the TTL is decremented
     SHORTCUT_MACS = 4,       ///< without it only a frame for `dst_mac` passes, and keeps its MACs
-    SHORTCUT_LEAVES = 8,     ///< the target is a NIC
+    SHORTCUT_LEAVES = 8,     ///< sent out of the target: a NIC, or for a pod by the node itself
     SHORTCUT_ENCAP = 16,     ///< into the tunnel, by the headers in `outer`
     SHORTCUT_COMES = 32,     ///< from a NIC: whoever sent the frame, it is for the router
+    SHORTCUT_NODE = 64,      ///< the target is the host interface: for the node's own kernel
 };
 
 /// The rewrite that the slow path has compiled, and where it leads. Does not change.
@@ -49,7 +50,7 @@ struct shortcut_rewrite {
     __u16 port_delta;     ///< the same, of the ports
     __u16 header_delta;   ///< the same, of the IPv4 header
     __u16 mtu;            ///< largest IP packet that the way out takes, before encapsulation
-    __u32 target;         ///< the node's end of the other pod's veth, or the NIC
+    __u32 target;         ///< the node's end of the other pod's veth, NIC or host interface
     __u32 slot;           ///< its shortcut_state
     __u32 reverse_slot;   ///< the other direction's
     __u8 flags;

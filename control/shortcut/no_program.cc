@@ -29,16 +29,24 @@ Result<void> ShortcutProgram::connect_nic(int, int, const MacAddress&) const {
     return not_built();
 }
 
+Result<void> ShortcutProgram::connect_host(int) const {
+    return not_built();
+}
+
 Result<ShortcutMaps> ShortcutProgram::maps() const {
     return not_built();
 }
 
-std::array<int, 4> ShortcutProgram::programs() const noexcept {
-    return {-1, -1, -1, -1};
+std::array<int, 5> ShortcutProgram::programs() const noexcept {
+    return {-1, -1, -1, -1, -1};
 }
 
 Result<void> pause_left_shortcut(const std::string&) {
     return {};
+}
+
+bool has_shortcut(int) {
+    return false;
 }
 
 }  // namespace podlane::control

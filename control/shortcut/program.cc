@@ -38,15 +38,15 @@ struct LeftMap {
     UniqueFd fd;
 };
 
-bpf_tc_hook hook_of(int ifindex) {
+bpf_tc_hook hook_of(int ifindex, bpf_tc_attach_point where) {
     bpf_tc_hook hook{};
     hook.sz = sizeof(hook);
     hook.ifindex = ifindex;
-    hook.attach_point = BPF_TC_INGRESS;
+    hook.attach_point = where;
     return hook;
 }
 
-/// For a device's one program. `program`: 0 asks which one it is.
+/// For the one program at a device's ingress or egress. `program`: 0 asks which one it is.
 bpf_tc_opts options_of(int program) {
     bpf_tc_opts options{};
     options.sz = sizeof(options);
@@ -58,8 +58,8 @@ bpf_tc_opts options_of(int program) {
 }
 
 /// The maps of the program on a device; empty: there is none.
-std::vector<LeftMap> maps_on(int ifindex) {
-    const bpf_tc_hook hook = hook_of(ifindex);
+std::vector<LeftMap> maps_on(int ifindex, bpf_tc_attach_point where) {
+    const bpf_tc_hook hook = hook_of(ifindex, where);
     bpf_tc_opts options = options_of(0);
     if (::bpf_tc_query(&hook, &options) != 0) return {};
     const UniqueFd program(::bpf_prog_get_fd_by_id(options.prog_id));
@@ -91,7 +91,7 @@ std::vector<LeftMap> left_maps(const std::string& owner) {
         if (!std::string_view(each->if_name).starts_with(kVethPrefix)) continue;
         const auto link = rtnl->find_link(each->if_name);
         if (!link.ok() || !link->has_value() || (*link)->alias != mark_of(owner)) continue;
-        out = maps_on((*link)->ifindex);
+        out = maps_on((*link)->ifindex, BPF_TC_INGRESS);
     }
     ::if_freenameindex(all);
     return out;
@@ -126,6 +126,18 @@ Result<void> pause(const std::vector<LeftMap>& maps) {
     return failed == 0 ? Result<void>{} : failure("stop what a former podlaned has left", failed);
 }
 
+Result<void> attach(int device, bpf_tc_attach_point where, int program) {
+    bpf_tc_hook hook = hook_of(device, where);
+    if (const int failed = ::bpf_tc_hook_create(&hook); failed != 0 && failed != -EEXIST) {
+        return failure("make a clsact qdisc", failed);
+    }
+    bpf_tc_opts options = options_of(program);
+    if (const int failed = ::bpf_tc_attach(&hook, &options); failed != 0) {
+        return failure("attach the program", failed);
+    }
+    return {};
+}
+
 int quiet(libbpf_print_level, const char*, va_list) {
     return 0;
 }
@@ -134,7 +146,7 @@ int quiet(libbpf_print_level, const char*, va_list) {
 
 struct ShortcutProgram::Object {
     bpf_object* object = nullptr;
-    int from_pod = -1, to_pod = -1, from_nic = -1, to_nic = -1;
+    int from_pod = -1, to_pod = -1, from_nic = -1, to_nic = -1, from_host = -1;
 
     ~Object() { ::bpf_object__close(object); }
     [[nodiscard]] int map(const char* name) const {
@@ -174,6 +186,7 @@ Result<std::unique_ptr<ShortcutProgram>> ShortcutProgram::load(const std::string
     made->to_pod = made->program("to_pod");
     made->from_nic = made->program("from_nic");
     made->to_nic = made->program("to_nic");
+    made->from_host = made->program("from_host");
     return std::unique_ptr<ShortcutProgram>(new ShortcutProgram(std::move(made)));
 }
 
@@ -185,15 +198,7 @@ Result<void> ShortcutProgram::put(int device, int other, const MacAddress& mac, 
     if (const int failed = ::bpf_map_update_elem(devices, &key, &about, BPF_ANY); failed != 0) {
         return failure("note a device", failed);
     }
-    bpf_tc_hook hook = hook_of(device);
-    if (const int failed = ::bpf_tc_hook_create(&hook); failed != 0 && failed != -EEXIST) {
-        return failure("make a clsact qdisc", failed);
-    }
-    bpf_tc_opts options = options_of(program);
-    if (const int failed = ::bpf_tc_attach(&hook, &options); failed != 0) {
-        return failure("attach the program", failed);
-    }
-    return {};
+    return attach(device, BPF_TC_INGRESS, program);
 }
 
 Result<void> ShortcutProgram::connect(int veth, int tap, const MacAddress& pod) const {
@@ -207,6 +212,10 @@ Result<void> ShortcutProgram::connect_nic(int nic, int tap, const MacAddress& ma
     return done.ok() ? put(nic, tap, mac, object_->from_nic) : std::move(done);
 }
 
+Result<void> ShortcutProgram::connect_host(int host) const {
+    return attach(host, BPF_TC_EGRESS, object_->from_host);
+}
+
 Result<ShortcutMaps> ShortcutProgram::maps() const {
     const auto copy = [this](const char* name) {
         return UniqueFd(::fcntl(object_->map(name), F_DUPFD_CLOEXEC, 0));
@@ -216,12 +225,17 @@ Result<ShortcutMaps> ShortcutProgram::maps() const {
     return failure("open the maps", errno);
 }
 
-std::array<int, 4> ShortcutProgram::programs() const noexcept {
-    return {object_->from_pod, object_->to_pod, object_->from_nic, object_->to_nic};
+std::array<int, 5> ShortcutProgram::programs() const noexcept {
+    return {object_->from_pod, object_->to_pod, object_->from_nic, object_->to_nic,
+            object_->from_host};
 }
 
 Result<void> pause_left_shortcut(const std::string& owner) {
     return pause(left_maps(owner));
+}
+
+bool has_shortcut(int host) {
+    return find(maps_on(host, BPF_TC_EGRESS), kMaps[kEpochs]) != nullptr;
 }
 
 }  // namespace podlane::control

@@ -1,11 +1,13 @@
-// The shortcut: what pods of this node say to each other and to the outside, carried by the kernel.
+// The shortcut: what pods of this node say to each other, to the node and to the outside, carried
+// by the kernel.
 //
 // `from_pod` is on the ingress of the node's end of a pod's veth, `from_nic` on that of an uplink's
-// NIC. They execute what podlaned's slow path has compiled for a connection, if that is still
-// valid, and hand the frame to the other pod or to the NIC, into the tunnel and out of it as well.
-// Everything else they give to the device's TAP, where podlaned reads it. `to_pod` and `to_nic` are
-// on the ingress of the TAP and hand on what podlaned writes. See docs/decisions/shortcut.md and
-// docs/decisions/kernel-uplink.md.
+// NIC, `from_host` on the egress of the host interface. They execute what podlaned's slow path has
+// compiled for a connection, if that is still valid, and hand the frame to the other pod, to the
+// node's own stack or to the NIC, into the tunnel and out of it as well. Everything else they give
+// to the device's TAP, where podlaned reads it; the host interface is one. `to_pod` and `to_nic`
+// are on the ingress of the TAP and hand on what podlaned writes. See docs/decisions/shortcut.md
+// and docs/decisions/kernel-uplink.md.
 //
 // Frames are read in place and written by helpers: TCP's frames are clones, which writing in place
 // would copy, and which helpers need not.
@@ -229,9 +231,9 @@ static __always_inline int rewrite(struct __sk_buff* skb, __u32 at, const struct
            add_to_l4(skb, field, to->port_delta, flags) != 0;
 }
 
-/// To podlaned, by the device's TAP.
+/// To podlaned, by the device's TAP. No device: the frame is on its way out of one.
 static __always_inline int give_up(const struct shortcut_device* device) {
-    return bpf_redirect(device->other, 0);
+    return device ? bpf_redirect(device->other, 0) : TC_ACT_OK;
 }
 
 /// Whether the packet came in the headers that its connection's packets come in. `ecn`: the inner
@@ -306,7 +308,9 @@ static __always_inline int is_addressed(const struct __sk_buff* skb, const __u32
     if (to->flags & SHORTCUT_COMES) return to_router;
     *keeps = !(to->flags & SHORTCUT_MACS) && !to_router;
     if (!same_mac(eth->h_source, to->from_mac)) return 0;
-    return to_router || (!(to->flags & SHORTCUT_LEAVES) && same_mac(eth->h_dest, to->dst_mac));
+    // Only pods are bridged.
+    if (to->flags & (SHORTCUT_LEAVES | SHORTCUT_NODE)) return to_router;
+    return to_router || same_mac(eth->h_dest, to->dst_mac);
 }
 
 /// Carries the frame at `at`, which is behind the tunnel's headers or at the beginning, or gives it
@@ -361,6 +365,7 @@ static __always_inline int carry(struct __sk_buff* skb, const __u32 at,
     __sync_fetch_and_add(&state->bytes, headers.l3_bytes);
     state->last_ns = bpf_ktime_get_boot_ns();
     if (to->flags & SHORTCUT_LEAVES) return bpf_redirect(to->target, 0);
+    if (to->flags & SHORTCUT_NODE) return bpf_redirect(to->target, BPF_F_INGRESS);
     // The kernel took the frame for another's, because the node's end has another MAC address.
     if (skb->pkt_type != PACKET_HOST) bpf_skb_change_type(skb, PACKET_HOST);
     return bpf_redirect_peer(to->target, 0);
@@ -432,6 +437,13 @@ int to_nic(struct __sk_buff* skb) {
     const __u32 ifindex = skb->ifindex;
     const struct shortcut_device* device = bpf_map_lookup_elem(&pl_devices, &ifindex);
     return device ? bpf_redirect(device->other, 0) : TC_ACT_SHOT;
+}
+
+SEC("tc")
+int from_host(struct __sk_buff* skb) {
+    const __u32 zero = 0;
+    const struct shortcut_epochs* epochs = bpf_map_lookup_elem(&pl_epochs, &zero);
+    return is_paused(epochs) ? TC_ACT_OK : carry(skb, 0, 0, epochs);
 }
 
 char _license[] SEC("license") = "Apache-2.0";

@@ -132,6 +132,23 @@ def nic_again(report, cluster, client, server):
 
 def given_back(report, cluster, client, server):
     node = cluster.nodes["a"]
+    with report.check("doctor finds an uplink without its program, or without offloads"):
+        def doctor():
+            return node.namespace.run([program("podlanectl"), "--socket", node.socket, "doctor",
+                                       "--all"], check=False).stdout
+
+        large_frames(cluster, True)
+        told = doctor()
+        expect("uplink0: eth1 has podlane's program, joins and segments frames" in told, told)
+        node.namespace.run(["ethtool", "-K", "eth1", "gro", "off", "tso", "off"])
+        told = doctor()
+        for part in ("eth1 does not join frames", "eth1 does not segment frames"):
+            expect(part in told, f'no "{part}" in {told}')
+        node.namespace.run(["tc", "qdisc", "del", "dev", "eth1", "clsact"])
+        told = doctor()
+        expect("podlane's program is not at the ingress of eth1" in told, told)
+        node.stop()
+        node.start()
     with report.check("--give-back after kill -9: the NIC is the kernel's alone"):
         node.stop(signal.SIGKILL)
         expect(ingress_of(node), "the programs have gone with podlaned")

@@ -97,6 +97,16 @@ TEST_F(PodAttacherTest, MakesAnInterfaceWhoseQueuesAreOurs) {
     EXPECT_TRUE(comes_true([&] { return !has_interface(one_); })) << "somebody has the queues open";
 }
 
+TEST_F(PodAttacherTest, PutsNoProgramOnAnInterfaceThatIsNoTap) {
+    for (const char* name : {"lo", "nowhere0"}) {
+        for (const bool wanted : {false, true}) {
+            const auto host = attacher_->host(name, wanted);
+            ASSERT_FALSE(host.ok());
+            EXPECT_NE(host.error().message.find("no TAP"), std::string::npos);
+        }
+    }
+}
+
 TEST_F(PodAttacherTest, RemovesWhatItMadeAndNothingElse) {
     auto tap = attacher_->make(pod_request(path_of(one_)), true);
     ASSERT_TRUE(tap.ok()) << tap.error().message;

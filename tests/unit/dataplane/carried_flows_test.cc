@@ -240,5 +240,50 @@ TYPED_TEST(TunnelledFlowsTest, WhatTheKernelHasCarriedCountsForTheNode) {
     EXPECT_EQ(seen, (PeerTraffic{5, 500, 3, 300}));
 }
 
+/// A UDP flow between the node's own kernel and a pod, or a host outside.
+template <class F>
+class NodesFlowsTest : public CarriedFlowsTest<F> {
+  protected:
+    std::vector<FlowRef> open_to(Rig::Who who, const char* address, const MacAddress& mac) {
+        using W = World<F>;
+        FlowTargets& targets = this->rig_.shared().flow_targets;
+        targets.add_pair(this->rig_.port(Rig::kPodA));
+        targets.add_pair(this->rig_.port(Rig::kHost), false);
+        targets.add_pair(this->rig_.port(Rig::kUplink), false);
+        for (int i = 0; i < 2; ++i) {
+            this->rig_.send(Rig::kHost, udp<F>(Names::kUplinkMac, Names::kGatewayMac, W::kNode,
+                                               4000, address, 80, 100));
+            const MacAddress& router = who == Rig::kPodA ? Names::kGatewayMac : Names::kUplinkMac;
+            this->rig_.send(who, udp<F>(mac, router, address, 80, W::kNode, 4000, 100));
+        }
+        return this->offers();
+    }
+};
+TYPED_TEST_SUITE(NodesFlowsTest, Families);
+
+TYPED_TEST(NodesFlowsTest, WhatTheNodeAndAPodSayIsOfferedAsAWorkerDoesIt) {
+    using W = World<TypeParam>;
+    const auto offered = this->open_to(Rig::kPodA, W::kPodA, Names::kPodAMac);
+    ASSERT_EQ(offered.size(), 1u);
+    const auto found = this->carried().find(offered[0]);
+    ASSERT_TRUE(found);
+    const CarriedWay& there = found->ways[0];
+    const CarriedWay& back = found->ways[1];
+    EXPECT_TRUE(there.is_valid && back.is_valid);
+    EXPECT_EQ(there.in, this->rig_.port(Rig::kHost));
+    EXPECT_EQ(there.out, this->rig_.port(Rig::kPodA));
+    EXPECT_EQ(back.in, there.out);
+    EXPECT_EQ(back.out, there.in);
+    EXPECT_EQ(there.flags, 0) << "no hop";
+    EXPECT_EQ(there.dst_mac, Names::kPodAMac);
+    EXPECT_EQ(there.src_mac, Names::kGatewayMac);
+    EXPECT_EQ(back.src_mac, Names::kGatewayMac);
+}
+
+TYPED_TEST(NodesFlowsTest, WhatTheNodeSaysToTheOutsideIsNotOffered) {
+    using W = World<TypeParam>;
+    EXPECT_TRUE(this->open_to(Rig::kUplink, W::kPeer, Names::kPeerMac).empty());
+}
+
 }  // namespace
 }  // namespace podlane::dataplane

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "control/doctor/findings.h"
+#include "control/doctor/link_facts.h"
 #include "control/doctor/machine.h"
 
 namespace podlane::control {
@@ -50,7 +51,11 @@ class DoctorTest : public testing::Test {
         std::ofstream(root_ + path) << text;
     }
     std::vector<Finding> look() {
-        return examine(Machine(root_), node_, {.is_root = true, .version = "1.0"});
+        const Machine machine(root_, [this](const std::string& ifname) {
+            EXPECT_EQ(ifname, "eth1");
+            return link_;
+        });
+        return examine(machine, node_, {.is_root = true, .version = "1.0"});
     }
     /// The findings that are not well, a line each: "warn clock: ...".
     std::string bad() {
@@ -66,6 +71,7 @@ class DoctorTest : public testing::Test {
 
     const std::string root_ = "/tmp/podlane-doctor-" + std::to_string(getpid());
     NodeAnswers node_;
+    std::optional<LinkFacts> link_;
 };
 
 TEST_F(DoctorTest, MachineOnWhichAllIsWellHasNoFindings) {
@@ -103,6 +109,30 @@ TEST_F(DoctorTest, WithoutTheShortcutItIsSaidWhy) {
     EXPECT_EQ(bad(), "") << "as it was asked for";
     node_.health["shortcut"] = "shortcut: the kernel refuses the program: Operation not permitted";
     EXPECT_EQ(bad(), "note shortcut: the kernel refuses the program: Operation not permitted\n");
+}
+
+TEST_F(DoctorTest, AnUplinkThatStaysWithTheKernelNeedsItsInterfaceAndItsProgram) {
+    node_.ports[0]["device"] = "net_tc0,iface=eth1";
+    EXPECT_EQ(bad(), "warn uplinks: uplink0: there is no interface eth1\n");
+    link_ = {.has_gro = true, .has_tso = true, .ingress = {"from_nic:[12]"}};
+    EXPECT_EQ(bad(), "");
+    link_ = {.has_gro = true, .has_tso = true, .ingress = {"guard:[3]", "from_nic:[12]"}};
+    EXPECT_EQ(bad(),
+              "warn uplinks: uplink0: other programs are at the ingress of eth1: guard:[3], "
+              "from_nic:[12]\n");
+    link_ = LinkFacts{};
+    EXPECT_EQ(bad(),
+              "warn uplinks: uplink0: podlane's program is not at the ingress of eth1\n"
+              "note uplinks: uplink0: eth1 does not join frames\n"
+              "note uplinks: uplink0: eth1 does not segment frames\n");
+}
+
+TEST(LinkFacts, SayWhatTheKernelKnows) {
+    const auto loopback = link_facts("lo");
+    ASSERT_TRUE(loopback);
+    EXPECT_TRUE(loopback->has_gro && loopback->has_tso);
+    EXPECT_TRUE(loopback->ingress.empty());
+    EXPECT_FALSE(link_facts("nowhere0"));
 }
 
 TEST_F(DoctorTest, WhatStandsInTheWayInTheKernelIsWarnedOf) {

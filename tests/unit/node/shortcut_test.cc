@@ -338,11 +338,60 @@ TEST_F(UplinkShortcutTest, ThePortOfTheTunnelIsToldToTheKernel) {
     EXPECT_EQ(kernel_.epochs().tunnel_port, be16(8472).raw);
 }
 
+/// Also between a pod and the node's own kernel.
+class HostShortcutTest : public ShortcutTest {
+  protected:
+    static constexpr PortId kHost{5}, kUplink{6};
+    static constexpr MacAddress kHostMac{{2, 0, 0, 0, 0, 5}};
+
+    void SetUp() override {
+        ShortcutTest::SetUp();
+        shortcut_.add_host(kHost, 88, kHostMac);
+        CarriedWay there = way(kOne, kHost, 1), back = way(kHost, kOne, 1);
+        there.dst_mac = kHostMac;
+        there.src_mac = back.src_mac = kMacTwo;
+        dataplane_.to_carry[kFlow] = {.protocol = kProtocolTcp, .ways = {there, back}};
+    }
+};
+
+TEST_F(HostShortcutTest, BothDirectionsAreInTheMapsByTheHostInterface) {
+    offer();
+    ASSERT_EQ(kernel_.entries.size(), 2u);
+    EXPECT_TRUE(carries_both());
+    const auto& [key, rewrite] = kernel_.entries[0];
+    const auto& [back_key, back] = kernel_.entries[1];
+    EXPECT_EQ(key.ifindex, 11u);
+    EXPECT_EQ(rewrite.target, 88u);
+    EXPECT_EQ(rewrite.flags, SHORTCUT_MACS | SHORTCUT_NODE);
+    EXPECT_EQ(back_key.ifindex, 88u);
+    EXPECT_EQ(back.target, 11u);
+    EXPECT_EQ(back.flags, SHORTCUT_MACS | SHORTCUT_LEAVES);
+    EXPECT_EQ(std::memcmp(back.from_mac, kHostMac.bytes.data(), 6), 0);
+    EXPECT_EQ(std::memcmp(back.router_mac, kMacTwo.bytes.data(), 6), 0);
+}
+
+TEST_F(HostShortcutTest, WhatTheNodeSaysToTheOutsideOrToItselfIsNotCarried) {
+    shortcut_.add_uplink(kUplink, 99);
+    for (const PortId other : {kUplink, kHost}) {
+        dataplane_.to_carry[kFlow].ways = {way(kHost, other, 1), way(other, kHost, 1)};
+        offer();
+        EXPECT_TRUE(kernel_.entries.empty());
+        EXPECT_FALSE(shortcut_.joins(kHost, other));
+    }
+}
+
+TEST_F(HostShortcutTest, APodThatGoesTakesItsConnectionsAlong) {
+    offer();
+    shortcut_.remove_port(kOne);
+    EXPECT_TRUE(kernel_.entries.empty());
+}
+
 TEST(ShortcutOff, DoesNothing) {
     FakeDataplane dataplane;
     Shortcut shortcut(dataplane, nullptr);
     shortcut.begin(0);
     shortcut.add_port(kOne, 11, kMacOne);
+    shortcut.add_host(kTwo, 12, kMacTwo);
     shortcut.offered(kFlow, 0);
     shortcut.before(*dataplane.current());
     shortcut.tick(5000);

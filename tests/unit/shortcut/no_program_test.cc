@@ -11,6 +11,7 @@ TEST(WithoutShortcutProgram, ItIsSaidWhyAndNothingElseFails) {
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.error().message, "shortcut: this build has no BPF program");
     EXPECT_TRUE(pause_left_shortcut("node-a").ok());
+    EXPECT_FALSE(has_shortcut(1));
 }
 
 }  // namespace
