@@ -203,8 +203,7 @@ bool is_running(const std::string& socket) {
     return control::RpcClient::connect(socket).ok();
 }
 
-/// For a service manager to run after podlaned, which may have been killed.
-/// An error in the configuration, for which podlaned may have failed, must not keep it from that.
+/// After podlaned, which may have been killed, or failed for an error in the configuration.
 int run_give_back(const Result<NodeConfig>& config) {
     if (!config.ok()) fail(config.error().message);
     const std::string socket = config.ok() ? config->socket : NodeConfig{}.socket;
@@ -219,9 +218,8 @@ int run_give_back(const Result<NodeConfig>& config) {
 
 int run_dry(const NodeConfig& config) {
     const auto text = control::preview(config);
-    if (!text.ok()) return fail(text.error().message);
-    fmt::print("{}", *text);
-    return 0;
+    if (text.ok()) fmt::print("{}", *text);
+    return text.ok() ? 0 : fail(text.error().message);
 }
 
 /// Why this configuration cannot be served next to a running process; empty if it can.
@@ -491,10 +489,12 @@ int main(int argc, char** argv) try {
     if (options->dry_run) return run_dry(*config);
     set_up_log(options->log_level);
     allow_open_files();
-    if (auto done = control::forbid_new_privileges(); !done.ok()) {
-        return fail(done.error().message);
-    }
-    return run(std::move(config).value(), *metrics, *security, *options, tell_ready);
+    if (auto done = control::forbid_new_privileges(); !done.ok()) return fail(done.error().message);
+    const Result<NodeConfig> same = config;
+    const int code = run(std::move(config).value(), *metrics, *security, *options, tell_ready);
+    // One that runs has taken over.
+    if (options->give_back_at_end && !is_running(same->socket)) run_give_back(same);
+    return code;
 } catch (const std::exception& error) {
     return fail(error.what());
 }

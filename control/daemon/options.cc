@@ -22,6 +22,8 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      "print what would move from the uplinks' interfaces to the host interface, change nothing"},
     {"give-back", 0, OptionType::kFlag, "",
      "put back what a podlaned that has ended left on the uplinks' interfaces, and end"},
+    {"give-back-at-end", 0, OptionType::kFlag, "",
+     "do that at each end of this one, where no service manager does; what else is kept stays"},
     {"take-over", 0, OptionType::kFlag, "",
      "take the place of the podlaned that runs, which goes on if this one fails"},
     {"background", 0, OptionType::kFlag, "", "return when it is ready, and run on"},
@@ -55,6 +57,7 @@ Result<DaemonOptions> parse_daemon_options(int argc, const char* const* argv) {
     options.check = values->has("check");
     options.dry_run = values->has("dry-run");
     options.give_back = values->has("give-back");
+    options.give_back_at_end = values->has("give-back-at-end");
     options.state = values->has("state");
     options.take_over = values->has("take-over");
     options.background = values->has("background");

@@ -17,8 +17,9 @@ struct DaemonOptions {
     bool check = false;      ///< print what would be done, change nothing
     bool dry_run = false;    ///< print what the take-over of the uplinks' interfaces would move
     bool give_back = false;  ///< undo what a killed podlaned has left, and exit
-    bool state = false;      ///< with check: also checks what an earlier podlaned left
-    bool take_over = false;  ///< from the podlaned running at the same socket
+    bool give_back_at_end = false;  ///< undo what this one would leave there, however it ends
+    bool state = false;             ///< with check: also checks what an earlier podlaned left
+    bool take_over = false;         ///< from the podlaned running at the same socket
     bool background = false;
     bool version = false;
     bool help = false;

@@ -117,10 +117,10 @@ class Node:
             with open(self.config_path, "w", encoding="utf-8") as file:
                 json.dump(self.config, file, indent=2)
 
-    def start(self, timeout=30, prefix=()):
-        """Starts podlaned, with `prefix` before the command; returns once it reports ready."""
+    def start(self, timeout=30, prefix=(), words=()):
+        """Starts podlaned, `prefix` and `words` around the command; returns once it is ready."""
         self.write_config()
-        command = [*prefix, program("podlaned"), "--config", self.config_path]
+        command = [*prefix, program("podlaned"), "--config", self.config_path, *words]
         log = f"/run/lab/{self.name}.log"
         remove_file(log)
         self.daemon = self.namespace.spawn(command, log)

@@ -198,6 +198,17 @@ def through_everything(report, cluster, node, before):
         expect_equal(node.end(), 0, "exit code")
         expect_as_before(node, before)
         expect_equal(podlaned(node, "--give-back").stdout, "", "left")
+    node.start(words=["--give-back-at-end"])
+    with report.check("SIGTERM gives back by itself with --give-back-at-end, and keeps the rest"):
+        pods = node.json("get", "ports")
+        expect_equal(node.stop(), 0, "exit code")
+        expect_as_before(node, before)
+        expect_equal(podlaned(node, "--give-back").stdout, "", "left")
+        node.start(words=["--give-back-at-end"])
+        expect_equal([port["name"] for port in node.json("get", "ports")],
+                     [port["name"] for port in pods], "ports")
+        expect_equal(node.end(), 0, "exit code")
+        expect_as_before(node, before)
     visit.check(report, "connections to the node live through kill -9 and --give-back")
 
 
