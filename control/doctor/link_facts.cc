@@ -43,6 +43,10 @@ bool is_on(const Socket& socket, const std::string& ifname, uint32_t command) {
     return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 && value.data != 0;
 }
 
+// The kernel aligns attributes, but its macros do not tell the compiler.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-align"
+
 /// A filter's program in the message; empty: it has none, or is only a chain's head.
 std::string program_of(const nlmsghdr* message) {
     const auto* const about = static_cast<const tcmsg*>(NLMSG_DATA(message));
@@ -106,5 +110,7 @@ std::optional<LinkFacts> link_facts(const std::string& ifname) {
                      .has_tso = is_on(socket, ifname, ETHTOOL_GTSO),
                      .ingress = programs_at_ingress(ifindex)};
 }
+
+#pragma GCC diagnostic pop
 
 }  // namespace podlane::control
