@@ -288,9 +288,12 @@ bool FlowTable<F>::has_share(const NewConnection<F>& spec) const noexcept {
     // The less is free, the less one holder may have. If n holders want all of it, each gets what
     // the others leave, and something always remains for a holder that has little.
     const auto most = static_cast<int64_t>(free * kStrict);
-    return std::none_of(std::begin(spec.holders), std::end(spec.holders), [&](uint16_t holder) {
-        return holder < kHolders && held_by(holder) > most;
-    });
+    const auto [port, service] = spec.holders;
+    const int64_t of_port = port < kHolders ? held_by(port) : most;
+    if (of_port > most) return false;
+    // A Service that has much is no reason to refuse a port that has little: most of the Service's
+    // connections may be another port's.
+    return service >= kHolders || held_by(service) <= most || of_port <= most / kLittle;
 }
 
 template <Family F>

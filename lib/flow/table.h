@@ -302,6 +302,8 @@ class FlowTable {
     /// has_share() applies below this part of the room; a holder may then have at most this many
     /// times what is free.
     static constexpr uint32_t kStrict = 16;
+    /// A port has little if it has at most this part of what a holder may have.
+    static constexpr int64_t kLittle = 8;
 
     HashSecret secret_;
     uint32_t capacity_;

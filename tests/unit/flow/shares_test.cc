@@ -32,9 +32,10 @@ class SharesTest : public ::testing::Test {
         table = FlowTable<F>::create(options, domain).value();
         domain.online(0);
     }
-    InsertResult<F> open(uint32_t n, uint16_t holder) {
+    InsertResult<F> open(uint32_t n, uint16_t port, uint16_t service = kNoHolder) {
         auto spec = client_connection<F>(n, 1, kProtocolTcp, kTcpSyn);
-        spec.holders[0] = holder;
+        spec.holders[0] = port;
+        spec.holders[1] = service;
         return table->insert(0, spec, 100);
     }
     void establish(FlowEntry<F>& entry) {
@@ -113,6 +114,26 @@ TYPED_TEST(SharesTest, WhoHasMuchLeavesSomethingForWhoHasLittle) {
     EXPECT_EQ(this->open(n, 9).status, InsertStatus::kInserted);
     EXPECT_EQ(this->open(n + 1, 7).status, InsertStatus::kShare);
     EXPECT_EQ(this->table->counters().evicted, 0u) << "nobody established had to go";
+}
+
+TYPED_TEST(SharesTest, OnePortsConnectionsToAServiceLeaveRoomForAnothersToIt) {
+    constexpr uint16_t kService = kPortHolders + 3;
+    uint32_t n = 0;
+    for (;; ++n) {
+        const auto made = this->open(n, 7, kService);
+        if (made.status != InsertStatus::kInserted) break;
+        this->establish(*made.entry);
+        this->turn();
+    }
+    EXPECT_GE(n, this->kCapacity);
+    // Other ports get on with the same Service, but not without bound.
+    for (uint32_t i = 0; i < 50; ++i, ++n) {
+        const auto made = this->open(n, 8, kService);
+        ASSERT_EQ(made.status, InsertStatus::kInserted) << i;
+        this->establish(*made.entry);
+    }
+    EXPECT_EQ(this->open(n, 7, kNoHolder).status, InsertStatus::kShare);
+    EXPECT_EQ(this->open(n, 9, kService + 1).status, InsertStatus::kInserted);
 }
 
 TYPED_TEST(SharesTest, AHandshakeInATableOfEstablishedConnectionsIsLeftToEnd) {
