@@ -67,22 +67,25 @@ void DnsTcpListener::accept() {
             });
             return;
         }
-        if (*connections_ < kMostConnections) {
+        error_code gone;
+        const auto client = socket.remote_endpoint(gone).address();
+        if (!gone && connections_->take(client)) {
             ++responder_.counted().tcp_connections;
-            std::make_shared<DnsTcpSession>(std::move(socket), responder_, connections_)->start();
+            std::make_shared<DnsTcpSession>(std::move(socket), responder_, client, connections_)
+                ->start();
         }
         accept();
     });
 }
 
 DnsTcpSession::DnsTcpSession(tcp::socket socket, DnsResponder& responder,
-                             std::shared_ptr<size_t> connections)
+                             boost::asio::ip::address client,
+                             std::shared_ptr<DnsConnections> connections)
     : socket_(std::move(socket)),
       idle_(socket_.get_executor()),
       responder_(responder),
-      connections_(std::move(connections)) {
-    ++*connections_;
-}
+      client_(std::move(client)),
+      connections_(std::move(connections)) {}
 
 void DnsTcpSession::read() {
     is_reading_ = true;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +12,7 @@
 #include <memory>
 
 #include "control/dns/responder.h"
+#include "lib/base/fair_shares.h"
 
 namespace podlane::control {
 
@@ -30,10 +32,13 @@ class DnsUdpListener {
     DnsBytes buffer_;
 };
 
-/// One TCP socket, listening, and how many connections it has.
+/// The connections that a listening socket may have, shared by its clients' addresses.
+using DnsConnections = FairShares<boost::asio::ip::address>;
+
+/// One TCP socket, listening, and its connections.
 class DnsTcpListener {
   public:
-    /// More are closed at once.
+    /// More are closed at once, as are those of a client that has its share.
     static constexpr size_t kMostConnections = 256;
 
     DnsTcpListener(boost::asio::io_context& io, int fd, bool is_v6, DnsResponder& responder);
@@ -46,7 +51,8 @@ class DnsTcpListener {
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer retry_;
     DnsResponder& responder_;
-    std::shared_ptr<size_t> connections_ = std::make_shared<size_t>(0);
+    std::shared_ptr<DnsConnections> connections_ =
+        std::make_shared<DnsConnections>(kMostConnections);
 };
 
 /// A client's connection. Lives as long as an operation of its, or an answer, is pending.
@@ -57,9 +63,10 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
     /// Pending queries of one client; at this number no more are read from it.
     static constexpr size_t kMostPending = 32;
 
+    /// `client` has a place in `connections`.
     DnsTcpSession(boost::asio::ip::tcp::socket socket, DnsResponder& responder,
-                  std::shared_ptr<size_t> connections);
-    ~DnsTcpSession() { --*connections_; }
+                  boost::asio::ip::address client, std::shared_ptr<DnsConnections> connections);
+    ~DnsTcpSession() { connections_->release(client_); }
     void start() { read(); }
 
   private:
@@ -74,7 +81,8 @@ class DnsTcpSession : public std::enable_shared_from_this<DnsTcpSession> {
     boost::asio::ip::tcp::socket socket_;
     boost::asio::steady_timer idle_;
     DnsResponder& responder_;
-    std::shared_ptr<size_t> connections_;
+    const boost::asio::ip::address client_;
+    std::shared_ptr<DnsConnections> connections_;
     std::array<uint8_t, 2> length_{};
     DnsBytes message_;
     std::deque<DnsBytes> answers_;  ///< with their lengths; the first is being written

@@ -80,7 +80,7 @@ class ServiceHealth::Core : public std::enable_shared_from_this<Core> {
     std::vector<IpAddress> addresses_;
     std::map<Place, std::shared_ptr<tcp::acceptor>> acceptors_;
     std::map<Place, error_code> failed_;  // already logged
-    size_t sessions_ = 0;
+    HttpSessions sessions_{kMostSessions};
 };
 
 std::optional<uint32_t> ServiceHealth::Core::endpoints_at(const Place& place) const {
@@ -161,7 +161,7 @@ void ServiceHealth::Core::accept(const Place& place, std::shared_ptr<tcp::accept
                               const error_code& failed, tcp::socket socket) {
         const auto self = weak.lock();
         if (!self || !acceptor->is_open()) return;
-        if (!failed && sessions_ < kMostSessions) {
+        if (!failed) {
             // Answers any path and method, like kube-proxy.
             const auto answer = [this, place](const HttpRequest&) -> std::optional<HttpAnswer> {
                 const auto count = endpoints_at(place);

@@ -62,7 +62,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
     asio::steady_timer retry_;
     tcp::endpoint at_;
     std::map<std::string, HttpHandler, std::less<>> paths_;
-    size_t sessions_ = 0;
+    HttpSessions sessions_{kMostSessions};
     bool is_stopped_ = false;
     bool has_warned_ = false;
 };
@@ -105,7 +105,7 @@ void HttpServer::Core::accept() {
     acceptor_.async_accept([weak = weak_from_this()](const error_code& failed, tcp::socket socket) {
         const auto self = weak.lock();
         if (!self || self->is_stopped_) return;
-        if (!failed && self->sessions_ < kMostSessions) {
+        if (!failed) {
             serve_http(
                 std::move(socket), kRules, self->sessions_, self,
                 [core = self.get()](const HttpRequest& request) { return core->answer(request); });

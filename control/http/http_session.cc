@@ -38,18 +38,18 @@ HttpRequest read_request(const http::request<http::empty_body>& request) {
 /// Lives as long as one of its handlers is waiting.
 class Session : public std::enable_shared_from_this<Session> {
   public:
-    Session(tcp::socket socket, HttpSessionRules rules, size_t& count, std::shared_ptr<void> owner,
-            HttpResponder respond)
+    /// `client` has a place in `sessions`.
+    Session(tcp::socket socket, HttpSessionRules rules, HttpSessions& sessions,
+            boost::asio::ip::address client, std::shared_ptr<void> owner, HttpResponder respond)
         : stream_(std::move(socket)),
           rules_(rules),
-          count_(count),
+          sessions_(sessions),
+          client_(std::move(client)),
           owner_(std::move(owner)),
-          respond_(std::move(respond)) {
-        ++count_;
-    }
+          respond_(std::move(respond)) {}
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
-    ~Session() { --count_; }
+    ~Session() { sessions_.release(client_); }
 
     void read() {
         parser_.emplace();
@@ -92,16 +92,20 @@ class Session : public std::enable_shared_from_this<Session> {
     beast::flat_buffer buffer_{kMostRequestBytes};
     std::optional<http::request_parser<http::empty_body>> parser_;
     http::response<http::string_body> response_;
-    size_t& count_;
-    std::shared_ptr<void> owner_;  // of count_
+    HttpSessions& sessions_;
+    const boost::asio::ip::address client_;
+    std::shared_ptr<void> owner_;  // of sessions_
     HttpResponder respond_;
 };
 
 }  // namespace
 
-void serve_http(tcp::socket socket, HttpSessionRules rules, size_t& sessions,
+void serve_http(tcp::socket socket, HttpSessionRules rules, HttpSessions& sessions,
                 std::shared_ptr<void> owner, HttpResponder respond) {
-    std::make_shared<Session>(std::move(socket), rules, sessions, std::move(owner),
+    error_code gone;
+    const auto client = socket.remote_endpoint(gone).address();
+    if (gone || !sessions.take(client)) return;
+    std::make_shared<Session>(std::move(socket), rules, sessions, client, std::move(owner),
                               std::move(respond))
         ->read();
 }

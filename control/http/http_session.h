@@ -5,9 +5,9 @@
 // socket's io_context.
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,7 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/fair_shares.h"
+
 namespace podlane::control {
+
+/// The connections that a server may have, shared by its clients' addresses.
+using HttpSessions = FairShares<boost::asio::ip::address>;
 
 /// The request; views are valid during the call.
 struct HttpRequest {
@@ -45,8 +50,8 @@ struct HttpSessionRules {
 };
 
 /// Serves the connection until it ends. A request's body is not waited for; HEAD gets none.
-/// `sessions` counts those that there are, and `owner` keeps it alive.
-void serve_http(boost::asio::ip::tcp::socket socket, HttpSessionRules rules, size_t& sessions,
+/// A client that has its share of `sessions` is not served; `owner` keeps these alive.
+void serve_http(boost::asio::ip::tcp::socket socket, HttpSessionRules rules, HttpSessions& sessions,
                 std::shared_ptr<void> owner, HttpResponder respond);
 
 }  // namespace podlane::control

@@ -82,7 +82,7 @@ class Server : public HealthServer {
     void accept() {
         acceptor_.async_accept([this](const error_code& failed, tcp::socket socket) {
             if (failed == asio::error::operation_aborted) return;
-            if (!failed && sessions_ < kMostSessions)
+            if (!failed)
                 serve_http(
                     std::move(socket), {}, sessions_, nullptr,
                     [this](const HttpRequest& request) { return answer_for(request, ask_()); });
@@ -91,7 +91,7 @@ class Server : public HealthServer {
     }
 
     const std::function<ProxyHealth()> ask_;
-    size_t sessions_ = 0;  // before io_, because its handlers hold sessions
+    HttpSessions sessions_{kMostSessions};  // before io_, because its handlers hold sessions
     asio::io_context io_;
     tcp::acceptor acceptor_;
     std::thread thread_;
