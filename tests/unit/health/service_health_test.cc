@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace podlane::control {
 namespace {
@@ -143,6 +144,23 @@ TEST_F(ServiceHealthTest, APortThatIsTakenIsTriedAgain) {
     sync(1);
     EXPECT_EQ(health_.listening(), 1u);
     EXPECT_TRUE(ask().starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(ServiceHealthTest, IdleConnectionsOfOneClientLeaveRoomForAnother) {
+    sync(1);
+    std::vector<int> idle;
+    for (unsigned i = 0; i < 300; ++i) {  // more than there are places
+        idle.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in from = loopback(0);
+        from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+        const sockaddr_in to = loopback(port_);
+        ASSERT_EQ(::bind(idle.back(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
+        ASSERT_EQ(::connect(idle.back(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+        io_.restart();
+        io_.poll();
+    }
+    EXPECT_TRUE(ask().starts_with("HTTP/1.1 200"));
+    for (const int fd : idle) ::close(fd);
 }
 
 TEST_F(ServiceHealthTest, StoppedItListensNoMore) {

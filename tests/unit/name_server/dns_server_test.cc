@@ -40,10 +40,13 @@ class Server : public testing::Test {
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         server_->set_zone(test::dns_world());
     }
-    int connected(int type) const {
+    int connected(int type, const char* from = "127.0.0.1") const {
         const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
         const timeval patience{10, 0};
         (void)::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        const auto source =
+            asio_endpoint<boost::asio::ip::udp::endpoint>(*parse_ip(from), uint16_t{0});
+        EXPECT_EQ(::bind(fd, source.data(), static_cast<socklen_t>(source.size())), 0);
         const auto to =
             asio_endpoint<boost::asio::ip::udp::endpoint>(*parse_ip("127.0.0.1"), port_);
         EXPECT_EQ(::connect(fd, to.data(), static_cast<socklen_t>(to.size())), 0);
@@ -124,6 +127,18 @@ TEST_F(Server, AnswersManyQueriesOfOneConnection) {  // RFC 7766 section 6.2.1.1
     std::set<uint16_t> ids;
     for (int i = 0; i < kQueries; ++i) ids.insert(read_tcp(fd.get()).id);
     EXPECT_THAT(ids, SizeIs(kQueries));
+}
+
+TEST_F(Server, IdleConnectionsOfOneClientLeaveRoomForAnother) {
+    open(std::vector<UpstreamDns>{});
+    std::vector<UniqueFd> idle;
+    for (size_t i = 0; i < DnsTcpListener::kMostConnections + 50; ++i) {
+        idle.emplace_back(connected(SOCK_STREAM, "127.0.0.2"));
+    }
+    EXPECT_THAT(ask_tcp(dns_query(kWeb, "A")).answer, SizeIs(1));
+    EXPECT_TRUE(soon([](const NameServerStats& stats) {
+        return stats.tcp_connections == DnsTcpListener::kMostConnections / 2 + 1;
+    })) << "one client has half of them at most";
 }
 
 TEST_F(Server, BrokenQueriesAreAnsweredAndNoQueriesEndTheConnection) {
