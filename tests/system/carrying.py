@@ -73,3 +73,12 @@ def restarts(report, node, client, start, look):
     node.stop()
     node.config["pods"]["shortcut"] = "auto"
     node.start()
+
+
+def nothing_left(report, node):
+    """Ends podlaned for good: neither its interfaces nor the shortcut's stay."""
+    with report.check("nothing is left behind"):
+        node.end()
+        expect_equal(node.leftovers(), [])
+        left = [each for each in node.namespace.links() if each.startswith("pl")]
+        expect_equal(left, [])

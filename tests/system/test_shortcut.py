@@ -4,7 +4,7 @@ import os
 import time
 
 import cluster as lab
-from carrying import carried, end, flows, hold, restarts
+from carrying import carried, end, flows, hold, nothing_left, restarts
 from checks import expect, expect_equal
 from lab import objects
 from lab.net import wait_until
@@ -160,11 +160,7 @@ def tests(report, _options):
         ends_of_pods(report, node, client, server)
         restarts(report, node, client, lambda: hold(client, SERVICE, 80, count=3),
                  lambda: lab.expect_ping(client.namespace, server.address(4)))
-        with report.check("nothing is left behind"):
-            node.end()
-            expect_equal(node.leftovers(), [])
-            left = [each for each in node.namespace.links() if each.startswith("pl")]
-            expect_equal(left, [])
+        nothing_left(report, node)
     finally:
         if report.failed:
             for text in cluster.describe():

@@ -7,7 +7,7 @@ import time
 
 import cluster as lab
 from capture import Capture
-from carrying import carried, end, flows, hold, restarts, segments
+from carrying import carried, end, flows, hold, nothing_left, restarts, segments
 from checks import expect, expect_equal
 from lab import objects
 from lab.net import wait_until
@@ -215,11 +215,7 @@ def tests(report, _options):
             node.start()
             wait_until(lambda: carried(node, protocol="TCP"), 10, "it is carried")
         end(report, "the connection has lived through it", holding)
-        with report.check("nothing is left behind"):
-            node.end()
-            expect_equal(node.leftovers(), [])
-            left = [each for each in node.namespace.links() if each.startswith("pl")]
-            expect_equal(left, [])
+        nothing_left(report, node)
     finally:
         if report.failed:
             for text in cluster.describe():
